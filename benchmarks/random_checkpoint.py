@@ -1,0 +1,64 @@
+"""Write a checkpoint of random weights in the exact shape of a large model: right for speed and memory, nothing else.
+
+python benchmarks/random_checkpoint.py llama_3.2_3b DIR --tokenizer TOKENIZER_DIR
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+SHAPES = {
+    "llama_3.2_3b": {
+        "vocab_size": 128256,
+        "hidden_size": 3072,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 24,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": 131072,
+        "rope_theta": 5e5,
+        "rms_norm_eps": 1e-5,
+    },
+    "qwen3_4b": {
+        "vocab_size": 151936,
+        "hidden_size": 2560,
+        "intermediate_size": 9728,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": 262144,
+        "rope_theta": 5e6,
+        "rms_norm_eps": 1e-6,
+    },
+}
+
+
+def write_random_checkpoint(shape: str, folder: Path, tokenizer: Path) -> int:
+    """Write model and tokenizer files to `folder`; return the number of parameters."""
+    import torch
+    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
+
+    sizes = dict(SHAPES[shape])
+    rope_theta = sizes.pop("rope_theta")
+    config = (Qwen3Config if shape.startswith("qwen3") else LlamaConfig)(**sizes)
+    config.rope_parameters = {"rope_type": "default", "rope_theta": rope_theta}
+    torch.manual_seed(0)
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model.save_pretrained(folder, max_shard_size="40GB")
+    for file in tokenizer.iterdir():
+        shutil.copyfile(file, folder / file.name)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shape", choices=SHAPES)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--tokenizer", type=Path, required=True)
+    given = parser.parse_args()
+    print(write_random_checkpoint(given.shape, given.folder, given.tokenizer), "parameters")

@@ -1,0 +1,5 @@
+"""`python -m yoyak`: the command line."""
+
+from .cli import main
+
+main()

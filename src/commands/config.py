@@ -1,0 +1,34 @@
+"""`yoyak config`: the merged settings, and where each comes from."""
+
+import json
+
+from ..config.loader import flatten, known_configs, load_config_with_sources
+from .console import create_console
+
+
+def show(experiment: str, overrides: list[str], as_json: bool) -> None:
+    """Print every setting of an experiment with its source."""
+    config, sources = load_config_with_sources(experiment, overrides)
+    if as_json:
+        print(json.dumps({"config": config.model_dump(), "sources": sources}, ensure_ascii=False))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("setting", "value", "from"):
+        table.add_column(column, overflow="fold")
+    for name, value in flatten(config).items():
+        shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+        table.add_row(name, shown, sources[name], style="dim" if sources[name] == "default" else None)
+    create_console().print(table)
+
+
+def list_configs(as_json: bool) -> None:
+    """Print the names that `--experiment` takes."""
+    known = {name: str(path) for name, path in known_configs().items()}
+    if as_json:
+        print(json.dumps(known, ensure_ascii=False))
+    else:
+        width = max(map(len, known))
+        for name, path in known.items():
+            print(f"{name:{width}}  {path}")

@@ -1,0 +1,72 @@
+"""What commands share: the console, quiet libraries, and the run's log."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ONLY_TO_FILES = {"only_to_files": True}
+"""`extra` of a log call whose line the screen already has."""
+
+
+def create_console(stderr: bool = False) -> "Console":
+    """Return a console; where it is no terminal, lines are not wrapped at 80 columns."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else 120, highlight=False)
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' bars, hints and warnings off the screen; warnings go to the run's log."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("BITSANDBYTES_NOWELCOME", "1")
+    logging.captureWarnings(True)
+    warnings.simplefilter("default")
+    logging.getLogger("py.warnings").addHandler(logging.NullHandler())
+    logging.getLogger("py.warnings").propagate = False
+
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+
+
+@contextmanager
+def run_logger(paths: list[Path], console: "Console") -> Iterator[logging.Logger]:
+    """Yield the logger of a run: lines to the console, lines with times (and warnings) to each of `paths`."""
+
+    class ToConsole(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if getattr(record, "only_to_files", False):
+                return
+            style = "yellow" if record.levelno >= logging.WARNING else None
+            console.print(record.getMessage(), style=style, markup=False, soft_wrap=True)
+
+    logger, from_libraries = logging.getLogger("yoyak"), logging.getLogger("py.warnings")
+    handlers: list[logging.Handler] = []
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    on_screen = ToConsole()
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    for handler in [*handlers, on_screen]:
+        logger.addHandler(handler)
+    for handler in handlers:
+        from_libraries.addHandler(handler)
+    try:
+        yield logger
+    finally:
+        for handler in [*handlers, on_screen]:
+            logger.removeHandler(handler)
+            from_libraries.removeHandler(handler)
+            handler.close()

@@ -1,0 +1,171 @@
+"""The steps of a run: read, encode, score, record. Each says what it did and puts it into `run.json`."""
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from ..config.schema import Config
+from .runs import RunContext
+from .show import progress
+
+if TYPE_CHECKING:
+    from ..data.llm_dataset import LLMSummarizationDataset
+    from ..data.sources import DialogueTable
+    from ..evaluation.evaluator import Evaluation
+
+
+def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
+    """Read training and evaluation files, and record what was read and dropped."""
+    from ..data.sources import load_dialogues
+
+    settings = run.config.data
+    tables = {}
+    for split, source, most in (
+        ("train", settings.train, settings.max_train_examples),
+        ("eval", settings.eval, settings.max_eval_examples),
+    ):
+        table = tables[split] = load_dialogues(source, settings)
+        table.rows = table.rows[:most]
+        dropped = table.dropped_by_reason()
+        run.file.update(
+            data={
+                split: {
+                    "source": source,
+                    "rows": len(table.rows),
+                    "encoding": table.encoding,
+                    "dropped": dropped,
+                    "duplicate_dialogues": table.duplicate_dialogues,
+                }
+            }
+        )
+        lost = "".join(f", dropped {count} ({reason})" for reason, count in dropped.items())
+        run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
+    return tables
+
+
+def prompt_arguments(config: Config) -> dict[str, Any]:
+    """Return what decides the prompt, as `create_llm_dataset` and `create_prompt_template` take it."""
+    return {
+        "encoder_max_len": config.tokenizer.encoder_max_len,
+        "decoder_max_len": config.tokenizer.decoder_max_len,
+        "format_type": config.dataset.format_type,
+        "chat_template": config.model.chat_template,
+        "language": config.dataset.language,
+        "system": config.dataset.system,
+        "instruction": config.dataset.instruction,
+    }
+
+
+def encode_tables(
+    run: RunContext, tables: "dict[str, DialogueTable]", tokenizer: Any
+) -> "tuple[LLMSummarizationDataset, LLMSummarizationDataset]":
+    """Encode both tables, the five instructions for training only, and record lengths and truncation."""
+    from ..data.llm_dataset import create_llm_dataset
+
+    datasets = []
+    for split, table in tables.items():
+        dataset = create_llm_dataset(
+            [row.dialogue for row in table.rows],
+            [row.summary for row in table.rows],
+            tokenizer,
+            **prompt_arguments(run.config),
+            use_instruction_augmentation=split == "train" and run.config.data.instruction_augmentation,
+        )
+        run.logger.info("%s: %s", split, dataset.truncation.sentence())
+        run.file.update(
+            truncation={split: dataset.truncation.as_dict()},
+            lengths={split: length_summary(dataset.lengths)},
+            data={split: {"examples": len(dataset)}},
+        )
+        datasets.append(dataset)
+    return datasets[0], datasets[1]
+
+
+def length_summary(lengths: Any) -> dict[str, Any]:
+    """Return mean, median, 95th percentile, maximum and histogram of example lengths in tokens."""
+    import numpy as np
+
+    from ..data.check import histogram
+
+    p50, p95 = np.percentile(lengths, [50, 95])
+    bins = [[part.high, part.count] for part in histogram([int(n) for n in lengths])]
+    return {
+        "mean": round(float(lengths.mean()), 1),
+        "p50": round(float(p50), 1),
+        "p95": round(float(p95), 1),
+        "max": int(lengths.max()),
+        "histogram": bins,
+    }
+
+
+def record_model(run: RunContext, loader: Any, model: Any) -> None:
+    """Record what was resolved at run time and how many parameters train."""
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    # 4-bit weights hold two values a byte; quant_state knows the shape of the original.
+    total = sum(p.quant_state.shape.numel() if hasattr(p, "quant_state") else p.numel() for p in model.parameters())
+    run.file.update(resolved=loader.resolved, trainable_parameters=trainable, total_parameters=total)
+    choice = loader.compute
+    run.logger.info("Compute: %s on %s (%s)", choice.dtype, choice.device, choice.reason)
+    run.logger.info("Parameters: %s of %s train", f"{trainable:,}", f"{total:,}")
+
+
+def score(
+    run: RunContext,
+    model: Any,
+    tokenizer: Any,
+    eval_set: "LLMSummarizationDataset",
+    table: "DialogueTable",
+    stage: str,
+) -> "Evaluation | None":
+    """Generate and score the evaluation dialogues where `evaluation.generate` is on; None where it is off."""
+    from ..evaluation.evaluator import evaluate_model
+
+    if not run.config.evaluation.generate:
+        return None
+    # A new adapter starts at zero; one that is trained further is switched off for the base model's own score.
+    switched_off = stage == "zero_shot" and run.config.lora.adapter is not None
+    bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
+    with bar as advance, model.disable_adapter() if switched_off else nullcontext():
+        result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
+    run.file.update(scores={stage: result.scores.as_dict() | {"unended": result.unended}})
+    run.logger.info("%s: %s", stage.replace("_", "-"), result.scores)
+    return result
+
+
+def show_progress(run: RunContext, trainer: Any) -> None:
+    """Put the progress bar on a trainer, and record its optimizer."""
+    from ..training.callbacks import ProgressBar
+
+    trainer.trainer.add_callback(ProgressBar(run.console, trainer.trainer))
+    run.file.update(resolved={"optimizer": trainer.optimizer_name})
+
+
+def record_results(run: RunContext, results: dict[str, Any]) -> None:
+    """Record the figures of a finished training."""
+    run.file.update(
+        train={
+            "loss": results["train_loss"],
+            "eval_loss": results["eval_metrics"].get("eval_loss"),
+            "samples_per_second": results["samples_per_second"],
+            "tokens_per_second": results["tokens_per_second"],
+            "peak_memory_bytes": results["peak_memory_bytes"],
+            "wall_seconds": results["train_runtime"],
+            "steps": results["steps"],
+        },
+        model_path=results["model_path"],
+    )
+    run.logger.info(
+        "Trained %d steps in %.0f s: loss %.3f, %.0f tokens/s, peak memory %.2f GB",
+        results["steps"],
+        results["train_runtime"],
+        results["train_loss"],
+        results["tokens_per_second"],
+        results["peak_memory_bytes"] / 1e9,
+    )
+
+
+def save_predictions(run: RunContext, table: "DialogueTable", before: "Evaluation", after: "Evaluation") -> None:
+    """Write `predictions.jsonl`: each dialogue with its reference and both summaries."""
+    from ..evaluation.evaluator import write_predictions
+
+    path = run.folder / "predictions.jsonl"
+    write_predictions(path, table.rows, zero_shot=before.summaries, fine_tuned=after.summaries)

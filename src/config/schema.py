@@ -1,0 +1,239 @@
+"""Every setting of yoyak, with its type, its allowed range and its help text (the docstring under the field).
+
+A setting lives in one place. YAML files name only what differs from these defaults or from their `_base_`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys fail, values are checked on assignment, docstrings are the help texts."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        validate_assignment=True,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+    )
+
+
+class ModelSettings(Section):
+    """The base model."""
+
+    type: Literal["causal_lm"] = "causal_lm"
+    """Kind of model; decoder-only language models are supported."""
+    checkpoint: str
+    """A hub name, a local folder, or `bundled:smollm2-135m`."""
+    size: str | None = None
+    """Size as people say it (3B), for lists and reports."""
+    dtype: Literal["bf16", "fp16", "fp32"] = "bf16"
+    """Compute type on a GPU. On a CPU, and on a GPU without bf16, the fastest that works is chosen, and said."""
+    chat_template: Literal["llama", "qwen", "auto"] = "auto"
+    """Layout of the chat format: Llama 3's, ChatML (Qwen), or the tokenizer's own template."""
+    attn_implementation: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    """Attention kernel that transformers uses."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the checkpoint. Leave it off for checkpoints of strangers."""
+
+
+class LoraSettings(Section):
+    """Low-rank adapters and the 4-bit base model."""
+
+    use_lora: bool = True
+    """Train an adapter; off trains all weights."""
+    use_qlora: bool = True
+    """Keep the frozen base model in 4 bit (NF4 with double quantization)."""
+    r: Positive = 16
+    """Rank of the adapter."""
+    alpha: PositiveFloat = 32
+    """Scale of the adapter: its output is multiplied by alpha / r (alpha / sqrt(r) with rsLoRA)."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Dropout on the adapter's input."""
+    target_modules: list[str] = [
+        "q_proj",
+        "k_proj",
+        "v_proj",
+        "o_proj",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+    ]
+    """Names of the linear layers that get an adapter."""
+    use_rslora: bool = False
+    """Rank-stabilized LoRA (Kalajdzievski 2023)."""
+    use_dora: bool = False
+    """Weight-decomposed LoRA (Liu et al. 2024): slower, sometimes better at low rank."""
+    init: Literal["default", "gaussian", "eva", "pissa", "olora", "orthogonal"] = "default"
+    """Initialization of the adapter. `pissa` and `olora` need a 16-bit base (use_qlora false)."""
+    loraplus_lr_ratio: Annotated[float, Field(ge=1)] | None = None
+    """LoRA+ (Hayou et al. 2024): learning rate of B as a multiple of A's; off when empty, 16 is usual."""
+    adapter: str | None = None
+    """Folder of an existing adapter to go on training from, or to evaluate."""
+    cache_dequantized: Literal["auto", "on", "off"] = "auto"
+    """Keep the dequantized 4-bit weights in memory. `auto`: on the CPU where they fit, never on a GPU."""
+
+
+class TokenizerSettings(Section):
+    """Length limits, in tokens."""
+
+    encoder_max_len: Positive = 1024
+    """Longest prompt. Longer dialogues lose whole turns from their middle."""
+    decoder_max_len: Positive = 200
+    """Most tokens that are generated for a summary. Longer training summaries are kept whole and counted."""
+
+
+class DatasetSettings(Section):
+    """How a dialogue becomes a prompt."""
+
+    format_type: Literal["instruction", "chat"] = "chat"
+    """`chat` uses the model family's message layout, `instruction` plain headings."""
+    language: Literal["ko", "en"] = "ko"
+    """Language of the prompt's own texts."""
+    system: str | None = None
+    """System message of the chat format; null takes the language's default, "" leaves the message out."""
+    instruction: str | None = None
+    """The user's sentence before the dialogue; null takes the language's default."""
+
+
+class DataSettings(Section):
+    """Where the dialogues come from."""
+
+    train: str = "data/raw/train.csv"
+    """Training file (CSV, TSV, JSON, JSONL, Parquet) or `hub:NAME[:SPLIT]`."""
+    eval: str = "data/raw/dev.csv"
+    """Evaluation file, as `data.train`."""
+    dialogue_column: str = "dialogue"
+    """Column with the dialogue, one turn a line."""
+    summary_column: str = "summary"
+    """Column with the summary."""
+    id_column: str = "fname"
+    """Column that names a row; optional in the file."""
+    topic_column: str = "topic"
+    """Column with the topic; optional in the file."""
+    on_bad_rows: Literal["refuse", "drop"] = "refuse"
+    """What to do with rows that have no dialogue or summary, a repeated id, or a broken line."""
+    max_train_examples: Positive | None = None
+    """Use the first N training dialogues."""
+    max_eval_examples: Positive | None = None
+    """Use the first N evaluation dialogues."""
+    instruction_augmentation: bool = False
+    """Show each training dialogue under five instructions."""
+
+
+class TrainingSettings(Section):
+    """The optimization."""
+
+    epochs: PositiveFloat = 3
+    """Passes over the training data."""
+    max_steps: Positive | None = None
+    """Stop after this many optimizer steps, whatever `epochs` says."""
+    batch_size: Positive = 8
+    """Examples in a micro-batch."""
+    eval_batch_size: Positive | None = None
+    """Examples in an evaluation batch; by default `batch_size`."""
+    gradient_accumulation_steps: Positive = 8
+    """Micro-batches in an optimizer step."""
+    learning_rate: PositiveFloat = 2e-5
+    """Peak learning rate. LoRA learns best near 1e-3 on small models and 2e-4 on large ones."""
+    lr_scheduler_type: Literal[
+        "linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"
+    ] = "cosine"
+    """Shape of the learning rate over the run."""
+    warmup_ratio: Fraction = 0.1
+    """Share of the steps in which the learning rate rises from 0."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    """Decoupled weight decay."""
+    max_grad_norm: PositiveFloat = 1.2
+    """Gradients are scaled down to this norm."""
+    optim: Literal[
+        "paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit", "adamw_torch", "adamw_torch_fused", "adafactor"
+    ] = "paged_adamw_32bit"
+    """Optimizer. Paged and 8-bit ones need CUDA; on the CPU they become adamw_torch."""
+    gradient_checkpointing: bool = True
+    """Recompute activations in the backward pass: less memory, a third more compute."""
+    seed: Annotated[int, Field(ge=0)] = 42
+    """Seed of everything random."""
+    eval_steps: Positive | None = None
+    """Evaluate and save every N steps instead of each epoch."""
+    logging_steps: Positive = 10
+    """Write metrics every N steps."""
+    save_total_limit: Positive = 2
+    """Checkpoints to keep, the best one always among them."""
+    early_stopping_patience: Positive | None = None
+    """Stop after this many evaluations without a better one."""
+    neftune_noise_alpha: PositiveFloat | None = None
+    """NEFTune (Jain et al. 2023): noise on the embeddings in training; 5 is usual."""
+    report_to: list[Literal["tensorboard", "wandb"]] = ["tensorboard"]
+    """Trackers."""
+
+
+class GenerationSettings(Section):
+    """How summaries are generated."""
+
+    batch_size: Positive = 16
+    """Dialogues generated at a time; similar lengths go together."""
+    num_beams: Positive = 1
+    """Beams; 1 is greedy (or sampling)."""
+    do_sample: bool = False
+    """Draw tokens by probability instead of taking the most likely."""
+    temperature: PositiveFloat = 1.0
+    """Sampling temperature."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Sample from the smallest set of tokens with this probability."""
+    repetition_penalty: PositiveFloat = 1.0
+    """Above 1 makes tokens that have occurred less likely."""
+    no_repeat_ngram_size: Annotated[int, Field(ge=0)] = 0
+    """Never generate an n-gram of this size twice; 0 is off."""
+    length_penalty: float = 1.0
+    """Beam search: above 0 favours longer summaries."""
+
+
+class EvaluationSettings(Section):
+    """How summaries are scored."""
+
+    generate: bool = False
+    """After training, generate summaries of the evaluation dialogues and score them (before training too)."""
+    tokenization: Literal["word", "morpheme", "content", "char", "ascii"] = "word"
+    """What ROUGE counts; printed beside every score."""
+    stemmer: bool = False
+    """Porter stemmer for English words."""
+
+
+class ExperimentSettings(Section):
+    """The run's name and place."""
+
+    name: str
+    """Outputs go to `<output_dir>/<name>/`."""
+    tags: list[str] = []
+    """Words to find the run by."""
+    output_dir: str = "outputs"
+    """Folder of all runs."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_folder_name(cls, name: str) -> str:
+        if name in ("", ".", "..") or any(character in name for character in "/\\:\0") or name != name.strip():
+            raise ValueError("must be a plain folder name, without slashes")
+        return name
+
+
+class Config(Section):
+    """All settings of a run."""
+
+    model: ModelSettings
+    lora: LoraSettings = LoraSettings()
+    tokenizer: TokenizerSettings = TokenizerSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    data: DataSettings = DataSettings()
+    training: TrainingSettings = TrainingSettings()
+    generation: GenerationSettings = GenerationSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    experiment: ExperimentSettings

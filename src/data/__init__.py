@@ -1,0 +1,1 @@
+"""From files of dialogues to token ids: readers, prompts, truncation, datasets, collator."""

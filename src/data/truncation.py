@@ -1,0 +1,91 @@
+"""Shortening a dialogue that does not fit: whole turns first, from the middle."""
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+# A turn starts with a speaker: `#Person1#:`, `Maya:`, `김 대리:`. Lines without one belong to the turn before.
+_SPEAKER = re.compile(r"^\s*(#[^#\n]{1,40}#|[^\s:：][^:：\n]{0,30}?)\s*[:：]")
+
+
+@dataclass
+class TruncationCounts:
+    """What encoding a data set cut or let pass: counts of examples, turns and tokens."""
+
+    examples: int = 0
+    prompts_cut: int = 0
+    turns_cut: int = 0
+    tokens_cut: int = 0
+    long_summaries: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """Return the counts in words."""
+        count = f"{self.examples} example{'s' if self.examples != 1 else ''}"
+        if not self.prompts_cut and not self.long_summaries:
+            return f"{count}, none shortened"
+        parts = []
+        if self.prompts_cut:
+            parts.append(
+                f"{self.prompts_cut} dialogues shortened ({self.turns_cut} turns, {self.tokens_cut} tokens cut)"
+            )
+        if self.long_summaries:
+            parts.append(f"{self.long_summaries} summaries longer than decoder_max_len, kept whole")
+        return f"{count}, " + ", ".join(parts)
+
+
+def split_turns(dialogue: str) -> list[str]:
+    """Split a dialogue into turns: each line that names a speaker starts one; without speakers each line is a turn."""
+    lines = dialogue.split("\n")
+    starts = [bool(_SPEAKER.match(line)) for line in lines]
+    if sum(starts) < 2:
+        return lines
+    turns = [lines[0]]
+    for line, is_start in zip(lines[1:], starts[1:], strict=True):
+        if is_start:
+            turns.append(line)
+        else:
+            turns[-1] += "\n" + line
+    return turns
+
+
+def shorten_dialogue(dialogue: str, budget: int, token_ends: Callable[[str], list[int]]) -> tuple[str, int]:
+    """Return `dialogue` with as few turns removed as it takes to need at most about `budget` tokens.
+
+    Turns are removed in one block in the middle, kept alternately from both ends: the opening says who talks about
+    what, the end what was decided, and the middle is what a summary leaves out. Only where whole turns would leave
+    more than half of the budget empty, as one giant turn does, is the first that is gone kept in part: its beginning.
+
+    Args:
+        dialogue: one turn a line (`split_turns`).
+        budget: tokens that the result may take; the caller checks the whole prompt and asks again with less.
+        token_ends: gives, for a text, the end of each of its tokens in characters.
+
+    Returns:
+        The shortened dialogue and the number of turns that are gone entirely.
+    """
+    turns = split_turns(dialogue)
+    sizes = [len(token_ends(turn + "\n")) for turn in turns]
+    front, back, used = 0, len(turns), 0
+    front_open = back_open = True
+    take_front = True
+    while front < back and (front_open or back_open):
+        if take_front and front_open:
+            front_open = used + sizes[front] <= budget
+            if front_open:
+                used += sizes[front]
+                front += 1
+        elif not take_front and back_open:
+            back_open = used + sizes[back - 1] <= budget
+            if back_open:
+                back -= 1
+                used += sizes[back]
+        take_front = not take_front
+    begun: list[str] = []
+    if front < back and 2 * used < budget:
+        ends = token_ends(turns[front])[: budget - used]
+        begun = [turns[front][: ends[-1]].rstrip()] if ends else []
+    return "\n".join(turns[:front] + begun + turns[back:]), back - front - len(begun)

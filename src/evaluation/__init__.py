@@ -1,0 +1,1 @@
+"""ROUGE with declared tokenization, significance, and scoring of models."""

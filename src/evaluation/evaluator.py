@@ -1,0 +1,55 @@
+"""Scoring a model: generate a summary of each dialogue, compare with the references."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config.schema import Config
+from ..data.sources import DialogueRow
+from ..data.templates import PromptTemplate
+from ..inference.generator import generate_summaries
+from .rouge import RougeScores, score_summaries
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Generated summaries in the order of the rows, and their scores."""
+
+    summaries: list[str]
+    scores: RougeScores
+    unended: int
+    """Summaries that ran into `decoder_max_len`."""
+
+
+def evaluate_model(
+    model: Any,
+    tokenizer: Any,
+    prompt: PromptTemplate,
+    rows: Sequence[DialogueRow],
+    config: Config,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Evaluation:
+    """Return generated summaries of `rows` with their ROUGE, as `config.generation` and `config.evaluation` say."""
+    dialogues = [row.dialogue for row in rows]
+    generated = generate_summaries(model, tokenizer, prompt, dialogues, config.generation, on_progress)
+    summaries = [result.text for result in generated]
+    settings = config.evaluation
+    scores = score_summaries(summaries, [row.summary for row in rows], settings.tokenization, settings.stemmer)
+    return Evaluation(summaries, scores, sum(not result.ended for result in generated))
+
+
+def write_predictions(path: Path, rows: Sequence[DialogueRow], **summaries: Sequence[str]) -> None:
+    """Write a JSON line for each row: its own fields and one for each named list of summaries."""
+    beside = path.with_name(f".{path.name}.tmp")
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            for index, row in enumerate(rows):
+                line = {"fname": row.fname, "topic": row.topic, "dialogue": row.dialogue, "summary": row.summary}
+                line |= {name: values[index] for name, values in summaries.items()}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,114 @@
+"""Starting adapters in ways that PEFT can't on a 4-bit base, and loading saved ones."""
+
+import json
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel, get_peft_model_state_dict, initialize_lora_eva_weights
+from peft.tuners.lora import LoraLayer
+from safetensors import SafetensorError, safe_open
+from torch import nn
+from transformers import PreTrainedModel
+
+from ..errors import YoyakError
+from .dequantized import linear4bit_layers
+
+CHANGES_BASE = ("pissa", "olora")
+"""Initializations that take the adapter's start out of the base weights."""
+
+
+def refuse_on_4bit(init: object, where: str) -> None:
+    """Raise YoyakError for an initialization that changes base weights, for use where these are in 4 bit."""
+    if init in CHANGES_BASE:
+        raise YoyakError(
+            f"{where} = {init} changes the base weights, which 4 bit can't hold; "
+            "set lora.use_qlora=false and name a 16-bit checkpoint, or set lora.init to default or eva"
+        )
+
+
+def start_orthogonal(model: nn.Module) -> None:
+    """Set A and B of each adapter layer to random factors with B A = 0, in float32 on any base.
+
+    PEFT's own `orthogonal` takes the base weight's type, which is uint8 in 4 bit. The formula is the same, from
+    https://datta0.github.io/posts/rethink-lora-init/: A and B are mixed from alternate rows of one orthogonal matrix.
+    """
+    for layer in model.modules():
+        if isinstance(layer, LoraLayer):
+            a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+            rank = a.shape[0]
+            rows = torch.linalg.qr(torch.randn(rank, rank))[0]
+            a.data.copy_((torch.randn(a.shape[1], rank // 2) @ rows[0::2]).T / 10)
+            b.data.copy_((torch.randn(b.shape[0], rank // 2) @ rows[1::2]) / 10)
+
+
+def start_eva(model: PeftModel, batches: Iterable[dict[str, torch.Tensor]]) -> None:
+    """Set A of each layer to the main directions of its inputs, with ranks to match (EVA, Paischer et al. 2024).
+
+    Args:
+        model: a model whose adapter was made with `lora.init = eva`.
+        batches: padded training batches, used again and again until the directions settle.
+
+    Raises:
+        YoyakError: no batch has enough summary tokens for the rank: PEFT would wait for one for ever.
+    """
+    config = model.peft_config["default"]
+    needed = round(config.r * config.eva_config.rho)
+    large_enough = [batch for batch in batches if int((batch["labels"] != -100).sum()) >= needed]
+    if not large_enough:
+        raise YoyakError(
+            f"lora.init = eva needs a batch of {needed} summary tokens for lora.r = {config.r}; "
+            "raise training.batch_size, lower lora.r, or set lora.init=default"
+        )
+
+    def decode(model: Any, batch: dict[str, torch.Tensor]) -> None:
+        # Past the head: the logits of all positions would take gigabytes, and nothing reads them.
+        decoder = model.get_base_model().get_decoder()
+        decoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False)
+
+    initialize_lora_eva_weights(model, large_enough, forward_fn=decode, show_progress_bar=False)
+
+
+def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False) -> PeftModel:
+    """Return the model with the adapter of `folder` on it.
+
+    An adapter that began as PiSSA or OLoRA takes its start out of the base weights again, as it did in training.
+
+    Raises:
+        YoyakError: no adapter there, a pickled one, or one that fits another base model.
+    """
+    path = Path(folder).expanduser()
+    if not (path / "adapter_config.json").is_file():
+        raise YoyakError(f"{folder}: no adapter_config.json, so this is no adapter folder; name a run's final_model")
+    weights = path / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise YoyakError(f"{folder}: no adapter_model.safetensors (pickled adapters are not loaded: they can run code)")
+    try:
+        saved = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
+        if linear4bit_layers(model):
+            refuse_on_4bit(saved.get("init_lora_weights"), f"{folder}: init_lora_weights")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Found missing adapter keys")  # refused below, in our words
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")  # PEFT asks for it
+            adapted = PeftModel.from_pretrained(model, str(path), is_trainable=is_trainable)
+        with safe_open(weights, framework="pt") as file:
+            stored = {name for name in file.keys() if ".lora_" in name}  # noqa: SIM118  # it is no mapping
+    except YoyakError:
+        raise
+    except (RuntimeError, ValueError, LookupError, TypeError, OSError, SafetensorError) as error:
+        base = model.config._name_or_path
+        raise YoyakError(f"{folder}: the adapter does not fit {base}: {_reason(error)}") from error
+    expected = {name for name in get_peft_model_state_dict(adapted, save_embedding_layers=False) if ".lora_" in name}
+    if stored != expected:
+        odd = min(stored ^ expected).removeprefix("base_model.model.")
+        lacking = "the adapter has no" if stored < expected else "the model has no place for the adapter's"
+        raise YoyakError(f"{folder}: the adapter does not fit {model.config._name_or_path}: {lacking} {odd}")
+    return adapted
+
+
+def _reason(error: Exception) -> str:
+    """Return the line of an error's message that says most: torch lists what does not fit below a heading."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return next((line.strip() for line in lines if "size mismatch" in line), lines[0])

@@ -1,0 +1,118 @@
+"""The compute type and device of a run: chosen in one place, by what the machine does best, and said."""
+
+import json
+import os
+import platform
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from ..resources import yoyak_home
+
+if TYPE_CHECKING:
+    import torch
+
+DtypeName = Literal["bf16", "fp16", "fp32"]
+_PRODUCT_SHAPE = (512, 1536, 1536)  # rows of a micro-batch, then a layer's width: small enough for half a second
+_TIMED_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class ComputeChoice:
+    """What a run computes in.
+
+    `dtype` is the type of the frozen base model and, by autocast, of all matrix products; trained weights and their
+    optimizer states are float32 except in full bf16 fine-tuning. fp16 is trained with a gradient scaler.
+    """
+
+    device: Literal["cuda", "cpu"]
+    dtype: DtypeName
+    reason: str
+    threads: int
+
+    @property
+    def torch_dtype(self) -> "torch.dtype":
+        """Return the type as torch names it."""
+        import torch
+
+        return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[self.dtype]
+
+
+def resolve_compute(wanted: DtypeName) -> ComputeChoice:
+    """Choose device and compute type: the config's wish on a GPU that has it, what was measured faster on a CPU."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name()
+        if wanted == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+            return ComputeChoice("cuda", "fp16", f"{name} has no bf16: fp16 with a gradient scaler", threads)
+        scaler = " with a gradient scaler" if wanted == "fp16" else ""
+        return ComputeChoice("cuda", wanted, f"as configured{scaler}, on {name}", threads)
+    rates = cpu_product_rates()
+    measured = f"measured on this CPU: fp32 {rates['fp32']:.0f}, bf16 {rates['bf16']:.0f} GFLOP/s"
+    dtype: DtypeName = "bf16" if rates["bf16"] > 1.2 * rates["fp32"] and wanted != "fp32" else "fp32"
+    return ComputeChoice("cpu", dtype, measured, threads)
+
+
+def measure_product_rate(dtype: "torch.dtype", seconds: float = _TIMED_SECONDS) -> float:
+    """Return the rate of matrix products of a micro-batch's size on this CPU, in FLOP/s (best of the timed ones)."""
+    import torch
+
+    rows, inner, columns = _PRODUCT_SHAPE
+    left = torch.ones(rows, inner, dtype=dtype)  # not random: the run's seeded numbers are not ours to draw
+    right = torch.ones(columns, inner, dtype=dtype)
+    best = float("inf")
+    torch.nn.functional.linear(left, right)
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        start = time.perf_counter()
+        torch.nn.functional.linear(left, right)
+        best = min(best, time.perf_counter() - start)
+    return 2 * rows * inner * columns / best
+
+
+def cpu_product_rates() -> dict[str, float]:
+    """Return this CPU's matrix product rates in GFLOP/s by type, measured once and kept in `$YOYAK_HOME`."""
+    import torch
+
+    key = f"{cpu_name()} / torch {torch.__version__} / {torch.get_num_threads()} threads"
+    path = yoyak_home() / "cpu_rates.json"
+    try:
+        known = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        known = {}
+    if key not in known:
+        known[key] = _measured(key)
+        with suppress(OSError):  # without a cache folder it is measured at each start
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = path.with_suffix(f".{os.getpid()}")
+            beside.write_text(json.dumps(known, indent=1), encoding="utf-8")
+            os.replace(beside, path)
+    rates: dict[str, float] = known[key]
+    return rates
+
+
+@cache
+def _measured(machine: str) -> dict[str, float]:
+    """Measure once a process, so that loader and trainer choose the same even where nothing can be kept."""
+    import torch
+
+    rates = {"fp32": measure_product_rate(torch.float32), "bf16": measure_product_rate(torch.bfloat16)}
+    return {name: round(rate / 1e9, 1) for name, rate in rates.items()}
+
+
+def cpu_name() -> str:
+    """Return the processor's name and whether it has bf16 instructions: machines of one name can differ in them."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            fields = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines() if ":" in line)
+    except OSError:
+        return platform.processor() or platform.machine()
+    info = {name.strip(): value.strip() for name, value in fields.items()}
+    features = [
+        flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in info.get("flags", "").split()
+    ]
+    return f"{info.get('model name', platform.machine())} ({' '.join(features)})"

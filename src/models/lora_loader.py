@@ -1,0 +1,252 @@
+"""Loading a base model with its tokenizer, in 16, 32 or 4 bit, and putting an adapter on it."""
+
+import logging
+import warnings
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import torch
+from peft import EvaConfig, LoraConfig, PeftModel, get_peft_model
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    set_seed,
+)
+
+from ..config.schema import Config
+from ..errors import YoyakError
+from .adapters import load_adapter, refuse_on_4bit, start_orthogonal
+from .checkpoints import load_from, resolve_checkpoint
+from .compute import ComputeChoice, resolve_compute
+from .dequantized import linear4bit_layers, prepare_linear4bit
+from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
+
+Model: TypeAlias = PreTrainedModel | PeftModel
+
+
+class LoRALoader:
+    """Loads the model that a config describes.
+
+    Attributes:
+        compute: device and compute type of this machine for the config.
+        added_token_ids: control tokens that the checkpoint lacked; their rows train and are saved with the adapter.
+        resolved: choices made at run time, for the run's record.
+    """
+
+    def __init__(self, config: Config, logger: logging.Logger | None = None) -> None:
+        """Keep the config; nothing is loaded yet."""
+        self.config = config
+        self.logger = logger or logging.getLogger("yoyak")
+        self.added_token_ids: list[int] = []
+        self.resolved: dict[str, object] = {}
+
+    @cached_property
+    def compute(self) -> ComputeChoice:
+        """Return device and compute type, measured or asked for at the first use."""
+        return resolve_compute(self.config.model.dtype)
+
+    def load_model_and_tokenizer(
+        self, use_lora: bool = True, use_qlora: bool = False, trainable: bool = True
+    ) -> tuple[Model, PreTrainedTokenizerFast]:
+        """Return the model, ready to train or generate, and its tokenizer.
+
+        Args:
+            use_lora: put an adapter on (a new one, or `lora.adapter`); otherwise all weights train.
+            use_qlora: keep the base model in 4 bit.
+            trainable: False for use only, where a 4-bit base needs no adapter.
+
+        Raises:
+            YoyakError: the checkpoint can't be had, or settings that exclude each other.
+        """
+        if use_qlora and not use_lora and trainable:
+            raise YoyakError("use_qlora without use_lora: 4-bit weights can't be trained; set lora.use_qlora=false")
+        if use_qlora:
+            refuse_on_4bit(self.config.lora.init, "lora.init")
+        checkpoint = resolve_checkpoint(self.config.model.checkpoint, self.logger.info)
+        tokenizer = self._load_tokenizer(checkpoint)
+        compute = self.compute
+        # Before the adapter's random A is drawn; after what draws numbers only once on a machine (converting the
+        # bundled model, measuring the CPU).
+        set_seed(self.config.training.seed)
+        model = self._load_causal_lm(checkpoint, self._create_bnb_config() if use_qlora else None)
+        self._add_chat_tokens(model, tokenizer)
+        model.config.pad_token_id = tokenizer.pad_token_id
+        model.config.use_cache = False  # a cache in training costs memory and is never read
+        cached = prepare_linear4bit(model, compute.torch_dtype, self.config.lora.cache_dequantized)
+        self.resolved.update(
+            device=compute.device,
+            compute_dtype=compute.dtype,
+            compute_dtype_reason=compute.reason,
+            threads=compute.threads,
+            cache_dequantized=cached,
+        )
+        return (self._apply_lora(model) if use_lora else model), tokenizer
+
+    def _load_tokenizer(self, checkpoint: str) -> PreTrainedTokenizerFast:
+        """Return the checkpoint's tokenizer, configured."""
+        tokenizer = load_from(
+            resolve_checkpoint(checkpoint, self.logger.info),
+            AutoTokenizer.from_pretrained,
+            trust_remote_code=self.config.model.trust_remote_code,
+        )
+        return self._configure_tokenizer(tokenizer)
+
+    def _configure_tokenizer(self, tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
+        """Set sides to left and give it a pad token that is not its end token; return it."""
+        tokenizer.padding_side = "left"
+        tokenizer.truncation_side = "left"
+        family = self._family(tokenizer)
+        ends = {tokenizer.eos_token, family.end_of_turn if family else None}
+        if tokenizer.pad_token is None or tokenizer.pad_token in ends:
+            vocabulary = tokenizer.get_vocab()
+            candidates = [*(family.pad_candidates if family else ()), tokenizer.unk_token, "<|endoftext|>", "<pad>"]
+            pad = next((c for c in candidates if c in vocabulary and c not in ends), None)
+            if pad is None:
+                pad = "<|pad|>"
+                tokenizer.add_tokens([pad], special_tokens=True)
+            tokenizer.pad_token = pad
+        return tokenizer
+
+    def _create_bnb_config(self) -> BitsAndBytesConfig:
+        """Return the 4-bit settings: NF4, double quantization, the run's compute type."""
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=self.compute.torch_dtype,
+        )
+
+    def _load_causal_lm(self, checkpoint: str, bnb_config: BitsAndBytesConfig | None) -> PreTrainedModel:
+        """Return the base model on the run's device; a checkpoint stored in bitsandbytes 4 bit stays as it is."""
+        checkpoint = resolve_checkpoint(checkpoint, self.logger.info)
+        # Full fine-tuning with fp16's narrow range needs float32 weights under the gradient scaler.
+        full_fp16 = not self.config.lora.use_lora and self.compute.dtype == "fp16"
+        arguments: dict[str, Any] = {
+            "dtype": torch.float32 if full_fp16 else self.compute.torch_dtype,
+            "attn_implementation": self.config.model.attn_implementation,
+            "trust_remote_code": self.config.model.trust_remote_code,
+            "device_map": {"": 0 if self.compute.device == "cuda" else "cpu"},
+        }
+        if not self.config.model.trust_remote_code:
+            arguments["use_safetensors"] = True  # pickled weights can run code
+        if not self._stored_in_4bit(checkpoint) and bnb_config is not None:
+            arguments["quantization_config"] = bnb_config
+        model: PreTrainedModel = load_from(checkpoint, AutoModelForCausalLM.from_pretrained, **arguments)
+        return model
+
+    def _stored_in_4bit(self, checkpoint: str) -> bool:
+        """Tell whether a checkpoint is stored in bitsandbytes 4 bit; another stored quantization is refused."""
+        config = load_from(
+            checkpoint, AutoConfig.from_pretrained, trust_remote_code=self.config.model.trust_remote_code
+        )
+        stored = getattr(config, "quantization_config", None)
+        if not stored:
+            return False
+        if stored.get("quant_method") != "bitsandbytes" or not stored.get("load_in_4bit", stored.get("_load_in_4bit")):
+            raise YoyakError(
+                f"model.checkpoint = {checkpoint}: stored as {stored.get('quant_method')}, which can't be trained here;"
+                " name the 16-bit checkpoint, or one in bitsandbytes 4 bit"
+            )
+        if not self.config.lora.use_lora:
+            raise YoyakError(
+                f"model.checkpoint = {checkpoint}: stored in 4 bit, and 4-bit weights can't be trained; "
+                "name the 16-bit checkpoint, or set lora.use_lora=true"
+            )
+        return True
+
+    def _family(self, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel | None = None) -> Family | None:
+        """Return the family by `model.chat_template`, else by the tokenizer's tokens, else by the model's config."""
+        chosen = self.config.model.chat_template
+        if chosen != "auto":
+            return FAMILIES[chosen]
+        return family_of_tokenizer(tokenizer) or (family_of_config(model.config) if model is not None else None)
+
+    def _add_chat_tokens(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> list[str]:
+        """Add the control tokens that the family's layout needs and the tokenizer lacks; return those added.
+
+        Rows for them start as the mean of the others, so that a reload builds the same model.
+        """
+        family = self._family(tokenizer, model)
+        needed = family.control_tokens if family and self.config.dataset.format_type == "chat" else ()
+        missing = [token for token in needed if token not in tokenizer.get_vocab()]
+        tokenizer.add_tokens(missing, special_tokens=True)
+        self.added_token_ids = tokenizer.convert_tokens_to_ids(missing)
+        rows = model.get_input_embeddings().weight.shape[0]
+        if len(tokenizer) > rows:
+            model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        if missing:
+            self.logger.info("Added control tokens: %s", " ".join(missing))
+        new_ids = sorted({*self.added_token_ids, *range(rows, len(tokenizer))})
+        if new_ids:
+            known = torch.ones(model.get_input_embeddings().weight.shape[0], dtype=torch.bool)
+            known[new_ids] = False
+            for layer in {model.get_input_embeddings(), model.get_output_embeddings()}:
+                weight = layer.weight.data
+                weight[new_ids] = weight[known.to(weight.device)].float().mean(dim=0).to(weight.dtype)
+        return missing
+
+    def _apply_lora(self, model: PreTrainedModel) -> PeftModel:
+        """Return the model with an adapter: the one of `lora.adapter`, to go on training, or a new one."""
+        lora = self.config.lora
+        if lora.adapter is not None:
+            return load_adapter(model, lora.adapter, is_trainable=True)
+        if lora.init == "orthogonal" and lora.r % 2:
+            raise YoyakError(f"lora.init = orthogonal needs an even lora.r, not {lora.r}")
+        if lora.init == "eva" and self.added_token_ids:
+            raise YoyakError("lora.init = eva can't be had with added control tokens; set lora.init=default")
+        if linear4bit_layers(model):
+            refuse_on_4bit(lora.init, "lora.init")
+        ours_or_default = lora.init in ("default", "orthogonal")
+        arguments: dict[str, Any] = {"eva_config": EvaConfig()} if lora.init == "eva" else {}
+        if self.added_token_ids:
+            arguments["trainable_token_indices"] = self._trainable_rows(model)
+        peft_config = LoraConfig(
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=self._target_modules(model),
+            use_rslora=lora.use_rslora,
+            use_dora=lora.use_dora,
+            init_lora_weights=True if ours_or_default else lora.init,
+            bias="none",
+            task_type="CAUSAL_LM",
+            **arguments,
+        )
+        with warnings.catch_warnings():
+            # The advice to start EVA's adapter without memory would leave no model to score before training.
+            warnings.filterwarnings("ignore", message="lora with eva initialization")
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")  # PEFT asks for it
+            adapted = get_peft_model(model, peft_config)
+        if lora.init == "orthogonal":
+            start_orthogonal(adapted)
+        return adapted
+
+    def _target_modules(self, model: PreTrainedModel) -> list[str]:
+        names = {
+            name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)
+        }
+        unknown = [target for target in self.config.lora.target_modules if target not in names]
+        if unknown:
+            raise YoyakError(
+                f"lora.target_modules: the model has no layer {', '.join(unknown)}; it has {', '.join(sorted(names))}"
+            )
+        return list(self.config.lora.target_modules)
+
+    def _trainable_rows(self, model: PreTrainedModel) -> dict[str, list[int]]:
+        """Return embedding layers by name with the rows to train; a tied head follows its embedding."""
+        names = {module: name.rsplit(".", 1)[-1] for name, module in model.named_modules()}
+        layers = [model.get_input_embeddings()]
+        if not model.config.tie_word_embeddings:
+            layers.append(model.get_output_embeddings())
+        return {names[layer]: list(self.added_token_ids) for layer in layers}
+
+
+def load_lora_model_and_tokenizer(
+    config: Config, use_lora: bool = True, use_qlora: bool = False, logger: logging.Logger | None = None
+) -> tuple[Model, PreTrainedTokenizerFast]:
+    """Load model and tokenizer in one call; see `LoRALoader.load_model_and_tokenizer`."""
+    return LoRALoader(config, logger).load_model_and_tokenizer(use_lora=use_lora, use_qlora=use_qlora)

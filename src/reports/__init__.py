@@ -1,0 +1,1 @@
+"""One run, one page: `report.html`."""

@@ -1,0 +1,185 @@
+"""The parts of a run's page below its summary. Each returns markup, empty where there is nothing to show."""
+
+import re
+from typing import Any
+
+from .charts import Series, histogram, line_chart
+from .markup import Html, code, facts, join, language, table, tag
+from .run_record import Lengths, Metric, Prediction, RunRecord, SplitData, Truncation, over_steps
+from .wording import count, decimal, rate, setting, short
+
+EXAMPLES_SHOWN = 10
+SPLITS = {"train": "Training data", "eval": "Evaluation data"}
+_SPEAKER = re.compile(r"([^:\uff1a]{1,24}[:\uff1a])(.*)")  # U+FF1A is the full-width colon
+
+
+def curves(metrics: list[Metric]) -> Html:
+    """Return the charts of loss, learning rate, gradient norm and speed over the optimizer steps."""
+    loss = Series("training", over_steps(metrics, "loss"))
+    eval_loss = Series("evaluation", over_steps(metrics, "eval_loss"), marks=True)
+    wide = line_chart("loss", "Loss", [loss, eval_loss], lambda value: decimal(value, 3), height=260)
+    small = [
+        line_chart(chart_id, title, [Series(name, over_steps(metrics, key))], write, from_zero=True)
+        for chart_id, title, name, key, write in (
+            ("learning-rate", "Learning rate", "learning rate", "learning_rate", short),
+            ("gradient-norm", "Gradient norm", "gradient norm", "grad_norm", lambda value: decimal(value, 2)),
+            ("speed", "Speed, tokens/s", "tokens/s", "tokens_per_second", rate),
+        )
+    ]
+    return join(wide, tag("div", *small, class_="charts") if any(small) else None)
+
+
+def settings(record: RunRecord) -> Html:
+    """Return the settings that differ from the base config, and what yoyak chose at the start, with its reasons."""
+    changed = [
+        [code(name), code(setting(item.base)), code(setting(item.value))]
+        for name, item in record.settings_changed.items()
+    ]
+    chosen = [
+        [code(name), code(setting(value)), _reason(record.resolved.get(f"{name}_reason"))]
+        for name, value in record.resolved.items()
+        if not (name.endswith("_reason") and name.removesuffix("_reason") in record.resolved)
+    ]
+    tables = (
+        ("Settings that differ from the base config", ["Setting", "Base", "This run"], changed),
+        ("Choices made at the start", ["Choice", "Value", "Reason"], chosen),
+    )
+    return join(*(table(caption, columns, rows, "words") for caption, columns, rows in tables if rows))
+
+
+def data(record: RunRecord) -> Html:
+    """Return for each split its source, what was dropped or shortened, and its lengths."""
+    names = list(dict.fromkeys([*record.data, *record.truncation, *record.lengths]))
+    return tag("div", *(_split(record, name) for name in names), class_="splits") if names else Html("")
+
+
+def examples(predictions: list[Prediction]) -> Html:
+    """Return the first dialogues with their reference and the summaries before and after training."""
+    if not predictions:
+        return Html("")
+    shown = predictions[:EXAMPLES_SHOWN]
+    total = count(len(predictions), "evaluation dialogue")
+    which = f"The first {len(shown)} of {total}" if len(predictions) > len(shown) else f"{total}, all there are"
+    articles = [_example(number, prediction) for number, prediction in enumerate(shown, start=1)]
+    return join(tag("p", f"{which}, in the file's order.", class_="note"), *articles)
+
+
+def environment(record: RunRecord) -> Html:
+    """Return the package versions and the full config, folded."""
+    import yaml
+
+    versions = [[name, code(version)] for name, version in record.versions.items()]
+    config = yaml.safe_dump(record.config, allow_unicode=True, sort_keys=False, width=100) if record.config else ""
+    return join(
+        _folded("Versions", table("Packages of this run", ["Package", "Version"], versions, "words"))
+        if versions
+        else None,
+        _folded("Full config", tag("pre", tag("code", config), tabindex=0)) if config else None,
+    )
+
+
+def _folded(title: str, body: Html) -> Html:
+    return tag("details", tag("summary", title), body)
+
+
+def _reason(reason: Any) -> str | None:
+    return None if reason is None else setting(reason)
+
+
+def _split(record: RunRecord, name: str) -> Html:
+    source = record.data.get(name, SplitData())
+    sentences = [*_dropped(source), *_cut(record.truncation.get(name, Truncation()))]
+    return tag(
+        "div",
+        tag("h3", SPLITS.get(name, name)),
+        facts(
+            [
+                ("Source", code(source.source)),
+                ("Rows", None if source.rows is None else f"{source.rows:,}"),
+                ("Examples", None if source.examples is None else f"{source.examples:,}"),
+                ("Encoding", source.encoding),
+            ]
+        ),
+        tag("ul", *(tag("li", sentence) for sentence in sentences)) if sentences else None,
+        _lengths(name, record.lengths.get(name, Lengths())),
+    )
+
+
+def _lengths(name: str, lengths: Lengths) -> Html:
+    stats = (
+        ("mean", lengths.mean),
+        ("median", lengths.p50),
+        ("95th percentile", lengths.p95),
+        ("longest", lengths.max),
+    )
+    known = ", ".join(f"{word} {short(value)}" for word, value in stats if value is not None)
+    chart_id = "lengths-" + "".join(letter if letter.isalnum() else "-" for letter in name)
+    bars = histogram(chart_id, "Example lengths", lengths.histogram, "tokens", "example")
+    return tag("div", bars, tag("p", f"Tokens: {known}.", class_="note") if known else None, class_="lengths")
+
+
+def _dropped(source: SplitData) -> list[str]:
+    if source.dropped is None:
+        return []
+    reasons = [f"{reason} ({number:,})" for reason, number in source.dropped.items() if number]
+    if not reasons:
+        return ["No row was dropped."]
+    total = sum(source.dropped.values())
+    return [f"{count(total, 'row was', 'rows were')} dropped: {', '.join(reasons)}."]
+
+
+def _cut(cut: Truncation) -> list[str]:
+    of = "" if cut.examples is None else f" of {cut.examples:,}"
+    sentences = []
+    if cut.prompts_cut == 0:
+        sentences.append("No dialogue was shortened.")
+    elif cut.prompts_cut:
+        lost = [
+            None if cut.turns_cut is None else count(cut.turns_cut, "turn"),
+            None if cut.tokens_cut is None else count(cut.tokens_cut, "token"),
+        ]
+        removed = " with ".join(part for part in lost if part)
+        were = "dialogue was" if cut.prompts_cut == 1 and not of else "dialogues were"
+        verb = f"{cut.prompts_cut:,}{of} {were} shortened"
+        sentences.append(f"{verb} to fit the prompt limit: {removed} left out." if removed else f"{verb}.")
+    if cut.long_summaries == 0:
+        sentences.append("No summary is longer than the generation limit.")
+    elif cut.long_summaries:
+        are = "summary is" if cut.long_summaries == 1 and not of else "summaries are"
+        sentences.append(f"{cut.long_summaries:,}{of} {are} longer than the generation limit, and kept whole.")
+    return sentences
+
+
+def _example(number: int, prediction: Prediction) -> Html:
+    name = f"Example {number}" + (f": {prediction.fname}" if prediction.fname else "")
+    dialogue = tag(
+        "div",
+        *(_turn(line) for line in prediction.dialogue.splitlines() if line.strip()),
+        class_="dialogue",
+        tabindex=0,
+        role="region",
+        aria_label=f"Dialogue of example {number}",
+        lang=language(prediction.dialogue),
+    )
+    parts = (
+        ("Reference", prediction.summary, None),
+        ("Before training", prediction.zero_shot, None),
+        ("After training", prediction.fine_tuned, "after"),
+    )
+    summaries = [_summary(title, text, class_) for title, text, class_ in parts if text is not None]
+    topic = prediction.topic
+    return tag(
+        "article",
+        tag("h3", name, tag("span", topic, class_="topic", lang=language(topic)) if topic else None),
+        tag("div", dialogue, tag("div", *summaries, class_="summaries"), class_="pair"),
+    )
+
+
+def _turn(line: str) -> Html:
+    turn = _SPEAKER.match(line)
+    return tag("p", tag("b", turn[1]), turn[2]) if turn else tag("p", line)
+
+
+def _summary(title: str, text: str, class_: str | None) -> Html:
+    body = tag("p", text, lang=language(text)) if text.strip() else tag("p", "(empty)", class_="note")
+    return tag("section", tag("h4", title), body, class_=class_)

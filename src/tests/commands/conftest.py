@@ -1,0 +1,75 @@
+"""Commands run in an empty folder, on a tiny model, in this process; `yoyak(...)` returns exit code and output."""
+
+import csv
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from src.cli import main
+from src.tests.tiny_models import DIALOGUES, SUMMARIES, write_tiny_model
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def yoyak(folder, capsys):
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main(list(map(str, arguments)))
+        out, err = capsys.readouterr()
+        return Result(stop.value.code or 0, out, err)
+
+    with warnings.catch_warnings():  # a command sets the warnings of its whole process
+        yield run
+    logging.captureWarnings(False)
+
+
+def write_csv(path: Path, dialogues, summaries) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["fname", "dialogue", "summary"])
+        writer.writerows([f"d{i}", *row] for i, row in enumerate(zip(dialogues, summaries, strict=True)))
+    return path
+
+
+@pytest.fixture
+def tiny(folder):
+    """A config `tiny.yaml` for a tiny model with data files, and its folder."""
+    checkpoint = write_tiny_model(folder / "base")
+    write_csv(folder / "train.csv", DIALOGUES, SUMMARIES)
+    write_csv(folder / "dev.csv", DIALOGUES[:2], SUMMARIES[:2])
+    config = {
+        "model": {"checkpoint": checkpoint},
+        "lora": {"r": 4},
+        "tokenizer": {"encoder_max_len": 256, "decoder_max_len": 8},
+        "dataset": {"language": "en"},
+        "data": {"train": "train.csv", "eval": "dev.csv"},
+        "training": {
+            "epochs": 1,
+            "batch_size": 2,
+            "gradient_accumulation_steps": 1,
+            "learning_rate": 1e-3,
+            "logging_steps": 1,
+            "gradient_checkpointing": False,
+            "report_to": [],
+        },
+        "experiment": {"name": "tiny_qlora"},
+    }
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return folder

@@ -1,0 +1,189 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def run_json(folder, name="tiny_qlora"):
+    return json.loads((folder / "outputs" / name / "run.json").read_text(encoding="utf-8"))
+
+
+def test_a_whole_run(yoyak, tiny):
+    result = yoyak("train", "--experiment", "tiny.yaml", "evaluation.generate=true", "training.seed=7")
+    assert (result.code, result.err) == (0, "")
+    run = tiny / "outputs" / "tiny_qlora"
+    files = {"run.json", "metrics.jsonl", "predictions.jsonl", "report.html", "train.log", "final_model"}
+    assert files <= {path.name for path in run.iterdir()}
+    record = run_json(tiny)
+    assert record["status"] == "completed"
+    assert record["seed"] == record["config"]["training"]["seed"] == 7
+    assert record["data"]["train"] == {
+        "source": "train.csv", "rows": 4, "encoding": "utf-8", "dropped": {}, "duplicate_dialogues": 0, "examples": 4
+    }  # fmt: skip
+    for stage in ("zero_shot", "fine_tuned"):
+        scores = record["scores"][stage]
+        assert scores["n"] == 2
+        assert scores["tokenization"] == "word"
+        assert scores["rouge_sum"] == pytest.approx(scores["rouge1"] + scores["rouge2"] + scores["rougeL"])
+    figures = {"loss", "eval_loss", "samples_per_second", "tokens_per_second", "peak_memory_bytes", "wall_seconds"}
+    assert all(record["train"][name] > 0 for name in figures)
+    assert record["train"]["steps"] == 2
+    assert record["truncation"]["train"]["prompts_cut"] == 0
+    assert {"compute_dtype", "compute_dtype_reason", "threads", "optimizer", "cache_dequantized"} <= record[
+        "resolved"
+    ].keys()
+    assert record["settings_changed"]["training.seed"] == {"base": 42, "value": 7}
+    lines = [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["fname"] for line in lines] == ["d0", "d1"]
+    assert {"dialogue", "summary", "zero_shot", "fine_tuned"} <= lines[0].keys()
+    assert "yoyak summarize" in result.out
+    logs = list((tiny / "logs").glob("*/train/*.log"))
+    assert len(logs) == 1
+    assert re.fullmatch(r"logs/\d{8}/train/train_llm_tiny_\d{8}_\d{6}\.log", str(logs[0].relative_to(tiny)))
+    assert "Trained 2 steps" in logs[0].read_text(encoding="utf-8")
+
+
+def test_another_run_is_refused_unless_overwritten(yoyak, tiny):
+    arguments = ("train", "--experiment", "tiny.yaml", "training.max_steps=1")
+    assert yoyak(*arguments).code == 0
+    started = run_json(tiny)["started"]
+    refused = yoyak(*arguments)
+    assert refused.code == 2
+    assert refused.err.startswith("yoyak: outputs/tiny_qlora: holds a run (completed, ")
+    assert "--overwrite" in refused.err
+    assert run_json(tiny)["started"] == started
+    assert yoyak(*arguments, "experiment.name=other").code == 0
+    assert yoyak(*arguments, "--overwrite", "training.seed=1").code == 0
+    assert run_json(tiny)["seed"] == 1
+
+
+def test_a_folder_that_holds_no_run_is_left_alone(yoyak, tiny):
+    mine = tiny / "outputs" / "tiny_qlora" / "thesis.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    result = yoyak("train", "--experiment", "tiny.yaml")
+    assert result.code == 2
+    assert "is there already and holds no run" in result.err
+    assert yoyak("train", "--experiment", "tiny.yaml", "--overwrite").code == 2
+    assert mine.read_text() == "mine"
+
+
+def test_an_early_failure_keeps_the_earlier_run_and_frees_the_name(yoyak, tiny):
+    missing = ("train", "--experiment", "tiny.yaml", "data.train=missing.csv", "--overwrite")
+    assert yoyak(*missing).code == 2
+    assert not (tiny / "outputs" / "tiny_qlora").exists()
+    assert yoyak("train", "--experiment", "tiny.yaml", "training.max_steps=1").code == 0
+    started = run_json(tiny)["started"]
+    assert yoyak(*missing).code == 2
+    assert run_json(tiny)["started"] == started
+    assert (tiny / "outputs" / "tiny_qlora" / "final_model" / "adapter_model.safetensors").exists()
+    assert [path.name for path in (tiny / "outputs").iterdir()] == ["tiny_qlora"]
+    failure = "missing.csv"
+    assert any(failure in path.read_text(encoding="utf-8") for path in (tiny / "logs").glob("*/train/*.log"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((), "tiny_qlora"),
+        (("--no-use_qlora",), "tiny_lora"),
+        (("lora.use_qlora=false",), "tiny_lora"),
+        (("lora.use_lora=false",), "tiny_full"),
+        (("--no-use_qlora", "experiment.name=mine_qlora"), "mine_qlora"),
+        (("--use_qlora", "lora.use_qlora=false"), "tiny_qlora"),
+    ],
+)
+def test_the_name_tells_the_kind_of_adapter(yoyak, tiny, arguments, name):
+    """Also trap 22: 4 bit can be switched off."""
+    assert yoyak("train", "--experiment", "tiny.yaml", "training.max_steps=1", *arguments).code == 0
+    record = run_json(tiny, name)
+    assert record["config"]["lora"]["use_qlora"] is (name == "tiny_qlora")
+    final = tiny / "outputs" / name / "final_model"
+    assert (final / "adapter_model.safetensors").exists() is (name != "tiny_full")
+
+
+def test_debug_is_small_without_trackers_and_may_be_replaced(yoyak, tiny):
+    arguments = ("train", "--experiment", "tiny.yaml", "--debug", "training.report_to=[tensorboard]")
+    assert yoyak(*arguments).code == 0
+    record = run_json(tiny)
+    assert record["debug"] is True
+    training = record["config"]["training"]
+    assert (training["epochs"], training["batch_size"], training["report_to"]) == (1, 2, [])
+    data = record["config"]["data"]
+    assert (data["max_train_examples"], data["max_eval_examples"]) == (50, 10)
+    assert yoyak(*arguments).code == 0
+
+
+def test_augmentation_is_for_training_data_only(yoyak, tiny):
+    assert (
+        yoyak("train", "--experiment", "tiny.yaml", "--use_instruction_augmentation", "training.max_steps=1").code == 0
+    )
+    data = run_json(tiny)["data"]
+    assert (data["train"]["examples"], data["eval"]["examples"]) == (20, 2)
+
+
+def test_a_low_rate_is_named_with_a_better_one(yoyak, tiny):
+    low = yoyak("train", "--experiment", "tiny.yaml", "training.learning_rate=2e-5", "training.max_steps=1")
+    assert "training.learning_rate = 2e-05 is low for LoRA" in low.out
+    assert "try training.learning_rate=2e-4" in low.out
+    fine = yoyak("train", "--experiment", "tiny.yaml", "training.max_steps=1", "--overwrite")
+    assert "low for LoRA" not in fine.out
+
+
+def test_a_new_run_from_an_existing_adapter(yoyak, tiny):
+    assert yoyak("train", "--experiment", "tiny.yaml").code == 0
+    adapter = "lora.adapter=outputs/tiny_qlora/final_model"
+    assert yoyak("train", "--experiment", "tiny.yaml", "experiment.name=more", adapter).code == 0
+    assert run_json(tiny, "more")["train"]["loss"] < run_json(tiny)["train"]["loss"]
+
+
+def test_summarize_and_evaluate_with_the_adapter_alone(yoyak, tiny):
+    assert yoyak("train", "--experiment", "tiny.yaml", "evaluation.generate=true").code == 0
+    final = "outputs/tiny_qlora/final_model"
+    written = json.loads((tiny / "outputs" / "tiny_qlora" / "predictions.jsonl").read_text().splitlines()[0])
+    summary = yoyak("summarize", written["dialogue"], "--adapter", final, "--json")
+    assert summary.code == 0
+    assert json.loads(summary.out)["summary"] == written["fine_tuned"]
+    scores = json.loads(yoyak("evaluate", "--adapter", final, "--json").out)["scores"]
+    assert scores["rouge_sum"] == pytest.approx(run_json(tiny)["scores"]["fine_tuned"]["rouge_sum"])
+    base = json.loads(yoyak("evaluate", "--experiment", "tiny.yaml", "--json").out)["scores"]
+    assert base["rouge_sum"] == pytest.approx(run_json(tiny)["scores"]["zero_shot"]["rouge_sum"])
+
+
+def test_the_script_is_the_same_command(tiny):
+    command = [sys.executable, str(ROOT / "scripts" / "train_llm.py"), "--experiment", "tiny.yaml", "--no-use_qlora"]
+    done = subprocess.run([*command, "training.max_steps=1"], cwd=tiny, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run_json(tiny, "tiny_lora")["status"] == "completed"
+
+
+def test_interrupt_leaves_a_usable_checkpoint_and_a_sentence(tiny):
+    command = [sys.executable, "-m", "src.cli", "train", "--experiment", str(tiny / "tiny.yaml")]
+    settings = ["training.max_steps=5000", "training.epochs=10000", "training.eval_steps=2500"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [*command, *settings], cwd=tiny, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    metrics = tiny / "outputs" / "tiny_qlora" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not (metrics.exists() and metrics.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in out + err
+    stopped = re.search(r"Stopped after step (\d+) of training; its state is in (\S+)", out)
+    assert stopped
+    assert run_json(tiny)["status"] == "interrupted"
+    checkpoint = tiny / stopped[2]
+    assert checkpoint.name == f"checkpoint-{stopped[1]}"
+    assert (checkpoint / "adapter_model.safetensors").stat().st_size > 0
+    assert not (tiny / "outputs" / "tiny_qlora" / "final_model").exists()

@@ -1,0 +1,110 @@
+import subprocess
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rouge_score.tokenize import tokenize as rouge_score_tokenize
+from rouge_score.tokenizers import DefaultTokenizer
+
+from src.errors import YoyakError
+from src.evaluation.tokenizations import TOKENIZATIONS, tokenize, tokenize_pairs
+
+
+@pytest.mark.parametrize(
+    ("tokenization", "expected"),
+    [
+        ("word", ["person1", "은", "친구에게", "3", "000원을", "빌렸다"]),
+        ("morpheme", ["person1", "은", "친구", "에게", "3000", "원", "을", "빌리", "었", "다"]),
+        ("content", ["person1", "친구", "3000", "원", "빌리"]),
+        ("char", list("#person1#은친구에게3,000원을빌렸다.")),
+        ("ascii", ["person1", "3", "000"]),
+    ],
+)
+def test_each_tokenization_of_a_korean_sentence(tokenization, expected):
+    assert tokenize("#Person1#은 친구에게 3,000원을 빌렸다.", tokenization) == expected
+
+
+def test_placeholder_does_not_swallow_its_particle():
+    """Kiwi alone reads `#은` as a hashtag."""
+    assert tokenize("#사람1#은 #사람2#의 집에 갔다", "morpheme")[:4] == ["사람1", "은", "사람2", "의"]
+
+
+def test_irregular_verbs_and_adjectives_are_content_and_endings_are_not():
+    assert tokenize("학생은 더운 날에 예쁜 꽃을 주웠다", "content") == ["학생", "덥", "날", "예쁘", "꽃", "줍"]
+
+
+def test_other_scripts_and_accents_stay_whole_beside_hangul():
+    assert tokenize("카페 Café에서 東京 हिन्दी 이야기!", "word") == ["카페", "café에서", "東京", "हिन्दी", "이야기"]
+
+
+def test_decomposed_hangul_equals_composed():
+    decomposed = unicodedata.normalize("NFD", "점심을 먹었다")
+    for tokenization in ("word", "morpheme", "content", "char"):
+        assert tokenize(decomposed, tokenization) == tokenize("점심을 먹었다", tokenization)
+
+
+def test_invisible_characters_and_emoji_do_not_count():
+    assert tokenize("\ufeff안\u200b녕 ❤\ufe0f 😀", "word") == ["안녕"]
+    assert tokenize("안녕 ❤\ufe0f 😀", "morpheme") == ["안녕"]
+
+
+def test_lone_surrogate_from_broken_json_is_dropped():
+    for tokenization in ("word", "morpheme", "char"):
+        assert "".join(tokenize("\ud83d우리 집", tokenization)) == "우리집"
+
+
+def test_chat_jamo_are_words():
+    assert tokenize("ㅋㅋ", "word") == ["ㅋㅋ"]
+    assert tokenize("좋다 ㅋㅋ", "morpheme") == ["좋", "다", "ㅋㅋ"]
+
+
+def test_pair_decides_the_rule_for_both_texts():
+    (prediction, reference), (english, other) = tokenize_pairs([("Café Ana", "카페 Ana"), ("Café Ana", "Café")], "word")
+    assert (prediction, reference) == (["café", "ana"], ["카페", "ana"])
+    assert (english, other) == (["caf", "ana"], ["caf"])  # as rouge_score cuts it
+
+
+def test_stemmer_reduces_long_ascii_words_only():
+    assert tokenize("She was running in cities", "word", stemmer=True) == ["she", "was", "run", "in", "citi"]
+    assert tokenize("회의 meetings", "word", stemmer=True) == ["회의", "meet"]
+    assert tokenize("회의 meetings", "morpheme", stemmer=True) == ["회의", "meet"]
+    assert tokenize("running", "char", stemmer=True) == list("running")
+
+
+@pytest.mark.parametrize("tokenization", TOKENIZATIONS)
+@pytest.mark.parametrize("text", ["", "  \n", "...!?", "#", "##"])
+def test_text_without_words_has_no_tokens(tokenization, text):
+    if tokenization == "char":  # punctuation counts as characters do
+        assert tokenize(text, tokenization) == list(text.strip())
+        return
+    assert tokenize(text, tokenization) == []
+    assert tokenize_pairs([(text, "한글")], tokenization)[0][0] == []
+
+
+def test_unknown_tokenization_is_named_with_its_nearest():
+    with pytest.raises(YoyakError, match=r"unknown tokenization 'words'.*did you mean 'word'"):
+        tokenize("text", "words")
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"], max_codepoint=0x10FF)), st.booleans())
+def test_word_equals_rouge_score_without_hangul(text, stemmer):
+    assert tokenize(text, "word", stemmer) == DefaultTokenizer(stemmer).tokenize(text)
+    assert tokenize(text, "ascii") == rouge_score_tokenize(text, None)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.text("가나다 ab1#.,", max_size=12), min_size=2, max_size=6), st.sampled_from(TOKENIZATIONS))
+def test_pairs_in_a_batch_get_the_tokens_that_they_get_alone(texts, tokenization):
+    pairs = list(zip(texts, reversed(texts), strict=True))
+    assert tokenize_pairs(pairs, tokenization) == [tokenize_pairs([pair], tokenization)[0] for pair in pairs]
+
+
+def test_import_stays_light():
+    code = (
+        "import sys, src.evaluation.rouge; print(*{'torch', 'numpy', 'kiwipiepy', 'nltk'} & set(sys.modules), sep=',')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""

@@ -1,0 +1,73 @@
+import pytest
+import torch
+
+from src.data.padding import RightPadder
+from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
+from src.training import loss
+from src.training.loss import response_loss
+
+
+@pytest.fixture
+def model_and_batch(tmp_path):
+    config = tiny_config(write_tiny_model(tmp_path / "base"), lora__use_qlora=False)
+    model, tokenizer = load_tiny(config)
+    dataset = tiny_dataset(tokenizer)
+    return model.get_base_model(), RightPadder(0)([dataset[index] for index in range(4)])
+
+
+def reference_loss(model, batch):
+    """The whole sequence's logits in float64, positions picked one by one."""
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.double()
+    total, targets = 0.0, 0
+    for row, labels in zip(logits, batch["labels"], strict=True):
+        for position, label in enumerate(labels[1:].tolist()):
+            if label != -100:
+                total = total - torch.log_softmax(row[position], dim=-1)[label]
+                targets += 1
+    return total, targets
+
+
+def gradients(model, value):
+    model.zero_grad()
+    value.backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def assert_equal_gradients(ours, reference):
+    assert ours.keys() == reference.keys()
+    assert ours
+    for name, gradient in ours.items():
+        assert torch.allclose(gradient, reference[name], rtol=1e-4, atol=1e-6), name
+
+
+def test_loss_and_gradients_equal_the_whole_sequence_in_float64(model_and_batch):
+    model, batch = model_and_batch
+    total, targets = response_loss(model, batch)
+    expected, expected_targets = reference_loss(model, batch)
+    assert targets == expected_targets == int((batch["labels"] != -100).sum())
+    assert total.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert_equal_gradients(gradients(model, total), gradients(model, reference_loss(model, batch)[0]))
+
+
+def test_chunks_change_nothing(model_and_batch, monkeypatch):
+    model, batch = model_and_batch
+    whole, targets = response_loss(model, batch)
+    by_whole = gradients(model, whole)
+    monkeypatch.setattr(loss, "_CHUNK", 5)
+    assert targets > 3 * 5
+    chunked, _ = response_loss(model, batch)
+    assert chunked.item() == pytest.approx(whole.item(), rel=1e-6)
+    assert_equal_gradients(gradients(model, chunked), by_whole)
+    with torch.no_grad():
+        assert response_loss(model, batch)[0].item() == pytest.approx(whole.item(), rel=1e-6)
+
+
+def test_a_changed_prompt_label_is_no_target(model_and_batch):
+    model, batch = model_and_batch
+    before, _ = response_loss(model, batch)
+    padded = {
+        name: torch.nn.functional.pad(tensor, (0, 7), value={"labels": -100}.get(name, 0))
+        for name, tensor in batch.items()
+    }
+    after, _ = response_loss(model, padded)
+    assert after.item() == pytest.approx(before.item(), rel=1e-6)

@@ -1,0 +1,142 @@
+"""What a run shows and writes while it trains: metrics.jsonl, the progress bar, and the stop on Ctrl-C."""
+
+import json
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .response_trainer import ResponseTrainer
+
+
+def training_clock(trainer: "ResponseTrainer") -> float:
+    """Return a clock in seconds that stands still while the trainer evaluates."""
+    return time.perf_counter() - trainer.evaluation_seconds
+
+
+class MetricsWriter(TrainerCallback):
+    """Appends a JSON line to `metrics.jsonl` at each log: step, epoch, loss, learning rate, tokens/s, eval loss."""
+
+    def __init__(self, path: Path, trainer: "ResponseTrainer") -> None:
+        """Write to `path`, which is emptied."""
+        self.path, self.trainer = path, trainer
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("", encoding="utf-8")
+        self._since = (0.0, 0)
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Start the clock of tokens/s."""
+        self._since = (training_clock(self.trainer), int(self.trainer.trained_tokens))
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Write one line."""
+        logs = {k: v for k, v in (kwargs.get("logs") or {}).items() if k != "epoch"}
+        if "train_runtime" in logs:  # the summary at the end stands in run.json
+            return
+        line = {"step": state.global_step, "epoch": round(state.epoch or 0, 4), **logs}
+        if "loss" in logs:
+            now, tokens = training_clock(self.trainer), int(self.trainer.trained_tokens)
+            line["tokens_per_second"] = round((tokens - self._since[1]) / (now - self._since[0]), 1)
+            self._since = (now, tokens)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+class ProgressBar(TrainerCallback):
+    """A bar with loss, tokens/s and time left on a terminal; a line at each log elsewhere."""
+
+    def __init__(self, console: "Console", trainer: "ResponseTrainer") -> None:
+        """Draw on `console`."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.console, self.trainer = console, trainer
+        self.bar = Progress(
+            TextColumn("Training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps  loss {task.fields[loss]}  {task.fields[rate]} tokens/s  left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("", total=None, loss="-", rate="-")
+        self._begin = 0.0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Show the bar."""
+        self._begin = training_clock(self.trainer)
+        self.bar.update(self.task, total=state.max_steps)
+        self.bar.start()
+
+    def _rate(self) -> str:
+        return f"{int(self.trainer.trained_tokens) / max(training_clock(self.trainer) - self._begin, 1e-9):.0f}"
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Move the bar."""
+        if self.console.is_terminal:
+            self.bar.update(self.task, completed=state.global_step)
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Show the newest loss."""
+        logs = kwargs.get("logs") or {}
+        if "loss" in logs:
+            self.bar.update(self.task, loss=f"{logs['loss']:.3f}", rate=self._rate())
+            if not self.console.is_terminal:
+                left = (
+                    (training_clock(self.trainer) - self._begin)
+                    / state.global_step
+                    * (state.max_steps - state.global_step)
+                )
+                self.console.print(
+                    f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.3f}  "
+                    f"{self._rate()} tokens/s  {left:.0f} s left",
+                    highlight=False,
+                )
+        elif "eval_loss" in logs:
+            self.console.print(
+                f"epoch {state.epoch or 0:.1f}  evaluation loss {logs['eval_loss']:.4f}", highlight=False
+            )
+
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        """Take the bar away."""
+        self.bar.stop()
+
+
+class StopOnInterrupt(TrainerCallback):
+    """Ctrl-C finishes the step and saves a checkpoint; a second one leaves at once."""
+
+    def __init__(self) -> None:
+        """Nothing is caught until training begins."""
+        self.interrupted = False
+        self._previous: Any = None
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Catch Ctrl-C from here on (signals reach the main thread only)."""
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._stop)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Ask for a checkpoint and the end."""
+        if self.interrupted:
+            control.should_save = control.should_training_stop = True
+            control.should_evaluate = False
+
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        """Give Ctrl-C back."""
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            self._previous = None

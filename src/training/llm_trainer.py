@@ -1,0 +1,287 @@
+"""Training a causal language model to summarize, from a config."""
+
+import logging
+import os
+import resource
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from peft import PeftModel
+from torch.utils.data import DataLoader
+from transformers import (
+    EarlyStoppingCallback,
+    PreTrainedTokenizerFast,
+    PrinterCallback,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from ..config.schema import Config
+from ..data.padding import RightPadder
+from ..errors import YoyakError
+from ..models.adapters import start_eva
+from ..models.compute import resolve_compute
+from .callbacks import MetricsWriter, StopOnInterrupt
+from .response_trainer import ResponseTrainer, save_model
+
+_CUDA_OPTIMIZERS = ("paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit")
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C during training, after the step was finished and its checkpoint written."""
+
+    def __init__(self, checkpoint: Path | None, step: int) -> None:
+        """Keep the folder of the checkpoint and the step that it is of."""
+        super().__init__(f"interrupted after step {step}")
+        self.checkpoint, self.step = checkpoint, step
+
+
+class LLMTrainer:
+    """Trains `model` on encoded datasets and writes the run's folder, `<output_dir>/<experiment.name>/`."""
+
+    def __init__(
+        self,
+        config: Config,
+        model: Any,
+        tokenizer: PreTrainedTokenizerFast,
+        train_dataset: Any,
+        eval_dataset: Any = None,
+        *,
+        callbacks: Sequence[TrainerCallback] = (),
+        logger: logging.Logger | None = None,
+    ) -> None:
+        """Set up the Trainer; without `eval_dataset` nothing is evaluated and the last weights are kept."""
+        if not len(train_dataset):
+            raise YoyakError("no training examples; check data.train")
+        self.config, self.model, self.tokenizer = config, model, tokenizer
+        self.train_dataset = train_dataset
+        self.eval_dataset = eval_dataset if eval_dataset is not None and len(eval_dataset) else None
+        self.logger = logger or logging.getLogger("yoyak")
+        self.compute = resolve_compute(config.model.dtype)
+        self.run_dir = Path(config.experiment.output_dir) / config.experiment.name
+        self.interrupt = StopOnInterrupt()
+        self.trainer = self._create_trainer()
+        self.trainer.add_callback(self.interrupt)
+        for callback in callbacks:
+            self.trainer.add_callback(callback)
+
+    @cached_property
+    def optimizer_name(self) -> str:
+        """Return the optimizer that runs here: paged and 8-bit ones need CUDA."""
+        wanted = self.config.training.optim
+        if self.compute.device == "cpu" and wanted in _CUDA_OPTIMIZERS:
+            self.logger.info("%s needs CUDA; adamw_torch is used on the CPU", wanted)
+            return "adamw_torch"
+        return wanted
+
+    def _create_training_args(self) -> TrainingArguments:
+        """Return the Trainer's arguments for the config on this machine."""
+        training = self.config.training
+        evaluates = self.eval_dataset is not None
+        strategy = "steps" if training.eval_steps else "epoch"
+        every: dict[str, Any] = {"eval_steps": training.eval_steps, "save_steps": training.eval_steps}
+        return TrainingArguments(
+            output_dir=str(self.run_dir / "checkpoints"),
+            num_train_epochs=training.epochs,
+            max_steps=training.max_steps or -1,
+            per_device_train_batch_size=training.batch_size,
+            per_device_eval_batch_size=training.eval_batch_size or training.batch_size,
+            gradient_accumulation_steps=training.gradient_accumulation_steps,
+            learning_rate=training.learning_rate,
+            lr_scheduler_type=training.lr_scheduler_type,
+            warmup_steps=training.warmup_ratio,  # below 1 it is a share of the steps
+            weight_decay=training.weight_decay,
+            max_grad_norm=training.max_grad_norm,
+            optim=self.optimizer_name,
+            bf16=self.compute.dtype == "bf16",
+            fp16=self.compute.dtype == "fp16",
+            use_cpu=self.compute.device == "cpu",
+            **_checkpointing(training.gradient_checkpointing),
+            neftune_noise_alpha=training.neftune_noise_alpha,
+            seed=training.seed,
+            data_seed=training.seed,
+            eval_strategy=strategy if evaluates else "no",
+            save_strategy=strategy,
+            **(every if training.eval_steps else {}),
+            save_total_limit=training.save_total_limit,
+            load_best_model_at_end=evaluates,
+            metric_for_best_model="eval_loss" if evaluates else None,
+            greater_is_better=False if evaluates else None,
+            logging_steps=training.logging_steps,
+            report_to=["wandb"] if "wandb" in training.report_to else [],
+            run_name=self.config.experiment.name,
+            project="yoyak",
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            dataloader_pin_memory=self.compute.device == "cuda",
+        )
+
+    def _create_trainer(self) -> ResponseTrainer:
+        """Return the Trainer with the run's callbacks."""
+        training, lora = self.config.training, self.config.lora
+        collator = RightPadder(_pad_token_id(self.tokenizer))
+        if lora.init == "eva" and lora.adapter is None and isinstance(self.model, PeftModel):
+            self.logger.info("EVA: computing the adapter's start from the training data")
+            batches = DataLoader(self.train_dataset, batch_size=training.batch_size, collate_fn=collator)
+            start_eva(self.model, batches)
+        trainer = ResponseTrainer(
+            model=self.model,
+            args=self._create_training_args(),
+            train_dataset=self.train_dataset,
+            eval_dataset=self.eval_dataset,
+            data_collator=collator,
+            processing_class=self.tokenizer,
+            loraplus_lr_ratio=lora.loraplus_lr_ratio,
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer))
+        if "tensorboard" in training.report_to:
+            trainer.add_callback(_tensorboard(self.run_dir / "tensorboard"))
+        if training.early_stopping_patience and self.eval_dataset is not None:
+            trainer.add_callback(EarlyStoppingCallback(training.early_stopping_patience))
+        return trainer
+
+    def train(self) -> dict[str, Any]:
+        """Train, keep the best weights by evaluation loss, write `final_model/`.
+
+        Returns:
+            `train_loss` (mean over the steps), `train_runtime` in seconds, `eval_metrics` of the kept weights,
+            `model_path`; besides `steps`, `trained_tokens`, `samples_per_second`, `tokens_per_second` and
+            `peak_memory_bytes` (CUDA's allocator, or the process's resident peak on a CPU).
+
+        Raises:
+            TrainingInterrupted: on Ctrl-C, with the checkpoint that was written.
+            YoyakError: the disk is full.
+        """
+        try:
+            output = self.trainer.train()
+        except torch.OutOfMemoryError as error:
+            raise YoyakError(
+                f"the GPU's memory is full (peak {peak_memory_bytes() / 1e9:.1f} GB); lower training.batch_size and "
+                "raise training.gradient_accumulation_steps, or set training.gradient_checkpointing=true"
+            ) from error
+        except (OSError, RuntimeError) as error:
+            if is_disk_full(error):  # the checkpoint that did not fit is half there
+                half = self.run_dir / "checkpoints" / f"checkpoint-{self.trainer.state.global_step}"
+                shutil.rmtree(half, ignore_errors=True)
+            raise_if_disk_full(error, self.run_dir)
+            raise
+        step = self.trainer.state.global_step
+        if self.interrupt.interrupted:
+            checkpoint = self.run_dir / "checkpoints" / f"checkpoint-{step}"
+            raise TrainingInterrupted(checkpoint if checkpoint.is_dir() else None, step)
+        seconds = float(output.metrics["train_runtime"])
+        tokens = int(self.trainer.trained_tokens)
+        return {
+            "train_loss": float(output.training_loss),
+            "train_runtime": seconds,
+            "eval_metrics": self._kept_metrics(),
+            "model_path": str(self.save_final_model()),
+            "steps": step,
+            "trained_tokens": tokens,
+            "samples_per_second": float(output.metrics["train_samples_per_second"]),
+            "tokens_per_second": tokens / seconds,
+            "peak_memory_bytes": peak_memory_bytes(),
+        }
+
+    def _kept_metrics(self) -> dict[str, float]:
+        """Return the evaluation of the weights that were kept, from the log."""
+        evaluations = [entry for entry in self.trainer.state.log_history if "eval_loss" in entry]
+        best: dict[str, float] = min(evaluations, key=lambda entry: entry["eval_loss"], default={})
+        return {name: value for name, value in best.items() if name.startswith("eval_")}
+
+    def evaluate(self) -> dict[str, float]:
+        """Return `eval_loss` (mean per target token, in nats) and speed on the evaluation set."""
+        if self.eval_dataset is None:
+            raise YoyakError("no evaluation examples; check data.eval")
+        metrics: dict[str, float] = self.trainer.evaluate()
+        return metrics
+
+    def save_final_model(self) -> Path:
+        """Write `final_model/` (adapter or model, tokenizer, the config as `yoyak.yaml`); whole or not at all."""
+        final = self.run_dir / "final_model"
+        beside = Path(tempfile.mkdtemp(prefix=".final_model.", dir=self.run_dir))
+        try:
+            save_model(self.trainer.accelerator.unwrap_model(self.trainer.model), beside)
+            self.tokenizer.save_pretrained(beside)
+            settings = yaml.safe_dump(self.config.model_dump(), allow_unicode=True, sort_keys=False)
+            (beside / "yoyak.yaml").write_text(settings, encoding="utf-8")
+            beside.chmod(0o755)
+            if final.exists():
+                shutil.rmtree(final)
+            os.replace(beside, final)
+        except (OSError, RuntimeError) as error:
+            raise_if_disk_full(error, self.run_dir)
+            raise
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return final
+
+
+# How OSError, safetensors and torch.save each say that no space is left; torch's first error hides behind its second.
+_DISK_FULL = ("No space left on device", "os error 28", "file write failed", "iostream error")
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that it came from, means that no space is left on the disk."""
+    while error is not None:
+        if any(words in str(error) for words in _DISK_FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def raise_if_disk_full(error: BaseException, folder: Path) -> None:
+    """Raise YoyakError where `error` (also safetensors' or torch's own) means that no space is left."""
+    if is_disk_full(error):
+        free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free
+        raise YoyakError(
+            f"{folder}: the disk is full ({free / 1e6:.0f} MB free); nothing half-written was kept; "
+            "free some space or set experiment.output_dir"
+        ) from error
+
+
+def peak_memory_bytes() -> int:
+    """Return the peak of CUDA's allocator, or of this process's resident memory where there is no GPU."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _pad_token_id(tokenizer: PreTrainedTokenizerFast) -> int:
+    # Padding is masked by length, so any id serves where a foreign tokenizer has none.
+    return int(tokenizer.pad_token_id) if tokenizer.pad_token_id is not None else 0
+
+
+def _checkpointing(wanted: bool) -> dict[str, Any]:
+    """Return the arguments for recomputation under the names of the installed transformers (renamed after 5.17)."""
+    renamed = "activation_checkpointing" in TrainingArguments.__dataclass_fields__
+    name = "activation_checkpointing" if renamed else "gradient_checkpointing"
+    return {name: wanted, f"{name}_kwargs": {"use_reentrant": False}}
+
+
+def _tensorboard(folder: Path) -> TrainerCallback:
+    from torch.utils.tensorboard import SummaryWriter
+    from transformers.integrations import TensorBoardCallback
+
+    return TensorBoardCallback(SummaryWriter(str(folder)))
+
+
+def create_llm_trainer(
+    config: Config,
+    model: Any,
+    tokenizer: PreTrainedTokenizerFast,
+    train_dataset: Any,
+    eval_dataset: Any = None,
+    **options: Any,
+) -> LLMTrainer:
+    """Create a trainer; `options` are `LLMTrainer`'s keyword arguments."""
+    return LLMTrainer(config, model, tokenizer, train_dataset, eval_dataset, **options)
