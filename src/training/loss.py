@@ -13,17 +13,19 @@ _CHUNK = 1024
 def response_loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
     """Return the summed loss over a batch's target tokens and their number.
 
-    The decoder runs on all tokens; the head only on the positions whose next token is a target.
+    The decoder runs on all tokens; the head only on the positions whose next token is a target. No attention mask is
+    passed: with right padding, causal attention alone keeps padding out of all real positions, and without a mask
+    PyTorch takes its fast causal kernels.
 
     Args:
         model: a causal language model of transformers (without an adapter's outer wrapper).
-        batch: `input_ids`, `attention_mask`, `labels`, each int64 (batch, length), padded right.
+        batch: `input_ids` and `labels`, int64 (batch, length), padded right.
 
     Returns:
         Sum of -log p in nats, float32 scalar with gradient; number of target tokens.
     """
     decoder, head = model.get_decoder(), model.get_output_embeddings()  # type: ignore[operator]
-    hidden = decoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False)[0]
+    hidden = decoder(input_ids=batch["input_ids"], use_cache=False)[0]
     targets = batch["labels"][:, 1:]
     is_target = targets != IGNORE
     states, targets = hidden[:, :-1][is_target], targets[is_target]

@@ -1,0 +1,1 @@
+"""Fused operations, each beside its slow, obvious oracle in src/tests/kernels."""
