@@ -29,6 +29,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def yoyak(folder, capsys):
     def run(*arguments):
+        capsys.readouterr()  # what writing the tiny model printed
         with pytest.raises(SystemExit) as stop:
             main(list(map(str, arguments)))
         out, err = capsys.readouterr()
