@@ -8,8 +8,11 @@ product forward, one backward, none for frozen weights' gradients. Prints one JS
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from src.commands.console import quiet_libraries
 from src.commands.steps import prompt_arguments

@@ -1,12 +1,15 @@
 """`yoyak data`: what is in a data file."""
 
 import json
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..config.loader import load_config
 from ..config.schema import Config
 from ..errors import YoyakError
 from .console import create_console, quiet_libraries
+
+if TYPE_CHECKING:
+    from ..data.templates import PromptTemplate
 
 
 def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> None:
@@ -14,19 +17,26 @@ def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> 
     from ..data.check import check_file, render
 
     config = load_config(experiment, overrides)
-    lengths, why_not = _prompt_lengths(config)
-    report = check_file(source, config.data, lengths, config.tokenizer.encoder_max_len)
+    template, why_not = _prompt_template(config)
+
+    def lengths(dialogues: list[str]) -> list[int]:
+        assert template is not None
+        template.encode_prompts(dialogues)  # counts what truncation cuts
+        return template.prompt_lengths(dialogues)
+
+    report = check_file(source, config.data, lengths if template else None, config.tokenizer.encoder_max_len)
     if as_json:
-        print(json.dumps(report.as_dict(), ensure_ascii=False))
+        truncation = template.counts.as_dict() if template else None
+        print(json.dumps(report.as_dict() | {"truncation": truncation}, ensure_ascii=False))
         return
     console = create_console()
     console.print(render(report))
-    if why_not:
-        console.print(f"Lengths in tokens are left out: {why_not}", markup=False, soft_wrap=True)
+    said = f"Truncation: {template.counts.sentence()}" if template else f"Lengths in tokens are left out: {why_not}"
+    console.print(said, markup=False, soft_wrap=True)
 
 
-def _prompt_lengths(config: Config) -> tuple[Callable[[list[str]], list[int]] | None, str | None]:
-    """Return the function that counts prompt tokens, or why there is none (a tokenizer that can't be had)."""
+def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None]":
+    """Return the experiment's prompt, or why there is none (a tokenizer that can't be had)."""
     quiet_libraries()
     from transformers import AutoTokenizer
 
@@ -36,6 +46,6 @@ def _prompt_lengths(config: Config) -> tuple[Callable[[list[str]], list[int]] | 
 
     try:
         tokenizer = load_from(resolve_checkpoint(config.model.checkpoint), AutoTokenizer.from_pretrained)
-        return create_prompt_template(tokenizer, **prompt_arguments(config)).prompt_lengths, None
+        return create_prompt_template(tokenizer, **prompt_arguments(config)), None
     except YoyakError as error:
         return None, str(error)

@@ -133,10 +133,20 @@ def score(
 
 def show_progress(run: RunContext, trainer: Any) -> None:
     """Put the progress bar on a trainer, and record its optimizer."""
+    from ..data.own_template import FIXED_DATE
     from ..training.callbacks import ProgressBar
 
     trainer.trainer.add_callback(ProgressBar(run.console, trainer.trainer))
-    run.file.update(resolved={"optimizer": trainer.optimizer_name})
+    training = run.config.training
+    resolved: dict[str, object] = {
+        "optimizer": trainer.optimizer_name,
+        "micro_batch_examples": training.batch_size,
+        "micro_batches_a_step": training.gradient_accumulation_steps,
+        "gradient_checkpointing": training.gradient_checkpointing,
+    }
+    if run.config.dataset.format_type == "chat" and run.config.model.chat_template == "auto":
+        resolved["chat_template_date"] = f"{FIXED_DATE:%Y-%m-%d}"  # what a template that prints the day is given
+    run.file.update(resolved=resolved)
 
 
 def record_results(run: RunContext, results: dict[str, Any]) -> None:

@@ -67,6 +67,9 @@ def test_data_check(yoyak, tiny):
     report = json.loads(yoyak("data", "check", "train.csv", "-e", "tiny.yaml", "--json").out)
     assert report["rows"] == 4
     assert report["prompts"]["limit"] == 256
+    assert report["truncation"] == {
+        "examples": 4, "prompts_cut": 0, "turns_cut": 0, "tokens_cut": 0, "long_summaries": 0
+    }  # fmt: skip
     (tiny / "train.csv").write_text("fname,dialogue,summary\na,hello,\nb,A: Hi.,Greeting.\n", encoding="utf-8")
     report = json.loads(yoyak("data", "check", "train.csv", "-e", "tiny.yaml", "--json").out)
     assert report["rows"] == 1

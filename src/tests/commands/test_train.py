@@ -37,9 +37,8 @@ def test_a_whole_run(yoyak, tiny):
     assert all(record["train"][name] > 0 for name in figures)
     assert record["train"]["steps"] == 2
     assert record["truncation"]["train"]["prompts_cut"] == 0
-    assert {"compute_dtype", "compute_dtype_reason", "threads", "optimizer", "cache_dequantized"} <= record[
-        "resolved"
-    ].keys()
+    resolved = {"compute_dtype", "compute_dtype_reason", "threads", "optimizer", "cache_dequantized"}
+    assert resolved | {"micro_batch_examples", "gradient_checkpointing"} <= record["resolved"].keys()
     assert record["settings_changed"]["training.seed"] == {"base": 42, "value": 7}
     lines = [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["fname"] for line in lines] == ["d0", "d1"]
