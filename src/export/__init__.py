@@ -1,0 +1,1 @@
+"""Carrying a model elsewhere: merged weights, GGUF, Ollama, the hub."""

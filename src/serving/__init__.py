@@ -1,0 +1,1 @@
+"""An HTTP server of summaries, with the interface of OpenAI clients."""
