@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .commands.data_cli import data_app
 from .errors import YoyakError
 
 app = typer.Typer(
@@ -17,7 +18,6 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Look at data files.", no_args_is_help=True)
 models_app = typer.Typer(help="List and fetch models.", invoke_without_command=True)
 config_app = typer.Typer(help="Look at configs.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -29,6 +29,11 @@ Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...",
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 Adapter = Annotated[str | None, typer.Option(help="Folder of an adapter, such as a run's final_model.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a run that the output folder holds.")]
+Anew = Annotated[bool, typer.Option("--overwrite", help="Begin anew where the output file is there already.")]
+NumBeams = Annotated[int | None, typer.Option("--num-beams", help="As generation.num_beams.")]
+MaxNewTokens = Annotated[int | None, typer.Option("--max-new-tokens", help="As tokenizer.decoder_max_len.")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="As generation.batch_size.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="As generation.seed.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -86,44 +91,125 @@ def evaluate(
     references: Annotated[Path | None, typer.Option(help="CSV or JSONL with fname and the reference summary.")] = None,
     tokenization: Annotated[str | None, typer.Option(help="word, morpheme, content, char or ascii.")] = None,
     stemmer: Annotated[bool | None, typer.Option("--stemmer/--no-stemmer", help="Stem English words.")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="Another system's summaries, to compare with.")] = None,
+    dialogues: Annotated[Path | None, typer.Option(help="With files: fname and dialogue, if no other has it.")] = None,
+    column: Annotated[str | None, typer.Option(help="With files: column of the summaries, by default summary.")] = None,
+    baseline_column: Annotated[str | None, typer.Option(help="Column of the baseline's summaries.")] = None,
+    multi: Annotated[str, typer.Option(help="With files: several references count by mean or best.")] = "mean",
+    facts: Annotated[bool, typer.Option(help="Look for facts that the dialogue does not hold.")] = True,
+    split: Annotated[str, typer.Option(help="With a model: dev (data.eval) or train (data.train).")] = "dev",
+    zero_shot: Annotated[bool, typer.Option("--zero-shot", help="With a model: without its adapter.")] = False,
+    out: Annotated[Path | None, typer.Option(help="With a model: file for its summaries.")] = None,
+    overwrite: Anew = False,
+    num_beams: NumBeams = None,
+    max_new_tokens: MaxNewTokens = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
     """Score summaries from files (no model), or a model with or without an adapter."""
     if predictions is not None or references is not None:
-        from .commands.evaluate import evaluate_files
+        from .commands.evaluate_files import FilesRequest, evaluate_files
 
-        evaluate_files(predictions, references, tokenization or "word", bool(stemmer), as_json)
+        if experiment is not None or adapter is not None or overrides:
+            raise YoyakError("--predictions and --references score files: leave out --experiment, --adapter, KEY=VALUE")
+        files = FilesRequest(predictions, references, baseline, dialogues, column, baseline_column)
+        evaluate_files(files, tokenization or "word", bool(stemmer), multi, facts, as_json)
     else:
-        from .commands.evaluate import evaluate_experiment
+        from .commands.evaluate import BaselineFile, ModelEvaluation, evaluate_experiment, scoring_overrides
+        from .commands.generating import generation_overrides
 
-        evaluate_experiment(experiment, adapter, overrides or [], tokenization, stemmer, as_json)
+        settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
+        settings += scoring_overrides(tokenization, stemmer)
+        model = ModelEvaluation(experiment, adapter, settings, split, zero_shot, out, overwrite)
+        evaluate_experiment(model, BaselineFile(baseline, baseline_column), facts, as_json)
 
 
 @app.command()
 def summarize(
-    text: Annotated[str, typer.Argument(metavar="TEXT|FILE|-", help="A dialogue, a file with one, or - for stdin.")],
+    text: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEXT|FILE|FOLDER|-",
+            help="A dialogue, a file with one, a table (CSV, TSV, JSON, JSONL, Parquet), a folder of .txt files, or -.",
+        ),
+    ],
     overrides: Overrides = None,
     experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of the model to use.")] = None,
     adapter: Adapter = None,
+    out: Annotated[Path | None, typer.Option(help="File for the summaries, from which a stopped run goes on.")] = None,
+    overwrite: Anew = False,
+    num_beams: NumBeams = None,
+    max_new_tokens: MaxNewTokens = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
-    """Summarize a dialogue."""
+    """Summarize a dialogue, or every one of a table or folder."""
+    from .commands.generating import generation_overrides
+    from .commands.summarize import SummarizeRequest
     from .commands.summarize import summarize as run
 
-    run(text, experiment, adapter, overrides or [], as_json)
+    settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
+    run(SummarizeRequest(text, experiment, adapter, settings, out, overwrite, as_json))
 
 
-@data_app.command("check")
-def data_check(
-    file: Annotated[str, typer.Argument(help="CSV, TSV, JSON, JSONL or Parquet file, or sample:en/train.csv.")],
+@app.command()
+def export(
+    to: Annotated[str, typer.Option(help="adapter (vLLM), merged, gguf, gguf-lora, ollama or hub.")],
     overrides: Overrides = None,
-    experiment: Experiment = "smollm2_135m",
+    adapter: Adapter = None,
+    run: Annotated[str | None, typer.Option(help="A run instead of an adapter: its name or folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write.")] = None,
+    experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of a foreign adapter.")] = None,
+    quantization: Annotated[str, typer.Option(help="Of GGUF: f16, bf16, f32, q8_0; others by llama.cpp.")] = "f16",
+    base: Annotated[str, typer.Option(help="Merge onto the dequantized (trained on) or original weights.")] = (
+        "dequantized"
+    ),
+    check: Annotated[int, typer.Option(min=0, help="Dialogues to compare the loss on; 0 for none.")] = 4,
+    merge: Annotated[bool | None, typer.Option("--merge/--no-merge", help="Hub: whole weights or adapter.")] = None,
+    push: Annotated[str | None, typer.Option(help="Hub: repository to send to, as OWNER/NAME.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Hub: only list what would go.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", "--force", help="Replace an earlier export.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report rows, encoding, bad rows, lengths, and what truncation would cut."""
-    from .commands.data import check
+    """Carry a trained model elsewhere: vLLM, llama.cpp, Ollama, the hub."""
+    from .commands.export import export as export_model
+    from .commands.export_source import ExportRequest
 
-    check(file, experiment, overrides or [], as_json)
+    source = {"adapter": adapter, "run": run, "experiment": experiment, "overrides": overrides or []}
+    form = {"to": to, "out": out, "quantization": quantization, "base": base, "check": check, "merge": merge}
+    how = {"push": push, "dry_run": dry_run, "overwrite": overwrite, "as_json": as_json}
+    export_model(ExportRequest(**source, **form, **how))  # type: ignore[arg-type]
+
+
+@app.command()
+def serve(
+    overrides: Overrides = None,
+    experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of the model to serve.")] = None,
+    adapter: Adapter = None,
+    host: Annotated[str, typer.Option(help="Address; one that others can reach needs a key or --no-auth.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 8000,
+    api_key: Annotated[str | None, typer.Option(help="Key that clients send; better in YOYAK_API_KEY.")] = None,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="Serve whoever reaches the address.")] = False,
+    max_queue: Annotated[int, typer.Option(help="Summaries that may wait; 429 above.")] = 128,
+    max_batch: Annotated[int | None, typer.Option(help="Summaries at a time; generation.batch_size if not.")] = None,
+    batch_wait_ms: Annotated[float, typer.Option(help="How long an idle server waits for company.")] = 10,
+    timeout_s: Annotated[float, typer.Option(help="Longest time of a request; 504 after it.")] = 120,
+    truncate: Annotated[bool, typer.Option("--truncate", help="Shorten dialogues that are too long (else 422).")] = (
+        False
+    ),
+    engine: Annotated[str, typer.Option(help="transformers, or vllm where it is installed.")] = "transformers",
+) -> None:
+    """Serve a model over HTTP, with the interface of OpenAI's clients."""
+    from .commands.serve import ServeRequest
+    from .commands.serve import serve as run
+
+    door = {"host": host, "port": port, "api_key": api_key, "no_auth": no_auth}
+    load = {"max_queue": max_queue, "max_batch": max_batch, "batch_wait_ms": batch_wait_ms, "timeout_s": timeout_s}
+    run(ServeRequest(experiment, adapter, overrides or [], **door, **load, truncate=truncate, engine=engine))  # type: ignore[arg-type]
 
 
 @models_app.callback()

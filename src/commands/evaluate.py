@@ -1,75 +1,121 @@
-"""`yoyak evaluate`: scores of summaries in files, or of a model."""
+"""`yoyak evaluate --experiment E [--adapter A]`: summaries of a model, saved as they come, and their scores."""
 
-import json
-from contextlib import nullcontext
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config.schema import DataSettings
+from ..config.schema import Config
 from ..errors import YoyakError
 from .console import create_console
+from .generating import deciding_settings, fill
+from .model import config_for_use
+from .runs import EVALUATION_FOLDER
 
 if TYPE_CHECKING:
-    from ..evaluation.rouge import RougeScores
+    from rich.console import Console
+
+    from ..data.sources import DialogueRow
 
 
-def evaluate_files(
-    predictions: Path | None, references: Path | None, tokenization: str, stemmer: bool, as_json: bool
-) -> None:
-    """Score the column `summary` of one file against another's, joined on `fname`; no model is loaded."""
-    from ..evaluation.rouge import score_summaries
+@dataclass(frozen=True)
+class ModelEvaluation:
+    """A model to score: what loads it, on which dialogues, and where its summaries go (None: the run's folder)."""
 
-    if predictions is None or references is None:
-        raise YoyakError("name both files: --predictions FILE --references FILE")
-    predicted, expected = _summaries(predictions), _summaries(references)
-    missing, extra = expected.keys() - predicted.keys(), predicted.keys() - expected.keys()
-    for kind, ids, where in (
-        ("without a prediction", missing, references),
-        ("without a reference", extra, predictions),
-    ):
-        if ids:
-            raise YoyakError(f"{where}: {len(ids)} ids {kind}, such as {min(ids)}; both files need the same fname")
-    scores = score_summaries([predicted[name] for name in expected], list(expected.values()), tokenization, stemmer)  # type: ignore[arg-type]
-    _show(scores, as_json)
+    experiment: str | None
+    adapter: str | None
+    overrides: Sequence[str] = ()
+    split: str = "dev"
+    zero_shot: bool = False
+    out: Path | None = None
+    overwrite: bool = False
 
 
-def _summaries(path: Path) -> dict[str, str]:
-    """Return summaries by id; the file needs no dialogues."""
+@dataclass(frozen=True)
+class BaselineFile:
+    """Another system's summaries to compare with: a file (None: no comparison) and its column (None: `summary`)."""
+
+    path: Path | None = None
+    column: str | None = None
+
+
+def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bool, as_json: bool) -> None:
+    """Generate the summaries that the file of predictions lacks, and score all of them."""
     from ..data.sources import load_dialogues
+    from ..evaluation.evaluator import score_rows
+    from ..inference.saved_rows import SavedRows
+    from .show_evaluation import print_evaluation
 
-    settings = DataSettings(dialogue_column="summary")
-    return {row.fname: row.dialogue for row in load_dialogues(str(path), settings, need_summary=False).rows}
-
-
-def evaluate_experiment(
-    experiment: str | None,
-    adapter: str | None,
-    overrides: list[str],
-    tokenization: str | None,
-    stemmer: bool | None,
-    as_json: bool,
-) -> None:
-    """Generate summaries of `data.eval` with a model and score them."""
-    from ..data.sources import load_dialogues
-    from ..evaluation.evaluator import evaluate_model
-    from .model import load_for_use
-    from .show import progress
-
-    if tokenization is not None:
-        overrides = [*overrides, f"evaluation.tokenization={tokenization}"]
-    if stemmer is not None:
-        overrides = [*overrides, f"evaluation.stemmer={str(stemmer).lower()}"]
     console = create_console(stderr=True)
-    loaded = load_for_use(experiment, adapter, overrides, console)
-    table = load_dialogues(loaded.config.data.eval, loaded.config.data)
-    rows = table.rows[: loaded.config.data.max_eval_examples]
-    with progress(console, "Summarizing", len(rows)) if not as_json else nullcontext(lambda _: None) as advance:
-        result = evaluate_model(loaded.model, loaded.tokenizer, loaded.prompt, rows, loaded.config, advance)
-    _show(result.scores, as_json)
+    config = config_for_use(request.experiment, request.adapter, list(request.overrides), request.zero_shot)
+    source, most = split_source(config, request.split)
+    rows = load_dialogues(source, config.data).rows[:most]
+    baseline = read_baseline(other.path, other.column, rows) if other.path else None
+    _say_what_is_scored(config, request, console)
+    saved = SavedRows(
+        request.out or predictions_path(config, request.split),
+        [{"fname": r.fname, "topic": r.topic, "dialogue": r.dialogue, "reference": r.summary} for r in rows],
+        ("summary", "ended"),
+        deciding_settings(config),
+        request.overwrite,
+    )
+    fill(saved, [row.dialogue for row in rows], config, console, lambda g: {"summary": g.text, "ended": g.ended})
+    console.print(f"Summaries: {saved.path}", style="dim", markup=False, soft_wrap=True)
+    made = [saved.done[index] for index in range(len(rows))]
+    ended = [values["ended"] in (True, "True") for values in made]  # CSV holds text
+    result = score_rows(rows, [values["summary"] for values in made], ended, config, baseline, facts)
+    print_evaluation(result, as_json)
 
 
-def _show(scores: "RougeScores", as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"scores": scores.as_dict()}, ensure_ascii=False))
-    else:
-        create_console().print(str(scores), markup=False)
+def scoring_overrides(tokenization: str | None, stemmer: bool | None) -> list[str]:
+    """Return the settings that the options of scoring stand for."""
+    options = {"tokenization": tokenization, "stemmer": None if stemmer is None else str(stemmer).lower()}
+    return [f"evaluation.{name}={value}" for name, value in options.items() if value is not None]
+
+
+def read_baseline(path: Path, column: str | None, rows: "Sequence[DialogueRow]") -> list[str]:
+    """Return another system's summaries of `rows`, joined on `fname`; the file may hold more than these.
+
+    Raises:
+        YoyakError: the file can't be read, has no `fname` or no such column, or lacks one of the rows.
+    """
+    from ..evaluation.summary_files import RUN_COLUMNS, read_table
+
+    table = read_table(str(path))
+    own = [name for name in RUN_COLUMNS if name in table.columns]
+    if column is None and own:
+        choices = " or ".join(f"--baseline-column {name}" for name in own)
+        raise YoyakError(f"{path}: a run's predictions, whose 'summary' is the reference; say {choices}")
+    for needed in ("fname", column or "summary"):
+        if needed not in table.columns:
+            raise YoyakError(f"{path}: no column '{needed}'; its columns are {', '.join(table.columns[:20])}")
+    by_id = dict(zip(table.ids or [], table.texts(column or "summary"), strict=True))
+    missing = [row.fname for row in rows if row.fname not in by_id]
+    if missing:
+        raise YoyakError(f"{path}: {len(missing)} of {len(rows)} dialogues are not in it, such as {missing[0]}")
+    return [by_id[row.fname] for row in rows]
+
+
+def split_source(config: Config, split: str) -> tuple[str, int | None]:
+    """Return the file of `dev` or `train` and how many of its first dialogues count."""
+    sources = {
+        "dev": (config.data.eval, config.data.max_eval_examples),
+        "train": (config.data.train, config.data.max_train_examples),
+    }
+    if split not in sources:
+        raise YoyakError(f"--split {split}: choose dev (data.eval) or train (data.train)")
+    return sources[split]
+
+
+def predictions_path(config: Config, split: str) -> Path:
+    """Return where the summaries of a split go: `outputs/NAME/evaluation/dev.jsonl`, the base model's apart."""
+    name = split if config.lora.adapter else f"{split}_zero_shot"
+    return Path(config.experiment.output_dir) / config.experiment.name / EVALUATION_FOLDER / f"{name}.jsonl"
+
+
+def _say_what_is_scored(config: Config, request: ModelEvaluation, console: "Console") -> None:
+    """Say where no adapter was named that the base model is scored, and which adapter could have been meant."""
+    own = Path(config.experiment.output_dir) / config.experiment.name / "final_model"
+    if config.lora.adapter is None and not request.zero_shot and own.is_dir():
+        note = f"No adapter is named: the base model is scored. For the trained one: --adapter {own}"
+        console.print(note, style="yellow", markup=False, soft_wrap=True)

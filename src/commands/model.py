@@ -1,6 +1,7 @@
 """Loading a model for use: from an experiment, or from an adapter that knows its own settings."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,28 +18,50 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to generate, with the prompt that it was trained with."""
+    """A model ready to generate, with the prompt that it was trained with; `resolved` says what was chosen for it."""
 
     config: Config
     model: Any
     tokenizer: Any
     prompt: "PromptTemplate"
+    resolved: dict[str, object] = field(default_factory=dict)
 
 
-def load_for_use(experiment: str | None, adapter: str | None, overrides: list[str], console: "Console") -> LoadedModel:
+def load_for_use(
+    experiment: str | None,
+    adapter: str | None,
+    overrides: list[str],
+    console: "Console",
+    zero_shot: bool = False,
+) -> LoadedModel:
     """Load the model of an experiment or adapter.
 
     An adapter folder that a run wrote holds the run's settings (`yoyak.yaml`), so it is enough by itself; a named
-    experiment comes before it. The base model is loaded as it was trained on: in 4 bit for QLoRA.
+    experiment comes before it. The base model is loaded as it was trained on: in 4 bit for QLoRA. `zero_shot` leaves
+    the adapter out, also one that names the settings.
 
     Raises:
         YoyakError: neither is named, or either can't be loaded.
     """
+    return load_configured(config_for_use(experiment, adapter, overrides, zero_shot), console)
+
+
+def config_for_use(
+    experiment: str | None, adapter: str | None, overrides: list[str], zero_shot: bool = False
+) -> Config:
+    """Return the settings that `load_for_use` loads by, with the adapter's folder checked; nothing heavy happens."""
     config = _config(experiment, adapter, overrides)
     if adapter is not None:
         config.lora.adapter = adapter
+    if zero_shot:
+        config.lora.adapter = None
     if config.lora.adapter is not None and not Path(config.lora.adapter).is_dir():
         raise YoyakError(f"{config.lora.adapter}: no such adapter folder; name a run's final_model")
+    return config
+
+
+def load_configured(config: Config, console: "Console") -> LoadedModel:
+    """Load the model of a config that `config_for_use` returned."""
     quiet_libraries()
     console.print(f"Loading {config.model.checkpoint} ...", style="dim", markup=False)
 
@@ -46,11 +69,50 @@ def load_for_use(experiment: str | None, adapter: str | None, overrides: list[st
     from ..models.lora_loader import LoRALoader
     from .steps import prompt_arguments
 
-    with_adapter = config.lora.adapter is not None
-    use_qlora = config.lora.use_qlora and config.lora.use_lora
+    adapter = config.lora.adapter
+    other_base = _other_base(config)
+    if other_base:
+        note = f"{adapter}: trained on {other_base}, used on {config.model.checkpoint}"
+        console.print(note, style="yellow", markup=False, soft_wrap=True)
     loader = LoRALoader(config)
-    model, tokenizer = loader.load_model_and_tokenizer(use_lora=with_adapter, use_qlora=use_qlora, trainable=False)
-    return LoadedModel(config, model, tokenizer, create_prompt_template(tokenizer, **prompt_arguments(config)))
+    use_qlora = config.lora.use_qlora and config.lora.use_lora
+    try:
+        model, tokenizer = loader.load_model_and_tokenizer(adapter is not None, use_qlora, trainable=False)
+    except YoyakError as error:
+        if other_base and str(error).startswith(f"{adapter}: the adapter does not fit"):
+            raise YoyakError(f"{error}; it was trained on {other_base}, not on {config.model.checkpoint}") from error
+        raise
+    prompt = create_prompt_template(tokenizer, **prompt_arguments(config))
+    return LoadedModel(config, model, tokenizer, prompt, loader.resolved)
+
+
+def _other_base(config: Config) -> str | None:
+    """Return the name of the base model that the adapter was trained on, where that is not the config's."""
+    if config.lora.adapter is None:
+        return None
+    from ..models.checkpoints import resolve_checkpoint
+
+    trained_on = _base_of(Path(config.lora.adapter).expanduser())
+    used = {config.model.checkpoint, _place(resolve_checkpoint(config.model.checkpoint))}
+    return None if trained_on is None or {trained_on, _place(trained_on)} & used else trained_on
+
+
+def _place(checkpoint: str) -> str:
+    """Return a local checkpoint's folder in full, or a hub's name as it is."""
+    folder = Path(checkpoint).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else checkpoint
+
+
+def _base_of(folder: Path) -> str | None:
+    """Return the base model that an adapter's own files name: the run's settings, else PEFT's."""
+    saved = folder / "yoyak.yaml"
+    if saved.is_file():
+        return load_config(saved).model.checkpoint
+    try:
+        written = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        return str(written["base_model_name_or_path"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _config(experiment: str | None, adapter: str | None, overrides: list[str]) -> Config:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from ..training.run_file import RunFile
 
+EVALUATION_FOLDER = "evaluation"
+"""In a run's folder: what `yoyak evaluate` generated. It may be there before the run, with the base model's."""
 _LEAST_LORA_RATE = 1e-4
 
 
@@ -51,7 +53,8 @@ class RunContext:
 @contextmanager
 def started_run(config: Config, request: TrainRequest) -> Iterator[RunContext]:
     """Make the run's folder, log and `run.json`; set the final status whatever happens."""
-    from ..training.llm_trainer import TrainingInterrupted, raise_if_disk_full
+    from ..training.disk import raise_if_disk_full
+    from ..training.llm_trainer import TrainingInterrupted
     from ..training.run_file import RunFile, now
 
     log = log_path(request.experiment, datetime.now())
@@ -84,25 +87,43 @@ def run_folder(config: Config, request: TrainRequest) -> Iterator[Path]:
     """Yield the run's new, empty folder.
 
     An earlier run that is replaced comes back where this one fails before it has trained; a run that fails so early
-    leaves no folder, so that its name is free for the next try.
+    leaves no folder, so that its name is free for the next try. Evaluations of the base model from before the run stay.
     """
     folder = Path(config.experiment.output_dir) / config.experiment.name
     refuse_other_run(folder, request)
     earlier = folder.with_name(f".{folder.name}.replaced")
     shutil.rmtree(earlier, ignore_errors=True)
-    if folder.exists():
+    if folder.exists() and not _holds_only_evaluations(folder):
         folder.rename(earlier)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    before = {path.name for path in folder.iterdir()}
     try:
         yield folder
     except BaseException:
         if not _has_trained(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            _empty(folder, before)
             if earlier.exists():
                 earlier.rename(folder)
         raise
     finally:
         shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _holds_only_evaluations(folder: Path) -> bool:
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {EVALUATION_FOLDER}
+
+
+def _empty(folder: Path, but: set[str]) -> None:
+    """Remove a folder, or what is in it except for the names in `but`."""
+    for path in folder.iterdir():
+        if path.name in but:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    if not but:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _has_trained(folder: Path) -> bool:
@@ -145,7 +166,7 @@ def refuse_other_run(folder: Path, request: TrainRequest) -> None:
     """Raise YoyakError where the folder holds another run, or anything else; a debug run may be replaced."""
     from ..training.run_file import read_run_file
 
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists() or _holds_only_evaluations(folder):
         return
     record = read_run_file(folder)
     if record is None:

@@ -98,11 +98,20 @@ def length_summary(lengths: Any) -> dict[str, Any]:
 
 
 def record_model(run: RunContext, loader: Any, model: Any) -> None:
-    """Record what was resolved at run time and how many parameters train."""
+    """Record what was resolved at run time and how many parameters train.
+
+    Raises:
+        YoyakError: the configured engine can't train the model.
+    """
+    from ..training.packed_step import choose_engine
+
+    training = run.config.training
+    engine = choose_engine(training, model, loader.compute)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     # 4-bit weights hold two values a byte; quant_state knows the shape of the original.
     total = sum(p.quant_state.shape.numel() if hasattr(p, "quant_state") else p.numel() for p in model.parameters())
-    run.file.update(resolved=loader.resolved, trainable_parameters=trainable, total_parameters=total)
+    resolved = loader.resolved | engine.resolved(training)
+    run.file.update(resolved=resolved, trainable_parameters=trainable, total_parameters=total)
     choice = loader.compute
     run.logger.info("Compute: %s on %s (%s)", choice.dtype, choice.device, choice.reason)
     run.logger.info("Parameters: %s of %s train", f"{trainable:,}", f"{total:,}")
@@ -118,6 +127,7 @@ def score(
 ) -> "Evaluation | None":
     """Generate and score the evaluation dialogues where `evaluation.generate` is on; None where it is off."""
     from ..evaluation.evaluator import evaluate_model
+    from ..evaluation.result import score_report
 
     if not run.config.evaluation.generate:
         return None
@@ -126,8 +136,18 @@ def score(
     bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
     with bar as advance, model.disable_adapter() if switched_off else nullcontext():
         result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
-    run.file.update(scores={stage: result.scores.as_dict() | {"unended": result.unended}})
-    run.logger.info("%s: %s", stage.replace("_", "-"), result.scores)
+    report = score_report(
+        [row.fname for row in table.rows],
+        result.summaries,
+        [row.summary for row in table.rows],
+        result.scores.tokenization,
+        result.scores.stemmer,
+    )
+    run.file.update(scores={stage: report.run_scores() | {"unended": result.unended}})
+    interval = report.scores["rouge_sum"]
+    run.logger.info(
+        "%s: %s, sum's 95%% interval %.2f to %.2f", stage.replace("_", "-"), result.scores, interval.low, interval.high
+    )
     return result
 
 
@@ -140,8 +160,6 @@ def show_progress(run: RunContext, trainer: Any) -> None:
     training = run.config.training
     resolved: dict[str, object] = {
         "optimizer": trainer.optimizer_name,
-        "micro_batch_examples": training.batch_size,
-        "micro_batches_a_step": training.gradient_accumulation_steps,
         "gradient_checkpointing": training.gradient_checkpointing,
     }
     if run.config.dataset.format_type == "chat" and run.config.model.chat_template == "auto":
@@ -155,6 +173,7 @@ def record_results(run: RunContext, results: dict[str, Any]) -> None:
         train={
             "loss": results["train_loss"],
             "eval_loss": results["eval_metrics"].get("eval_loss"),
+            "eval_rouge_sum": results["eval_metrics"].get("eval_rouge_sum"),
             "samples_per_second": results["samples_per_second"],
             "tokens_per_second": results["tokens_per_second"],
             "peak_memory_bytes": results["peak_memory_bytes"],
@@ -162,6 +181,7 @@ def record_results(run: RunContext, results: dict[str, Any]) -> None:
             "steps": results["steps"],
         },
         model_path=results["model_path"],
+        **({"resolved": {"memory_plan": results["memory_plan"]}} if results["memory_plan"] else {}),
     )
     run.logger.info(
         "Trained %d steps in %.0f s: loss %.3f, %.0f tokens/s, peak memory %.2f GB",

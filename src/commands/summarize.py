@@ -1,40 +1,181 @@
-"""`yoyak summarize`: the summary of one dialogue."""
+"""`yoyak summarize`: the summary of a dialogue, or of each dialogue in a folder or a table."""
 
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ..config.schema import Config, DataSettings
 from ..errors import YoyakError
 from .console import create_console
+from .generating import deciding_settings, fill, stoppable, summaries
+from .model import LoadedModel, config_for_use, load_configured
+from .show import progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..data.truncation import TruncationCounts
+    from ..inference.generator import Generated
+
+_NO_COLUMN = "\0"  # in no file
 
 
-def summarize(text: str, experiment: str | None, adapter: str | None, overrides: list[str], as_json: bool) -> None:
-    """Print the summary of a dialogue given as text, as a file, or on standard input."""
-    from ..inference.generator import generate_summaries
-    from .model import load_for_use
+@dataclass(frozen=True)
+class SummarizeRequest:
+    """What to summarize, with which model, and where the summaries go (None: standard output)."""
 
-    dialogue = read_dialogue(text)
-    loaded = load_for_use(experiment, adapter, overrides, create_console(stderr=True))
-    settings = loaded.config.generation
-    result = generate_summaries(loaded.model, loaded.tokenizer, loaded.prompt, [dialogue], settings)[0]
+    text: str
+    experiment: str | None = None
+    adapter: str | None = None
+    overrides: Sequence[str] = ()
+    out: Path | None = None
+    overwrite: bool = False
+    as_json: bool = False
+
+
+def summarize(request: SummarizeRequest) -> None:
+    """Summarize a text, a file or standard input, or each row of a table and each text of a folder."""
+    from ..data.readers import SUFFIXES
+
+    path = _as_path(request.text)
+    if path is not None and path.is_dir():
+        rows = read_folder(path)
+        _summarize_rows(request, rows, [row["dialogue"] for row in rows], ".csv")
+    elif Path(request.text).suffix.lower() in SUFFIXES and (path is not None or request.text.startswith("sample:")):
+        rows, dialogues = read_rows(request.text, _config(request).data)
+        _summarize_rows(request, rows, dialogues, Path(request.text).suffix.lower())
+    else:
+        _summarize_one(request, read_dialogue(request.text))
+
+
+def _config(request: SummarizeRequest) -> Config:
+    return config_for_use(request.experiment, request.adapter, list(request.overrides))
+
+
+def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
+    console = create_console(stderr=True)
+    with stoppable(lambda: "the summary was not finished"):
+        loaded = load_configured(_config(request), console)
+        result = summaries(loaded, [dialogue], lambda *_: None)[0]
     counts = loaded.prompt.counts
     if counts.prompts_cut:
         print(f"yoyak: the dialogue is too long: {counts.turns_cut} turns were left out", file=sys.stderr)
-    if as_json:
-        print(json.dumps({"summary": result.text, "ended": result.ended, **counts.as_dict()}, ensure_ascii=False))
+    line = {"summary": result.text, "ended": result.ended, **counts.as_dict()}
+    shown = json.dumps(line, ensure_ascii=False) if request.as_json else result.text
+    if request.out is None:
+        print(shown)
+    elif request.out.exists() and not request.overwrite:
+        raise YoyakError(f"--out {request.out}: is there already; pass --overwrite to replace it")
     else:
-        print(result.text)
+        request.out.parent.mkdir(parents=True, exist_ok=True)
+        request.out.write_text(shown + "\n", encoding="utf-8")
+
+
+def _summarize_rows(
+    request: SummarizeRequest, rows: Sequence[dict[str, Any]], dialogues: Sequence[str], suffix: str
+) -> None:
+    """Write the rows with their summaries to `--out`, as they come, or to standard output, all at the end."""
+    console = create_console(stderr=True)
+    column = _new_column(rows, console)
+    if request.out is not None:
+        _summarize_into(request, request.out, rows, dialogues, column, console)
+        return
+    from ..inference.row_formats import TABLE_SUFFIXES, row_format
+
+    config = _config(request)
+    with stoppable(lambda: "nothing was kept; with --out FILE a stopped run goes on where it was"):
+        loaded = load_configured(config, console)
+        with progress(console, "Summarizing", len(rows)) as advance:
+            results = summaries(loaded, dialogues, lambda *_: advance(1))
+    columns = dict.fromkeys(name for row in rows for name in row)
+    table = row_format(".jsonl" if request.as_json or suffix not in TABLE_SUFFIXES else suffix, [*columns, column])
+    sys.stdout.write(table.header())
+    for row, result in zip(rows, results, strict=True):
+        sys.stdout.write(table.line({**row, column: result.text}))
+    _say_what_was_cut(loaded.prompt.counts, sum(not result.ended for result in results), console)
+
+
+def _summarize_into(
+    request: SummarizeRequest,
+    out: Path,
+    rows: Sequence[dict[str, Any]],
+    dialogues: Sequence[str],
+    column: str,
+    console: "Console",
+) -> None:
+    from ..inference.saved_rows import SavedRows
+
+    if out.resolve() == Path(request.text).resolve():
+        raise YoyakError(f"--out {out}: is the input itself; name another file")
+    config = _config(request)
+    saved = SavedRows(out, rows, [column], deciding_settings(config), request.overwrite)
+    kept, unended = len(saved.done), 0
+
+    def values(result: "Generated") -> dict[str, str]:
+        nonlocal unended
+        unended += not result.ended
+        return {column: result.text}
+
+    loaded: LoadedModel | None = fill(saved, dialogues, config, console, values)
+    counts = loaded.prompt.counts if loaded else None
+    if request.as_json:
+        line = {"out": str(out), "column": column, "rows": len(rows), "kept": kept, "unended": unended}
+        print(json.dumps(line | (counts.as_dict() if counts else {}), ensure_ascii=False))
+        return
+    console.print(f"{len(rows)} summaries in {out}, column {column}", markup=False, soft_wrap=True)
+    if counts:
+        _say_what_was_cut(counts, unended, console)
+
+
+def _new_column(rows: Sequence[dict[str, Any]], console: "Console") -> str:
+    """Return `summary`, or `generated_summary` where the input has a `summary`, which is kept as it is."""
+    names = {name for row in rows for name in row}
+    if "summary" not in names:
+        return "summary"
+    if "generated_summary" in names:
+        raise YoyakError("the input has the columns summary and generated_summary already; rename or leave out one")
+    console.print("The input's column summary is kept; the new one is generated_summary", style="dim")
+    return "generated_summary"
+
+
+def _say_what_was_cut(counts: "TruncationCounts", unended: int, console: "Console") -> None:
+    if counts.prompts_cut:
+        note = f"{counts.prompts_cut} dialogues were too long: {counts.turns_cut} of their turns were left out"
+        console.print(note, style="yellow")
+    if unended:
+        console.print(f"{unended} summaries ran into tokenizer.decoder_max_len", style="yellow")
+
+
+def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the rows of a table with all columns, and their dialogues; ids may repeat and summaries be absent."""
+    from ..data.sources import load_dialogues
+
+    only_dialogues = {"id_column": _NO_COLUMN, "summary_column": _NO_COLUMN, "topic_column": _NO_COLUMN}
+    settings = settings.model_copy(update=only_dialogues)
+    table = load_dialogues(source, settings, need_summary=False, keep_values=True)
+    for reason, count in table.dropped_by_reason().items():
+        print(f"yoyak: {source}: {count} rows are left out ({reason})", file=sys.stderr)
+    return table.values, [row.dialogue for row in table.rows]
+
+
+def read_folder(folder: Path) -> list[dict[str, Any]]:
+    """Return the `.txt` files of a folder, by name, as rows of `fname` and `dialogue`."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt" and path.is_file())
+    if not files:
+        raise YoyakError(f"{folder}: no .txt file in this folder; put one dialogue into each")
+    return [{"fname": path.name, "dialogue": _dialogue_of(path)} for path in files]
 
 
 def read_dialogue(text: str) -> str:
     """Return the dialogue that `text` is, or that the file of that name or standard input (`-`) holds."""
+    path = _as_path(text)
+    if path is not None:
+        return _dialogue_of(path)
     if text == "-":
         dialogue = sys.stdin.read()
-    elif "\n" not in text and len(text) < 1000 and Path(text).is_file():
-        try:
-            dialogue = Path(text).read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise YoyakError(f"{text}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     elif "\n" not in text and " " not in text.strip() and Path(text).suffix in (".txt", ".md", ".csv", ".json"):
         raise YoyakError(f"{text}: no such file")
     else:
@@ -42,3 +183,20 @@ def read_dialogue(text: str) -> str:
     if not dialogue.strip():
         raise YoyakError("the dialogue is empty")
     return dialogue
+
+
+def _dialogue_of(path: Path) -> str:
+    from ..data.readers import detect_encoding
+
+    dialogue = path.read_text(encoding=detect_encoding(path, str(path)))
+    if not dialogue.strip():
+        raise YoyakError(f"{path}: the dialogue is empty")
+    return dialogue
+
+
+def _as_path(text: str) -> Path | None:
+    """Return the file or folder that a text names, where it names one."""
+    if "\n" in text or len(text) >= 1000 or not text.strip() or text == "-":
+        return None
+    path = Path(text)
+    return path if path.is_file() or path.is_dir() else None

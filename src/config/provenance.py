@@ -232,14 +232,15 @@ def _value(loader: _Loader, node: yaml.Node, annotation: Any, source: str) -> ob
     """Return the value of a setting of this type.
 
     Where the schema wants text, a bare word is text as it stands: `size: 3e1` is not 30.0, `name: 2026-01-01` no date,
-    and `on` no truth value.
+    and `on` no truth value. Where it wants a whole number besides, as `auto` or 512, that is one.
     """
     if isinstance(node, yaml.SequenceNode):
         items = [get_args(member)[0] for member in _members(annotation) if get_origin(member) is list]
         if items:
             return [_value(loader, item, items[0], source) for item in node.value]
     standard_scalar = isinstance(node, yaml.ScalarNode) and node.tag.startswith(_TAG) and node.tag != f"{_TAG}null"
-    if not standard_scalar or not _takes_text(annotation):
+    is_number = node.tag == f"{_TAG}int" and int in _members(annotation)
+    if not standard_scalar or is_number or not _takes_text(annotation):
         return _construct(loader, node, source)
     is_switch = any("on" in get_args(member) for member in _members(annotation))
     if is_switch and node.tag == f"{_TAG}bool":

@@ -5,7 +5,7 @@ A setting lives in one place. YAML files name only what differs from these defau
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -135,8 +135,16 @@ class TrainingSettings(Section):
     """Passes over the training data."""
     max_steps: Positive | None = None
     """Stop after this many optimizer steps, whatever `epochs` says."""
+    engine: Literal["auto", "packed", "trainer"] = "auto"
+    """`packed`: micro-batches without padding, gradients of adapters written out; `trainer`: padded batches under
+    autograd; `auto`: packed wherever it can train the model."""
+    micro_batch_tokens: Literal["auto"] | Positive = "auto"
+    """Most tokens of a micro-batch of the packed engine; memory grows with it, results do not depend on it."""
+    memory_budget_gb: PositiveFloat | None = None
+    """On a GPU, the packed engine's peak memory in 1e9 bytes: it chooses what is fastest within it. By default what
+    the card has free."""
     batch_size: Positive = 8
-    """Examples in a micro-batch."""
+    """Examples of an optimizer step, times `gradient_accumulation_steps`; with the trainer engine of a micro-batch."""
     eval_batch_size: Positive | None = None
     """Examples in an evaluation batch; by default `batch_size`."""
     gradient_accumulation_steps: Positive = 8
@@ -158,15 +166,18 @@ class TrainingSettings(Section):
     ] = "paged_adamw_32bit"
     """Optimizer. Paged and 8-bit ones need CUDA; on the CPU they become adamw_torch."""
     gradient_checkpointing: bool = True
-    """Recompute activations in the backward pass: less memory, a third more compute."""
+    """Activations may be computed again in the backward pass: less memory, a third more compute. The packed engine
+    does so where memory asks for it, the trainer engine always."""
     seed: Annotated[int, Field(ge=0)] = 42
-    """Seed of everything random."""
+    """Seed of everything random in a training."""
     eval_steps: Positive | None = None
     """Evaluate and save every N steps instead of each epoch."""
     logging_steps: Positive = 10
     """Write metrics every N steps."""
     save_total_limit: Positive = 2
     """Checkpoints to keep, the best one always among them."""
+    metric_for_best_model: Literal["eval_loss", "rouge_sum"] = "eval_loss"
+    """What decides which checkpoint is best, and early stopping; `rouge_sum` generates summaries at each evaluation."""
     early_stopping_patience: Positive | None = None
     """Stop after this many evaluations without a better one."""
     neftune_noise_alpha: PositiveFloat | None = None
@@ -176,10 +187,12 @@ class TrainingSettings(Section):
 
 
 class GenerationSettings(Section):
-    """How summaries are generated."""
+    """How summaries are generated. The most tokens of a summary are `tokenizer.decoder_max_len`."""
 
     batch_size: Positive = 16
-    """Dialogues generated at a time; similar lengths go together."""
+    """Most dialogues generated at a time; similar lengths go together."""
+    batch_tokens: Positive | None = None
+    """Most tokens of a batch, prompts and summaries, times beams; by default what half of the free memory can cache."""
     num_beams: Positive = 1
     """Beams; 1 is greedy (or sampling)."""
     do_sample: bool = False
@@ -188,12 +201,29 @@ class GenerationSettings(Section):
     """Sampling temperature."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Sample from the smallest set of tokens with this probability."""
+    top_k: Annotated[int, Field(ge=0)] = 0
+    """Sample from the k most likely tokens; 0 is all."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of sampling: with the dialogue it decides what is drawn, whatever else is in the batch."""
+    min_new_tokens: Annotated[int, Field(ge=0)] = 0
+    """A summary does not end before this many tokens."""
     repetition_penalty: PositiveFloat = 1.0
     """Above 1 makes tokens that have occurred less likely."""
     no_repeat_ngram_size: Annotated[int, Field(ge=0)] = 0
     """Never generate an n-gram of this size twice; 0 is off."""
     length_penalty: float = 1.0
     """Beam search: above 0 favours longer summaries."""
+    mbr_samples: Annotated[int, Field(ge=0)] = 0
+    """Samples a dialogue, of which the one closest to the others is taken (minimum Bayes risk); 0 is off."""
+    mbr_metric: Literal["rouge_sum", "chrf"] = "rouge_sum"
+    """What "closest" means; ROUGE counts as `evaluation.tokenization` says."""
+
+    @model_validator(mode="after")
+    def _searches_or_draws(self) -> "GenerationSettings":
+        if self.num_beams > 1 and (self.do_sample or self.mbr_samples):
+            drawing = "mbr_samples" if self.mbr_samples else "do_sample"
+            raise ValueError(f"num_beams = {self.num_beams} searches and {drawing} draws; leave one out")
+        return self
 
 
 class EvaluationSettings(Section):
@@ -237,3 +267,10 @@ class Config(Section):
     generation: GenerationSettings = GenerationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     experiment: ExperimentSettings
+
+    @model_validator(mode="after")
+    def _shortest_below_longest(self) -> "Config":
+        least, most = self.generation.min_new_tokens, self.tokenizer.decoder_max_len
+        if least > most:
+            raise ValueError(f"generation.min_new_tokens = {least} is more than tokenizer.decoder_max_len = {most}")
+        return self

@@ -36,7 +36,8 @@ class DialogueTable:
     """The rows of a source, and the ones that were left out.
 
     `source` is the path as the user said it, `encoding` what its text was decoded with, `unit` what the line numbers of
-    `dropped` count: lines, or rows in files without lines (Parquet, hub).
+    `dropped` count: lines, or rows in files without lines (Parquet, hub). `values` has all columns of each row, where
+    they were asked for.
     """
 
     source: str
@@ -44,6 +45,7 @@ class DialogueTable:
     unit: str = "line"
     rows: list[DialogueRow] = field(default_factory=list)
     dropped: list[BadRow] = field(default_factory=list)
+    values: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def duplicate_dialogues(self) -> int:
@@ -55,15 +57,18 @@ class DialogueTable:
         return dict(Counter(bad.reason for bad in self.dropped).most_common())
 
 
-def load_dialogues(source: str, settings: DataSettings, need_summary: bool = True) -> DialogueTable:
+def load_dialogues(
+    source: str, settings: DataSettings, need_summary: bool = True, keep_values: bool = False
+) -> DialogueTable:
     """Load all dialogues of `source`: a file, `sample:en/train.csv`, or `hub:NAME[:SPLIT]`.
 
-    `need_summary=False` accepts rows and files without summaries (inference). With `settings.on_bad_rows` `refuse` the
-    first bad row raises YoyakError with its line; with `drop` bad rows are recorded in the table's `dropped`.
+    `need_summary=False` accepts rows and files without summaries (inference); `keep_values` keeps all columns. With
+    `settings.on_bad_rows` `refuse` the first bad row raises YoyakError with its line; with `drop` bad rows are recorded
+    in the table's `dropped`.
 
     Raises YoyakError as well for a source that cannot be found, read or decoded, that lacks a column, or that is empty.
     """
-    table = read_table(source, settings, need_summary)
+    table = read_table(source, settings, need_summary, keep_values)
     if table.dropped and settings.on_bad_rows == "refuse":
         raise YoyakError(_refusal(table))
     if not table.rows:
@@ -72,11 +77,13 @@ def load_dialogues(source: str, settings: DataSettings, need_summary: bool = Tru
     return table
 
 
-def read_table(source: str, settings: DataSettings, need_summary: bool = True) -> DialogueTable:
+def read_table(
+    source: str, settings: DataSettings, need_summary: bool = True, keep_values: bool = False
+) -> DialogueTable:
     """Read `source` as `load_dialogues` does, but record bad rows whatever `settings.on_bad_rows` says."""
     try:
         stream = _open_hub(source) if source.startswith("hub:") else open_records(_existing_file(source), source)
-        return _read_rows(stream, source, settings, need_summary)
+        return _read_rows(stream, source, settings, need_summary, keep_values)
     except OSError as error:
         raise YoyakError(f"{source}: cannot be read ({error.strerror or _first_line(error)})") from None
 
@@ -87,9 +94,13 @@ class _BadCellError(Exception):
         self.reason, self.detail = reason, detail
 
 
-def _read_rows(stream: RecordStream, source: str, settings: DataSettings, need_summary: bool) -> DialogueTable:
+def _read_rows(
+    stream: RecordStream, source: str, settings: DataSettings, need_summary: bool, keep_values: bool
+) -> DialogueTable:
     if stream.columns is not None and not {"messages", "conversations"} & set(stream.columns):
         _require_columns(stream.columns, source, settings, need_summary)
+    if keep_values and stream.columns is not None:
+        _refuse_repeated(stream.columns, source)
     table = DialogueTable(source, stream.encoding, stream.unit)
     columns_seen: dict[str, None] = {}
     line_of_id: dict[str, int] = {}
@@ -110,6 +121,8 @@ def _read_rows(stream: RecordStream, source: str, settings: DataSettings, need_s
             continue
         line_of_id[row.fname] = record.line
         table.rows.append(row)
+        if keep_values:
+            table.values.append(record.values)
     if number == 0:
         raise YoyakError(f"{source}: {'a header but no rows' if stream.columns else 'no rows'}")
     if columns_seen:  # JSON names its columns row by row; a conversation layout shows in the rows
@@ -170,9 +183,7 @@ def _require_columns(columns: list[str], source: str, settings: DataSettings, ne
     wanted: dict[str, tuple[str, ...]] = {"dialogue_column": USUAL_DIALOGUE_COLUMNS}
     if need_summary:
         wanted["summary_column"] = USUAL_SUMMARY_COLUMNS
-    for setting in wanted:
-        if columns.count(getattr(settings, setting)) > 1:
-            raise YoyakError(f"{source}: the column '{getattr(settings, setting)}' occurs twice; rename one")
+    _refuse_repeated([column for column in columns if column in {getattr(settings, name) for name in wanted}], source)
     missing = [setting for setting in wanted if getattr(settings, setting) not in columns]
     if not missing:
         return
@@ -186,6 +197,12 @@ def _require_columns(columns: list[str], source: str, settings: DataSettings, ne
         for setting in missing
     )
     raise YoyakError(f"{source}: no column {names}; its columns are {shown}; use {hints}")
+
+
+def _refuse_repeated(columns: list[str], source: str) -> None:
+    for column, count in Counter(columns).items():
+        if count > 1:
+            raise YoyakError(f"{source}: the column '{column}' occurs twice; rename one")
 
 
 def _likely_column(columns: list[str], usual: Iterable[str], wanted: str) -> str | None:

@@ -11,6 +11,7 @@ from ..config.schema import Config
 from ..data.sources import DialogueRow
 from ..data.templates import PromptTemplate
 from ..inference.generator import generate_summaries
+from .result import EvaluationResult, score_report
 from .rouge import RougeScores, score_summaries
 
 
@@ -32,13 +33,40 @@ def evaluate_model(
     config: Config,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
-    """Return generated summaries of `rows` with their ROUGE, as `config.generation` and `config.evaluation` say."""
+    """Return generated summaries of `rows` with their scores, as `config.generation` and `config.evaluation` say.
+
+    `on_progress` is called with 1 for each summary.
+    """
     dialogues = [row.dialogue for row in rows]
-    generated = generate_summaries(model, tokenizer, prompt, dialogues, config.generation, on_progress)
+    generated = generate_summaries(
+        model, tokenizer, prompt, dialogues, config.generation, lambda *_: on_progress(1), config.evaluation
+    )
     summaries = [result.text for result in generated]
     settings = config.evaluation
     scores = score_summaries(summaries, [row.summary for row in rows], settings.tokenization, settings.stemmer)
     return Evaluation(summaries, scores, sum(not result.ended for result in generated))
+
+
+def score_rows(
+    rows: Sequence[DialogueRow],
+    summaries: Sequence[str],
+    ended: Sequence[bool],
+    config: Config,
+    baseline: Sequence[str] | None = None,
+    facts: bool = True,
+) -> EvaluationResult:
+    """Score the summaries of `rows` against their references, as `score_report` does with the rows' dialogues."""
+    return score_report(
+        [row.fname for row in rows],
+        summaries,
+        [row.summary for row in rows],
+        config.evaluation.tokenization,
+        config.evaluation.stemmer,
+        baseline=baseline,
+        dialogues=[row.dialogue for row in rows],
+        ended=ended,
+        facts=facts,
+    )
 
 
 def write_predictions(path: Path, rows: Sequence[DialogueRow], **summaries: Sequence[str]) -> None:

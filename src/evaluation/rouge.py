@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import fsum
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from ..errors import YoyakError
 from .tokenizations import Tokenization, tokenize_pairs
 
+Multi: TypeAlias = Literal["mean", "best"]
+"""How several references of a dialogue count."""
+MULTI: tuple[Multi, ...] = get_args(Multi)
 METRICS = ("rouge1", "rouge2", "rougeL", "rouge_sum")
 DialogueScores = tuple[float, float, float]
 """ROUGE-1, ROUGE-2 and ROUGE-L F1 of one dialogue, each 0 to 100."""
@@ -53,7 +56,7 @@ def score_summaries(
     references: Sequence[str | Sequence[str]],
     tokenization: Tokenization = "word",
     stemmer: bool = False,
-    multi: Literal["mean", "best"] = "mean",
+    multi: Multi = "mean",
 ) -> RougeScores:
     """Score each prediction against its reference, or against several.
 
@@ -71,8 +74,8 @@ def score_summaries(
         YoyakError: no predictions, another number of references, something that is not text, or an unknown
             `tokenization` or `multi`.
     """
-    if multi not in ("mean", "best"):
-        raise YoyakError(f"unknown way to count several references '{multi}'; choose mean or best")
+    if multi not in MULTI:
+        raise YoyakError(f"unknown way to count several references '{multi}'; choose {' or '.join(MULTI)}")
     listed = list_references(predictions, references)
     pairs = [(text, reference) for text, its in zip(predictions, listed, strict=True) for reference in its]
     scores = iter([score_tokens(*tokens) for tokens in tokenize_pairs(pairs, tokenization, stemmer)])
@@ -156,7 +159,7 @@ def _f1(common: int, both: int) -> float:
     return 200 * common / both if common else 0.0
 
 
-def _combined(scores: Sequence[DialogueScores], multi: Literal["mean", "best"]) -> DialogueScores:
+def _combined(scores: Sequence[DialogueScores], multi: Multi) -> DialogueScores:
     """Return one score for each metric from those against several references."""
     rouge1, rouge2, rouge_l = (
         max(column) if multi == "best" else fsum(column) / len(column) for column in zip(*scores, strict=True)

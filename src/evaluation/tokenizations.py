@@ -18,21 +18,23 @@ placeholder such as `#Person1#` as one proper noun; by itself it would take `#Pe
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ..errors import YoyakError, nearest
 
 if TYPE_CHECKING:
-    from kiwipiepy import Kiwi
+    from kiwipiepy import Kiwi, Token
     from nltk.stem.porter import PorterStemmer
 
 Tokenization = Literal["word", "morpheme", "content", "char", "ascii"]
 TOKENIZATIONS: tuple[Tokenization, ...] = get_args(Tokenization)
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
-_PLACEHOLDER = re.compile(r"#\w+#")
+PLACEHOLDER = re.compile(r"#\w+#")
+"""A speaker without a name, such as `#Person1#`."""
+
 # Syllables and jamo, the latter combining (as in decomposed text), compatible (ㅋㅋ) and halfwidth.
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uffa1-\uffdc]")
 # Kiwi's tags: nouns (NNG, NNP, NNB), numeral, verb, adjective, root, foreign word, Chinese characters, number, and
@@ -93,7 +95,7 @@ def _rule(tokenization: Tokenization, texts: Iterable[str]) -> Tokenization:
     if tokenization not in TOKENIZATIONS:
         hint = nearest(str(tokenization), list(TOKENIZATIONS))
         raise YoyakError(f"unknown tokenization '{tokenization}'; choose {', '.join(TOKENIZATIONS)}{hint}")
-    if tokenization == "word" and not any(_HANGUL.search(text) for text in texts):
+    if tokenization == "word" and not any(map(has_hangul, texts)):
         return "ascii"
     return tokenization
 
@@ -103,15 +105,15 @@ def _tokens(texts: Sequence[str], rule: Tokenization, stemmer: bool) -> list[lis
     if rule == "ascii":
         tokens = [_ASCII_WORD.findall(text.lower()) for text in texts]
     elif rule == "word":
-        tokens = [_spaced(_composed(text)).split() for text in texts]
+        tokens = [_spaced(compose(text)).split() for text in texts]
     elif rule == "char":
-        return [list("".join(_composed(text).lower().split())) for text in texts]
+        return [list("".join(compose(text).lower().split())) for text in texts]
     else:
         tokens = _morphemes(texts, content_only=rule == "content")
     return [[_stem(token) for token in words] for words in tokens] if stemmer else tokens
 
 
-def _composed(text: str) -> str:
+def compose(text: str) -> str:
     """Compose decomposed Hangul, and drop lone surrogates (from broken JSON), which Kiwi cannot take."""
     return unicodedata.normalize("NFC", text).encode("utf-8", "ignore").decode("utf-8")
 
@@ -123,22 +125,33 @@ def _spaced(text: str) -> str:
 
 def _morphemes(texts: Sequence[str], content_only: bool) -> list[list[str]]:
     """Return Kiwi's morphemes of each text, without the punctuation in and between them (3,000 becomes 3000)."""
-    from kiwipiepy import Match
-
-    analyses = _kiwi().tokenize(
-        map(_composed, texts), match_options=Match.ALL & ~Match.HASHTAG, pretokenized=_placeholders
-    )
     tokens = []
-    for analysis in analyses:
+    for analysis in analyse(texts):
         chosen = (token.form for token in analysis if not content_only or token.tag.startswith(_CONTENT_TAGS))
         forms = ("".join(_spaced(form).split()) for form in chosen)
         tokens.append([form for form in forms if form])
     return tokens
 
 
+def analyse(texts: Iterable[str]) -> "Iterator[list[Token]]":
+    """Yield Kiwi's morphemes of each text, by all cores; a placeholder such as `#Person1#` is one proper noun.
+
+    The places in `Token.start` and `Token.end` are those in `compose(text)`.
+    """
+    from kiwipiepy import Match
+
+    match_options = Match.ALL & ~Match.HASHTAG
+    yield from _kiwi().tokenize(map(compose, texts), match_options=match_options, pretokenized=_placeholders)
+
+
+def has_hangul(text: str) -> bool:
+    """Return whether the text holds a Hangul syllable or letter."""
+    return _HANGUL.search(text) is not None
+
+
 def _placeholders(text: str) -> list[tuple[int, int, str]]:
     """Return the spans of `#Person1#` and the like, for Kiwi to read as proper nouns."""
-    return [(*match.span(), "NNP") for match in _PLACEHOLDER.finditer(text)]
+    return [(*match.span(), "NNP") for match in PLACEHOLDER.finditer(text)]
 
 
 @cache

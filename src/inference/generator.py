@@ -1,4 +1,4 @@
-"""Generating summaries: the training prompt, left padding, batches of similar length."""
+"""Generating summaries: the training prompt, left padding, batches of similar length, results as they come."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -8,8 +8,13 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from ..config.schema import GenerationSettings
+from ..config.schema import EvaluationSettings, GenerationSettings
 from ..data.templates import PromptTemplate
+from ..models.decoder_layer import decoder_obstacle
+from .batches import in_batches, token_budget
+from .cached_decoder import CachedDecoder
+from .mbr import choose_by_mbr
+from .sampling import row_seed, sampling_processors
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ def generate_summaries(
     prompt: PromptTemplate,
     dialogues: Sequence[str],
     settings: GenerationSettings,
-    on_progress: Callable[[int], None] = lambda _: None,
+    on_result: Callable[[int, Generated], None] = lambda index, result: None,
+    scoring: EvaluationSettings | None = None,
 ) -> list[Generated]:
     """Return a summary for each dialogue, in their order.
 
@@ -35,61 +41,132 @@ def generate_summaries(
         tokenizer: to decode.
         prompt: the template that the model was trained with.
         dialogues: one turn a line.
-        settings: batch size and decoding.
-        on_progress: called after each batch with the number of its dialogues.
+        settings: batches and decoding.
+        on_result: called with a dialogue's index and summary as soon as it is there; long dialogues come first.
+        scoring: what ROUGE counts, for MBR.
+
+    Raises:
+        YoyakError: one dialogue alone does not fit into memory.
     """
     prompts = prompt.encode_prompts(dialogues)
-    results: list[Generated | None] = [None] * len(prompts)
-    with generating(model), autocast(model):
-        for batch in _batches([len(ids) for ids in prompts], settings.batch_size):
-            rows = _generate(model, tokenizer, prompt, [prompts[index] for index in batch], settings)
-            for index, ids in zip(batch, rows, strict=True):
-                ended = prompt.end_id in ids
-                ids = ids[: ids.index(prompt.end_id)] if ended else ids
-                text = str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
-                results[index] = Generated(text, ended)
-            on_progress(len(batch))
-    return [result for result in results if result is not None]
+    stream = stream_summaries(
+        model,
+        tokenizer,
+        prompts,
+        settings,
+        end_id=prompt.end_id,
+        max_new_tokens=prompt.decoder_max_len,
+        scoring=scoring,
+    )
+    results: dict[int, Generated] = {}
+    for index, result in stream:
+        results[index] = result
+        on_result(index, result)
+    return [results[index] for index in range(len(prompts))]
 
 
-def _batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Yield indices of similar length together, the longest first."""
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
-
-
-def _generate(
+def stream_summaries(
     model: Any,
     tokenizer: PreTrainedTokenizerFast,
-    prompt: PromptTemplate,
     prompts: Sequence[list[int]],
     settings: GenerationSettings,
+    *,
+    end_id: int,
+    max_new_tokens: int,
+    scoring: EvaluationSettings | None = None,
+) -> Iterator[tuple[int, Generated]]:
+    """Yield the index and the summary of each prompt (token ids) as soon as it is there; see `generate_summaries`."""
+    samples = max(1, settings.mbr_samples)
+    if settings.mbr_samples:
+        settings = settings.model_copy(update={"do_sample": True})
+    repeated = [ids for ids in prompts for _ in range(samples)]
+    candidates: dict[int, list[Generated]] = {}
+    for number, ids in _stream_ids(model, tokenizer, repeated, settings, samples, end_id, max_new_tokens):
+        ended = end_id in ids
+        ids = ids[: ids.index(end_id)] if ended else ids
+        text = str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
+        index = number // samples
+        drawn = candidates.setdefault(index, [])
+        drawn.append(Generated(text, ended))
+        if len(drawn) == samples:
+            yield index, _closest(candidates.pop(index), settings, scoring or EvaluationSettings())
+
+
+def _closest(drawn: Sequence[Generated], settings: GenerationSettings, scoring: EvaluationSettings) -> Generated:
+    """Return the only summary, or the one that MBR chooses."""
+    texts = [result.text for result in drawn]
+    return drawn[choose_by_mbr([texts], settings.mbr_metric, scoring.tokenization, scoring.stemmer)[0]]
+
+
+def _stream_ids(
+    model: Any,
+    tokenizer: PreTrainedTokenizerFast,
+    prompts: Sequence[list[int]],
+    settings: GenerationSettings,
+    samples: int,
+    end_id: int,
+    max_new_tokens: int,
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield index and new ids of each prompt, batch by batch; prompts come in groups of `samples` equal ones."""
+    pad = tokenizer.pad_token_id
+    pad_id = int(pad) if pad is not None else end_id
+
+    def run(batch: list[int]) -> list[list[int]]:
+        chosen = [prompts[index] for index in batch]
+        seeds = [row_seed(settings.seed, index % samples, prompts[index]) for index in batch]
+        with generating(model), autocast(model):
+            return _new_ids(model, chosen, settings, seeds, max_new_tokens, end_id, pad_id)
+
+    lengths = [(len(ids) + max_new_tokens) * settings.num_beams for ids in prompts]
+    budget = settings.batch_tokens or token_budget(model)
+    for batch, rows in in_batches(lengths, run, settings.batch_size, budget):
+        yield from zip(batch, rows, strict=True)
+
+
+def _new_ids(
+    model: Any,
+    prompts: Sequence[list[int]],
+    settings: GenerationSettings,
+    seeds: Sequence[int],
+    max_new_tokens: int,
+    end_id: int,
+    pad_id: int,
 ) -> list[list[int]]:
-    """Return the new ids of each prompt, still with end and pad tokens."""
+    """Return the new ids of each prompt of a batch, with its end token and padding after it.
+
+    The only place that knows how tokens are made. `seeds` has one number a row, for sampling.
+    """
+    if _is_greedy(settings) and decoder_obstacle(model) is None:
+        return CachedDecoder(model).greedy(prompts, max_new_tokens, end_id)
     width = max(len(ids) for ids in prompts)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else prompt.end_id
     device = model.get_input_embeddings().weight.device
-    input_ids = torch.tensor([[pad] * (width - len(ids)) + ids for ids in prompts], device=device)
+    input_ids = torch.tensor([[pad_id] * (width - len(ids)) + ids for ids in prompts], device=device)
     attention_mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
-    sampling = {"temperature": settings.temperature, "top_p": settings.top_p} if settings.do_sample else {}
+    sampling = {"logits_processor": sampling_processors(settings, seeds)} if settings.do_sample else {}
     beams = {"length_penalty": settings.length_penalty} if settings.num_beams > 1 else {}
     output = model.generate(
         input_ids=input_ids,
         attention_mask=attention_mask,
-        max_new_tokens=prompt.decoder_max_len,
-        do_sample=settings.do_sample,
+        max_new_tokens=max_new_tokens,
+        min_new_tokens=settings.min_new_tokens or None,
+        do_sample=False,  # the draw is a logits processor, so that it has a seed for each row
         num_beams=settings.num_beams,
         repetition_penalty=settings.repetition_penalty,
         no_repeat_ngram_size=settings.no_repeat_ngram_size,
-        eos_token_id=prompt.end_id,
-        pad_token_id=pad,
+        eos_token_id=end_id,
+        pad_token_id=pad_id,
         use_cache=True,
         **sampling,
         **beams,
     )
     rows: list[list[int]] = output[:, width:].tolist()
     return rows
+
+
+def _is_greedy(settings: GenerationSettings) -> bool:
+    """Tell whether the most likely token is all that counts."""
+    changed = settings.repetition_penalty != 1 or settings.no_repeat_ngram_size or settings.min_new_tokens
+    return not (settings.do_sample or settings.num_beams > 1 or changed)
 
 
 @contextmanager

@@ -39,6 +39,11 @@ def dequantized_bytes(model: nn.Module, dtype: torch.dtype) -> int:
     return sum(int(layer.in_features * layer.out_features) for layer in linear4bit_layers(model)) * dtype.itemsize
 
 
+def dequantized_fits(model: nn.Module, dtype: torch.dtype) -> bool:
+    """Tell whether the memory that is free now holds all 4-bit layers' weights dequantized, and enough besides."""
+    return dequantized_bytes(model, dtype) <= _SHARE_OF_FREE_MEMORY * psutil.virtual_memory().available
+
+
 def prepare_linear4bit(model: nn.Module, dtype: torch.dtype, cache: Literal["auto", "on", "off"]) -> bool:
     """Set the 4-bit layers' compute type and, on a CPU, cache their weights where wanted and possible.
 
@@ -52,9 +57,7 @@ def prepare_linear4bit(model: nn.Module, dtype: torch.dtype, cache: Literal["aut
         # without autograd: scoring before training would break the gradients.
         layer.support_avx512bf16_for_cpu = False
     on_cpu = bool(layers) and layers[0].weight.device.type == "cpu"
-    free = psutil.virtual_memory().available
-    fits = dequantized_bytes(model, dtype) <= _SHARE_OF_FREE_MEMORY * free
-    if not layers or cache == "off" or (cache == "auto" and not (on_cpu and fits)):
+    if not layers or cache == "off" or (cache == "auto" and not (on_cpu and dequantized_fits(model, dtype))):
         return False
     for layer in layers:
         layer.dequantized = bnb.functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(dtype)

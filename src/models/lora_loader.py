@@ -24,7 +24,6 @@ from .checkpoints import load_from, resolve_checkpoint
 from .compute import ComputeChoice, resolve_compute
 from .dequantized import linear4bit_layers, prepare_linear4bit
 from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
-from .fused_lora import fuse_adapters
 
 Model: TypeAlias = PreTrainedModel | PeftModel
 
@@ -85,11 +84,7 @@ class LoRALoader:
             threads=compute.threads,
             cache_dequantized=cached,
         )
-        if not use_lora:
-            return model, tokenizer
-        adapted = self._apply_lora(model)
-        self.resolved["fused_lora_layers"] = fuse_adapters(adapted) if compute.device == "cpu" else 0
-        return adapted, tokenizer
+        return (self._apply_lora(model) if use_lora else model), tokenizer
 
     def _load_tokenizer(self, checkpoint: str) -> PreTrainedTokenizerFast:
         """Return the checkpoint's tokenizer, configured."""

@@ -102,8 +102,9 @@ class ProgressBar(TrainerCallback):
                     highlight=False,
                 )
         elif "eval_loss" in logs:
+            rouge = f"  ROUGE sum {logs['eval_rouge_sum']:.2f}" if "eval_rouge_sum" in logs else ""
             self.console.print(
-                f"epoch {state.epoch or 0:.1f}  evaluation loss {logs['eval_loss']:.4f}", highlight=False
+                f"epoch {state.epoch or 0:.1f}  evaluation loss {logs['eval_loss']:.4f}{rouge}", highlight=False
             )
 
     def on_train_end(self, *_: Any, **__: Any) -> None:

@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from functools import cached_property
+from dataclasses import asdict
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,15 @@ from transformers import (
 )
 
 from ..config.schema import Config
+from ..data.packing import StepPacker
 from ..data.padding import RightPadder
 from ..errors import YoyakError
 from ..models.adapters import start_eva
 from ..models.compute import resolve_compute
 from .callbacks import MetricsWriter, StopOnInterrupt
+from .disk import is_disk_full, raise_if_disk_full
+from .generation_score import rouge_sum
+from .packed_step import PackedTrainer, choose_engine, plan_run
 from .response_trainer import ResponseTrainer, save_model
 
 _CUDA_OPTIMIZERS = ("paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit")
@@ -65,6 +70,8 @@ class LLMTrainer:
         self.eval_dataset = eval_dataset if eval_dataset is not None and len(eval_dataset) else None
         self.logger = logger or logging.getLogger("yoyak")
         self.compute = resolve_compute(config.model.dtype)
+        self.engine = choose_engine(config.training, model, self.compute)
+        self.logger.info("Engine: %s (%s)", self.engine.name, self.engine.reason)
         self.run_dir = Path(config.experiment.output_dir) / config.experiment.name
         self.interrupt = StopOnInterrupt()
         self.trainer = self._create_trainer()
@@ -81,9 +88,17 @@ class LLMTrainer:
             return "adamw_torch"
         return wanted
 
+    @property
+    def best_metric(self) -> str:
+        """Return the name under which the metric that decides is logged: `eval_loss` or `eval_rouge_sum`."""
+        return "eval_" + self.config.training.metric_for_best_model.removeprefix("eval_")
+
     def _create_training_args(self) -> TrainingArguments:
         """Return the Trainer's arguments for the config on this machine."""
         training = self.config.training
+        examples, accumulated = training.batch_size, training.gradient_accumulation_steps
+        if self.engine.name == "packed":  # its batch is a whole optimizer step
+            examples, accumulated = examples * accumulated, 1
         evaluates = self.eval_dataset is not None
         strategy = "steps" if training.eval_steps else "epoch"
         every: dict[str, Any] = {"eval_steps": training.eval_steps, "save_steps": training.eval_steps}
@@ -91,9 +106,9 @@ class LLMTrainer:
             output_dir=str(self.run_dir / "checkpoints"),
             num_train_epochs=training.epochs,
             max_steps=training.max_steps or -1,
-            per_device_train_batch_size=training.batch_size,
+            per_device_train_batch_size=examples,
             per_device_eval_batch_size=training.eval_batch_size or training.batch_size,
-            gradient_accumulation_steps=training.gradient_accumulation_steps,
+            gradient_accumulation_steps=accumulated,
             learning_rate=training.learning_rate,
             lr_scheduler_type=training.lr_scheduler_type,
             warmup_steps=training.warmup_ratio,  # below 1 it is a share of the steps
@@ -112,13 +127,14 @@ class LLMTrainer:
             **(every if training.eval_steps else {}),
             save_total_limit=training.save_total_limit,
             load_best_model_at_end=evaluates,
-            metric_for_best_model="eval_loss" if evaluates else None,
-            greater_is_better=False if evaluates else None,
+            metric_for_best_model=self.best_metric if evaluates else None,
+            greater_is_better=self.best_metric != "eval_loss" if evaluates else None,
             logging_steps=training.logging_steps,
             report_to=["wandb"] if "wandb" in training.report_to else [],
             run_name=self.config.experiment.name,
             project="yoyak",
             disable_tqdm=True,
+            logging_nan_inf_filter=False,  # it waits for the GPU at each step, and hides a loss that is not a number
             remove_unused_columns=False,
             dataloader_pin_memory=self.compute.device == "cuda",
         )
@@ -131,15 +147,28 @@ class LLMTrainer:
             self.logger.info("EVA: computing the adapter's start from the training data")
             batches = DataLoader(self.train_dataset, batch_size=training.batch_size, collate_fn=collator)
             start_eva(self.model, batches)
-        trainer = ResponseTrainer(
-            model=self.model,
-            args=self._create_training_args(),
-            train_dataset=self.train_dataset,
-            eval_dataset=self.eval_dataset,
-            data_collator=collator,
-            processing_class=self.tokenizer,
-            loraplus_lr_ratio=lora.loraplus_lr_ratio,
-        )
+        scored = None
+        if self.best_metric == "eval_rouge_sum" and self.eval_dataset is not None:
+            scored = partial(rouge_sum, self.model, self.tokenizer, self.eval_dataset, self.config)
+        arguments: dict[str, Any] = {
+            "model": self.model,
+            "args": self._create_training_args(),
+            "train_dataset": self.train_dataset,
+            "eval_dataset": self.eval_dataset,
+            "data_collator": collator,
+            "processing_class": self.tokenizer,
+            "loraplus_lr_ratio": lora.loraplus_lr_ratio,
+            "rouge_sum": scored,
+        }
+        trainer: ResponseTrainer
+        if self.engine.name == "packed":
+            packer = StepPacker(self.engine.micro_batch_tokens, filler_id=collator.pad_token_id)
+            trainer = PackedTrainer(**arguments, packer=packer)
+            if self.compute.device == "cuda":
+                trainer.use_plan(plan_run(trainer, training))
+                self.logger.info("Memory: %s", trainer.plan)
+        else:
+            trainer = ResponseTrainer(**arguments)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer))
         if "tensorboard" in training.report_to:
@@ -149,7 +178,7 @@ class LLMTrainer:
         return trainer
 
     def train(self) -> dict[str, Any]:
-        """Train, keep the best weights by evaluation loss, write `final_model/`.
+        """Train, keep the best weights by `training.metric_for_best_model`, write `final_model/`.
 
         Returns:
             `train_loss` (mean over the steps), `train_runtime` in seconds, `eval_metrics` of the kept weights,
@@ -163,9 +192,14 @@ class LLMTrainer:
         try:
             output = self.trainer.train()
         except torch.OutOfMemoryError as error:
+            smaller = (
+                f"lower training.micro_batch_tokens, which is {self.engine.micro_batch_tokens}"
+                if self.engine.name == "packed"
+                else "lower training.batch_size and raise training.gradient_accumulation_steps"
+            )
             raise YoyakError(
-                f"the GPU's memory is full (peak {peak_memory_bytes() / 1e9:.1f} GB); lower training.batch_size and "
-                "raise training.gradient_accumulation_steps, or set training.gradient_checkpointing=true"
+                f"the GPU's memory is full (peak {peak_memory_bytes() / 1e9:.1f} GB); {smaller}, "
+                "or set training.gradient_checkpointing=true"
             ) from error
         except (OSError, RuntimeError) as error:
             if is_disk_full(error):  # the checkpoint that did not fit is half there
@@ -189,16 +223,18 @@ class LLMTrainer:
             "samples_per_second": float(output.metrics["train_samples_per_second"]),
             "tokens_per_second": tokens / seconds,
             "peak_memory_bytes": peak_memory_bytes(),
+            "memory_plan": asdict(self.trainer.plan) if getattr(self.trainer, "plan", None) else None,
         }
 
     def _kept_metrics(self) -> dict[str, float]:
         """Return the evaluation of the weights that were kept, from the log."""
-        evaluations = [entry for entry in self.trainer.state.log_history if "eval_loss" in entry]
-        best: dict[str, float] = min(evaluations, key=lambda entry: entry["eval_loss"], default={})
+        evaluations = [entry for entry in self.trainer.state.log_history if self.best_metric in entry]
+        sign = 1 if self.best_metric == "eval_loss" else -1
+        best: dict[str, float] = min(evaluations, key=lambda entry: sign * entry[self.best_metric], default={})
         return {name: value for name, value in best.items() if name.startswith("eval_")}
 
     def evaluate(self) -> dict[str, float]:
-        """Return `eval_loss` (mean per target token, in nats) and speed on the evaluation set."""
+        """Return `eval_loss` (nats a target token), speed, and `eval_rouge_sum` where that decides."""
         if self.eval_dataset is None:
             raise YoyakError("no evaluation examples; check data.eval")
         metrics: dict[str, float] = self.trainer.evaluate()
@@ -223,29 +259,6 @@ class LLMTrainer:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
         return final
-
-
-# How OSError, safetensors and torch.save each say that no space is left; torch's first error hides behind its second.
-_DISK_FULL = ("No space left on device", "os error 28", "file write failed", "iostream error")
-
-
-def is_disk_full(error: BaseException | None) -> bool:
-    """Tell whether an error, or one that it came from, means that no space is left on the disk."""
-    while error is not None:
-        if any(words in str(error) for words in _DISK_FULL):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def raise_if_disk_full(error: BaseException, folder: Path) -> None:
-    """Raise YoyakError where `error` (also safetensors' or torch's own) means that no space is left."""
-    if is_disk_full(error):
-        free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free
-        raise YoyakError(
-            f"{folder}: the disk is full ({free / 1e6:.0f} MB free); nothing half-written was kept; "
-            "free some space or set experiment.output_dir"
-        ) from error
 
 
 def peak_memory_bytes() -> int:

@@ -22,7 +22,7 @@ def response_loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[tor
         batch: `input_ids` and `labels`, int64 (batch, length), padded right.
 
     Returns:
-        Sum of -log p in nats, float32 scalar with gradient; number of target tokens.
+        Sum of -log p in nats, a scalar of at least float32 with gradient; number of target tokens.
     """
     decoder, head = model.get_decoder(), model.get_output_embeddings()  # type: ignore[operator]
     hidden = decoder(input_ids=batch["input_ids"], use_cache=False)[0]
@@ -31,7 +31,9 @@ def response_loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[tor
     states, targets = hidden[:, :-1][is_target], targets[is_target]
 
     def chunk_loss(some_states: torch.Tensor, some_targets: torch.Tensor) -> torch.Tensor:
-        return nn.functional.cross_entropy(head(some_states).float(), some_targets, reduction="sum")
+        logits = head(some_states)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return nn.functional.cross_entropy(logits, some_targets, reduction="sum")
 
     if len(targets) <= _CHUNK:
         return chunk_loss(states, targets), len(targets)

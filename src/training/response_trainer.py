@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +64,17 @@ class ResponseTrainer(Trainer):
     # The loss is normalized over the whole step here, so the Trainer must not divide by the accumulation steps.
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *args: Any, loraplus_lr_ratio: float | None = None, **kwargs: Any) -> None:
-        """Take the Trainer's arguments and LoRA+'s ratio of learning rates."""
+    def __init__(
+        self,
+        *args: Any,
+        loraplus_lr_ratio: float | None = None,
+        rouge_sum: Callable[[], float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Take the Trainer's arguments, LoRA+'s ratio of learning rates, and what scores generated summaries."""
         super().__init__(*args, **kwargs)
         self.model_accepts_loss_kwargs = True
-        self.loraplus_lr_ratio = loraplus_lr_ratio
+        self.loraplus_lr_ratio, self.rouge_sum = loraplus_lr_ratio, rouge_sum
         self.trained_tokens = 0
         self.evaluation_seconds = 0.0  # to leave out of training speeds
 
@@ -101,7 +107,10 @@ class ResponseTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
-        """Return the mean loss per target token over the whole set; nothing but two numbers is kept."""
+        """Return the mean loss per target token over the whole set, and the ROUGE sum where it is asked for.
+
+        Nothing but two numbers is kept.
+        """
         start = time.perf_counter()
         self.model.eval()
         loss_sum, target_sum, examples = torch.zeros((), dtype=torch.float64), 0, 0
@@ -112,8 +121,10 @@ class ResponseTrainer(Trainer):
             target_sum += targets
             examples += len(batch["input_ids"])
             self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
-        self.evaluation_seconds += time.perf_counter() - start
         metrics = {f"{metric_key_prefix}_loss": (loss_sum / max(target_sum, 1)).item()}
+        if self.rouge_sum is not None:
+            metrics[f"{metric_key_prefix}_rouge_sum"] = self.rouge_sum()
+        self.evaluation_seconds += time.perf_counter() - start
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=examples)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:

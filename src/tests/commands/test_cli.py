@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from src.tests.commands.conftest import write_csv
-
 ROOT = Path(__file__).resolve().parents[3]
-PREDICTED = ["#Person1# buys two books.", "Anna calls the clinic."]
 
 
 def test_help_loads_nothing_heavy():
@@ -22,27 +19,6 @@ def test_each_command_has_help(yoyak, command):
     result = yoyak(command, "--help")
     assert result.code == 0
     assert command in result.out
-
-
-def test_scores_of_files(yoyak, folder):
-    write_csv(folder / "references.csv", ["x", "y"], ["#Person1# buys three books.", "Anna calls the clinic."])
-    (folder / "predictions.jsonl").write_text(
-        "".join(json.dumps({"fname": f"d{i}", "summary": text}) + "\n" for i, text in reversed([*enumerate(PREDICTED)]))
-    )
-    files = ("--predictions", "predictions.jsonl", "--references", "references.csv")
-    scores = json.loads(yoyak("evaluate", *files, "--json").out)["scores"]
-    # 3 of 4 words and 1 of 3 pairs in the first, everything in the second
-    assert scores["rouge1"] == pytest.approx(87.5)
-    assert scores["rouge2"] == pytest.approx((100 / 3 + 100) / 2)
-    assert (scores["n"], scores["tokenization"]) == (2, "word")
-    assert "(word; 2 dialogues)" in yoyak("evaluate", *files).out
-    (folder / "predictions.jsonl").write_text('{"fname": "d0", "summary": "a"}\n')
-    missing = yoyak("evaluate", *files)
-    assert missing.code == 2
-    assert (
-        missing.err.strip()
-        == "yoyak: references.csv: 1 ids without a prediction, such as d1; both files need the same fname"
-    )
 
 
 def test_config_show_tells_where_each_value_comes_from(yoyak):

@@ -33,12 +33,17 @@ def test_a_whole_run(yoyak, tiny):
         assert scores["n"] == 2
         assert scores["tokenization"] == "word"
         assert scores["rouge_sum"] == pytest.approx(scores["rouge1"] + scores["rouge2"] + scores["rougeL"])
+        assert scores["rouge_sum_low"] <= scores["rouge_sum"] <= scores["rouge_sum_high"]
+        assert scores["chrf_low"] <= scores["chrf"] <= scores["chrf_high"]
     figures = {"loss", "eval_loss", "samples_per_second", "tokens_per_second", "peak_memory_bytes", "wall_seconds"}
     assert all(record["train"][name] > 0 for name in figures)
     assert record["train"]["steps"] == 2
     assert record["truncation"]["train"]["prompts_cut"] == 0
     resolved = {"compute_dtype", "compute_dtype_reason", "threads", "optimizer", "cache_dequantized"}
-    assert resolved | {"micro_batch_examples", "gradient_checkpointing"} <= record["resolved"].keys()
+    assert (
+        resolved | {"engine", "engine_reason", "micro_batch_tokens", "gradient_checkpointing"}
+        <= record["resolved"].keys()
+    )
     assert record["settings_changed"]["training.seed"] == {"base": 42, "value": 7}
     lines = [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["fname"] for line in lines] == ["d0", "d1"]
@@ -48,6 +53,18 @@ def test_a_whole_run(yoyak, tiny):
     assert len(logs) == 1
     assert re.fullmatch(r"logs/\d{8}/train/train_llm_tiny_\d{8}_\d{6}\.log", str(logs[0].relative_to(tiny)))
     assert "Trained 2 steps" in logs[0].read_text(encoding="utf-8")
+
+
+def test_the_packed_engine_where_it_cannot_train_is_one_line(yoyak, tiny):
+    arguments = ("train", "--experiment", "tiny.yaml", "lora.use_dora=true", "training.max_steps=1")
+    refused = yoyak(*arguments, "training.engine=packed")
+    assert refused.code == 2
+    assert refused.err == "yoyak: training.engine = packed can't train this: DoRA; set training.engine=auto\n"
+    assert not (tiny / "outputs" / "tiny_qlora").exists()
+    assert yoyak(*arguments).code == 0
+    resolved = run_json(tiny)["resolved"]
+    assert (resolved["engine"], resolved["engine_reason"]) == ("trainer", "the packed engine can't: DoRA")
+    assert (resolved["micro_batch_examples"], resolved["micro_batches_a_step"]) == (2, 1)
 
 
 def test_another_run_is_refused_unless_overwritten(yoyak, tiny):
@@ -152,9 +169,9 @@ def test_summarize_and_evaluate_with_the_adapter_alone(yoyak, tiny):
     assert summary.code == 0
     assert json.loads(summary.out)["summary"] == written["fine_tuned"]
     scores = json.loads(yoyak("evaluate", "--adapter", final, "--json").out)["scores"]
-    assert scores["rouge_sum"] == pytest.approx(run_json(tiny)["scores"]["fine_tuned"]["rouge_sum"])
+    assert scores["rouge_sum"]["value"] == pytest.approx(run_json(tiny)["scores"]["fine_tuned"]["rouge_sum"])
     base = json.loads(yoyak("evaluate", "--experiment", "tiny.yaml", "--json").out)["scores"]
-    assert base["rouge_sum"] == pytest.approx(run_json(tiny)["scores"]["zero_shot"]["rouge_sum"])
+    assert base["rouge_sum"]["value"] == pytest.approx(run_json(tiny)["scores"]["zero_shot"]["rouge_sum"])
 
 
 def test_the_script_is_the_same_command(tiny):

@@ -58,6 +58,19 @@ def test_on_and_off_are_words_where_the_schema_has_them(written, value):
     assert (in_file.lora.cache_dequantized, in_command.lora.cache_dequantized) == (value, value)
 
 
+@pytest.mark.parametrize(("written", "value"), [("auto", "auto"), ("512", 512), ("1_024", 1024), ("'auto'", "auto")])
+def test_a_word_or_a_whole_number(written, value):
+    in_file = load_config(write("x.yaml", MODEL + f"training: {{micro_batch_tokens: {written}}}\n"))
+    in_command = load_config(write("y.yaml", MODEL), [f"training.micro_batch_tokens={written}"])
+    assert (in_file.training.micro_batch_tokens, in_command.training.micro_batch_tokens) == (value, value)
+
+
+@pytest.mark.parametrize("written", ["0", "1.5", "off", "[512]"])
+def test_neither_the_word_nor_a_whole_number(written):
+    message = error_of(MODEL, f"training.micro_batch_tokens={written}")
+    assert message.endswith(": must be auto, or a whole number of at least 1")
+
+
 def test_on_and_off_are_truth_values_elsewhere():
     config = load_config(write("x.yaml", MODEL + "lora: {use_lora: off, use_dora: on}\n"))
     assert (config.lora.use_lora, config.lora.use_dora) == (False, True)
@@ -191,7 +204,7 @@ def test_wrong_overrides(override, message):
     [
         ("training:\n  lr: 1", "2: unknown key 'training.lr'; did you mean 'training.learning_rate'?"),
         ("training:\n  batchsize: 1", "2: unknown key 'training.batchsize'; did you mean 'training.batch_size'?"),
-        ("generation:\n  seed: 1", "2: unknown key 'generation.seed'; did you mean 'training.seed'?"),
+        ("generation:\n  optim: 1", "2: unknown key 'generation.optim'; did you mean 'training.optim'?"),
         ("generation:\n  num_beam: 1", "2: unknown key 'generation.num_beam'; did you mean 'generation.num_beams'?"),
         (
             "generation:\n  batch_sise: 1",

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from src.errors import YoyakError
-from src.evaluation.significance import bootstrap_interval, chance_floor, paired_difference
+from src.evaluation.significance import (
+    Estimate,
+    bootstrap_interval,
+    chance_floor,
+    estimate_scores,
+    foreign_references,
+    paired_difference,
+    paired_differences,
+)
 
 KOREAN_TRAIN = Path(__file__).resolve().parents[4] / "shared" / "data" / "dialogsum_ko" / "train.csv"
 
@@ -77,6 +85,49 @@ def test_swapped_systems_mirror_the_result():
     assert one.difference == -other.difference
     assert (one.wins, one.ties, one.losses) == (other.losses, other.ties, other.wins) == (3, 1, 1)
     assert one.p_value == other.p_value
+
+
+def share(means):
+    """A score of summed counts: the first column's share of the second."""
+    return (means[:, 0] / means[:, 1])[:, None]
+
+
+COUNTS = np.array([[1.0, 1.0], [0.0, 3.0], [2.0, 2.0], [1.0, 4.0]])
+
+
+def test_scores_of_summed_counts_are_no_means_of_single_ones():
+    (found,) = estimate_scores(COUNTS, share)
+    assert found.value == pytest.approx(4 / 10)  # the mean of 1, 0, 1 and 1/4 is 9/16
+    assert found.low < found.value < found.high
+    (constant,) = estimate_scores(np.array([[1.0, 2.0]] * 5), share)
+    assert constant == Estimate(0.5, 0.5, 0.5)
+    assert str(Estimate(41.321, 40.0, 42.5)) == "41.32 (40.00 to 42.50)"
+
+
+def test_bootstrap_of_summed_counts_equals_a_plain_loop():
+    random = np.random.default_rng(5)
+    loops = []
+    for _ in range(4000):
+        drawn = COUNTS[random.integers(0, 4, 4)].sum(axis=0)
+        loops.append(drawn[0] / drawn[1])
+    (found,) = estimate_scores(COUNTS, share)
+    assert (found.low, found.high) == pytest.approx(np.quantile(loops, [0.025, 0.975]), abs=0.03)
+
+
+def test_swaps_of_summed_counts_by_hand():
+    """Two dialogues, four swaps: 3/5 - 1/5 twice (all, none), and 1/5 - 3/5 is as far; the others give 2/5 - 2/5."""
+    a, b = np.array([[2.0, 3.0], [1.0, 2.0]]), np.array([[1.0, 3.0], [0.0, 2.0]])
+    (found,) = paired_differences(a, b, share)
+    assert found.difference == pytest.approx(3 / 5 - 1 / 5)
+    assert found.p_value == pytest.approx(0.5, abs=0.02)
+    assert (found.wins, found.ties, found.losses) == (2, 0, 0)
+
+
+def test_foreign_references_leave_none_at_home():
+    homes = [[f"text {number}", f"other {number}"] for number in range(5)]
+    foreign = foreign_references(homes, derangements=7)
+    assert all(len(donors) == 7 and homes[number] not in donors for number, donors in enumerate(foreign))
+    assert all(sorted(donors[i][0] for donors in foreign) == [its[0] for its in homes] for i in range(7))
 
 
 def test_paired_difference_as_dict_is_plain():

@@ -5,6 +5,7 @@ import torch
 
 from src.config.schema import GenerationSettings
 from src.data.llm_dataset import create_llm_dataset
+from src.inference.cached_decoder import CachedDecoder
 from src.inference.generator import generate_summaries, generating
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, train_tiny, write_tiny_model
 
@@ -41,15 +42,38 @@ def test_summaries_equal_a_greedy_loop_on_the_training_prompt(loaded):
         assert result.ended is ended
 
 
-def test_order_and_batch_size_change_nothing(loaded):
+def test_order_and_batches_change_nothing(loaded):
     model, tokenizer, dataset = loaded
     one_by_one = generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, GenerationSettings(batch_size=1))
-    progress = []
-    turned = generate_summaries(
-        model, tokenizer, dataset.prompt, DIALOGUES[::-1], GenerationSettings(batch_size=3), progress.append
+    turned = generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES[::-1], GenerationSettings(batch_size=3))
+    assert turned[::-1] == one_by_one
+    narrow = GenerationSettings(batch_size=4, batch_tokens=130)  # room for one
+    assert generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, narrow) == one_by_one
+
+
+def test_results_come_while_others_are_still_to_do(loaded, monkeypatch):
+    model, tokenizer, dataset = loaded
+    came, batches = [], []
+    greedy = CachedDecoder.greedy
+
+    def counted(decoder, prompts, *arguments):
+        batches.append(len(prompts))
+        return greedy(decoder, prompts, *arguments)
+
+    monkeypatch.setattr(CachedDecoder, "greedy", counted)
+    results = generate_summaries(
+        model,
+        tokenizer,
+        dataset.prompt,
+        DIALOGUES,
+        GenerationSettings(batch_size=3),
+        lambda index, result: came.append((index, result, len(batches))),
     )
-    assert [r.text for r in turned[::-1]] == [r.text for r in one_by_one]
-    assert progress == [3, 1]
+    assert batches == [3, 1]
+    lengths = [len(ids) for ids in dataset.prompt.encode_prompts(DIALOGUES)]
+    assert [index for index, _, _ in came] == sorted(range(4), key=lambda index: -lengths[index])
+    assert [batch for _, _, batch in came] == [1, 1, 1, 2]
+    assert all(results[index] == result for index, result, _ in came)
 
 
 def test_mode_and_gradients_come_back(loaded):
@@ -63,13 +87,54 @@ def test_mode_and_gradients_come_back(loaded):
     assert not torch.is_inference_mode_enabled()
 
 
-def test_sampling_and_beams_run(loaded):
+def test_beams_take_their_settings(loaded):
     model, tokenizer, dataset = loaded
-    for settings in (
-        GenerationSettings(do_sample=True, temperature=0.7, top_p=0.9),
-        GenerationSettings(num_beams=2, length_penalty=0.5, repetition_penalty=1.1, no_repeat_ngram_size=3),
-    ):
-        assert len(generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES[:2], settings)) == 2
+    settings = GenerationSettings(num_beams=2, length_penalty=0.5, repetition_penalty=1.1, no_repeat_ngram_size=3)
+    beams = generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, settings)
+    assert beams != generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, GenerationSettings())
+
+
+def test_a_sample_depends_on_dialogue_and_seed_not_on_the_batch(loaded):
+    model, tokenizer, dataset = loaded
+
+    def sampled(dialogues=DIALOGUES, **settings):
+        settings = GenerationSettings(do_sample=True, **settings)
+        return generate_summaries(model, tokenizer, dataset.prompt, dialogues, settings)
+
+    together = sampled(batch_size=4)
+    assert sampled(batch_size=1) == together
+    assert sampled(DIALOGUES[2:], batch_size=2) == together[2:]
+    assert sampled(seed=1) != together
+    assert sampled(temperature=1e-4) == generate_summaries(
+        model, tokenizer, dataset.prompt, DIALOGUES, GenerationSettings()
+    )
+
+
+def test_sampling_leaves_the_random_state_alone(loaded):
+    """Scoring by generation inside training must not change the training."""
+    model, tokenizer, dataset = loaded
+    before = torch.random.get_rng_state()
+    generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, GenerationSettings(do_sample=True))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_mbr_takes_one_of_the_samples(loaded):
+    model, tokenizer, dataset = loaded
+
+    def generated(dialogues=DIALOGUES, **settings):
+        return generate_summaries(model, tokenizer, dataset.prompt, dialogues, GenerationSettings(**settings))
+
+    assert generated(mbr_samples=1) == generated(do_sample=True)
+    chosen = generated(mbr_samples=5, mbr_metric="chrf", batch_size=7)
+    assert generated(mbr_samples=5, mbr_metric="chrf", batch_size=3) == chosen
+    assert generated(DIALOGUES[1:2], mbr_samples=5, mbr_metric="chrf") == chosen[1:2]
+    assert chosen != generated(mbr_samples=1)
+
+
+def test_the_shortest_length_is_kept(loaded):
+    model, tokenizer, dataset = loaded
+    settings = GenerationSettings(min_new_tokens=12, do_sample=True)  # all of decoder_max_len
+    assert not any(r.ended for r in generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, settings))
 
 
 def test_a_trained_model_ends_its_summary(tmp_path):
@@ -83,3 +148,5 @@ def test_a_trained_model_ends_its_summary(tmp_path):
     results = generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, GenerationSettings())
     assert [result.text for result in results] == SUMMARIES
     assert all(result.ended for result in results)
+    chosen = generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, GenerationSettings(mbr_samples=3, top_k=2))
+    assert [result.text for result in chosen] == SUMMARIES

@@ -51,6 +51,7 @@ def test_gradient_checkpointing_on_4_bit_gives_the_gradients_of_plain_training(
         write_tiny_model(tmp_path / "base"),
         tmp_path,
         lora__cache_dequantized=cache,
+        training__engine="trainer",
         training__gradient_checkpointing=checkpointing,
         training__weight_decay=0.0,
     )

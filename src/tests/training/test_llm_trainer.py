@@ -33,6 +33,7 @@ def test_arguments_follow_the_config(checkpoint, tmp_path):
     config = tiny_config(
         checkpoint,
         tmp_path,
+        training__engine="trainer",
         training__max_steps=None,
         training__epochs=3.0,
         training__warmup_ratio=0.1,

@@ -66,6 +66,7 @@ def test_accumulated_uneven_micro_batches_equal_one_batch(checkpoint, tmp_path):
             checkpoint,
             tmp_path,
             lora__use_qlora=False,
+            training__engine="trainer",
             training__batch_size=batch_size,
             training__gradient_accumulation_steps=accumulation,
             training__optim="adafactor",
@@ -96,6 +97,7 @@ def test_two_runs_are_bit_identical(checkpoint, tmp_path):
             checkpoint,
             tmp_path,
             lora__dropout=0.1,
+            training__engine="trainer",
             training__neftune_noise_alpha=5.0,
             training__max_steps=3,
             experiment__name=name,
@@ -114,7 +116,13 @@ def test_another_seed_gives_another_adapter(checkpoint, tmp_path):
 
 def test_loss_falls_and_the_end_token_is_learned(checkpoint, tmp_path):
     config = tiny_config(
-        checkpoint, tmp_path, training__max_steps=60, training__batch_size=4, lora__r=16, training__learning_rate=2e-2
+        checkpoint,
+        tmp_path,
+        training__engine="trainer",
+        training__max_steps=60,
+        training__batch_size=4,
+        training__learning_rate=2e-2,
+        lora__r=16,
     )
     model, tokenizer = load_tiny(config)
     dataset = create_llm_dataset(DIALOGUES, SUMMARIES, tokenizer, format_type="chat", language="en")
@@ -133,7 +141,7 @@ def test_adapters_compute_in_16_bit_and_keep_float32_weights(checkpoint, tmp_pat
     monkeypatch.setenv("YOYAK_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     write_rates(tmp_path / "home", fp32=30.0, bf16=60.0)
-    config = tiny_config(checkpoint, tmp_path)
+    config = tiny_config(checkpoint, tmp_path, training__engine="trainer")
     model, tokenizer = load_tiny(config)
     layers = {name: module for name, module in model.named_modules() if name.endswith("lora_A.default")}
     computed = []

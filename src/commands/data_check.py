@@ -1,4 +1,4 @@
-"""`yoyak data`: what is in a data file."""
+"""`yoyak data check`: what is in a data file, and what a model's prompt would cut of it."""
 
 import json
 from typing import TYPE_CHECKING

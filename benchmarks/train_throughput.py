@@ -1,0 +1,202 @@
+"""Training speed and memory of the packed engine on a GPU, in the exact shape of a large model (random weights).
+
+    python benchmarks/train_throughput.py SHAPE --examples FILE [--budgets 4 5.2 8 0] [--dropout 0] [--out FILE]
+
+SHAPE is llama3_3b, qwen3_4b or llama3_8b; FILE holds token ids as `input_ids` and `prompt_len`, of which each step
+takes 64; a budget of 0 is the whole card. NF4 with double quantization, r 16 on seven projections, bf16. Rates are
+means over whole steps after warm-up: wall time with packing, transfer, clipping and optimizer. A JSON line a variant,
+appended to `--out` too.
+"""
+
+import argparse
+import gc
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import torch
+from torch import nn
+
+PER_STEP, WARM_UP, STEPS = 64, 6, 20
+LLAMA = {"vocab_size": 128256, "head_dim": 128, "num_key_value_heads": 8, "max_position_embeddings": 131072}
+SHAPES: dict[str, dict[str, Any]] = {
+    "llama3_3b": {
+        **LLAMA,
+        "hidden_size": 3072,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 24,
+        "tie_word_embeddings": True,
+        "rms_norm_eps": 1e-5,
+    },
+    "llama3_8b": {
+        **LLAMA,
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "tie_word_embeddings": False,
+        "rms_norm_eps": 1e-5,
+    },
+    "qwen3_4b": {
+        **LLAMA,
+        "vocab_size": 151936,
+        "hidden_size": 2560,
+        "intermediate_size": 9728,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "tie_word_embeddings": True,
+        "rms_norm_eps": 1e-6,
+    },
+}
+
+
+class Items(list[dict[str, torch.Tensor]]):
+    """A data set of encoded examples, with their lengths."""
+
+    @property
+    def lengths(self) -> list[int]:
+        """Return tokens of each."""
+        return [len(item["input_ids"]) for item in self]
+
+
+def load_examples(path: Path, steps: int) -> Items:
+    """Return examples for so many steps, the file's shuffled again and again."""
+    pool, rng = json.loads(path.read_text(encoding="utf-8")), random.Random(0)
+    items = Items()
+    while len(items) < PER_STEP * steps:
+        rng.shuffle(pool)
+        for example in pool:
+            ids = torch.tensor(example["input_ids"])
+            labels = ids.clone()
+            labels[: example["prompt_len"]] = -100
+            items.append({"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels})
+    return Items(items[: PER_STEP * steps])
+
+
+def build_model(shape: str, dropout: float) -> Any:
+    """Return a model of random weights in NF4 with a new adapter, on the GPU."""
+    import bitsandbytes as bnb
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
+
+    torch.manual_seed(0)
+    config = (Qwen3Config if shape.startswith("qwen3") else LlamaConfig)(**SHAPES[shape])
+    with torch.device("cuda"):
+        model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    for layer in model.model.layers:
+        for parent in (layer.self_attn, layer.mlp):
+            for name, linear in list(parent.named_children()):
+                if isinstance(linear, nn.Linear):
+                    sizes = linear.in_features, linear.out_features
+                    quantized = bnb.nn.Linear4bit(*sizes, bias=False, compute_dtype=torch.bfloat16, device="meta")
+                    weight = bnb.nn.Params4bit(
+                        linear.weight.data, requires_grad=False, quant_type="nf4", compress_statistics=True
+                    )
+                    quantized.weight = weight.to("cuda")
+                    setattr(parent, name, quantized)
+    model.is_loaded_in_4bit = True
+    for parameter in model.parameters():
+        parameter.requires_grad = False
+    projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    settings = LoraConfig(r=16, lora_alpha=32, lora_dropout=dropout, target_modules=projections, task_type="CAUSAL_LM")
+    model = get_peft_model(model, settings)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
+            parameter.data = parameter.data.float()
+    gc.collect()
+    torch.cuda.empty_cache()
+    return model
+
+
+def measure(model: Any, items: Items, budget: float, dropout: float) -> dict[str, Any]:
+    """Train with the product's trainer; return the figures of the steps after warm-up."""
+    from transformers import TrainerCallback
+
+    from src.config import load_config
+    from src.training.llm_trainer import LLMTrainer
+
+    class Clock(TrainerCallback):
+        """When training began to be timed and ended, with the GPU's work done."""
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step in (WARM_UP, WARM_UP + STEPS):
+                torch.cuda.synchronize()
+                times.append(time.perf_counter())
+                tokens.append(int(trainer.trainer.trained_tokens))
+
+    times: list[float] = []
+    tokens: list[int] = []
+    with tempfile.TemporaryDirectory() as folder:
+        settings = [f"experiment.output_dir={folder}", f"training.max_steps={WARM_UP + STEPS}", "training.report_to=[]"]
+        if budget:
+            settings.append(f"training.memory_budget_gb={budget}")
+        config = load_config("llama_3.2_3b", [*settings, f"lora.dropout={dropout}", "training.engine=packed"])
+        config.training.optim = "adamw_torch_fused"
+        torch.cuda.reset_peak_memory_stats()
+        trainer = LLMTrainer(config, model, _Tokenizer(), items, callbacks=[Clock()])
+        trainer.save_final_model = lambda: Path(folder)  # type: ignore[method-assign]  # not what is measured
+        trainer.trainer.args.save_strategy = "no"
+        results = trainer.train()
+    seconds, plan = times[1] - times[0], results["memory_plan"]
+    return {
+        "samples_s": round(PER_STEP * STEPS / seconds, 1),
+        "tokens_s": round((tokens[1] - tokens[0]) / seconds),
+        "peak_alloc_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2),
+        "peak_reserved_gb": round(torch.cuda.max_memory_reserved() / 1e9, 2),
+        "predicted_peak_gb": round(plan["peak_bytes"] / 1e9, 2),
+        "micro_batch_tokens": plan["micro_batch_tokens"],
+        "checkpointing": len(model.get_base_model().model.layers) - plan["kept_layers"],
+        "keeps_inputs": plan["keeps_inputs"],
+        "loss": round(results["train_loss"], 3),
+    }
+
+
+class _Tokenizer:
+    """What the trainer asks of a tokenizer, whose work is done already."""
+
+    pad_token_id, pad_token, padding_side = 0, "<pad>", "left"
+
+    def save_pretrained(self, folder: str) -> None:
+        """Write nothing."""
+
+
+def main() -> None:
+    """Measure each variant and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shape", choices=SHAPES)
+    parser.add_argument("--examples", type=Path, required=True)
+    parser.add_argument("--budgets", type=float, nargs="+", default=[4, 5.2, 8, 0])
+    parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    model, items = build_model(given.shape, given.dropout), load_examples(given.examples, WARM_UP + STEPS)
+    from src.training.run_file import package_versions
+
+    for budget in given.budgets:
+        line: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "shape": given.shape, "engine": "packed"}
+        line |= {"budget_gb": budget or None, "dropout": given.dropout}
+        try:
+            line |= measure(model, items, budget, given.dropout)
+        except Exception as error:
+            line |= {"samples_s": 0, "error": str(error).splitlines()[0][:200]}
+        line |= {"device": torch.cuda.get_device_name(), "versions": package_versions()}
+        line["commit"] = commit.stdout.strip() or None
+        print(json.dumps(line), flush=True)
+        if given.out:
+            with given.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+if __name__ == "__main__":
+    main()

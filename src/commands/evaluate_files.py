@@ -1,0 +1,72 @@
+"""`yoyak evaluate --predictions P --references R`: scores of summaries in files; no model is loaded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from ..errors import YoyakError, nearest
+from .console import create_console
+
+if TYPE_CHECKING:
+    from ..evaluation.rouge import Multi
+    from ..evaluation.tokenizations import Tokenization
+
+
+@dataclass(frozen=True)
+class FilesRequest:
+    """The files to score; columns that are None have their usual names."""
+
+    predictions: Path | None
+    references: Path | None
+    baseline: Path | None = None
+    dialogues: Path | None = None
+    column: str | None = None
+    baseline_column: str | None = None
+
+
+def evaluate_files(
+    files: FilesRequest, tokenization: str, stemmer: bool, multi: str, facts: bool, as_json: bool
+) -> None:
+    """Score a file of summaries against a file of references, joined on `fname`, and print what was found."""
+    from ..evaluation.result import score_report
+    from ..evaluation.rouge import MULTI
+    from ..evaluation.summary_files import join_files
+    from ..evaluation.tokenizations import TOKENIZATIONS
+    from .show_evaluation import print_evaluation
+
+    if files.predictions is None or files.references is None:
+        raise YoyakError("name both files: --predictions FILE --references FILE")
+    for option, value, known in (
+        ("--tokenization", tokenization, TOKENIZATIONS),
+        ("--multi", multi, MULTI),
+    ):
+        if value not in known:
+            hint = nearest(value, list(known))
+            raise YoyakError(f"{option} '{value}' is unknown; choose {', '.join(known)}{hint}")
+    joined = join_files(
+        str(files.predictions),
+        str(files.references),
+        _text(files.baseline),
+        _text(files.dialogues),
+        files.column,
+        files.baseline_column,
+    )
+    if joined.by_row:
+        create_console(stderr=True).print("No fname in the files: joined row by row.", style="yellow")
+    result = score_report(
+        joined.ids,
+        joined.predictions,
+        joined.references,
+        cast("Tokenization", tokenization),
+        stemmer,
+        cast("Multi", multi),
+        baseline=joined.baseline,
+        dialogues=joined.dialogues,
+        ended=joined.ended,
+        facts=facts,
+    )
+    print_evaluation(result, as_json)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,271 @@
+"""What each target of `yoyak export` writes into its folder."""
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ..config.schema import Config
+from ..errors import YoyakError
+from ..export.folder import listed_files, require_space, written_whole
+from .export_source import ExportRequest, Source, load_source
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .model import LoadedModel
+
+
+@dataclass
+class Export:
+    """One export under way: what is asked for, what it is made from, and where it goes."""
+
+    request: ExportRequest
+    source: Source
+    config: Config
+    out: Path
+    console: "Console"
+
+    @property
+    def name(self) -> str:
+        """Return the experiment's name as a file's."""
+        return re.sub(r"[^\w.-]+", "-", self.config.experiment.name)
+
+    def say(self, text: str) -> None:
+        """Tell what goes on, beside what the command prints."""
+        self.console.print(text, style="dim", markup=False, soft_wrap=True)
+
+    def record(self, **more: Any) -> dict[str, Any]:
+        """Return what the export's folder says about itself; without paths, which are nobody's business."""
+        from .. import __version__
+        from ..export.model_card import base_name
+        from ..training.run_file import now
+
+        base = base_name(self.config.model.checkpoint)
+        return {
+            "yoyak": __version__,
+            "to": self.request.to,
+            "name": self.name,
+            "base": base,
+            "written": now(),
+            **more,
+        }
+
+    def settings(self, checkpoint: str, keep_adapter: bool) -> str:
+        """Return the settings that the exported model needs to be used by yoyak, as YAML."""
+        values = self.config.model_dump()
+        kept = ("model", "tokenizer", "dataset", "generation", "evaluation")
+        settings = {section: values[section] for section in kept}
+        settings["model"] |= {"checkpoint": checkpoint}
+        whole = {"use_lora": False, "use_qlora": False}
+        settings["lora"] = values["lora"] | {"adapter": None} if keep_adapter else whole
+        settings["experiment"] = {"name": self.config.experiment.name}
+        return yaml.safe_dump(settings, allow_unicode=True, sort_keys=False)
+
+
+def write_whole_model(job: Export) -> dict[str, Any]:
+    """Write merged weights: a folder of transformers, or a GGUF file (with a Modelfile for Ollama)."""
+    from ..export.check import check_examples, loss_of_merged, mean_loss
+    from ..export.merged import merge_adapter, parameter_count, set_generation
+
+    request, to_gguf = job.request, job.request.to in ("gguf", "ollama")
+    loaded = load_source(job.source, request, job.console)
+    examples = check_examples(job.config, loaded.prompt, request.check)
+    loss: dict[str, Any] = {}
+    if examples:
+        loss = {"dialogues": len(examples), "trained": mean_loss(loaded.model, examples), "merged": None}
+    if request.base == "original" and _is_on_4bit(job, loaded):
+        del loaded  # the memory of one model, not two
+        loaded = _load_original(job)
+    dtype = _dtype(job)
+    require_space(job.out, _needed_bytes(request, parameter_count(loaded.model)))
+    job.say(f"Merging in float32, rounding to {str(dtype).removeprefix('torch.')} ...")
+    tokenizer, prompt = loaded.tokenizer, loaded.prompt
+    model = merge_adapter(loaded.model, dtype)
+    del loaded
+    set_generation(model, tokenizer, prompt.end_id, job.config.tokenizer.decoder_max_len)
+    base = request.base if job.source.is_adapter else None
+    record = job.record(merged_onto=base, quantization=request.quantization if to_gguf else None)
+    with written_whole(job.out, request.overwrite, record) as folder:
+        hint = (_write_gguf if to_gguf else _write_transformers)(job, folder, model, tokenizer, prompt)
+        if examples:
+            record["loss"] = loss | {"merged": loss_of_merged(model, examples, job.config.model.dtype)}
+    return {"files": listed_files(job.out), "base": base, "loss": record.get("loss"), "next": hint}
+
+
+def _is_on_4bit(job: Export, loaded: "LoadedModel") -> bool:
+    from ..export.merged import is_4bit
+
+    return job.source.is_adapter and is_4bit(loaded.model)
+
+
+def _load_original(job: Export) -> "LoadedModel":
+    loaded = load_source(job.source, job.request, job.console, original=True)
+    if _is_on_4bit(job, loaded):
+        raise YoyakError(
+            f"--base original: {job.config.model.checkpoint} is itself stored in 4 bit; leave --base out, or name the "
+            "16-bit checkpoint with model.checkpoint=NAME"
+        )
+    return loaded
+
+
+def _dtype(job: Export) -> Any:
+    """Return the type of the merged weights: the config's 16 bit; for GGUF one that loses nothing on the way there."""
+    import torch
+
+    if job.request.to in ("gguf", "ollama"):
+        return {"f32": torch.float32, "bf16": torch.bfloat16}.get(job.request.quantization, torch.float16)
+    return torch.float16 if job.config.model.dtype == "fp16" else torch.bfloat16
+
+
+def _needed_bytes(request: ExportRequest, parameters: int) -> int:
+    from ..export.gguf_model import QUANTIZATIONS, gguf_bytes
+
+    if request.to not in ("gguf", "ollama"):
+        return 2 * parameters + 40_000_000  # tokenizer and small files
+    if request.quantization in QUANTIZATIONS:
+        return gguf_bytes(parameters, request.quantization)
+    return gguf_bytes(parameters, "f16") + gguf_bytes(parameters, "q8_0")  # llama.cpp makes one from the other
+
+
+def _write_transformers(job: Export, folder: Path, model: Any, tokenizer: Any, prompt: Any) -> str:
+    """Write a folder of transformers, with a model card where it is for the hub; return what to do next."""
+    from ..export.chat_template import trained_chat_template
+    from ..export.merged import save_merged
+
+    save_merged(model, tokenizer, trained_chat_template(job.config, tokenizer, prompt), folder)
+    for_hub = job.request.to == "hub"
+    checkpoint = (job.request.push or job.name) if for_hub else str(job.out.absolute())
+    (folder / "yoyak.yaml").write_text(job.settings(checkpoint, keep_adapter=False), encoding="utf-8")
+    if for_hub:
+        return _write_card(job, folder, merged=True)
+    return f"vllm serve {shlex.quote(str(job.out))}, or yoyak summarize -e {shlex.quote(str(job.out / 'yoyak.yaml'))}"
+
+
+def _write_card(job: Export, folder: Path, merged: bool) -> str:
+    from ..export.model_card import model_card
+
+    card = model_card(job.config, job.source.record, name=job.name, merged=merged)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    return f"look at {job.out / 'README.md'}, then send it with --push OWNER/{job.name}"
+
+
+def _write_gguf(job: Export, folder: Path, model: Any, tokenizer: Any, prompt: Any) -> str:
+    """Write a GGUF file, with a Modelfile where it is for Ollama; return what to do next."""
+    from ..export.chat_template import bos_text, trained_chat_template
+    from ..export.gguf_model import QUANTIZATIONS, write_model_gguf
+    from ..export.gguf_quantize import quantize_with_llama_cpp
+    from ..export.ollama import modelfile
+
+    wanted = job.request.quantization
+    written = wanted if wanted in QUANTIZATIONS else "f16"
+    path = folder / f"{job.name}-{wanted}.gguf"
+    target = path if written == wanted else folder / "f16.gguf"
+    write_model_gguf(
+        target,
+        model,
+        tokenizer,
+        written,
+        name=job.name,
+        end_id=prompt.end_id,
+        add_bos=bool(bos_text(job.config, tokenizer)),
+        chat_template=trained_chat_template(job.config, tokenizer, prompt),
+    )
+    if target != path:
+        quantize_with_llama_cpp(target, path, wanted)
+        target.unlink()
+    if job.request.to == "gguf":
+        return f"llama-server -m {shlex.quote(str(job.out / path.name))}"
+    text = modelfile(job.config, tokenizer, prompt, path.name, model.config.max_position_embeddings)
+    (folder / "Modelfile").write_text(text, encoding="utf-8")
+    return f"ollama create {job.name.lower()} -f {shlex.quote(str(job.out / 'Modelfile'))}"
+
+
+def write_adapter_folder(job: Export) -> dict[str, Any]:
+    """Write an adapter's folder that vLLM and PEFT load; no model is loaded for it."""
+    from ..export.adapter_file import read_adapter
+    from ..export.chat_template import trained_chat_template
+    from ..export.model_card import base_name, is_on_hub
+    from ..export.vllm_rules import max_lora_rank, refuse_unless_loadable, uniform, write_adapter
+    from ..models.bundled import PREFIX
+    from ..models.checkpoints import resolve_checkpoint
+
+    adapter = read_adapter(_adapter_folder(job))
+    refuse_unless_loadable(adapter)
+    checkpoint, for_hub = job.config.model.checkpoint, job.request.to == "hub"
+    base = checkpoint if is_on_hub(checkpoint) else base_name(checkpoint) if for_hub else resolve_checkpoint(checkpoint)
+    tokenizer, prompt = _tokenizer_and_prompt(job)
+    size = sum(a.nbytes + b.nbytes for a, b in adapter.factors.values())
+    require_space(job.out, 2 * size + 40_000_000)
+    rank = max_lora_rank(adapter)
+    with written_whole(job.out, job.request.overwrite, job.record(max_lora_rank=rank)) as folder:
+        template = trained_chat_template(job.config, tokenizer, prompt)
+        write_adapter(uniform(adapter), base, tokenizer, template, folder)
+        # A local base is at the same place only on this machine, and its path is nobody's business.
+        named = base if for_hub and not checkpoint.startswith(PREFIX) else checkpoint
+        (folder / "yoyak.yaml").write_text(job.settings(named, keep_adapter=True), encoding="utf-8")
+        hint = (
+            f"vllm serve {shlex.quote(base)} --enable-lora --max-lora-rank {rank} "
+            f"--lora-modules {job.name}={shlex.quote(str(job.out))}"
+        )
+        if for_hub:
+            hint = _write_card(job, folder, merged=False)
+    return {"files": listed_files(job.out), "max_lora_rank": rank, "next": hint}
+
+
+def write_gguf_lora(job: Export) -> dict[str, Any]:
+    """Write the adapter alone as a GGUF file; of the base only the config is read."""
+    from ..export.adapter_file import read_adapter, refuse_other_base
+    from ..export.gguf_lora import write_lora_gguf
+
+    adapter = read_adapter(_adapter_folder(job))
+    base_config = _base_config(job)
+    refuse_other_base(adapter, base_config, job.config.model.checkpoint)
+    require_space(job.out, sum(a.nbytes + b.nbytes for a, b in adapter.factors.values()) + 1_000_000)
+    file = f"{job.name}-lora.gguf"
+    with written_whole(job.out, job.request.overwrite, job.record()) as folder:
+        count = write_lora_gguf(folder / file, adapter, base_config, job.name)
+    hint = f"llama-server -m BASE.gguf --lora {shlex.quote(str(job.out / file))}"
+    return {"files": listed_files(job.out), "tensors": count, "next": hint}
+
+
+def _adapter_folder(job: Export) -> Path:
+    if not job.source.is_adapter:
+        raise YoyakError(f"{job.source.folder}: is a whole model, without an adapter; use --to merged or gguf")
+    return job.source.folder
+
+
+def _tokenizer_and_prompt(job: Export) -> tuple[Any, Any]:
+    """Return the adapter's own tokenizer, else its base's, and the training prompt."""
+    from ..data.templates import create_prompt_template
+    from ..models.lora_loader import LoRALoader
+    from .console import quiet_libraries
+    from .steps import prompt_arguments
+
+    quiet_libraries()
+    own = (job.source.folder / "tokenizer.json").is_file()
+    checkpoint = job.config.model.checkpoint
+    tokenizer = LoRALoader(job.config)._load_tokenizer(checkpoint) if not own else _own_tokenizer(job)
+    return tokenizer, create_prompt_template(tokenizer, **prompt_arguments(job.config))
+
+
+def _own_tokenizer(job: Export) -> Any:
+    from transformers import AutoTokenizer
+
+    from ..models.checkpoints import load_from
+
+    return load_from(str(job.source.folder), AutoTokenizer.from_pretrained)
+
+
+def _base_config(job: Export) -> Any:
+    from transformers import AutoConfig
+
+    from ..models.checkpoints import load_from, resolve_checkpoint
+
+    trust = job.config.model.trust_remote_code
+    return load_from(
+        resolve_checkpoint(job.config.model.checkpoint), AutoConfig.from_pretrained, trust_remote_code=trust
+    )

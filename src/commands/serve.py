@@ -1,0 +1,133 @@
+"""`yoyak serve`: a model behind HTTP, for OpenAI's clients and plain ones."""
+
+import os
+import socket
+from dataclasses import dataclass
+
+from ..errors import YoyakError, nearest
+from .console import create_console, quiet_libraries
+from .model import config_for_use, load_configured
+
+ENGINES = ["transformers", "vllm"]
+
+
+@dataclass(frozen=True)
+class ServeRequest:
+    """What the command line says."""
+
+    experiment: str | None
+    adapter: str | None
+    overrides: list[str]
+    host: str
+    port: int
+    api_key: str | None
+    no_auth: bool
+    max_queue: int
+    max_batch: int | None
+    batch_wait_ms: float
+    timeout_s: float
+    truncate: bool
+    engine: str
+
+
+def serve(request: ServeRequest) -> None:
+    """Load a model and serve it until a signal comes.
+
+    Raises:
+        YoyakError: an option is wrong, the address can't be had, or the model can't be loaded.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    from ..serving.server import listen
+
+    if request.engine not in ENGINES:
+        known = ", ".join(ENGINES)
+        raise YoyakError(f"--engine {request.engine}: unknown{nearest(request.engine, ENGINES)}; there are: {known}")
+    for name, value, least in (
+        ("--max-queue", request.max_queue, 0),
+        ("--max-batch", request.max_batch, 1),
+        ("--batch-wait-ms", request.batch_wait_ms, 0),
+        ("--timeout-s", request.timeout_s, 0.1),
+    ):
+        if value is not None and not least <= value < 1e9:
+            raise YoyakError(f"{name} {value:g}: must be at least {least:g}")
+    key = _key(request)
+    with listen(request.host, request.port) as listener:
+        _refuse_open_door(request, key, listener)
+        if request.engine == "vllm":
+            _hand_over(request, key, listener)
+        else:
+            _serve_here(request, key, listener)
+
+
+def _key(request: ServeRequest) -> str | None:
+    if request.no_auth and request.api_key is not None:
+        raise YoyakError("--api-key and --no-auth exclude each other; name one")
+    if request.no_auth:
+        return None
+    source = "--api-key" if request.api_key is not None else "YOYAK_API_KEY"
+    key = request.api_key if request.api_key is not None else os.environ.get("YOYAK_API_KEY")
+    if key is not None and (not key.strip() or key != key.strip() or not key.isascii() or not key.isprintable()):
+        raise YoyakError(f"{source}: must be printable ASCII, not empty, without spaces at its ends")
+    return key
+
+
+def _refuse_open_door(request: ServeRequest, key: str | None, listener: socket.socket) -> None:
+    from ..serving.server import is_local
+
+    if key is None and not request.no_auth and not is_local(listener):
+        raise YoyakError(
+            f"--host {request.host} can be reached from other machines; set YOYAK_API_KEY (or --api-key), or say "
+            "--no-auth to serve everybody"
+        )
+
+
+def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket) -> None:
+    from ..inference.batches import token_budget
+    from ..serving.engine import TransformersEngine
+    from ..serving.limits import Limits
+    from ..serving.server import run, url_of
+    from ..serving.service import Service, refuse_searches
+
+    config = config_for_use(request.experiment, request.adapter, request.overrides)
+    refuse_searches(config.generation)
+    config.model.attn_implementation = "sdpa"  # each row of a batch has its own mask, which other kernels don't take
+    console = create_console(stderr=True)
+    loaded = load_configured(config, console)
+    limits = Limits(
+        max_batch=request.max_batch or config.generation.batch_size,
+        batch_tokens=config.generation.batch_tokens or token_budget(loaded.model),
+        max_queue=request.max_queue,
+        batch_wait_seconds=request.batch_wait_ms / 1000,
+        timeout_seconds=request.timeout_s,
+        truncate=request.truncate,
+    )
+    service = Service(config, TransformersEngine(loaded.model), loaded.tokenizer, loaded.prompt, limits)
+    who = "with a key" if key is not None else "without a key"
+    console.print(
+        f"Serving {service.name} at {url_of(listener)}/v1 ({who}); Ctrl-C stops", markup=False, soft_wrap=True
+    )
+    run(service, listener, request.host, key)
+
+
+def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) -> None:
+    """Let vLLM serve: its own server, on the address that was found free."""
+    from ..serving.vllm import find_vllm
+
+    find_vllm()  # before anything that takes time
+    config = config_for_use(request.experiment, request.adapter, request.overrides)
+    from ..data.templates import create_prompt_template
+    from ..models.checkpoints import resolve_checkpoint
+    from ..models.lora_loader import LoRALoader
+    from ..serving.vllm import serve_with_vllm
+    from .steps import prompt_arguments
+
+    quiet_libraries()
+    checkpoint = resolve_checkpoint(config.model.checkpoint)
+    tokenizer = LoRALoader(config)._load_tokenizer(checkpoint)
+    prompt = create_prompt_template(tokenizer, **prompt_arguments(config))
+    port = listener.getsockname()[1]
+    listener.close()
+    max_batch = request.max_batch or config.generation.batch_size
+    serve_with_vllm(
+        config, tokenizer, prompt, checkpoint, host=request.host, port=port, api_key=key, max_batch=max_batch
+    )

@@ -1,0 +1,113 @@
+"""How `yoyak evaluate` shows what it found."""
+
+import json
+from typing import TYPE_CHECKING
+
+from ..evaluation.result import SCORE_NAMES, Comparison, EvaluationResult
+from .console import create_console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ..evaluation.checks import Checks, TextChecks
+
+MOST_FACTS = 10
+_KIND_NAMES = {"number": "numbers", "date": "dates", "name": "names"}
+
+
+def print_evaluation(result: EvaluationResult, as_json: bool = False) -> None:
+    """Print the JSON, or tables and sentences, on standard output; warnings go to standard error."""
+    for warning in result.warnings:
+        create_console(stderr=True).print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+    if as_json:
+        print(json.dumps(result.as_dict(), ensure_ascii=False))
+        return
+    console = create_console()
+    console.print(_scores_table(result))
+    if result.baseline is not None:
+        console.print(_differences_table(result.baseline))
+        console.print(result.baseline.sentence(), style="bold", markup=False, soft_wrap=True)
+        console.print()
+    console.print(_checks_table(result.checks))
+    for line in _listed_facts(result.checks):
+        console.print(line, markup=False, soft_wrap=True)
+    for note in result.notes():
+        if note not in result.warnings:
+            console.print(note, style="yellow", markup=False, soft_wrap=True)
+
+
+def _scores_table(result: EvaluationResult) -> "Table":
+    counted = f"{result.tokenization}, stemmed" if result.stemmer else result.tokenization
+    table = _table(f"Scores x100 ({counted}; {result.n} dialogues)", "", "score", "95% interval", "by chance")
+    for name, estimate in result.scores.items():
+        floor = str(result.floor[name]) if result.floor else "-"
+        mark = " (within chance)" if result.within_chance(name) else ""
+        interval = f"{estimate.low:.2f} to {estimate.high:.2f}"
+        table.add_row(SCORE_NAMES[name], f"{estimate.value:.2f}", interval, floor + mark)
+    return table
+
+
+def _differences_table(comparison: Comparison) -> "Table":
+    columns = ("", "baseline", "difference", "95% interval", "p", "wins", "ties", "losses")
+    table = _table("Against the baseline", *columns)
+    for name, found in comparison.differences.items():
+        table.add_row(
+            SCORE_NAMES[name],
+            f"{comparison.scores[name].value:.2f}",
+            f"{found.difference:+.2f}",
+            f"{found.low:+.2f} to {found.high:+.2f}",
+            f"{found.p_value:.2g}",
+            *map(str, (found.wins, found.ties, found.losses)),
+        )
+    return table
+
+
+def _checks_table(checks: "Checks") -> "Table":
+    sets = {"summaries": checks.predictions, "baseline": checks.baseline, "references": checks.references}
+    shown = {name: found for name, found in sets.items() if found is not None}
+    table = _table("Beyond overlap", "", *shown)
+    for name, *cells in zip(*[_check_cells(found) for found in shown.values()], strict=True):
+        table.add_row(name[0], *(cell for _, cell in (name, *cells)))
+    if checks.unended is not None:
+        table.add_row("without an end token", str(len(checks.unended)))
+    return table
+
+
+def _check_cells(checks: "TextChecks") -> list[tuple[str, str]]:
+    """Return the names and the values of the rows of one set of summaries."""
+    cells = [
+        ("empty", str(len(checks.empty))),
+        ("length, against the references", f"{checks.length_ratio:.2f}"),
+        ("repeated three-word sequences", f"{checks.repeated_trigrams:.1%}"),
+    ]
+    if checks.coverage is not None and checks.density is not None:
+        cells.append(("words copied from the dialogue", f"{checks.coverage:.1%}"))
+        cells.append(("words in a copied piece (density)", f"{checks.density:.2f}"))
+    if checks.facts is not None:
+        for kind, name in _KIND_NAMES.items():
+            count = f"{checks.facts.count(kind)} of {checks.facts.found[kind]}"
+            cells.append((f"{name} that the dialogue does not hold", count))
+    return cells
+
+
+def _listed_facts(checks: "Checks") -> list[str]:
+    """Return the summaries' first unsupported facts, a line a dialogue."""
+    facts = checks.predictions.facts
+    if facts is None or not facts.unsupported:
+        return []
+    by_dialogue: dict[str, list[str]] = {}
+    for fact in facts.unsupported:
+        by_dialogue.setdefault(fact.fname, []).append(fact.text)
+    lines = [f"  {name}: {', '.join(texts)}" for name, texts in by_dialogue.items()]
+    more = len(lines) - MOST_FACTS
+    rest = [f"  and in {more} more dialogues; --json lists all"] if more > 0 else []
+    return ["Not in the dialogue:", *lines[:MOST_FACTS], *rest]
+
+
+def _table(title: str, *columns: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="right" if column else "left")
+    return table

@@ -1,0 +1,219 @@
+"""What an evaluation found: scores with intervals, the chance floor, a comparison with a baseline, and checks."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import YoyakError
+from .checks import Checks, check_texts
+from .chrf import chrf_score, chrf_statistics
+from .rouge import METRICS, Multi, list_references, score_summaries
+from .significance import (
+    DERANGEMENTS,
+    LEVEL,
+    SAMPLES,
+    Estimate,
+    PairedDifference,
+    estimate_scores,
+    foreign_references,
+    paired_differences,
+)
+from .tokenizations import Tokenization, has_hangul
+
+T = TypeVar("T")
+Array: TypeAlias = npt.NDArray[np.float64]
+SCORES = (*METRICS, "chrf")
+SCORE_NAMES = dict(zip(SCORES, ("ROUGE-1", "ROUGE-2", "ROUGE-L", "ROUGE sum", "chrF"), strict=True))
+
+_TIE = 1e-9
+_ASCII_ON_HANGUL = (
+    "The tokenization ascii drops all Hangul: what counts is #Person1#, Latin names and digits. "
+    "Take it only to compare with figures published that way."
+)
+_SIGNIFICANT = 1 - LEVEL
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A second system on the same dialogues, and by how much the first one differs from it."""
+
+    scores: dict[str, Estimate]
+    differences: dict[str, PairedDifference]
+
+    def sentence(self, score: str = "rouge_sum") -> str:
+        """Return what the figures of one score say: better, worse, or nothing that these dialogues can show."""
+        found = self.differences[score]
+        interval = f"{LEVEL:.0%} interval {found.low:.1f} to {found.high:.1f}, n = {found.n}"
+        if found.p_value < _SIGNIFICANT and (found.low > 0 or found.high < 0):
+            word = "better" if found.difference > 0 else "worse"
+            return f"{SCORE_NAMES[score]} {word} by {abs(found.difference):.1f}, {interval}"
+        return (
+            f"{SCORE_NAMES[score]}: no difference that these {found.n} dialogues can show "
+            f"({found.difference:+.1f}, {interval}, p = {found.p_value:.2g})"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        return {
+            "sentence": self.sentence(),
+            "differences": {name: found.as_dict() for name, found in self.differences.items()},
+            "scores": _estimates(self.scores),
+        }
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Scores (x100) of summaries by the names in `SCORES`, and what else was found about them.
+
+    `floor` holds what the same summaries score against other dialogues' references, and is empty for one dialogue.
+    `per_dialogue` has the scores of each dialogue, in the order of the summaries.
+    """
+
+    scores: dict[str, Estimate]
+    floor: dict[str, Estimate]
+    baseline: Comparison | None
+    checks: Checks
+    tokenization: Tokenization
+    stemmer: bool
+    multi: Multi
+    n: int
+    per_dialogue: dict[str, tuple[float, ...]] = field(repr=False)
+    warnings: list[str]
+    """Why the figures do not say what they seem to."""
+
+    def notes(self) -> list[str]:
+        """Return in words what a reader of the figures must know."""
+        notes = [*self.warnings]
+        by_chance = [SCORE_NAMES[name] for name in self.floor if self.within_chance(name)]
+        if by_chance:
+            notes.append(
+                f"{', '.join(by_chance)}: within what chance alone gives. These summaries fit their own dialogues' "
+                "references no better than those of others."
+            )
+        if not self.floor:
+            notes.append("One dialogue: there is no chance floor, and the intervals say nothing.")
+        return notes + self.checks.notes()
+
+    def within_chance(self, score: str) -> bool:
+        """Return whether a score lies inside its chance floor's interval, or below."""
+        return bool(self.floor) and self.scores[score].value <= self.floor[score].high + _TIE
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `yoyak evaluate --json` prints."""
+        return {
+            "scores": _estimates(self.scores),
+            "tokenization": self.tokenization,
+            "stemmer": self.stemmer,
+            "multi": self.multi,
+            "n": self.n,
+            "floor": _estimates(self.floor) or None,
+            "interval": {"level": LEVEL, "samples": SAMPLES, "derangements": DERANGEMENTS, "seed": 0},
+            "baseline": self.baseline.as_dict() if self.baseline else None,
+            "checks": self.checks.as_dict(),
+            "notes": self.notes(),
+        }
+
+    def run_scores(self) -> dict[str, Any]:
+        """Return what `run.json` keeps: plain numbers, with `rouge_sum_low`, `_high` and `_floor` beside each."""
+        figures: dict[str, Any] = {name: found.value for name, found in self.scores.items()}
+        for name, found in self.scores.items():
+            figures |= {f"{name}_low": found.low, f"{name}_high": found.high}
+        figures |= {f"{name}_floor": found.value for name, found in self.floor.items()}
+        return figures | {"tokenization": self.tokenization, "stemmer": self.stemmer, "n": self.n}
+
+
+def score_report(
+    ids: Sequence[str],
+    predictions: Sequence[str],
+    references: Sequence[str | Sequence[str]],
+    tokenization: Tokenization = "word",
+    stemmer: bool = False,
+    multi: Multi = "mean",
+    *,
+    baseline: Sequence[str] | None = None,
+    dialogues: Sequence[str] | None = None,
+    ended: Sequence[bool] | None = None,
+    facts: bool = True,
+) -> EvaluationResult:
+    """Score summaries, with intervals over dialogues, the chance floor, a comparison, and checks beyond overlap.
+
+    Args:
+        ids: the dialogues' names, by which the checks list what they found.
+        predictions: one summary a dialogue.
+        references: a text, or a list of texts, a dialogue.
+        tokenization: what ROUGE counts; chrF counts characters whatever it says.
+        stemmer: Porter stemmer for English words.
+        multi: how several references of a dialogue count.
+        baseline: another system's summaries of the same dialogues.
+        dialogues: the dialogues themselves; without them nothing is said about copying and facts.
+        ended: whether each summary reached its end token.
+        facts: look for numbers, dates and names that the dialogue does not hold (Kiwi's start takes 2 s on Korean).
+
+    Raises:
+        YoyakError: lists of different lengths, or as in `score_summaries`.
+    """
+    listed = list_references(predictions, references)
+    for name, given in (("ids", ids), ("baseline", baseline), ("dialogues", dialogues), ("ended", ended)):
+        if given is not None and len(given) != len(listed):
+            raise YoyakError(f"{len(given)} {name} for {len(listed)} predictions; give one a dialogue")
+    foreign = foreign_references(listed) if len(listed) > 1 else [[] for _ in listed]
+    systems = [(predictions, listed)]
+    systems += [(predictions, list(donors)) for donors in zip(*foreign, strict=True)]
+    systems += [(baseline, listed)] if baseline is not None else []
+    ours, *others = _statistics(systems, tokenization, stemmer, multi)
+    theirs = others.pop() if baseline is not None else None
+    return EvaluationResult(
+        scores=_named(estimate_scores(ours, _scores)),
+        floor=_named(estimate_scores(np.mean(others, axis=0), _scores)) if others else {},
+        baseline=None
+        if theirs is None
+        else Comparison(_named(estimate_scores(theirs, _scores)), _named(paired_differences(ours, theirs, _scores))),
+        checks=check_texts(ids, predictions, listed, baseline, dialogues, ended, facts),
+        tokenization=tokenization,
+        stemmer=stemmer,
+        multi=multi,
+        n=len(listed),
+        per_dialogue={name: tuple(column) for name, column in zip(SCORES, _scores(ours).T.tolist(), strict=True)},
+        warnings=[_ASCII_ON_HANGUL] if tokenization == "ascii" and any(map(has_hangul, predictions)) else [],
+    )
+
+
+def _statistics(
+    systems: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]],
+    tokenization: Tokenization,
+    stemmer: bool,
+    multi: Multi,
+) -> list[Array]:
+    """Return for each (summaries, references) a row a dialogue: its ROUGE scores, then the counts of chrF.
+
+    All are scored in one go, so that each text is tokenized once.
+    """
+    texts = [text for summaries, _ in systems for text in summaries]
+    references = [its for _, listed in systems for its in listed]
+    rouge = score_summaries(texts, references, tokenization, stemmer, multi).per_dialogue
+    chrf = chrf_statistics([_same_form(text) for text in texts], [list(map(_same_form, r)) for r in references], multi)
+    together = np.hstack([np.array([rouge[metric] for metric in METRICS]).T, chrf])
+    return list(together.reshape(len(systems), -1, together.shape[1]))
+
+
+def _scores(statistics: Array) -> Array:
+    """Return the scores, in the order of `SCORES`, of mean statistics (or of single dialogues')."""
+    split = len(METRICS)
+    return np.hstack([statistics[:, :split], chrf_score(statistics[:, split:])[:, None]])
+
+
+def _same_form(text: str) -> str:
+    """Return text with decomposed Hangul composed (macOS writes it so); other texts as sacrebleu takes them."""
+    return unicodedata.normalize("NFC", text) if has_hangul(text) else text
+
+
+def _named(values: Sequence[T]) -> dict[str, T]:
+    return dict(zip(SCORES, values, strict=True))
+
+
+def _estimates(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
+    return {name: found.as_dict() for name, found in estimates.items()}

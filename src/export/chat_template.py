@@ -1,0 +1,132 @@
+"""The chat template that goes with an exported model: it renders the prompts that the model was trained on."""
+
+import json
+import re
+from typing import Any
+
+from ..config.schema import Config
+from ..data.own_template import FIXED_DATE
+from ..data.prompts import PROMPT_TEXTS
+from ..data.templates import PromptTemplate, bos_ids
+from ..errors import YoyakError
+from ..models.families import FAMILIES, Family, family_of_tokenizer
+
+# Before, between and after a message's role and content, and what comes before an answer.
+_LAYOUTS = {
+    "llama": ("<|start_header_id|>", "<|end_header_id|>\n\n", "<|eot_id|>"),
+    "qwen": ("<|im_start|>", "\n", "<|im_end|>\n"),
+}
+_SAMPLE = "#Person1#: Shall we meet at 3?\n#Person2#: 네, 좋아요!"
+
+
+def training_messages(config: Config, dialogue: str, with_system: bool = True) -> list[dict[str, str]]:
+    """Return the chat messages that stand for a dialogue's training prompt.
+
+    Chat format: the system message (left out where it is empty, or `with_system` is false) and the sentence with the
+    dialogue below it. Instruction format: the dialogue alone, since its template holds the other texts.
+    """
+    if config.dataset.format_type == "instruction":
+        return [{"role": "user", "content": dialogue.strip()}]
+    user = {"role": "user", "content": f"{sentence(config)}\n{dialogue.strip()}"}
+    system = system_text(config)
+    return [{"role": "system", "content": system}, user] if system and with_system else [user]
+
+
+def sentence(config: Config) -> str:
+    """Return the configured sentence (chat) or instruction (instruction format) before a dialogue."""
+    texts = PROMPT_TEXTS[config.dataset.language]
+    default = texts.chat_sentence if config.dataset.format_type == "chat" else texts.instruction
+    return (config.dataset.instruction or default).strip()
+
+
+def system_text(config: Config) -> str:
+    """Return the configured system message of the chat format; empty where there is none."""
+    texts = PROMPT_TEXTS[config.dataset.language]
+    return (texts.system if config.dataset.system is None else config.dataset.system).strip()
+
+
+def bos_text(config: Config, tokenizer: Any) -> str:
+    """Return the BOS that the training prompts start with, as text; empty for families that have none."""
+    chosen = config.model.chat_template
+    named = config.dataset.format_type == "chat" and chosen != "auto"
+    ids = bos_ids(tokenizer, FAMILIES[chosen] if named else family_of_tokenizer(tokenizer))  # type: ignore[index]
+    return "".join(tokenizer.convert_ids_to_tokens(ids))
+
+
+def trained_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplate) -> str:
+    """Return a Jinja chat template that renders a dialogue's messages as the prompt that was trained on, id for id.
+
+    The family's layout as it was trained, with the configured system message where a request has none; for
+    `model.chat_template: auto` the tokenizer's own template with its date fixed and thinking off.
+
+    Raises:
+        YoyakError: the tokenizer's own template can't be brought to render the training prompt.
+    """
+    bos = bos_text(config, tokenizer)
+    if config.dataset.format_type == "instruction":
+        before, after = f"{bos}{prompt.lead}", prompt.trail
+        template = f"{{{{ {_quoted(before)} + messages[-1]['content'] | trim + {_quoted(after)} }}}}"
+    else:
+        chosen = config.model.chat_template
+        family = FAMILIES[chosen] if chosen != "auto" else family_of_tokenizer(tokenizer)
+        own = tokenizer.chat_template if chosen == "auto" else None
+        template = _fixed(own) if own else _layout(_known(family), bos, system_text(config))
+        if own and not _renders(template, config, tokenizer, prompt):
+            template = f"{{{{ {_quoted(bos)} }}}}" + template  # some leave it to the tokenizer
+    if not _renders(template, config, tokenizer, prompt):
+        raise YoyakError(
+            "the tokenizer's chat template does not render the training prompt; "
+            "train with model.chat_template=llama or qwen to export a chat model"
+        )
+    return template
+
+
+def _known(family: Family | None) -> Family:
+    if family is None:
+        raise YoyakError("the tokenizer has no chat template and no family's control tokens; set model.chat_template")
+    return family
+
+
+def _quoted(text: str) -> str:
+    """Return text as a string literal of Jinja, which reads JSON's escapes."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _layout(family: Family, bos: str, system: str) -> str:
+    start, middle, end = _LAYOUTS[family.name]
+    opening = ""
+    if system:
+        message = _quoted(f"{start}system{middle}{system}{end}")
+        opening = f"{{% if messages[0]['role'] != 'system' %}}{{{{ {message} }}}}{{% endif %}}"
+    parts = (_quoted(start), "message['role']", _quoted(middle), "message['content'] | trim", _quoted(end))
+    answer = _quoted(f"{start}assistant{middle}")
+    return (
+        (f"{{{{ {_quoted(bos)} }}}}" if bos else "")
+        + opening
+        + f"{{% for message in messages %}}{{{{ {' + '.join(parts)} }}}}{{% endfor %}}"
+        + f"{{% if add_generation_prompt %}}{{{{ {answer} }}}}{{% endif %}}"
+    )
+
+
+def _fixed(template: str) -> str:
+    """Return a template with the day's date replaced by the one of training and thinking off."""
+    dated = re.sub(
+        r"strftime_now\(\s*(['\"])(.*?)\1\s*\)", lambda call: _quoted(FIXED_DATE.strftime(call[2])), template
+    )
+    return ("{% set enable_thinking = false %}" if "enable_thinking" in template else "") + dated
+
+
+def _renders(template: str, config: Config, tokenizer: Any, prompt: PromptTemplate) -> bool:
+    """Tell whether a template gives the ids of the training prompt."""
+    from jinja2 import TemplateError
+
+    messages = training_messages(config, _SAMPLE)
+    try:
+        text = tokenizer.apply_chat_template(
+            messages, chat_template=template, tokenize=False, add_generation_prompt=True
+        )
+    except TemplateError:
+        return False
+    # Not encode_prompt: this prompt is not one of the counted examples.
+    expected = prompt.head_ids + prompt.encoder.encode(prompt.lead + _SAMPLE + prompt.trail) + prompt.tail_ids
+    return bool(tokenizer(text, add_special_tokens=False).input_ids == expected)

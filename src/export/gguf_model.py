@@ -1,0 +1,211 @@
+"""A whole model as one GGUF file, for llama.cpp and what is built on it (Ollama, LM Studio, llama-cpp-python)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from ..errors import YoyakError
+from .gguf_tokenizer import add_tokenizer
+
+ARCHITECTURES = {
+    "llama": gguf.MODEL_ARCH.LLAMA,
+    "qwen2": gguf.MODEL_ARCH.QWEN2,
+    "qwen3": gguf.MODEL_ARCH.QWEN3,
+}
+"""`model_type` of a config -> llama.cpp's architecture."""
+
+QUANTIZATIONS = {
+    "f32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
+    "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
+    "bf16": (gguf.GGMLQuantizationType.BF16, gguf.LlamaFileType.MOSTLY_BF16),
+    "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+}
+"""What is written here; llama.cpp itself makes the others out of f16."""
+
+_BYTES_A_WEIGHT = {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32}
+_Q8_BLOCK = 32  # weights that share a scale, all of one row
+
+
+def architecture(config: Any) -> gguf.MODEL_ARCH:
+    """Return llama.cpp's architecture of a model's config; YoyakError for a family that is not written here."""
+    if config.model_type not in ARCHITECTURES:
+        raise YoyakError(
+            f"GGUF: {config.model_type} models are not written here, only {', '.join(ARCHITECTURES)}; export merged "
+            "and use llama.cpp's convert_hf_to_gguf.py"
+        )
+    return ARCHITECTURES[config.model_type]
+
+
+def permuted(x: np.ndarray[Any, Any], heads: int) -> np.ndarray[Any, Any]:
+    """Return rows (heads x size, ...) of q or k in llama.cpp's order for Llama: rotary pairs next to each other."""
+    rows = x.shape[0]
+    return x.reshape(heads, 2, rows // heads // 2, *x.shape[1:]).swapaxes(1, 2).reshape(x.shape)
+
+
+def rotary_heads(config: Any, name: str) -> int | None:
+    """Return by how many heads the rows of a tensor are permuted; None where they stay as they are."""
+    if config.model_type != "llama":
+        return None
+    if ".q_proj." in name:
+        return int(config.num_attention_heads)
+    return int(config.num_key_value_heads) if ".k_proj." in name else None
+
+
+def gguf_names(config: Any) -> gguf.TensorNameMap:
+    """Return the map from a model's tensor names to llama.cpp's."""
+    return gguf.get_tensor_name_map(architecture(config), config.num_hidden_layers)
+
+
+def gguf_bytes(parameters: int, quantization: str) -> int:
+    """Return about how large a file of so many parameters becomes, in bytes, its tokenizer included."""
+    return int(parameters * _BYTES_A_WEIGHT[quantization]) + 16_000_000
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """A tensor on its way into the file: its values, how many heads its rows are permuted by, how it is stored."""
+
+    name: str
+    values: torch.Tensor
+    heads: int | None
+    kind: gguf.GGMLQuantizationType
+
+    def stored(self) -> np.ndarray[Any, Any]:
+        """Return the bytes or numbers that the file holds."""
+        values = self.values.detach().float().numpy()
+        ordered = permuted(values, self.heads) if self.heads else values
+        stored: np.ndarray[Any, Any] = gguf.quants.quantize(ordered, self.kind)
+        return stored
+
+    def add_info(self, writer: gguf.GGUFWriter) -> None:
+        """Announce name, shape, kind and size, before any tensor's data is written."""
+        shape: Any = tuple(self.values.shape)
+        dtype = _PLAIN_DTYPES.get(self.kind)
+        if dtype is None:
+            shape = gguf.quant_shape_to_byte_shape(shape, self.kind)
+        stored = np.dtype(dtype or np.uint8)
+        writer.add_tensor_info(self.name, shape, stored, int(np.prod(shape)) * stored.itemsize, self.kind)
+
+
+_PLAIN_DTYPES = {gguf.GGMLQuantizationType.F32: np.float32, gguf.GGMLQuantizationType.F16: np.float16}
+
+
+def write_model_gguf(
+    path: Path,
+    model: PreTrainedModel,
+    tokenizer: Any,
+    quantization: str,
+    *,
+    name: str,
+    end_id: int,
+    add_bos: bool,
+    chat_template: str | None,
+) -> int:
+    """Write a plain model as GGUF; return the number of tensors.
+
+    Matrices are stored as `quantization` says (f16 where a row does not divide into q8_0's blocks), vectors in
+    float32. One tensor at a time is in memory besides the model.
+
+    Args:
+        path: of the file.
+        model: a Llama, Qwen2 or Qwen3 model on the CPU.
+        tokenizer: its tokenizer.
+        quantization: f32, f16, bf16 or q8_0.
+        name: of the model, for people.
+        end_id: the token that ends a generation.
+        add_bos: whether prompts start with BOS.
+        chat_template: in Jinja.
+
+    Raises:
+        YoyakError: another architecture, or a tokenizer that llama.cpp does not know.
+    """
+    config = model.config
+    kind, file_type = QUANTIZATIONS[quantization]
+    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[architecture(config)])
+    try:
+        _add_settings(writer, config, name, file_type)
+        rows = model.get_input_embeddings().weight.shape[0]
+        add_tokenizer(writer, tokenizer, rows, end_id=end_id, add_bos=add_bos, chat_template=chat_template)
+        tensors = list(_tensors(model, kind))
+        for tensor in tensors:
+            tensor.add_info(writer)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        for tensor in tensors:
+            writer.write_tensor_data(tensor.stored())
+    finally:
+        writer.close()
+    return len(tensors)
+
+
+def _tensors(model: PreTrainedModel, kind: gguf.GGMLQuantizationType) -> Iterator[_Tensor]:
+    """Yield the tensors of a model under llama.cpp's names; a head that is tied to the embedding is left out."""
+    config, names = model.config, gguf_names(model.config)
+    factors = _rope_factors(model)
+    if factors is not None:
+        yield _Tensor("rope_freqs.weight", factors, None, gguf.GGMLQuantizationType.F32)
+    for name, values in model.state_dict().items():
+        if config.tie_word_embeddings and name == "lm_head.weight":
+            continue
+        theirs = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        if theirs is None:
+            raise YoyakError(f"GGUF: llama.cpp has no place for {name}; export merged instead")
+        yield _Tensor(theirs, values, rotary_heads(config, name), _stored_kind(values, kind))
+
+
+def _stored_kind(values: torch.Tensor, kind: gguf.GGMLQuantizationType) -> gguf.GGMLQuantizationType:
+    if values.ndim == 1:
+        return gguf.GGMLQuantizationType.F32
+    if kind is gguf.GGMLQuantizationType.Q8_0 and values.shape[-1] % _Q8_BLOCK:
+        return gguf.GGMLQuantizationType.F16
+    return kind
+
+
+def _rope_factors(model: PreTrainedModel) -> torch.Tensor | None:
+    """Return by what Llama 3.1's scaling divides each rotary frequency (head size / 2); None where it has none."""
+    rope = model.config.rope_parameters
+    if rope["rope_type"] != "llama3":
+        return None
+    scaled: torch.Tensor = model.get_decoder().rotary_emb.inv_freq.float()
+    plain = float(rope["rope_theta"]) ** -(torch.arange(len(scaled), dtype=torch.float32) / len(scaled))
+    return plain / scaled
+
+
+def _add_settings(writer: gguf.GGUFWriter, config: Any, name: str, file_type: gguf.LlamaFileType) -> None:
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    writer.add_type(gguf.GGUFType.MODEL)
+    writer.add_name(name)
+    writer.add_file_type(file_type)
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_key_length(head_size)
+    writer.add_value_length(head_size)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_dimension_count(head_size)
+    _add_rope(writer, config)
+
+
+def _add_rope(writer: gguf.GGUFWriter, config: Any) -> None:
+    rope = config.rope_parameters
+    writer.add_rope_freq_base(float(rope["rope_theta"]))
+    kind = rope["rope_type"]
+    if kind in ("linear", "yarn"):
+        writer.add_rope_scaling_type(gguf.RopeScalingType(kind))
+        writer.add_rope_scaling_factor(float(rope["factor"]))
+        if kind == "yarn":
+            writer.add_rope_scaling_orig_ctx_len(int(rope["original_max_position_embeddings"]))
+    elif kind not in ("default", "llama3"):
+        raise YoyakError(f"GGUF: rotary scaling {kind} is not written here; export merged instead")

@@ -1,0 +1,176 @@
+"""The README.md of a model on the hub: what it was made from, how, how good it is, and for what."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..config.schema import Config
+from ..models.bundled import PREFIX, bundled_model
+from ..models.checkpoints import resolve_checkpoint
+from .chat_template import sentence, system_text
+
+_LANGUAGES = {"ko": "Korean", "en": "English"}
+_METRICS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rouge_sum": "ROUGE sum", "chrf": "chrF"}
+_BUNDLED_ON_HUB = {"smollm2-135m": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+
+
+def base_name(checkpoint: str) -> str:
+    """Return a base model's name for others: the hub's for a bundled model, the folder's last part for a local one."""
+    if checkpoint.startswith(PREFIX):
+        return _BUNDLED_ON_HUB.get(bundled_model(checkpoint).name, bundled_model(checkpoint).name)
+    return Path(checkpoint).name if Path(checkpoint).expanduser().is_dir() else checkpoint
+
+
+def is_on_hub(checkpoint: str) -> bool:
+    """Tell whether others can get the base model itself by its name."""
+    return not checkpoint.startswith(PREFIX) and not Path(checkpoint).expanduser().is_dir()
+
+
+def base_licence(checkpoint: str) -> str | None:
+    """Return the licence that a base model states (`apache-2.0`), from its own files; None where it states none."""
+    if checkpoint.startswith(PREFIX):
+        return bundled_model(checkpoint).licence.lower()
+    readme = Path(resolve_checkpoint(checkpoint)) / "README.md" if not is_on_hub(checkpoint) else _cached(checkpoint)
+    if readme is None or not readme.is_file():
+        return None
+    _, _, rest = readme.read_text(encoding="utf-8", errors="replace").partition("---\n")
+    try:
+        header = yaml.safe_load(rest.partition("\n---")[0])
+    except yaml.YAMLError:
+        return None
+    licence = header.get("license") if isinstance(header, dict) else None
+    return str(licence) if licence else None
+
+
+def _cached(checkpoint: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(checkpoint, "README.md")
+    return Path(found) if isinstance(found, str) else None
+
+
+def model_card(config: Config, record: Mapping[str, Any] | None, *, name: str, merged: bool) -> str:
+    """Return the text of a model card.
+
+    Args:
+        config: of the training.
+        record: the run's `run.json`, where there is one: data, scores with their tokenization and intervals, cost.
+        name: of the model.
+        merged: whether the weights are whole, or an adapter.
+    """
+    licence = base_licence(config.model.checkpoint)
+    base = base_name(config.model.checkpoint)
+    header = {
+        "license": licence or "other",
+        "language": [config.dataset.language],
+        "base_model": base,
+        "base_model_relation": "finetune" if merged else "adapter",
+        "library_name": "transformers" if merged else "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["summarization", "dialogue", "lora", "yoyak"],
+    }
+    stated = f"`{licence}`" if licence else "not stated in its files: look at its page before you pass this on"
+    sections = [
+        f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---",
+        f"# {name}",
+        f"Summarizes {_LANGUAGES[config.dataset.language]} dialogues. {'A model' if merged else 'An adapter'} made "
+        f"from `{base}`{_edition(config.model.checkpoint)} with yoyak.",
+        _intended_use(config),
+        _how_to_use(config, merged),
+        _data(config, record),
+        _settings(config, record),
+        _scores(record),
+        f"## Licence\n\nThe base model's licence holds for this model: {stated}. The training data has its own.",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _edition(checkpoint: str) -> str:
+    """Return which weights a bundled model has: they are not the hub's."""
+    if not checkpoint.startswith(PREFIX):
+        return ""
+    bundled = bundled_model(checkpoint)
+    return f" (the weights of `{bundled.file}` in `{bundled.requirement}`)"
+
+
+def _intended_use(config: Config) -> str:
+    language = _LANGUAGES[config.dataset.language]
+    return (
+        "## Intended use\n\n"
+        f"Short summaries of {language} conversations, one turn a line with the speaker before a colon, up to "
+        f"{config.tokenizer.encoder_max_len} tokens with the prompt. Summaries can state what nobody said and leave "
+        "out what matters: have them checked where something depends on them. Not for other languages, other kinds of "
+        "text, or general chat."
+    )
+
+
+def _how_to_use(config: Config, merged: bool) -> str:
+    if config.dataset.format_type == "instruction":
+        return "## Prompt\n\nSend the dialogue alone as the user's message; the chat template adds the instruction."
+    system = system_text(config)
+    opening = f"System message (the chat template adds it where there is none): `{system}`\n\n" if system else ""
+    return (
+        f"## Prompt\n\n{opening}User's message: the line below, then the dialogue.\n\n```\n{sentence(config)}\n```\n\n"
+        f"Decode greedily{', as the generation settings in this folder do' if merged else ''}."
+    )
+
+
+def _data(config: Config, record: Mapping[str, Any] | None) -> str:
+    data = (record or {}).get("data", {})
+    rows = []
+    for split, source in (("train", config.data.train), ("eval", config.data.eval)):
+        count = data.get(split, {}).get("rows")
+        # Of a local path, whose folders are nobody's business, only the name.
+        rows.append(f"| {split} | `{Path(source).name}` | {count if count is not None else 'not recorded'} |")
+    return "## Data\n\n| split | file | dialogues |\n|---|---|---|\n" + "\n".join(rows)
+
+
+def _settings(config: Config, record: Mapping[str, Any] | None) -> str:
+    lora, training = config.lora, config.training
+    kind = "all weights"
+    if lora.use_lora:
+        variant = "DoRA" if lora.use_dora else "rsLoRA" if lora.use_rslora else "LoRA"
+        kind = f"{variant}, r {lora.r}, alpha {lora.alpha:g}, base in {'4 bit (NF4)' if lora.use_qlora else '16 bit'}"
+    values = {
+        "method": kind,
+        "prompt": f"{config.dataset.format_type}, layout {config.model.chat_template}",
+        "epochs": f"{training.epochs:g}" if training.max_steps is None else f"{training.max_steps} steps",
+        "batch": f"{training.batch_size} x {training.gradient_accumulation_steps}",
+        "learning rate": f"{training.learning_rate:g}, {training.lr_scheduler_type}",
+        "seed": str(training.seed),
+    }
+    train = (record or {}).get("train") or {}
+    if train.get("eval_loss") is not None:
+        values["evaluation loss"] = f"{train['eval_loss']:.3f}"
+    for package, version in ((record or {}).get("versions") or {}).items():
+        values[package] = str(version)
+    return "## Training\n\n| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in values.items())
+
+
+def _scores(record: Mapping[str, Any] | None) -> str:
+    stages = (record or {}).get("scores") or {}
+    shown = {stage: scores for stage, scores in stages.items() if isinstance(scores, Mapping) and "rouge1" in scores}
+    if not shown:
+        return "## Scores\n\nNot scored."
+    last = list(shown.values())[-1]
+    stemmed = ", English words stemmed" if last.get("stemmer") else ""
+    lines = [
+        f"Tokenization `{last.get('tokenization')}`{stemmed}; {last.get('n')} dialogues; F1 x 100"
+        + (", in brackets the 95% interval." if f"{next(iter(_METRICS))}_low" in last else "."),
+        "",
+        "| | " + " | ".join(stage.replace("_", "-") for stage in shown) + " |",
+        "|---" * (len(shown) + 1) + "|",
+    ]
+    for metric, title in _METRICS.items():
+        if metric in last:
+            lines.append(f"| {title} | " + " | ".join(_score(scores, metric) for scores in shown.values()) + " |")
+    return "## Scores\n\n" + "\n".join(lines)
+
+
+def _score(scores: Mapping[str, Any], metric: str) -> str:
+    value, low, high = (scores.get(name) for name in (metric, f"{metric}_low", f"{metric}_high"))
+    if value is None:
+        return ""
+    return f"{value:.1f}" if low is None or high is None else f"{value:.1f} ({low:.1f} to {high:.1f})"

@@ -1,0 +1,71 @@
+"""A Modelfile for Ollama that renders the training prompt around a dialogue."""
+
+import re
+from typing import Any
+
+from ..config.schema import Config
+from ..data.templates import PromptTemplate
+from .chat_template import bos_text
+
+_CONTEXT_STEP = 256  # llama.cpp rounds a context up to whole batches
+
+
+def dialogue_prompt(config: Config, tokenizer: Any, prompt: PromptTemplate) -> tuple[str, str]:
+    """Return the training prompt's text before and after the dialogue, control tokens written out, without BOS.
+
+    llama.cpp puts the BOS there itself, as the GGUF file says.
+    """
+    before = _decoded(tokenizer, prompt.head_ids) + prompt.lead
+    return before.removeprefix(bos_text(config, tokenizer)), prompt.trail + _decoded(tokenizer, prompt.tail_ids)
+
+
+def _decoded(tokenizer: Any, ids: list[int]) -> str:
+    return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+
+def modelfile(config: Config, tokenizer: Any, prompt: PromptTemplate, gguf_name: str, context_length: int) -> str:
+    """Return the text of a Modelfile beside a GGUF file.
+
+    Args:
+        config: of the training.
+        tokenizer: of the model.
+        prompt: the training prompt.
+        gguf_name: of the file, beside the Modelfile.
+        context_length: the most tokens that the model takes.
+    """
+    before, after = dialogue_prompt(config, tokenizer, prompt)
+    end = tokenizer.convert_ids_to_tokens(prompt.end_id)
+    template = f"{_go_text(before)}{{{{ .Prompt }}}}{_go_text(after)}{{{{ .Response }}}}{_go_text(end)}"
+    room = prompt.encoder_max_len + prompt.decoder_max_len
+    context = min(-(-room // _CONTEXT_STEP) * _CONTEXT_STEP, context_length)
+    stops = dict.fromkeys([end, *(token for token in [tokenizer.eos_token] if token)])
+    generation = config.generation
+    parameters = {
+        "temperature": f"{generation.temperature:g}" if generation.do_sample else "0",
+        "repeat_penalty": f"{generation.repetition_penalty:g}",  # Ollama's own default is not 1
+        "num_ctx": str(context),
+        "num_predict": str(prompt.decoder_max_len),
+    }
+    lines = [
+        "# A summarizer: send a dialogue, one turn a line, and nothing else.",
+        "# The template adds the texts that the model was trained with.",
+        f"FROM ./{gguf_name}",
+        f'TEMPLATE """{template}"""',
+        *(f'PARAMETER stop "{stop}"' for stop in stops),
+        *(f"PARAMETER {name} {value}" for name, value in parameters.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _go_text(text: str) -> str:
+    """Return text as a Go template prints it unchanged, inside a Modelfile's triple quotes.
+
+    Braces and triple quotes would end it, and Ollama's parser drops what is unprintable to it, wide spaces among it.
+    """
+    odd = {character for character in text if character not in " \n\t" and not character.isprintable()}
+    pattern = "|".join(map(re.escape, ["{{", "}}", '"""', *sorted(odd)]))
+    return re.sub(pattern, _as_code, text)
+
+
+def _as_code(match: re.Match[str]) -> str:
+    return '{{ "' + "".join(f"\\U{ord(character):08x}" for character in match[0]) + '" }}'

@@ -1,0 +1,83 @@
+"""Batches of similar length within a memory budget; where memory runs out all the same, half of it goes on."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import torch
+
+from ..errors import YoyakError
+
+T = TypeVar("T")
+_SHARE_OF_FREE_MEMORY = 0.5  # for the cache; the rest is for activations, logits and what others take
+
+
+def in_batches(
+    lengths: Sequence[int], run: Callable[[list[int]], T], most: int, budget: int
+) -> Iterator[tuple[list[int], T]]:
+    """Call `run` on batches of indices, the longest first, and yield each batch with its result.
+
+    Out of memory is not the end: the budget becomes half of what that batch took, for all that are left.
+
+    Args:
+        lengths: tokens that each item takes at the end of its generation.
+        run: generates a batch, given its indices.
+        most: items in a batch.
+        budget: tokens in a batch, which is as wide as its longest item; one item is always tried.
+
+    Raises:
+        YoyakError: not even one item fits into memory.
+    """
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    while order:
+        batch = order[: max(1, min(most, budget // lengths[order[0]]))]
+        try:
+            result = run(batch)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(batch) == 1:
+                raise YoyakError(
+                    f"out of memory with one dialogue of {lengths[batch[0]]} tokens (prompt, summary, beams); lower "
+                    "tokenizer.encoder_max_len or generation.num_beams, or set lora.use_qlora=true"
+                ) from None
+        else:
+            yield batch, result
+            order = order[len(batch) :]
+            continue
+        # Here, and not above: an error under way would keep the batch's tensors alive.
+        budget = len(batch) * lengths[batch[0]] // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        logging.getLogger("yoyak").warning(
+            "Out of memory with %d dialogues at a time; going on with %d", len(batch), len(batch) // 2
+        )
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether torch found no memory: CUDA has an error of its own for it, the CPU only words."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+def token_budget(model: Any) -> int:
+    """Return how many tokens' keys and values half of the free memory of the model's device holds."""
+    device = model.get_input_embeddings().weight.device
+    return max(1, int(_free_bytes(device) * _SHARE_OF_FREE_MEMORY) // cache_bytes_a_token(model))
+
+
+def cache_bytes_a_token(model: Any) -> int:
+    """Return the bytes that a token's keys and values take in all layers."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    number_bytes = model.get_input_embeddings().weight.dtype.itemsize
+    return int(2 * config.num_hidden_layers * heads * head_width * number_bytes)
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
+    import psutil
+
+    return int(psutil.virtual_memory().available)

@@ -1,0 +1,125 @@
+"""Rows as lines of a file: JSON Lines, CSV and TSV, written so that what was written is read back, row by row."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..errors import YoyakError
+
+Row = dict[str, Any]
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
+
+
+class RowFormat(Protocol):
+    """How rows become text."""
+
+    def header(self) -> str:
+        """Return what stands above the rows."""
+
+    def line(self, row: Row) -> str:
+        """Return a row with its newline."""
+
+    def stored(self, row: Row) -> Row:
+        """Return the row as it is read back."""
+
+    def parse(self, text: str, name: str) -> list[Row]:
+        """Return the rows of a file, without a last one that breaks off.
+
+        Raises:
+            YoyakError: the file `name` holds something else.
+        """
+
+
+class JsonLines:
+    """A JSON object a line; each row keeps its own columns."""
+
+    def header(self) -> str:
+        """Return nothing."""
+        return ""
+
+    def line(self, row: Row) -> str:
+        """Return the row as a JSON object; dates and the like become text."""
+        return json.dumps(row, ensure_ascii=False, default=str) + "\n"
+
+    def stored(self, row: Row) -> Row:
+        """Return the row after a turn through JSON."""
+        read: Row = json.loads(self.line(row))
+        return read
+
+    def parse(self, text: str, name: str) -> list[Row]:
+        """Return the objects of all lines that end with a newline."""
+        rows = []
+        for number, line in enumerate(text.split("\n")[:-1], start=1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise YoyakError(f"{name}:{number}: broken JSON ({error}); pass --overwrite to begin anew") from None
+            if not isinstance(row, dict):
+                raise YoyakError(f"{name}:{number}: not a JSON object; pass --overwrite to begin anew")
+            rows.append(row)
+        return rows
+
+
+class Delimited:
+    """CSV or TSV with a header; every row has all columns."""
+
+    def __init__(self, columns: Sequence[str], delimiter: str = ",") -> None:
+        """Keep the columns in their order."""
+        self.columns, self.delimiter = list(columns), delimiter
+
+    def header(self) -> str:
+        """Return the line with the columns' names."""
+        return self._joined(self.columns)
+
+    def line(self, row: Row) -> str:
+        """Return the row's cells: null is empty, lists and objects are JSON."""
+        return self._joined([_cell(row.get(column)) for column in self.columns])
+
+    def stored(self, row: Row) -> Row:
+        """Return the cells, all of them text."""
+        return {column: _cell(row.get(column)) for column in self.columns}
+
+    def parse(self, text: str, name: str) -> list[Row]:
+        """Return the rows below the header, each ended by a newline."""
+        csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
+        lines: list[list[str]] = []
+        try:
+            lines.extend(csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, strict=True))
+        except csv.Error:  # a last field whose quote was never closed
+            pass
+        else:
+            lines = lines if text.endswith("\n") else lines[:-1]
+        if lines and lines[0] != self.columns:
+            raise YoyakError(f"{name}: its columns are {', '.join(lines[0])}, not {', '.join(self.columns)}")
+        return [dict(zip(self.columns, cells, strict=False)) for cells in lines[1:]]
+
+    def _joined(self, cells: Sequence[str]) -> str:
+        # csv quotes only the newlines that it writes itself, so it writes both kinds.
+        buffer = io.StringIO()
+        csv.writer(buffer, delimiter=self.delimiter, lineterminator="\r\n").writerow(cells)
+        return buffer.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
+    return text.encode("utf-8", errors="backslashreplace").decode()  # lone surrogates, from JSON, are no UTF-8
+
+
+def row_format(suffix: str, columns: Sequence[str]) -> RowFormat:
+    """Return the format of a suffix in `TABLE_SUFFIXES`; `columns` are those of CSV and TSV."""
+    if suffix == ".jsonl":
+        return JsonLines()
+    return Delimited(columns, "\t" if suffix == ".tsv" else ",")
+
+
+def refuse_other_formats(path: Path) -> None:
+    """Raise YoyakError where rows can't be written to `path`: a folder, or another suffix."""
+    if path.is_dir():
+        raise YoyakError(f"--out {path}: a folder; name a file in it, such as {path / 'summaries.csv'}")
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise YoyakError(f"--out {path}: rows are written to {', '.join(TABLE_SUFFIXES)} files; use one of these")

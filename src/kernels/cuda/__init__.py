@@ -1,0 +1,1 @@
+"""The Triton side of the kernels: one file an operation, with the stem of its CPU side where there is one."""

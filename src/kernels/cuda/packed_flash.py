@@ -1,0 +1,209 @@
+"""Causal attention within sequences laid end to end, in Triton, after FlashAttention 2 (Dao 2023).
+
+A block holds neighbouring tokens of whatever sequences they are of: a token sees the keys from its sequence's first
+token (its own place less its position) to itself. So the grid holds no empty blocks, however short the sequences and
+whatever their number, and a captured graph needs no list of them. Keys and values are shared by a group of query heads;
+their gradients are summed over the group in registers.
+"""
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+
+_LOG2_E = 1.4426950408889634
+
+
+@triton.jit
+def _forward(
+    queries, keys, values, positions, out, log_sums, tokens, stride, out_stride, scale,
+    GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
+):  # fmt: skip
+    first = tl.program_id(0) * M
+    head = tl.program_id(1)
+    row = first + tl.arange(0, M)
+    column = tl.arange(0, WIDTH)
+    inside = row < tokens
+    begin = row - tl.load(positions + row, mask=inside, other=0).to(tl.int32)
+    q = tl.load(
+        queries + row[:, None].to(tl.int64) * stride + head * WIDTH + column[None, :], mask=inside[:, None], other=0.0
+    )
+    at_head = (head // GROUP) * WIDTH + column[None, :]
+    highest = tl.full([M], -float("inf"), tl.float32)
+    total = tl.zeros([M], tl.float32)
+    result = tl.zeros([M, WIDTH], tl.float32)
+    lowest = first - tl.load(positions + first).to(tl.int32)
+    for start in range(lowest, tl.minimum(first + M, tokens), N):
+        key = start + tl.arange(0, N)
+        place = key[:, None].to(tl.int64) * stride + at_head
+        k = tl.load(keys + place, mask=key[:, None] < tokens, other=0.0)
+        scores = tl.dot(q, tl.trans(k)) * scale
+        seen = (key[None, :] <= row[:, None]) & (key[None, :] >= begin[:, None])
+        scores = tl.where(seen, scores, -1e30)
+        new = tl.maximum(highest, tl.max(scores, 1))
+        weights = tl.where(seen, tl.exp2(scores - new[:, None]), 0.0)
+        shrink = tl.exp2(highest - new)
+        total = total * shrink + tl.sum(weights, 1)
+        v = tl.load(values + place, mask=key[:, None] < tokens, other=0.0)
+        result = tl.dot(weights.to(v.dtype), v, result * shrink[:, None])
+        highest = new
+    total = tl.where(inside, total, 1.0)
+    result = result / total[:, None]
+    to = out + row[:, None].to(tl.int64) * out_stride + head * WIDTH + column[None, :]
+    tl.store(to, result.to(out.dtype.element_ty), mask=inside[:, None])
+    tl.store(log_sums + row.to(tl.int64) * HEADS + head, highest + tl.log2(total), mask=inside)
+
+
+@triton.jit
+def _backward_queries(
+    queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, stride, out_stride, grad_stride,
+    scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
+):  # fmt: skip
+    first = tl.program_id(0) * M
+    head = tl.program_id(1)
+    row = first + tl.arange(0, M)
+    column = tl.arange(0, WIDTH)
+    inside = row < tokens
+    begin = row - tl.load(positions + row, mask=inside, other=0).to(tl.int32)
+    at = head * WIDTH + column[None, :]
+    long_row = row[:, None].to(tl.int64)
+    q = tl.load(queries + long_row * stride + at, mask=inside[:, None], other=0.0)
+    o = tl.load(out + long_row * out_stride + at, mask=inside[:, None], other=0.0)
+    g = tl.load(grad + long_row * grad_stride + at, mask=inside[:, None], other=0.0)
+    dot = tl.sum(o.to(tl.float32) * g.to(tl.float32), 1)
+    tl.store(dots + row.to(tl.int64) * HEADS + head, dot, mask=inside)
+    log_sum = tl.load(log_sums + row.to(tl.int64) * HEADS + head, mask=inside, other=0.0)
+    at_head = (head // GROUP) * WIDTH + column[None, :]
+    result = tl.zeros([M, WIDTH], tl.float32)
+    lowest = first - tl.load(positions + first).to(tl.int32)
+    for start in range(lowest, tl.minimum(first + M, tokens), N):
+        key = start + tl.arange(0, N)
+        place = key[:, None].to(tl.int64) * stride + at_head
+        k = tl.load(keys + place, mask=key[:, None] < tokens, other=0.0)
+        v = tl.load(values + place, mask=key[:, None] < tokens, other=0.0)
+        scores = tl.dot(q, tl.trans(k)) * scale
+        seen = (key[None, :] <= row[:, None]) & (key[None, :] >= begin[:, None])
+        weights = tl.where(seen, tl.exp2(scores - log_sum[:, None]), 0.0)
+        grad_scores = weights * (tl.dot(g, tl.trans(v)) - dot[:, None])
+        result = tl.dot(grad_scores.to(k.dtype), k, result)
+    # `scale` holds log2(e), which the derivative of exp2 takes back.
+    result = result * (scale * 0.6931471805599453)
+    to = grad_queries + (long_row * HEADS * WIDTH) + at
+    tl.store(to, result.to(grad_queries.dtype.element_ty), mask=inside[:, None])
+
+
+@triton.jit
+def _backward_keys(
+    queries, keys, values, positions, ends, grad, log_sums, dots, grad_keys, grad_values, tokens, stride, grad_stride,
+    scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
+):  # fmt: skip
+    first = tl.program_id(0) * N
+    key_head = tl.program_id(1)
+    key = first + tl.arange(0, N)
+    column = tl.arange(0, WIDTH)
+    inside = key < tokens
+    long_key = key[:, None].to(tl.int64)
+    place = long_key * stride + key_head * WIDTH + column[None, :]
+    k = tl.load(keys + place, mask=inside[:, None], other=0.0)
+    v = tl.load(values + place, mask=inside[:, None], other=0.0)
+    sum_keys = tl.zeros([N, WIDTH], tl.float32)
+    sum_values = tl.zeros([N, WIDTH], tl.float32)
+    last = tl.minimum(first + N, tokens) - 1
+    end = tl.load(ends + last).to(tl.int32)
+    for member in range(GROUP):
+        head = key_head * GROUP + member
+        at = head * WIDTH + column[None, :]
+        for start in range(first, end, M):
+            row = start + tl.arange(0, M)
+            there = row < tokens
+            long_row = row[:, None].to(tl.int64)
+            begin = row - tl.load(positions + row, mask=there, other=0).to(tl.int32)
+            q = tl.load(queries + long_row * stride + at, mask=there[:, None], other=0.0)
+            g = tl.load(grad + long_row * grad_stride + at, mask=there[:, None], other=0.0)
+            log_sum = tl.load(log_sums + row.to(tl.int64) * HEADS + head, mask=there, other=0.0)
+            dot = tl.load(dots + row.to(tl.int64) * HEADS + head, mask=there, other=0.0)
+            scores = tl.dot(k, tl.trans(q)) * scale
+            seen = (key[:, None] <= row[None, :]) & (key[:, None] >= begin[None, :]) & there[None, :]
+            weights = tl.where(seen, tl.exp2(scores - log_sum[None, :]), 0.0)
+            sum_values = tl.dot(weights.to(g.dtype), g, sum_values)
+            grad_scores = weights * (tl.dot(v, tl.trans(g)) - dot[None, :])
+            sum_keys = tl.dot(grad_scores.to(q.dtype), q, sum_keys)
+    kind = grad_keys.dtype.element_ty
+    to = long_key * (HEADS // GROUP * WIDTH) + key_head * WIDTH + column[None, :]
+    tl.store(grad_keys + to, (sum_keys * (scale * 0.6931471805599453)).to(kind), mask=inside[:, None])
+    tl.store(grad_values + to, sum_values.to(kind), mask=inside[:, None])
+
+
+def tiles(device: torch.device) -> dict[str, dict[str, int]]:
+    """Return block sizes, warps and pipeline stages of each kernel, by what was fastest on an H100 and fits elsewhere.
+
+    Heads of 128 and 20k tokens of about 300 each: larger blocks compute more pairs that are masked.
+    """
+    capability = torch.cuda.get_device_capability(device) if device.type == "cuda" else (9, 0)
+    if capability < (8, 0):  # 64 KB of shared memory
+        small = {"M": 32, "N": 32, "num_warps": 4, "num_stages": 1}
+        return {"forward": small, "queries": small, "keys": small}
+    return {
+        "forward": {"M": 64, "N": 32, "num_warps": 4, "num_stages": 2},
+        "queries": {"M": 64, "N": 32, "num_warps": 4, "num_stages": 2},
+        "keys": {"M": 32, "N": 64, "num_warps": 4, "num_stages": 1},
+    }
+
+
+def flash_forward(
+    heads: tuple[torch.Tensor, torch.Tensor, torch.Tensor], positions: torch.Tensor, out: torch.Tensor
+) -> torch.Tensor:
+    """Write attention to `out`; return the log2 sums (tokens, heads), float32.
+
+    Args:
+        heads: queries (tokens, heads, width), keys and values (tokens, key heads, width), views of rows of one buffer.
+        positions: (tokens,) each token's place in its sequence, int64.
+        out: (tokens, heads x width), may be a slice of wider rows.
+    """
+    queries, keys, values = heads
+    tokens, count, width = queries.shape
+    log_sums = torch.empty(tokens, count, dtype=torch.float32, device=queries.device)
+    sizes: Any = tiles(queries.device)["forward"]
+    _forward[(triton.cdiv(tokens, sizes["M"]), count)](
+        queries, keys, values, positions, out, log_sums, tokens, queries.stride(0), out.stride(0),
+        width**-0.5 * _LOG2_E, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
+    )  # fmt: skip
+    return log_sums
+
+
+def flash_backward(
+    grad: torch.Tensor,
+    heads: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    positions: torch.Tensor,
+    ends: torch.Tensor,
+    out: torch.Tensor,
+    log_sums: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the gradients of queries (tokens, heads, width), keys and values (tokens, key heads, width).
+
+    Args:
+        grad: of the output (tokens, heads x width), may be a slice of wider rows.
+        heads: as in the forward.
+        positions: as in the forward.
+        ends: (tokens,) the end of each token's sequence, int64.
+        out: the forward's output.
+        log_sums: what the forward returned.
+    """
+    queries, keys, values = heads
+    tokens, count, width = queries.shape
+    key_heads = keys.shape[1]
+    grad_queries = grad.new_empty(tokens, count, width)
+    grad_keys, grad_values = grad.new_empty(tokens, key_heads, width), grad.new_empty(tokens, key_heads, width)
+    dots = torch.empty_like(log_sums)
+    sizes: Any = tiles(queries.device)
+    scale, group = width**-0.5 * _LOG2_E, count // key_heads
+    _backward_queries[(triton.cdiv(tokens, sizes["queries"]["M"]), count)](
+        queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, queries.stride(0),
+        out.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width, **sizes["queries"],
+    )  # fmt: skip
+    _backward_keys[(triton.cdiv(tokens, sizes["keys"]["N"]), key_heads)](
+        queries, keys, values, positions, ends, grad, log_sums, dots, grad_keys, grad_values, tokens,
+        queries.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width, **sizes["keys"],
+    )  # fmt: skip
+    return grad_queries, grad_keys, grad_values

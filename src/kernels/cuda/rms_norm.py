@@ -1,0 +1,62 @@
+"""RMSNorm in Triton: one program a row."""
+
+import torch
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _forward(x, weight, out, inverse, x_stride, out_stride, width, eps, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    columns = tl.arange(0, BLOCK)
+    inside = columns < width
+    values = tl.load(x + row * x_stride + columns, mask=inside, other=0.0).to(tl.float32)
+    factor = tl.rsqrt(tl.sum(values * values) / width + eps)
+    tl.store(inverse + row, factor)
+    # Rounded before the weight, as transformers does.
+    normal = (values * factor).to(out.dtype.element_ty)
+    scaled = normal * tl.load(weight + columns, mask=inside, other=0.0).to(out.dtype.element_ty)
+    tl.store(out + row * out_stride + columns, scaled, mask=inside)
+
+
+@triton.jit
+def _backward(grad, x, weight, inverse, onto, out, grad_stride, x_stride, width, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    columns = tl.arange(0, BLOCK)
+    inside = columns < width
+    values = tl.load(x + row * x_stride + columns, mask=inside, other=0.0).to(tl.float32)
+    upstream = tl.load(grad + row * grad_stride + columns, mask=inside, other=0.0).to(tl.float32)
+    upstream *= tl.load(weight + columns, mask=inside, other=0.0).to(tl.float32)
+    factor = tl.load(inverse + row)
+    inner = tl.sum(upstream * values) / width
+    result = upstream * factor - values * (factor * factor * factor * inner)
+    result += tl.load(onto + row * width + columns, mask=inside, other=0.0).to(tl.float32)
+    tl.store(out + row * width + columns, result.to(out.dtype.element_ty), mask=inside)
+
+
+def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float, out: torch.Tensor) -> torch.Tensor:
+    """See `kernels.rms_norm.rms_norm`."""
+    rows, width = x.shape
+    inverse = torch.empty(rows, 1, dtype=torch.float32, device=x.device)
+    block = triton.next_power_of_2(width)
+    _forward[(rows,)](
+        x, weight, out, inverse, x.stride(0), out.stride(0), width, eps, BLOCK=block, num_warps=_warps(block)
+    )
+    return inverse
+
+
+def rms_norm_backward(
+    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, inverse: torch.Tensor, onto: torch.Tensor
+) -> torch.Tensor:
+    """See `kernels.rms_norm.rms_norm_backward`."""
+    rows, width = x.shape
+    out = torch.empty_like(onto)
+    block = triton.next_power_of_2(width)
+    _backward[(rows,)](
+        grad, x, weight, inverse, onto, out, grad.stride(0), x.stride(0), width, BLOCK=block, num_warps=_warps(block)
+    )
+    return out
+
+
+def _warps(block: int) -> int:
+    return max(1, min(16, block // 512))

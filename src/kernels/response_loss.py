@@ -1,0 +1,42 @@
+"""Cross entropy of response positions with its gradient, in chunks: logits exist for some positions at a time only."""
+
+import torch
+
+_CHUNK = 512  # positions whose logits exist at a time: 512 x 128,256 in bfloat16 are 131 MB
+
+
+def response_loss_and_gradient(
+    states: torch.Tensor, head: torch.Tensor, targets: torch.Tensor, scale: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the summed loss in nats (float32 scalar) and `scale` times its gradient by the states.
+
+    Args:
+        states: (positions, width), normalized hidden states.
+        head: (vocabulary, width), frozen.
+        targets: (positions,), the tokens to predict.
+        scale: factor of the gradient, such as 1 / target tokens of the step.
+    """
+    total = states.new_zeros((), dtype=torch.float64 if states.dtype == torch.float64 else torch.float32)
+    gradients = []
+    for some, wanted in zip(torch.split(states, _CHUNK), torch.split(targets, _CHUNK), strict=True):
+        logits = some @ head.t()
+        losses, logits = _cross_entropy(logits, wanted)
+        total += losses.sum()
+        gradients.append((logits @ head).mul_(scale))
+        del logits  # before the next chunk's
+    return total, torch.cat(gradients) if gradients else torch.zeros_like(states)
+
+
+def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return each position's loss and its gradient by the logits, which are overwritten where possible."""
+    if logits.is_cuda:
+        from .cuda.response_loss import cross_entropy_in_place
+
+        return cross_entropy_in_place(logits, targets), logits
+    dtype = logits.dtype
+    logits = logits if dtype == torch.float64 else logits.float()
+    normalizer = torch.logsumexp(logits, dim=-1)
+    losses = normalizer - logits.gather(1, targets[:, None]).squeeze(1)
+    probabilities = logits.sub_(normalizer[:, None]).exp_()
+    probabilities.scatter_add_(1, targets[:, None], -torch.ones_like(losses)[:, None])
+    return losses, probabilities.to(dtype)

@@ -1,0 +1,46 @@
+"""RMSNorm (Zhang and Sennrich 2019) with a frozen weight, forward and backward."""
+
+import torch
+
+
+def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float, out: torch.Tensor) -> torch.Tensor:
+    """Write `x / rms(x) * weight` to `out`; return 1 / rms(x), float32.
+
+    Args:
+        x: (rows, width).
+        weight: (width,), frozen.
+        eps: added to the mean square.
+        out: (rows, width), may be a slice of wider rows.
+
+    Returns:
+        (rows, 1), for the backward.
+    """
+    if x.is_cuda:
+        from .cuda import rms_norm as cuda
+
+        return cuda.rms_norm(x, weight, eps, out)
+    x32 = x if x.dtype == torch.float64 else x.float()
+    inverse: torch.Tensor = (
+        torch.linalg.vector_norm(x32, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+    )
+    if x32 is x:
+        torch.mul(x, inverse, out=out)
+    else:
+        out.copy_(x32 * inverse)
+    out.mul_(weight)
+    return inverse
+
+
+def rms_norm_backward(
+    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, inverse: torch.Tensor, onto: torch.Tensor
+) -> torch.Tensor:
+    """Return `onto` plus the gradient of `rms_norm`'s x for `grad`, that of its output; all (rows, width)."""
+    if x.is_cuda:
+        from .cuda import rms_norm as cuda
+
+        return cuda.rms_norm_backward(grad, x, weight, inverse, onto)
+    scaled = grad.to(inverse.dtype) * weight
+    # d/dx of x r w, with r = (mean(x^2) + eps)^(-1/2): r (g w) - x r^3 mean(g w x)
+    inner = (scaled * x).sum(dim=-1, keepdim=True).mul_(inverse.pow(3)).div_(x.shape[-1])
+    result: torch.Tensor = scaled.mul_(inverse).addcmul_(x.to(inverse.dtype), inner, value=-1).add_(onto).to(x.dtype)
+    return result

@@ -1,0 +1,93 @@
+"""The passes of a micro-batch as CUDA graphs: one launch instead of thousands, which bound small micro-batches.
+
+Inputs, the last layer's output and its gradient stand in buffers that all shapes share; a graph is captured once for
+each number of tokens, the second time that it occurs (the first time compiles the kernels), and all graphs share one
+memory pool, since no two of them are ever between forward and backward at a time.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ..data.packing import MicroBatch
+from ..kernels.packed_attention import Sequences
+from .packed_decoder import PackedDecoder, Passes, dropout_seed
+
+
+class CapturedPasses(Passes):
+    """Forward and backward replayed from CUDA graphs, for micro-batches up to `most_tokens`.
+
+    Attributes:
+        captured: number of graphs, a forward and a backward each.
+    """
+
+    def __init__(self, decoder: PackedDecoder, most_tokens: int) -> None:
+        """Allocate the buffers for a decoder on a GPU."""
+        super().__init__(decoder)
+        device, dtype = decoder.embeddings.weight.device, decoder.embeddings.weight.dtype
+        self.most_tokens, self.captured = most_tokens, 0
+        self._ints = torch.zeros(4, most_tokens, dtype=torch.int64, device=device)  # ids, positions, ends, examples
+        self._seed = torch.zeros(1, dtype=torch.int64, device=device)
+        self._hidden = torch.zeros(most_tokens, decoder.embeddings.embedding_dim, dtype=dtype, device=device)
+        self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph] | None] = {}
+        self._pool: Any = None
+        self._replayed: int | None = None
+
+    def fits(self, batch: MicroBatch) -> bool:
+        """Tell whether a micro-batch is within the buffers."""
+        return len(batch.input_ids) <= self.most_tokens
+
+    def forward(self, batch: MicroBatch, key: tuple[int, int] | None) -> torch.Tensor:
+        """As `Passes.forward`; the result is overwritten by the next call."""
+        tokens = len(batch.input_ids)
+        inputs = self._copy_inputs(batch, key)
+        if tokens not in self._graphs:
+            self._graphs[tokens] = None
+            return self._run(inputs, self._sequences(inputs), self._drops(inputs, key))
+        if self._graphs[tokens] is None:
+            self._graphs[tokens] = self._capture(inputs, key)
+        forward, _ = self._graphs[tokens]  # type: ignore[misc]
+        forward.replay()
+        self._replayed = tokens
+        return self._hidden[:tokens]
+
+    def backward(self, grad: torch.Tensor) -> None:
+        """As `Passes.backward`."""
+        if self._replayed is None:
+            return super().backward(grad)
+        self._hidden[: self._replayed].copy_(grad)  # the output is not needed any more
+        _, backward = self._graphs[self._replayed]  # type: ignore[misc]
+        backward.replay()
+        self._replayed = None
+
+    def _capture(
+        self, inputs: MicroBatch, key: tuple[int, int] | None
+    ) -> tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph]:
+        forward, backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+        hidden = self._hidden[: len(inputs.input_ids)]
+        with torch.cuda.graph(forward, pool=self._pool):
+            hidden.copy_(self._run(inputs, self._sequences(inputs), self._drops(inputs, key)))
+        self._pool = forward.pool()
+        with torch.cuda.graph(backward, pool=self._pool):
+            super().backward(hidden)
+        self.captured += 1
+        return forward, backward
+
+    @staticmethod
+    def _sequences(inputs: MicroBatch) -> Sequences:
+        return Sequences([], inputs.positions, inputs.ends)
+
+    def _drops(self, inputs: MicroBatch, key: tuple[int, int] | None) -> Any:
+        return self.decoder.drops(inputs, key, self._seed)
+
+    def _copy_inputs(self, batch: MicroBatch, key: tuple[int, int] | None) -> MicroBatch:
+        """Return the micro-batch with what the layers read in the shared buffers."""
+        tokens = len(batch.input_ids)
+        names = ("input_ids", "positions", "ends", "examples")
+        buffers = dict(zip(names, self._ints[:, :tokens], strict=True))
+        for name, buffer in buffers.items():
+            buffer.copy_(getattr(batch, name), non_blocking=True)
+        if key is not None:
+            self._seed.fill_(dropout_seed(key))
+        return replace(batch, **buffers)

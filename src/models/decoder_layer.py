@@ -1,0 +1,283 @@
+"""A layer of a Llama or Qwen decoder with adapters, forward, backward and one token at a time, written out.
+
+It reads the frozen weights of a loaded model and adds to the gradients of its adapters. Written out, since autograd
+keeps what is not needed, casts to float32 around adapters, and launches each small operation by itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+import torch
+from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils.other import AuxiliaryTrainingWrapper
+from torch import nn
+
+from ..kernels.adapted_linear import AdaptedLinear, Drop
+from ..kernels.cached_attention import cached_attention
+from ..kernels.packed_attention import (
+    AttentionShape,
+    HeadNorms,
+    Rotary,
+    Sequences,
+    packed_attention,
+    packed_attention_backward,
+)
+from ..kernels.rms_norm import rms_norm, rms_norm_backward
+from ..kernels.swiglu import swiglu, swiglu_backward
+from .dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
+from .wide_weights import WideWeights
+
+MODEL_TYPES = ("llama", "qwen2", "qwen3")
+Drops: TypeAlias = Sequence[Drop | None]
+SITES = 4  # inputs of adapters in a layer: of q/k/v, of o, of gate/up, of down
+
+
+@dataclass
+class Saved:
+    """What a layer's backward needs of its forward; the wide inputs are None where they are computed again."""
+
+    hidden: torch.Tensor
+    inverse_rms: torch.Tensor
+    attention: Any
+    attended: torch.Tensor
+    middle: torch.Tensor
+    middle_inverse_rms: torch.Tensor
+    gate_up: torch.Tensor
+    reduced: list[torch.Tensor]
+    attention_input: torch.Tensor | None = None
+    mlp_input: torch.Tensor | None = None
+    activation: torch.Tensor | None = None
+
+
+class DecoderLayer:
+    """One decoder layer: norm, attention, residual, norm, SwiGLU, residual."""
+
+    def __init__(self, layer: Any, shape: AttentionShape, weights: WideWeights) -> None:
+        """Read the weights of transformers' layer."""
+        attention, mlp = layer.self_attn, layer.mlp
+        self.shape = shape
+        self.norm, self.middle_norm = layer.input_layernorm, layer.post_attention_layernorm
+        self.qkv = weights.adapted_linear([attention.q_proj, attention.k_proj, attention.v_proj])
+        self.output = weights.adapted_linear([attention.o_proj])
+        self.gate_up = weights.adapted_linear([mlp.gate_proj, mlp.up_proj])
+        self.down = weights.adapted_linear([mlp.down_proj])
+        self.linears = (self.qkv, self.output, self.gate_up, self.down)
+        self.head_norms = None
+        if hasattr(attention, "q_norm"):
+            both = torch.stack([attention.q_norm.weight.data, attention.k_norm.weight.data])
+            self.head_norms = HeadNorms(both, attention.q_norm.variance_epsilon)
+
+    def forward(
+        self, hidden: torch.Tensor, rotary: Rotary, sequences: Sequences, drops: Drops, keeps_inputs: bool = False
+    ) -> tuple[torch.Tensor, Saved]:
+        """Return the layer's output (tokens, width) and what its backward needs.
+
+        Args:
+            hidden: (tokens, width).
+            rotary: cosines and sines of the tokens' positions.
+            sequences: where each begins.
+            drops: for each input, what zeroes dropped elements, or None.
+            keeps_inputs: whether inputs of products are kept too, which are cheap to compute again.
+        """
+        saved = self.keep(hidden, rotary, sequences, drops, keeps_inputs)
+        activation = self._wide(self.down, hidden)
+        swiglu(saved.gate_up, activation[:, : self.down.width])
+        self.down.load()
+        output = self.down.forward(activation, drops[3]).add_(saved.middle)
+        saved.reduced.append(_reduced(self.down, activation, keeps_inputs))
+        if keeps_inputs:
+            saved.activation = activation[:, : self.down.width]
+        return output, saved
+
+    def keep(
+        self, hidden: torch.Tensor, rotary: Rotary, sequences: Sequences, drops: Drops, keeps_inputs: bool = False
+    ) -> Saved:
+        """Run the layer up to its last product, and return what the backward needs."""
+        normal = self._wide(self.qkv, hidden)
+        inverse = rms_norm(hidden, self.norm.weight, self.norm.variance_epsilon, normal[:, : self.qkv.width])
+        self.qkv.load()
+        qkv = self.qkv.forward(normal, drops[0])
+        reduced = [_reduced(self.qkv, normal, keeps_inputs)]
+        attention_input = normal[:, : self.qkv.width] if keeps_inputs else None
+        attended = self._wide(self.output, hidden)
+        inner = attended[:, : self.output.width]
+        attention = packed_attention(qkv, rotary, sequences, self.shape, self.head_norms, inner)
+        self.output.load()
+        middle = self.output.forward(attended, drops[1]).add_(hidden)
+        reduced.append(attended[:, self.output.width :])
+        normal = self._wide(self.gate_up, hidden)
+        norm = self.middle_norm
+        middle_inverse = rms_norm(middle, norm.weight, norm.variance_epsilon, normal[:, : self.gate_up.width])
+        self.gate_up.load()
+        gate_up = self.gate_up.forward(normal, drops[2])
+        reduced.append(_reduced(self.gate_up, normal, keeps_inputs))
+        mlp_input = normal[:, : self.gate_up.width] if keeps_inputs else None
+        return Saved(
+            hidden, inverse, attention, attended, middle, middle_inverse, gate_up, reduced, attention_input, mlp_input
+        )
+
+    def backward(
+        self,
+        grad: torch.Tensor,
+        saved: Saved,
+        rotary: Rotary,
+        sequences: Sequences,
+        drops: Drops,
+        loaded: bool,
+    ) -> torch.Tensor:
+        """Add to the adapters' gradients; return the gradient of the layer's input.
+
+        Args:
+            grad: of the layer's output (tokens, width).
+            saved: of the forward; its `gate_up` is overwritten.
+            rotary: as in the forward.
+            sequences: as in the forward.
+            drops: as in the forward.
+            loaded: whether the weights but the last are loaded, since `keep` ran just now.
+        """
+        down, gate_up, output, qkv = self.linears[::-1]
+        down.load()
+        grad_activation, grad_reduced = down.input_gradient(grad, drops[3])
+        activation = saved.activation
+        if activation is None:
+            activation = grad.new_empty(len(grad), down.width)
+        swiglu_backward(grad_activation, saved.gate_up, None if saved.activation is not None else activation)
+        grad_gate_up = saved.gate_up
+        if len(saved.reduced) < SITES:  # recomputation left the last product out
+            saved.reduced.append(grad.new_empty(len(grad), down.ranks))
+            down.reduce(activation, drops[3], saved.reduced[3])
+        down.add_gradients(grad, grad_reduced, activation, saved.reduced[3], drops[3])
+        del activation, grad_activation, grad_reduced
+
+        if not loaded:
+            gate_up.load()
+        normal = self._normal(saved.mlp_input, saved.middle, self.middle_norm)
+        grad_normal, grad_reduced = gate_up.input_gradient(grad_gate_up, drops[2])
+        gate_up.add_gradients(grad_gate_up, grad_reduced, normal, saved.reduced[2], drops[2])
+        weight = self.middle_norm.weight
+        grad = rms_norm_backward(grad_normal, saved.middle, weight, saved.middle_inverse_rms, onto=grad)
+        del grad_gate_up, grad_normal, grad_reduced
+
+        if not loaded:
+            output.load()
+        grad_attended, grad_reduced = output.input_gradient(grad, drops[1])
+        output.add_gradients(grad, grad_reduced, saved.attended[:, : output.width], saved.reduced[1], drops[1])
+        norms = self.head_norms
+        grad_qkv = packed_attention_backward(grad_attended, saved.attention, rotary, sequences, self.shape, norms)
+        if not loaded:
+            qkv.load()
+        normal = self._normal(saved.attention_input, saved.hidden, self.norm)
+        grad_normal, grad_reduced = qkv.input_gradient(grad_qkv, drops[0])
+        qkv.add_gradients(grad_qkv, grad_reduced, normal, saved.reduced[0], drops[0])
+        return rms_norm_backward(grad_normal, saved.hidden, self.norm.weight, saved.inverse_rms, onto=grad)
+
+    def step(
+        self, hidden: torch.Tensor, rotary: Rotary, cache: tuple[torch.Tensor, torch.Tensor], lengths: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the output (rows, width) for one new token a row, and write its key and value to the cache.
+
+        Args:
+            hidden: (rows, width).
+            rotary: cosines and sines of the new tokens' positions.
+            cache: keys and values, (rows, key heads, places, head width) each.
+            lengths: (rows,) tokens that a row's cache holds already, int64.
+        """
+        normal = self._wide(self.qkv, hidden)
+        rms_norm(hidden, self.norm.weight, self.norm.variance_epsilon, normal[:, : self.qkv.width])
+        self.qkv.load()
+        qkv = self.qkv.forward(normal, None)
+        attended = self._wide(self.output, hidden)
+        inner = attended[:, : self.output.width]
+        cached_attention(qkv, rotary, cache, lengths, self.shape, self.head_norms, inner)
+        self.output.load()
+        middle = self.output.forward(attended, None).add_(hidden)
+        normal, norm = self._wide(self.gate_up, hidden), self.middle_norm
+        rms_norm(middle, norm.weight, norm.variance_epsilon, normal[:, : self.gate_up.width])
+        self.gate_up.load()
+        gate_up = self.gate_up.forward(normal, None)
+        activation = self._wide(self.down, hidden)
+        swiglu(gate_up, activation[:, : self.down.width])
+        self.down.load()
+        return self.down.forward(activation, None).add_(middle)
+
+    @staticmethod
+    def _normal(kept: torch.Tensor | None, x: torch.Tensor, norm: Any) -> torch.Tensor:
+        if kept is None:
+            kept = torch.empty_like(x)
+            rms_norm(x, norm.weight, norm.variance_epsilon, kept)
+        return kept
+
+    @staticmethod
+    def _wide(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:
+        return hidden.new_empty(len(hidden), linear.width + linear.ranks)
+
+
+def _reduced(linear: AdaptedLinear, wide: torch.Tensor, keeps_input: bool) -> torch.Tensor:
+    """Return the adapters' reduced inputs, apart from a wide input that is not kept."""
+    reduced = wide[:, linear.width :]
+    return reduced if keeps_input else reduced.clone()
+
+
+_LAYERS: "WeakKeyDictionary[nn.Module, tuple[list[int], list[DecoderLayer]]]" = WeakKeyDictionary()
+
+
+@torch.inference_mode(False)  # weights made while generating must serve training too
+def decoder_layers(causal_lm: Any) -> list[DecoderLayer]:
+    """Return the layers of a Llama, Qwen2 or Qwen3 model; a model gets them once, for training and generation."""
+    adapters = [id(p) for n, p in causal_lm.model.layers.named_parameters() if "lora_" in n]
+    known = _LAYERS.get(causal_lm)
+    if known is not None and known[0] == adapters:
+        return known[1]
+    config, decoder = causal_lm.config, causal_lm.model
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    shape = AttentionShape(config.num_attention_heads, config.num_key_value_heads, width)
+    weights = WideWeights()
+    layers = [DecoderLayer(layer, shape, weights) for layer in decoder.layers]
+    _LAYERS[causal_lm] = adapters, layers
+    return layers
+
+
+def decoder_obstacle(model: Any) -> str | None:
+    """Return why `decoder_layers` doesn't know a model (with or without an adapter), in words, or None."""
+    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    config = causal_lm.config
+    if config.model_type not in MODEL_TYPES:
+        return f"the model is of type {config.model_type}, not {', '.join(MODEL_TYPES)}"
+    if config.hidden_act != "silu" or getattr(config, "use_sliding_window", False):
+        return "its activation or attention is of another kind"
+    if causal_lm.model.rotary_emb.rope_type in ("dynamic", "longrope"):
+        return "its rotary positions depend on the longest sequence of a batch"
+    if not _fits_dequantized(causal_lm):
+        return "its weights don't fit in memory dequantized"
+    if not isinstance(model, PeftModel):
+        return None
+    if next(iter(model.peft_config.values())).use_dora:
+        return "DoRA"
+    if len(model.peft_config) > 1:
+        return "more than one adapter"
+    tuned = [m for m in causal_lm.modules() if isinstance(m, BaseTunerLayer)]
+    if any(layer.disable_adapters or layer.merged for layer in tuned):
+        return "its adapter is switched off or merged"
+    in_layers = {id(m) for m in causal_lm.model.layers.modules()}
+    outside = [m for m in causal_lm.modules() if isinstance(m, BaseTunerLayer | AuxiliaryTrainingWrapper)]
+    return (
+        "adapters outside the layers (rows of added tokens)" if any(id(m) not in in_layers for m in outside) else None
+    )
+
+
+def _fits_dequantized(model: Any) -> bool:
+    """Tell whether 4-bit weights on the CPU are dequantized already or can be; a GPU does it at each use."""
+    layers = linear4bit_layers(model)
+    if not layers or layers[0].weight.device.type != "cpu" or isinstance(layers[0], CachedLinear4bit):
+        return True
+    return dequantized_fits(model, layers[0].compute_dtype)
+
+
+def rotary_table(embedding: Any, like: torch.Tensor, positions: torch.Tensor) -> Rotary:
+    """Return cosines and sines (tokens, head width / 2) of positions (tokens,) in the type of `like`."""
+    cos, sin = embedding(like, positions[None])
+    half = cos.shape[-1] // 2
+    return cos[0, :, :half].contiguous(), sin[0, :, :half].contiguous()

@@ -1,0 +1,204 @@
+"""Loss and adapter gradients of packed micro-batches; see `decoder_layer`.
+
+The model itself is not changed, so saving, evaluation and generation go on as before.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from torch import nn
+
+from ..data.packing import MicroBatch
+from ..kernels.adapted_linear import refresh
+from ..kernels.dropout import DroppedPlaces
+from ..kernels.packed_attention import Rotary, Sequences
+from ..kernels.response_loss import response_loss_and_gradient
+from ..kernels.rms_norm import rms_norm, rms_norm_backward
+from .decoder_layer import SITES, Drops, Saved, decoder_layers, decoder_obstacle, rotary_table
+
+
+class PackedDecoder:
+    """Computes loss and adapter gradients of packed micro-batches for a model with LoRA adapters.
+
+    Attributes:
+        kept_layers: the last so many layers keep their activations for the backward, the others compute them again.
+        keeps_inputs: whether these layers keep the inputs of their products too, which are cheap to compute again.
+        dropout: probability with which an element of an adapter's input is dropped.
+    """
+
+    def __init__(self, model: PeftModel, kept_layers: int | None = None, keeps_inputs: bool = True) -> None:
+        """Read the model's weights; those on the CPU move into wider rows, beside which the adapters stand."""
+        causal_lm = model.get_base_model()
+        decoder = causal_lm.model
+        self.embeddings, self.norm, self.head = decoder.embed_tokens, decoder.norm, causal_lm.lm_head
+        self.layers = decoder_layers(causal_lm)
+        self.linears = [linear for layer in self.layers for linear in layer.linears]
+        self.rotary_embedding = decoder.rotary_emb
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.gradients = [torch.zeros_like(p) for p in self.parameters]
+        self.dropout = max(linear.dropout for linear in self.linears)
+        self.kept_layers = len(self.layers) if kept_layers is None else kept_layers
+        self.keeps_inputs = keeps_inputs
+
+    def add_gradients(
+        self,
+        batch: MicroBatch,
+        target_tokens: int,
+        dropout_key: tuple[int, int] | None,
+        passes: "Passes | None" = None,
+        new_step: bool = True,
+    ) -> torch.Tensor:
+        """Add a micro-batch's gradients to the adapters' `.grad`; return its summed loss in nats.
+
+        Args:
+            batch: the micro-batch, on the model's device.
+            target_tokens: of the whole step: the gradients are those of the step's mean loss per target token.
+            dropout_key: seed and step, for the dropped elements; None turns dropout off.
+            passes: how forward and backward are run; by default operation by operation.
+            new_step: False where the adapters have not changed since the last call.
+        """
+        key = dropout_key if self.dropout else None
+        self._claim_gradients()
+        if new_step:
+            refresh(self.linears, dropping=key is not None)
+        passes = passes or Passes(self)
+        hidden = passes.forward(batch, key)
+        loss, grad = self.head_gradient(hidden, batch, target_tokens)
+        del hidden
+        passes.backward(grad)
+        return loss
+
+    def _claim_gradients(self) -> None:
+        """Point each `.grad` to its own place for good (a captured graph writes there); one just reset is zeroed."""
+        pairs = list(zip(self.parameters, self.gradients, strict=True))
+        reset = [gradient for parameter, gradient in pairs if parameter.grad is not gradient]
+        if reset:
+            torch._foreach_zero_(reset)
+            for parameter, gradient in pairs:
+                parameter.grad = gradient
+
+    def embed(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """Return the first layer's input (tokens, width)."""
+        return nn.functional.embedding(input_ids, self.embeddings.weight)
+
+    def rotary(self, hidden: torch.Tensor, positions: torch.Tensor) -> Rotary:
+        """Return cosines and sines (tokens, head width / 2) in the type of `hidden`."""
+        return rotary_table(self.rotary_embedding, hidden, positions)
+
+    def run_layers(
+        self, hidden: torch.Tensor, rotary: Rotary, sequences: Sequences, drops: Sequence[Drops]
+    ) -> tuple[torch.Tensor, list[Saved | torch.Tensor]]:
+        """Return the last layer's output, and of each layer what its backward needs or its input."""
+        saved: list[Saved | torch.Tensor] = []
+        first_kept = len(self.layers) - self.kept_layers
+        for index, (layer, some) in enumerate(zip(self.layers, drops, strict=True)):
+            before = hidden
+            keeps = index >= first_kept
+            hidden, kept = layer.forward(hidden, rotary, sequences, some, self.keeps_inputs and keeps)
+            saved.append(kept if keeps else before)
+            del kept
+        return hidden, saved
+
+    def run_layers_back(
+        self,
+        grad: torch.Tensor,
+        saved: list[Saved | torch.Tensor],
+        rotary: Rotary,
+        sequences: Sequences,
+        drops: Sequence[Drops],
+    ) -> None:
+        """Add to the adapters' gradients for `grad`, that of the last layer's output; `saved` is emptied."""
+        for layer, some in zip(reversed(self.layers), reversed(drops), strict=True):
+            kept = saved.pop()
+            again = isinstance(kept, torch.Tensor)
+            if isinstance(kept, torch.Tensor):
+                kept = layer.keep(kept, rotary, sequences, some)
+            grad = layer.backward(grad, kept, rotary, sequences, some, loaded=again)
+
+    def head_gradient(
+        self, hidden: torch.Tensor, batch: MicroBatch, target_tokens: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the summed loss, and the gradient (tokens, width) of the last layer's output."""
+        last = hidden[batch.target_positions]
+        states = torch.empty_like(last)
+        inverse = rms_norm(last, self.norm.weight, self.norm.variance_epsilon, states)
+        loss, grad_states = response_loss_and_gradient(states, self.head.weight, batch.targets, 1 / target_tokens)
+        grad = torch.zeros_like(hidden)
+        grad_last = rms_norm_backward(grad_states, last, self.norm.weight, inverse, onto=torch.zeros_like(last))
+        grad[batch.target_positions] = grad_last
+        return loss, grad
+
+    def drops(self, batch: MicroBatch, key: tuple[int, int] | None, seed: torch.Tensor | None = None) -> list[Drops]:
+        """Return for each layer and site what zeroes its dropped elements.
+
+        Args:
+            batch: whose `examples`, `positions` (and, on the CPU, `starts`) decide with the key what is dropped.
+            key: seed and step; None drops nothing.
+            seed: on a GPU, one int64 made of the key, on the device.
+        """
+        if key is None:
+            return [(None,) * SITES] * len(self.layers)
+        drop: Callable[[int, int, torch.Tensor], torch.Tensor]
+        if seed is not None:
+            from ..kernels.cuda import dropout
+
+            def drop(layer: int, site: int, x: torch.Tensor) -> torch.Tensor:
+                return dropout.drop(x, self.dropout, seed, batch.examples, batch.positions, layer * SITES + site)
+        else:
+            widths = [linear.width for linear in self.layers[0].linears]
+            numbers = batch.examples[batch.starts[:-1]].tolist()
+            drop = DroppedPlaces(self.dropout, key, numbers, batch.starts.tolist(), widths, len(self.layers)).drop
+        return [tuple(partial(drop, layer, site) for site in range(SITES)) for layer in range(len(self.layers))]
+
+
+class Passes:
+    """Forward and backward of a micro-batch through the layers, operation by operation."""
+
+    def __init__(self, decoder: PackedDecoder) -> None:
+        """Run on `decoder`."""
+        self.decoder = decoder
+        self._state: tuple[list[Any], Rotary, Sequences, list[Drops]] | None = None
+
+    def forward(self, batch: MicroBatch, key: tuple[int, int] | None) -> torch.Tensor:
+        """Return the last layer's output (tokens, width) and keep what the backward needs."""
+        on_gpu = batch.input_ids.is_cuda
+        sequences = Sequences([] if on_gpu else batch.starts.tolist(), batch.positions, batch.ends)
+        seed = torch.tensor([dropout_seed(key)], device=batch.input_ids.device) if on_gpu and key else None
+        return self._run(batch, sequences, self.decoder.drops(batch, key, seed))
+
+    def _run(self, batch: MicroBatch, sequences: Sequences, drops: list[Drops]) -> torch.Tensor:
+        hidden = self.decoder.embed(batch.input_ids)
+        rotary = self.decoder.rotary(hidden, batch.positions)
+        hidden, saved = self.decoder.run_layers(hidden, rotary, sequences, drops)
+        self._state = saved, rotary, sequences, drops
+        return hidden
+
+    def backward(self, grad: torch.Tensor) -> None:
+        """Add to the adapters' gradients for `grad` (tokens, width), that of the last layer's output."""
+        assert self._state is not None
+        state, self._state = self._state, None
+        self.decoder.run_layers_back(grad, *state)
+
+
+def dropout_seed(key: tuple[int, int]) -> int:
+    """Return seed and step as one number of 63 bits."""
+    return (key[0] * 0x9E3779B97F4A7C15 + key[1]) % (1 << 63)
+
+
+def packing_obstacle(model: Any) -> str | None:
+    """Return why `PackedDecoder` can't train a model, in words, or None where it can."""
+    if not isinstance(model, PeftModel):
+        return "all weights train"
+    obstacle = decoder_obstacle(model)
+    if obstacle is not None:
+        return obstacle
+    if model.get_base_model().config.attention_dropout:
+        return "dropout of attention weights"
+    in_layers = [module for module in model.get_base_model().model.layers.modules() if isinstance(module, LoraLayer)]
+    known = {id(p) for layer in in_layers for name, p in layer.named_parameters() if "lora_" in name}
+    trained = {id(p) for p in model.parameters() if p.requires_grad}
+    return None if trained <= known else "weights outside the adapters train"

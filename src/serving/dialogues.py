@@ -1,0 +1,106 @@
+"""From a request to the training prompt: which text is the dialogue, and its token ids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..config.schema import Config
+from ..data.templates import PromptTemplate
+from ..data.truncation import TruncationCounts
+from ..export.chat_template import sentence, system_text
+from .errors import ApiError
+from .limits import Limits
+from .schemas import Message
+
+
+@dataclass(frozen=True)
+class EncodedDialogue:
+    """A prompt's token ids, and what of the dialogue was left out to make it fit."""
+
+    ids: list[int]
+    turns_cut: int
+    tokens_cut: int
+
+
+class DialogueReader:
+    """Makes the training prompt, id for id, of what clients send; safe to use from several threads."""
+
+    def __init__(self, template: PromptTemplate, config: Config, limits: Limits) -> None:
+        """Take the template that the model was trained with, and the config that it was made from."""
+        self.template, self._limits = template, limits
+        is_chat = config.dataset.format_type == "chat"
+        self.system = system_text(config) if is_chat else ""
+        self._sentence = sentence(config)
+        self._headings = None if is_chat else (template.lead.strip(), template.trail.strip())
+
+    def dialogue_of(self, messages: Sequence[Message]) -> str:
+        """Return the dialogue of a chat: the content of its one user message, without the instruction if it has it.
+
+        Raises:
+            ApiError: 422 where the messages say something that the training prompt does not.
+        """
+        system = [index for index, message in enumerate(messages) if message.role in ("system", "developer")]
+        user = [index for index, message in enumerate(messages) if message.role == "user"]
+        for index, message in enumerate(messages):
+            if index not in (*system[:1], *user[:1]) or (index in system and index > 0):
+                raise ApiError(
+                    422,
+                    f"messages[{index}]: this model summarizes one dialogue; send it as the only user message, "
+                    f"after at most one system message (here the role is {message.role})",
+                    "unsupported_messages",
+                    "messages",
+                )
+        if system and messages[system[0]].text.strip() not in ("", self.system):
+            trained = f"which is {self.system!r}" if self.system else "and it was trained with none"
+            raise ApiError(
+                422,
+                f"messages[0]: the system message is not the one that the model was trained with, {trained}; "
+                "leave it out, the server adds what belongs there",
+                "unsupported_system_message",
+                "messages",
+            )
+        if not user:
+            raise ApiError(422, "messages: no user message, which holds the dialogue", "no_dialogue", "messages")
+        return self._without_instruction(messages[user[0]].text)
+
+    def _without_instruction(self, content: str) -> str:
+        """Return the dialogue of a content that may be the whole prompt text already."""
+        text = content.strip()
+        if self._headings and text.startswith(self._headings[0]):
+            before, after = self._headings
+            return text.removeprefix(before).strip().removesuffix(after).strip()
+        rest = text.removeprefix(self._sentence)
+        return rest.strip() if len(rest) < len(text) and (not rest or rest[0].isspace()) else text
+
+    def encode(self, dialogue: str, truncate: bool, param: str) -> EncodedDialogue:
+        """Return the prompt of a dialogue.
+
+        Args:
+            dialogue: one turn a line.
+            truncate: leave out turns from the middle of one that is too long, as training does; else it is refused.
+            param: its place in the request, for refusals.
+
+        Raises:
+            ApiError: 422 for a dialogue that is empty or too long.
+        """
+        most = self.template.encoder_max_len
+        most_chars = self._limits.chars_a_token * most
+        if not dialogue.strip():
+            raise ApiError(422, f"{param}: the dialogue is empty", "no_dialogue", param)
+        if len(dialogue) > most_chars:
+            raise ApiError(
+                422,
+                f"{param}: the dialogue has {len(dialogue)} characters, this server takes {most_chars}",
+                "dialogue_too_long",
+                param,
+            )
+        if not truncate and (length := self.template.prompt_lengths([dialogue])[0]) > most:
+            raise ApiError(
+                422,
+                f"{param}: the prompt has {length} tokens, this model takes {most}; shorten the dialogue, or send "
+                '"truncate": true to leave out turns from its middle',
+                "dialogue_too_long",
+                param,
+            )
+        template = replace(self.template, counts=TruncationCounts())
+        ids = template.encode_prompt(dialogue)
+        return EncodedDialogue(ids, template.counts.turns_cut, template.counts.tokens_cut)

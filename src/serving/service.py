@@ -1,0 +1,126 @@
+"""One model on offer: what requests need of it, put together."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from ..config.schema import Config, GenerationSettings
+from ..data.templates import PromptTemplate
+from ..errors import YoyakError
+from .dialogues import DialogueReader, EncodedDialogue
+from .engine import Engine
+from .errors import ApiError
+from .jobs import Job
+from .limits import Limits
+from .metrics import Metrics
+from .scheduler import Scheduler
+from .schemas import ChatRequest, Summary, SummaryRequest
+from .text import TextStream, decode
+
+
+class Service:
+    """A model with its prompt, its queue and its limits.
+
+    Attributes:
+        name: as clients name the model: the experiment's.
+        reader: makes prompts of what clients send.
+        scheduler: takes jobs.
+        limits: what is accepted.
+        metrics: what is counted.
+    """
+
+    def __init__(
+        self, config: Config, engine: Engine, tokenizer: Any, prompt: PromptTemplate, limits: Limits | None = None
+    ) -> None:
+        """Put an engine behind a queue; `scheduler.start` starts it.
+
+        Raises:
+            YoyakError: the config asks for beam search or MBR.
+        """
+        refuse_searches(config.generation)
+        self.name = config.experiment.name
+        self.limits = limits or Limits(max_batch=config.generation.batch_size)
+        self.metrics = Metrics()
+        self.reader = DialogueReader(prompt, config, self.limits)
+        self.scheduler = Scheduler(engine, self.limits, self.metrics)
+        self._generation, self._tokenizer, self._prompt = config.generation, tokenizer, prompt
+
+    def check_model(self, name: str | None) -> None:
+        """Raise ApiError (404) where a request names another model."""
+        if name is not None and name != self.name:
+            raise ApiError(404, f"no such model here; this server has {self.name}", "model_not_found", "model")
+
+    async def encode(
+        self, dialogues: Sequence[str], request: ChatRequest | SummaryRequest, param: str
+    ) -> list[EncodedDialogue]:
+        """Return the prompts of dialogues, made beside the event loop; refuses what `DialogueReader.encode` refuses."""
+        self.scheduler.check_room(len(dialogues))  # before anything is done for a request that would find no place
+        truncate = self.limits.truncate if request.truncate is None else request.truncate
+        places = [param] if param != "dialogues" else [f"dialogues[{index}]" for index in range(len(dialogues))]
+
+        def encode_all() -> list[EncodedDialogue]:
+            return [self.reader.encode(text, truncate, place) for text, place in zip(dialogues, places, strict=True)]
+
+        return await asyncio.to_thread(encode_all)
+
+    def job(self, encoded: EncodedDialogue, request: ChatRequest | SummaryRequest) -> Job:
+        """Return the job of a prompt.
+
+        Raises:
+            ApiError: 422 for more tokens than the model's limit.
+        """
+        most = self._prompt.decoder_max_len
+        wanted, field = request.max_tokens, "max_tokens"
+        if isinstance(request, ChatRequest) and request.max_completion_tokens is not None:
+            wanted, field = request.max_completion_tokens, "max_completion_tokens"
+        if wanted is not None and wanted > most:
+            message = f"{field}: {wanted} is more than this model's limit of {most}"
+            raise ApiError(422, message, "too_many_tokens", field)
+        return Job(encoded.ids, self._prompt.end_id, wanted or most, _settings(self._generation, request))
+
+    def text(self, job: Job) -> str:
+        """Return the summary of a finished job."""
+        return decode(self._tokenizer, job.generated, job.end_id)
+
+    def text_stream(self, job: Job) -> TextStream:
+        """Return what turns a job's tokens into text as they come."""
+        return TextStream(self._tokenizer, job.end_id)
+
+    def summary(self, job: Job, encoded: EncodedDialogue) -> Summary:
+        """Return a finished job as the summaries route gives it."""
+        return Summary(
+            summary=self.text(job),
+            ended=job.finish == "stop",
+            prompt_tokens=len(job.prompt),
+            completion_tokens=len(job.generated),
+            turns_cut=encoded.turns_cut,
+            tokens_cut=encoded.tokens_cut,
+        )
+
+
+def refuse_searches(settings: GenerationSettings) -> None:
+    """Raise YoyakError for beam search and MBR, which no token leaves before the end."""
+    for name, value, neutral in (
+        ("num_beams", settings.num_beams, 1),
+        ("mbr_samples", settings.mbr_samples, 0),
+    ):
+        if value > 1:
+            raise YoyakError(
+                f"generation.{name} = {value}: the server generates one summary token by token; "
+                f"add generation.{name}={neutral}"
+            )
+
+
+def _settings(settings: GenerationSettings, request: ChatRequest | SummaryRequest) -> GenerationSettings:
+    """Return the config's way to choose tokens, with what the request says about it."""
+    said: dict[str, Any] = {
+        name: getattr(request, name) for name in ("temperature", "top_p", "seed") if getattr(request, name) is not None
+    }
+    if "temperature" in said:
+        said["do_sample"] = True
+        said.setdefault("seed", secrets.randbits(63))
+    # Next to nothing is the most likely token, and dividing logits by it would overflow.
+    if said.get("temperature", 1) < 0.01 or said.get("top_p", 1) < 0.001:
+        said = {"do_sample": False}
+    return settings.model_copy(update=said)

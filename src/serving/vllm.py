@@ -1,0 +1,174 @@
+"""Handing over to vLLM: the same model name, prompt and limits, served by `vllm serve`."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..config.schema import Config
+from ..data.templates import PromptTemplate
+from ..errors import YoyakError
+from ..export.adapter_file import read_adapter
+from ..export.chat_template import sentence, system_text
+from ..export.vllm_rules import max_lora_rank, vllm_objections
+
+_DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+_SAMPLE = "#Person1#: Shall we meet at 3?\n#Person2#: 네, 좋아요!"
+
+
+def find_vllm() -> str:
+    """Return the path of the command `vllm`: beside this Python, or on the PATH.
+
+    Raises:
+        YoyakError: it is not installed.
+    """
+    beside = Path(sys.executable).with_name("vllm")
+    found = str(beside) if beside.is_file() else shutil.which("vllm")
+    if found is None:
+        raise YoyakError(
+            "--engine vllm: vLLM is not installed here; install it (pip install vllm, a GPU machine with Linux), or "
+            "leave --engine out"
+        )
+    return found
+
+
+def dialogue_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplate) -> str:
+    """Return a Jinja chat template that renders a user message, which is a dialogue, as its training prompt.
+
+    Raises:
+        YoyakError: the tokenizer does not give the rendered text the ids of the training prompt.
+    """
+
+    def text(ids: list[int]) -> str:
+        return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    is_chat = config.dataset.format_type == "chat"
+    system = system_text(config) if is_chat else ""
+    refusal = "This model summarizes one dialogue: send it as the only user message, without a system message."
+    before, after = text(prompt.head_ids) + prompt.lead, prompt.trail + text(prompt.tail_ids)
+    template = (
+        "{% if messages[0]['role'] == 'system' and messages[0]['content'] | trim == " + _quoted(system) + " %}"
+        "{% set messages = messages[1:] %}{% endif %}"
+        "{% if messages | length != 1 or messages[0]['role'] != 'user' %}"
+        "{{ raise_exception(" + _quoted(refusal) + ") }}{% endif %}"
+        "{% set dialogue = messages[0]['content'] | trim %}"
+        + _without(sentence(config) + "\n", "")
+        + ("" if is_chat else _without(prompt.lead.strip(), prompt.trail.strip()))
+        + "{{ "
+        + _quoted(before)
+        + " + dialogue + "
+        + _quoted(after)
+        + " }}"
+    )
+    rendered = tokenizer.apply_chat_template(
+        [{"role": "user", "content": _SAMPLE}], chat_template=template, tokenize=False, add_generation_prompt=True
+    )
+    expected = prompt.head_ids + prompt.encoder.encode(prompt.lead + _SAMPLE + prompt.trail) + prompt.tail_ids
+    if tokenizer(rendered, add_special_tokens=False).input_ids != expected:
+        raise YoyakError(
+            "--engine vllm: the tokenizer does not read the training prompt's text as its ids; leave --engine out"
+        )
+    return template
+
+
+def _without(opening: str, closing: str) -> str:
+    """Return the part of a template that takes the prompt's own text away from a dialogue that starts with it."""
+    first, last = len(opening), -len(closing) if closing else ""
+    return (
+        "{% if dialogue.startswith(" + _quoted(opening) + ") and dialogue.endswith(" + _quoted(closing) + ") %}"
+        "{% set dialogue = dialogue[" + f"{first}:{last}" + "] | trim %}{% endif %}"
+    )
+
+
+def _quoted(text: str) -> str:
+    """Return text as a string literal of Jinja, which reads JSON's escapes."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def vllm_arguments(config: Config, checkpoint: str, template_file: str, max_batch: int) -> list[str]:
+    """Return the arguments of `vllm serve` for a config's base model with its adapter, if it has one.
+
+    Raises:
+        YoyakError: vLLM does not load the adapter.
+    """
+    name, settings, limits = config.experiment.name, config.generation, config.tokenizer
+    defaults = {
+        "temperature": settings.temperature if settings.do_sample else 0.0,
+        "top_p": settings.top_p,
+        "repetition_penalty": settings.repetition_penalty,
+        "max_new_tokens": limits.decoder_max_len,
+    }
+    arguments = [checkpoint, "--dtype", _DTYPES[config.model.dtype]]
+    arguments += ["--max-model-len", str(limits.encoder_max_len + limits.decoder_max_len)]
+    arguments += ["--max-num-seqs", str(max_batch), "--chat-template", template_file]
+    arguments += ["--generation-config", "vllm", "--override-generation-config", json.dumps(defaults)]
+    if config.model.trust_remote_code:
+        arguments.append("--trust-remote-code")
+    if config.lora.use_lora and config.lora.use_qlora:
+        # The weights that the adapter was trained on: vLLM's loader makes NF4 with double quantization.
+        arguments += ["--quantization", "bitsandbytes"]
+    if config.lora.adapter is None:
+        return [*arguments, "--served-model-name", name]
+    adapter = read_adapter(Path(config.lora.adapter))
+    objections = vllm_objections(adapter)
+    if objections:
+        raise YoyakError(
+            f"{config.lora.adapter}: vLLM does not load adapters with {'; '.join(objections)}; merge it first "
+            "(yoyak export --to merged) and serve that model"
+        )
+    modules = f"{name}={Path(config.lora.adapter).resolve()}"
+    lora = ["--enable-lora", "--lora-modules", modules, "--max-lora-rank", str(max_lora_rank(adapter))]
+    return [*arguments, "--served-model-name", f"{name}-base", *lora]
+
+
+def serve_with_vllm(
+    config: Config,
+    tokenizer: Any,
+    prompt: PromptTemplate,
+    checkpoint: str,
+    *,
+    host: str,
+    port: int,
+    api_key: str | None,
+    max_batch: int,
+) -> None:
+    """Run `vllm serve` until it ends; SIGTERM is passed on.
+
+    Args:
+        config: of the model; `lora.adapter` is the adapter to serve.
+        tokenizer: of the model.
+        prompt: the training prompt.
+        checkpoint: the base model's folder or hub name.
+        host: address to bind.
+        port: port to bind.
+        api_key: handed over in the environment, where other users of the machine don't see it.
+        max_batch: most summaries at a time.
+
+    Raises:
+        YoyakError: vLLM is not installed or does not take the adapter.
+        SystemExit: vLLM ended with an error, with its exit code.
+    """
+    vllm = find_vllm()
+    with tempfile.TemporaryDirectory(prefix="yoyak-") as folder:
+        template_file = Path(folder) / "chat_template.jinja"
+        template_file.write_text(dialogue_chat_template(config, tokenizer, prompt), encoding="utf-8")
+        arguments = vllm_arguments(config, checkpoint, str(template_file), max_batch)
+        command = [vllm, "serve", *arguments, "--host", host, "--port", str(port)]
+        environment = os.environ | ({"VLLM_API_KEY": api_key} if api_key is not None else {})
+        process = subprocess.Popen(command, env=environment)
+        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    if code:
+        raise SystemExit(code if code > 0 else 128 - code)

@@ -1,0 +1,207 @@
+"""`yoyak evaluate` with a model: what it saves, from where it goes on, and what it refuses."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from src.tests.commands.conftest import write_csv
+from src.tests.tiny_models import DIALOGUES, SUMMARIES, write_tiny_model
+
+ROOT = Path(__file__).resolve().parents[3]
+FINAL = "outputs/tiny_qlora/final_model"
+DEV = Path("outputs/tiny_qlora/evaluation/dev.jsonl")
+MANY = 60
+
+
+@pytest.fixture
+def trained(yoyak, tiny):
+    assert yoyak("train", "-e", "tiny.yaml", "training.max_steps=1").code == 0
+    return tiny
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def many_dialogues(folder):
+    dialogues = [f"A: Is it number {index}?\nB: {'No, no. ' * (index % 7)}Yes." for index in range(MANY)]
+    return write_csv(folder / "many.csv", dialogues, [f"It is number {index}." for index in range(MANY)])
+
+
+def test_predictions_are_saved_and_reused(yoyak, trained):
+    first = yoyak("evaluate", "--adapter", FINAL, "--json")
+    report = json.loads(first.out)
+    assert report["n"] == 2
+    assert set(report["scores"]["rouge_sum"]) == {"value", "low", "high"}
+    rows = lines(DEV)
+    assert [row["fname"] for row in rows] == ["d0", "d1"]
+    assert [row["reference"] for row in rows] == SUMMARIES[:2]
+    assert [row["dialogue"] for row in rows] == DIALOGUES[:2]
+    assert all(isinstance(row["summary"], str) and isinstance(row["ended"], bool) for row in rows)
+    assert str(DEV) in first.err
+    written = DEV.read_bytes()
+    again = yoyak("evaluate", "--adapter", FINAL, "--json", "--tokenization", "char", "--batch-size", "1")
+    assert json.loads(again.out)["tokenization"] == "char"
+    assert "2 of 2 summaries are in outputs/tiny_qlora/evaluation/dev.jsonl already" in again.err
+    assert "Loading" not in again.err
+    assert DEV.read_bytes() == written
+    files = ("--predictions", DEV, "--references", "dev.csv", "--json")
+    assert json.loads(yoyak("evaluate", *files).out)["scores"] == report["scores"]
+
+
+def test_zero_shot_leaves_the_adapter_out(yoyak, trained):
+    shutil.rmtree(trained / "outputs" / "tiny_qlora" / "checkpoints")
+    base = json.loads(yoyak("evaluate", "-e", "tiny.yaml", "--zero-shot", "--json").out)
+    zero_shot = DEV.with_name("dev_zero_shot.jsonl")
+    summaries = [row["summary"] for row in lines(zero_shot)]
+    zero_shot.unlink()
+    both = yoyak("evaluate", "--adapter", FINAL, "--zero-shot", "--json")
+    assert json.loads(both.out)["scores"] == base["scores"]
+    assert [row["summary"] for row in lines(zero_shot)] == summaries
+    assert not DEV.exists()
+    unnamed = yoyak("evaluate", "-e", "tiny.yaml")
+    assert "No adapter is named: the base model is scored. For the trained one: --adapter outputs" in unnamed.err
+    assert "2 of 2 summaries" in unnamed.err
+
+
+def test_a_split_and_a_file_of_ones_own(yoyak, trained):
+    csv = yoyak(
+        "evaluate", "--adapter", FINAL, "--split", "train", "--out", "mine/train.csv", "data.max_train_examples=3"
+    )
+    assert (csv.code, "3 dialogues" in csv.out) == (0, True)
+    text = (trained / "mine" / "train.csv").read_text(encoding="utf-8")
+    assert text.startswith("fname,topic,dialogue,reference,summary,ended\nd0,,")
+    wrong = yoyak("evaluate", "--adapter", FINAL, "--split", "test")
+    assert (wrong.code, "--split test: choose dev (data.eval) or train" in wrong.err) == (2, True)
+
+
+def test_a_baseline(yoyak, trained):
+    assert yoyak("evaluate", "--adapter", FINAL, "--zero-shot").code == 0
+    zero_shot = DEV.with_name("dev_zero_shot.jsonl")
+    report = json.loads(yoyak("evaluate", "--adapter", FINAL, "--baseline", zero_shot, "--json").out)
+    assert report["baseline"]["differences"]["rouge_sum"]["n"] == 2
+    short = write_csv(trained / "short.csv", DIALOGUES[:1], SUMMARIES[:1])
+    for arguments, said in (
+        ((short,), "short.csv: 1 of 2 dialogues are not in it, such as d1"),
+        (("none.jsonl",), "none.jsonl: no such file"),
+        (
+            (zero_shot, "--baseline-column", "text"),
+            "no column 'text'; its columns are fname, topic, dialogue, reference",
+        ),
+    ):
+        refused = yoyak("evaluate", "--adapter", FINAL, "--baseline", *arguments)
+        assert (refused.code, said in refused.err, refused.err.count("\n")) == (2, True, 1)
+
+
+def test_other_settings_data_or_adapter_do_not_mix(yoyak, trained):
+    assert yoyak("evaluate", "--adapter", FINAL).code == 0
+    written = DEV.read_bytes()
+    beams = yoyak("evaluate", "--adapter", FINAL, "--num-beams", "2")
+    assert beams.code == 2
+    assert "dev.jsonl: was made with generation.num_beams = 1, not 2; pass --overwrite" in beams.err
+    other = yoyak("evaluate", "--adapter", FINAL, "data.eval=train.csv", "data.max_eval_examples=1")
+    assert "row 2 is none of the input's" in other.err
+    assert yoyak("train", "-e", "tiny.yaml", "training.max_steps=2", "experiment.name=other").code == 0
+    for file in (trained / "outputs" / "other" / "final_model").iterdir():
+        shutil.copy(file, trained / FINAL / file.name)
+    retrained = yoyak("evaluate", "--adapter", FINAL, "experiment.name=tiny_qlora")
+    assert retrained.code == 2
+    assert "was made with lora.adapter = " in retrained.err
+    assert DEV.read_bytes() == written
+    assert (
+        yoyak("evaluate", "--adapter", FINAL, "experiment.name=tiny_qlora", "--num-beams", "2", "--overwrite").code == 0
+    )
+    settings = json.loads(DEV.with_name("dev.jsonl.settings.json").read_text())
+    assert settings["generation.num_beams"] == 2
+
+
+def start(folder, *arguments):
+    command = [sys.executable, "-m", "src.cli", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def wait_for_lines(path, count, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if path.exists() and path.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(process.communicate()[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_evaluation_goes_on_where_it_was(yoyak, tiny, number):
+    """60 summaries one at a time; killed after 5 or more, the same command makes only the others."""
+    many_dialogues(tiny)
+    out = tiny / "many.jsonl"
+    command = ("evaluate", "-e", "tiny.yaml", "data.eval=many.csv", "tokenizer.decoder_max_len=40", "--batch-size", "1")
+    process = start(tiny, *command, "--out", out)
+    wait_for_lines(out, 5, process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    kept = out.read_text(encoding="utf-8").splitlines()
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert f"yoyak: stopped; {len(kept)} of 60 summaries are in {out}; the same command goes on" in err
+    assert 5 <= len(kept) < MANY
+    again = yoyak(*command, "--out", out)
+    assert again.code == 0
+    assert f"{len(kept)} of 60 summaries are in {out} already" in again.err
+    rows = lines(out)
+    assert [row["fname"] for row in rows] == [f"d{index}" for index in range(MANY)]
+    assert set(kept) - {""} <= set(out.read_text(encoding="utf-8").splitlines())
+    assert yoyak(*command, "--out", tiny / "whole.jsonl").code == 0
+    assert lines(tiny / "whole.jsonl") == rows
+
+
+def test_the_base_models_evaluation_is_no_run_and_stays(yoyak, tiny):
+    assert yoyak("evaluate", "-e", "tiny.yaml", "--zero-shot").code == 0
+    zero_shot = tiny / DEV.with_name("dev_zero_shot.jsonl")
+    assert yoyak("train", "-e", "tiny.yaml", "data.train=missing.csv").code == 2
+    assert zero_shot.is_file()
+    assert [path.name for path in (tiny / "outputs" / "tiny_qlora").iterdir()] == ["evaluation"]
+    assert yoyak("train", "-e", "tiny.yaml", "training.max_steps=1").code == 0
+    assert zero_shot.is_file()
+
+
+def test_an_adapter_of_another_base_is_named_with_both(yoyak, trained):
+    other = write_tiny_model(trained / "wider", intermediate_size=96)
+    refused = yoyak("evaluate", "-e", "tiny.yaml", "--adapter", FINAL, f"model.checkpoint={other}")
+    assert refused.code == 2
+    assert refused.err.splitlines()[-1].startswith(f"yoyak: {FINAL}: the adapter does not fit {other}: size mismatch")
+    assert refused.err.strip().endswith(f"it was trained on {trained / 'base'}, not on {other}")
+    same_shape = write_tiny_model(trained / "same", seed=1)
+    used = yoyak("evaluate", "-e", "tiny.yaml", "--adapter", FINAL, f"model.checkpoint={same_shape}")
+    assert used.code == 0
+    assert f"{FINAL}: trained on {trained / 'base'}, used on {same_shape}" in used.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("adapter_model.safetensors", b"\xff" * 50, "does not fit"),
+        ("adapter_model.safetensors", b"", "does not fit"),
+        ("adapter_config.json", b"{", "does not fit"),
+        ("yoyak.yaml", b"model: [", "yoyak.yaml"),
+    ],
+)
+def test_a_corrupt_adapter_is_one_line(yoyak, trained, name, content, said):
+    (trained / FINAL / name).write_bytes(content)
+    refused = yoyak("evaluate", "--adapter", FINAL)
+    assert refused.code == 2
+    message = refused.err.removeprefix(f"Loading {trained / 'base'} ...\n")
+    assert message.startswith("yoyak: outputs/tiny_qlora/final_model")
+    assert said in message
+    assert message.count("\n") == 1

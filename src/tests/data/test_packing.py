@@ -1,0 +1,87 @@
+"""Micro-batches as written out by hand, and what packing must keep."""
+
+import random
+
+import pytest
+import torch
+
+from src.data.packing import FILLER, MicroBatch, StepPacker, assign_to_bins, filler_share
+
+
+def item(ids: list[int], response: int) -> dict[str, torch.Tensor]:
+    labels = [-100] * (len(ids) - response) + ids[len(ids) - response :]
+    return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels)}
+
+
+def lists(batch: MicroBatch) -> dict[str, list[int]]:
+    names = ("input_ids", "positions", "starts", "target_positions", "targets", "examples", "ends")
+    return {name: getattr(batch, name).tolist() for name in names}
+
+
+ITEMS = [item([5, 6, 2], 2), item([7, 2], 1), item([8, 9, 3, 4, 2], 3)]
+
+
+def test_a_step_laid_out() -> None:
+    step = StepPacker(micro_batch_tokens=7)(ITEMS)
+    assert step["target_tokens"] == 6
+    first, second = step["micro_batches"]
+    assert lists(first) == {
+        "input_ids": [8, 9, 3, 4, 2, 7, 2],
+        "positions": [0, 1, 2, 3, 4, 0, 1],
+        "starts": [0, 5, 7],
+        "target_positions": [1, 2, 3, 5],
+        "targets": [3, 4, 2, 2],
+        "examples": [2, 2, 2, 2, 2, 1, 1],
+        "ends": [5, 5, 5, 5, 5, 7, 7],
+    }
+    assert first.tokens == 7
+    assert lists(second)["input_ids"] == [5, 6, 2]
+    assert (lists(second)["target_positions"], lists(second)["targets"]) == ([0, 1], [6, 2])
+
+
+def test_filler_is_a_sequence_of_its_own_in_no_loss() -> None:
+    (batch,) = StepPacker(micro_batch_tokens=16, multiple=8, filler_id=1)(ITEMS)["micro_batches"]
+    assert lists(batch) == {
+        "input_ids": [8, 9, 3, 4, 2, 5, 6, 2, 7, 2, 1, 1, 1, 1, 1, 1],
+        "positions": [0, 1, 2, 3, 4, 0, 1, 2, 0, 1, 0, 1, 2, 3, 4, 5],
+        "starts": [0, 5, 8, 10, 16],
+        "target_positions": [1, 2, 3, 5, 6, 8],
+        "targets": [3, 4, 2, 6, 2, 2],
+        "examples": [2] * 5 + [0] * 3 + [1] * 2 + [FILLER] * 6,
+        "ends": [5] * 5 + [8] * 3 + [10] * 2 + [16] * 6,
+    }
+    assert batch.tokens == 10
+    assert filler_share([batch]) == 6 / 16
+    assert filler_share(StepPacker(10)(ITEMS)["micro_batches"]) == 0
+    assert filler_share([]) == 0
+
+
+def test_bins_by_first_fit_decreasing() -> None:
+    assert assign_to_bins([4, 8, 1, 4, 2, 1], 10) == [[1, 4], [0, 3, 2, 5]]
+    assert assign_to_bins([10, 10], 10) == [[0], [1]]
+    assert assign_to_bins([], 10) == []
+
+
+def test_a_longer_example_gets_a_micro_batch_of_its_own() -> None:
+    assert assign_to_bins([3, 25, 7], 10) == [[1], [2, 0]]
+    step = StepPacker(micro_batch_tokens=4)(ITEMS)
+    assert [batch.tokens for batch in step["micro_batches"]] == [5, 3, 2]
+
+
+def test_every_example_once_and_no_micro_batch_too_long() -> None:
+    rng = random.Random(0)
+    for _ in range(50):
+        lengths = [rng.randint(1, 300) for _ in range(rng.randint(1, 64))]
+        bins = assign_to_bins(lengths, 512)
+        assert sorted(index for one in bins for index in one) == list(range(len(lengths)))
+        assert all(sum(lengths[index] for index in one) <= 512 for one in bins)
+        assert len(bins) <= 11 / 9 * sum(lengths) / 512 + 2  # first-fit decreasing's bound
+
+
+@pytest.mark.parametrize("multiple", [1, 4])
+def test_moving_keeps_everything(multiple: int) -> None:
+    (batch,) = StepPacker(16, multiple)(ITEMS)["micro_batches"]
+    moved = batch.to("cpu")
+    assert lists(moved) == lists(batch)
+    assert moved.tokens == batch.tokens
+    assert batch.to("meta").input_ids.device.type == "meta"

@@ -1,0 +1,138 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from src.evaluation.facts import find_facts, lowercase_words, unsupported_facts
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+
+
+def facts_of(text):
+    return [(fact.kind, fact.text) for fact in find_facts([text])[0]]
+
+
+def missing(summary, dialogue):
+    return [fact.text for fact in unsupported_facts(find_facts([summary]), [dialogue])[0]]
+
+
+@pytest.mark.parametrize(
+    ("summary", "dialogue"),
+    [
+        ("세 시에 만난다.", "A: 3시에 봐요."),
+        ("3시에 만난다.", "A: 세 시요."),
+        ("오후 3시에 만난다.", "A: 15:00에 시작해요."),
+        ("3시 반에 만난다.", "A: 세시 반 어때요?"),
+        ("3시 30분에 만난다.", "A: 3:30에요."),
+        ("20분 걸린다.", "A: 이십분이면 돼요."),
+        ("이십 분 걸린다.", "A: 20분이요."),
+        ("오만 원을 냈다.", "A: 50,000원입니다."),
+        ("50,000원을 냈다.", "A: 5만원이에요."),
+        ("3만 3천 원이다.", "A: 33000원."),
+        ("열두 명이 온다.", "A: 12명이요."),
+        ("12명이 온다.", "A: 모두 열두명이에요."),
+        ("스물다섯 살이다.", "A: 25살이에요."),
+        ("사흘 뒤에 간다.", "A: 3일 뒤요."),
+        ("월요일에 간다.", "A: 월요일이요."),
+        ("2024년 5월 13일이다.", "A: 이천이십사년 5월 13일."),
+        ("두 사람이 이야기한다.", "A: 안녕.\nB: 안녕."),
+        ("한 가지를 물었다.", "A: 뭐예요?"),
+        ("민수는 서울에 간다.", "A: 민수야, 서울 가?"),
+        ("Mark는 #Person1#을 만난다.", "#Person1#: mark한테 전화했어."),
+        ("They meet at three.", "A: See you at 3."),
+        ("They meet at 3 p.m.", "A: 15:00 is fine."),
+        ("They meet at half past three.", "A: 3:30?"),
+        ("They meet at quarter to four.", "A: 3:45?"),
+        ("It costs 25,000 dollars.", "A: That's twenty-five thousand."),
+        ("It costs two hundred and five.", "A: $205!"),
+        ("It costs 20,000 RMB.", "A: 20, 000 RMB, no exceptions."),
+        ("It takes a dozen days.", "A: 12 days."),
+        ("He is 3rd.", "A: You came third."),
+        ("They meet on Monday in May.", "A: Mondays in May."),
+        ("Two people talk about one thing.", "A: Hi.\nB: Hi."),
+        ("A Chinese, a Canadian and the Browns meet.", "A: China! Canada! Brown!"),
+        ("Tom's plan is Dr. Brown's.", "Tom: Brown’s idea."),
+        ("#Person1# talks.", "#Person1#: Hi."),
+    ],
+)
+def test_what_the_dialogue_holds_in_other_words(summary, dialogue):
+    assert missing(summary, dialogue) == []
+
+
+@pytest.mark.parametrize(
+    ("summary", "dialogue", "expected"),
+    [
+        ("네 시에 만난다.", "A: 3시에 봐요. 네, 좋아요.", ["네 시"]),
+        ("3시 반에 만난다.", "A: 3시에 봐요.", ["3시 반"]),
+        ("오만 원을 냈다.", "A: 5천 원이요.", ["오만 원"]),
+        ("열두 명이 온다.", "A: 열 명이요.\nB: 두 명이요.", ["열두 명"]),
+        ("두 시간이 걸린다.", "A: 이 사람이 누구예요?", ["두 시간"]),
+        ("화요일에 간다.", "A: 월요일이요.", ["화요일"]),
+        ("철수는 부산에 간다.", "A: 민수야, 서울 가?", ["철수", "부산"]),
+        ("#Person3#이 온다.", "#Person1#: 네.", ["#Person3#"]),
+        ("They meet at four.", "A: See you at 3.", ["four"]),
+        ("They meet at half past three.", "A: 3:00.", ["half past three"]),
+        ("They meet on Friday, June 5th.", "A: Monday.", ["Friday", "June", "5th"]),
+        ("Later Tom Brown calls New York.", "A: Tom is in New Orleans.", ["Tom Brown", "New York"]),
+        ("Mark calls.", "A: Marketing!", ["Mark"]),
+        ("#Person3# comes.", "#Person1#: Hi.", ["#Person3#"]),
+    ],
+)
+def test_what_the_dialogue_does_not_hold(summary, dialogue, expected):
+    assert missing(summary, dialogue) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("백화점 천장이 샌다. 첫 번째다.", []),
+        ("이분은 네, 하고 세상을 만났다. 오이를 샀다.", []),
+        ("수천 명이 여러 번 왔다.", []),
+        ("두세 명이 왔다.", [("number", "두세 명")]),
+        ("1.5배, 30% 싸다.", [("number", "1.5"), ("number", "30%")]),
+        ("010-1234-5678로 2024-05-03에", [("number", "010-1234-5678"), ("date", "2024-05-03")]),
+        ("I may march on. It takes a second.", []),
+        ("The second of 5/13 is 24/7.", [("date", "5/13"), ("date", "24/7")]),
+        ("Mr. Brown is OK. Mom calls.", [("name", "Brown")]),
+        ("", []),
+    ],
+)
+def test_what_counts_as_a_fact(text, expected):
+    assert facts_of(text) == expected
+
+
+def test_a_sentences_first_word_is_a_name_unless_it_is_lower_case_somewhere():
+    text = "Customers complain. Walking is fun. Tom agrees."
+    assert [name for _, name in facts_of(text)] == ["Customers", "Tom"]
+    lowercase = lowercase_words([text, "A: Our customers, you know."])
+    assert [fact.text for fact in find_facts([text], lowercase)[0]] == ["Tom"]
+
+
+def test_a_second_half_of_a_number_is_not_enough():
+    """10:30 needs both 10 and 30."""
+    assert missing("They meet at 10:30.", "A: At 10, by bus 3.") == ["10:30"]
+
+
+def test_broken_and_endless_text_does_no_harm():
+    texts = ["\ud83d3시 \ud83d", "9" * 6000, "half past 3.5 o'clock, quarter to 0", "①②", "3.5.2.1", "만만만"]
+    assert len(find_facts(texts)) == len(texts)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data")
+@pytest.mark.parametrize(("language", "most"), [("ko", 0.02), ("en", 0.02)])
+def test_human_summaries_hold_few_facts_that_their_dialogues_lack_and_strangers_many(language, most):
+    """Of the facts in people's summaries under 2% look unsupported (some truly are); in other dialogues' most do."""
+    if language == "ko":
+        with (SHARED / "dialogsum_ko" / "train.csv").open(encoding="utf-8-sig", newline="") as file:
+            rows = [row for _, row in zip(range(200), csv.DictReader(file), strict=False)]
+    else:
+        lines = (SHARED / "dialogsum_en" / "dev.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines[:200]]
+    summaries, dialogues = [row["summary"] for row in rows], [row["dialogue"] for row in rows]
+    facts = find_facts(summaries, lowercase_words(summaries + dialogues))
+    own = sum(map(len, unsupported_facts(facts, dialogues)))
+    strange = sum(map(len, unsupported_facts(facts, dialogues[1:] + dialogues[:1])))
+    # Most names are #Person1# and #Person2#, which every dialogue has.
+    assert own < most * sum(map(len, facts))
+    assert strange > 20 * max(own, 1)

@@ -1,0 +1,218 @@
+"""`yoyak export`, from a run on a tiny model to each form; and what is refused, in a line."""
+
+import json
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gguf
+import pytest
+import torch
+import yaml
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from src.tests.tiny_models import logits, write_tiny_model
+
+pytestmark = pytest.mark.usefixtures("fp32_machine")
+
+
+@pytest.fixture
+def run(yoyak: Any, tiny: Path) -> str:
+    """Train the tiny model once and return its adapter's folder."""
+    assert yoyak("train", "-e", "tiny.yaml", "evaluation.generate=true").code == 0
+    return "outputs/tiny_qlora/final_model"
+
+
+def exported(yoyak: Any, *arguments: str) -> dict[str, Any]:
+    result = yoyak("export", *arguments, "--json")
+    assert result.code == 0, result.err
+    parsed: dict[str, Any] = json.loads(result.out)
+    return parsed
+
+
+def names(folder: str) -> set[str]:
+    return {path.name for path in Path(folder).iterdir()}
+
+
+def test_merged(yoyak: Any, run: str) -> None:
+    result = exported(yoyak, "--run", "tiny_qlora", "--to", "merged", "--out", "new/merged")
+    assert result["loss"]["dialogues"] == 2
+    assert result["loss"]["merged"] == pytest.approx(result["loss"]["trained"], abs=0.05)
+    assert result["base"] == "dequantized"
+    assert names("new") == {"merged"}
+    assert {"model.safetensors", "config.json", "generation_config.json", "chat_template.jinja"} <= names("new/merged")
+    assert json.loads(Path("new/merged/yoyak_export.json").read_text())["merged_onto"] == "dequantized"
+    model = AutoModelForCausalLM.from_pretrained("new/merged")
+    assert model.dtype == torch.bfloat16
+    # Its settings make it a model of yoyak's, and it can be exported further.
+    said = yoyak("summarize", "A: Hi.", "-e", "new/merged/yoyak.yaml", "--json")
+    assert said.code == 0, said.err
+    again = exported(yoyak, "--adapter", "new/merged", "--to", "merged", "--out", "again", "--check", "0")
+    assert (again["loss"], again["base"]) == (None, None)
+    assert torch.equal(logits(AutoModelForCausalLM.from_pretrained("again")), logits(model))
+
+
+def test_merged_onto_the_original_weights(yoyak: Any, run: str) -> None:
+    onto = exported(yoyak, "--adapter", run, "--to", "merged", "--out", "original", "--base", "original")
+    result = yoyak("export", "--adapter", run, "--to", "merged", "--out", "dequantized")
+    ours, theirs = (
+        AutoModelForCausalLM.from_pretrained(name).model.layers[0].mlp.up_proj.weight.float()
+        for name in ("dequantized", "original")
+    )
+    base = AutoModelForCausalLM.from_pretrained("base").model.layers[0].mlp.up_proj.weight.float()
+    assert (theirs - base).abs().mean() < 0.3 * (ours - base).abs().mean()  # 4-bit steps are larger than one training's
+    assert onto["base"] == "original"
+    assert onto["loss"]["merged"] != pytest.approx(onto["loss"]["trained"], abs=1e-6)
+    assert result.out.startswith("Loss on 2 dialogues: ")
+    assert "as trained, " in result.out
+    assert " merged onto the dequantized weights\nWritten to dequantized: 8 files, " in result.out
+    assert "Next: vllm serve dequantized" in result.out
+
+
+@pytest.mark.parametrize("quantization", ["f16", "q8_0"])
+def test_gguf(yoyak: Any, run: str, quantization: str) -> None:
+    exported(yoyak, "--adapter", run, "--to", "gguf", "--quantization", quantization, "--out", "g")
+    assert names("g") == {f"tiny_qlora-{quantization}.gguf", "yoyak_export.json"}
+    fields = gguf.GGUFReader(f"g/tiny_qlora-{quantization}.gguf").fields
+    assert fields["general.name"].contents() == "tiny_qlora"
+    assert fields["tokenizer.ggml.eos_token_id"].contents() == 258  # <|im_end|>, not the tokenizer's </s>
+    assert fields["tokenizer.ggml.add_bos_token"].contents() is False
+    assert "You are an expert at summarizing dialogues." in fields["tokenizer.chat_template"].contents()
+
+
+def test_gguf_lora(yoyak: Any, run: str) -> None:
+    result = exported(yoyak, "--adapter", run, "--to", "gguf-lora", "--out", "g")
+    assert (result["tensors"], names("g")) == (28, {"tiny_qlora-lora.gguf", "yoyak_export.json"})
+    assert gguf.GGUFReader("g/tiny_qlora-lora.gguf").fields["adapter.lora.alpha"].contents() == 32.0
+
+
+def test_ollama(yoyak: Any, run: str) -> None:
+    exported(yoyak, "--run", "outputs/tiny_qlora", "--to", "ollama", "--out", "o")
+    assert names("o") == {"tiny_qlora-f16.gguf", "Modelfile", "yoyak_export.json"}
+    text = Path("o/Modelfile").read_text()
+    assert "FROM ./tiny_qlora-f16.gguf\n" in text
+    assert 'PARAMETER stop "<|im_end|>"\n' in text
+    assert "PARAMETER num_ctx 512\n" in text  # 256 + 8, in steps of 256; the model's own limit
+
+
+def test_adapter(yoyak: Any, run: str) -> None:
+    result = exported(yoyak, "--adapter", run, "--to", "adapter", "--out", "a")
+    assert result["max_lora_rank"] == 8
+    assert {"adapter_model.safetensors", "adapter_config.json", "tokenizer.json", "yoyak.yaml"} <= names("a")
+    assert "--enable-lora --max-lora-rank 8 --lora-modules tiny_qlora=a" in result["next"]
+    ours, theirs = (
+        json.loads(yoyak("summarize", "A: Hi.", "--adapter", folder, "--json").out)["summary"] for folder in ("a", run)
+    )
+    assert ours == theirs
+    tokenizer = AutoTokenizer.from_pretrained("a")
+    assert "<|im_start|>" in tokenizer.chat_template
+
+
+def test_hub(yoyak: Any, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Others can't get a base that lies in a folder, so the weights go whole, unless it is asked for otherwise.
+    listed = exported(yoyak, "--run", "tiny_qlora", "--to", "hub", "--dry-run")
+    assert {"model.safetensors", "README.md"} <= {file["name"] for file in listed["files"]}
+    assert all(file["bytes"] > 0 for file in listed["files"])
+    assert (listed["dry_run"], listed["folder"]) == (True, None)
+    exported(yoyak, "--run", "tiny_qlora", "--to", "hub", "--no-merge", "--out", "h")
+    assert "adapter_model.safetensors" in names("h")
+    card = Path("h/README.md").read_text()
+    assert "| ROUGE sum |" in card
+    assert "Tokenization `word`" in card
+    for path in Path("h").iterdir():  # nothing tells where this machine keeps things
+        assert str(tmp_path).encode() not in path.read_bytes(), path
+    assert yaml.safe_load(Path("h/yoyak.yaml").read_text())["model"]["checkpoint"] == "base"
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    sent = yoyak("export", "--run", "tiny_qlora", "--to", "hub", "--out", "s", "--push", "me/calls")
+    assert sent.code == 2
+    assert sent.err.splitlines()[-1].startswith("yoyak: --push me/calls: ")
+    assert "the folder is ready in s: log in with `hf auth login`, then `hf upload me/calls s`" in sent.err
+    assert "model.safetensors" in names("s")
+
+
+REFUSED = [
+    (["--to", "merged", "--out", "x"], "name one of both: --adapter outputs/NAME/final_model, or --run NAME"),
+    (["--to", "merged", "--out", "x", "--adapter", "a", "--run", "b"], "name one of both"),
+    (["--to", "mergd", "--run", "r", "--out", "x"], "--to mergd: unknown; did you mean 'merged'?"),
+    (["--to", "merged", "--run", "nothing", "--out", "x"], "--run nothing: no such run"),
+    (["--to", "merged", "--adapter", "nowhere", "--out", "x"], "nowhere: no such adapter folder"),
+    (
+        ["--to", "merged", "--adapter", "outputs/tiny_qlora", "--out", "x"],
+        "name outputs/tiny_qlora/final_model, or --run",
+    ),
+    (["--to", "merged", "--adapter", "base/..", "--out", "x"], "it is neither adapter nor model"),
+    (["--to", "merged", "--run", "tiny_qlora"], "name the export's folder: --out DIR"),
+    (["--to", "merged", "--run", "tiny_qlora", "--out", "base"], "--out base: is not empty and holds no export"),
+    (["--to", "merged", "--run", "tiny_qlora", "--out", "tiny.yaml"], "--out tiny.yaml: is a file"),
+    (["--to", "merged", "--run", "tiny_qlora", "--out", "x", "--base", "orginal"], "it is dequantized or original"),
+    (["--to", "merged", "--run", "tiny_qlora", "--out", "x", "--push", "me/x"], "go with --to hub"),
+    (["--to", "hub", "--run", "tiny_qlora", "--out", "x", "--push", "me"], "looks like owner/name"),
+    (["--to", "gguf", "--run", "tiny_qlora", "--out", "x", "--quantization", "q8"], "did you mean 'q8_0'?"),
+    (["--to", "merged", "--adapter", "other_base", "--out", "x"], "the adapter does not fit other"),
+    (
+        ["--to", "gguf-lora", "--adapter", "other_base", "--out", "x"],
+        "does not fit ./other: model.layers.0.mlp.down_proj needs",
+    ),
+    (["--to", "merged", "--adapter", "corrupt", "--out", "x"], "the adapter does not fit"),
+    (["--to", "adapter", "--adapter", "corrupt", "--out", "x"], "the adapter is broken"),
+    (["--to", "adapter", "--adapter", "dora", "--out", "x"], "vLLM does not load adapters with DoRA; use --to merged"),
+    (["--to", "adapter", "--adapter", "base", "-e", "tiny.yaml", "--out", "x"], "is a whole model, without an adapter"),
+    (["--to", "adapter", "--adapter", "bare", "--out", "x"], "no yoyak.yaml, so its base model is not known"),
+]
+
+
+@pytest.fixture
+def damaged(run: str, tiny: Path) -> None:
+    """Put copies of the adapter there: on another base, cut short, as DoRA, without its settings."""
+    write_tiny_model(tiny / "other", intermediate_size=96)
+    for name in ("other_base", "corrupt", "dora", "bare"):
+        shutil.copytree(run, name)
+    settings = Path("other_base/yoyak.yaml")
+    settings.write_text(settings.read_text().replace(str(tiny / "base"), "./other"))
+    weights = Path("corrupt/adapter_model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-10])
+    config = Path("dora/adapter_config.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"use_dora": True}))
+    Path("bare/yoyak.yaml").unlink()
+
+
+def test_what_is_refused_is_one_line_and_exit_2(yoyak: Any, damaged: None, tiny: Path) -> None:
+    for arguments, said in REFUSED:
+        result = yoyak("export", *arguments)
+        line = result.err.splitlines()[-1]
+        assert (result.code, result.out) == (2, ""), (arguments, result.err)
+        assert line.startswith("yoyak: "), line
+        assert said in line, (arguments, line)
+        assert "Traceback" not in result.err
+        assert not Path("x").exists()
+    # Both bases are named where an adapter is put on another's.
+    line = yoyak("export", "--to", "merged", "--adapter", "other_base", "--out", "x").err.splitlines()[-1]
+    assert "does not fit other: " in line
+    assert str(tiny / "base") in line
+    assert not [path for path in Path().iterdir() if path.name.startswith(".x")]
+
+
+def test_llama_cpps_quantizations_name_their_package(yoyak: Any, run: str) -> None:
+    if find_spec("llama_cpp") is not None:
+        pytest.skip("llama-cpp-python is installed")
+    result = yoyak("export", "--run", "tiny_qlora", "--to", "gguf", "--quantization", "q4_k_m", "--out", "x")
+    assert result.code == 2
+    assert "through llama-cpp-python, which is not installed (pip install llama-cpp-python)" in result.err
+
+
+def test_an_export_is_replaced_only_when_asked(yoyak: Any, run: str) -> None:
+    arguments = ("--run", "tiny_qlora", "--to", "gguf-lora", "--out", "g")
+    exported(yoyak, *arguments)
+    again = yoyak("export", *arguments)
+    assert again.code == 2
+    assert "--out g: holds an export; pass --overwrite to replace it" in again.err
+    exported(yoyak, *arguments, "--overwrite")
+    exported(yoyak, *arguments, "--force")
+
+
+def test_a_run_without_a_result_is_refused(yoyak: Any, run: str) -> None:
+    shutil.rmtree(run)
+    result = yoyak("export", "--run", "tiny_qlora", "--to", "merged", "--out", "x")
+    assert result.code == 2
+    assert "--run tiny_qlora: the run (completed) has no final_model" in result.err

@@ -1,0 +1,85 @@
+"""Greedy decoding with our own cache against transformers' `generate`, id for id in float32."""
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
+
+from src.inference.cached_decoder import CachedDecoder
+from src.models.decoder_layer import decoder_obstacle
+
+PROMPTS = [[5, 6, 7], [8], list(range(10, 47)), [3, 3, 3, 3, 9, 2], [60, 61]]
+SIZES = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "initializer_range": 0.3,
+    "bos_token_id": None,
+    "eos_token_id": None,
+    "pad_token_id": 0,
+}
+
+
+def model_of(family, adapter, tied=True):
+    torch.manual_seed(1)
+    configs = {"llama": LlamaConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}
+    extra = {"head_dim": 16} if family == "qwen3" else {}
+    model = AutoModelForCausalLM.from_config(configs[family](**SIZES, **extra, tie_word_embeddings=tied))
+    if adapter:
+        model = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"]))
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.3)
+    return model.eval()
+
+
+def generated(model, prompt, tokens, end_id):
+    """Return one prompt's new ids by transformers."""
+    output = model.generate(
+        input_ids=torch.tensor([prompt]),
+        attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+        max_new_tokens=tokens,
+        do_sample=False,
+        eos_token_id=end_id,
+        pad_token_id=0,
+    )
+    return output[0, len(prompt) :].tolist()
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("adapter", [False, True])
+def test_ids_equal_those_of_generate(family, adapter):
+    model = model_of(family, adapter, tied=family != "qwen2")
+    assert decoder_obstacle(model) is None
+    expected = [generated(model, prompt, 20, None) for prompt in PROMPTS]
+    assert CachedDecoder(model).greedy(PROMPTS, 20, -1) == expected
+    assert [len(ids) for ids in expected] == [20] * 5
+
+
+def test_rows_end_at_their_end_token_and_leave_the_batch():
+    model = model_of("llama", adapter=True)
+    free = CachedDecoder(model).greedy(PROMPTS, 20, -1)
+    end_id = free[0][4]
+    expected = [ids[: ids.index(end_id) + 1] if end_id in ids else ids for ids in free]
+    assert len({len(ids) for ids in expected}) > 1
+    assert CachedDecoder(model).greedy(PROMPTS, 20, end_id) == expected
+
+
+def test_one_new_token_is_the_prompts_own():
+    model = model_of("llama", adapter=False)
+    assert CachedDecoder(model).greedy(PROMPTS, 1, -1) == [generated(model, prompt, 1, None) for prompt in PROMPTS]
+
+
+def test_an_adapter_that_changes_is_read_anew():
+    model = model_of("llama", adapter=True)
+    before = CachedDecoder(model).greedy(PROMPTS, 8, -1)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.mul_(-2)
+    after = CachedDecoder(model).greedy(PROMPTS, 8, -1)
+    assert after == [generated(model, prompt, 8, None) for prompt in PROMPTS]
+    assert after != before

@@ -1,0 +1,44 @@
+"""Minimum Bayes risk: the candidate closest to the others, worked out by hand."""
+
+import pytest
+
+from src.errors import YoyakError
+from src.inference.mbr import choose_by_mbr
+
+
+def test_the_candidate_closest_to_the_others():
+    # "a b" has 226.7 against each of the middle two (80 + 66.7 + 80) and 0 against the first; these have 183.3 together
+    assert choose_by_mbr([["x y", "a b c", "a b d", "a b"]]) == [3]
+
+
+def test_several_dialogues_ties_and_single_candidates():
+    candidates = [["a b c", "a b d"], ["only one"], ["x y", "z", "x y"], ["", "", "a"]]
+    assert choose_by_mbr(candidates) == [0, 0, 0, 0]
+    assert choose_by_mbr([["only one"]]) == [0]
+    assert choose_by_mbr([]) == []
+
+
+def test_one_that_occurs_twice_counts_twice():
+    assert choose_by_mbr([["a b c d", "a b", "x y z", "x y z"]]) == [2]
+
+
+def test_the_metric_and_the_tokenization_decide():
+    """No word is shared, so ROUGE over words finds nothing to prefer; characters and morphemes do."""
+    candidates = [["전혀 다른 문장", "민수는 떠났다", "민수가 떠났어"]]
+    assert choose_by_mbr(candidates, tokenization="word") == [0]
+    assert choose_by_mbr(candidates, metric="chrf")[0] in (1, 2)
+    assert choose_by_mbr(candidates, tokenization="char") == [1]
+
+
+def test_stemming_reaches_rouge():
+    candidates = [["other", "walking home", "walked home quickly today then"]]
+    assert choose_by_mbr(candidates, stemmer=True) == [1]
+
+
+def test_mistakes_are_one_line():
+    with pytest.raises(YoyakError, match="dialogue 2 has no summary to choose from"):
+        choose_by_mbr([["a"], []])
+    with pytest.raises(YoyakError, match="unknown metric 'bleu' for MBR; choose rouge_sum or chrf"):
+        choose_by_mbr([["a", "b"]], metric="bleu")
+    with pytest.raises(YoyakError, match="unknown tokenization 'wrod'"):
+        choose_by_mbr([["a", "b"]], tokenization="wrod")

@@ -1,0 +1,74 @@
+"""Layers that share their input against the slow, obvious ones, forward and backward."""
+
+import pytest
+import torch
+from torch import nn
+
+from src.kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight, refresh
+
+F64 = torch.float64
+ROWS = [6, 3, 5]
+TOKENS, WIDTH, DROPOUT = 9, 7, 0.25
+
+
+def drop(x: torch.Tensor) -> torch.Tensor:
+    """Zero every third element."""
+    dropped = x.clone()
+    dropped.view(-1)[::3] = 0
+    return dropped
+
+
+def adapters() -> list[Adapter | None]:
+    """Return one of rank 2, none, and one of rank 4 with a scale of its own, with zero gradients."""
+    made: list[Adapter | None] = []
+    for rank, rows, scaling in ((2, 6, 1.5), (0, 3, 0.0), (4, 5, 0.5)):
+        if not rank:
+            made.append(None)
+            continue
+        a, b = (nn.Parameter(torch.randn(shape, dtype=F64)) for shape in ((rank, WIDTH), (rows, rank)))
+        a.grad, b.grad = torch.zeros_like(a), torch.zeros_like(b)
+        made.append(Adapter(a, b, scaling))
+    return made
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("dropping", [False, True])
+def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
+    torch.manual_seed(0)
+    some = adapters()
+    frozen, x = torch.randn(sum(ROWS), WIDTH, dtype=F64), torch.randn(TOKENS, WIDTH, dtype=F64)
+    bias = torch.randn(sum(ROWS), dtype=F64) if with_bias else None
+    leaf, outputs = x.clone().requires_grad_(), []
+    dropped = leaf * drop(torch.ones_like(x)) / (1 - DROPOUT) if dropping else leaf
+    for adapter, weight in zip(some, frozen.split(ROWS), strict=True):
+        outputs.append(leaf @ weight.t())
+        if adapter:
+            outputs[-1] = outputs[-1] + adapter.scaling * (dropped @ adapter.a.t()) @ adapter.b.t()
+    expected = torch.cat(outputs, dim=1) + (0 if bias is None else bias)
+    grad = torch.randn(TOKENS, sum(ROWS), dtype=F64)
+    trained = [p for adapter in some if adapter for p in (adapter.a, adapter.b)]
+    wanted_x, *wanted = torch.autograd.grad(expected, [leaf, *trained], grad)
+
+    wide = torch.zeros(sum(ROWS), WIDTH + 6, dtype=F64)
+    wide[:, :WIDTH] = frozen
+    linear = AdaptedLinear(HeldWeight(wide), bias, ROWS, some, DROPOUT, torch.empty(0, WIDTH, dtype=F64))
+    refresh([linear], dropping)
+    wide_input = torch.cat([x, torch.empty(TOKENS, 6, dtype=F64)], dim=1)
+    how = drop if dropping else None
+    linear.load()
+    assert torch.allclose(linear.forward(wide_input, how), expected, rtol=1e-12)
+    for _ in range(2):  # gradients are added
+        grad_x, grad_reduced = linear.input_gradient(grad, how)
+        linear.add_gradients(grad, grad_reduced, x, wide_input[:, WIDTH:], how)
+        assert torch.allclose(grad_x, wanted_x, rtol=1e-10)
+    for parameter, gradient in zip(trained, wanted, strict=True):
+        assert parameter.grad is not None
+        assert torch.allclose(parameter.grad, 2 * gradient, rtol=1e-10)
+
+
+def test_layers_without_adapters() -> None:
+    weight, x, grad = torch.randn(4, 3), torch.randn(2, 3), torch.randn(2, 4)
+    linear = AdaptedLinear(HeldWeight(weight), None, [4], [None], 0.0, torch.empty(0, 3))
+    linear.load()
+    assert torch.equal(linear.forward(x, None), x @ weight.t())
+    assert torch.equal(linear.input_gradient(grad, None)[0], grad @ weight)

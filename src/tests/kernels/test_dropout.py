@@ -1,0 +1,60 @@
+"""Dropped places: their rate, their independence of packing, and what they are drawn from."""
+
+import pytest
+import torch
+
+from src.kernels.dropout import DroppedPlaces
+
+WIDTHS = [16, 24]
+
+
+def mask(places: DroppedPlaces, layer: int, site: int, tokens: int) -> torch.Tensor:
+    return places.drop(layer, site, torch.ones(tokens, WIDTHS[site]))
+
+
+def test_an_example_loses_the_same_elements_wherever_it_stands() -> None:
+    alone = {number: DroppedPlaces(0.3, (1, 2), [number], [0, 10], WIDTHS, 3) for number in (0, 1, 5)}
+    packed = DroppedPlaces(0.3, (1, 2), [5, 0, 1], [0, 10, 20, 30], WIDTHS, 3)
+    for layer in range(3):
+        for site in range(2):
+            whole = mask(packed, layer, site, 30)
+            for number, begin in ((5, 0), (0, 10), (1, 20)):
+                own = mask(alone[number], layer, site, 10)
+                assert torch.equal(whole[begin : begin + 10], own)
+                assert 0 < own.sum() < own.numel()
+
+
+def test_layers_sites_examples_steps_and_seeds_differ() -> None:
+    def masks(key: tuple[int, int], number: int) -> list[torch.Tensor]:
+        places = DroppedPlaces(0.5, key, [number], [0, 20], [16, 16], 2)
+        return [places.drop(layer, site, torch.ones(20, 16)) for layer in (0, 1) for site in (0, 1)]
+
+    drawn = [one for key in ((1, 2), (1, 3), (2, 2)) for number in (0, 1) for one in masks(key, number)]
+    assert not any(torch.equal(a, b) for index, a in enumerate(drawn) for b in drawn[:index])
+    assert all(torch.equal(a, b) for a, b in zip(masks((1, 2), 0), masks((1, 2), 0), strict=True))
+
+
+@pytest.mark.parametrize("probability", [0.01, 0.05, 0.5, 0.9])
+def test_the_rate(probability: float) -> None:
+    """200,000 draws: five standard deviations."""
+    places = DroppedPlaces(probability, (0, 0), [0], [0, 5000], WIDTHS, 1)
+    kept = torch.cat([mask(places, 0, site, 5000).flatten() for site in (0, 1)])
+    deviation = (probability * (1 - probability) / kept.numel()) ** 0.5
+    assert 1 - kept.mean().item() == pytest.approx(probability, abs=5 * deviation)
+
+
+def test_every_element_is_dropped_as_often_as_every_other() -> None:
+    """Over 2,000 steps the input kept, over 1 - p, is the input on average, at the first and the last element too."""
+    summed = torch.zeros(3, 16)
+    for step in range(2000):
+        summed += mask(DroppedPlaces(0.25, (9, step), [4], [0, 3], WIDTHS, 1), 0, 0, 3)
+    expected = summed / 2000 / 0.75
+    assert (expected - 1).abs().max() < 5 * (0.25 / 0.75 / 2000) ** 0.5
+
+
+def test_the_input_is_not_touched_and_may_be_a_slice() -> None:
+    places = DroppedPlaces(0.5, (1, 1), [0], [0, 4], WIDTHS, 1)
+    wide = torch.ones(4, 20)
+    dropped = places.drop(0, 0, wide[:, :16])
+    assert torch.equal(dropped, mask(places, 0, 0, 4))
+    assert wide.all()

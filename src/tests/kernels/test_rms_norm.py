@@ -1,0 +1,30 @@
+"""RMSNorm against torch's own under autograd."""
+
+import pytest
+import torch
+
+from src.kernels.rms_norm import rms_norm, rms_norm_backward
+
+
+def test_by_hand() -> None:
+    x, out = torch.tensor([[3.0, 4.0]], dtype=torch.float64), torch.empty(1, 2, dtype=torch.float64)
+    inverse = rms_norm(x, torch.tensor([1.0, 2.0], dtype=torch.float64), 0.0, out)
+    assert inverse.item() == pytest.approx(0.08**0.5)  # mean square 12.5
+    assert out.tolist() == [pytest.approx([3 * 0.08**0.5, 8 * 0.08**0.5])]
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_forward_and_backward_equal_torchs(dtype: torch.dtype, most: float) -> None:
+    torch.manual_seed(0)
+    x, weight, grad, onto = (torch.randn(shape, dtype=dtype) for shape in ((7, 12), (12,), (7, 12), (7, 12)))
+    wide = torch.zeros(7, 15, dtype=dtype)
+    inverse = rms_norm(x, weight, 1e-5, wide[:, :12])
+    exact = x.double().requires_grad_()
+    expected = torch.nn.functional.rms_norm(exact, (12,), weight.double(), 1e-5)
+    assert torch.allclose(wide[:, :12].double(), expected, rtol=most, atol=most)
+    assert not wide[:, 12:].any()
+    assert inverse.dtype == torch.promote_types(dtype, torch.float32)
+    (wanted,) = torch.autograd.grad(expected, exact, grad.double())
+    got = rms_norm_backward(grad, x, weight, inverse, onto)
+    assert got.dtype == dtype
+    assert torch.allclose(got.double(), wanted + onto.double(), rtol=most, atol=2 * most)

@@ -1,0 +1,107 @@
+"""Small random decoders with adapters for tests of the packed engine, examples, and the slow, obvious reference."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import nn
+from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
+
+from src.data.packing import StepPacker
+from src.data.templates import IGNORE
+from src.models.packed_decoder import PackedDecoder
+from src.training.loss import response_loss
+
+Items = list[dict[str, torch.Tensor]]
+CONFIGS = {"llama": LlamaConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}
+SEVEN = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+VOCABULARY = 96
+
+
+def adapted_model(family: str, dtype: torch.dtype, lora: dict[str, Any], **config: Any) -> Any:
+    """Return a PEFT model of 2 layers in eval mode, with every weight, bias, norm and B drawn at random."""
+    settings: dict[str, Any] = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "tie_word_embeddings": True,
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "pad_token_id": None,
+        **config,
+    }
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(CONFIGS[family](**settings), dtype=torch.float64)
+    arguments = {"r": 4, "lora_alpha": 6, "target_modules": SEVEN, "task_type": "CAUSAL_LM", **lora}
+    adapted = get_peft_model(model, LoraConfig(**arguments))
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            about = 1.0 if "norm" in name else 0.0
+            parameter.copy_(about + 0.2 * torch.randn_like(parameter, dtype=torch.float64))
+    return adapted.to(dtype).eval()
+
+
+def examples(lengths: Sequence[tuple[int, int]], seed: int = 0) -> Items:
+    """Return dataset items of (tokens, tokens of the response)."""
+    generator = torch.Generator().manual_seed(seed)
+    items = []
+    for tokens, response in lengths:
+        ids = torch.randint(VOCABULARY, (tokens,), generator=generator)
+        labels = ids.clone()
+        labels[: tokens - response] = IGNORE
+        items.append({"input_ids": ids, "labels": labels})
+    return items
+
+
+def reference(model: Any, items: Items) -> tuple[float, dict[str, torch.Tensor]]:
+    """Return the mean loss per target token and the adapters' gradients, one example at a time under autograd."""
+    for module in model.modules():
+        if type(module).__name__.endswith("RMSNorm"):
+            module.forward = _norm.__get__(module)  # transformers' own rounds to float32
+    targets = sum(int((item["labels"][1:] != IGNORE).sum()) for item in items)
+    model.zero_grad()
+    total = 0.0
+    for item in items:
+        loss = response_loss(model.get_base_model(), {name: value[None] for name, value in item.items()})[0] / targets
+        loss.backward()
+        total += loss.item()
+    return total, gradients(model)
+
+
+def _norm(self: Any, x: torch.Tensor) -> torch.Tensor:
+    return nn.functional.rms_norm(x, x.shape[-1:], self.weight, self.variance_epsilon)
+
+
+def packed(
+    model: Any,
+    items: Items,
+    capacity: int,
+    multiple: int = 1,
+    dropout_key: tuple[int, int] | None = None,
+    decoder: PackedDecoder | None = None,
+) -> tuple[float, dict[str, torch.Tensor]]:
+    """Return what `reference` does, by `PackedDecoder` on micro-batches of at most `capacity` tokens."""
+    decoder = decoder or PackedDecoder(model)
+    step = StepPacker(capacity, multiple)(items)
+    model.zero_grad()
+    total = sum(decoder.add_gradients(b, step["target_tokens"], dropout_key).item() for b in step["micro_batches"])
+    return total / step["target_tokens"], gradients(model)
+
+
+def gradients(model: Any) -> dict[str, torch.Tensor]:
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.requires_grad}
+
+
+def worst_error(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> float:
+    """Return the largest relative error |ours - theirs| / |theirs| of an adapter's gradient."""
+    assert ours.keys() == theirs.keys()
+    assert all(gradient.abs().max() > 0 for gradient in theirs.values())
+    return max(
+        float((ours[name].double() - gradient.double()).norm() / gradient.double().norm())
+        for name, gradient in theirs.items()
+    )

@@ -1,0 +1,305 @@
+"""The packed engine inside the Trainer."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from src.config.schema import Config
+from src.data.llm_dataset import create_llm_dataset
+from src.errors import YoyakError
+from src.models.compute import ComputeChoice
+from src.tests.tiny_models import (
+    DIALOGUES,
+    SUMMARIES,
+    load_tiny,
+    tiny_config,
+    tiny_dataset,
+    train_tiny,
+    write_tiny_model,
+)
+from src.training.llm_trainer import LLMTrainer
+from src.training.packed_step import PackedTrainer, ShuffledSampler, choose_engine
+
+CPU = ComputeChoice("cpu", "fp32", "", 1)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> str:
+    return write_tiny_model(tmp_path / "base")
+
+
+def adapter(folder: str | Path) -> dict[str, torch.Tensor]:
+    return load_file(f"{folder}/adapter_model.safetensors")
+
+
+def trained(config: Config) -> dict[str, torch.Tensor]:
+    return adapter(train_tiny(config, *load_tiny(config)))
+
+
+def difference(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> float:
+    assert ours.keys() == theirs.keys()
+    return max(float((ours[name] - value).norm() / value.norm()) for name, value in theirs.items())
+
+
+# The choice
+
+
+def test_packed_wherever_it_can(checkpoint: str, tmp_path: Path) -> None:
+    config = tiny_config(checkpoint, tmp_path, training__batch_size=3, training__gradient_accumulation_steps=5)
+    model, tokenizer = load_tiny(config)
+    choice = choose_engine(config.training, model, CPU)
+    assert (choice.name, choice.micro_batch_tokens) == ("packed", 512)
+    assert choice.resolved(config.training) == {
+        "engine": "packed", "engine_reason": "the model allows it", "micro_batch_tokens": 512
+    }  # fmt: skip
+    trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer
+    assert isinstance(trainer, PackedTrainer)
+    assert (trainer.args.per_device_train_batch_size, trainer.args.gradient_accumulation_steps) == (15, 1)
+    assert trainer.args.per_device_eval_batch_size == 3
+
+
+def test_the_trainer_where_it_cannot_and_why(checkpoint: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="yoyak")
+    config = tiny_config(checkpoint, tmp_path, lora__use_dora=True, training__gradient_accumulation_steps=4)
+    model, tokenizer = load_tiny(config)
+    trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer))
+    assert not isinstance(trainer.trainer, PackedTrainer)
+    assert "Engine: trainer (the packed engine can't: DoRA)" in caplog.messages
+    assert trainer.engine.resolved(config.training) == {
+        "engine": "trainer",
+        "engine_reason": "the packed engine can't: DoRA",
+        "micro_batch_examples": 2,
+        "micro_batches_a_step": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "compute", "obstacle"),
+    [
+        ({"lora__use_dora": True}, CPU, "DoRA"),
+        ({"training__neftune_noise_alpha": 5.0}, CPU, r"training\.neftune_noise_alpha is set"),
+        ({}, ComputeChoice("cuda", "fp16", "", 1), "fp16 needs a gradient scaler"),
+        ({"lora__use_lora": False, "lora__use_qlora": False}, CPU, "all weights train"),
+    ],
+)
+def test_packed_with_an_obstacle_is_one_line(
+    checkpoint: str, tmp_path: Path, settings: dict[str, Any], compute: ComputeChoice, obstacle: str
+) -> None:
+    config = tiny_config(checkpoint, tmp_path, training__engine="packed", **settings)
+    model, _ = load_tiny(config)
+    line = rf"^training\.engine = packed can't train this: {obstacle}; set training\.engine=auto$"
+    with pytest.raises(YoyakError, match=line):
+        choose_engine(config.training, model, compute)
+    config.training.engine = "auto"
+    assert choose_engine(config.training, model, compute).name == "trainer"
+
+
+def test_settings_are_obeyed(checkpoint: str, tmp_path: Path) -> None:
+    config = tiny_config(checkpoint, tmp_path, training__engine="trainer", training__micro_batch_tokens=100)
+    model, tokenizer = load_tiny(config)
+    assert choose_engine(config.training, model, CPU).name == "trainer"
+    config.training.engine = "packed"
+    trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer
+    assert isinstance(trainer, PackedTrainer)
+    assert trainer.packer.micro_batch_tokens == 100
+
+
+# The order
+
+
+def test_an_epoch_is_every_example_once_in_an_order_of_its_own() -> None:
+    def orders(seed: int) -> list[list[int]]:
+        sampler = ShuffledSampler(50, seed)
+        return [list(sampler), list(sampler)]
+
+    first, second = orders(3)
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert first != second
+    assert orders(3) == [first, second]
+    assert orders(4)[0] != first
+    sampler = ShuffledSampler(50, 3)
+    sampler.set_epoch(1)
+    assert list(sampler) == second
+    assert len(sampler) == 50
+
+
+# The step
+
+
+def test_both_engines_train_the_same_weights(checkpoint: str, tmp_path: Path) -> None:
+    """All four examples a step: the orders of the engines' samplers don't matter then."""
+    results = []
+    for engine, batch_size, accumulated in (("packed", 4, 1), ("trainer", 4, 1), ("trainer", 1, 4)):
+        config = tiny_config(
+            checkpoint,
+            tmp_path,
+            training__engine=engine,
+            training__batch_size=batch_size,
+            training__gradient_accumulation_steps=accumulated,
+            training__max_steps=3,
+            training__max_grad_norm=0.5,
+            lora__loraplus_lr_ratio=4.0,
+            experiment__name=f"{engine}{batch_size}",
+        )
+        results.append(trained(config))
+    assert difference(results[0], results[1]) < 1e-3  # Adam divides small gradients by their own size
+    assert difference(results[0], results[2]) < 1e-3
+    assert all(weight.abs().max() > 1e-3 for name, weight in results[0].items() if "lora_B" in name)
+
+
+def test_loss_gradient_norm_and_tokens_are_logged_alike(checkpoint: str, tmp_path: Path) -> None:
+    """Of the first step, in which both engines' weights are still the same."""
+    logs, tokens = [], []
+    for engine in ("packed", "trainer"):
+        config = tiny_config(
+            checkpoint,
+            tmp_path,
+            training__engine=engine,
+            training__batch_size=4,
+            training__max_steps=2,
+            experiment__name=engine,
+        )
+        model, tokenizer = load_tiny(config)
+        dataset = tiny_dataset(tokenizer)
+        trainer = LLMTrainer(config, model, tokenizer, dataset, dataset)
+        results = trainer.train()
+        logs.append(next(entry for entry in trainer.trainer.state.log_history if "loss" in entry))
+        tokens.append(results["trained_tokens"])
+        assert results["eval_metrics"]["eval_loss"] > 0
+        assert results["steps"] == 2
+        assert tokens[-1] == 2 * sum(len(item["input_ids"]) for item in dataset)
+    assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-5)
+    assert logs[0]["grad_norm"] == pytest.approx(logs[1]["grad_norm"], rel=1e-5)
+
+
+def test_micro_batches_and_accumulation_only_bound_memory(checkpoint: str, tmp_path: Path) -> None:
+    """1 x 4 = 4 x 1 = 2 x 2 to the bit; smaller micro-batches to rounding, with dropout on."""
+    results = {}
+    for batch_size, accumulated, tokens in ((1, 4, 512), (4, 1, 512), (2, 2, 512), (4, 1, 1)):
+        config = tiny_config(
+            checkpoint,
+            tmp_path,
+            lora__dropout=0.2,
+            training__batch_size=batch_size,
+            training__gradient_accumulation_steps=accumulated,
+            training__micro_batch_tokens=tokens,
+            training__max_steps=2,
+            experiment__name=f"{batch_size}x{accumulated}x{tokens}",
+        )
+        results[batch_size, tokens] = trained(config)
+    whole = results[4, 512]
+    assert all(torch.equal(results[n, 512][name], value) for n in (1, 2) for name, value in whole.items())
+    assert difference(results[4, 1], whole) < 1e-3
+
+
+def test_the_last_step_of_an_epoch_may_be_short(checkpoint: str, tmp_path: Path) -> None:
+    """Four examples, three a step: the second step sees one, and its loss is the mean over that one's targets."""
+    config = tiny_config(
+        checkpoint,
+        tmp_path,
+        training__max_steps=None,
+        training__epochs=2.0,
+        training__batch_size=3,
+        training__learning_rate=1e-12,
+    )
+    model, tokenizer = load_tiny(config)
+    dataset = tiny_dataset(tokenizer)
+    trainer = LLMTrainer(config, model, tokenizer, dataset)
+    results = trainer.train()
+    assert results["steps"] == 4
+    assert results["trained_tokens"] == 2 * sum(len(item["input_ids"]) for item in dataset)
+    losses = [entry["loss"] for entry in trainer.trainer.state.log_history if "loss" in entry]
+    for epoch in (0, 1):
+        sampler = ShuffledSampler(4, config.training.seed)
+        sampler.set_epoch(epoch)
+        last = list(sampler)[-1]
+        alone = LLMTrainer(config, model, tokenizer, dataset, [dataset[last]]).evaluate()["eval_loss"]
+        assert losses[2 * epoch + 1] == pytest.approx(alone, rel=1e-5)
+
+
+@pytest.mark.parametrize(("dropout", "different"), [(0.2, 3), (0.0, 1)])
+def test_each_step_drops_other_elements(checkpoint: str, tmp_path: Path, dropout: float, different: int) -> None:
+    """One example, and weights that stand still: only dropout can change the loss."""
+    config = tiny_config(
+        checkpoint, tmp_path, lora__dropout=dropout, training__max_steps=3, training__learning_rate=1e-30
+    )
+    model, tokenizer = load_tiny(config)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    trainer = LLMTrainer(config, model, tokenizer, [tiny_dataset(tokenizer)[0]])
+    trainer.train()
+    losses = {entry["loss"] for entry in trainer.trainer.state.log_history if "loss" in entry}
+    assert len(losses) == different
+
+
+@pytest.mark.parametrize("qlora", [True, False])
+def test_two_runs_are_bit_identical(checkpoint: str, tmp_path: Path, qlora: bool) -> None:
+    weights = []
+    for name in ("a", "b"):
+        config = tiny_config(
+            checkpoint,
+            tmp_path,
+            lora__dropout=0.1,
+            lora__use_qlora=qlora,
+            training__max_steps=3,
+            training__micro_batch_tokens=64,
+            experiment__name=name,
+        )
+        weights.append(trained(config))
+        torch.rand(5)
+    assert all(torch.equal(weights[0][name], value) for name, value in weights[1].items())
+
+
+def test_a_resumed_run_ends_as_an_unbroken_one(checkpoint: str, tmp_path: Path) -> None:
+    """From the middle of the second epoch, with dropout and a schedule."""
+    arguments: dict[str, Any] = {
+        "lora__dropout": 0.1,
+        "training__max_steps": 6,
+        "training__batch_size": 1,
+        "training__eval_steps": 1,
+        "training__save_total_limit": 10,
+    }
+    config = tiny_config(checkpoint, tmp_path, experiment__name="whole", **arguments)
+    model, tokenizer = load_tiny(config)
+    whole = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer))
+    whole.trainer.train()
+    again = tiny_config(checkpoint, tmp_path, experiment__name="resumed", **arguments)
+    model, tokenizer = load_tiny(again)
+    resumed = LLMTrainer(again, model, tokenizer, tiny_dataset(tokenizer))
+    resumed.trainer.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoints" / "checkpoint-5"))
+    ends = [adapter(tmp_path / name / "checkpoints" / "checkpoint-6") for name in ("whole", "resumed")]
+    assert all(torch.equal(ends[1][name], value) for name, value in ends[0].items())
+
+
+def test_an_adapter_made_by_eva_trains(checkpoint: str, tmp_path: Path) -> None:
+    config = tiny_config(
+        checkpoint, tmp_path, lora__init="eva", lora__r=2, training__batch_size=4, training__engine="packed"
+    )
+    weights = trained(config)
+    assert any(value.abs().max() > 1e-3 for name, value in weights.items() if "lora_B" in name)
+
+
+def test_the_loss_falls_and_the_trained_model_ends_its_summaries(checkpoint: str, tmp_path: Path) -> None:
+    config = tiny_config(
+        checkpoint,
+        tmp_path,
+        training__engine="packed",
+        training__max_steps=60,
+        training__batch_size=4,
+        training__learning_rate=2e-2,
+        lora__r=16,
+    )
+    model, tokenizer = load_tiny(config)
+    dataset = create_llm_dataset(DIALOGUES, SUMMARIES, tokenizer, format_type="chat", language="en")
+    trainer = LLMTrainer(config, model, tokenizer, dataset, dataset)
+    before = trainer.evaluate()["eval_loss"]
+    trainer.train()
+    assert trainer.evaluate()["eval_loss"] < before / 3
+    item = dataset[0]
+    with torch.no_grad():
+        logits = trainer.model(input_ids=item["input_ids"][None, :-1]).logits
+    assert logits[0, -1].argmax() == item["input_ids"][-1]

@@ -1,0 +1,43 @@
+"""The ROUGE sum of a model under training: summaries of the evaluation set, generated and scored."""
+
+from typing import Any
+
+from ..config.schema import Config
+from ..data.templates import IGNORE
+from ..evaluation.rouge import score_summaries
+from ..inference.generator import stream_summaries
+
+
+def rouge_sum(model: Any, tokenizer: Any, dataset: Any, config: Config) -> float:
+    """Return ROUGE-1 + ROUGE-2 + ROUGE-L of generated summaries, as `config.generation` and `.evaluation` say.
+
+    Args:
+        model: under training; its mode and the random state are as before afterwards.
+        tokenizer: to decode.
+        dataset: encoded examples; the part without loss is the prompt, the rest the reference and the end token.
+        config: of the run.
+    """
+    prompts, references, end_id = prompts_and_references(dataset, tokenizer)
+    generated = stream_summaries(
+        model,
+        tokenizer,
+        prompts,
+        config.generation,
+        end_id=end_id,
+        max_new_tokens=config.tokenizer.decoder_max_len,
+        scoring=config.evaluation,
+    )
+    summaries = {index: result.text for index, result in generated}
+    ordered = [summaries[index] for index in range(len(prompts))]
+    return score_summaries(ordered, references, config.evaluation.tokenization, config.evaluation.stemmer).rouge_sum
+
+
+def prompts_and_references(dataset: Any, tokenizer: Any) -> tuple[list[list[int]], list[str], int]:
+    """Return each example's prompt as ids and its summary as text, and the end token's id."""
+    prompts, references, end_id = [], [], 0
+    for item in dataset:
+        ids, own = item["input_ids"], item["labels"] != IGNORE
+        prompts.append(ids[~own].tolist())
+        references.append(str(tokenizer.decode(ids[own][:-1], skip_special_tokens=True)))
+        end_id = int(ids[-1])
+    return prompts, references, end_id
