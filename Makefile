@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: install quickstart quickstart-ko test test-slow test-gpu lint types wheel-check gpu-wheels bench clean
+.PHONY: install quickstart quickstart-ko test test-slow test-gpu lint types docs-examples wheel-check gpu-wheels bench bench-cpu bench-gpu clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -16,8 +16,8 @@ quickstart:
 quickstart-ko:
 	$(BIN)/python -m src.cli quickstart --korean
 
-test:
-	$(BIN)/python -m pytest -m "not slow and not gpu" --cov --cov-report=term:skip-covered
+test:  # two processes of one thread each: more of either than cores makes them wait for each other
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu" --cov --cov-report=term:skip-covered
 
 test-slow:
 	$(BIN)/python -m pytest -m slow
@@ -30,6 +30,9 @@ lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs-examples:
+	$(BIN)/python scripts/docs_examples.py
+
 wheel-check:
 	PYTHON=$(BIN)/python scripts/check_wheel.sh
 
@@ -39,7 +42,16 @@ gpu-wheels:
 bench:
 	$(BIN)/python benchmarks/encode_speed.py
 	$(BIN)/python benchmarks/rouge_speed.py
+	$(BIN)/python benchmarks/evaluate_speed.py
+	$(BIN)/python benchmarks/data_stats_speed.py
+	$(BIN)/python benchmarks/generation_speed.py cpu
 	$(BIN)/python benchmarks/cpu_training.py
+
+bench-cpu:
+	$(BIN)/python benchmarks/cpu_training.py
+
+bench-gpu:  # SHAPE=llama3_3b|qwen3_4b|llama3_8b EXAMPLES=FILE with token ids
+	$(BIN)/python benchmarks/train_throughput.py $(SHAPE) --examples $(EXAMPLES) --out benchmarks/results/train_throughput.jsonl
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -63,12 +63,19 @@ def train(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="50 + 10 examples, 1 epoch, batch 2, no trackers.")] = False,
     overwrite: Overwrite = False,
+    folds: Annotated[int | None, typer.Option(help="Train K runs, one on each fold of data.train.")] = None,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
     from .commands.runs import TrainRequest
     from .commands.train import train_run
 
-    train_run(TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, debug, overwrite))
+    request = TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, debug, overwrite)
+    if folds is None:
+        train_run(request)
+    else:
+        from .commands.train_folds import train_folds
+
+        train_folds(request, folds)
 
 
 @app.command()
@@ -123,6 +130,19 @@ def evaluate(
         settings += scoring_overrides(tokenization, stemmer)
         model = ModelEvaluation(experiment, adapter, settings, split, zero_shot, out, overwrite)
         evaluate_experiment(model, BaselineFile(baseline, baseline_column), facts, as_json)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or names under outputs/.")],
+    tokenization: Annotated[str | None, typer.Option(help="As evaluate's; by default the first run's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for a page with curves and examples.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs with the first of them: settings, scores with intervals, cost, summaries."""
+    from .commands.compare import compare as run
+
+    run(runs, tokenization, out, as_json)
 
 
 @app.command()

@@ -10,7 +10,11 @@ from .runs import TrainRequest, started_run
 
 def train_run(request: TrainRequest) -> Path:
     """Run an experiment from its config to its report; return the run's folder."""
-    config = resolve_config(request)
+    return train_config(resolve_config(request), request)
+
+
+def train_config(config: Config, request: TrainRequest) -> Path:
+    """Run a config from its data to its report; return the run's folder."""
     quiet_libraries()
     with started_run(config, request) as run:
         from ..models.lora_loader import LoRALoader

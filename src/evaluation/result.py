@@ -47,13 +47,14 @@ class Comparison:
     def sentence(self, score: str = "rouge_sum") -> str:
         """Return what the figures of one score say: better, worse, or nothing that these dialogues can show."""
         found = self.differences[score]
-        interval = f"{LEVEL:.0%} interval {found.low:.1f} to {found.high:.1f}, n = {found.n}"
-        if found.p_value < _SIGNIFICANT and (found.low > 0 or found.high < 0):
-            word = "better" if found.difference > 0 else "worse"
-            return f"{SCORE_NAMES[score]} {word} by {abs(found.difference):.1f}, {interval}"
+        name, level, n = SCORE_NAMES[score], f"{LEVEL:.0%} interval", f"n = {found.n}"
+        if found.p_value < _SIGNIFICANT and found.low > 0:
+            return f"{name} better by {found.difference:.1f}, {level} {found.low:.1f} to {found.high:.1f}, {n}"
+        if found.p_value < _SIGNIFICANT and found.high < 0:
+            return f"{name} worse by {-found.difference:.1f}, {level} {-found.high:.1f} to {-found.low:.1f}, {n}"
         return (
-            f"{SCORE_NAMES[score]}: no difference that these {found.n} dialogues can show "
-            f"({found.difference:+.1f}, {interval}, p = {found.p_value:.2g})"
+            f"{name}: no difference that these {found.n} dialogues can show "
+            f"({found.difference:+.1f}, {level} {found.low:.1f} to {found.high:.1f}, {n}, p = {found.p_value:.2g})"
         )
 
     def as_dict(self) -> dict[str, Any]:

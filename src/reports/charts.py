@@ -13,16 +13,26 @@ from .wording import count, decimal, short
 
 MOST_HOVER_POINTS = 300
 DENSE_POINTS = 1000
+STYLES = 6
+"""How many series can be told apart by colour and dashes."""
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Series:
-    """One quantity over the steps, in order; `marks` draws single points instead of a line."""
+    """One quantity over the steps, in order.
+
+    `marks` draws single points instead of a line; `rank` is the number of its colour and dashes, from 0.
+    """
 
     label: str
     points: Sequence[Point]
     marks: bool = False
+    rank: int = 0
+
+    def styled(self, class_: str) -> str:
+        """Return the class of one of its shapes."""
+        return f"{class_} s{self.rank % STYLES}" if self.rank else class_
 
     @property
     def finite(self) -> list[Point]:
@@ -186,23 +196,27 @@ def _line(series: Series, x: Axis, y: Axis, value: Callable[[float], str]) -> Ht
     lines = [
         tag(
             "polyline",
-            class_="line dense" if len(series.points) > DENSE_POINTS else "line",
+            class_=series.styled("line dense" if len(series.points) > DENSE_POINTS else "line"),
             points=" ".join(f"{left:g},{top:g}" for left, top in run),
             vector_effect="non-scaling-stroke",
         )
         for run in runs
         if len(run) > 1
     ]
-    dots = [_dot(run[0], None, "dot", 3) for run in runs if len(run) == 1]
+    dots = [_dot(run[0], None, series.styled("dot"), 3) for run in runs if len(run) == 1]
     hovers: list[Html] = []
     if len(series.finite) <= MOST_HOVER_POINTS:
-        hovers = [_dot(at, _hover(series, step, n, value), "hover", 6) for at, step, n in _placed(series, x, y)]
+        hovers = [
+            _dot(at, _hover(series, step, n, value), series.styled("hover"), 6) for at, step, n in _placed(series, x, y)
+        ]
     stretched = {"viewBox": "0 0 100 100", "preserveAspectRatio": "none", "overflow": "visible"}
     return join(tag("svg", *lines, width="100%", height="100%", **stretched), *dots, *hovers)
 
 
 def _marks(series: Series, x: Axis, y: Axis, value: Callable[[float], str]) -> Html:
-    return join(*(_dot(at, _hover(series, step, n, value), "mark", 5) for at, step, n in _placed(series, x, y)))
+    return join(
+        *(_dot(at, _hover(series, step, n, value), series.styled("mark"), 5) for at, step, n in _placed(series, x, y))
+    )
 
 
 def _placed(series: Series, x: Axis, y: Axis) -> list[tuple[Point, float, float]]:
@@ -234,7 +248,9 @@ def _describe(series: Series, value: Callable[[float], str]) -> str:
 
 def _caption(title: str, named_series: Sequence[Series]) -> Html:
     legend = [
-        tag("span", tag("span", class_="key mark" if item.marks else "key", aria_hidden="true"), item.label)
+        tag(
+            "span", tag("span", class_=item.styled("key mark" if item.marks else "key"), aria_hidden="true"), item.label
+        )
         for item in named_series
     ]
     named = tag("span", *legend, class_="legend") if legend else None

@@ -1,16 +1,13 @@
 """The parts of a run's page below its summary. Each returns markup, empty where there is nothing to show."""
 
-import re
 from typing import Any
 
 from .charts import Series, histogram, line_chart
-from .markup import Html, code, facts, join, language, table, tag
-from .run_record import Lengths, Metric, Prediction, RunRecord, SplitData, Truncation, over_steps
+from .markup import Html, code, facts, join, table, tag
+from .run_record import Lengths, Metric, RunRecord, SplitData, Truncation, over_steps
 from .wording import count, decimal, rate, setting, short
 
-EXAMPLES_SHOWN = 10
 SPLITS = {"train": "Training data", "eval": "Evaluation data"}
-_SPEAKER = re.compile(r"([^:\uff1a]{1,24}[:\uff1a])(.*)")  # U+FF1A is the full-width colon
 
 
 def curves(metrics: list[Metric]) -> Html:
@@ -51,17 +48,6 @@ def data(record: RunRecord) -> Html:
     """Return for each split its source, what was dropped or shortened, and its lengths."""
     names = list(dict.fromkeys([*record.data, *record.truncation, *record.lengths]))
     return tag("div", *(_split(record, name) for name in names), class_="splits") if names else Html("")
-
-
-def examples(predictions: list[Prediction]) -> Html:
-    """Return the first dialogues with their reference and the summaries before and after training."""
-    if not predictions:
-        return Html("")
-    shown = predictions[:EXAMPLES_SHOWN]
-    total = count(len(predictions), "evaluation dialogue")
-    which = f"The first {len(shown)} of {total}" if len(predictions) > len(shown) else f"{total}, all there are"
-    articles = [_example(number, prediction) for number, prediction in enumerate(shown, start=1)]
-    return join(tag("p", f"{which}, in the file's order.", class_="note"), *articles)
 
 
 def environment(record: RunRecord) -> Html:
@@ -148,38 +134,3 @@ def _cut(cut: Truncation) -> list[str]:
         are = "summary is" if cut.long_summaries == 1 and not of else "summaries are"
         sentences.append(f"{cut.long_summaries:,}{of} {are} longer than the generation limit, and kept whole.")
     return sentences
-
-
-def _example(number: int, prediction: Prediction) -> Html:
-    name = f"Example {number}" + (f": {prediction.fname}" if prediction.fname else "")
-    dialogue = tag(
-        "div",
-        *(_turn(line) for line in prediction.dialogue.splitlines() if line.strip()),
-        class_="dialogue",
-        tabindex=0,
-        role="region",
-        aria_label=f"Dialogue of example {number}",
-        lang=language(prediction.dialogue),
-    )
-    parts = (
-        ("Reference", prediction.summary, None),
-        ("Before training", prediction.zero_shot, None),
-        ("After training", prediction.fine_tuned, "after"),
-    )
-    summaries = [_summary(title, text, class_) for title, text, class_ in parts if text is not None]
-    topic = prediction.topic
-    return tag(
-        "article",
-        tag("h3", name, tag("span", topic, class_="topic", lang=language(topic)) if topic else None),
-        tag("div", dialogue, tag("div", *summaries, class_="summaries"), class_="pair"),
-    )
-
-
-def _turn(line: str) -> Html:
-    turn = _SPEAKER.match(line)
-    return tag("p", tag("b", turn[1]), turn[2]) if turn else tag("p", line)
-
-
-def _summary(title: str, text: str, class_: str | None) -> Html:
-    body = tag("p", text, lang=language(text)) if text.strip() else tag("p", "(empty)", class_="note")
-    return tag("section", tag("h4", title), body, class_=class_)

@@ -15,7 +15,13 @@ STATUS = {
     "failed": "failed: this page shows what was written until then",
 }
 MISSING = "\N{EN DASH}"
-ROUGE_ROWS = (("ROUGE-1", "rouge1"), ("ROUGE-2", "rouge2"), ("ROUGE-L", "rougeL"), ("Sum", "rouge_sum"))
+SCORE_ROWS = (
+    ("ROUGE-1", "rouge1"),
+    ("ROUGE-2", "rouge2"),
+    ("ROUGE-L", "rougeL"),
+    ("Sum", "rouge_sum"),
+    ("chrF", "chrf"),
+)
 
 
 def heading(record: RunRecord) -> Html:
@@ -68,20 +74,60 @@ def tiles(run: Run) -> Html:
 
 
 def scores(record: RunRecord) -> Html:
-    """Return the ROUGE table before and after training, with what was counted and on how many dialogues."""
+    """Return the scores before and after training with their intervals, and what chance alone scores."""
     before, after = record.scores.zero_shot, record.scores.fine_tuned
     scored = [(name, score) for name, score in (("Before", before), ("After", after)) if score]
     if not scored:
         return Html("")
     alike = before is not None and after is not None and _basis(before) == _basis(after)
+    last = scored[-1][1]
+    has_floor = last.rouge_sum_floor is not None
     rows = []
-    for name, key in ROUGE_ROWS:
+    for name, key in SCORE_ROWS:
         values: list[float | None] = [getattr(score, key) for _, score in scored]
-        cells = [MISSING if value is None else decimal(value, 2) for value in values]
-        rows.append([name, *cells, *([_change(*values)] if alike else [])])
+        if key == "chrf" and not any(value is not None for value in values):
+            continue
+        cells = [name, *(_with_interval(score, key) for _, score in scored), *([_change(*values)] if alike else [])]
+        rows.append([*cells, *([_floor(last, key)] if has_floor else [])])
     columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(name for name, _ in scored), *(["Change"] if alike else [])]
+    columns += ["By chance"] if has_floor else []
     caption = f"ROUGE {' and '.join(name.lower() for name, _ in scored)} training"
-    return join(table(caption, columns, rows, "numbers"), tag("p", _bases(scored, alike), class_="note"))
+    notes = [_bases(scored, alike), *_interval_notes(last, scored[-1][0])]
+    shown = table(caption, columns, rows, "numbers scores")
+    return join(shown, *(tag("p", note, class_="note") for note in notes))
+
+
+def _with_interval(score: Score, key: str) -> Html:
+    value, low, high = (getattr(score, name) for name in (key, f"{key}_low", f"{key}_high"))
+    if value is None:
+        return Html(MISSING)
+    interval = tag("small", f"{decimal(low, 1)} to {decimal(high, 1)}") if None not in (low, high) else None
+    return join(decimal(value, 2), interval)
+
+
+def _floor(score: Score, key: str) -> str:
+    floor = getattr(score, f"{key}_floor")
+    return MISSING if floor is None else decimal(floor, 2)
+
+
+def _interval_notes(score: Score, stage: str) -> list[str]:
+    notes = []
+    if score.rouge_sum_low is not None:
+        notes.append("Below each score: its 95% interval over dialogues.")
+    if score.rouge_sum_floor is not None:
+        notes.append(
+            f"By chance: what the summaries {stage.lower()} training score against other dialogues' references."
+        )
+        low = [name for name, key in SCORE_ROWS if _within_chance(score, key)]
+        if low:
+            notes.append(f"No better than chance can explain: {', '.join(low)}.")
+    return notes
+
+
+def _within_chance(score: Score, key: str) -> bool:
+    """Return whether chance's score lies within the interval of a score, or above."""
+    low, floor = getattr(score, f"{key}_low"), getattr(score, f"{key}_floor")
+    return low is not None and floor is not None and low <= floor
 
 
 def _bases(scored: list[tuple[str, Score]], alike: bool) -> str:

@@ -1,4 +1,6 @@
+import base64
 import copy
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,7 @@ import pytest
 
 from src.errors import YoyakError
 from src.reports.report import write_report
-from src.tests.reports.conftest import PREDICTIONS, RUN, WriteRun
+from src.tests.reports.conftest import RUN, WriteRun
 from src.tests.reports.page import Page
 
 
@@ -55,7 +57,9 @@ def test_tables_have_captions_and_scopes(write_run: WriteRun) -> None:
 def test_page_asks_no_host_for_anything(write_run: WriteRun) -> None:
     page = page_of(write_run())
     policies = [m.attributes["content"] for m in page.all("meta") if "http-equiv" in m.attributes]
-    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+    script = page.texts("script")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policies == [f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"]
     links = [
         value
         for element in page.elements
@@ -82,10 +86,10 @@ def test_text_of_the_run_is_never_markup(write_run: WriteRun) -> None:
         lengths={'" onload="alert(3)': {"histogram": [[8, 1]]}},
     )
     page = page_of(write_run(run=run))
-    assert page.all("script") == []
+    assert len(page.all("script")) == 1
     assert page.all("img") == []
     assert [element for element in page.elements if any(name.startswith("on") for name in element.attributes)] == []
-    assert "<script" not in page.source
+    assert page.source.count("<script") == 1
     assert page.texts("h1") == [hostile]
     assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; https://example.org/" in page.source
 
@@ -168,7 +172,7 @@ def test_examples_lie_side_by_side(write_run: WriteRun) -> None:
     page = page_of(write_run())
     first, second = page.texts("article")
     assert first == (
-        "Example 1: dev_0a lost folder#Person1#: Where is it?"
+        "Example 1: dev_0a lost folderROUGE sum 0.0#Person1#: Where is it?"
         "#Person2#: <script>alert('x')</script> & https://example.org/"
         "Reference#Person1# looks for the folder.Before training(empty)"
         'After training<img src="http://example.org/x.png" onerror="alert(1)">'
@@ -177,10 +181,51 @@ def test_examples_lie_side_by_side(write_run: WriteRun) -> None:
     assert [box.attributes.get("lang") for box in page.all("div", "dialogue")] == [None, "ko"]
 
 
-def test_only_ten_examples_are_shown_and_said_to_be_the_first(write_run: WriteRun) -> None:
-    page = page_of(write_run(predictions=[PREDICTIONS[0]] * 12))
+def summaries(*texts: str, **more: Any) -> list[dict[str, Any]]:
+    row = {"dialogue": "#Person1#: Hi.", "summary": "a b c d", "zero_shot": "x", **more}
+    return [{**row, "fname": f"d{place}", "fine_tuned": text} for place, text in enumerate(texts)]
+
+
+def test_of_many_examples_the_best_and_the_worst_are_shown(write_run: WriteRun) -> None:
+    page = page_of(write_run(predictions=summaries(*["x"] * 6, "a b c d", *["a x"] * 5)))
     assert len(page.all("article")) == 10
-    assert "The first 10 of 12 evaluation dialogues, in the file's order." in page.texts("p", "note")
+    assert "The 5 with the best and the 5 with the worst ROUGE sum of 12 evaluation dialogues." in page.texts(
+        "p", "note"
+    )
+    assert page.texts("h4", "example")[0] == "Example 1: d6ROUGE sum 300.0"
+    assert page.texts("h4", "example")[5] == "Example 6: d5ROUGE sum 0.0"
+
+
+def test_turns_that_facts_come_from_are_marked(write_run: WriteRun) -> None:
+    row = {
+        "dialogue": "Anna: Lunch at 7?\nBen: Call Carla.\nAnna: Fine.",
+        "summary": "They meet.",
+        "fine_tuned": "They meet Carla at 7, not at 9.",
+    }
+    page = page_of(write_run(predictions=[row]))
+    assert page.texts("p", "source") == ["Anna: Lunch at 7? → 7", "Ben: Call Carla. → Carla"]
+    assert page.texts("mark") == ["Carla", "7", "9"]
+    assert page.texts("mark", "unheld") == ["9"]
+
+
+def test_scores_show_intervals_and_chance(write_run: WriteRun) -> None:
+    run = run_with()
+    run["scores"]["fine_tuned"] |= {"rouge_sum_low": 80.04, "rouge_sum_high": 90.06, "rouge_sum_floor": 30.5}
+    run["scores"]["fine_tuned"] |= {"rouge2_low": 1.0, "rouge2_high": 20.0, "rouge2_floor": 1.5}
+    page = page_of(write_run(run=run, predictions=None))
+    assert "Sum53.2085.6480.0 to 90.1+32.4430.50" in page.texts("tr")
+    assert "No better than chance can explain: ROUGE-2." in page.texts("p", "note")
+
+
+def test_scores_by_topic_and_length(write_run: WriteRun) -> None:
+    topics = ["tea"] * 5 + ["tax"] * 2 + ["bus", "art"]
+    rows = summaries(*["a b c d"] * 5, *["x"] * 4)
+    for place, (row, topic) in enumerate(zip(rows, topics, strict=True)):
+        row |= {"topic": topic, "dialogue": "word " * (place + 1)}
+    page = page_of(write_run(predictions=rows))
+    lines = page.texts("tr")
+    assert {"tea50.00.0 to 0.0300.0300.0 to 300.0+300.0", "tax20.00.0±0.0", "all others20.00.0±0.0"} <= set(lines)
+    assert {"1 to 330.0300.0+300.0", "4 to 630.0200.0+200.0", "7 to 930.00.0±0.0"} <= set(lines)
 
 
 def test_full_config_is_yaml(write_run: WriteRun) -> None:

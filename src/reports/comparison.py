@@ -1,0 +1,245 @@
+"""Several runs beside each other: what differs in their settings, their scores, and their summaries."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import YoyakError
+from ..evaluation.result import EvaluationResult, score_report
+from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization
+from .run_record import Prediction, Run, read_run
+
+COSTS = (
+    "wall_seconds",
+    "peak_memory_bytes",
+    "tokens_per_second",
+    "samples_per_second",
+    "steps",
+)
+ABSENT = "\N{EN DASH}"
+"""Stands for a setting that a run, of another version, does not have."""
+_NO_DIFFERENCE = ("experiment.name", "experiment.output_dir", "experiment.tags")
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """A run under the name that it has among the others, with its scored summaries."""
+
+    name: str
+    folder: Path
+    run: Run
+    rows: list[Prediction]
+    result: EvaluationResult
+    """Against the first run, where both summarized the same dialogues; the first run has no baseline."""
+
+    def sentence(self) -> str | None:
+        """Return by how much the run differs from the first one."""
+        return self.result.baseline.sentence() if self.result.baseline else None
+
+
+@dataclass(frozen=True)
+class Example:
+    """A dialogue and what each run made of it; `change` is the largest difference to the first run's ROUGE sum."""
+
+    rows: list[Prediction]
+    rouge_sums: list[float]
+
+    @property
+    def change(self) -> float:
+        """The difference from the first run that is largest in size."""
+        return max((value - self.rouge_sums[0] for value in self.rouge_sums[1:]), key=abs)
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """What `yoyak compare` found; `examples` holds the dialogues of all runs, the largest change first."""
+
+    runs: list[ComparedRun]
+    tokenization: Tokenization
+    stemmer: bool
+    settings: list[tuple[str, list[Any]]]
+    """Settings that differ, and their values in each run, or `ABSENT`."""
+    examples: list[Example]
+    notes: list[str]
+    """Why some figures cannot be compared."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        names = [run.name for run in self.runs]
+        return {
+            "tokenization": self.tokenization,
+            "stemmer": self.stemmer,
+            "runs": [_run_figures(run) for run in self.runs],
+            "settings": {
+                name: {run: value for run, value in zip(names, values, strict=True) if value != ABSENT}
+                for name, values in self.settings
+            },
+            "examples": [
+                {
+                    "fname": example.rows[0].fname,
+                    "rouge_sum": dict(zip(names, example.rouge_sums, strict=True)),
+                    "change": example.change,
+                }
+                for example in self.examples
+            ],
+            "notes": self.notes,
+        }
+
+
+def compare_runs(folders: Sequence[Path], tokenization: str | None = None) -> RunComparison:
+    """Score the fine-tuned summaries of two or more runs alike, and compare each run with the first.
+
+    Args:
+        folders: The runs' folders.
+        tokenization: What ROUGE counts; None takes the first run's.
+
+    Raises:
+        YoyakError: Fewer than two runs, one named twice, or one without summaries; or as in `read_run`.
+    """
+    if len(folders) < 2:
+        raise YoyakError("compare needs two runs or more; name them one after another: yoyak compare RUN RUN")
+    twice = [folder for folder, number in Counter(folder.resolve() for folder in folders).items() if number > 1]
+    if twice:
+        raise YoyakError(f"{twice[0]}: named twice; compare a run with others")
+    runs = [read_run(folder) for folder in folders]
+    rows = [_scored_rows(run, folder) for run, folder in zip(runs, folders, strict=True)]
+    ways = [_counting(run) for run in runs]
+    counted = ways[0][0] if tokenization is None else _known(tokenization)
+    stemmer = ways[0][1]
+    keys = [[_key(row) for row in its] for its in rows]
+    same = [Counter(its) == Counter(keys[0]) for its in keys]
+    rows = [_in_order(its, rows[0]) if is_same else its for its, is_same in zip(rows, same, strict=True)]
+    names = _names(runs, folders)
+    compared = [
+        ComparedRun(name, folder, run, its, _score(its, rows[0] if number and is_same else None, counted, stemmer))
+        for number, (name, folder, run, its, is_same) in enumerate(zip(names, folders, runs, rows, same, strict=True))
+    ]
+    return RunComparison(
+        runs=compared,
+        tokenization=counted,
+        stemmer=stemmer,
+        settings=_differing([run.record.config for run in runs]),
+        examples=_examples(compared, rows) if all(same) else [],
+        notes=_notes(compared, keys, same, ways, (counted, stemmer)),
+    )
+
+
+def _known(tokenization: str) -> Tokenization:
+    for known in TOKENIZATIONS:
+        if tokenization == known:
+            return known
+    raise YoyakError(f"--tokenization '{tokenization}' is unknown; choose {', '.join(TOKENIZATIONS)}")
+
+
+def _counting(run: Run) -> tuple[Tokenization, bool]:
+    """Return tokenization and stemmer of a run's own scores."""
+    score = run.record.scores.fine_tuned
+    named = score.tokenization if score and score.tokenization in TOKENIZATIONS else "word"
+    return _known(named), bool(score and score.stemmer)
+
+
+def _scored_rows(run: Run, folder: Path) -> list[Prediction]:
+    rows = [row for row in run.predictions if row.fine_tuned is not None and row.summary is not None]
+    if not rows:
+        status = f" ({run.record.status})" if run.record.status else ""
+        raise YoyakError(
+            f"{folder / 'predictions.jsonl'}: the run{status} has no fine-tuned summaries to compare; "
+            "train it with evaluation.generate=true"
+        )
+    return rows
+
+
+def _key(row: Prediction) -> tuple[str, str, str]:
+    return row.fname or "", row.dialogue, row.summary or ""
+
+
+def _in_order(rows: Sequence[Prediction], like: Sequence[Prediction]) -> list[Prediction]:
+    """Return rows in the order of those of another run on the same dialogues."""
+    places: dict[tuple[str, str, str], list[Prediction]] = {}
+    for row in reversed(rows):
+        places.setdefault(_key(row), []).append(row)
+    return [places[_key(row)].pop() for row in like]
+
+
+def _score(
+    rows: Sequence[Prediction], baseline: Sequence[Prediction] | None, tokenization: Tokenization, stemmer: bool
+) -> EvaluationResult:
+    return score_report(
+        [row.fname or "" for row in rows],
+        [row.fine_tuned or "" for row in rows],
+        [row.summary or "" for row in rows],
+        tokenization,
+        stemmer,
+        baseline=None if baseline is None else [row.fine_tuned or "" for row in baseline],
+        facts=False,
+    )
+
+
+def _names(runs: Sequence[Run], folders: Sequence[Path]) -> list[str]:
+    """Return the runs' names; their folders where two have the same."""
+    names = [run.record.name or folder.name for run, folder in zip(runs, folders, strict=True)]
+    return names if len(set(names)) == len(names) else [str(folder) for folder in folders]
+
+
+def _differing(configs: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
+    flat = [dict(_leaves(config)) for config in configs]
+    names = dict.fromkeys(name for settings in flat for name in settings)
+    rows = [(name, [settings.get(name, ABSENT) for settings in flat]) for name in names if name not in _NO_DIFFERENCE]
+    return [(name, values) for name, values in rows if any(value != values[0] for value in values[1:])]
+
+
+def _leaves(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _examples(runs: Sequence[ComparedRun], rows: Sequence[Sequence[Prediction]]) -> list[Example]:
+    sums = [run.result.per_dialogue["rouge_sum"] for run in runs]
+    found = [
+        Example(list(its), list(values))
+        for its, values in zip(zip(*rows, strict=True), zip(*sums, strict=True), strict=True)
+    ]
+    return sorted(found, key=lambda example: -abs(example.change))
+
+
+def _notes(
+    runs: Sequence[ComparedRun],
+    keys: Sequence[Sequence[tuple[str, str, str]]],
+    same: Sequence[bool],
+    ways: Sequence[tuple[Tokenization, bool]],
+    used: tuple[Tokenization, bool],
+) -> list[str]:
+    first = runs[0]
+    notes = [
+        f"{run.name} summarized other dialogues than {first.name} ({len(its)} against {len(keys[0])}, "
+        f"{(Counter(its) & Counter(keys[0])).total()} in common): no paired test, and the scores compare only roughly."
+        for run, its, is_same in zip(runs, keys, same, strict=True)
+        if not is_same
+    ]
+    others = [run.name for run, way in zip(runs, ways, strict=True) if way != used]
+    if others:
+        notes.append(f"Scored alike here, so not as in the run's own report: {', '.join(others)}.")
+    unfinished = [f"{run.name} ({run.run.record.status})" for run in runs if run.run.record.status != "completed"]
+    if unfinished:
+        notes.append(f"Not completed: {', '.join(unfinished)}.")
+    return notes + [f"{run.name}: {warning}" for run in runs for warning in run.result.warnings]
+
+
+def _run_figures(run: ComparedRun) -> dict[str, Any]:
+    found, train = run.result.as_dict(), run.run.record.train
+    return {
+        "name": run.name,
+        "folder": str(run.folder),
+        "status": run.run.record.status,
+        "n": run.result.n,
+        "scores": found["scores"],
+        "floor": found["floor"],
+        "against_first": found["baseline"] and {key: found["baseline"][key] for key in ("sentence", "differences")},
+        "cost": {name: getattr(train, name) for name in COSTS},
+        "eval_loss": train.eval_loss,
+    }

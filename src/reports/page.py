@@ -1,0 +1,96 @@
+"""The frame of every page: one HTML file that needs no other file and asks no host for anything."""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import YoyakError
+from .korean import translations
+from .markup import Html, join, tag
+
+_STYLE = Path(__file__).with_name("report.css")
+_SCRIPT = Path(__file__).with_name("language.js")
+Part = tuple[str, str, Html]
+"""A section's id, its title and its content."""
+
+
+def document(title: str, header: Html, lead: Html, parts: Sequence[Part], footer: Sequence[str]) -> str:
+    """Return a whole page in English, with a switch to Korean where scripts run.
+
+    Args:
+        title: The title of the document.
+        header: What stands above the list of sections.
+        lead: What stands above the first section.
+        parts: The sections; empty ones are left out.
+        footer: Lines at the end.
+    """
+    shown = [part for part in parts if part[2]]
+    body = join(
+        header,
+        _contents(shown),
+        tag("main", lead, *(_section(*part) for part in shown)),
+        tag("footer", *(tag("p", line) for line in footer)),
+    )
+    script = _switch_script(body)
+    page = tag("html", _head(title, script), tag("body", _SWITCH, body, Html(f"<script>{script}</script>")), lang="en")
+    return f"<!doctype html>\n{page}\n"
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page whole or not at all.
+
+    Raises:
+        YoyakError: The page cannot be written.
+    """
+    unfinished = path.parent / f".{path.name}.{os.getpid()}"
+    try:
+        unfinished.write_bytes(page.encode("utf-8"))
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise YoyakError(f"{path}: cannot be written: {error.strerror}; free the place and run again") from error
+
+
+# Hidden until the script runs: without it there is nothing to switch.
+_SWITCH = Html(
+    '<div class="switch" role="group" aria-label="Language / 언어" hidden>'
+    '<button type="button" data-language="en" lang="en" translate="no">English</button>'
+    '<button type="button" data-language="ko" lang="ko" translate="no">한국어</button></div>'
+)
+
+
+def _switch_script(body: Html) -> str:
+    # "<" is written as an escape, so that no text of a run can end the script.
+    phrases = json.dumps(translations(body), ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
+    return _SCRIPT.read_text(encoding="utf-8").replace("{/* phrases */}", phrases)
+
+
+def _head(title: str, script: str) -> Html:
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+    return join(
+        Html('<head><meta charset="utf-8">'),
+        Html(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
+        Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Html('<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'),
+        tag("title", title),
+        Html(f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style></head>\n"),
+    )
+
+
+def _contents(parts: Sequence[Part]) -> Html:
+    if len(parts) < 2:
+        return Html("")
+    links = [tag("li", tag("a", title, href=f"#{part_id}")) for part_id, title, _ in parts]
+    return tag("nav", tag("ul", *links), aria_label="Sections")
+
+
+def _section(part_id: str, title: str, body: Html) -> Html:
+    heading_id = f"{part_id}-heading"
+    return join(
+        Html("\n"),
+        tag("section", tag("h2", title, id=heading_id), body, id=part_id, aria_labelledby=heading_id, class_="part"),
+    )

@@ -1,0 +1,102 @@
+"""Where a summary's facts come from: the turns of its dialogue that hold each number, date and name."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .markup import Html, join, tag
+
+if TYPE_CHECKING:
+    from ..evaluation.quantities import Fact
+
+_SPEAKER = re.compile(r"([^:\uff1a]{1,24}[:\uff1a])(.*)")  # U+FF1A is the full-width colon
+
+
+@dataclass(frozen=True)
+class SourcedFact:
+    """A fact as the summary writes it, and the numbers of the turns that hold it, from 0."""
+
+    text: str
+    turns: tuple[int, ...]
+    held: bool
+    """Whether the dialogue as a whole holds it."""
+
+
+def turns_of(dialogue: str) -> list[tuple[str, str]]:
+    """Return speaker (with its colon, or empty) and words of each turn."""
+    lines = [line for line in dialogue.splitlines() if line.strip()]
+    matched = [(_SPEAKER.match(line), line) for line in lines]
+    return [(turn[1], turn[2]) if turn else ("", line) for turn, line in matched]
+
+
+def find_sources(summaries: Sequence[str], dialogues: Sequence[str]) -> list[list[SourcedFact]]:
+    """Return the facts of each summary with the turns that they come from.
+
+    Speakers without a name and the number 1 are left out: every turn would hold them. The turns of one dialogue are
+    looked at together with those of all others, so that Kiwi reads Korean ones in one go.
+    """
+    from ..evaluation.facts import find_facts, lowercase_words, unsupported_facts
+
+    found = find_facts(summaries, lowercase_words([*summaries, *dialogues]))
+    facts = [[fact for fact in dict.fromkeys(its) if _tells(fact)] for its in found]
+    spoken = [[words for _, words in turns_of(dialogue)] for dialogue in dialogues]
+    pairs = [(place, turn) for place, turns in enumerate(spoken) for turn in range(len(turns))]
+    missing = unsupported_facts([facts[place] for place, _ in pairs], [spoken[place][turn] for place, turn in pairs])
+    lacking = {pair: set(its) for pair, its in zip(pairs, missing, strict=True)}
+    nowhere = unsupported_facts(facts, dialogues)
+    return [
+        [
+            SourcedFact(
+                fact.text,
+                tuple(turn for turn in range(len(spoken[place])) if fact not in lacking[place, turn]),
+                fact not in nowhere[place],
+            )
+            for fact in its
+        ]
+        for place, its in enumerate(facts)
+    ]
+
+
+def _tells(fact: "Fact") -> bool:
+    return not fact.text.startswith("#") and any("1" not in part for part in fact.values)
+
+
+def marked(text: str, facts: Sequence[SourcedFact]) -> Html:
+    """Return a summary with its facts marked, those that the dialogue does not hold in another way."""
+    by_text = {fact.text: fact for fact in facts if fact.text}
+    if not by_text:
+        return join(text)
+    longest_first = sorted(by_text, key=len, reverse=True)
+    pattern = re.compile("|".join(rf"(?<![^\W_]){re.escape(name)}" for name in longest_first))
+    parts: list[str] = []
+    end = 0
+    for match in pattern.finditer(text):
+        held = by_text[match.group()].held
+        note = None if held else "not in the dialogue"
+        parts += [text[end : match.start()]]
+        parts += [tag("mark", match.group(), class_=None if held else "unheld", title=note)]
+        end = match.end()
+    return join(*parts, text[end:])
+
+
+def dialogue_box(dialogue: str, facts: Sequence[SourcedFact], label: str, language: str | None) -> Html:
+    """Return a dialogue, its turns with the facts that a summary took from them."""
+    return tag(
+        "div",
+        *(
+            _turn(speaker, words, [fact.text for fact in facts if number in fact.turns])
+            for number, (speaker, words) in enumerate(turns_of(dialogue))
+        ),
+        class_="dialogue",
+        tabindex=0,
+        role="region",
+        aria_label=label,
+        lang=language,
+        translate="no",
+    )
+
+
+def _turn(speaker: str, words: str, facts: Sequence[str]) -> Html:
+    taken = tag("span", " → ", ", ".join(facts), class_="taken") if facts else None
+    return tag("p", tag("b", speaker) if speaker else None, words, taken, class_="source" if facts else None)

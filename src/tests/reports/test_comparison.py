@@ -1,0 +1,96 @@
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src.errors import YoyakError
+from src.reports.compare_page import render_comparison
+from src.reports.comparison import compare_runs
+from src.tests.reports.conftest import RUN
+from src.tests.reports.page import Page
+
+ROWS = [
+    {"fname": f"d{place}", "topic": "tea", "dialogue": f"Ann: Tea at {place + 2}?", "summary": "a b c d",
+     "fine_tuned": text}
+    for place, text in enumerate(["a b c d", "a b c d", "x"])
+]  # fmt: skip
+
+
+@pytest.fixture
+def make_run(tmp_path: Path):
+    def make(name: str, rows: Any = ROWS, learning_rate: float = 0.1, status: str = "completed") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        run = {
+            **copy.deepcopy(RUN),
+            "name": name,
+            "status": status,
+            "config": {"training": {"learning_rate": learning_rate}},
+        }
+        (folder / "run.json").write_text(json.dumps(run))
+        (folder / "metrics.jsonl").write_text('{"step": 2, "loss": 2.0}\n{"step": 4, "loss": 1.0}\n')
+        if rows is not None:
+            (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return folder
+
+    return make
+
+
+def changed(*texts: str) -> list[dict[str, Any]]:
+    return [{**row, "fine_tuned": text} for row, text in zip(ROWS, texts, strict=True)]
+
+
+def test_runs_on_the_same_dialogues_are_paired(make_run) -> None:
+    rows = changed("x", "a b c d", "a b c d")
+    found = compare_runs([make_run("one"), make_run("two", rows[::-1], 0.2)])
+    assert found.runs[0].result.scores["rouge_sum"].value == pytest.approx(200)
+    assert found.settings == [("training.learning_rate", [0.1, 0.2])]
+    difference = found.runs[1].result.baseline.differences["rouge_sum"]
+    assert (difference.difference, difference.wins, difference.ties, difference.losses) == (pytest.approx(0), 1, 1, 1)
+    assert found.runs[1].sentence().startswith("ROUGE sum: no difference that these 3 dialogues can show")
+    assert [(e.rows[0].fname, e.change) for e in found.examples] == [("d0", -300), ("d2", 300), ("d1", 0)]
+    assert found.notes == []
+
+
+def test_other_dialogues_are_said_and_not_paired(make_run) -> None:
+    found = compare_runs([make_run("one"), make_run("two", ROWS[:2])])
+    assert found.runs[1].sentence() is None
+    assert found.examples == []
+    assert found.notes[0].startswith(
+        "two summarized other dialogues than one (2 against 3, 2 in common): no paired test"
+    )
+
+
+def test_tokenization_is_the_first_runs_or_the_one_asked_for(make_run) -> None:
+    one, two = make_run("one"), make_run("two", status="interrupted")
+    assert (compare_runs([one, two]).tokenization, compare_runs([one, two]).stemmer) == ("word", True)
+    found = compare_runs([one, two], "char")
+    assert found.tokenization == "char"
+    assert found.notes == [
+        "Scored alike here, so not as in the run's own report: one, two.",
+        "Not completed: two (interrupted).",
+    ]
+
+
+def test_page_shows_each_run_and_escapes_names(make_run) -> None:
+    found = compare_runs([make_run("<b>one"), make_run("two", changed("x", "x", "x"), 0.2)])
+    page = Page(render_comparison(found))
+    assert page.all("h1")[0].text == "<b>one · two"
+    assert page.texts("h2") == ["Scores", "Training", "Cost", "Settings", "Examples"]
+    assert "training.learning_rate0.10.2" in page.texts("tr")
+    assert len(page.all("polyline")) == 2
+    assert page.texts("h3")[0] == "Example 1: d0teachange −300.0"
+
+
+def test_unusable_runs_are_one_line(make_run) -> None:
+    one = make_run("one")
+    with pytest.raises(YoyakError, match="needs two runs or more"):
+        compare_runs([one])
+    with pytest.raises(YoyakError, match="named twice"):
+        compare_runs([one, one])
+    with pytest.raises(YoyakError, match="no fine-tuned summaries to compare"):
+        compare_runs([one, make_run("two", None)])
+    with pytest.raises(YoyakError, match="--tokenization 'words' is unknown; choose word, morpheme"):
+        compare_runs([one, make_run("three")], "words")

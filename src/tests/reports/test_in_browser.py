@@ -1,0 +1,52 @@
+"""The pages in Chromium: no serious finding of axe-core, no sideways scrolling on a phone, both languages."""
+
+from pathlib import Path
+
+import pytest
+
+from src.reports.compare_page import render_comparison
+from src.reports.comparison import compare_runs
+from src.reports.report import write_report
+from src.tests.reports.conftest import RUN, WriteRun
+from src.tests.reports.test_comparison import make_run  # noqa: F401
+
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium at /usr/bin/chromium")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(params=["report", "comparison"])
+def page_file(request, write_run: WriteRun, make_run, tmp_path: Path) -> Path:  # noqa: F811
+    if request.param == "report":
+        return write_report(write_run(run=RUN))
+    path = tmp_path / "compare.html"
+    path.write_text(render_comparison(compare_runs([make_run("one"), make_run("two", learning_rate=0.2)])))
+    return path
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_page(browser, page_file: Path, width: int) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
+    page = browser.new_page(viewport={"width": width, "height": 800}, locale="en-US")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(page_file.as_uri())
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    found = axe.Axe().run(page).response["violations"]
+    assert [(item["id"], item["impact"]) for item in found if item["impact"] in ("serious", "critical")] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.inner_text("#scores-heading") == "Scores"
+    page.click("[data-language=ko]")
+    assert page.inner_text("#scores-heading") == "점수"
+    assert page.evaluate("document.documentElement.lang") == "ko"
+    page.click("[data-language=en]")
+    assert page.inner_text("#scores-heading") == "Scores"
+    page.close()
