@@ -56,6 +56,7 @@ def main() -> int:
     if arguments.list:
         print(*(example.place for example in examples), sep="\n")
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a stopped script ends its example too
     started = time.perf_counter()
     if not all(passes(example) for example in examples):
         return 1
