@@ -6,6 +6,7 @@ python benchmarks/random_checkpoint.py llama_3.2_3b DIR --tokenizer TOKENIZER_DI
 import argparse
 import shutil
 from pathlib import Path
+from typing import Any
 
 SHAPES = {
     "llama_3.2_3b": {
@@ -18,6 +19,19 @@ SHAPES = {
         "head_dim": 128,
         "tie_word_embeddings": True,
         "max_position_embeddings": 131072,
+        "rope_theta": 5e5,
+        "rms_norm_eps": 1e-5,
+    },
+    "llama_3_8b": {
+        "vocab_size": 128256,
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "tie_word_embeddings": False,
+        "max_position_embeddings": 8192,
         "rope_theta": 5e5,
         "rms_norm_eps": 1e-5,
     },
@@ -37,8 +51,8 @@ SHAPES = {
 }
 
 
-def write_random_checkpoint(shape: str, folder: Path, tokenizer: Path) -> int:
-    """Write model and tokenizer files to `folder`; return the number of parameters."""
+def random_model(shape: str) -> Any:
+    """Return a model of random bf16 weights, on the GPU where there is one."""
     import torch
     from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
 
@@ -48,7 +62,12 @@ def write_random_checkpoint(shape: str, folder: Path, tokenizer: Path) -> int:
     config.rope_parameters = {"rope_type": "default", "rope_theta": rope_theta}
     torch.manual_seed(0)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        return AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+
+
+def write_random_checkpoint(shape: str, folder: Path, tokenizer: Path) -> int:
+    """Write model and tokenizer files to `folder`; return the number of parameters."""
+    model = random_model(shape)
     model.save_pretrained(folder, max_shard_size="40GB")
     for file in tokenizer.iterdir():
         shutil.copyfile(file, folder / file.name)

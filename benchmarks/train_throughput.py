@@ -22,40 +22,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
+from random_checkpoint import random_model
 from torch import nn
 
 PER_STEP, WARM_UP, STEPS = 64, 6, 20
-LLAMA = {"vocab_size": 128256, "head_dim": 128, "num_key_value_heads": 8, "max_position_embeddings": 131072}
-SHAPES: dict[str, dict[str, Any]] = {
-    "llama3_3b": {
-        **LLAMA,
-        "hidden_size": 3072,
-        "intermediate_size": 8192,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 24,
-        "tie_word_embeddings": True,
-        "rms_norm_eps": 1e-5,
-    },
-    "llama3_8b": {
-        **LLAMA,
-        "hidden_size": 4096,
-        "intermediate_size": 14336,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "tie_word_embeddings": False,
-        "rms_norm_eps": 1e-5,
-    },
-    "qwen3_4b": {
-        **LLAMA,
-        "vocab_size": 151936,
-        "hidden_size": 2560,
-        "intermediate_size": 9728,
-        "num_hidden_layers": 36,
-        "num_attention_heads": 32,
-        "tie_word_embeddings": True,
-        "rms_norm_eps": 1e-6,
-    },
-}
+SHAPES = {"llama3_3b": "llama_3.2_3b", "llama3_8b": "llama_3_8b", "qwen3_4b": "qwen3_4b"}
 
 
 class Items(list[dict[str, torch.Tensor]]):
@@ -85,12 +56,8 @@ def build_model(shape: str, dropout: float) -> Any:
     """Return a model of random weights in NF4 with a new adapter, on the GPU."""
     import bitsandbytes as bnb
     from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
 
-    torch.manual_seed(0)
-    config = (Qwen3Config if shape.startswith("qwen3") else LlamaConfig)(**SHAPES[shape])
-    with torch.device("cuda"):
-        model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model = random_model(SHAPES[shape])
     for layer in model.model.layers:
         for parent in (layer.self_attn, layer.mlp):
             for name, linear in list(parent.named_children()):

@@ -1,7 +1,6 @@
 """What `yoyak data check FILE` reports: what a file holds, its bad rows, and how long its dialogues are."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.schema import DataSettings
 from .sources import DialogueTable, read_table
+from .turns import turns_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,8 +19,6 @@ MOST_SPEAKERS_NAMED = 5
 MOST_BINS = 12
 
 _BAR_CELLS = 40
-# A short name before a colon; not the hour of a time of day, and not the scheme of a web address.
-_SPEAKER = re.compile(r"\s*(?!\d+\s*[:\uff1a])([^:\uff1a]{1,30}?)\s*[:\uff1a](?!//)")
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,7 @@ def check_file(
     """
     table = read_table(source, settings, need_summary)
     dialogues = [row.dialogue for row in table.rows]
-    turns = [[line for line in dialogue.split("\n") if line.strip()] for dialogue in dialogues]
-    speakers = [[_speaker(turn) for turn in dialogue_turns] for dialogue_turns in turns]
+    speakers = [[speaker for speaker, _ in turns_of(dialogue)] for dialogue in dialogues]
     names = [{name for name in dialogue_speakers if name} for dialogue_speakers in speakers]
     common = Counter(name for dialogue_names in names for name in sorted(dialogue_names))
     return DataReport(
@@ -124,7 +121,7 @@ def check_file(
         rows=len(table.rows),
         bad_rows=_bad_rows(table),
         duplicate_dialogues=table.duplicate_dialogues,
-        turns=Distribution.of([len(dialogue_turns) for dialogue_turns in turns]),
+        turns=Distribution.of([len(dialogue_speakers) for dialogue_speakers in speakers]),
         turns_without_speaker=sum(dialogue_speakers.count(None) for dialogue_speakers in speakers),
         speakers=Distribution.of([len(dialogue_names) for dialogue_names in names]),
         common_speakers=dict(common.most_common(MOST_SPEAKERS_NAMED)),
@@ -132,11 +129,6 @@ def check_file(
         summary_chars=Distribution.of([len(row.summary) for row in table.rows]),
         prompts=_prompts(prompt_lengths(dialogues), encoder_max_len) if prompt_lengths else None,
     )
-
-
-def _speaker(turn: str) -> str | None:
-    match = _SPEAKER.match(turn)
-    return match[1] if match else None
 
 
 def _bad_rows(table: DialogueTable) -> dict[str, BadRows]:

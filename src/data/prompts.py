@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..config.schema import Config
+
 
 @dataclass(frozen=True)
 class PromptTexts:
@@ -40,3 +42,16 @@ PROMPT_TEXTS = {
         ),
     ),
 }
+
+
+def sentence(config: Config) -> str:
+    """Return the configured sentence (chat) or instruction (instruction format) before a dialogue."""
+    texts = PROMPT_TEXTS[config.dataset.language]
+    default = texts.chat_sentence if config.dataset.format_type == "chat" else texts.instruction
+    return (config.dataset.instruction or default).strip()
+
+
+def system_text(config: Config) -> str:
+    """Return the configured system message of the chat format; empty where there is none."""
+    texts = PROMPT_TEXTS[config.dataset.language]
+    return (texts.system if config.dataset.system is None else config.dataset.system).strip()

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..config.schema import Config
 from ..data.own_template import FIXED_DATE
-from ..data.prompts import PROMPT_TEXTS
+from ..data.prompts import sentence, system_text
 from ..data.templates import PromptTemplate, bos_ids
 from ..errors import YoyakError
 from ..models.families import FAMILIES, Family, family_of_tokenizer
@@ -30,19 +30,6 @@ def training_messages(config: Config, dialogue: str, with_system: bool = True) -
     user = {"role": "user", "content": f"{sentence(config)}\n{dialogue.strip()}"}
     system = system_text(config)
     return [{"role": "system", "content": system}, user] if system and with_system else [user]
-
-
-def sentence(config: Config) -> str:
-    """Return the configured sentence (chat) or instruction (instruction format) before a dialogue."""
-    texts = PROMPT_TEXTS[config.dataset.language]
-    default = texts.chat_sentence if config.dataset.format_type == "chat" else texts.instruction
-    return (config.dataset.instruction or default).strip()
-
-
-def system_text(config: Config) -> str:
-    """Return the configured system message of the chat format; empty where there is none."""
-    texts = PROMPT_TEXTS[config.dataset.language]
-    return (texts.system if config.dataset.system is None else config.dataset.system).strip()
 
 
 def bos_text(config: Config, tokenizer: Any) -> str:

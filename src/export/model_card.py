@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from ..config.schema import Config
+from ..data.prompts import sentence, system_text
 from ..models.bundled import PREFIX, bundled_model
 from ..models.checkpoints import resolve_checkpoint
-from .chat_template import sentence, system_text
 
 _LANGUAGES = {"ko": "Korean", "en": "English"}
 _METRICS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rouge_sum": "ROUGE sum", "chrf": "chrF"}

@@ -6,16 +6,18 @@ thousands of small operations a token, which bound it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from peft import PeftModel
 
 from ..data.packing import assign_to_bins
 from ..kernels.adapted_linear import refresh
-from ..kernels.packed_attention import Sequences
+from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.rms_norm import rms_norm
 from ..models.decoder_layer import SITES, decoder_layers, rotary_table
+
+Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
 _PREFILL_TOKENS = {"cpu": 1024, "cuda": 16384}  # of a packed batch of prompts
 _CHECK_EVERY = 8  # on a GPU, steps between two looks at which rows have ended
@@ -55,12 +57,65 @@ class CachedDecoder:
                 on_step()
         return batch.results()
 
-    def next_ids(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Return the most likely next token (rows,) after the last layer's output (rows, width)."""
+    def read_prompts(
+        self, prompts: Sequence[list[int]], rows: Sequence[int], caches: Sequence[Cache], rotary: Rotary
+    ) -> torch.Tensor:
+        """Put the prompts' keys and values into rows of the caches, packed without padding.
+
+        Args:
+            prompts: token ids.
+            rows: the row of the caches that each prompt takes.
+            caches: of each layer, keys and values (rows, key heads, places, head width).
+            rotary: cosines and sines of all places.
+
+        Returns:
+            (prompts, width), the last layer's output at each prompt's last token.
+        """
+        states: torch.Tensor = self.embeddings.new_empty(len(prompts), self.embeddings.shape[1])
+        for some in assign_to_bins([len(ids) for ids in prompts], _PREFILL_TOKENS[self.embeddings.device.type]):
+            states[some] = self._read(
+                [prompts[index] for index in some], [rows[index] for index in some], caches, rotary
+            )
+        return states
+
+    def _read(
+        self, prompts: Sequence[list[int]], rows: Sequence[int], caches: Sequence[Cache], rotary: Rotary
+    ) -> torch.Tensor:
+        device = self.embeddings.device
+        lengths = torch.tensor([len(ids) for ids in prompts])
+        ends = lengths.cumsum(0)
+        positions = torch.cat([torch.arange(len(ids)) for ids in prompts]).to(device)
+        row_of_token = torch.repeat_interleave(torch.tensor(rows), lengths).to(device)
+        sequences = Sequences([0, *ends.tolist()], positions, torch.repeat_interleave(ends, lengths).to(device))
+        turned = rotary[0][positions], rotary[1][positions]
+        hidden = self.embeddings[torch.tensor([token for ids in prompts for token in ids], device=device)]
+        for layer, (keys, values) in zip(self.layers, caches, strict=True):
+            hidden, saved = layer.forward(hidden, turned, sequences, (None,) * SITES)
+            keys[row_of_token, :, positions], values[row_of_token, :, positions] = saved.attention.keys_and_values()
+        last: torch.Tensor = hidden[(ends - 1).to(device)]
+        return last
+
+    def step(self, ids: torch.Tensor, lengths: torch.Tensor, caches: Sequence[Cache], rotary: Rotary) -> torch.Tensor:
+        """Append a token to each row; return the logits after it (rows, vocabulary).
+
+        Args:
+            ids: (rows,) the tokens.
+            lengths: (rows,) tokens that each row holds already.
+            caches: as in `read_prompts`.
+            rotary: as in `read_prompts`.
+        """
+        hidden = self.embeddings[ids]
+        turned = rotary[0][lengths], rotary[1][lengths]
+        for layer, cache in zip(self.layers, caches, strict=True):
+            hidden = layer.step(hidden, turned, cache, lengths)
+        return self.logits(hidden)
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the logits (rows, vocabulary) after the last layer's output (rows, width)."""
         states = torch.empty_like(hidden)
         rms_norm(hidden, self.norm.weight, self.norm.variance_epsilon, states)
         logits: torch.Tensor = states @ self.head.t()
-        return logits.argmax(dim=-1)
+        return logits
 
 
 class _Batch:
@@ -87,25 +142,8 @@ class _Batch:
 
     def prefill(self, prompts: Sequence[list[int]]) -> None:
         """Fill the caches and take each prompt's first new token."""
-        for rows in assign_to_bins([len(ids) for ids in prompts], _PREFILL_TOKENS[self.lengths.device.type]):
-            self._prefill_some([prompts[row] for row in rows], torch.tensor(rows, device=self.lengths.device))
-        self._keep_ids(self.ids)
-
-    def _prefill_some(self, prompts: Sequence[list[int]], rows: torch.Tensor) -> None:
-        device, layers = self.lengths.device, self.decoder.layers
-        lengths = torch.tensor([len(ids) for ids in prompts])
-        ends = lengths.cumsum(0)
-        positions = torch.cat([torch.arange(len(ids)) for ids in prompts]).to(device)
-        row_of_token = torch.repeat_interleave(rows, lengths.to(device))
-        sequences = Sequences([0, *ends.tolist()], positions, torch.repeat_interleave(ends, lengths).to(device))
-        rotary = self.rotary[0][positions], self.rotary[1][positions]
-        hidden = self.decoder.embeddings[torch.tensor([token for ids in prompts for token in ids], device=device)]
-        for layer, (keys, values) in zip(layers, self.caches, strict=True):
-            hidden, saved = layer.forward(hidden, rotary, sequences, (None,) * SITES)
-            new_keys, new_values = saved.attention.keys_and_values()
-            keys[row_of_token, :, positions] = new_keys
-            values[row_of_token, :, positions] = new_values
-        self.ids[rows] = self.decoder.next_ids(hidden[(ends - 1).to(device)])
+        hidden = self.decoder.read_prompts(prompts, range(len(prompts)), self.caches, self.rotary)
+        self._keep_ids(self.decoder.logits(hidden).argmax(dim=-1))
 
     def step(self) -> None:
         """Take one more token for each row."""
@@ -121,12 +159,9 @@ class _Batch:
             self.graph.replay()
 
     def _step(self) -> None:
-        hidden = self.decoder.embeddings[self.ids]
-        rotary = self.rotary[0][self.lengths], self.rotary[1][self.lengths]
-        for layer, cache in zip(self.decoder.layers, self.caches, strict=True):
-            hidden = layer.step(hidden, rotary, cache, self.lengths)
+        logits = self.decoder.step(self.ids, self.lengths, self.caches, self.rotary)
         self.lengths.add_(1)
-        self._keep_ids(self.decoder.next_ids(hidden))
+        self._keep_ids(logits.argmax(dim=-1))
 
     def _keep_ids(self, ids: torch.Tensor) -> None:
         self.ids.copy_(ids)

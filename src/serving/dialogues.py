@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..config.schema import Config
+from ..data.prompts import sentence, system_text
 from ..data.templates import PromptTemplate
 from ..data.truncation import TruncationCounts
-from ..export.chat_template import sentence, system_text
 from .errors import ApiError
 from .limits import Limits
 from .schemas import Message

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..config.schema import Config
+from ..data.prompts import sentence, system_text
 from ..data.templates import PromptTemplate
 from ..errors import YoyakError
 from ..export.adapter_file import read_adapter
-from ..export.chat_template import sentence, system_text
 from ..export.vllm_rules import max_lora_rank, vllm_objections
 
 _DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}

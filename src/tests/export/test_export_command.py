@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +192,8 @@ def test_what_is_refused_is_one_line_and_exit_2(yoyak: Any, damaged: None, tiny:
     assert not [path for path in Path().iterdir() if path.name.startswith(".x")]
 
 
-def test_llama_cpps_quantizations_name_their_package(yoyak: Any, run: str) -> None:
-    if find_spec("llama_cpp") is not None:
-        pytest.skip("llama-cpp-python is installed")
+def test_llama_cpps_quantizations_name_their_package(yoyak: Any, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("src.export.gguf_quantize.find_spec", lambda name: None)  # where it is installed too
     result = yoyak("export", "--run", "tiny_qlora", "--to", "gguf", "--quantization", "q4_k_m", "--out", "x")
     assert result.code == 2
     assert "through llama-cpp-python, which is not installed (pip install llama-cpp-python)" in result.err

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import openai
 import pytest
 import uvicorn
 
@@ -43,6 +44,22 @@ def tiny(tmp_path_factory):
         tokenizer, encoder_max_len=300, decoder_max_len=LIMIT, format_type="chat", language="en", chat_template="auto"
     )
     return Loaded(config, model, tokenizer, prompt)
+
+
+class RecordingEngine(TransformersEngine):
+    """The real engine; remembers what it was given."""
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.prompts = []
+
+    def generate(self, admit):
+        def recorded():
+            jobs = admit()
+            self.prompts += [job.prompt for job in jobs]
+            return jobs
+
+        super().generate(recorded)
 
 
 class SteppedEngine(TransformersEngine):
@@ -102,3 +119,16 @@ def until(condition, seconds=10.0):
     while not condition():
         assert time.monotonic() < end, "it did not come to hold"
         time.sleep(0.005)
+
+
+@pytest.fixture
+def client():
+    clients = []
+
+    def create(url, key="none", retries=0):
+        clients.append(openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=retries))
+        return clients[-1]
+
+    yield create
+    for one in clients:
+        one.close()

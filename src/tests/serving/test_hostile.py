@@ -9,27 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from src.serving.app import create_app
-from src.serving.engine import TransformersEngine
+from src.tests.serving.conftest import RecordingEngine
 from src.tests.tiny_models import DIALOGUES
 
 ROUTES = ["/v1/chat/completions", "/v1/summaries"]
 JSON = {"Content-Type": "application/json"}
-
-
-class RecordingEngine(TransformersEngine):
-    """The real engine; remembers what it was given."""
-
-    def __init__(self, model):
-        super().__init__(model)
-        self.prompts = []
-
-    def generate(self, admit):
-        def recorded():
-            jobs = admit()
-            self.prompts += [job.prompt for job in jobs]
-            return jobs
-
-        super().generate(recorded)
 
 
 @pytest.fixture(scope="module")

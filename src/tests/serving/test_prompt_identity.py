@@ -14,16 +14,16 @@ from src.commands.steps import prompt_arguments
 from src.commands.summarize import SummarizeRequest, summarize
 from src.config.schema import Config
 from src.data.llm_dataset import create_llm_dataset
+from src.data.prompts import sentence, system_text
 from src.data.sources import DialogueRow
 from src.data.templates import create_prompt_template
 from src.evaluation.evaluator import evaluate_model
-from src.export.chat_template import sentence, system_text
 from src.inference import generator
-from src.serving.engine import TransformersEngine
 from src.serving.limits import Limits
 from src.serving.service import Service
 from src.serving.vllm import dialogue_chat_template
 from src.tests.real_tokenizers import shared_tokenizer, smollm2_tokenizer
+from src.tests.serving.conftest import RecordingEngine
 from src.tests.tiny_models import write_tiny_model
 
 DIALOGUES = [
@@ -59,22 +59,6 @@ def base(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:  # it sets the warnings of the whole process
         patch.setattr("src.commands.model.quiet_libraries", lambda: None)
         return load_configured(config, create_console(stderr=True))
-
-
-class RecordingEngine(TransformersEngine):
-    """The real engine; remembers what it was given."""
-
-    def __init__(self, model):
-        super().__init__(model)
-        self.prompts = []
-
-    def generate(self, admit):
-        def recorded():
-            jobs = admit()
-            self.prompts += [job.prompt for job in jobs]
-            return jobs
-
-        super().generate(recorded)
 
 
 @pytest.fixture

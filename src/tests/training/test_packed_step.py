@@ -8,12 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from src.config.schema import Config
-from src.data.llm_dataset import create_llm_dataset
 from src.errors import YoyakError
 from src.models.compute import ComputeChoice
 from src.tests.tiny_models import (
-    DIALOGUES,
-    SUMMARIES,
     load_tiny,
     tiny_config,
     tiny_dataset,
@@ -281,25 +278,3 @@ def test_an_adapter_made_by_eva_trains(checkpoint: str, tmp_path: Path) -> None:
     )
     weights = trained(config)
     assert any(value.abs().max() > 1e-3 for name, value in weights.items() if "lora_B" in name)
-
-
-def test_the_loss_falls_and_the_trained_model_ends_its_summaries(checkpoint: str, tmp_path: Path) -> None:
-    config = tiny_config(
-        checkpoint,
-        tmp_path,
-        training__engine="packed",
-        training__max_steps=60,
-        training__batch_size=4,
-        training__learning_rate=2e-2,
-        lora__r=16,
-    )
-    model, tokenizer = load_tiny(config)
-    dataset = create_llm_dataset(DIALOGUES, SUMMARIES, tokenizer, format_type="chat", language="en")
-    trainer = LLMTrainer(config, model, tokenizer, dataset, dataset)
-    before = trainer.evaluate()["eval_loss"]
-    trainer.train()
-    assert trainer.evaluate()["eval_loss"] < before / 3
-    item = dataset[0]
-    with torch.no_grad():
-        logits = trainer.model(input_ids=item["input_ids"][None, :-1]).logits
-    assert logits[0, -1].argmax() == item["input_ids"][-1]

@@ -114,11 +114,12 @@ def test_another_seed_gives_another_adapter(checkpoint, tmp_path):
     assert not all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
-def test_loss_falls_and_the_end_token_is_learned(checkpoint, tmp_path):
+@pytest.mark.parametrize("engine", ["trainer", "packed"])
+def test_loss_falls_and_the_end_token_is_learned(checkpoint, tmp_path, engine):
     config = tiny_config(
         checkpoint,
         tmp_path,
-        training__engine="trainer",
+        training__engine=engine,
         training__max_steps=60,
         training__batch_size=4,
         training__learning_rate=2e-2,
