@@ -11,16 +11,62 @@ compute the rest again), in bytes:
 The first backward finds all of it alive, and a layer that computes again stands for one that kept.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from ..models.packed_decoder import PackedDecoder
 
-_SIZES = (24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
-_AGAIN_SHARE = 0.4  # of a step's time that computing all layers again adds, measured on an H100
-_FIXED_TOKENS = 1250  # a micro-batch's fixed cost (dequantizing, small products), in tokens' time
-_INPUTS_SHARE = 0.015  # of a step's time that keeping the products' inputs saves
+_SIZES = (
+    65536,
+    49152,
+    32768,
+    24576,
+    16384,
+    12288,
+    8192,
+    6656,
+    5120,
+    4096,
+    3584,
+    3072,
+    2560,
+    2048,
+    1536,
+    1024,
+    512,
+    256,
+)
+_MULTIPLE = 256  # of tokens, as captured micro-batches have
+_AGAIN_SHARE = 0.32  # of a step's time that computing all layers again adds, measured on an H100
+_FIXED_TOKENS = 250  # a micro-batch's fixed cost (dequantizing, small products), in tokens' time
+_INPUTS_SHARE = 0.01  # of a step's time that keeping the products' inputs saves
+
+
+@dataclass(frozen=True)
+class StepTokens:
+    """Tokens of an optimizer step.
+
+    Attributes:
+        mean: of all steps.
+        most: four standard deviations above, which hardly a step reaches.
+        longest: tokens of the longest example.
+    """
+
+    mean: float
+    most: int
+    longest: int
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], examples: int) -> "StepTokens":
+        """Return them for steps of so many `examples` out of a data set with these lengths."""
+        examples = min(examples, len(lengths))
+        mean = sum(lengths) / len(lengths)
+        deviation = math.sqrt(sum((length - mean) ** 2 for length in lengths) / len(lengths))
+        most = min(examples * mean + 4 * deviation * math.sqrt(examples), examples * max(lengths))
+        return cls(examples * mean, math.ceil(most), max(lengths))
 
 
 @dataclass(frozen=True)
@@ -33,7 +79,9 @@ class MemoryPlan:
     peak_bytes: int
 
 
-def plan_memory(decoder: PackedDecoder, budget_bytes: float, tokens: int | None, recompute: bool) -> MemoryPlan | None:
+def plan_memory(
+    decoder: PackedDecoder, budget_bytes: float, tokens: int | None, recompute: bool, step: StepTokens
+) -> MemoryPlan | None:
     """Return the fastest plan whose peak is within the budget, or None where none is.
 
     Args:
@@ -41,10 +89,13 @@ def plan_memory(decoder: PackedDecoder, budget_bytes: float, tokens: int | None,
         budget_bytes: for the allocator's peak.
         tokens: of a micro-batch, where they are fixed.
         recompute: whether layers may compute their activations again.
+        step: what is to be trained on: micro-batches hold the longest example, and no more than a step.
     """
     layers = len(decoder.layers)
     plans = []
-    for size in (tokens,) if tokens else _SIZES:
+    most, least = (math.ceil(count / _MULTIPLE) * _MULTIPLE for count in (step.most, step.longest))
+    sizes = sorted({min(max(size, least), most) for size in _SIZES})
+    for size in (tokens,) if tokens else sizes:
         for keeps_inputs in (True, False):
             one = kept_bytes(decoder, size, keeps_inputs)
             room = budget_bytes - peak_bytes(decoder, size, 0, keeps_inputs)
@@ -52,14 +103,15 @@ def plan_memory(decoder: PackedDecoder, budget_bytes: float, tokens: int | None,
             if kept == layers or (recompute and kept >= 0):
                 kept = 0 if kept <= 1 else kept
                 plans.append(MemoryPlan(size, kept, keeps_inputs, peak_bytes(decoder, size, kept, keeps_inputs)))
-    return min(plans, key=lambda plan: relative_time(plan, layers), default=None)
+    return min(plans, key=lambda plan: relative_time(plan, layers, step.mean), default=None)
 
 
-def relative_time(plan: MemoryPlan, layers: int) -> float:
-    """Return a plan's time a token, that of one endless micro-batch without recomputation being 1."""
+def relative_time(plan: MemoryPlan, layers: int, step_tokens: float) -> float:
+    """Return a plan's time for a step of so many tokens, that of one without recomputation or fixed costs being 1."""
     kept = plan.kept_layers / layers
     saved = _INPUTS_SHARE * kept if plan.keeps_inputs else 0.0
-    return 1 + _AGAIN_SHARE * (1 - kept) + _FIXED_TOKENS / plan.micro_batch_tokens - saved
+    micro_batches = math.ceil(step_tokens / plan.micro_batch_tokens)
+    return 1 + _AGAIN_SHARE * (1 - kept) + _FIXED_TOKENS * micro_batches / step_tokens - saved
 
 
 def peak_bytes(decoder: PackedDecoder, tokens: int, kept_layers: int, keeps_inputs: bool) -> int:

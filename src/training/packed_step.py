@@ -15,13 +15,14 @@ from ..errors import YoyakError
 from ..models.captured_passes import CapturedPasses
 from ..models.compute import ComputeChoice
 from ..models.packed_decoder import PackedDecoder, packing_obstacle
-from .memory_plan import MemoryPlan, plan_memory
-from .response_trainer import ResponseTrainer
+from .memory_plan import MemoryPlan, StepTokens, plan_memory
+from .response_trainer import ResponseTrainer, example_lengths
 
 _MICRO_BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
-_MULTIPLE = 256  # on a GPU micro-batches are filled up to it, so that few shapes are captured
+_ALIGNED = 64  # micro-batches on a GPU are filled up to a multiple of this, with which products are fastest,
+_MULTIPLE = 256  # or where they are captured, of this (of twice this in large ones), so that few shapes are
 _SHARE_OF_FREE_MEMORY = 0.85  # for the allocator's peak; its slack, graphs and evaluation need the rest
-_CAPTURED_TOKENS = 8192  # larger micro-batches keep the GPU busy without graphs
+_CAPTURED_TOKENS = 16384  # larger micro-batches keep the GPU busy without graphs
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,11 @@ class PackedTrainer(ResponseTrainer):
         """Train on a GPU by a plan: the passes become CUDA graphs where micro-batches are small."""
         self.plan = plan
         self.decoder.kept_layers, self.decoder.keeps_inputs = plan.kept_layers, plan.keeps_inputs
-        self.packer = replace(self.packer, micro_batch_tokens=plan.micro_batch_tokens, multiple=_MULTIPLE)
-        if plan.micro_batch_tokens <= _CAPTURED_TOKENS:
+        captures = plan.micro_batch_tokens <= _CAPTURED_TOKENS
+        large = plan.micro_batch_tokens > 16 * _MULTIPLE and plan.micro_batch_tokens % (2 * _MULTIPLE) == 0
+        multiple = (2 * _MULTIPLE if large else _MULTIPLE) if captures else _ALIGNED
+        self.packer = replace(self.packer, micro_batch_tokens=plan.micro_batch_tokens, multiple=multiple)
+        if captures:
             self.passes = CapturedPasses(self.decoder, plan.micro_batch_tokens)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
@@ -151,6 +155,17 @@ class PackedTrainer(ResponseTrainer):
             self.trained_tokens += batch.tokens
         return total / target_tokens
 
+    def _clip_grad_norm(self, model: nn.Module) -> torch.Tensor:
+        """As the Trainer's, in three operations, since all gradients lie in one buffer."""
+        gradients = self.decoder.gradients.flat
+        norm: torch.Tensor = torch.linalg.vector_norm(gradients)
+        gradients.mul_(torch.clamp(self.args.max_grad_norm / (norm + 1e-6), max=1.0))
+        return norm
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Return 0: the Trainer counts all parameters of the model anew at each step, for a figure nobody reads."""
+        return 0
+
 
 def plan_run(trainer: PackedTrainer, training: TrainingSettings) -> MemoryPlan:
     """Return the plan of a run on a GPU, within `training.memory_budget_gb` or what the card has free.
@@ -161,7 +176,9 @@ def plan_run(trainer: PackedTrainer, training: TrainingSettings) -> MemoryPlan:
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
     budget = training.memory_budget_gb * 1e9 if training.memory_budget_gb else _SHARE_OF_FREE_MEMORY * free
     tokens = None if training.micro_batch_tokens == "auto" else training.micro_batch_tokens
-    plan = plan_memory(trainer.decoder, budget, tokens, training.gradient_checkpointing)
+    examples = training.batch_size * training.gradient_accumulation_steps
+    step = StepTokens.of(example_lengths(trainer.train_dataset), examples)
+    plan = plan_memory(trainer.decoder, budget, tokens, training.gradient_checkpointing, step)
     if plan is None:
         where = "training.memory_budget_gb" if training.memory_budget_gb else "the GPU's free memory"
         raise YoyakError(
