@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from .bins import assign_to_bins
 from .templates import IGNORE
 
 FILLER = 1 << 30
@@ -47,26 +48,6 @@ class MicroBatch:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         changed: dict[str, Any] = {n: change(v) for n, v in values.items() if isinstance(v, torch.Tensor)}
         return replace(self, **changed)
-
-
-def assign_to_bins(lengths: Sequence[int], capacity: int) -> list[list[int]]:
-    """Return the examples of each micro-batch: first-fit decreasing; one longer than `capacity` gets its own.
-
-    Args:
-        lengths: tokens of each example.
-        capacity: tokens of a micro-batch.
-    """
-    bins: list[list[int]] = []
-    room: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        place = next((b for b, free in enumerate(room) if free >= lengths[index]), None)
-        if place is None:
-            bins.append([])
-            room.append(max(capacity, lengths[index]))
-            place = len(bins) - 1
-        bins[place].append(index)
-        room[place] -= lengths[index]
-    return bins
 
 
 @dataclass(frozen=True)
