@@ -12,6 +12,7 @@ sets the planner's present figures beside them: a line each in `benchmarks/resul
 
 import argparse
 import gc
+import itertools
 import json
 import statistics
 import subprocess
@@ -233,7 +234,7 @@ def measure(case: Case, base: Any) -> dict[str, Any]:
             model.unload()
             if hasattr(base, "peft_config"):
                 del base.peft_config
-    steps = [later - before for before, later in zip(moments, moments[1:], strict=False)]
+    steps = [later - before for before, later in itertools.pairwise(moments)]
     free, total = torch.cuda.mem_get_info() if cuda else (0, 0)
     return {
         "step_seconds": [round(seconds, 4) for seconds in steps],

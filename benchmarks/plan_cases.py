@@ -89,7 +89,7 @@ class Case:
             how = Activations(self.kept, self.keeps_inputs)
         else:
             how = Activations(0 if self.checkpointing else self.model.layers)
-        load = Workload(self.examples(), 42, 1)
+        load = Workload(tuple(self.examples()), 42, 1)
         return compute_as(self.job(), load, device or find_device("H100"), how, self.tokens)
 
     def record(self) -> dict[str, Any]:

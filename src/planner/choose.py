@@ -1,6 +1,6 @@
 """The fastest way of computing a job's micro-batches that fits in a card's memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -19,7 +19,7 @@ from .memory import (
 from .steps import MULTIPLE, Example, StepWork, largest_step_tokens, packed_work, padded_work
 
 SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
-_STEPS_TO_CHOOSE = 12
+_STEPS_TO_CHOOSE = 6
 _STEPS_LAID_OUT = 48
 
 
@@ -33,7 +33,7 @@ class Workload:
         evaluation: the largest evaluation batch, or None where nothing is evaluated.
     """
 
-    examples: Sequence[Example]
+    examples: tuple[Example, ...]
     seed: int
     steps: int
     warm_up: int = 0

@@ -19,6 +19,8 @@ class Device:
         source: where the figures are from.
         measured: whether the time constants were measured on this card; others are estimates.
         product_share: share of `flops` that large products reach, where it was measured here.
+        product_half: rows at which products reach half of it, where it was measured here.
+        launch: seconds of an operation's call, where it was measured here.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Device:
     source: str
     measured: bool = False
     product_share: float | None = None
+    product_half: float | None = None
+    launch: float | None = None
 
 
 def _card(name: str, gib: float, gigabytes_a_second: float, teraflops: float, source: str, bf16: bool = True) -> Device:

@@ -1,9 +1,9 @@
 """How long a training step takes: operations and bytes over a card's rates, and the cost of calls.
 
-Operations of a step with N parameters in the layers' matrices, on T tokens: 2 N T forward, 2 N T for the gradients of
-the inputs, 2 N T more where all weights train, and 2 N T where layers compute again (Kaplan et al. 2020, section 2.1,
-for the forward pass). Products of few rows reach a smaller share of the peak rate; the share over the rows T is taken as
-T / (T + half), which makes the time of a product linear in T.
+Operations of a step with N parameters in the layers' matrices, on T tokens: 2 N T forward (Kaplan et al. 2020, section
+2.1), 2 N T for the gradients of the inputs, 2 N T more where all weights train, and 2 N T where layers compute again.
+Products of few rows reach a smaller share of the peak rate; it is taken as T / (T + half), which makes the time of a
+product linear in T.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def step_time(job: Job, device: Device, work: StepWork, how: Activations, consta
     """Return the time of a mean step, by part."""
     counts = step_counts(job, work, how)
     kernels = {name: count / rate for name, (count, rate) in _rated(job, device, counts, constants).items()}
-    calls = counts["calls"] * constants.launch
+    calls = counts["calls"] * (device.launch or constants.launch)
     # The processor prepares operations while the GPU computes: what it takes longer is waited for.
     waited = max(0.0, calls - sum(kernels.values()))
     fixed = constants.step + (constants.packed_micro_batch * work.micro_batches if job.engine == "packed" else 0.0)
@@ -79,7 +79,7 @@ def _rated(
     products, bandwidth = device.flops * share, device.bandwidth * constants.pass_share
     passes = constants.packed_passes if job.engine == "packed" else constants.trainer_passes
     return {
-        "products": (counts["products"] + counts["rows"] * constants.product_half, products),
+        "products": (counts["products"] + counts["rows"] * (device.product_half or constants.product_half), products),
         "attention": (counts["attention"], device.flops * constants.attention_share),
         "adapters": (counts["adapters"], device.flops * constants.adapter_share),
         "head": (counts["head"], products * 0.8),
@@ -92,15 +92,17 @@ def _rated(
 def _pass_bytes(job: Job, again: float) -> float:
     """Return the bytes of elementwise passes a token and layer: norms, rotation, SwiGLU, residual sums, both ways."""
     shape, e = job.shape, job.element
+    forward: float
+    backward: float
     if job.engine == "packed":
         forward = 8 * shape.width + 2 * shape.columns + 3 * shape.inner
         backward = 12 * shape.width + 4 * shape.columns + 7 * shape.inner
-        dropped = job.dropout and 4 * sum(width for width, _ in job.adapters)
+        dropped = 4 * sum(width for width, _ in job.adapters) if job.dropout else 0
         return e * (forward * (1 + again) + backward + dropped)
     # Under autograd: float32 norms in six passes, rotation by halves in eight, sums of adapters and their casts.
     adapters = sum(3 * outputs for _, outputs in job.adapters)
     casts = sum(4 * inputs for inputs, _ in job.adapters) if job.method == "lora" else 0
-    dropped = job.dropout and sum(4 * inputs for inputs, _ in job.adapters)
+    dropped = sum(4 * inputs for inputs, _ in job.adapters) if job.dropout else 0
     forward = 30 * shape.width + 12 * shape.columns + 5 * shape.inner + adapters + casts + dropped
     backward = 40 * shape.width + 16 * shape.columns + 9 * shape.inner + 2 * adapters + casts + dropped
     return float(e * (forward * (1 + again) + backward))
@@ -122,7 +124,7 @@ def evaluation_seconds(
 ) -> float:
     """Return the time of an evaluation of so many padded tokens, those with a target, and batches."""
     flops = 2.0 * job.shape.linear_parameters * tokens + 2.0 * targets * job.shape.vocabulary * job.shape.width
-    rate = device.flops * constants.product_share * constants.evaluation_share
+    rate = device.flops * (device.product_share or constants.product_share) * constants.evaluation_share
     calls = batches * job.shape.layers * _TRAINER_CALLS[job.method] / 3 * constants.launch
     return max(flops / rate, calls)
 

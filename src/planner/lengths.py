@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import YoyakError
 from .shapes import ModelShape
@@ -35,12 +36,10 @@ class Lengths:
         """Return the number of examples."""
         return len(self.prompts)
 
-    def examples(self, longest_prompt: int) -> list[Example]:
+    def examples(self, longest_prompt: int) -> tuple[Example, ...]:
         """Return tokens and targets of each example, its prompt shortened to at most `longest_prompt`."""
-        return [
-            (min(prompt, longest_prompt) + response, response)
-            for prompt, response in zip(self.prompts, self.responses, strict=True)
-        ]
+        pairs = zip(self.prompts, self.responses, strict=True)
+        return tuple((min(prompt, longest_prompt) + response, response) for prompt, response in pairs)
 
     def cut(self, longest_prompt: int) -> tuple[int, int]:
         """Return how many prompts are shortened, and by how many tokens in all."""
@@ -112,9 +111,9 @@ def estimated_lengths(
     return Lengths(prompts, responses, source, estimated=True)
 
 
-def _shipped() -> dict[str, dict[str, "dict[str, object] | list[list[int]]"]]:
-    content: dict[str, dict[str, object]] = json.loads(_SHIPPED.read_text(encoding="utf-8"))
-    return content  # type: ignore[return-value]
+def _shipped() -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = json.loads(_SHIPPED.read_text(encoding="utf-8"))
+    return content
 
 
 def _spread(ratio: float) -> float:

@@ -8,7 +8,7 @@ Peak of the packed engine (`models/packed_decoder.py`, `models/decoder_layer.py`
     steady + L inputs (T w e) + max(K, 1) kept + work of a layer's backward
 
 The first backward finds all of it alive, and a layer that computes again stands for one that kept. Under autograd (the
-trainer engine) the same with what transformers' layers save, in place of `kept`; where nothing is computed again, K = L.
+trainer engine) the same with what transformers' layers save in place of `kept`; where nothing is computed again, K = L.
 """
 
 from dataclasses import dataclass
@@ -212,10 +212,10 @@ def saved_by_autograd(job: Job, tokens: int) -> dict[str, int]:
     if shape.head_norms:
         columns["head_norm_inputs_float32"] = (shape.attended + keys) * 4
     columns |= _inputs_saved(job)
-    return {name: int(tokens * size) for name, size in columns.items() if size}
+    return {name: tokens * size for name, size in columns.items() if size}
 
 
-def _inputs_saved(job: Job) -> dict[str, float]:
+def _inputs_saved(job: Job) -> dict[str, int]:
     """Return the bytes a token of the matrices' inputs that autograd keeps."""
     shape, e = job.shape, job.element
     if job.method == "full":

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..data.bins import assign_to_bins
 from .memory import MicroBatchSize
@@ -39,8 +40,9 @@ class StepWork:
         return 1 - self.tokens / self.computed
 
 
+@lru_cache(maxsize=64)
 def packed_work(
-    examples: Sequence[Example],
+    examples: tuple[Example, ...],
     per_step: int,
     capacity: int,
     seed: int,
@@ -74,10 +76,16 @@ def packed_work(
                     totals[index] += value
         counted += number >= first
     largest = MicroBatchSize(tokens_most, targets_most, examples_most, longest)
-    return StepWork(*(total / max(counted, 1) for total in totals), largest)
+    return _means(totals, max(counted, 1), largest)
 
 
-def largest_step_tokens(examples: Sequence[Example], per_step: int, seed: int, most: int) -> int:
+def _means(totals: list[float], steps: float, largest: MicroBatchSize) -> StepWork:
+    computed, tokens, targets, pairs, micro_batches = (total / steps for total in totals)
+    return StepWork(computed, tokens, targets, pairs, micro_batches, largest)
+
+
+@lru_cache(maxsize=8)
+def largest_step_tokens(examples: tuple[Example, ...], per_step: int, seed: int, most: int) -> int:
     """Return the most tokens of a step, which bound a micro-batch however large it may be."""
     return max(sum(length for length, _ in step) for step in _packed_steps(examples, per_step, seed, most))
 
@@ -86,8 +94,7 @@ def _packed_steps(examples: Sequence[Example], per_step: int, seed: int, most: i
     """Yield the examples of each step, in `packed_step.ShuffledSampler`'s order."""
     done = epoch = 0
     while done < most:
-        order = list(range(len(examples)))
-        random.Random(f"{seed}/{epoch}").shuffle(order)
+        order = _shuffled(len(examples), seed, epoch)
         for start in range(0, len(order), per_step):
             yield [examples[index] for index in order[start : start + per_step]]
             done += 1
@@ -96,8 +103,16 @@ def _packed_steps(examples: Sequence[Example], per_step: int, seed: int, most: i
         epoch += 1
 
 
+@lru_cache(maxsize=8)
+def _shuffled(examples: int, seed: int, epoch: int) -> list[int]:
+    order = list(range(examples))
+    random.Random(f"{seed}/{epoch}").shuffle(order)
+    return order
+
+
+@lru_cache(maxsize=32)
 def padded_work(
-    examples: Sequence[Example], batch_size: int, accumulation: int, seed: int, most: int, first: int = 0
+    examples: tuple[Example, ...], batch_size: int, accumulation: int, seed: int, most: int, first: int = 0
 ) -> StepWork:
     """Return the work of the trainer engine's steps, whose micro-batches are padded to their longest example."""
     totals = [0.0] * 5
@@ -115,7 +130,7 @@ def padded_work(
                 totals[index] += value
     counted = max((len(batches) - first * accumulation) / accumulation, 1 / accumulation)
     largest = MicroBatchSize(tokens_most, targets_most, min(batch_size, len(examples)), longest)
-    return StepWork(*(total / counted for total in totals), largest)
+    return _means(totals, counted, largest)
 
 
 def _similar_batches(examples: Sequence[Example], batch_size: int, seed: int) -> list[list[Example]]:
