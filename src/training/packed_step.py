@@ -15,12 +15,11 @@ from ..errors import YoyakError
 from ..models.captured_passes import CapturedPasses
 from ..models.compute import ComputeChoice
 from ..models.packed_decoder import PackedDecoder, packing_obstacle
-from .memory_plan import MemoryPlan, plan_memory
+from .memory_plan import MemoryPlan, plan_loaded
 from .response_trainer import ResponseTrainer
 
 _MICRO_BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
 _MULTIPLE = 256  # on a GPU micro-batches are filled up to it, so that few shapes are captured
-_SHARE_OF_FREE_MEMORY = 0.85  # for the allocator's peak; its slack, graphs and evaluation need the rest
 _CAPTURED_TOKENS = 8192  # larger micro-batches keep the GPU busy without graphs
 
 
@@ -153,19 +152,21 @@ class PackedTrainer(ResponseTrainer):
 
 
 def plan_run(trainer: PackedTrainer, training: TrainingSettings) -> MemoryPlan:
-    """Return the plan of a run on a GPU, within `training.memory_budget_gb` or what the card has free.
+    """Return the planner's choice for a run on a GPU, within `training.memory_budget_gb` and what the card has free.
 
     Raises:
         YoyakError: not even the smallest micro-batch fits.
     """
-    free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
-    budget = training.memory_budget_gb * 1e9 if training.memory_budget_gb else _SHARE_OF_FREE_MEMORY * free
-    tokens = None if training.micro_batch_tokens == "auto" else training.micro_batch_tokens
-    plan = plan_memory(trainer.decoder, budget, tokens, training.gradient_checkpointing)
-    if plan is None:
-        where = "training.memory_budget_gb" if training.memory_budget_gb else "the GPU's free memory"
+    choice, fits = plan_loaded(trainer, training, "packed")
+    memory, tokens = choice.memory, choice.micro_batch_tokens
+    assert tokens is not None
+    if not fits:
+        budget = training.memory_budget_gb
+        where = f"training.memory_budget_gb = {budget:g}" if budget else "the GPU's free memory"
         raise YoyakError(
-            f"{where} = {budget / 1e9:.1f} GB: no micro-batch fits; raise it, lower training.micro_batch_tokens or "
-            "lora.r, or set training.gradient_checkpointing=true"
+            f"{where}: the training takes {memory.peak_bytes / 1e9:.1f} GB at the least "
+            f"({memory.device_bytes / 1e9:.1f} with graphs and CUDA's own); raise it, lower "
+            "training.micro_batch_tokens or lora.r, or set training.gradient_checkpointing=auto"
         )
-    return plan
+    how, seconds = choice.how, choice.time.seconds
+    return MemoryPlan(tokens, how.kept_layers, how.keeps_inputs, memory.peak_bytes, memory.device_bytes, seconds)
