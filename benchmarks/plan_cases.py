@@ -74,7 +74,7 @@ class Case:
 
     def job(self) -> Job:
         """Return what the planner knows of it."""
-        return job_of(load_config("llama_3.2_3b", self.overrides()), self.model)
+        return job_of(load_config("llama_3.2_3b", self.overrides()), self.model, find_device("H100"))
 
     def examples(self) -> list[Example]:
         """Return the lengths of one step's examples; each step has the same ones."""

@@ -105,7 +105,7 @@ def _packed_choices(
     sizes = (job.micro_batch_tokens,) if job.micro_batch_tokens else SIZES
     larger = [size for size in sizes if size >= most]
     for size in [size for size in sizes if size < most or size == min(larger)]:
-        work = packed_work(load.examples, job.examples, size, load.seed, min(load.steps, _STEPS_TO_CHOOSE))
+        work = _packed_work(job, load, size, _STEPS_TO_CHOOSE)
         work = replace(work, largest=_bounded(work.largest, size, most))
         for keeps_inputs in (True, False):
 
@@ -122,6 +122,11 @@ def _packed_choices(
                 middle = (low + high + 1) // 2
                 low, high = (middle, high) if limits.allow(choice(middle).memory) else (low, middle - 1)
             yield choice(0 if low <= 1 else low)
+
+
+def _packed_work(job: Job, load: Workload, size: int, steps: int) -> StepWork:
+    multiple = 1 if job.cpu else MULTIPLE
+    return packed_work(load.examples, job.examples, size, load.seed, min(load.steps, steps), load.warm_up, multiple)
 
 
 def _bounded(largest: MicroBatchSize, capacity: int, step_tokens: int) -> MicroBatchSize:
@@ -164,9 +169,7 @@ def _exact(choice: Choice, load: Workload, device: Device, steady_bytes: int | N
     size = choice.micro_batch_tokens
     if size is None:
         return choice
-    work = packed_work(
-        load.examples, choice.job.examples, size, load.seed, min(load.steps, _STEPS_LAID_OUT), load.warm_up
-    )
+    work = _packed_work(choice.job, load, size, _STEPS_LAID_OUT)
     most = largest_step_tokens(load.examples, choice.job.examples, load.seed, load.steps)
     if most <= size:
         work = replace(work, largest=_bounded(work.largest, size, most))
@@ -177,5 +180,5 @@ def compute_as(job: Job, load: Workload, device: Device, how: Activations, token
     """Return the figures of one given way of computing a job."""
     if tokens is None:
         return _choice(job, how, None, _trainer_work(job, load), load, device, None)
-    work = packed_work(load.examples, job.examples, tokens, load.seed, min(load.steps, _STEPS_LAID_OUT), load.warm_up)
+    work = _packed_work(job, load, tokens, _STEPS_LAID_OUT)
     return _exact(_choice(job, how, tokens, work, load, device, None), load, device, None)

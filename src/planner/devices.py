@@ -21,6 +21,8 @@ class Device:
         product_share: share of `flops` that large products reach, where it was measured here.
         product_half: rows at which products reach half of it, where it was measured here.
         launch: seconds of an operation's call, where it was measured here.
+        attention_share: share of `flops` that attention reaches, where it was measured here; `adapter_share` likewise.
+        cpu: whether it is a processor, whose memory is the machine's.
     """
 
     name: str
@@ -33,6 +35,9 @@ class Device:
     product_share: float | None = None
     product_half: float | None = None
     launch: float | None = None
+    attention_share: float | None = None
+    adapter_share: float | None = None
+    cpu: bool = False
 
 
 def _card(name: str, gib: float, gigabytes_a_second: float, teraflops: float, source: str, bf16: bool = True) -> Device:

@@ -80,8 +80,8 @@ def _rated(
     passes = constants.packed_passes if job.engine == "packed" else constants.trainer_passes
     return {
         "products": (counts["products"] + counts["rows"] * (device.product_half or constants.product_half), products),
-        "attention": (counts["attention"], device.flops * constants.attention_share),
-        "adapters": (counts["adapters"], device.flops * constants.adapter_share),
+        "attention": (counts["attention"], device.flops * (device.attention_share or constants.attention_share)),
+        "adapters": (counts["adapters"], device.flops * (device.adapter_share or constants.adapter_share)),
         "head": (counts["head"], products * 0.8),
         "elementwise": (counts["passes"] * passes, bandwidth),
         "dequantization": (counts["dequantization"], bandwidth),

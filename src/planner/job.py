@@ -5,8 +5,10 @@ from typing import Literal
 
 from ..config.schema import Config
 from ..errors import YoyakError
+from .devices import Device
 from .shapes import LINEARS, ModelShape
 
+_CPU_TOKENS = 512  # training/packed_step.py
 Method = Literal["qlora", "lora", "full"]
 Engine = Literal["packed", "trainer"]
 
@@ -21,6 +23,7 @@ class Job:
         batch_size: examples of a micro-batch of the trainer engine.
         checkpointing: whether layers may compute their activations again; None lets the planner choose.
         micro_batch_tokens: of the packed engine; None lets the planner choose.
+        cpu: whether a processor trains: no graphs, no CUDA context, no filler.
     """
 
     shape: ModelShape
@@ -36,6 +39,7 @@ class Job:
     checkpointing: bool | None
     micro_batch_tokens: int | None
     eval_batch_size: int = 8
+    cpu: bool = False
 
     @property
     def examples(self) -> int:
@@ -86,8 +90,8 @@ def method_of(config: Config) -> Method:
     return "qlora" if config.lora.use_qlora else "lora"
 
 
-def job_of(config: Config, shape: ModelShape, bf16: bool = True) -> Job:
-    """Return the job of a config on a card with or without bf16.
+def job_of(config: Config, shape: ModelShape, device: Device) -> Job:
+    """Return the job of a config on a card, or on a processor, which computes in float32.
 
     Raises:
         YoyakError: an adapter on a matrix that the model does not have, or the packed engine where it can't train.
@@ -95,7 +99,9 @@ def job_of(config: Config, shape: ModelShape, bf16: bool = True) -> Job:
     unknown = [name for name in config.lora.target_modules if name not in LINEARS]
     if unknown:
         raise YoyakError(f"lora.target_modules: {unknown[0]} can't be planned; the layers have {', '.join(LINEARS)}")
-    dtype = "fp16" if config.model.dtype == "bf16" and not bf16 else config.model.dtype
+    dtype = "fp16" if config.model.dtype == "bf16" and not device.bf16 else config.model.dtype
+    if device.cpu:
+        dtype = "bf16" if device.bf16 and config.model.dtype != "fp32" else "fp32"
     training, method = config.training, method_of(config)
     obstacle = engine_obstacle(config, method, dtype)
     if training.engine == "packed" and obstacle:
@@ -109,12 +115,13 @@ def job_of(config: Config, shape: ModelShape, bf16: bool = True) -> Job:
         rank=config.lora.r,
         targets=tuple(name for name in LINEARS if name in config.lora.target_modules),
         dropout=config.lora.dropout if method != "full" else 0.0,
-        optimizer=training.optim,
+        optimizer="adamw_torch" if device.cpu and "bit" in training.optim else training.optim,
         batch_size=training.batch_size,
         accumulation=training.gradient_accumulation_steps,
         checkpointing=None if checkpointing == "auto" else checkpointing,
-        micro_batch_tokens=None if tokens == "auto" else tokens,
+        micro_batch_tokens=(_CPU_TOKENS if device.cpu else None) if tokens == "auto" else tokens,
         eval_batch_size=training.eval_batch_size or training.batch_size,
+        cpu=device.cpu,
     )
 
 

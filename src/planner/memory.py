@@ -178,7 +178,7 @@ def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, 
     else:
         parts["activations_work"] = backward - how.kept_layers * one
     rotary, numbers = tokens * shape.head_width * e, 5 * 8 * tokens
-    parts["temporary"] = int(MEMORY.workspace) + rotary + numbers
+    parts["temporary"] = _workspace(job) + rotary + numbers
     if captured(job, tokens):
         parts["temporary"] += int(MEMORY.workspace) + block(tokens * shape.width * e) + 32 * tokens
     return parts
@@ -186,7 +186,7 @@ def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, 
 
 def captured(job: Job, tokens: int) -> bool:
     """Tell whether a micro-batch's passes run from CUDA graphs, which keep a memory pool of their own."""
-    return job.engine == "packed" and tokens <= _CAPTURED_TOKENS
+    return job.engine == "packed" and tokens <= _CAPTURED_TOKENS and not job.cpu
 
 
 def saved_by_autograd(job: Job, tokens: int) -> dict[str, int]:
@@ -248,7 +248,7 @@ def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[s
         parts |= {"activations_kept": alive, "activations_work": head, "logits": logits}
     else:
         parts |= {"activations_kept": kept, "activations_work": work}
-    parts["temporary"] = int(MEMORY.workspace)
+    parts["temporary"] = _workspace(job)
     if job.method != "full":  # autocast's copies of the adapters
         parts["temporary"] += job.trained * e
     elif job.dtype == "fp16":
@@ -260,7 +260,11 @@ def evaluation_bytes(job: Job, size: MicroBatchSize) -> int:
     """Return what an evaluation batch adds at its peak: logits in compute type and twice in float32, one layer."""
     logits = min(size.targets, _AUTOGRAD_CHUNK) * job.shape.vocabulary * (job.element + 4 + 4)
     layer = size.tokens * (4 * job.shape.width + 3 * job.shape.inner) * job.element
-    return max(logits + 2 * size.tokens * job.shape.width * job.element, layer) + int(MEMORY.workspace)
+    return max(logits + 2 * size.tokens * job.shape.width * job.element, layer) + _workspace(job)
+
+
+def _workspace(job: Job) -> int:
+    return 0 if job.cpu else int(MEMORY.workspace)
 
 
 @dataclass(frozen=True)
@@ -301,5 +305,5 @@ def total_memory(
     outside = _optimizer_bytes(job)[1]
     # A graph's pool stands beside what the allocator cached for the first pass of a size.
     slack = activations if captured(job, tokens) else int(MEMORY.slack * activations)
-    parts |= {"outside": outside, "context": int(MEMORY.context), "slack": slack}
+    parts |= {"outside": outside, "context": 0 if job.cpu else int(MEMORY.context), "slack": slack}
     return Memory(parts, peak, sum(parts.values()))

@@ -105,7 +105,7 @@ def make_plan(situation: Situation) -> Plan:
         YoyakError: settings that exclude each other.
     """
     config, device = situation.config, situation.device
-    job = job_of(config, situation.shape, device.bf16)
+    job = job_of(config, situation.shape, device)
     examples, held = situation.examples(), situation.examples(evaluation=True)
     steps = run_steps(config, len(examples))
     largest = evaluation_batch(held, job.eval_batch_size) if held else None

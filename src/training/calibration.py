@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 
 from ..models.compute import resolve_compute
+from ..planner.constants import TIME
 from ..planner.devices import Device
 
 _ROWS = (256, 1024, 4096, 16384)
@@ -45,6 +46,10 @@ def measure_machine() -> Device:
         product_share=1.0,
         product_half=rest / slope,
         launch=_call_seconds(tiny),
+        # On a CPU every product is about as fast; on a GPU small ones lag as on the card that was measured.
+        attention_share=TIME.attention_share / TIME.product_share if on_gpu else 0.5,
+        adapter_share=TIME.adapter_share / TIME.product_share if on_gpu else 0.5,
+        cpu=not on_gpu,
     )
 
 
