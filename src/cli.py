@@ -66,12 +66,15 @@ def train(
     debug: Annotated[bool, typer.Option("--debug", help="50 + 10 examples, 1 epoch, batch 2, no trackers.")] = False,
     overwrite: Overwrite = False,
     folds: Annotated[int | None, typer.Option(help="Train K runs, one on each fold of data.train.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Start though the plan says that it doesn't fit.")] = False,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
     from .commands.runs import TrainRequest
     from .commands.train import train_run
 
-    request = TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, debug, overwrite)
+    request = TrainRequest(
+        experiment, overrides or [], use_qlora, use_instruction_augmentation, debug, overwrite, force
+    )
     if folds is None:
         train_run(request)
     else:

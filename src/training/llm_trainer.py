@@ -225,6 +225,7 @@ class LLMTrainer:
             "samples_per_second": float(output.metrics["train_samples_per_second"]),
             "tokens_per_second": tokens / seconds,
             "peak_memory_bytes": peak_memory_bytes(),
+            "evaluation_seconds": self.trainer.evaluation_seconds,
             "memory_plan": asdict(self.trainer.plan) if getattr(self.trainer, "plan", None) else None,
         }
 
