@@ -17,8 +17,6 @@ class MemoryConstants:
     """CUDA context, kernels' code and libraries, outside the allocator."""
     slack: float = 0.03
     """Share of the activations that the allocator reserves beyond what is allocated at the peak."""
-    autograd_inner: float = 2.0
-    """Trainer engine, at the peak of a layer's backward: gradients of the MLP's width that are alive, in tensors."""
 
 
 @dataclass(frozen=True)

@@ -200,6 +200,7 @@ def saved_by_autograd(job: Job, tokens: int) -> dict[str, int]:
     keys = shape.key_heads * shape.head_width
     columns = {
         "norm_inputs_float32": 2 * shape.width * 4,
+        "inverse_rms": 2 * 4,
         "queries": shape.attended * e,
         "keys_values": 2 * keys * e,
         "attended": shape.attended * e,
@@ -211,6 +212,7 @@ def saved_by_autograd(job: Job, tokens: int) -> dict[str, int]:
     }
     if shape.head_norms:
         columns["head_norm_inputs_float32"] = (shape.attended + keys) * 4
+        columns["head_inverse_rms"] = (shape.heads + shape.key_heads) * 4
     columns |= _inputs_saved(job)
     return {name: tokens * size for name, size in columns.items() if size}
 
@@ -219,7 +221,8 @@ def _inputs_saved(job: Job) -> dict[str, int]:
     """Return the bytes a token of the matrices' inputs that autograd keeps."""
     shape, e = job.shape, job.element
     if job.method == "full":
-        return {"norm_outputs": 2 * shape.width * e, "normalized": 2 * shape.width * e, "activation": shape.inner * e}
+        normalized = 2 * shape.width + (shape.attended + shape.key_heads * shape.head_width) * shape.head_norms
+        return {"norm_outputs": 2 * shape.width * e, "normalized": normalized * e, "activation": shape.inner * e}
     inputs = [width for width, _ in job.adapters]
     if job.dropout:
         return {"dropped_inputs": sum(inputs) * e, "dropout_masks": sum(inputs)}
@@ -234,10 +237,7 @@ def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[s
     shape, e, tokens = job.shape, job.element, size.tokens
     one = sum(saved_by_autograd(job, tokens).values())
     inputs = shape.layers * block(tokens * shape.width * e)
-    # The gradient of the layer's output, and gradients of the MLP's width; a 16-bit base's in float32 too.
-    work = block(tokens * shape.width * e) + int(MEMORY.autograd_inner * tokens * shape.inner * e)
-    if job.method == "lora":
-        work += tokens * shape.inner * 4
+    work = tokens * _autograd_columns(job, checkpointing) * e
     kept = (1 if checkpointing else shape.layers) * one
     # Cross entropy in float32: its output, and two gradients of it in the backward.
     logits = 3 * 4 * min(size.targets, _AUTOGRAD_CHUNK) * shape.vocabulary
@@ -254,6 +254,23 @@ def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[s
     elif job.dtype == "fp16":
         parts["temporary"] += job.trained * 2
     return parts
+
+
+def _autograd_columns(job: Job, checkpointing: bool) -> int:
+    """Return the columns of what autograd has alive besides the saved tensors at the peak, from traced operations.
+
+    Where layers compute again that is in the last layer's MLP: gradients of output, activation and SwiGLU's factors; on
+    a 16-bit base PEFT's float32 copy of the widest input, and with dropout another. Where all is kept it may be the
+    last norm's backward, five float32 tensors and more of the model's width, instead.
+    """
+    width, inner = job.shape.width, job.shape.inner
+    if job.method == "lora":
+        columns = 5 * width + (5 if job.dropout else 3) * inner
+    else:
+        columns = width + (3 if job.dropout else 2) * inner
+    if not checkpointing:
+        columns = max(columns, (12 if job.method == "full" else 10) * width)
+    return columns + 2 * job.shape.head_width
 
 
 def evaluation_bytes(job: Job, size: MicroBatchSize) -> int:
