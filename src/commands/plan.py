@@ -11,9 +11,10 @@ from ..config.schema import Config
 from ..errors import YoyakError
 from ..planner.data_lengths import data_lengths
 from ..planner.devices import Device
+from ..planner.job import job_of
 from ..planner.lengths import Lengths, lengths_by_hand
 from ..planner.machine import choose_device
-from ..planner.plan import Situation, make_plan
+from ..planner.plan import Plan, Situation, make_plan
 from ..planner.shapes import ModelShape, find_shape
 from .data_files import write_whole
 
@@ -43,12 +44,15 @@ def plan(request: PlanRequest) -> None:
         return
     config, sources = load_config_with_sources(request.experiment, request.overrides)
     settle_method(config, sources)
+    if request.out is not None and request.out.suffix.lower() != ".svg":
+        raise YoyakError(f"--out {request.out}: the picture is SVG; name a file that ends in .svg")
     device = choose_device(request.gpu, request.memory_gb)
     situation = situation_of(config, sources, device, request.lengths)
     if request.compare:
         compare(situation, request)
         return
     result = make_plan(situation)
+    refuse_budget(result)
     if request.as_json:
         print(json.dumps(result.as_json(request.price_per_hour), ensure_ascii=False))
         return
@@ -56,6 +60,18 @@ def plan(request: PlanRequest) -> None:
     from ..planner.words import plan_text
 
     print(plan_text(result, best_changes(result), request.price_per_hour))
+
+
+def refuse_budget(result: Plan) -> None:
+    """Raise YoyakError for a `training.memory_budget_gb` that no settings of the micro-batches keep to."""
+    from ..planner.advice import nearest_fitting
+
+    budget, least = result.situation.config.training.memory_budget_gb, result.choice.memory.peak_bytes
+    if budget is None or least <= budget * 1e9:
+        return
+    change = nearest_fitting(result)
+    way = f"; this fits: {change.as_arguments}" if change else "; raise it"
+    raise YoyakError(f"training.memory_budget_gb = {budget:g}: the run takes {least / 1e9:.1f} GB at the least{way}")
 
 
 def settle_method(config: Config, sources: Mapping[str, str]) -> None:
@@ -69,6 +85,7 @@ def settle_method(config: Config, sources: Mapping[str, str]) -> None:
 def situation_of(config: Config, sources: Mapping[str, str], device: Device, by_hand: str | None) -> Situation:
     """Return what the plan is made of; says on stderr where lengths are not the data's own."""
     shape, _ = find_shape(config.model.checkpoint)
+    job_of(config, shape, device)  # settings that exclude each other are refused before data is read
     if by_hand is not None:
         given = lengths_by_hand(by_hand)
         return Situation(config, shape, given, given.first(500), device)
@@ -92,8 +109,6 @@ def compare(situation: Situation, request: PlanRequest) -> None:
     from ..planner.compare import compared, picture, table_text
 
     path = request.out or _PICTURE
-    if path.suffix.lower() != ".svg":
-        raise YoyakError(f"--out {path}: the picture is SVG; name a file that ends in .svg")
     chosen = [situation.device] if request.gpu or request.memory_gb else None
     rows = compared(situation, chosen)
     name = situation.config.model.checkpoint

@@ -77,10 +77,11 @@ def find_device(name: str) -> Device:
     """
     wanted = _plain(name)
     known = {_plain(card.name): card for card in CARDS}
-    for spelling in (wanted, f"rtx{wanted}", f"{wanted}gb", wanted.removeprefix("rtx"), re.sub(r"\d+gb$", "", wanted)):
+    bare = _plain(re.sub(r"(?i)\b\d+ ?gi?b\b", " ", name))  # the memory's size, where only one kind is sold
+    for spelling in (wanted, f"rtx{wanted}", f"{wanted}gb", wanted.removeprefix("rtx"), bare, f"rtx{bare}"):
         if spelling in known:
             return known[spelling]
-    if wanted == "a100":
+    if bare == "a100":
         return known["a10080gb"]
     from difflib import get_close_matches
 
