@@ -87,7 +87,7 @@ def test_words_name_parts_verdict_and_changes(capsys):
         (["--gpu", "h100", "training.memory_budget_gb=-1"], "training.memory_budget_gb = -1: must be"),
         (
             ["--gpu", "h100", "--lengths", "300,600,900", "training.memory_budget_gb=1"],
-            "training.memory_budget_gb = 1: the run takes 3",
+            "training.memory_budget_gb = 1: the run takes 4",
         ),
         (["--gpu", "h100", "--compare", "--out", "a.png"], "--out a.png: the picture is SVG"),
         (["--gpu", "h100", "lora.use_lora=false", "lora.use_qlora=true"], "4-bit weights can't be trained"),
