@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from .commands.config_cli import config_app
 from .commands.data_cli import data_app
+from .commands.plan_cli import plan
 from .errors import YoyakError
 
 app = typer.Typer(
@@ -19,10 +21,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models_app = typer.Typer(help="List and fetch models.", invoke_without_command=True)
-config_app = typer.Typer(help="Look at configs.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
+app.command()(plan)
 
 Experiment = Annotated[str, typer.Option("--experiment", "-e", help="Name of a config, or path of a YAML file.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to override.")]
@@ -64,12 +66,15 @@ def train(
     debug: Annotated[bool, typer.Option("--debug", help="50 + 10 examples, 1 epoch, batch 2, no trackers.")] = False,
     overwrite: Overwrite = False,
     folds: Annotated[int | None, typer.Option(help="Train K runs, one on each fold of data.train.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Start though the plan says that it doesn't fit.")] = False,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
     from .commands.runs import TrainRequest
     from .commands.train import train_run
 
-    request = TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, debug, overwrite)
+    request = TrainRequest(
+        experiment, overrides or [], use_qlora, use_instruction_augmentation, debug, overwrite, force
+    )
     if folds is None:
         train_run(request)
     else:
@@ -247,24 +252,6 @@ def models_fetch(name: Annotated[str, typer.Argument(help="Name of a bundled mod
     from .commands.models import fetch
 
     fetch(name)
-
-
-@config_app.command("show")
-def config_show(
-    experiment: Annotated[str, typer.Argument()], overrides: Overrides = None, as_json: AsJson = False
-) -> None:
-    """Print the merged settings of an experiment and where each value comes from."""
-    from .commands.config import show
-
-    show(experiment, overrides or [], as_json)
-
-
-@config_app.command("list")
-def config_list(as_json: AsJson = False) -> None:
-    """List the configs that can be named."""
-    from .commands.config import list_configs
-
-    list_configs(as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -37,6 +37,7 @@ class TrainRequest:
     use_instruction_augmentation: bool = False
     debug: bool = False
     overwrite: bool = False
+    force: bool = False
 
 
 @dataclass

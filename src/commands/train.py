@@ -20,9 +20,10 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         from ..models.lora_loader import LoRALoader
         from ..reports.report import write_report
         from ..training.llm_trainer import create_llm_trainer
-        from . import show, steps
+        from . import show, steps, train_plan
 
         tables = steps.load_tables(run)
+        plan = train_plan.plan_first(run, request)
         loader = LoRALoader(config, run.logger)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
         steps.record_model(run, loader, model)
@@ -30,7 +31,9 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         before = steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
         trainer = create_llm_trainer(config, model, tokenizer, train_set, eval_set, logger=run.logger)
         steps.show_progress(run, trainer)
-        steps.record_results(run, trainer.train())
+        results = trainer.train()
+        steps.record_results(run, results)
+        train_plan.record_plan(run, plan, results)
         after = steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
         if before and after:
             steps.save_predictions(run, tables["eval"], before, after)

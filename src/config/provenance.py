@@ -239,8 +239,8 @@ def _value(loader: _Loader, node: yaml.Node, annotation: Any, source: str) -> ob
         if items:
             return [_value(loader, item, items[0], source) for item in node.value]
     standard_scalar = isinstance(node, yaml.ScalarNode) and node.tag.startswith(_TAG) and node.tag != f"{_TAG}null"
-    is_number = node.tag == f"{_TAG}int" and int in _members(annotation)
-    if not standard_scalar or is_number or not _takes_text(annotation):
+    is_own = any(node.tag == f"{_TAG}{kind.__name__}" and kind in _members(annotation) for kind in (int, bool))
+    if not standard_scalar or is_own or not _takes_text(annotation):
         return _construct(loader, node, source)
     is_switch = any("on" in get_args(member) for member in _members(annotation))
     if is_switch and node.tag == f"{_TAG}bool":

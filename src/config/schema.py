@@ -141,8 +141,8 @@ class TrainingSettings(Section):
     micro_batch_tokens: Literal["auto"] | Positive = "auto"
     """Most tokens of a micro-batch of the packed engine; memory grows with it, results do not depend on it."""
     memory_budget_gb: PositiveFloat | None = None
-    """On a GPU, the packed engine's peak memory in 1e9 bytes: it chooses what is fastest within it. By default what
-    the card has free."""
+    """On a GPU, the training's peak memory in 1e9 bytes: what is fastest within it is chosen. By default what the card
+    has free."""
     batch_size: Positive = 8
     """Examples of an optimizer step, times `gradient_accumulation_steps`; with the trainer engine of a micro-batch."""
     eval_batch_size: Positive | None = None
@@ -165,9 +165,9 @@ class TrainingSettings(Section):
         "paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit", "adamw_torch", "adamw_torch_fused", "adafactor"
     ] = "paged_adamw_32bit"
     """Optimizer. Paged and 8-bit ones need CUDA; on the CPU they become adamw_torch."""
-    gradient_checkpointing: bool = True
+    gradient_checkpointing: Literal["auto"] | bool = True
     """Activations may be computed again in the backward pass: less memory, a third more compute. The packed engine
-    does so where memory asks for it, the trainer engine always."""
+    does so where memory asks for it, the trainer engine always, or with `auto` where memory asks for it too."""
     seed: Annotated[int, Field(ge=0)] = 42
     """Seed of everything random in a training."""
     eval_steps: Positive | None = None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .bins import assign_to_bins
 from .templates import IGNORE
 
 FILLER = 1 << 30
@@ -53,26 +54,6 @@ class MicroBatch:
 
     def _with(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "MicroBatch":
         return replace(self, places=change(self.places), target_places=change(self.target_places))
-
-
-def assign_to_bins(lengths: Sequence[int], capacity: int) -> list[list[int]]:
-    """Return the examples of each micro-batch: first-fit decreasing; one longer than `capacity` gets its own.
-
-    Args:
-        lengths: tokens of each example.
-        capacity: tokens of a micro-batch.
-    """
-    bins: list[list[int]] = []
-    room: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        place = next((b for b, free in enumerate(room) if free >= lengths[index]), None)
-        if place is None:
-            bins.append([])
-            room.append(max(capacity, lengths[index]))
-            place = len(bins) - 1
-        bins[place].append(index)
-        room[place] -= lengths[index]
-    return bins
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def read_table(
 ) -> DialogueTable:
     """Read `source` as `load_dialogues` does, but record bad rows whatever `settings.on_bad_rows` says."""
     try:
-        stream = _open_hub(source) if source.startswith("hub:") else open_records(_existing_file(source), source)
+        stream = _open_hub(source) if source.startswith("hub:") else open_records(existing_file(source), source)
         return _read_rows(stream, source, settings, need_summary, keep_values)
     except OSError as error:
         raise YoyakError(f"{source}: cannot be read ({error.strerror or _first_line(error)})") from None
@@ -216,7 +216,8 @@ def _likely_column(columns: list[str], usual: Iterable[str], wanted: str) -> str
     return by_lower_name[close[0]] if close else None
 
 
-def _existing_file(source: str) -> Path:
+def existing_file(source: str) -> Path:
+    """Return the file that a source names, a sample's too; YoyakError where there is none."""
     if source.startswith("sample:"):
         path = sample_dir() / source.removeprefix("sample:")
         if not path.is_file():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import YoyakError
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
 
@@ -15,7 +16,7 @@ class TextEncoder:
 
     def __init__(self, tokenizer: "PreTrainedTokenizerFast") -> None:
         """Copy the backend of `tokenizer` without added tokens, post-processor, truncation and padding."""
-        from tokenizers import Tokenizer
+        from tokenizers import Tokenizer as Backend
 
         if not getattr(tokenizer, "is_fast", False):
             raise YoyakError(
@@ -23,7 +24,14 @@ class TextEncoder:
             )
         state = json.loads(tokenizer.backend_tokenizer.to_str())
         state.update(added_tokens=[], post_processor=None, truncation=None, padding=None)
-        self._backend: Tokenizer = Tokenizer.from_str(json.dumps(state))
+        self._backend: Tokenizer = Backend.from_str(json.dumps(state))
+
+    @classmethod
+    def of_backend(cls, backend: "Tokenizer") -> "TextEncoder":
+        """Return an encoder on a backend as it is: quick to make, but added tokens in a text become control tokens."""
+        encoder = cls.__new__(cls)
+        encoder._backend = backend
+        return encoder
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of `text`."""

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from peft import PeftModel
 
-from ..data.packing import assign_to_bins
+from ..data.bins import assign_to_bins
 from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.rms_norm import rms_norm
 from ..models.adapter_buffers import Refresh

@@ -7,6 +7,7 @@ from .breakdown import breakdown
 from .dialogue_scores import dialogue_scores
 from .examples import examples
 from .page import document, write_page
+from .plan_section import plan_section
 from .run_record import Run, read_run
 
 
@@ -32,6 +33,7 @@ def render_page(run: Run) -> str:
         ("scores", "Scores", summary.scores(record)),
         ("breakdown", "Scores by group", breakdown(scored)),
         ("curves", "Training", sections.curves(run.metrics)),
+        ("plan", "Plan", plan_section(record)),
         ("settings", "Settings", sections.settings(record)),
         ("data", "Data", sections.data(record)),
         ("examples", "Examples", examples(run.predictions, scored)),

@@ -146,6 +146,7 @@ class RunRecord(Record):
     config: dict[str, Any] = {}
     settings_changed: Known[SettingChange] = {}
     resolved: Known[Any] = {}
+    plan: Known[float] = {}
     data: Known[SplitData] = {}
     truncation: Known[Truncation] = {}
     lengths: Known[Lengths] = {}

@@ -33,6 +33,7 @@ from ..models.compute import resolve_compute
 from .callbacks import MetricsWriter, StopOnInterrupt
 from .disk import is_disk_full, raise_if_disk_full
 from .generation_score import rouge_sum
+from .memory_plan import checkpointing_arguments, settle_checkpointing
 from .packed_step import PackedTrainer, choose_engine, plan_run
 from .response_trainer import ResponseTrainer, save_model
 
@@ -118,7 +119,7 @@ class LLMTrainer:
             bf16=self.compute.dtype == "bf16",
             fp16=self.compute.dtype == "fp16",
             use_cpu=self.compute.device == "cpu",
-            **_checkpointing(training.gradient_checkpointing),
+            **checkpointing_arguments(training),
             neftune_noise_alpha=training.neftune_noise_alpha,
             seed=training.seed,
             data_seed=training.seed,
@@ -169,6 +170,7 @@ class LLMTrainer:
                 self.logger.info("Memory: %s", trainer.plan)
         else:
             trainer = ResponseTrainer(**arguments)
+            settle_checkpointing(trainer, training)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer))
         if "tensorboard" in training.report_to:
@@ -223,6 +225,7 @@ class LLMTrainer:
             "samples_per_second": float(output.metrics["train_samples_per_second"]),
             "tokens_per_second": tokens / seconds,
             "peak_memory_bytes": peak_memory_bytes(),
+            "evaluation_seconds": self.trainer.evaluation_seconds,
             "memory_plan": asdict(self.trainer.plan) if getattr(self.trainer, "plan", None) else None,
         }
 
@@ -272,13 +275,6 @@ def peak_memory_bytes() -> int:
 def _pad_token_id(tokenizer: PreTrainedTokenizerFast) -> int:
     # Padding is masked by length, so any id serves where a foreign tokenizer has none.
     return int(tokenizer.pad_token_id) if tokenizer.pad_token_id is not None else 0
-
-
-def _checkpointing(wanted: bool) -> dict[str, Any]:
-    """Return the arguments for recomputation under the names of the installed transformers (renamed after 5.17)."""
-    renamed = "activation_checkpointing" in TrainingArguments.__dataclass_fields__
-    name = "activation_checkpointing" if renamed else "gradient_checkpointing"
-    return {name: wanted, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 def _tensorboard(folder: Path) -> TrainerCallback:

@@ -1,140 +1,124 @@
-"""How a GPU's memory is spent in packed training: tokens of a micro-batch, and layers that keep their activations.
+"""The planner's choice for a model that is loaded on a GPU: its formulas, with what only the real model can tell."""
 
-Peak of a micro-batch of T tokens, of which K layers of L keep what the backward needs (the others keep their input and
-compute the rest again), in bytes:
-
-    weights + adapters' gradients, optimizer states and copies + buffers of the products
-    + T L w 2                       each layer's input, w wide
-    + T max(K, 1) lean              lean: q, k, v, attention's output and sums, middle, gate and up
-    + T (2 w + 2 i) 2               gradients and activation of the layer at work, i the MLP's width
-
-The first backward finds all of it alive, and a layer that computes again stands for one that kept.
-"""
-
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from peft import PeftModel
+from transformers import TrainingArguments
 
-from ..models.packed_decoder import PackedDecoder
+from ..config.schema import TrainingSettings
+from ..errors import YoyakError
+from ..models.dequantized import linear4bit_layers
+from ..planner.choose import Choice, Limits, Workload, choose
+from ..planner.constants import MEMORY
+from ..planner.devices import Device, find_device
+from ..planner.job import Engine, Job
+from ..planner.machine import card_of_memory, read_profile
+from ..planner.memory import optimizer_bytes
+from ..planner.shapes import LINEARS, shape_of_config
+from ..planner.steps import Example, evaluation_batch
 
-_SIZES = (
-    65536,
-    49152,
-    32768,
-    24576,
-    16384,
-    12288,
-    8192,
-    6656,
-    5120,
-    4096,
-    3584,
-    3072,
-    2560,
-    2048,
-    1536,
-    1024,
-    512,
-    256,
-)
-_MULTIPLE = 256  # of tokens, as captured micro-batches have
-_AGAIN_SHARE = 0.32  # of a step's time that computing all layers again adds, measured on an H100
-_FIXED_TOKENS = 250  # a micro-batch's fixed cost (dequantizing, small products), in tokens' time
-_INPUTS_SHARE = 0.01  # of a step's time that keeping the products' inputs saves
-
-
-@dataclass(frozen=True)
-class StepTokens:
-    """Tokens of an optimizer step.
-
-    Attributes:
-        mean: of all steps.
-        most: four standard deviations above, which hardly a step reaches.
-        longest: tokens of the longest example.
-    """
-
-    mean: float
-    most: int
-    longest: int
-
-    @classmethod
-    def of(cls, lengths: Sequence[int], examples: int) -> "StepTokens":
-        """Return them for steps of so many `examples` out of a data set with these lengths."""
-        examples = min(examples, len(lengths))
-        mean = sum(lengths) / len(lengths)
-        deviation = math.sqrt(sum((length - mean) ** 2 for length in lengths) / len(lengths))
-        most = min(examples * mean + 4 * deviation * math.sqrt(examples), examples * max(lengths))
-        return cls(examples * mean, math.ceil(most), max(lengths))
+_SHARE_OF_FREE_MEMORY = 0.97  # what the plan may take: other processes come and go
+_TARGET_SHARE = 0.15  # of an example's tokens, where a data set does not tell
+_DTYPES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """The choice for a run."""
+    """The choice for a run of the packed engine, with what the planner predicts of it."""
 
     micro_batch_tokens: int
     kept_layers: int
     keeps_inputs: bool
     peak_bytes: int
+    device_bytes: int = 0
+    step_seconds: float = 0.0
 
 
-def plan_memory(
-    decoder: PackedDecoder, budget_bytes: float, tokens: int | None, recompute: bool, step: StepTokens
-) -> MemoryPlan | None:
-    """Return the fastest plan whose peak is within the budget, or None where none is.
+def plan_loaded(trainer: Any, training: TrainingSettings, engine: Engine) -> tuple[Choice, bool]:
+    """Return the planner's choice for a Trainer whose model is on the GPU, and whether it fits.
 
     Args:
-        decoder: on a GPU, with its model's weights as the only large tensors allocated so far.
-        budget_bytes: for the allocator's peak.
-        tokens: of a micro-batch, where they are fixed.
-        recompute: whether layers may compute their activations again.
-        step: what is to be trained on: micro-batches hold the longest example, and no more than a step.
+        trainer: with `model`, `train_dataset`, `eval_dataset` and `args` (the packed engine's batch is a whole step).
+        training: its settings.
+        engine: which engine trains.
     """
-    layers = len(decoder.layers)
-    plans = []
-    most, least = (math.ceil(count / _MULTIPLE) * _MULTIPLE for count in (step.most, step.longest))
-    sizes = sorted({min(max(size, least), most) for size in _SIZES})
-    for size in (tokens,) if tokens else sizes:
-        for keeps_inputs in (True, False):
-            one = kept_bytes(decoder, size, keeps_inputs)
-            room = budget_bytes - peak_bytes(decoder, size, 0, keeps_inputs)
-            kept = min(layers, int(room / one) + 1) if room >= 0 else -1
-            if kept == layers or (recompute and kept >= 0):
-                kept = 0 if kept <= 1 else kept
-                plans.append(MemoryPlan(size, kept, keeps_inputs, peak_bytes(decoder, size, kept, keeps_inputs)))
-    return min(plans, key=lambda plan: relative_time(plan, layers, step.mean), default=None)
+    job = job_of_model(trainer.model, training, engine)
+    examples = dataset_examples(trainer.train_dataset)
+    held = dataset_examples(trainer.eval_dataset) if trainer.eval_dataset is not None else ()
+    steps = training.max_steps or max(1, -(-int(len(examples) * training.epochs) // job.examples))
+    largest = evaluation_batch(held, job.eval_batch_size) if held else None
+    load = Workload(examples, training.seed, steps, evaluation=largest)
+    free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
+    budget = training.memory_budget_gb * 1e9 if training.memory_budget_gb else float("inf")
+    limits = Limits(budget, _SHARE_OF_FREE_MEMORY * free + MEMORY.context)
+    # The packed engine's gradients are there already; the optimizer's states come with its first step.
+    steady = torch.cuda.memory_allocated() + optimizer_bytes(job)[0] if engine == "packed" else None
+    return choose(job, load, this_device(), limits, steady)
 
 
-def relative_time(plan: MemoryPlan, layers: int, step_tokens: float) -> float:
-    """Return a plan's time for a step of so many tokens, that of one without recomputation or fixed costs being 1."""
-    kept = plan.kept_layers / layers
-    saved = _INPUTS_SHARE * kept if plan.keeps_inputs else 0.0
-    micro_batches = math.ceil(step_tokens / plan.micro_batch_tokens)
-    return 1 + _AGAIN_SHARE * (1 - kept) + _FIXED_TOKENS * micro_batches / step_tokens - saved
+def checkpointing_arguments(training: TrainingSettings) -> dict[str, Any]:
+    """Return the arguments for recomputation under the names of the installed transformers (renamed after 5.17)."""
+    name = _checkpointing_name()
+    return {name: training.gradient_checkpointing is not False, f"{name}_kwargs": {"use_reentrant": False}}
 
 
-def peak_bytes(decoder: PackedDecoder, tokens: int, kept_layers: int, keeps_inputs: bool) -> int:
-    """Return the allocator's peak in a step; see the head of this file."""
-    width, inner = decoder.embeddings.embedding_dim, decoder.layers[0].down.width
-    element = decoder.embeddings.weight.element_size()
-    trained = sum(parameter.numel() for parameter in decoder.parameters)
-    # Allocated already: weights, adapters, their copies in the compute type, buffers, and gradients (float32).
-    steady = torch.cuda.memory_allocated() + 8 * trained  # AdamW's two states, float32
-    inputs = tokens * len(decoder.layers) * width * element
-    kept = max(kept_layers, 1) * kept_bytes(decoder, tokens, keeps_inputs)
-    work = tokens * (2 * width + 2 * inner) * element
-    total: int = steady + inputs + kept + work
-    return total
+def _checkpointing_name() -> str:
+    renamed = "activation_checkpointing" in TrainingArguments.__dataclass_fields__
+    return "activation_checkpointing" if renamed else "gradient_checkpointing"
 
 
-def kept_bytes(decoder: PackedDecoder, tokens: int, keeps_inputs: bool) -> int:
-    """Return what one layer keeps for its backward, besides its input."""
-    layer, element = decoder.layers[0], decoder.embeddings.weight.element_size()
-    width, inner, heads = decoder.embeddings.embedding_dim, layer.down.width, layer.shape.heads
-    columns = layer.shape.columns * (2 if layer.head_norms else 1) + heads * layer.shape.width + width + 2 * inner
-    columns += sum(linear.ranks for linear in layer.linears)
-    if keeps_inputs:
-        columns += 2 * width + inner
-    total: int = tokens * (columns * element + heads * 4 + 8)
-    return total
+def settle_checkpointing(trainer: Any, training: TrainingSettings) -> None:
+    """Let the planner say whether the trainer engine computes layers again, where `auto` leaves it open.
+
+    Not on a CPU, where memory is seldom what is short.
+    """
+    if training.gradient_checkpointing == "auto":
+        again = torch.cuda.is_available() and plan_loaded(trainer, training, "trainer")[0].how.kept_layers == 0
+        setattr(trainer.args, _checkpointing_name(), again)
+
+
+def job_of_model(model: Any, training: TrainingSettings, engine: Engine) -> Job:
+    """Return what the planner needs to know of a loaded model's training."""
+    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    adapter = next(iter(model.peft_config.values())) if isinstance(model, PeftModel) else None
+    targets = set(adapter.target_modules or ()) if adapter else set()
+    checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens
+    return Job(
+        shape=shape_of_config(causal_lm.config.to_dict(), "the model"),
+        method="full" if adapter is None else "qlora" if linear4bit_layers(causal_lm) else "lora",
+        engine=engine,
+        dtype=_DTYPES[causal_lm.get_input_embeddings().weight.dtype],  # type: ignore[arg-type]
+        rank=adapter.r if adapter else 0,
+        targets=tuple(name for name in LINEARS if name in targets),
+        dropout=adapter.lora_dropout if adapter else 0.0,
+        optimizer=training.optim,
+        batch_size=training.batch_size,
+        accumulation=training.gradient_accumulation_steps,
+        checkpointing=None if checkpointing == "auto" or (checkpointing and engine == "packed") else checkpointing,
+        micro_batch_tokens=None if tokens == "auto" else tokens,
+        eval_batch_size=training.eval_batch_size or training.batch_size,
+    )
+
+
+def dataset_examples(dataset: Any) -> tuple[Example, ...]:
+    """Return tokens and targets of each example of a data set that knows its `lengths` (and `prompt_lengths`)."""
+    known = getattr(dataset, "lengths", None)
+    lengths = [int(n) for n in known] if known is not None else [len(item["input_ids"]) for item in dataset]
+    prompts = getattr(dataset, "prompt_lengths", None)
+    if prompts is None:
+        return tuple((length, max(1, round(_TARGET_SHARE * length))) for length in lengths)
+    return tuple((length, length - int(prompt)) for length, prompt in zip(lengths, prompts, strict=True))
+
+
+def this_device() -> Device:
+    """Return this machine's card: as it was calibrated, from the table, or as fast as one with as much memory."""
+    name, memory = torch.cuda.get_device_name(), torch.cuda.get_device_properties(0).total_memory
+    profile = read_profile()
+    if profile is not None and profile.name == name:
+        return profile
+    try:
+        return find_device(name)
+    except YoyakError:
+        return card_of_memory(memory / 1e9)

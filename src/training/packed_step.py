@@ -10,19 +10,16 @@ from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
 from ..config.schema import TrainingSettings
+from ..data.bins import CAPTURED_TOKENS, filled_multiple
 from ..data.packing import StepPacker
 from ..errors import YoyakError
 from ..models.captured_passes import CapturedPasses
 from ..models.compute import ComputeChoice
 from ..models.packed_decoder import PackedDecoder, packing_obstacle
-from .memory_plan import MemoryPlan, StepTokens, plan_memory
-from .response_trainer import ResponseTrainer, example_lengths
+from .memory_plan import MemoryPlan, plan_loaded
+from .response_trainer import ResponseTrainer
 
 _MICRO_BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
-_ALIGNED = 64  # micro-batches on a GPU are filled up to a multiple of this, with which products are fastest,
-_MULTIPLE = 256  # or where they are captured, of this (of twice this in large ones), so that few shapes are
-_SHARE_OF_FREE_MEMORY = 0.85  # for the allocator's peak; its slack, graphs and evaluation need the rest
-_CAPTURED_TOKENS = 16384  # larger micro-batches keep the GPU busy without graphs
 
 
 @dataclass(frozen=True)
@@ -121,12 +118,10 @@ class PackedTrainer(ResponseTrainer):
         """Train on a GPU by a plan: the passes become CUDA graphs where micro-batches are small."""
         self.plan = plan
         self.decoder.kept_layers, self.decoder.keeps_inputs = plan.kept_layers, plan.keeps_inputs
-        captures = plan.micro_batch_tokens <= _CAPTURED_TOKENS
-        large = plan.micro_batch_tokens > 16 * _MULTIPLE and plan.micro_batch_tokens % (2 * _MULTIPLE) == 0
-        multiple = (2 * _MULTIPLE if large else _MULTIPLE) if captures else _ALIGNED
-        self.packer = replace(self.packer, micro_batch_tokens=plan.micro_batch_tokens, multiple=multiple)
-        if captures:
-            self.passes = CapturedPasses(self.decoder, plan.micro_batch_tokens)
+        tokens = plan.micro_batch_tokens
+        self.packer = replace(self.packer, micro_batch_tokens=tokens, multiple=filled_multiple(tokens))
+        if tokens <= CAPTURED_TOKENS:
+            self.passes = CapturedPasses(self.decoder, tokens)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the loader of whole steps."""
@@ -168,21 +163,21 @@ class PackedTrainer(ResponseTrainer):
 
 
 def plan_run(trainer: PackedTrainer, training: TrainingSettings) -> MemoryPlan:
-    """Return the plan of a run on a GPU, within `training.memory_budget_gb` or what the card has free.
+    """Return the planner's choice for a run on a GPU, within `training.memory_budget_gb` and what the card has free.
 
     Raises:
         YoyakError: not even the smallest micro-batch fits.
     """
-    free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
-    budget = training.memory_budget_gb * 1e9 if training.memory_budget_gb else _SHARE_OF_FREE_MEMORY * free
-    tokens = None if training.micro_batch_tokens == "auto" else training.micro_batch_tokens
-    examples = training.batch_size * training.gradient_accumulation_steps
-    step = StepTokens.of(example_lengths(trainer.train_dataset), examples)
-    plan = plan_memory(trainer.decoder, budget, tokens, training.gradient_checkpointing, step)
-    if plan is None:
-        where = "training.memory_budget_gb" if training.memory_budget_gb else "the GPU's free memory"
+    choice, fits = plan_loaded(trainer, training, "packed")
+    memory, tokens = choice.memory, choice.micro_batch_tokens
+    assert tokens is not None
+    if not fits:
+        budget = training.memory_budget_gb
+        where = f"training.memory_budget_gb = {budget:g}" if budget else "the GPU's free memory"
         raise YoyakError(
-            f"{where} = {budget / 1e9:.1f} GB: no micro-batch fits; raise it, lower training.micro_batch_tokens or "
-            "lora.r, or set training.gradient_checkpointing=true"
+            f"{where}: the training takes {memory.peak_bytes / 1e9:.1f} GB at the least "
+            f"({memory.device_bytes / 1e9:.1f} with graphs and CUDA's own); raise it, lower "
+            "training.micro_batch_tokens or lora.r, or set training.gradient_checkpointing=auto"
         )
-    return plan
+    how, seconds = choice.how, choice.time.seconds
+    return MemoryPlan(tokens, how.kept_layers, how.keeps_inputs, memory.peak_bytes, memory.device_bytes, seconds)

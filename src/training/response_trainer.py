@@ -129,10 +129,10 @@ class ResponseTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        return SimilarLengthSampler(example_lengths(dataset), self.args.per_device_train_batch_size, self.args.seed)
+        return SimilarLengthSampler(_lengths(dataset), self.args.per_device_train_batch_size, self.args.seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> list[int]:
-        lengths = example_lengths(eval_dataset)
+        lengths = _lengths(eval_dataset)
         return sorted(range(len(lengths)), key=lambda index: -lengths[index])
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -165,7 +165,6 @@ def save_model(model: Any, folder: Path) -> None:
         model.save_pretrained(str(folder))
 
 
-def example_lengths(dataset: Any) -> list[int]:
-    """Return the tokens of each example of a data set."""
+def _lengths(dataset: Any) -> list[int]:
     known = getattr(dataset, "lengths", None)
     return [int(n) for n in known] if known is not None else [len(item["input_ids"]) for item in dataset]

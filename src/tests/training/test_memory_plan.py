@@ -1,17 +1,27 @@
-"""The plan of a GPU's memory: its formula on sizes worked out by hand, and what it chooses."""
+"""What the planner is told of a loaded model, and what training does with its choice."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from src.models.packed_decoder import PackedDecoder
-from src.training.memory_plan import MemoryPlan, StepTokens, kept_bytes, peak_bytes, plan_memory, relative_time
+from src.config.schema import TrainingSettings
+from src.errors import YoyakError
+from src.training.memory_plan import (
+    checkpointing_arguments,
+    dataset_examples,
+    job_of_model,
+    plan_loaded,
+    settle_checkpointing,
+)
+from src.training.packed_step import plan_run
 
 
 @pytest.fixture
-def decoder(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 1000)
+def model():
     config = LlamaConfig(
         vocab_size=64,
         hidden_size=16,
@@ -21,50 +31,82 @@ def decoder(monkeypatch):
         num_key_value_heads=1,
         head_dim=8,
     )
-    model = AutoModelForCausalLM.from_config(config)
-    return PackedDecoder(get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "down_proj"])))
+    causal_lm = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    return get_peft_model(causal_lm, LoraConfig(r=4, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM"))
 
 
-STEP = StepTokens(mean=18000, most=20000, longest=900)
+@pytest.fixture
+def card(monkeypatch):
+    """A card of 1 GB of which 900 MB are free and 1 MB allocated, as the driver would tell."""
+    told = SimpleNamespace(free=900_000_000)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 1_000_000)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 2_000_000)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (told.free, 1_000_000_000))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100 80GB HBM3")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=1_000_000_000))
+    return told
 
 
-def test_tokens_of_a_step():
-    # mean 20, deviation 10; two examples: 40 + 4 * 10 * sqrt(2) = 96.6, but no more than twice 30
-    assert StepTokens.of([10, 30], 2) == StepTokens(40, 60, 30)
-    assert StepTokens.of([10, 10, 10, 30], 100) == StepTokens(60, 120, 30)  # a step has no more than there are
-    # mean 100, deviation 10; 64 examples: 6400 + 4 * 10 * 8
-    assert StepTokens.of([90, 110] * 100, 64) == StepTokens(6400, 6720, 110)
+class Dataset(list[dict[str, torch.Tensor]]):
+    lengths = np.array([100, 200, 300] * 20)
+    prompt_lengths = np.array([90, 170, 250] * 20)
 
 
-def test_the_formula_in_numbers(decoder):
-    # q, k, v 32; attention 16; middle 16; gate and up 64; ranks 8: 136 columns of float32, 2 log sums, 8 bytes
-    assert kept_bytes(decoder, 10, keeps_inputs=False) == 10 * (136 * 4 + 2 * 4 + 8) == 5600
-    assert kept_bytes(decoder, 10, keeps_inputs=True) == 10 * ((136 + 16 + 16 + 32) * 4 + 16) == 8160
-    trained = 3 * (4 * 16 + 16 * 4 + 4 * 32 + 16 * 4)
-    steady, inputs, work = 1000 + 8 * trained, 10 * 3 * 16 * 4, 10 * (2 * 16 + 2 * 32) * 4
-    assert peak_bytes(decoder, 10, 0, keeps_inputs=False) == steady + inputs + 5600 + work
-    assert peak_bytes(decoder, 10, 3, keeps_inputs=False) == steady + inputs + 3 * 5600 + work
+def trainer(model):
+    return SimpleNamespace(model=model, train_dataset=Dataset(), eval_dataset=None, args=SimpleNamespace())
 
 
-def test_more_memory_means_a_faster_plan_within_it(decoder):
-    times = []
-    for budget in (1.5e6, 3e6, 1e7, 1e9):
-        plan = plan_memory(decoder, budget, None, recompute=True, step=STEP)
-        assert plan.peak_bytes <= budget
-        assert plan.peak_bytes == peak_bytes(decoder, plan.micro_batch_tokens, plan.kept_layers, plan.keeps_inputs)
-        times.append(relative_time(plan, 3, STEP.mean))
-    assert times == sorted(times, reverse=True)
-    assert times[0] > times[-1]
-    assert plan == MemoryPlan(20224, 3, True, plan.peak_bytes)  # a step in one micro-batch of a multiple of 256
+def test_the_job_of_a_loaded_model(model):
+    job = job_of_model(model, TrainingSettings(batch_size=4, gradient_accumulation_steps=2), "packed")
+    assert (job.method, job.dtype, job.rank, job.targets) == ("lora", "bf16", 4, ("q_proj", "down_proj"))
+    assert job.trained == sum(p.numel() for p in model.parameters() if p.requires_grad) == 3 * (8 * 16 + 4 * 48)
+    assert job.examples == 8
+    assert job.checkpointing is None  # the packed engine does it where memory asks for it
+    assert job_of_model(model, TrainingSettings(), "trainer").checkpointing is True
+    assert job_of_model(model.get_base_model(), TrainingSettings(), "trainer").method == "full"
 
 
-def test_without_recomputation_all_layers_keep_or_nothing_fits(decoder):
-    least = peak_bytes(decoder, 1024, 3, keeps_inputs=False)
-    assert plan_memory(decoder, least, None, recompute=False, step=STEP) == MemoryPlan(1024, 3, False, least)
-    assert plan_memory(decoder, least - 1, None, recompute=False, step=STEP) is None
-    assert plan_memory(decoder, least - 1, None, recompute=True, step=STEP).kept_layers < 3
-    assert plan_memory(decoder, 1000, None, recompute=True, step=STEP) is None
+def test_examples_of_a_data_set():
+    assert dataset_examples(Dataset())[:2] == ((100, 10), (200, 30))
+    assert dataset_examples([{"input_ids": torch.zeros(40)}]) == ((40, 6),)
 
 
-def test_a_fixed_micro_batch_stays(decoder):
-    assert plan_memory(decoder, 1e9, 700, recompute=True, step=STEP).micro_batch_tokens == 700
+def test_the_plan_keeps_to_the_budget_and_counts_what_is_allocated(model, card):
+    settings = TrainingSettings(batch_size=8, gradient_accumulation_steps=2, memory_budget_gb=0.1)
+    choice, fits = plan_loaded(trainer(model), settings, "packed")
+    assert fits
+    assert 1_000_000 < choice.memory.peak_bytes <= 100_000_000
+    plan = plan_run(trainer(model), settings)
+    assert plan.micro_batch_tokens == choice.micro_batch_tokens
+    assert plan.peak_bytes == choice.memory.peak_bytes
+    assert plan.step_seconds > 0
+
+
+def test_a_fixed_micro_batch_stays(model, card):
+    assert plan_run(trainer(model), TrainingSettings(micro_batch_tokens=700)).micro_batch_tokens == 700
+
+
+def test_what_cannot_fit_is_refused_in_one_line(model, card):
+    with pytest.raises(
+        YoyakError, match=r"^training.memory_budget_gb = 0.001: the training takes 0.1 GB at the least \(1.0 with"
+    ):
+        plan_run(trainer(model), TrainingSettings(memory_budget_gb=0.001))
+    card.free = 1_000_000
+    with pytest.raises(YoyakError, match=r"^the GPU's free memory: the training takes"):
+        plan_run(trainer(model), TrainingSettings())
+
+
+@pytest.mark.parametrize(("wanted", "argument"), [(True, True), (False, False), ("auto", True)])
+def test_the_trainers_arguments_for_recomputation(wanted, argument):
+    arguments = checkpointing_arguments(TrainingSettings(gradient_checkpointing=wanted))
+    assert argument in [value for value in arguments.values() if isinstance(value, bool)]
+
+
+def test_auto_settles_recomputation_by_what_is_free(model, card):
+    some = trainer(model)
+    settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"))
+    assert False in vars(some.args).values()
+    card.free = 1_000_000
+    settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"))
+    assert True in vars(some.args).values()

@@ -1,0 +1,360 @@
+"""Predicted against measured memory and step time of many configurations on a GPU (random weights in exact shapes).
+
+    python benchmarks/plan_accuracy.py measure [--only NAME...] [--seconds 420]   # on the GPU, appends measurements
+    python benchmarks/plan_accuracy.py score                                     # writes the lines, prints a table
+    python benchmarks/plan_accuracy.py fit                                       # prints constants for src/planner
+    python benchmarks/plan_accuracy.py measure --tiny                            # tries the machinery on a CPU
+
+`measure` trains each case of `plan_cases.py` through the product's trainer, each step on the same examples, and keeps
+the allocator's peak and the mean time of the steps after warm-up, in `benchmarks/results/plan_measured.jsonl`. `score`
+sets the planner's present figures beside them: a line each in `benchmarks/results/plan_accuracy.jsonl`.
+"""
+
+import argparse
+import gc
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from plan_cases import CASES, TINY_CASES, Case
+
+RESULTS = Path(__file__).resolve().parent / "results"
+MEASURED, ACCURACY = RESULTS / "plan_measured.jsonl", RESULTS / "plan_accuracy.jsonl"
+WARM_UP, STEPS = 3, 4  # in the third step all passes run from the graphs that the first two captured
+
+
+def measure_all(cases: list[Case], out: Path | None, seconds: float) -> None:
+    """Measure each case, a model built once a shape; go on after one that fails; stop after so many seconds."""
+    import torch
+
+    begin = time.perf_counter()
+    shapes, methods = list(dict.fromkeys(case.shape for case in cases)), ("full", "lora", "qlora")
+    cases = sorted(cases, key=lambda case: (shapes.index(case.shape), methods.index(case.method)))
+    built: tuple[str, Any] = ("", None)
+    for case in cases:
+        if time.perf_counter() - begin > seconds:
+            print(f"{case.name}: left out, {seconds:.0f} s are over", flush=True)
+            continue
+        if built[0] != case.shape:
+            built = ("", None)
+            free_memory()
+            built = (case.shape, random_model(case))
+        start = time.perf_counter()
+        try:
+            line = {"case": case.name, **measure(case, built[1]), **about()}
+        except Exception as error:
+            print(f"{case.name}: failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}", flush=True)
+            if "illegal memory access" in str(error):
+                raise
+            error.__traceback__ = None
+            continue
+        finally:
+            free_memory()
+        row = scored(case, line)
+        print(f"{table_row(row)}  ({time.perf_counter() - start:.0f} s)", flush=True)
+        if out:
+            out.parent.mkdir(exist_ok=True)
+            with out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+    if torch.cuda.is_available():
+        print(f"{time.perf_counter() - begin:.0f} s in all", flush=True)
+
+
+def free_memory() -> None:
+    """Give back what the last case took."""
+    import torch
+
+    from src.models import decoder_layer
+
+    decoder_layer._LAYERS.clear()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def random_model(case: Case) -> Any:
+    """Return a bf16 model of random weights in a case's shape (float32 on a CPU)."""
+    import torch
+    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
+
+    shape, on_gpu = case.model, torch.cuda.is_available()
+    config = (Qwen3Config if shape.kind == "qwen3" else LlamaConfig)(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.width,
+        intermediate_size=shape.inner,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_heads,
+        head_dim=shape.head_width,
+        tie_word_embeddings=shape.tied,
+        max_position_embeddings=131072,
+    )
+    torch.manual_seed(0)
+    with torch.device("cuda" if on_gpu else "cpu"):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16 if on_gpu else torch.float32)
+    model.config.use_cache = False
+    return model
+
+
+def prepared(case: Case, model: Any) -> Any:
+    """Return the model as a case trains it; 4 bit comes last among a shape's cases, since it replaces the weights."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    if case.method == "qlora":
+        quantize(model)
+    for parameter in model.parameters():
+        parameter.requires_grad = case.method == "full"
+    if case.method == "full":
+        return model
+    projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    settings = LoraConfig(
+        r=case.rank,
+        lora_alpha=2 * case.rank,
+        lora_dropout=case.dropout,
+        target_modules=projections,
+        task_type="CAUSAL_LM",
+    )
+    adapted = get_peft_model(model, settings)
+    for name, parameter in adapted.named_parameters():
+        if "lora_" in name:
+            parameter.data = parameter.data.to(torch.float32)
+    return adapted
+
+
+def quantize(model: Any) -> None:
+    """Put the layers' matrices into NF4 with double quantization, where that was not done before."""
+    import bitsandbytes as bnb
+    import torch
+    from torch import nn
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = model.dtype
+    for layer in model.model.layers:
+        for parent in (layer.self_attn, layer.mlp):
+            for name, linear in list(parent.named_children()):
+                if type(linear) is not nn.Linear:
+                    continue
+                sizes = linear.in_features, linear.out_features
+                new = bnb.nn.Linear4bit(*sizes, bias=False, compute_dtype=dtype, device="meta")
+                weight = linear.weight.data.clone().contiguous()
+                new.weight = bnb.nn.Params4bit(
+                    weight, requires_grad=False, quant_type="nf4", compress_statistics=True
+                ).to(device)
+                setattr(parent, name, new)
+                del weight
+    model.is_loaded_in_4bit = True
+    from src.models.dequantized import prepare_linear4bit
+
+    prepare_linear4bit(model, dtype, "auto")
+
+
+class Items(list[dict[str, Any]]):
+    """Encoded examples with their lengths."""
+
+    @property
+    def lengths(self) -> list[int]:
+        """Return tokens of each."""
+        return [len(item["input_ids"]) for item in self]
+
+
+class _Tokenizer:
+    pad_token_id, pad_token, padding_side = 0, "<pad>", "left"
+
+    def save_pretrained(self, folder: str) -> None:
+        """Write nothing."""
+
+
+def items_of(case: Case) -> Items:
+    """Return random examples of a case's lengths."""
+    import torch
+
+    items, generator = Items(), torch.Generator().manual_seed(0)
+    for tokens, targets in case.examples():
+        ids = torch.randint(case.model.vocabulary, (tokens,), generator=generator)
+        labels = ids.clone()
+        labels[: tokens - targets] = -100
+        items.append({"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels})
+    return items
+
+
+def measure(case: Case, base: Any) -> dict[str, Any]:
+    """Train a case's steps with the product's trainer; return its figures."""
+    import torch
+    from transformers import TrainerCallback
+
+    from src.config import load_config
+    from src.training.llm_trainer import LLMTrainer
+
+    cuda = torch.cuda.is_available()
+
+    class Clock(TrainerCallback):
+        """The moments at which steps ended, with the GPU's work done."""
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step >= WARM_UP:
+                if cuda:
+                    torch.cuda.synchronize()
+                moments.append(time.perf_counter())
+
+    moments: list[float] = []
+    model = prepared(case, base)
+    free_memory()
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    trainer = None
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            settings = [f"experiment.output_dir={folder}", f"training.max_steps={WARM_UP + STEPS}"]
+            config = load_config("llama_3.2_3b", [*case.overrides(), *settings])
+            trainer = LLMTrainer(config, model, _Tokenizer(), items_of(case), callbacks=[Clock()])  # type: ignore[arg-type]
+            trainer.save_final_model = lambda: Path(folder)  # type: ignore[method-assign]  # not what is measured
+            trainer.trainer.args.save_strategy = "no"
+            if case.tokens and cuda:
+                use_given_plan(trainer.trainer, case)
+            steady = torch.cuda.memory_allocated() if cuda else 0
+            trainer.train()
+    finally:
+        if trainer is not None:
+            trainer.trainer.model = trainer.model = None
+            trainer.trainer.optimizer = None
+        del trainer
+        for parameter in base.parameters():
+            parameter.grad = None
+        if case.method != "full":
+            model.unload()
+            if hasattr(base, "peft_config"):
+                del base.peft_config
+    steps = [later - before for before, later in itertools.pairwise(moments)]
+    free, total = torch.cuda.mem_get_info() if cuda else (0, 0)
+    return {
+        "step_seconds": [round(seconds, 4) for seconds in steps],
+        "before_bytes": steady,
+        "peak_bytes": torch.cuda.max_memory_allocated() if cuda else 0,
+        "reserved_bytes": torch.cuda.max_memory_reserved() if cuda else 0,
+        "outside_bytes": total - free - (torch.cuda.memory_reserved() if cuda else 0),
+    }
+
+
+def use_given_plan(trainer: Any, case: Case) -> None:
+    """Make the packed engine compute as a case says, whatever it chose."""
+    from dataclasses import replace
+
+    assert case.tokens is not None
+    trainer.passes = None  # its buffers, before the next ones
+    plan = replace(trainer.plan, micro_batch_tokens=case.tokens, kept_layers=case.kept, keeps_inputs=case.keeps_inputs)
+    trainer.use_plan(plan)
+
+
+def about() -> dict[str, Any]:
+    """Return what every line says of where it was measured."""
+    import torch
+
+    from src.training.run_file import package_versions
+
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "versions": package_versions(),
+        "commit": commit.stdout.strip() or None,
+    }
+
+
+def scored(case: Case, line: dict[str, Any]) -> dict[str, Any]:
+    """Return the line of the planner's figures beside a measurement."""
+    choice = case.predicted()
+    return {
+        "config": case.record(),
+        "predicted_peak_gb": round(choice.memory.peak_bytes / 1e9, 3),
+        "measured_peak_gb": round(line["peak_bytes"] / 1e9, 3),
+        "predicted_step_s": round(choice.time.seconds, 4),
+        "measured_step_s": round(statistics.mean(line["step_seconds"]), 4),
+        "predicted_device_gb": round(choice.memory.device_bytes / 1e9, 3),
+        "measured_device_gb": round((line["reserved_bytes"] + line["outside_bytes"]) / 1e9, 3),
+        "held_out": case.held_out,
+        "device": line["device"],
+        "commit": line["commit"],
+    }
+
+
+def table_row(row: dict[str, Any]) -> str:
+    """Return a line of the table."""
+    memory, seconds = errors(row)
+    kind = "held out" if row["held_out"] else "fitted"
+    return (
+        f"{row['config']['name']:22} {kind:8} {row['predicted_peak_gb']:7.2f} {row['measured_peak_gb']:7.2f} GB "
+        f"{100 * memory:+6.1f}%  {row['predicted_step_s']:7.3f} {row['measured_step_s']:7.3f} s {100 * seconds:+6.1f}%"
+    )
+
+
+def errors(row: dict[str, Any]) -> tuple[float, float]:
+    """Return the relative errors of memory and time, predicted over measured less 1."""
+    memory = row["predicted_peak_gb"] / row["measured_peak_gb"] - 1 if row["measured_peak_gb"] else 0.0
+    return memory, row["predicted_step_s"] / row["measured_step_s"] - 1
+
+
+def measured_lines() -> list[tuple[Case, dict[str, Any]]]:
+    """Return the newest measurement of each case, in the cases' order."""
+    newest: dict[str, dict[str, Any]] = {}
+    for text in MEASURED.read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        newest[line["case"]] = line
+    return [(case, newest[case.name]) for case in CASES if case.name in newest]
+
+
+def score() -> None:
+    """Write a line for each measurement, print the table and the medians."""
+    rows = [scored(case, line) for case, line in measured_lines()]
+    ACCURACY.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for row in rows:
+        print(table_row(row))
+    for held_out in (False, True):
+        some = [errors(row) for row in rows if row["held_out"] is held_out]
+        if some:
+            memory, seconds = ([abs(pair[i]) for pair in some] for i in (0, 1))
+            print(
+                json.dumps(
+                    {
+                        "held_out": held_out,
+                        "cases": len(some),
+                        "memory_median": round(statistics.median(memory), 4),
+                        "memory_worst": round(max(memory), 4),
+                        "time_median": round(statistics.median(seconds), 4),
+                        "time_worst": round(max(seconds), 4),
+                    }
+                )
+            )
+
+
+def main() -> None:
+    """Measure, score or fit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["measure", "score", "fit"])
+    parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--seconds", type=float, default=420, help="start no further case after so many")
+    parser.add_argument("--tiny", action="store_true", help="tiny models, nothing is kept")
+    parser.add_argument("--out", type=Path, default=MEASURED)
+    given = parser.parse_args()
+    if given.action == "score":
+        score()
+    elif given.action == "fit":
+        from plan_fit import fit
+
+        fit(measured_lines())
+    else:
+        cases = [case for case in (TINY_CASES if given.tiny else CASES) if not given.only or case.name in given.only]
+        measure_all(cases, None if given.tiny else given.out, given.seconds)
+
+
+if __name__ == "__main__":
+    main()

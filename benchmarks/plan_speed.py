@@ -1,0 +1,66 @@
+"""How long `yoyak plan` takes, as a user waits for it: with lengths cached, and cold on the shipped sample.
+
+    python benchmarks/plan_speed.py [--tokenizer DIR]
+
+Each is the shortest of five new processes; cold ones find an empty `$YOYAK_HOME` (but for the bundled model's
+tokenizer, or that of DIR, given in a folder with a shipped shape's config). Prints one JSON line.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from src.planner.shapes import _SHIPPED
+from src.resources import yoyak_home
+
+COMMAND = [sys.executable, "-m", "src.cli", "plan", "--gpu", "H100", "--json"]
+DATA = ["data.train=sample:ko/train.csv", "data.eval=sample:ko/dev.csv"]
+TIMES = 5
+
+
+def shortest(arguments: list[str], home: Path, cold: bool) -> float:
+    """Return the shortest of several runs, in seconds."""
+    best = float("inf")
+    for _ in range(TIMES):
+        if cold:
+            shutil.rmtree(home / "lengths", ignore_errors=True)
+        start = time.perf_counter()
+        subprocess.run([*COMMAND, *arguments], cwd=ROOT, env={**os.environ, "YOYAK_HOME": str(home)}, check=True,
+                       stdout=subprocess.DEVNULL)  # fmt: skip
+        best = min(best, time.perf_counter() - start)
+    return round(best, 3)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tokenizer", type=Path, help="folder with a Llama 3 tokenizer.json")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home, model = Path(folder) / "home", Path(folder) / "model"
+        (home / "models").mkdir(parents=True)
+        arguments = [*DATA, "-e", "smollm2_135m"]
+        if given.tokenizer:
+            model.mkdir()
+            shapes = json.loads(_SHIPPED.read_text(encoding="utf-8"))
+            (model / "config.json").write_text(json.dumps(shapes["Bllossom/llama-3.2-Korean-Bllossom-3B"]))
+            shutil.copy(given.tokenizer / "tokenizer.json", model)
+            arguments = [*DATA, f"model.checkpoint={model}"]
+        else:
+            for found in (yoyak_home() / "models").glob("smollm2-135m-*"):
+                (home / "models" / found.name).symlink_to(found)
+        line = {"cold_s": shortest(arguments, home, cold=True), "cached_s": shortest(arguments, home, cold=False)}
+    print(json.dumps(line | {"load_average": round(os.getloadavg()[0], 1), "cpus": os.cpu_count()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""The command line of `yoyak config`."""
+
+from typing import Annotated
+
+import typer
+
+config_app = typer.Typer(help="Look at configs.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
+
+
+@config_app.command("show")
+def config_show(
+    experiment: Annotated[str, typer.Argument()],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to override.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the merged settings of an experiment and where each value comes from."""
+    from .config import show
+
+    show(experiment, overrides or [], as_json)
+
+
+@config_app.command("list")
+def config_list(as_json: AsJson = False) -> None:
+    """List the configs that can be named."""
+    from .config import list_configs
+
+    list_configs(as_json)

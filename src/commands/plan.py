@@ -1,0 +1,142 @@
+"""`yoyak plan`: memory and time of a run, before it."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config.loader import load_config_with_sources
+from ..config.schema import Config
+from ..errors import YoyakError
+from ..planner.data_lengths import data_lengths
+from ..planner.devices import Device
+from ..planner.job import job_of
+from ..planner.lengths import Lengths, lengths_by_hand
+from ..planner.machine import choose_device
+from ..planner.plan import Plan, Situation, make_plan
+from ..planner.shapes import ModelShape, find_shape
+from .data_files import write_whole
+
+_PICTURE = Path("outputs/plan_compare.svg")
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What the user asked for."""
+
+    experiment: str
+    overrides: Sequence[str] = ()
+    gpu: str | None = None
+    memory_gb: float | None = None
+    lengths: str | None = None
+    price_per_hour: float | None = None
+    calibrate: bool = False
+    compare: bool = False
+    out: Path | None = None
+    as_json: bool = False
+
+
+def plan(request: PlanRequest) -> None:
+    """Print the plan, its JSON, a comparison, or what calibration measured."""
+    if request.calibrate:
+        calibrate(request.as_json)
+        return
+    config, sources = load_config_with_sources(request.experiment, request.overrides)
+    settle_method(config, sources)
+    if request.out is not None and request.out.suffix.lower() != ".svg":
+        raise YoyakError(f"--out {request.out}: the picture is SVG; name a file that ends in .svg")
+    device = choose_device(request.gpu, request.memory_gb)
+    situation = situation_of(config, sources, device, request.lengths)
+    if request.compare:
+        compare(situation, request)
+        return
+    result = make_plan(situation)
+    refuse_budget(result)
+    if request.as_json:
+        print(json.dumps(result.as_json(request.price_per_hour), ensure_ascii=False))
+        return
+    from ..planner.advice import best_changes
+    from ..planner.words import plan_text
+
+    print(plan_text(result, best_changes(result), request.price_per_hour))
+
+
+def refuse_budget(result: Plan) -> None:
+    """Raise YoyakError for a `training.memory_budget_gb` that no settings of the micro-batches keep to."""
+    from ..planner.advice import nearest_fitting
+
+    budget, least = result.situation.config.training.memory_budget_gb, result.choice.memory.peak_bytes
+    if budget is None or least <= budget * 1e9:
+        return
+    change = nearest_fitting(result)
+    way = f"; this fits: {change.as_arguments}" if change else "; raise it"
+    raise YoyakError(f"training.memory_budget_gb = {budget:g}: the run takes {least / 1e9:.1f} GB at the least{way}")
+
+
+def settle_method(config: Config, sources: Mapping[str, str]) -> None:
+    """Turn 4 bit off where full fine-tuning is asked for and 4 bit was only the default, as `yoyak train` does."""
+    if not config.lora.use_lora and sources["lora.use_qlora"] != "command line":
+        config.lora.use_qlora = False
+    if not config.lora.use_lora and config.lora.use_qlora:
+        raise YoyakError("lora.use_qlora without lora.use_lora: 4-bit weights can't be trained; leave one out")
+
+
+def situation_of(config: Config, sources: Mapping[str, str], device: Device, by_hand: str | None) -> Situation:
+    """Return what the plan is made of; says on stderr where lengths are not the data's own."""
+    shape, _ = find_shape(config.model.checkpoint)
+    job_of(config, shape, device)  # settings that exclude each other are refused before data is read
+    if by_hand is not None:
+        given = lengths_by_hand(by_hand)
+        return Situation(config, shape, given, given.first(500), device)
+    train = _lengths(config, shape, "train", sources)
+    evaluation = _lengths(config, shape, "eval", sources)
+    for split, lengths in (("data.train", train), ("data.eval", evaluation)):
+        if lengths.source.startswith("the shipped"):
+            print(f"{split}: no file {getattr(config.data, split[5:])}; using {lengths.source}", file=sys.stderr)
+        elif lengths.estimated:
+            print(f"{split}: the model's tokenizer is not here; lengths are estimates", file=sys.stderr)
+    return Situation(config, shape, train, evaluation, device)
+
+
+def _lengths(config: Config, shape: ModelShape, split: str, sources: Mapping[str, str]) -> Lengths:
+    named = sources[f"data.{split}"] != "default"
+    return data_lengths(config, shape, split, named)
+
+
+def compare(situation: Situation, request: PlanRequest) -> None:
+    """Print a table of methods, cards and lengths, and write its picture."""
+    from ..planner.compare import compared, picture, table_text
+
+    path = request.out or _PICTURE
+    chosen = [situation.device] if request.gpu or request.memory_gb else None
+    rows = compared(situation, chosen)
+    name = situation.config.model.checkpoint
+    write_whole({path: picture(rows, f"{name}: hours over memory").encode()}, overwrite=True)
+    if request.as_json:
+        found = [
+            {"card": row.card, "method": row.method, "length_scale": row.scale} | row.plan.as_json() for row in rows
+        ]
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    print(table_text(rows))
+    print(f"Picture: {path}")
+
+
+def calibrate(as_json: bool) -> None:
+    """Measure this machine and keep its profile."""
+    from dataclasses import asdict
+
+    from ..planner.machine import profile_path, save_profile
+    from ..training.calibration import measure_machine
+
+    device = measure_machine()
+    save_profile(device)
+    if as_json:
+        print(json.dumps(asdict(device), ensure_ascii=False))
+        return
+    print(
+        f"{device.name}: products {device.flops / 1e12:.2f} TFLOP/s, {device.bandwidth / 1e9:.0f} GB/s, "
+        f"half of it at {device.product_half:.0f} rows, {1e6 * (device.launch or 0):.0f} us a call; "
+        f"kept in {profile_path()}"
+    )

@@ -1,0 +1,35 @@
+"""The command line of `yoyak plan`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def plan(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to override.")
+    ] = None,
+    experiment: Annotated[str, typer.Option("--experiment", "-e", help="Name of a config, or path of a YAML file.")] = (
+        "llama_3.2_3b"
+    ),
+    gpu: Annotated[str | None, typer.Option(help="Card to plan for, such as H100 or 'rtx 4090'; else this one.")] = (
+        None
+    ),
+    memory_gb: Annotated[float | None, typer.Option(help="Memory of the card in 1e9 bytes.")] = None,
+    lengths: Annotated[str | None, typer.Option(help="Tokens of examples by hand: mean,p95,max.")] = None,
+    price_per_hour: Annotated[float | None, typer.Option(min=0, help="Price of the card, for the cost.")] = None,
+    calibrate: Annotated[bool, typer.Option("--calibrate", help="Measure this machine, a minute at most.")] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="QLoRA, LoRA and full on several cards.")] = False,
+    out: Annotated[Path | None, typer.Option(help="With --compare: file of the picture (SVG).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
+) -> None:
+    """Tell what a run takes, in memory and time, before it runs; needs no GPU."""
+    from .plan import PlanRequest
+    from .plan import plan as run
+
+    run(
+        PlanRequest(
+            experiment, overrides or [], gpu, memory_gb, lengths, price_per_hour, calibrate, compare, out, as_json
+        )
+    )

@@ -1,0 +1,186 @@
+"""The fastest way of computing a job's micro-batches that fits in a card's memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+from ..data.bins import filled_multiple
+from .devices import Device
+from .duration import StepTime, step_time
+from .job import Job
+from .memory import (
+    Activations,
+    Memory,
+    MicroBatchSize,
+    evaluation_bytes,
+    packed_parts,
+    total_memory,
+    trainer_parts,
+)
+from .steps import Example, StepWork, largest_step_tokens, packed_work, padded_work
+
+SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
+_STEPS_TO_CHOOSE = 6
+_STEPS_LAID_OUT = 48
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Examples of a run in order, and what decides how they become steps.
+
+    Attributes:
+        steps: optimizer steps of the whole run.
+        warm_up: steps that the means leave out.
+        evaluation: the largest evaluation batch, or None where nothing is evaluated.
+    """
+
+    examples: tuple[Example, ...]
+    seed: int
+    steps: int
+    warm_up: int = 0
+    evaluation: MicroBatchSize | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Memory that a run may take: for the allocator's peak, and for all that it takes of the card."""
+
+    peak_bytes: float
+    device_bytes: float
+
+    def allow(self, memory: Memory) -> bool:
+        """Tell whether a run fits."""
+        return memory.peak_bytes <= self.peak_bytes and memory.device_bytes <= self.device_bytes
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A way of computing a job: `micro_batch_tokens` is None for the trainer engine."""
+
+    job: Job
+    how: Activations
+    micro_batch_tokens: int | None
+    work: StepWork
+    memory: Memory
+    time: StepTime
+
+    @property
+    def checkpointing(self) -> str:
+        """Return in words which layers compute their activations again."""
+        layers, kept = self.job.shape.layers, self.how.kept_layers
+        if kept >= layers:
+            return "inputs of products kept too" if self.how.keeps_inputs else "none"
+        return "all layers" if kept == 0 else f"{layers - kept} of {layers} layers"
+
+
+def choose(
+    job: Job, load: Workload, device: Device, limits: Limits, steady_bytes: int | None = None
+) -> tuple[Choice, bool]:
+    """Return the fastest choice within the limits and True, or the one that takes least memory and False.
+
+    Args:
+        job: the run; what it leaves open (None) is chosen.
+        load: its examples.
+        device: whose rates decide what is fastest.
+        limits: its memory.
+        steady_bytes: allocated before the first step, with all states, where a real model told.
+    """
+    build = _packed_choices if job.engine == "packed" else _trainer_choices
+    least: Choice | None = None
+    best: Choice | None = None
+    for choice in build(job, load, device, limits, steady_bytes):
+        if least is None or choice.memory.device_bytes < least.memory.device_bytes:
+            least = choice
+        if limits.allow(choice.memory) and (best is None or choice.time.seconds < best.time.seconds):
+            best = choice
+    assert least is not None
+    return (_exact(best or least, load, device, steady_bytes), best is not None)
+
+
+def _packed_choices(
+    job: Job, load: Workload, device: Device, limits: Limits, steady_bytes: int | None
+) -> Iterator[Choice]:
+    """Yield for each size the most layers that may keep their activations, with and without inputs of products."""
+    layers = job.shape.layers
+    most = largest_step_tokens(load.examples, job.examples, load.seed, load.steps)
+    sizes = (job.micro_batch_tokens,) if job.micro_batch_tokens else SIZES
+    larger = [size for size in sizes if size >= most]
+    for size in [size for size in sizes if size < most or size == min(larger)]:
+        work = _packed_work(job, load, size, _STEPS_TO_CHOOSE)
+        work = replace(work, largest=_bounded(work.largest, size, most))
+        for keeps_inputs in (True, False):
+
+            @cache
+            def choice(kept: int, work: StepWork = work, size: int = size, inputs: bool = keeps_inputs) -> Choice:
+                how = Activations(kept, inputs and kept > 0)
+                return _choice(job, how, size, work, load, device, steady_bytes)
+
+            if job.checkpointing is False:
+                yield choice(layers)
+                continue
+            low, high = 0, layers  # the most that fit, by halving
+            while low < high:
+                middle = (low + high + 1) // 2
+                low, high = (middle, high) if limits.allow(choice(middle).memory) else (low, middle - 1)
+            yield choice(0 if low <= 1 else low)
+
+
+def _packed_work(job: Job, load: Workload, size: int, steps: int) -> StepWork:
+    multiple = 1 if job.cpu else filled_multiple(size)
+    return packed_work(load.examples, job.examples, size, load.seed, min(load.steps, steps), load.warm_up, multiple)
+
+
+def _bounded(largest: MicroBatchSize, capacity: int, step_tokens: int) -> MicroBatchSize:
+    """Return the size that bounds micro-batches of steps which were not laid out, too."""
+    multiple = filled_multiple(capacity)
+    tokens = -(-min(capacity, step_tokens) // multiple) * multiple
+    return replace(largest, tokens=max(largest.tokens, tokens))
+
+
+def _trainer_choices(
+    job: Job, load: Workload, device: Device, limits: Limits, steady_bytes: int | None
+) -> Iterator[Choice]:
+    work = _trainer_work(job, load)
+    for again in (False, True) if job.checkpointing is None else (job.checkpointing,):
+        how = Activations(0 if again else job.shape.layers)
+        yield _choice(job, how, None, work, load, device, steady_bytes)
+
+
+def _trainer_work(job: Job, load: Workload) -> StepWork:
+    return padded_work(load.examples, job.batch_size, job.accumulation, load.seed, load.steps, load.warm_up)
+
+
+def _choice(
+    job: Job,
+    how: Activations,
+    tokens: int | None,
+    work: StepWork,
+    load: Workload,
+    device: Device,
+    steady_bytes: int | None,
+) -> Choice:
+    size = work.largest
+    parts = packed_parts(job, size, how) if tokens else trainer_parts(job, size, how.kept_layers == 0)
+    evaluation = evaluation_bytes(job, load.evaluation) if load.evaluation else 0
+    memory = total_memory(job, parts, size.tokens, evaluation, steady_bytes)
+    return Choice(job, how, tokens, work, memory, step_time(job, device, work, how))
+
+
+def _exact(choice: Choice, load: Workload, device: Device, steady_bytes: int | None) -> Choice:
+    """Return a choice of the packed engine with more of its steps laid out."""
+    size = choice.micro_batch_tokens
+    if size is None:
+        return choice
+    work = _packed_work(choice.job, load, size, _STEPS_LAID_OUT)
+    most = largest_step_tokens(load.examples, choice.job.examples, load.seed, load.steps)
+    if most <= size:
+        work = replace(work, largest=_bounded(work.largest, size, most))
+    return _choice(choice.job, choice.how, size, work, load, device, steady_bytes)
+
+
+def compute_as(job: Job, load: Workload, device: Device, how: Activations, tokens: int | None) -> Choice:
+    """Return the figures of one given way of computing a job."""
+    if tokens is None:
+        return _choice(job, how, None, _trainer_work(job, load), load, device, None)
+    work = _packed_work(job, load, tokens, _STEPS_LAID_OUT)
+    return _exact(_choice(job, how, tokens, work, load, device, None), load, device, None)

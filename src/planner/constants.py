@@ -1,0 +1,55 @@
+"""What formulas can't know and measurements told: one place, each figure with what it stands for.
+
+`python benchmarks/plan_accuracy.py fit` prints the values that fit the measured lines best; the held-out lines have no
+part in it. No figure belongs to one model, method or length.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MemoryConstants:
+    """Bytes that are no tensor of the model's."""
+
+    workspace: float = 33.6e6
+    """cuBLAS's workspace of a stream, taken from the allocator (32 MiB on Hopper, 8.1 MiB elsewhere)."""
+    context: float = 0.55e9
+    """CUDA context, kernels' code and libraries, outside the allocator."""
+    graphs: float = 0.35e9
+    """What the allocator reserves beside the memory pool of captured micro-batches."""
+    slack: float = 0.03
+    """Share of the activations that the allocator reserves beyond what is allocated at the peak."""
+
+
+@dataclass(frozen=True)
+class TimeConstants:
+    """Rates as shares of a card's, and costs of calls. Measured on an H100."""
+
+    product_share: float = 0.73
+    """Share of the peak rate that products of endless micro-batches reach."""
+    product_half: float = 900.0
+    """Tokens at which products reach half of that share: the efficiency over sizes is T / (T + this)."""
+    attention_share: float = 0.18
+    """Share of the peak rate that attention reaches."""
+    adapter_share: float = 0.05
+    """Share of the peak rate that products with a rank as one side reach."""
+    pass_share: float = 0.65
+    """Share of the bandwidth that elementwise passes and dequantization reach."""
+    packed_passes: float = 1.0
+    """Packed engine: elementwise bytes as a multiple of those that the formula counts."""
+    trainer_passes: float = 1.0
+    """Trainer engine: the same under autograd and autocast."""
+    packed_micro_batch: float = 4e-3
+    """Packed engine: seconds of a micro-batch outside its kernels (packing, copies, head in chunks)."""
+    launch: float = 9e-6
+    """Seconds that Python and the driver take for an operation; it counts where the GPU would wait for it."""
+    step: float = 0.02
+    """Seconds of a step besides gradients and optimizer passes: clipping, logging, schedule, callbacks."""
+    evaluation_share: float = 0.6
+    """Rate of evaluation (padded, no gradients) as a share of the forward pass's in training."""
+    disk: float = 1.0e9
+    """Bytes a second that a checkpoint is written with."""
+
+
+MEMORY = MemoryConstants()
+TIME = TimeConstants()

@@ -1,0 +1,136 @@
+"""Lengths of a data file's examples, counted by the model's own tokenizer without transformers, once a content."""
+
+import json
+import os
+import tempfile
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ..config.schema import Config
+from ..data.sources import existing_file, load_dialogues
+from ..errors import YoyakError
+from ..resources import yoyak_home
+from .lengths import Lengths, estimated_lengths, shipped_lengths, tokenizer_family
+from .shapes import ModelShape, cached_file
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+_VERSION = 1  # of what is cached
+SHIPPED_EVALUATION = 499
+
+
+def data_lengths(config: Config, shape: ModelShape, split: str, named: bool) -> Lengths:
+    """Return the lengths of `data.train` or `data.eval`; the shipped histogram where the file is absent, and not named.
+
+    Raises:
+        YoyakError: a named file that is missing, or rows that can't be used.
+    """
+    source = config.data.train if split == "train" else config.data.eval
+    family = tokenizer_family(shape, config.model.chat_template)
+    if not named and not source.startswith(("sample:", "hub:")) and not Path(source).expanduser().is_file():
+        return shipped_lengths(family, None if split == "train" else SHIPPED_EVALUATION)
+    tokenizer = cached_file(config.model.checkpoint, "tokenizer.json")
+    place = None if source.startswith("hub:") else existing_file(source)
+    key = _key(config, place, tokenizer, family) if place is not None else None
+    known = _read_cache(key) if key else None
+    if known is None:
+        known = _count(config, source, tokenizer, family)
+        if key:
+            _write_cache(key, known)
+    prompts, responses = known
+    counted = "counted by the tokenizer" if tokenizer else f"estimated by characters ({family})"
+    return Lengths(prompts, responses, f"{source}, {counted}", estimated=tokenizer is None)
+
+
+def _key(config: Config, data: Path, tokenizer: Path | None, family: str) -> str:
+    """Return a name for what decides the lengths: contents of data and tokenizer, and settings of data and prompt."""
+    columns = config.data.model_dump(include={"dialogue_column", "summary_column", "id_column", "on_bad_rows"})
+    prompt = config.dataset.model_dump() | {"chat_template": config.model.chat_template, "family": family}
+    digest = sha256(json.dumps([_VERSION, columns, prompt], sort_keys=True).encode())
+    for path in (data, tokenizer):
+        digest.update(sha256(path.read_bytes()).digest() if path else b"none")
+    return digest.hexdigest()[:32]
+
+
+def _cache_path(key: str) -> Path:
+    return yoyak_home() / "lengths" / f"{key}.json"
+
+
+def _read_cache(key: str) -> tuple[list[int], list[int]] | None:
+    try:
+        content = json.loads(_cache_path(key).read_text(encoding="utf-8"))
+        prompts, responses = content["prompts"], content["responses"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (prompts, responses) if prompts and len(prompts) == len(responses) else None
+
+
+def _write_cache(key: str, lengths: tuple[list[int], list[int]]) -> None:
+    path = _cache_path(key)
+    with suppress(OSError):  # without a cache folder they are counted at each call
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{key}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"prompts": lengths[0], "responses": lengths[1]}, file)
+        os.replace(beside, path)
+
+
+def _count(config: Config, source: str, tokenizer: Path | None, family: str) -> tuple[list[int], list[int]]:
+    table = load_dialogues(source, config.data)
+    dialogues, summaries = [row.dialogue for row in table.rows], [row.summary for row in table.rows]
+    if tokenizer is None:
+        found = estimated_lengths(dialogues, summaries, family, config.dataset.language, source)
+        return list(found.prompts), list(found.responses)
+    template = _template(config, tokenizer)
+    responses = [len(ids) + 1 for ids in template.encoder.encode_batch([text.strip() for text in summaries])]
+    return template.prompt_lengths(dialogues), responses
+
+
+def _template(config: Config, tokenizer: Path) -> Any:
+    """Return the prompt template of a `tokenizer.json`, without transformers."""
+    from tokenizers import Tokenizer
+
+    from ..data.templates import create_prompt_template
+    from ..data.text_encoder import TextEncoder
+
+    try:
+        backend = Tokenizer.from_file(str(tokenizer))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise YoyakError(f"{tokenizer}: can't be read as a tokenizer ({str(error).splitlines()[0]})") from None
+    backend.no_truncation()
+    backend.no_padding()
+    stand_in = cast("PreTrainedTokenizerFast", _FileTokenizer(backend))
+    layout = config.model.chat_template
+    return create_prompt_template(
+        stand_in,
+        encoder_max_len=1 << 30,
+        decoder_max_len=1 << 30,
+        format_type=config.dataset.format_type,
+        chat_template=None if layout == "auto" else layout,
+        language=config.dataset.language,
+        system=config.dataset.system,
+        instruction=config.dataset.instruction,
+        encoder=TextEncoder.of_backend(backend),
+    )
+
+
+class _FileTokenizer:
+    """What prompt templates ask of a tokenizer, answered by its file alone."""
+
+    is_fast, chat_template, bos_token_id, pad_token_id = True, None, None, None
+
+    def __init__(self, backend: Any) -> None:
+        self.backend_tokenizer = backend
+        added = backend.get_added_tokens_decoder()
+        self._added = {token.content: number for number, token in added.items()}
+        self.eos_token_id = min(self._added.values(), default=0)  # which one it is changes no length
+
+    def get_added_vocab(self) -> dict[str, int]:
+        return self._added
+
+    def convert_tokens_to_ids(self, token: str) -> int | None:
+        number: int | None = self.backend_tokenizer.token_to_id(token)
+        return number

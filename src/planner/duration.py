@@ -1,0 +1,134 @@
+"""How long a training step takes: operations and bytes over a card's rates, and the cost of calls.
+
+Operations of a step with N parameters in the layers' matrices, on T tokens: 2 N T forward (Kaplan et al. 2020, section
+2.1), 2 N T for the gradients of the inputs, 2 N T more where all weights train, and 2 N T where layers compute again.
+Products of few rows reach a smaller share of the peak rate; it is taken as T / (T + half), which makes the time of a
+product linear in T.
+"""
+
+from dataclasses import dataclass
+
+from .constants import TIME, TimeConstants
+from .devices import Device
+from .job import Job
+from .memory import Activations, captured, optimizer_bytes
+from .steps import StepWork
+
+_PACKED_CALLS = 60  # operations of a layer of the packed engine, forward and backward
+_TRAINER_CALLS = {"full": 170, "lora": 300, "qlora": 330}  # under autograd; a third more where layers compute again
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """Seconds of a step, by part."""
+
+    parts: dict[str, float]
+
+    @property
+    def seconds(self) -> float:
+        """Return the step's seconds."""
+        return sum(self.parts.values())
+
+
+def step_time(job: Job, device: Device, work: StepWork, how: Activations, constants: TimeConstants = TIME) -> StepTime:
+    """Return the time of a mean step, by part."""
+    counts = step_counts(job, work, how)
+    kernels = {name: count / rate for name, (count, rate) in _rated(job, device, counts, constants).items()}
+    calls = counts["calls"] * (device.launch or constants.launch)
+    # The processor prepares operations while the GPU computes: what it takes longer is waited for.
+    waited = max(0.0, calls - sum(kernels.values()))
+    fixed = constants.step + (constants.packed_micro_batch * work.micro_batches if job.engine == "packed" else 0.0)
+    return StepTime(kernels | {"launches": waited, "fixed": fixed})
+
+
+def step_counts(job: Job, work: StepWork, how: Activations) -> dict[str, float]:
+    """Return a step's operations and bytes: `products` and `rows` of them, `attention`, `adapters`, `head`,
+    `passes` (bytes), `dequantization` (bytes), `optimizer` (bytes), `calls`.
+    """
+    shape, e = job.shape, job.element
+    again = 1 - how.kept_layers / shape.layers
+    parameters = shape.linear_parameters
+    down = shape.layers * shape.inner * shape.width
+    trains = 1 if job.method == "full" else 0
+    # The packed engine leaves the last product out where it computes again.
+    repeated = again * (parameters - down if job.engine == "packed" else parameters)
+    multiplied = 2.0 * (parameters * (2 + trains) + repeated)
+    rank_values = shape.layers * job.rank * sum(i + o for i, o in job.adapters)
+    # Forward and backward of scaled dot products, 4 and 10 operations a pair and column (Dao 2023).
+    attention = (4 * (1 + again) + 10) * work.pairs * shape.attended * shape.layers
+    return {
+        "products": multiplied * work.computed,
+        "rows": multiplied * work.micro_batches,
+        "attention": attention,
+        "adapters": 2.0 * rank_values * work.computed * (3 + again),
+        "head": 2.0 * (2 + trains) * work.targets * shape.vocabulary * shape.width,
+        "passes": work.computed * _pass_bytes(job, again) * shape.layers,
+        "dequantization": (2.0 + again) * parameters * (0.53 + e) * work.micro_batches
+        if job.method == "qlora"
+        else 0.0,
+        "optimizer": 3.0 * job.trained * job.trained_element + 2.0 * sum(optimizer_bytes(job)),
+        "calls": _calls(job, work, again),
+    }
+
+
+def _rated(
+    job: Job, device: Device, counts: dict[str, float], constants: TimeConstants
+) -> dict[str, tuple[float, float]]:
+    """Return each part's count with its rate."""
+    share = device.product_share or constants.product_share
+    products, bandwidth = device.flops * share, device.bandwidth * constants.pass_share
+    passes = constants.packed_passes if job.engine == "packed" else constants.trainer_passes
+    return {
+        "products": (counts["products"] + counts["rows"] * (device.product_half or constants.product_half), products),
+        "attention": (counts["attention"], device.flops * (device.attention_share or constants.attention_share)),
+        "adapters": (counts["adapters"], device.flops * (device.adapter_share or constants.adapter_share)),
+        "head": (counts["head"], products * 0.8),
+        "elementwise": (counts["passes"] * passes, bandwidth),
+        "dequantization": (counts["dequantization"], bandwidth),
+        "optimizer": (counts["optimizer"], bandwidth),
+    }
+
+
+def _pass_bytes(job: Job, again: float) -> float:
+    """Return the bytes of elementwise passes a token and layer: norms, rotation, SwiGLU, residual sums, both ways."""
+    shape, e = job.shape, job.element
+    forward: float
+    backward: float
+    if job.engine == "packed":
+        forward = 8 * shape.width + 2 * shape.columns + 3 * shape.inner
+        backward = 12 * shape.width + 4 * shape.columns + 7 * shape.inner
+        dropped = 4 * sum(width for width, _ in job.adapters) if job.dropout else 0
+        return e * (forward * (1 + again) + backward + dropped)
+    # Under autograd: float32 norms in six passes, rotation by halves in eight, sums of adapters and their casts.
+    adapters = sum(3 * outputs for _, outputs in job.adapters)
+    casts = sum(4 * inputs for inputs, _ in job.adapters) if job.method == "lora" else 0
+    dropped = sum(4 * inputs for inputs, _ in job.adapters) if job.dropout else 0
+    forward = 30 * shape.width + 12 * shape.columns + 5 * shape.inner + adapters + casts + dropped
+    backward = 40 * shape.width + 16 * shape.columns + 9 * shape.inner + 2 * adapters + casts + dropped
+    return float(e * (forward * (1 + again) + backward))
+
+
+def _calls(job: Job, work: StepWork, again: float) -> float:
+    """Return the operations that Python calls in a step; those of captured micro-batches are one each."""
+    layers = job.shape.layers
+    if job.engine == "packed":
+        one = 40.0 if captured(job, work.largest.tokens) else layers * _PACKED_CALLS * (1 + 0.4 * again)
+    else:
+        one = layers * _TRAINER_CALLS[job.method] * (1 + 0.33 * again)
+    tensors = len(job.trained_tensors) if job.optimizer.startswith(("paged", "adamw_bnb")) else 60
+    return one * work.micro_batches + tensors
+
+
+def evaluation_seconds(
+    job: Job, device: Device, tokens: float, targets: float, batches: float, constants: TimeConstants = TIME
+) -> float:
+    """Return the time of an evaluation of so many padded tokens, those with a target, and batches."""
+    flops = 2.0 * job.shape.linear_parameters * tokens + 2.0 * targets * job.shape.vocabulary * job.shape.width
+    rate = device.flops * (device.product_share or constants.product_share) * constants.evaluation_share
+    calls = batches * job.shape.layers * _TRAINER_CALLS[job.method] / 3 * constants.launch
+    return max(flops / rate, calls)
+
+
+def saving_seconds(job: Job, constants: TimeConstants = TIME) -> float:
+    """Return the time of writing a checkpoint: trained values and optimizer states."""
+    return (job.trained * job.trained_element + sum(optimizer_bytes(job))) / constants.disk

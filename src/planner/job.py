@@ -1,0 +1,136 @@
+"""What the formulas need to know of a run: the model's shape, the method, the optimizer and the engine."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..config.schema import Config
+from ..errors import YoyakError
+from .devices import Device
+from .shapes import LINEARS, ModelShape
+
+_CPU_TOKENS = 512  # training/packed_step.py
+Method = Literal["qlora", "lora", "full"]
+Engine = Literal["packed", "trainer"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training as the planner sees it.
+
+    Attributes:
+        dtype: of products on the card.
+        examples: of an optimizer step.
+        batch_size: examples of a micro-batch of the trainer engine.
+        checkpointing: whether layers may compute their activations again; None lets the planner choose.
+        micro_batch_tokens: of the packed engine; None lets the planner choose.
+        cpu: whether a processor trains: no graphs, no CUDA context, no filler.
+    """
+
+    shape: ModelShape
+    method: Method
+    engine: Engine
+    dtype: Literal["bf16", "fp16", "fp32"]
+    rank: int
+    targets: tuple[str, ...]
+    dropout: float
+    optimizer: str
+    batch_size: int
+    accumulation: int
+    checkpointing: bool | None
+    micro_batch_tokens: int | None
+    eval_batch_size: int = 8
+    cpu: bool = False
+
+    @property
+    def examples(self) -> int:
+        """Return the examples of an optimizer step."""
+        return self.batch_size * self.accumulation
+
+    @property
+    def element(self) -> int:
+        """Return the bytes of a number in the compute type."""
+        return 4 if self.dtype == "fp32" else 2
+
+    @property
+    def adapters(self) -> list[tuple[int, int]]:
+        """Return (inputs, outputs) of each matrix of a layer that has an adapter."""
+        return [self.shape.linears[name] for name in self.targets] if self.method != "full" else []
+
+    @property
+    def trained_tensors(self) -> list[int]:
+        """Return the numbers of values of each trained tensor."""
+        shape = self.shape
+        if self.method != "full":
+            layer = [size for inputs, outputs in self.adapters for size in (self.rank * inputs, self.rank * outputs)]
+            return layer * shape.layers
+        norms = [shape.width, shape.width, *([shape.head_width] * 2 if shape.head_norms else [])]
+        layer = [*(inputs * outputs for inputs, outputs in shape.linears.values()), *norms]
+        tables = [shape.vocabulary * shape.width] * (1 if shape.tied else 2)
+        return [*layer * shape.layers, *tables, shape.width]
+
+    @property
+    def trained(self) -> int:
+        """Return the number of trained values."""
+        return sum(self.trained_tensors)
+
+    @property
+    def trained_element(self) -> int:
+        """Return the bytes of a trained value: adapters are float32, whole weights as loaded."""
+        return 2 if self.method == "full" and self.dtype == "bf16" else 4
+
+    def ranks(self, *names: str) -> int:
+        """Return the sum of the ranks on some matrices of a layer."""
+        return 0 if self.method == "full" else self.rank * sum(name in self.targets for name in names)
+
+
+def method_of(config: Config) -> Method:
+    """Return the method that a config asks for."""
+    if not config.lora.use_lora:
+        return "full"
+    return "qlora" if config.lora.use_qlora else "lora"
+
+
+def job_of(config: Config, shape: ModelShape, device: Device) -> Job:
+    """Return the job of a config on a card, or on a processor, which computes in float32.
+
+    Raises:
+        YoyakError: an adapter on a matrix that the model does not have, or the packed engine where it can't train.
+    """
+    unknown = [name for name in config.lora.target_modules if name not in LINEARS]
+    if unknown:
+        raise YoyakError(f"lora.target_modules: {unknown[0]} can't be planned; the layers have {', '.join(LINEARS)}")
+    dtype = "fp16" if config.model.dtype == "bf16" and not device.bf16 else config.model.dtype
+    if device.cpu:
+        dtype = "bf16" if device.bf16 and config.model.dtype != "fp32" else "fp32"
+    training, method = config.training, method_of(config)
+    obstacle = engine_obstacle(config, method, dtype)
+    if training.engine == "packed" and obstacle:
+        raise YoyakError(f"training.engine = packed can't train this: {obstacle}; set training.engine=auto")
+    checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens
+    return Job(
+        shape=shape,
+        method=method,
+        engine="trainer" if training.engine == "trainer" or obstacle else "packed",
+        dtype=dtype,
+        rank=config.lora.r,
+        targets=tuple(name for name in LINEARS if name in config.lora.target_modules),
+        dropout=config.lora.dropout if method != "full" else 0.0,
+        optimizer="adamw_torch" if device.cpu and "bit" in training.optim else training.optim,
+        batch_size=training.batch_size,
+        accumulation=training.gradient_accumulation_steps,
+        checkpointing=None if checkpointing == "auto" else checkpointing,
+        micro_batch_tokens=(_CPU_TOKENS if device.cpu else None) if tokens == "auto" else tokens,
+        eval_batch_size=training.eval_batch_size or training.batch_size,
+        cpu=device.cpu,
+    )
+
+
+def engine_obstacle(config: Config, method: Method, dtype: str) -> str | None:
+    """Return why the packed engine can't train a config, as far as settings tell; see `training.packed_step`."""
+    if method == "full":
+        return "all weights train"
+    if dtype == "fp16":
+        return "fp16 needs a gradient scaler"
+    if config.training.neftune_noise_alpha is not None:
+        return "training.neftune_noise_alpha is set"
+    return "DoRA" if config.lora.use_dora else None

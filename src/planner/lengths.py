@@ -1,0 +1,128 @@
+"""Lengths of a run's examples: from the data, tokenized once and cached; from a shipped histogram; or by hand."""
+
+import json
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import YoyakError
+from .shapes import ModelShape
+from .steps import Example
+
+_SHIPPED = Path(__file__).parent / "lengths.json"
+_BY_VOCABULARY = {128256: "llama3", 151936: "qwen3", 151669: "qwen3", 49152: "smollm2"}
+BY_HAND_EXAMPLES = 12_457
+_RESPONSE_SHARE = 0.15  # of an example's tokens, where only whole lengths are given
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens of each example's prompt, before anything is cut, and of its response with the end token.
+
+    Attributes:
+        source: where they come from, in words.
+        estimated: whether no tokenizer counted them.
+    """
+
+    prompts: Sequence[int]
+    responses: Sequence[int]
+    source: str
+    estimated: bool = False
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.prompts)
+
+    def examples(self, longest_prompt: int) -> tuple[Example, ...]:
+        """Return tokens and targets of each example, its prompt shortened to at most `longest_prompt`."""
+        pairs = zip(self.prompts, self.responses, strict=True)
+        return tuple((min(prompt, longest_prompt) + response, response) for prompt, response in pairs)
+
+    def cut(self, longest_prompt: int) -> tuple[int, int]:
+        """Return how many prompts are shortened, and by how many tokens in all."""
+        over = [prompt - longest_prompt for prompt in self.prompts if prompt > longest_prompt]
+        return len(over), sum(over)
+
+    def first(self, most: int | None) -> "Lengths":
+        """Return the first `most` examples."""
+        if most is None or most >= len(self):
+            return self
+        return replace(self, prompts=self.prompts[:most], responses=self.responses[:most])
+
+    def repeated(self, times: int) -> "Lengths":
+        """Return each example so many times, side by side (the augmentation's instructions are of similar length)."""
+        prompts = [prompt for prompt in self.prompts for _ in range(times)]
+        return replace(self, prompts=prompts, responses=[count for count in self.responses for _ in range(times)])
+
+
+def tokenizer_family(shape: ModelShape, layout: str) -> str:
+    """Return the family (of tokenizers) whose shipped figures stand for a model: by vocabulary, else by its layout."""
+    return _BY_VOCABULARY.get(shape.vocabulary, "llama3" if layout == "llama" or shape.kind == "llama" else "qwen3")
+
+
+def shipped_lengths(family: str, examples: int | None = None) -> Lengths:
+    """Return the shipped histogram's examples, in a fixed random order, or so many drawn from it."""
+    cells = _shipped()["histograms"][family]
+    pairs = [(tokens - targets, targets) for tokens, targets, count in cells for _ in range(count)]
+    rng = random.Random(0)
+    rng.shuffle(pairs)
+    if examples is not None:
+        pairs = pairs[:examples]
+    source = f"the shipped histogram of {len(pairs):,} Korean dialogues"
+    return Lengths([prompt for prompt, _ in pairs], [count for _, count in pairs], source)
+
+
+def lengths_by_hand(text: str, examples: int = BY_HAND_EXAMPLES) -> Lengths:
+    """Return lengths with the mean, 95th percentile and maximum of `--lengths mean,p95,max`.
+
+    A log-normal curve between them: its spread is that for which the 95th percentile stands where it was said.
+
+    Raises:
+        YoyakError: not three rising numbers.
+    """
+    try:
+        mean, high, longest = (float(part) for part in text.split(","))
+    except ValueError:
+        raise YoyakError(f"--lengths {text}: give three numbers, mean,p95,max, such as 300,600,1200") from None
+    if not 8 <= mean <= high <= longest < 1e6:
+        raise YoyakError(f"--lengths {text}: mean, p95 and max must rise, from 8 tokens on, such as 300,600,1200")
+    spread = _spread(high / mean)
+    middle = math.log(mean) - spread**2 / 2
+    quantiles = [_normal_quantile((index + 0.5) / examples) for index in range(examples)]
+    totals = [min(longest, max(8.0, math.exp(middle + spread * q))) for q in quantiles]
+    totals[-1] = longest
+    random.Random(0).shuffle(totals)
+    responses = [max(2, round(total * _RESPONSE_SHARE)) for total in totals]
+    prompts = [round(total) - response for total, response in zip(totals, responses, strict=True)]
+    return Lengths(prompts, responses, f"--lengths {text}", estimated=True)
+
+
+def estimated_lengths(
+    dialogues: Sequence[str], summaries: Sequence[str], family: str, language: str, source: str
+) -> Lengths:
+    """Return lengths from characters, by the family's shipped tokens per character and tokens around a dialogue."""
+    rates = _shipped()["tokens_per_character"][family][language]
+    overhead = _shipped()["prompt_overhead"][family][language]
+    prompts = [round(len(text.strip()) * rates["dialogue"]) + overhead for text in dialogues]
+    responses = [round(len(text.strip()) * rates["summary"]) + 1 for text in summaries]
+    return Lengths(prompts, responses, source, estimated=True)
+
+
+def _shipped() -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = json.loads(_SHIPPED.read_text(encoding="utf-8"))
+    return content
+
+
+def _spread(ratio: float) -> float:
+    """Return s of a log-normal curve whose 95th percentile is `ratio` times its mean: 1.645 s - s^2 / 2 = ln ratio."""
+    inside = 1.645**2 - 2 * math.log(ratio)
+    return 1.645 - math.sqrt(inside) if inside > 0 else 1.645
+
+
+def _normal_quantile(share: float) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(share)

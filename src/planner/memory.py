@@ -1,0 +1,326 @@
+"""What a training keeps in a card's memory, tensor by tensor.
+
+Names: T tokens of a micro-batch, P of them predict a target, w the model's width, i the MLP's, c queries, keys and
+values side by side, a the attention's output, h heads, V the vocabulary, L layers, r ranks, e bytes of a number.
+
+Peak of the packed engine (`models/packed_decoder.py`, `models/decoder_layer.py`), K layers keeping their activations::
+
+    steady + L inputs (T w e) + max(K, 1) kept + work of a layer's backward
+
+The first backward finds all of it alive, and a layer that computes again stands for one that kept. Under autograd (the
+trainer engine) the same with what transformers' layers save in place of `kept`; where nothing is computed again, K = L.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ..data.bins import CAPTURED_TOKENS
+from .constants import MEMORY
+from .job import Job
+
+_HEAD_CHUNK = 1024  # kernels/response_loss.py
+_AUTOGRAD_CHUNK = 1024  # training/loss.py
+_PAGED_VALUES = 100_000  # bitsandbytes pages the states of tensors from this size on
+_SMALL, _LARGE = 1 << 20, 10 << 20  # the allocator's classes of sizes
+_ADAM_VALUES = 2
+
+
+def block(size: float) -> int:
+    """Return what the caching allocator gives for a tensor: multiples of 512 bytes; of 2 MiB from 10 MiB on, of which
+    it splits off and keeps a rest only above 1 MiB (c10/cuda/CUDACachingAllocator.cpp).
+    """
+    rounded = max(512, -(-int(size) // 512) * 512)
+    if rounded < _LARGE:
+        return rounded
+    segment = -(-rounded // (2 * _SMALL)) * (2 * _SMALL)
+    return segment if segment - rounded <= _SMALL else rounded
+
+
+@dataclass(frozen=True)
+class MicroBatchSize:
+    """The largest micro-batch of a run: tokens with filler, those with a target, examples, the longest of them."""
+
+    tokens: int
+    targets: int
+    examples: int
+    longest: int
+
+
+@dataclass(frozen=True)
+class Activations:
+    """How a micro-batch is computed: layers that keep what the backward needs, and whether inputs of products too."""
+
+    kept_layers: int
+    keeps_inputs: bool = False
+
+
+def steady_parts(job: Job) -> dict[str, int]:
+    """Return the bytes, by part, that are there at every moment of the training, in the allocator."""
+    return dict(_steady_parts(job))
+
+
+@lru_cache(maxsize=64)
+def _steady_parts(job: Job) -> dict[str, int]:
+    shape, element = job.shape, job.element
+    held = job.trained_element if job.method == "full" else element
+    tables = block(shape.vocabulary * shape.width * held) * (1 if shape.tied else 2)
+    parts = {"weights": tables + shape.other_parameters * held, "quantization": 0}
+    for inputs, outputs in shape.linears.values():
+        values = inputs * outputs
+        if job.method == "qlora":
+            # NF4 with double quantization (Dettmers et al. 2023): a scale of 8 bits for 64 values, one of 32 bits and
+            # for 256 of those; two tables of 16 and 256 values, an offset.
+            scales = block(values / 64) + block(values / 64 / 256 * 4) + block(64) + block(1024) + block(4)
+            parts["weights"] += shape.layers * block(values / 2)
+            parts["quantization"] += shape.layers * scales
+        else:
+            parts["weights"] += shape.layers * block(values * held)
+    parts |= _adapter_parts(job)
+    parts["gradients"] = sum(block(size * job.trained_element) for size in job.trained_tensors)
+    parts["optimizer"] = optimizer_bytes(job)[0]
+    return parts
+
+
+def _adapter_parts(job: Job) -> dict[str, int]:
+    """Adapters in float32; the packed engine's copies in the compute type, and the buffers it dequantizes into."""
+    if job.method == "full":
+        return {"adapter": 0, "dequantized": 0}
+    shape, element, copies, dequantized = job.shape, job.element, 0, 0
+    adapter = sum(block(4 * size) for size in job.trained_tensors)
+    for names in (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",)):
+        inputs = shape.linears[names[0]][0]
+        outputs, ranks = sum(shape.linears[name][1] for name in names), job.ranks(*names)
+        if job.engine == "packed":
+            # B's copy stands beside the weights where these are held, and once more where they are dequantized.
+            copies += shape.layers * (block(ranks * inputs * element) + block(outputs * ranks * element))
+            dequantized += block(outputs * (inputs + ranks) * element) if job.method == "qlora" else 0
+        elif job.method == "qlora":
+            dequantized = max(dequantized, block(max(i * o for i, o in shape.linears.values()) * element))
+    return {"adapter": adapter + copies, "dequantized": dequantized}
+
+
+def optimizer_bytes(job: Job) -> tuple[int, int]:
+    """Return the optimizer's states: bytes in the allocator, and in managed memory outside it (paged optimizers)."""
+    return _optimizer_bytes(job)
+
+
+@lru_cache(maxsize=64)
+def _optimizer_bytes(job: Job) -> tuple[int, int]:
+    inside = outside = 0
+    for values in job.trained_tensors:
+        if job.optimizer == "adafactor":  # a row and a column of second moments (Shazeer and Stern 2018), about
+            inside += 8 * int(values**0.5)
+            continue
+        if "8bit" in job.optimizer and values >= 4096:
+            size = _ADAM_VALUES * (values + 4 * values // 256)
+        elif "bit" in job.optimizer:
+            size = _ADAM_VALUES * 4 * values
+        else:
+            size = _ADAM_VALUES * job.trained_element * values
+        if job.optimizer.startswith("paged") and values >= _PAGED_VALUES:
+            outside += size
+        else:
+            inside += 2 * block(size / 2) + (512 if job.optimizer == "adamw_torch_fused" else 0)
+    return inside, outside
+
+
+def kept_tensors(job: Job, tokens: int, keeps_inputs: bool) -> dict[str, int]:
+    """Return what a layer of the packed engine keeps besides its input, by the names of `decoder_layer.Saved`."""
+    shape, e = job.shape, job.element
+    reduced = {
+        s: job.ranks(*n) for s, n in (("qkv", ("q_proj", "k_proj", "v_proj")), ("gate_up", ("gate_proj", "up_proj")))
+    }
+    down, output = job.ranks("down_proj"), job.ranks("o_proj")
+    sizes = {
+        "inverse_rms": 4 * tokens,
+        "heads": tokens * shape.columns * e,
+        "log_sums": tokens * shape.heads * 4,
+        "attended": tokens * (shape.attended + output) * e,
+        "middle": tokens * shape.width * e,
+        "middle_inverse_rms": 4 * tokens,
+        "gate_up": tokens * 2 * shape.inner * e,
+    }
+    if shape.head_norms:
+        sizes["raw"] = tokens * shape.columns * e
+        sizes["head_inverse_rms"] = tokens * (shape.heads + shape.key_heads) * 4
+    if keeps_inputs:
+        sizes["attention_input"] = tokens * (shape.width + reduced["qkv"]) * e
+        sizes["mlp_input"] = tokens * (shape.width + reduced["gate_up"]) * e
+        sizes["activation"] = tokens * (shape.inner + down) * e
+    else:
+        sizes |= {f"reduced_{name}": tokens * ranks * e for name, ranks in (*reduced.items(), ("down", down)) if ranks}
+    return {name: block(size) for name, size in sizes.items()}
+
+
+def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, int]:
+    """Return the bytes, by part, that a micro-batch adds at its peak."""
+    shape, e, tokens = job.shape, job.element, size.tokens
+    one = sum(kept_tensors(job, tokens, how.keeps_inputs and how.kept_layers > 0).values())
+    inputs = shape.layers * block(tokens * shape.width * e)
+    # Down's backward: the gradient, that of the activation with its ranks, the activation, and what dropout copies.
+    dropped = block(tokens * shape.inner * e) if job.dropout else 0
+    activation = 0 if how.keeps_inputs and how.kept_layers else block(tokens * shape.inner * e)
+    work = block(tokens * shape.width * e) + block(tokens * (shape.inner + job.ranks("down_proj")) * e)
+    # The attention's: gradients by head and side by side, that of its output, the layer's.
+    attention = 2 * block(tokens * shape.columns * e) + block(tokens * (shape.attended + shape.width) * e)
+    backward = max(how.kept_layers, 1) * one + max(work + activation + dropped, attention)
+    chunk = min(size.targets, _HEAD_CHUNK)
+    head = block(tokens * shape.width * e) + 3 * block(size.targets * shape.width * e)
+    logits = block(chunk * shape.vocabulary * e)
+    parts = {
+        "activations_inputs": inputs,
+        "activations_kept": how.kept_layers * one,
+        "activations_work": 0,
+        "logits": 0,
+    }
+    if how.kept_layers * one + head + logits > backward:
+        parts |= {"activations_work": head, "logits": logits}
+    else:
+        parts["activations_work"] = backward - how.kept_layers * one
+    rotary, numbers = tokens * shape.head_width * e, 5 * 8 * tokens
+    parts["temporary"] = _workspace(job) + rotary + numbers
+    if captured(job, tokens):
+        parts["temporary"] += int(MEMORY.workspace) + block(tokens * shape.width * e) + 32 * tokens
+    return parts
+
+
+def captured(job: Job, tokens: int) -> bool:
+    """Tell whether a micro-batch's passes run from CUDA graphs, which keep a memory pool of their own."""
+    return job.engine == "packed" and tokens <= CAPTURED_TOKENS and not job.cpu
+
+
+def saved_by_autograd(job: Job, tokens: int) -> dict[str, int]:
+    """Return what transformers' layer with PEFT's adapters saves for its backward under autocast, by tensor.
+
+    RMSNorm keeps its input in float32; PEFT keeps each adapter's input in the compute type (one copy for all that share
+    it on a 4-bit base, one each on a 16-bit base, which PEFT casts to float32 and autocast back), with dropout one and
+    a mask each; attention keeps queries, keys, values and output; SwiGLU four tensors of the MLP's width.
+    """
+    shape, e = job.shape, job.element
+    keys = shape.key_heads * shape.head_width
+    columns = {
+        "norm_inputs_float32": 2 * shape.width * 4,
+        "inverse_rms": 2 * 4,
+        "queries": shape.attended * e,
+        "keys_values": 2 * keys * e,
+        "attended": shape.attended * e,
+        "log_sums": 4 * shape.heads,
+        "gate": shape.inner * e,
+        "up": shape.inner * e,
+        "silu": shape.inner * e,
+        "reduced": job.ranks(*job.targets) * e,
+    }
+    if shape.head_norms:
+        columns["head_norm_inputs_float32"] = (shape.attended + keys) * 4
+        columns["head_inverse_rms"] = (shape.heads + shape.key_heads) * 4
+    columns |= _inputs_saved(job)
+    return {name: tokens * size for name, size in columns.items() if size}
+
+
+def _inputs_saved(job: Job) -> dict[str, int]:
+    """Return the bytes a token of the matrices' inputs that autograd keeps."""
+    shape, e = job.shape, job.element
+    if job.method == "full":
+        normalized = 2 * shape.width + (shape.attended + shape.key_heads * shape.head_width) * shape.head_norms
+        return {"norm_outputs": 2 * shape.width * e, "normalized": normalized * e, "activation": shape.inner * e}
+    inputs = [width for width, _ in job.adapters]
+    if job.dropout:
+        return {"dropped_inputs": sum(inputs) * e, "dropout_masks": sum(inputs)}
+    if job.method == "lora":
+        return {"cast_inputs": sum(inputs) * e}
+    groups = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"), ("down_proj",))  # o_proj's is `attended`
+    return {"inputs": sum(shape.linears[g[0]][0] for g in groups if job.ranks(*g)) * e}
+
+
+def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[str, int]:
+    """Return the bytes, by part, that a padded micro-batch adds at its peak under autograd."""
+    shape, e, tokens = job.shape, job.element, size.tokens
+    one = sum(saved_by_autograd(job, tokens).values())
+    inputs = shape.layers * block(tokens * shape.width * e)
+    work = tokens * _autograd_columns(job, checkpointing) * e
+    kept = (1 if checkpointing else shape.layers) * one
+    # Cross entropy in float32: its output, and two gradients of it in the backward.
+    logits = 3 * 4 * min(size.targets, _AUTOGRAD_CHUNK) * shape.vocabulary
+    head = 2 * block(tokens * shape.width * e)
+    parts = {"activations_inputs": inputs if checkpointing else 0, "activations_kept": 0, "logits": 0}
+    alive = 0 if checkpointing else kept
+    if alive + head + logits > kept + work:
+        parts |= {"activations_kept": alive, "activations_work": head, "logits": logits}
+    else:
+        parts |= {"activations_kept": kept, "activations_work": work}
+    parts["temporary"] = _workspace(job)
+    if job.method != "full":  # autocast's copies of the adapters
+        parts["temporary"] += job.trained * e
+    elif job.dtype == "fp16":
+        parts["temporary"] += job.trained * 2
+    return parts
+
+
+def _autograd_columns(job: Job, checkpointing: bool) -> int:
+    """Return the columns of what autograd has alive besides the saved tensors at the peak, from traced operations.
+
+    Where layers compute again that is in the last layer's MLP: gradients of output, activation and SwiGLU's factors; on
+    a 16-bit base PEFT's float32 copy of the widest input, and with dropout another. Where all is kept it may be the
+    last norm's backward, five float32 tensors and more of the model's width, instead.
+    """
+    width, inner = job.shape.width, job.shape.inner
+    if job.method == "lora":
+        columns = 5 * width + (5 if job.dropout else 3) * inner
+    else:
+        columns = width + (3 if job.dropout else 2) * inner
+    if not checkpointing:
+        columns = max(columns, (12 if job.method == "full" else 10) * width)
+    return columns + 2 * job.shape.head_width
+
+
+def evaluation_bytes(job: Job, size: MicroBatchSize) -> int:
+    """Return what an evaluation batch adds at its peak: logits in compute type and twice in float32, one layer."""
+    logits = min(size.targets, _AUTOGRAD_CHUNK) * job.shape.vocabulary * (job.element + 4 + 4)
+    layer = size.tokens * (4 * job.shape.width + 3 * job.shape.inner) * job.element
+    return max(logits + 2 * size.tokens * job.shape.width * job.element, layer) + _workspace(job)
+
+
+def _workspace(job: Job) -> int:
+    return 0 if job.cpu else int(MEMORY.workspace)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A plan's memory.
+
+    Attributes:
+        parts: bytes by part; those of the allocator's peak, then `outside` (paged states), `context` and `slack`.
+        peak_bytes: predicts `torch.cuda.max_memory_allocated`.
+        device_bytes: what the card must have.
+    """
+
+    parts: dict[str, int]
+    peak_bytes: int
+    device_bytes: int
+
+
+def total_memory(
+    job: Job, adds: dict[str, int], tokens: int, evaluation: int = 0, steady_bytes: int | None = None
+) -> Memory:
+    """Return the memory of a run whose largest micro-batch adds `adds`.
+
+    Args:
+        job: the run.
+        adds: from `packed_parts` or `trainer_parts`.
+        tokens: of the largest micro-batch.
+        evaluation: from `evaluation_bytes`, of the largest evaluation batch; 0 where nothing is evaluated.
+        steady_bytes: what is allocated before the first step, with all states, where a real model told.
+    """
+    steady = dict(_steady_parts(job))
+    if steady_bytes is not None:
+        steady["weights"] += steady_bytes - sum(steady.values())
+    activations = sum(adds.values())
+    parts = steady | adds
+    if evaluation > activations:
+        parts |= dict.fromkeys(adds, 0) | {"evaluation": evaluation}
+    peak = sum(parts.values())
+    outside = _optimizer_bytes(job)[1]
+    # A graph's pool stands beside what the allocator caches for the head, the optimizer and the first micro-batch.
+    slack = int(MEMORY.slack * activations + (MEMORY.graphs if captured(job, tokens) else 0))
+    parts |= {"outside": outside, "context": 0 if job.cpu else int(MEMORY.context), "slack": slack}
+    return Memory(parts, peak, sum(parts.values()))

@@ -1,0 +1,147 @@
+"""A whole plan: memory and time of a run by part, whether it fits, and what a change would buy."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..config.schema import Config
+from .choose import Choice, Limits, Workload, choose
+from .devices import Device
+from .duration import evaluation_seconds, saving_seconds
+from .job import job_of
+from .lengths import Lengths
+from .shapes import ModelShape
+from .steps import Example, evaluation_batch
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a plan is made of: settings, the model's shape, lengths of both splits, and the card."""
+
+    config: Config
+    shape: ModelShape
+    train: Lengths
+    evaluation: Lengths | None
+    device: Device
+
+    def examples(self, evaluation: bool = False) -> tuple[Example, ...]:
+        """Return a split's examples as training would see them."""
+        data, lengths = self.config.data, self.evaluation if evaluation else self.train
+        if lengths is None:
+            return ()
+        lengths = lengths.first(data.max_eval_examples if evaluation else data.max_train_examples)
+        if data.instruction_augmentation and not evaluation:
+            lengths = lengths.repeated(5)
+        return lengths.examples(self.config.tokenizer.encoder_max_len)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run takes.
+
+    Attributes:
+        choice: how micro-batches are computed, with memory and time of a step.
+        fits: whether that is within the card and `training.memory_budget_gb`.
+        steps: optimizer steps of the run.
+        seconds: of the whole run, by part.
+        cut: prompts that are shortened, and tokens that this cuts.
+    """
+
+    situation: Situation
+    choice: Choice
+    fits: bool
+    steps: int
+    seconds: dict[str, float]
+    cut: tuple[int, int]
+
+    @property
+    def total_seconds(self) -> float:
+        """Return the run's seconds."""
+        return sum(self.seconds.values())
+
+    @property
+    def limit_bytes(self) -> int:
+        """Return the card's memory."""
+        return self.situation.device.memory_bytes
+
+    def as_json(self, price_per_hour: float | None = None) -> dict[str, Any]:
+        """Return what `yoyak plan --json` prints; memory in bytes, time in seconds."""
+        choice, situation, device = self.choice, self.situation, self.situation.device
+        work = choice.work
+        cost = {} if price_per_hour is None else {"cost": round(self.total_seconds / 3600 * price_per_hour, 2)}
+        return {
+            "peak_bytes": choice.memory.peak_bytes,
+            "device_bytes": choice.memory.device_bytes,
+            "parts": choice.memory.parts,
+            "micro_batch_tokens": choice.micro_batch_tokens or work.largest.tokens,
+            "checkpointing": choice.checkpointing,
+            "step_seconds": round(choice.time.seconds, 4),
+            "total_seconds": round(self.total_seconds, 1),
+            "fits": self.fits,
+            "step_parts": {name: round(value, 5) for name, value in choice.time.parts.items()},
+            "total_parts": {name: round(value, 1) for name, value in self.seconds.items()},
+            "steps": self.steps,
+            "micro_batches_a_step": round(work.micro_batches, 2),
+            "filler": round(work.filler, 4),
+            "prompts_cut": self.cut[0],
+            "tokens_cut": self.cut[1],
+            "engine": choice.job.engine,
+            "method": choice.job.method,
+            "dtype": choice.job.dtype,
+            "device": device.name,
+            "memory_bytes": device.memory_bytes,
+            "time_is_estimate": not device.measured,
+            "lengths": situation.train.source,
+            "lengths_are_estimates": situation.train.estimated,
+            **cost,
+        }
+
+
+def make_plan(situation: Situation) -> Plan:
+    """Return the plan of a run: the fastest within the card's memory and `training.memory_budget_gb`.
+
+    Raises:
+        YoyakError: settings that exclude each other.
+    """
+    config, device = situation.config, situation.device
+    job = job_of(config, situation.shape, device)
+    examples, held = situation.examples(), situation.examples(evaluation=True)
+    steps = run_steps(config, len(examples))
+    largest = evaluation_batch(held, job.eval_batch_size) if held else None
+    load = Workload(examples, config.training.seed, steps, evaluation=largest)
+    budget = config.training.memory_budget_gb
+    limits = Limits(budget * 1e9 if budget else math.inf, device.memory_bytes)
+    choice, fits = choose(job, load, device, limits)
+    seconds = {name: value * steps for name, value in choice.time.parts.items()}
+    times = evaluations(config, len(examples), steps)
+    if held:
+        padded, targets, batches = _padded(held, job.eval_batch_size)
+        seconds["evaluation"] = times * evaluation_seconds(job, device, padded, targets, batches)
+    seconds["saving"] = times * saving_seconds(job)
+    return Plan(situation, choice, fits, steps, seconds, situation.train.cut(config.tokenizer.encoder_max_len))
+
+
+def run_steps(config: Config, examples: int) -> int:
+    """Return the optimizer steps of a run."""
+    training = config.training
+    epoch = math.ceil(examples / (training.batch_size * training.gradient_accumulation_steps))
+    return training.max_steps or math.ceil(epoch * training.epochs)
+
+
+def evaluations(config: Config, examples: int, steps: int) -> int:
+    """Return how often a run evaluates and saves."""
+    training = config.training
+    every = training.eval_steps or math.ceil(examples / (training.batch_size * training.gradient_accumulation_steps))
+    return max(1, steps // every)
+
+
+def _padded(examples: Sequence[Example], batch_size: int) -> tuple[int, int, int]:
+    """Return padded tokens, targets and batches of an evaluation, whose batches hold similar lengths."""
+    ordered = sorted(examples, reverse=True)
+    batches = [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]
+    return (
+        sum(batch[0][0] * len(batch) for batch in batches),
+        sum(targets for _, targets in ordered),
+        len(batches),
+    )

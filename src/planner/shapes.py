@@ -1,0 +1,176 @@
+"""A model's shape from its `config.json`: shipped for the models of the configs, local, cached, or from the hub."""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..errors import YoyakError
+from ..resources import yoyak_home
+
+_SHIPPED = Path(__file__).parent / "shapes.json"
+_HUB_SECONDS = 5.0
+LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """Sizes of a decoder of Llama's kind; `width` is the hidden size, `inner` the MLP's."""
+
+    kind: str
+    vocabulary: int
+    width: int
+    inner: int
+    layers: int
+    heads: int
+    key_heads: int
+    head_width: int
+    tied: bool
+    biases: bool = False
+
+    @property
+    def head_norms(self) -> bool:
+        """Tell whether queries and keys have an RMSNorm each (Qwen3)."""
+        return self.kind == "qwen3"
+
+    @property
+    def columns(self) -> int:
+        """Return the width of queries, keys and values side by side."""
+        return (self.heads + 2 * self.key_heads) * self.head_width
+
+    @property
+    def attended(self) -> int:
+        """Return the width of the attention's output."""
+        return self.heads * self.head_width
+
+    @cached_property
+    def linears(self) -> dict[str, tuple[int, int]]:
+        """Return (inputs, outputs) of a layer's matrices by name."""
+        keys = self.key_heads * self.head_width
+        return {
+            "q_proj": (self.width, self.attended),
+            "k_proj": (self.width, keys),
+            "v_proj": (self.width, keys),
+            "o_proj": (self.attended, self.width),
+            "gate_proj": (self.width, self.inner),
+            "up_proj": (self.width, self.inner),
+            "down_proj": (self.inner, self.width),
+        }
+
+    @property
+    def linear_parameters(self) -> int:
+        """Return the parameters of all layers' matrices."""
+        return self.layers * sum(inputs * outputs for inputs, outputs in self.linears.values())
+
+    @property
+    def table_parameters(self) -> int:
+        """Return the parameters of the embeddings, and of the head where it has its own."""
+        return self.vocabulary * self.width * (1 if self.tied else 2)
+
+    @property
+    def other_parameters(self) -> int:
+        """Return the parameters of norms and biases."""
+        norms = 2 * self.width + (2 * self.head_width if self.head_norms else 0)
+        return self.layers * (norms + (self.columns if self.biases else 0)) + self.width
+
+    @property
+    def parameters(self) -> int:
+        """Return all parameters."""
+        return self.linear_parameters + self.table_parameters + self.other_parameters
+
+
+def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
+    """Return the shape that a `config.json` describes.
+
+    Raises:
+        YoyakError: a kind of model that is not known, or a size that is missing.
+    """
+    kind = config.get("model_type")
+    if kind not in ("llama", "qwen2", "qwen3"):
+        raise YoyakError(f"{where}: models of type {kind} can't be planned; those of llama, qwen2 and qwen3 can")
+    try:
+        heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
+        return ModelShape(
+            kind=kind,
+            vocabulary=int(config["vocab_size"]),
+            width=width,
+            inner=int(config["intermediate_size"]),
+            layers=int(config["num_hidden_layers"]),
+            heads=heads,
+            key_heads=int(config.get("num_key_value_heads") or heads),
+            head_width=int(config.get("head_dim") or width // heads),
+            tied=bool(config.get("tie_word_embeddings", False)),
+            biases=kind == "qwen2" or bool(config.get("attention_bias")),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise YoyakError(f"{where}: no usable {error} in the model's config.json") from None
+
+
+def find_shape(checkpoint: str) -> tuple[ModelShape, str]:
+    """Return a checkpoint's shape and where it comes from: `shipped`, a file, or `hub`.
+
+    Raises:
+        YoyakError: neither shipped, nor local, nor in the cache, nor reachable.
+    """
+    folder = Path(checkpoint).expanduser()
+    local = folder / "config.json"
+    if local.is_file():
+        return shape_of_config(_read(local), checkpoint), str(local)
+    shipped: dict[str, dict[str, Any]] = json.loads(_SHIPPED.read_text(encoding="utf-8"))
+    if checkpoint in shipped:
+        return shape_of_config(shipped[checkpoint], checkpoint), "shipped"
+    cached = cached_file(checkpoint, "config.json")
+    if cached is not None:
+        return shape_of_config(_read(cached), checkpoint), str(cached)
+    if not checkpoint.startswith((".", "/", "~", "bundled:")) and checkpoint.count("/") == 1:
+        config = _from_hub(checkpoint)
+        if config is not None:
+            return shape_of_config(config, checkpoint), "hub"
+    raise YoyakError(
+        f"model.checkpoint = {checkpoint}: its shape is neither shipped nor found in a folder, in the cache or on the "
+        f"hub; name a folder with its config.json, or one of {', '.join(shipped)}"
+    )
+
+
+def cached_file(checkpoint: str, name: str) -> Path | None:
+    """Return a file of a checkpoint in a local folder, among converted models, or in the hub's cache; None if none."""
+    folder = Path(checkpoint).expanduser()
+    if (folder / name).is_file():
+        return folder / name
+    if checkpoint.startswith("bundled:"):
+        found = sorted((yoyak_home() / "models").glob(f"{checkpoint.removeprefix('bundled:')}-*/{name}"))
+        return found[-1] if found else None
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    snapshots = sorted(hub.glob(f"models--{checkpoint.replace('/', '--')}/snapshots/*/{name}"))
+    return snapshots[-1] if snapshots else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise YoyakError(f"{path}: can't be read as a model's config ({type(error).__name__})") from None
+    if not isinstance(content, dict):
+        raise YoyakError(f"{path}: is no model's config")
+    return content
+
+
+def _from_hub(checkpoint: str) -> dict[str, Any] | None:
+    """Ask the hub for the config alone, a few kilobytes; None where it can't be had."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
+        return None
+    from urllib.request import Request, urlopen
+
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    token = os.environ.get("HF_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        request = Request(f"{endpoint}/{checkpoint}/resolve/main/config.json", headers=headers)
+        with urlopen(request, timeout=_HUB_SECONDS) as answer:
+            content = json.loads(answer.read())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,157 @@
+"""The micro-batches of a run's steps, from the lengths of its examples, laid out as training lays them out."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ..data.bins import assign_to_bins
+from .memory import MicroBatchSize
+
+Example = tuple[int, int]
+"""Tokens of an example, and how many of them are targets."""
+_BLOCK_BATCHES = 50  # training/response_trainer.py: batches of similar length are made within so many
+
+
+@dataclass(frozen=True)
+class StepWork:
+    """Means over steps, and the largest micro-batch that occurs.
+
+    Attributes:
+        computed: tokens of a step, with filler or padding.
+        tokens: of these, the examples' own.
+        targets: of these, those with a loss.
+        pairs: of a query and a key that the causal mask lets through, padding included.
+        micro_batches: of a step.
+        largest: sizes that bound every micro-batch.
+    """
+
+    computed: float
+    tokens: float
+    targets: float
+    pairs: float
+    micro_batches: float
+    largest: MicroBatchSize
+
+    @property
+    def filler(self) -> float:
+        """Return the share of filler or padding in what is computed."""
+        return 1 - self.tokens / self.computed
+
+
+@lru_cache(maxsize=64)
+def packed_work(
+    examples: tuple[Example, ...],
+    per_step: int,
+    capacity: int,
+    seed: int,
+    most: int,
+    first: int = 0,
+    multiple: int = 256,
+) -> StepWork:
+    """Return the work of the packed engine's steps `first` to `most` in the order of `seed`.
+
+    Args:
+        examples: of the training data.
+        per_step: examples of an optimizer step.
+        capacity: tokens of a micro-batch.
+        seed: of the run.
+        most: steps to lay out.
+        first: steps to leave out of the means (but not of the largest).
+        multiple: micro-batches are filled up to multiples of it.
+    """
+    totals = [0.0] * 5
+    tokens_most = targets_most = examples_most = longest = counted = 0
+    for number, step in enumerate(_packed_steps(examples, per_step, seed, most)):
+        for indices in assign_to_bins([length for length, _ in step], capacity):
+            chosen = [step[index] for index in indices]
+            own, targets = sum(length for length, _ in chosen), sum(count for _, count in chosen)
+            filled = -(-own // multiple) * multiple
+            pairs = sum(length * (length + 1) // 2 for length, _ in chosen) + (filled - own) ** 2 // 2
+            tokens_most, targets_most = max(tokens_most, filled), max(targets_most, targets)
+            examples_most, longest = max(examples_most, len(chosen)), max(longest, chosen[0][0])
+            if number >= first:
+                for index, value in enumerate((filled, own, targets, pairs, 1)):
+                    totals[index] += value
+        counted += number >= first
+    largest = MicroBatchSize(tokens_most, targets_most, examples_most, longest)
+    return _means(totals, max(counted, 1), largest)
+
+
+def _means(totals: list[float], steps: float, largest: MicroBatchSize) -> StepWork:
+    computed, tokens, targets, pairs, micro_batches = (total / steps for total in totals)
+    return StepWork(computed, tokens, targets, pairs, micro_batches, largest)
+
+
+@lru_cache(maxsize=8)
+def largest_step_tokens(examples: tuple[Example, ...], per_step: int, seed: int, most: int) -> int:
+    """Return the most tokens of a step, which bound a micro-batch however large it may be."""
+    return max(sum(length for length, _ in step) for step in _packed_steps(examples, per_step, seed, most))
+
+
+def _packed_steps(examples: Sequence[Example], per_step: int, seed: int, most: int) -> Iterator[list[Example]]:
+    """Yield the examples of each step, in `packed_step.ShuffledSampler`'s order."""
+    done = epoch = 0
+    while done < most:
+        order = _shuffled(len(examples), seed, epoch)
+        for start in range(0, len(order), per_step):
+            yield [examples[index] for index in order[start : start + per_step]]
+            done += 1
+            if done >= most:
+                return
+        epoch += 1
+
+
+@lru_cache(maxsize=8)
+def _shuffled(examples: int, seed: int, epoch: int) -> list[int]:
+    order = list(range(examples))
+    random.Random(f"{seed}/{epoch}").shuffle(order)
+    return order
+
+
+@lru_cache(maxsize=32)
+def padded_work(
+    examples: tuple[Example, ...], batch_size: int, accumulation: int, seed: int, most: int, first: int = 0
+) -> StepWork:
+    """Return the work of the trainer engine's steps, whose micro-batches are padded to their longest example."""
+    totals = [0.0] * 5
+    tokens_most = targets_most = longest = 0
+    batches = _similar_batches(examples, batch_size, seed)[: most * accumulation]
+    for number, batch in enumerate(batches):
+        width = max(length for length, _ in batch)
+        targets = sum(count for _, count in batch)
+        tokens_most, targets_most = max(tokens_most, width * len(batch)), max(targets_most, targets)
+        longest = max(longest, width)
+        if number >= first * accumulation:
+            own = sum(length for length, _ in batch)
+            pairs = len(batch) * width * (width + 1) // 2
+            for index, value in enumerate((width * len(batch), own, targets, pairs, 1)):
+                totals[index] += value
+    counted = max((len(batches) - first * accumulation) / accumulation, 1 / accumulation)
+    largest = MicroBatchSize(tokens_most, targets_most, min(batch_size, len(examples)), longest)
+    return _means(totals, counted, largest)
+
+
+def _similar_batches(examples: Sequence[Example], batch_size: int, seed: int) -> list[list[Example]]:
+    """Return the first epoch's batches in `response_trainer.SimilarLengthSampler`'s order."""
+    rng = random.Random(f"{seed}/0")
+    order = list(range(len(examples)))
+    rng.shuffle(order)
+    block = _BLOCK_BATCHES * batch_size
+    batches: list[list[int]] = []
+    for start in range(0, len(order), block):
+        part = sorted(order[start : start + block], key=lambda index: -examples[index][0])
+        batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+    short = batches.pop() if len(batches[-1]) < batch_size else []
+    rng.shuffle(batches)
+    if batches:
+        longest = max(range(len(batches)), key=lambda i: examples[batches[i][0]][0])
+        batches[0], batches[longest] = batches[longest], batches[0]
+    return [[examples[index] for index in batch] for batch in [*batches, short] if batch]
+
+
+def evaluation_batch(examples: Sequence[Example], batch_size: int) -> MicroBatchSize:
+    """Return the largest evaluation batch: the longest examples together, padded."""
+    longest = sorted(examples, reverse=True)[:batch_size]
+    width = longest[0][0] if longest else 0
+    return MicroBatchSize(width * len(longest), sum(count for _, count in longest), len(longest), width)

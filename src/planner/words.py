@@ -1,0 +1,99 @@
+"""A plan in words, with a bar of the card's memory."""
+
+from .advice import Change, hours
+from .plan import Plan
+
+_BAR = 40
+_MEMORY_NAMES = {
+    "weights": "weights",
+    "quantization": "quantization constants",
+    "adapter": "adapter and its copies",
+    "dequantized": "dequantized weights",
+    "gradients": "gradients",
+    "optimizer": "optimizer",
+    "activations_inputs": "activations: layers' inputs",
+    "activations_kept": "activations: kept for the backward",
+    "activations_work": "activations: the layer at work",
+    "logits": "logits",
+    "evaluation": "evaluation batch",
+    "temporary": "temporary buffers",
+    "outside": "paged optimizer states",
+    "context": "CUDA context",
+    "slack": "allocator's slack and graphs",
+}
+_TIME_NAMES = {
+    "products": "matrix products",
+    "attention": "attention",
+    "adapters": "products of the adapters",
+    "head": "vocabulary head",
+    "elementwise": "elementwise passes",
+    "dequantization": "dequantization",
+    "optimizer": "optimizer",
+    "launches": "waiting for launches",
+    "fixed": "packing, clipping, logging",
+    "evaluation": "evaluation",
+    "saving": "saving",
+}
+METHODS = {"qlora": "QLoRA", "lora": "LoRA", "full": "full fine-tuning"}
+
+
+def plan_text(plan: Plan, changes: list[Change], price_per_hour: float | None) -> str:
+    """Return the plan as `yoyak plan` prints it."""
+    lines = [*_head(plan), "", *_memory(plan), "", *_time(plan, price_per_hour), "", verdict(plan)]
+    if changes:
+        lines += ["", "What would buy most:", *(f"  {change.sentence()}" for change in changes)]
+    return "\n".join(lines)
+
+
+def verdict(plan: Plan) -> str:
+    """Return in one line whether the run fits, and by how much."""
+    memory, device = plan.choice.memory, plan.situation.device
+    budget = plan.situation.config.training.memory_budget_gb
+    if not plan.fits and budget is not None and memory.peak_bytes > budget * 1e9:
+        need, have, what = memory.peak_bytes / 1e9, budget, "training.memory_budget_gb"
+    else:
+        need, have, what = memory.device_bytes / 1e9, device.memory_bytes / 1e9, device.name
+    if plan.fits:
+        return f"Fits: {need:.1f} of {have:.1f} GB on {what}, {have - need:.1f} GB to spare."
+    return f"Does not fit: {need:.1f} GB at the least, {need - have:.1f} more than the {have:.1f} GB of {what}."
+
+
+def _head(plan: Plan) -> list[str]:
+    choice, situation = plan.choice, plan.situation
+    job, work = choice.job, choice.work
+    config = situation.config
+    batch = (
+        f"micro-batches of up to {choice.micro_batch_tokens:,} tokens"
+        if choice.micro_batch_tokens
+        else f"micro-batches of {job.batch_size} examples, padded"
+    )
+    cut = f"{plan.cut[0]:,} prompts lose {plan.cut[1]:,} tokens" if plan.cut[0] else "nothing is cut"
+    return [
+        f"{config.experiment.name}: {METHODS[job.method]} of {config.model.checkpoint} on {situation.device.name}",
+        f"  engine {job.engine}, {job.dtype}, {batch}; computed again: {choice.checkpointing}",
+        f"  lengths: {situation.train.source}{' (an estimate)' if situation.train.estimated else ''}; {cut}",
+        f"  {plan.steps:,} steps of {job.examples} examples, {work.micro_batches:.1f} micro-batches each, "
+        f"{100 * work.filler:.1f}% filler",
+    ]
+
+
+def _memory(plan: Plan) -> list[str]:
+    memory, limit = plan.choice.memory, plan.limit_bytes
+    filled = min(_BAR, round(_BAR * memory.device_bytes / limit))
+    bar = "#" * filled + "." * (_BAR - filled)
+    over = "" if memory.device_bytes <= limit else " (over)"
+    lines = [f"Memory [{bar}] {memory.device_bytes / 1e9:.1f} of {limit / 1e9:.1f} GB{over}"]
+    lines += [f"  {_MEMORY_NAMES[name]:36} {size / 1e9:8.2f} GB" for name, size in memory.parts.items() if size >= 5e6]
+    return [*lines, f"  {'allocator peak':36} {memory.peak_bytes / 1e9:8.2f} GB"]
+
+
+def _time(plan: Plan, price_per_hour: float | None) -> list[str]:
+    total, step = plan.total_seconds, plan.choice.time.seconds
+    estimate = "" if plan.situation.device.measured else " (an estimate: this card was not measured)"
+    cost = "" if price_per_hour is None else f", {total / 3600 * price_per_hour:.2f} at {price_per_hour:g} an hour"
+    lines = [f"Time {hours(total)}, {step:.2f} s a step{cost}{estimate}"]
+    return lines + [
+        f"  {_TIME_NAMES[name]:36} {hours(seconds):>8}  {100 * seconds / total:4.1f}%"
+        for name, seconds in plan.seconds.items()
+        if seconds >= 0.001 * total
+    ]

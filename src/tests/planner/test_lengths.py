@@ -1,0 +1,106 @@
+"""Lengths of examples: shipped, by hand, from data, and their cache."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from src.config import load_config
+from src.data.llm_dataset import create_llm_dataset
+from src.errors import YoyakError
+from src.planner.data_lengths import data_lengths
+from src.planner.lengths import Lengths, lengths_by_hand, shipped_lengths
+from src.planner.shapes import find_shape
+from src.tests.tiny_models import LLAMA3, tiny_tokenizer, write_tiny_model
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("YOYAK_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("family", ["llama3", "qwen3", "smollm2"])
+def test_the_shipped_histogram_has_12457_examples(family):
+    lengths = shipped_lengths(family)
+    assert len(lengths) == 12_457
+    assert all(count >= 1 for count in lengths.responses)
+    assert all(prompt >= 30 for prompt in lengths.prompts)
+
+
+def test_the_shipped_llama_lengths_are_about_300_tokens():
+    examples = shipped_lengths("llama3").examples(100_000)
+    assert 295 < sum(tokens for tokens, _ in examples) / len(examples) < 309
+    assert len(shipped_lengths("llama3", 499)) == 499
+
+
+def test_lengths_by_hand_have_the_mean_the_percentile_and_the_maximum():
+    lengths = lengths_by_hand("300,600,1200", 10_000)
+    totals = sorted(tokens for tokens, _ in lengths.examples(100_000))
+    assert totals[-1] == 1200
+    assert abs(sum(totals) / len(totals) - 300) < 9
+    assert abs(totals[9500] - 600) < 12
+    assert lengths.estimated
+
+
+@pytest.mark.parametrize("text", ["300", "300,200,100", "a,b,c", "0,1,2", "100,200,1e9"])
+def test_lengths_that_make_no_sense_are_refused(text):
+    with pytest.raises(YoyakError, match=f"--lengths {text}: "):
+        lengths_by_hand(text)
+
+
+def test_truncation_is_counted_and_kept_out_of_the_response():
+    lengths = Lengths([100, 300, 50], [10, 20, 30], "")
+    assert lengths.examples(120) == ((110, 10), (140, 20), (80, 30))
+    assert lengths.cut(120) == (1, 180)
+    assert lengths.repeated(2).prompts == [100, 100, 300, 300, 50, 50]
+    assert len(lengths.first(2)) == 2
+
+
+def _data(path: Path) -> Path:
+    path.write_text('dialogue,summary\n"A: Hi!\nB: Hello.","They greet."\n"A: 안녕?","인사한다."\n', encoding="utf-8")
+    return path
+
+
+def test_lengths_of_data_are_those_of_the_data_set(tmp_path, home):
+    tokenizer = tiny_tokenizer(LLAMA3)
+    folder = write_tiny_model(tmp_path / "base", tokenizer=tokenizer)
+    data = _data(tmp_path / "train.csv")
+    config = load_config("llama_3.2_3b", [f"model.checkpoint={folder}", f"data.train={data}"])
+    found = data_lengths(config, find_shape(folder)[0], "train", named=True)
+    dataset = create_llm_dataset(
+        ["A: Hi!\nB: Hello.", "A: 안녕?"],
+        ["They greet.", "인사한다."],
+        tokenizer,
+        format_type="chat",
+        chat_template="llama",
+    )
+    assert [p + r for p, r in zip(found.prompts, found.responses, strict=True)] == dataset.lengths.tolist()
+    assert list(found.prompts) == dataset.prompt_lengths.tolist()
+    assert not found.estimated
+    (cached,) = (home / "lengths").iterdir()
+    content = json.loads(cached.read_text(encoding="utf-8"))
+    cached.write_text(json.dumps({"prompts": [7, 7], "responses": content["responses"]}), encoding="utf-8")
+    assert data_lengths(config, find_shape(folder)[0], "train", named=True).prompts == [7, 7]
+    data.write_text(data.read_text(encoding="utf-8") + "C: Bye.,They part.\n", encoding="utf-8")
+    assert len(data_lengths(config, find_shape(folder)[0], "train", named=True)) == 3  # other content, counted anew
+    cached.write_text("{", encoding="utf-8")
+    assert len(data_lengths(config, find_shape(folder)[0], "train", named=True)) == 3
+
+
+def test_without_a_tokenizer_lengths_are_estimated_from_characters(tmp_path):
+    config = load_config("llama_3.2_3b", [f"data.train={_data(tmp_path / 'train.csv')}", "dataset.language=ko"])
+    found = data_lengths(config, find_shape(config.model.checkpoint)[0], "train", named=True)
+    assert found.estimated
+    assert list(found.prompts) == [36 + 9, 36 + 3]  # 17 and 6 characters at 0.5452
+    assert list(found.responses) == [1 + 6, 1 + 3]  # 11 and 5 characters at 0.5344
+
+
+def test_an_absent_default_is_the_shipped_histogram_and_a_named_file_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = load_config("llama_3.2_3b")
+    shape = find_shape(config.model.checkpoint)[0]
+    assert data_lengths(config, shape, "train", named=False).source.startswith("the shipped histogram of 12,457")
+    assert len(data_lengths(config, shape, "eval", named=False)) == 499
+    with pytest.raises(YoyakError, match=r"data/raw/train.csv: no such file"):
+        data_lengths(config, shape, "train", named=True)

@@ -1,0 +1,193 @@
+"""Plans as `yoyak plan` prints them, what changes buy, and refusals."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from src import cli
+from src.config import load_config
+from src.config.loader import load_config_with_sources
+from src.errors import YoyakError
+from src.planner.advice import best_changes, nearest_fitting
+from src.planner.compare import compared, picture
+from src.planner.devices import find_device
+from src.planner.lengths import lengths_by_hand
+from src.planner.plan import Situation, evaluations, make_plan, run_steps
+from src.planner.shapes import find_shape
+
+KEYS = {
+    "peak_bytes",
+    "device_bytes",
+    "parts",
+    "micro_batch_tokens",
+    "checkpointing",
+    "step_seconds",
+    "total_seconds",
+    "fits",
+}
+QLORA = "llama_3.2_3b"
+
+
+def situation(*overrides: str, gpu: str = "H100", gigabytes: float | None = None) -> Situation:
+    config = load_config(QLORA, overrides)
+    device = find_device(gpu)
+    if gigabytes is not None:
+        device = replace(device, memory_bytes=int(gigabytes * 1e9))
+    lengths = lengths_by_hand("300,600,1000", 2000)
+    return Situation(config, find_shape(config.model.checkpoint)[0], lengths, lengths.first(100), device)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("YOYAK_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["plan", *arguments])
+    captured = capsys.readouterr()
+    return int(stop.value.code or 0), captured.out, captured.err
+
+
+def test_json_has_the_promised_keys_and_nothing_else_is_on_stdout(capsys):
+    code, out, err = run(capsys, "--gpu", "h100", "--json", "--price-per-hour", "2")
+    plan = json.loads(out)
+    assert code == 0
+    assert plan.keys() >= KEYS
+    assert plan["device_bytes"] == sum(plan["parts"].values())
+    assert plan["peak_bytes"] == plan["device_bytes"] - sum(plan["parts"][p] for p in ("outside", "context", "slack"))
+    assert plan["cost"] == round(plan["total_seconds"] / 3600 * 2, 2)
+    assert plan["total_seconds"] == pytest.approx(sum(plan["total_parts"].values()), abs=1)
+    assert "using the shipped histogram of 12,457 Korean dialogues" in err
+    assert plan["steps"] == 585
+
+
+def test_words_name_parts_verdict_and_changes(capsys):
+    code, out, _ = run(capsys, "--memory-gb", "12", "--lengths", "300,600,1200")
+    assert code == 0
+    assert "Fits: " in out
+    assert "What would buy most:" in out
+    assert "quantization constants" in out
+    assert "an estimate" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--gpu", "h10"], "--gpu h10: no such card here; nearest: H100"),
+        (["--gpu", "h100", "data.train=no.csv"], "no.csv: no such file"),
+        (["--gpu", "h100", "model.checkpoint=a/b"], "model.checkpoint = a/b: its shape is neither shipped nor found"),
+        (["--memory-gb", "0"], "--memory-gb 0: no card has that"),
+        (["--gpu", "h100", "--lengths", "1"], "--lengths 1: give three numbers"),
+        (["--gpu", "h100", "training.memory_budget_gb=-1"], "training.memory_budget_gb = -1: must be"),
+        (
+            ["--gpu", "h100", "--lengths", "300,600,900", "training.memory_budget_gb=1"],
+            "training.memory_budget_gb = 1: the run takes 4",
+        ),
+        (["--gpu", "h100", "--compare", "--out", "a.png"], "--out a.png: the picture is SVG"),
+        (["--gpu", "h100", "lora.use_lora=false", "lora.use_qlora=true"], "4-bit weights can't be trained"),
+        (["--gpu", "t4", "training.engine=packed"], "can't train this: fp16 needs a gradient scaler"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(capsys, monkeypatch, arguments, message):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
+    assert message in err
+
+
+def test_planning_imports_no_torch():
+    script = (
+        "import sys; sys.argv = ['yoyak', 'plan', '--gpu', 'h100']\n"
+        "from src import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "heavy = {'torch', 'transformers', 'numpy', 'pandas', 'peft'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_less_memory_is_never_faster_and_always_kept_to():
+    plans = [make_plan(situation(gigabytes=gigabytes)) for gigabytes in (6, 8, 12, 24, 80)]
+    assert all(plan.fits for plan in plans)
+    assert all(plan.choice.memory.device_bytes <= plan.limit_bytes for plan in plans)
+    times = [plan.choice.time.seconds for plan in plans]
+    assert times == sorted(times, reverse=True)
+    assert times[0] > 1.2 * times[-1]
+
+
+def test_a_budget_bounds_the_allocators_peak():
+    plan = make_plan(situation("training.memory_budget_gb=5.2"))
+    assert plan.fits
+    assert 4e9 < plan.choice.memory.peak_bytes <= 5.2e9
+
+
+def test_full_fine_tuning_in_8_gb_does_not_fit_and_the_nearest_way_that_does_is_found():
+    plan = make_plan(situation("lora.use_lora=false", "lora.use_qlora=false", gigabytes=8))
+    assert not plan.fits
+    change = nearest_fitting(plan)
+    assert change is not None
+    assert change.plan.fits
+    assert change.as_arguments == "lora.use_lora=true lora.use_qlora=true"
+    assert any(change.plan.fits for change in best_changes(plan))
+
+
+def test_nothing_fits_in_a_gigabyte():
+    plan = make_plan(situation(gigabytes=1))
+    assert not plan.fits
+    assert nearest_fitting(plan) is None
+
+
+def test_changes_say_what_they_buy():
+    plan = make_plan(situation("training.engine=trainer", gigabytes=24))
+    sentences = [change.sentence() for change in best_changes(plan)]
+    assert len(sentences) == 3
+    assert any(sentence.startswith("training.engine=auto: ") for sentence in sentences)
+
+
+def test_auto_checkpointing_computes_again_only_where_memory_asks_for_it():
+    settings = ("training.engine=trainer", "training.gradient_checkpointing=auto")
+    assert make_plan(situation(*settings)).choice.checkpointing == "none"
+    assert make_plan(situation(*settings, gigabytes=8)).choice.checkpointing == "all layers"
+
+
+def test_steps_and_evaluations_of_a_run():
+    config = load_config(QLORA)
+    assert run_steps(config, 12_457) == 585  # 195 steps of 64 an epoch
+    assert evaluations(config, 12_457, 585) == 3
+    config.training.max_steps = 10
+    assert run_steps(config, 12_457) == 10
+    config.training.eval_steps = 4
+    assert evaluations(config, 12_457, 10) == 2
+
+
+def test_a_comparison_has_every_method_and_its_picture_is_an_svg():
+    rows = compared(situation(), [find_device("RTX 3060"), find_device("H100")])
+    assert len(rows) == 18
+    assert {row.method for row in rows if not row.plan.fits} >= {"full"}
+    drawing = picture(rows, "a < b")
+    assert drawing.startswith("<svg xmlns=")
+    assert "a &lt; b" in drawing
+    assert drawing.count("<title>") == 19 + 2
+    import xml.etree.ElementTree as ElementTree
+
+    ElementTree.fromstring(drawing)
+
+
+def test_a_config_may_leave_checkpointing_open():
+    config, sources = load_config_with_sources(QLORA, ["training.gradient_checkpointing=auto"])
+    assert config.training.gradient_checkpointing == "auto"
+    assert load_config(QLORA, ["training.gradient_checkpointing=false"]).training.gradient_checkpointing is False
+    assert sources["training.gradient_checkpointing"] == "command line"
+    with pytest.raises(YoyakError, match="must be auto, or true or false"):
+        load_config(QLORA, ["training.gradient_checkpointing=perhaps"])

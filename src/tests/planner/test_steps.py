@@ -1,0 +1,63 @@
+"""Micro-batches as training lays them out."""
+
+import random
+
+import pytest
+import torch
+
+from src.data.packing import StepPacker, filler_share
+from src.planner.steps import evaluation_batch, largest_step_tokens, packed_work, padded_work
+from src.training.packed_step import ShuffledSampler
+from src.training.response_trainer import SimilarLengthSampler
+
+
+def drawn(count: int) -> tuple[tuple[int, int], ...]:
+    rng = random.Random(1)
+    return tuple((rng.randint(30, 400), rng.randint(2, 20)) for _ in range(count))
+
+
+def test_packed_steps_are_those_of_sampler_and_packer():
+    lengths = drawn(37)
+    items = []
+    for tokens, targets in lengths:
+        labels = torch.zeros(tokens, dtype=torch.int64)
+        labels[: tokens - targets] = -100
+        items.append({"input_ids": torch.zeros(tokens, dtype=torch.int64), "labels": labels})
+    sampler = ShuffledSampler(37, seed=7)
+    order = [*list(sampler), *list(sampler)]  # two epochs of 37 in steps of 10: 4 steps each, the last of 7
+    steps = [order[:10], order[10:20], order[20:30], order[30:37], order[37:47]]
+    packed = [StepPacker(512, multiple=64)([items[i] for i in step])["micro_batches"] for step in steps]
+    work = packed_work(lengths, 10, 512, 7, 5, multiple=64)
+    batches = [batch for step in packed for batch in step]
+    assert work.micro_batches * 5 == len(batches)
+    assert work.computed * 5 == sum(len(batch.input_ids) for batch in batches)
+    assert work.targets * 5 == sum(len(batch.targets) for batch in batches)
+    assert work.filler == pytest.approx(filler_share(batches))
+    assert work.largest.tokens == max(len(batch.input_ids) for batch in batches)
+    assert work.largest.targets == max(len(batch.targets) for batch in batches)
+    assert largest_step_tokens(lengths, 10, 7, 5) == max(sum(lengths[i][0] for i in step) for step in steps)
+
+
+def test_padded_steps_are_those_of_the_sampler():
+    lengths = drawn(50)
+    order = list(SimilarLengthSampler([tokens for tokens, _ in lengths], 4, seed=7))
+    batches = [order[start : start + 4] for start in range(0, 50, 4)][:6]  # three steps of two
+    work = padded_work(lengths, 4, 2, 7, 3)
+    widths = [max(lengths[i][0] for i in batch) for batch in batches]
+    assert work.micro_batches == 2
+    assert work.computed * 3 == sum(4 * width for width in widths)
+    assert work.tokens * 3 == sum(lengths[i][0] for batch in batches for i in batch)
+    assert work.largest.tokens == 4 * max(tokens for tokens, _ in lengths)  # the longest comes first
+
+
+def test_warm_up_steps_are_left_out_of_the_means_only():
+    lengths = ((100, 5), (50, 5), (10, 5), (10, 5))
+    both, later = (packed_work(lengths, 2, 1000, 3, 2, first=first, multiple=1) for first in (0, 1))
+    assert both.tokens == 85
+    assert later.tokens in (20, 60, 110, 150)
+    assert later.largest == both.largest
+
+
+def test_the_largest_evaluation_batch_holds_the_longest():
+    assert evaluation_batch(((10, 2), (50, 3), (40, 4)), 2).tokens == 100
+    assert evaluation_batch(((10, 2), (50, 3), (40, 4)), 2).targets == 7
