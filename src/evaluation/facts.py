@@ -29,8 +29,8 @@ _NO_NAMES = _TITLES | {"i", "ok", "mom", "dad", "ma'am", "y'all"} | {day.casefol
 _STARTERS = """
 a after all also although an and another as at because before both but by during each even every finally first five for
 four from he her here his how however if in it its later let many most my no not now on one only or other others our
-people several she since so some somebody someone that the their then there these they this those though three to two under
-until we what when where whether which while who why with without yes yet you your
+people several she since so some somebody someone that the their then there these they this those though three to two
+under until we what when where whether which while who why with without yes yet you your
 """
 STARTERS = frozenset(_STARTERS.split())
 _ENDINGS = ("ing", "ed", "ly")
