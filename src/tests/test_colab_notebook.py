@@ -21,7 +21,9 @@ def test_nothing_to_install_is_said(monkeypatch: pytest.MonkeyPatch, uploaded: d
     files.upload = lambda: uploaded  # type: ignore[attr-defined]
     colab.files = files  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "google.colab", colab)
-    (install,) = [cell for cell in code_cells() if cell.startswith("REPOSITORY")]
+    cells = code_cells()
+    setting = next(index for index, cell in enumerate(cells) if cell.startswith("REPOSITORY = "))
+    install = "\n".join(cells[setting : setting + 2])
     with pytest.raises(SystemExit, match="No wheel: set REPOSITORY above"):
         exec(install, {})
 
