@@ -25,6 +25,7 @@ from ..kernels.packed_attention import (
     packed_attention,
     packed_attention_backward,
 )
+from ..kernels.requirements import kernel_obstacle
 from ..kernels.rms_norm import rms_norm, rms_norm_backward
 from ..kernels.swiglu import swiglu, swiglu_backward
 from .dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
@@ -251,12 +252,15 @@ def decoder_layers(causal_lm: Any) -> list[DecoderLayer]:
     if known is not None and known[0] == adapters:
         return known[1]
     config, decoder = causal_lm.config, causal_lm.model
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    shape = AttentionShape(config.num_attention_heads, config.num_key_value_heads, width)
+    shape = AttentionShape(config.num_attention_heads, config.num_key_value_heads, _head_width(config))
     weights = WideWeights()
     layers = [DecoderLayer(layer, shape, weights) for layer in decoder.layers]
     _LAYERS[causal_lm] = adapters, layers
     return layers
+
+
+def _head_width(config: Any) -> int:
+    return getattr(config, "head_dim", None) or int(config.hidden_size // config.num_attention_heads)
 
 
 def decoder_obstacle(model: Any) -> str | None:
@@ -269,6 +273,9 @@ def decoder_obstacle(model: Any) -> str | None:
         return "its activation or attention is of another kind"
     if causal_lm.model.rotary_emb.rope_type in ("dynamic", "longrope"):
         return "its rotary positions depend on the longest sequence of a batch"
+    obstacle = kernel_obstacle(causal_lm.lm_head.weight.device, _head_width(config))
+    if obstacle is not None:
+        return obstacle
     if not _fits_dequantized(causal_lm):
         return "its weights don't fit in memory dequantized"
     if not isinstance(model, PeftModel):

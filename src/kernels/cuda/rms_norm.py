@@ -20,10 +20,11 @@ def _forward(
         values = rounded.to(tl.float32)
     factor = tl.rsqrt(tl.sum(values * values) / width + eps)
     tl.store(inverse + row, factor)
-    # Rounded before the weight, as transformers does.
-    normal = (values * factor).to(out.dtype.element_ty)
-    scaled = normal * tl.load(weight + columns, mask=inside, other=0.0).to(out.dtype.element_ty)
-    tl.store(out + row * out_stride + columns, scaled, mask=inside)
+    # Rounded before the weight, as transformers does; a product in float32 is then rounded once, as in 16 bit.
+    kind = out.dtype.element_ty
+    normal = (values * factor).to(kind).to(tl.float32)
+    scaled = normal * tl.load(weight + columns, mask=inside, other=0.0).to(kind).to(tl.float32)
+    tl.store(out + row * out_stride + columns, scaled.to(kind), mask=inside)
 
 
 @triton.jit

@@ -181,7 +181,7 @@ class TestVllm:
         assert options == {
             "--dtype": "bfloat16",
             "--max-model-len": "264",
-            "--max-num-seqs": "16",
+            "--max-num-seqs": "256",
             "--generation-config": "vllm",
             "--served-model-name": "tiny_qlora",
             "--host": "127.0.0.1",
