@@ -62,10 +62,11 @@ def detect_encoding(path: Path, name: str) -> str:
     if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         raise YoyakError(f"{name}: UTF-16 text; save the file as UTF-8")
     faults = []
-    for encoding in ENCODINGS:
+    has_mark = head == codecs.BOM_UTF8
+    for encoding in ENCODINGS[:1] if has_mark else ENCODINGS:
         fault = _first_undecodable(path, encoding)
         if fault is None:
-            return "utf-8-sig" if head == codecs.BOM_UTF8 else encoding
+            return "utf-8-sig" if has_mark else encoding
         faults.append(f"{encoding} fails at byte {fault[0]} (line {fault[1]})")
     raise YoyakError(f"{name}: cannot be decoded: {', '.join(faults)}; save the file as UTF-8")
 
