@@ -1,11 +1,18 @@
 """The one error that users see: a line that says what is wrong, where, and how to mend it."""
 
+import errno
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Line ends, other controls, halves of surrogate pairs, and what turns the direction of the text after it: quoted from
 # a file or a name, they would break the line or steer the terminal.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST, _END = 2000, 500
+_MENDABLE = {
+    errno.EACCES, errno.EDQUOT, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM,
+    errno.EROFS,
+}  # fmt: skip
 
 
 class YoyakError(Exception):
@@ -21,6 +28,17 @@ def one_line(message: str) -> str:
     if len(message) > _LONGEST:
         message = f"{message[: _LONGEST - _END]} ... {message[-_END:]}"
     return _UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape", "backslashreplace").decode(), message)
+
+
+@contextmanager
+def refusals_of_the_disk() -> Iterator[None]:
+    """Turn the system's refusal of a file, where the user can mend it, into a YoyakError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _MENDABLE or error.filename is None:
+            raise
+        raise YoyakError(f"{error.filename}: {error.strerror}") from error
 
 
 def nearest(name: str, known: list[str]) -> str:

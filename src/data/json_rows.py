@@ -17,6 +17,13 @@ _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
+def refuse_large_json(path: Path, name: str) -> None:
+    """Raise YoyakError for a file that is larger than LARGEST_JSON_BYTES."""
+    if (size := path.stat().st_size) > LARGEST_JSON_BYTES:
+        limit = f"{size:,} bytes, and a .json file is read as a whole ({LARGEST_JSON_BYTES:,} at most)"
+        raise YoyakError(f"{name}: {limit}; write it as .jsonl, one object a line, which is read line by line")
+
+
 def open_json_lines(path: Path, encoding: str) -> RecordStream:
     """Open a file with one object a line."""
     return RecordStream(None, encoding, "line", _json_lines(path, encoding))
@@ -27,11 +34,8 @@ def open_json(path: Path, name: str, encoding: str) -> RecordStream:
 
     Its text is held in memory, its rows one at a time.
 
-    Raises YoyakError for a file of another form, that is no JSON, or that is larger than LARGEST_JSON_BYTES.
+    Raises YoyakError for a file of another form, and for what is no JSON.
     """
-    if (size := path.stat().st_size) > LARGEST_JSON_BYTES:
-        limit = f"{size:,} bytes, and a .json file is read as a whole ({LARGEST_JSON_BYTES:,} at most)"
-        raise YoyakError(f"{name}: {limit}; write it as .jsonl, one object a line, which is read line by line")
     text = path.read_text(encoding=encoding)
     start = _skip_space(text, 0)
     if start == len(text):

@@ -10,7 +10,7 @@ from .records import LONGEST_ROW_CHARS, BadRow, Record, RecordStream, refuse_man
 MOST_UNPACKED = 100
 """Times its size, to which a file may unpack: dialogues compress to a fifth at best, one value a million times over to
 next to nothing."""
-_SMALL_BYTES = 256 << 20
+_SMALL_BYTES = 64 << 20
 """What any file may unpack to."""
 _BATCH_ROWS = 64
 

@@ -1,20 +1,24 @@
 """Read dialogue files row by row: CSV, TSV, JSON, JSON Lines and Parquet, each row with the line on which it starts.
 
-Memory is bounded by the rows that are kept: no line, row or number of columns makes a reader hold more than
-LONGEST_ROW_CHARS at a time, except for a .json file's text.
+Memory is that of the rows that are kept: a reader holds one row of at most LONGEST_ROW_CHARS at a time, and a .json
+file's text.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import YoyakError
 from .delimited import open_delimited
-from .json_rows import open_json, open_json_lines
+from .json_rows import open_json, open_json_lines, refuse_large_json
 from .parquet_rows import open_parquet
-from .records import RecordStream
+from .records import BadRow, Record, RecordStream
 from .text_lines import detect_encoding
 
 __all__ = ["SUFFIXES", "detect_encoding", "open_records"]
 
+MOST_ROWS = 4_000_000
+"""A kept row takes 200 bytes and its text: rows that hold next to nothing, such as zeros, are many times their file."""
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
 
@@ -30,11 +34,25 @@ def open_records(path: Path, name: str) -> RecordStream:
         raise YoyakError(f"{name}: cannot read {kind}, only {' '.join(SUFFIXES)}; {advice}")
     if path.stat().st_size == 0:
         raise YoyakError(f"{name}: the file is empty")
+    stream = _open(path, name, suffix)
+    return replace(stream, records=_counted(stream.records, name))
+
+
+def _open(path: Path, name: str, suffix: str) -> RecordStream:
     if suffix == ".parquet":
         return open_parquet(path, name)
+    if suffix == ".json":
+        refuse_large_json(path, name)
     encoding = detect_encoding(path, name)
     if suffix == ".json":
         return open_json(path, name, encoding)
     if suffix == ".jsonl":
         return open_json_lines(path, encoding)
     return open_delimited(path, name, encoding, delimiter="\t" if suffix == ".tsv" else ",")
+
+
+def _counted(records: Iterator[Record | BadRow], name: str) -> Iterator[Record | BadRow]:
+    for number, record in enumerate(records, 1):
+        if number > MOST_ROWS:
+            raise YoyakError(f"{name}: more than {MOST_ROWS:,} rows, which the memory may not hold; split the file")
+        yield record

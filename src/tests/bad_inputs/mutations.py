@@ -20,7 +20,7 @@ TOKENS = [
     b"{", b"}", b"[", b"]", b":", b": ", b"- ", b"#",
     b"&a ", b"*a", b"<<: ", b"!!", b"!!python/name:os.system ",
     b"|\n", b">-\n", b"? ", b"%YAML 9\n", b"---\n", b"...\n", b"~", b"@", b"`", b"null", b"true", b"NaN", b"-Infinity",
-    b"1e999",    b"9" * 40, b"9" * 5000, b"0x_", b"2026-13-45", b"1:60:60", b"\\ud800", b"\\udc00", b"\\u0000", b"\\x", b"\\",
+    b"1e999", b"9" * 40, b"9" * 5000, b"0x_", b"2026-13-45", b"1:60:60", b"\\ud800", b"\\udc00", b"\\u0000", b"\\x",
     b"\xff", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\xb0\xa1", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80",
     "\u2028".encode(), "\u0085".encode(), "\u202e".encode(), "\ufeff".encode(), "👩‍👩‍👧".encode(), "가".encode(),
     b"[" * 2000, b'{"a":' * 2000, b"(" * 500, b"dialogue", b"summary", b"fname", b"messages", b"conversations", b"role",
