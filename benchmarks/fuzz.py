@@ -2,7 +2,7 @@
 
 Prints one JSON line a target: inputs tried, and crashes. Each target runs in a process of its own with 4 GiB of
 address space, so that one that dies, fills the memory or hangs is a crash too. Inputs that crashed are kept in
-outputs/fuzz/; each belongs into src/tests/bad_inputs/cases.py. Exit code 1 where there was one.
+outputs/fuzz/; each belongs into the table in src/tests/bad_inputs/. Exit code 1 where there was one.
 """
 
 import argparse

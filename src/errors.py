@@ -24,10 +24,9 @@ class YoyakError(Exception):
 
 
 def one_line(message: str) -> str:
-    """Return a text with line ends and control characters as escapes, and about 2,000 characters at most of it."""
-    if len(message) > _LONGEST:
-        message = f"{message[: _LONGEST - _END]} ... {message[-_END:]}"
-    return _UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape", "backslashreplace").decode(), message)
+    """Return a text with line ends and control characters as escapes, and at most 2,000 characters of it."""
+    line = _UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape").decode(), message)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - _END]} ... {line[5 - _END :]}"
 
 
 @contextmanager

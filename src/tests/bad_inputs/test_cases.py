@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from src.cli import main
-from src.tests.bad_inputs import cases
+from src.tests.bad_inputs.config_cases import CONFIGS
+from src.tests.bad_inputs.data_cases import JSON, PARQUET, PREDICTIONS, TABLES
+from src.tests.bad_inputs.model_cases import ADAPTERS, CHECKPOINTS
+from src.tests.bad_inputs.run_cases import BODIES, RUNS
 
-FILES = [*cases.CONFIGS, *cases.TABLES, *cases.JSON, *cases.PARQUET, *cases.PREDICTIONS]
-MODELS = [*cases.CHECKPOINTS, *cases.ADAPTERS, *cases.RUNS]
-ALL = [*FILES, *MODELS, *cases.BODIES]
+MODELS = [*CHECKPOINTS, *ADAPTERS, *RUNS]
+ALL = [*CONFIGS, *TABLES, *JSON, *PARQUET, *PREDICTIONS, *MODELS, *BODIES]
 
 
 def matches(said: str, expected: str) -> bool:
