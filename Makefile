@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: install quickstart quickstart-ko test test-slow test-gpu lint types docs-examples wheel-check gpu-wheels bench bench-cpu bench-gpu clean
+.PHONY: install quickstart quickstart-ko test test-slow test-gpu fuzz lint types docs-examples wheel-check gpu-wheels bench bench-cpu bench-gpu clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -24,6 +24,10 @@ test-slow:
 
 test-gpu:
 	$(BIN)/python -m pytest -m gpu
+
+FUZZ_SECONDS ?= 600
+fuzz:  # each reader, the config loader, the server's schema; exit code 1 for any crash
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py --seconds $(FUZZ_SECONDS)
 
 lint:
 	$(BIN)/ruff check .

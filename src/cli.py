@@ -10,7 +10,7 @@ import typer
 from .commands.config_cli import config_app
 from .commands.data_cli import data_app
 from .commands.plan_cli import plan
-from .errors import YoyakError
+from .errors import YoyakError, refusals_of_the_disk
 
 app = typer.Typer(
     name="yoyak",
@@ -259,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     show_traceback = "--debug-errors" in given
     given = [argument for argument in given if argument != "--debug-errors"]
-    sys.exit(_exit_code(lambda: app(given, standalone_mode=True), show_traceback))
+    sys.exit(_exit_code(lambda: refusals_of_the_disk()(app)(given, standalone_mode=True), show_traceback))
 
 
 def _exit_code(command: Callable[[], Any], show_traceback: bool) -> int:

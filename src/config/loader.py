@@ -101,7 +101,7 @@ def _read_with_bases(path: Path, children: tuple[Path, ...]) -> dict[str, Leaf]:
         if base_path in chain:
             circle = " -> ".join(place(file) for file in (*chain[chain.index(base_path) :], base_path))
             raise YoyakError(f"{base.source}: _base_ leads in a circle: {circle}")
-        if not base_path.is_file():
+        if not os.path.isfile(base_path):  # Path.is_file raises for names that are too long
             raise YoyakError(f"{base.source}: _base_ '{base.value}' does not exist: no file {place(base_path)}")
         merged |= _read_with_bases(base_path, chain)
     return merged | own

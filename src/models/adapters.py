@@ -1,6 +1,7 @@
 """Starting adapters in ways that PEFT can't on a 4-bit base, and loading saved ones."""
 
 import json
+import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from peft import PeftModel, get_peft_model_state_dict, initialize_lora_eva_weights
 from peft.tuners.lora import LoraLayer
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -79,7 +80,7 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
     Raises:
         YoyakError: no adapter there, a pickled one, or one that fits another base model.
     """
-    path = Path(folder).expanduser()
+    path = Path(os.path.expanduser(folder))
     if not (path / "adapter_config.json").is_file():
         raise YoyakError(f"{folder}: no adapter_config.json, so this is no adapter folder; name a run's final_model")
     weights = path / "adapter_model.safetensors"
@@ -97,7 +98,7 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
             stored = {name for name in file.keys() if ".lora_" in name}  # noqa: SIM118  # it is no mapping
     except YoyakError:
         raise
-    except (RuntimeError, ValueError, LookupError, TypeError, OSError, SafetensorError) as error:
+    except Exception as error:  # a damaged file raises whatever its parser raises
         base = model.config._name_or_path
         raise YoyakError(f"{folder}: the adapter does not fit {base}: {_reason(error)}") from error
     expected = {name for name in get_peft_model_state_dict(adapted, save_embedding_layers=False) if ".lora_" in name}

@@ -17,7 +17,7 @@ def resolve_checkpoint(checkpoint: str, say: Callable[[str], None] = lambda _: N
     """
     if checkpoint.startswith(PREFIX):
         return str(ensure_bundled(checkpoint, say))
-    path = Path(checkpoint).expanduser()
+    path = Path(os.path.expanduser(checkpoint))
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise YoyakError(f"model.checkpoint = {checkpoint}: the folder has no config.json, so it is no model")
@@ -53,3 +53,10 @@ def load_from(checkpoint: str, loader: Callable[..., Any], **arguments: Any) -> 
         raise
     except (OSError, ValueError, KeyError) as error:
         raise unreachable(checkpoint, error) from error
+    except Exception as error:  # a damaged file raises whatever its parser raises
+        if not os.path.isdir(checkpoint):
+            raise
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise YoyakError(
+            f"model.checkpoint = {checkpoint}: can't be loaded: {type(error).__name__}: {first}; get it again"
+        ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from src.config.schema import DataSettings
-from src.data.readers import BadRow
+from src.data.records import BadRow
 from src.data.sources import DialogueRow, load_dialogues
 from src.tests.data.loading import load, refusal, write
 
