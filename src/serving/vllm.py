@@ -109,6 +109,8 @@ def vllm_arguments(config: Config, checkpoint: str, template_file: str, max_batc
     arguments += ["--generation-config", "vllm", "--override-generation-config", json.dumps(defaults)]
     if config.model.trust_remote_code:
         arguments.append("--trust-remote-code")
+    if config.model.revision is not None:
+        arguments += ["--revision", config.model.revision, "--tokenizer-revision", config.model.revision]
     if config.lora.use_lora and config.lora.use_qlora:
         # The weights that the adapter was trained on: vLLM's loader makes NF4 with double quantization.
         arguments += ["--quantization", "bitsandbytes"]
