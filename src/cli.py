@@ -212,7 +212,7 @@ def serve(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 8000,
-    api_key: Annotated[str | None, typer.Option(help="Key that clients send; better in YOYAK_API_KEY.")] = None,
+    api_key: Annotated[str | None, typer.Option(help="Key that clients send, as @FILE; or set YOYAK_API_KEY.")] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Serve whoever reaches the address.")] = False,
     max_queue: Annotated[int, typer.Option(help="Summaries that may wait; 429 above.")] = 128,
     max_batch: Annotated[int | None, typer.Option(help="Summaries at a time; generation.batch_size if not.")] = None,

@@ -109,7 +109,7 @@ class DataSettings(Section):
     """Where the dialogues come from."""
 
     train: str = "data/raw/train.csv"
-    """Training file (CSV, TSV, JSON, JSONL, Parquet) or `hub:NAME[:SPLIT]`."""
+    """Training file (CSV, TSV, JSON, JSONL, Parquet) or `hub:NAME[@REVISION][:SPLIT]`."""
     eval: str = "data/raw/dev.csv"
     """Evaluation file, as `data.train`."""
     dialogue_column: str = "dialogue"

@@ -47,6 +47,16 @@ def origin_arguments(model: ModelSettings) -> dict[str, Any]:
     return {"trust_remote_code": model.trust_remote_code, **pinned}
 
 
+def commit_of(checkpoint: str, revision: str | None) -> str | None:
+    """Return the commit of a hub's checkpoint that was loaded, as its place in the cache tells; None for any other."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if Path(checkpoint).is_dir():
+        return None
+    cached = try_to_load_from_cache(checkpoint, "config.json", revision=revision)
+    return Path(cached).parent.name if isinstance(cached, str) else None
+
+
 def _refuse_pickles(folder: Path, checkpoint: str) -> None:
     """Raise YoyakError where a folder has pickled weights and no others, or an index that leads to such."""
     index = folder / "model.safetensors.index.json"

@@ -20,7 +20,7 @@ from transformers import (
 from ..config.schema import Config
 from ..errors import YoyakError
 from .adapters import load_adapter, refuse_on_4bit, start_orthogonal
-from .checkpoints import load_from, origin_arguments, resolve_checkpoint
+from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint
 from .compute import ComputeChoice, resolve_compute
 from .dequantized import linear4bit_layers, prepare_linear4bit
 from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
@@ -85,7 +85,7 @@ class LoRALoader:
             compute_dtype_reason=compute.reason,
             threads=compute.threads,
             cache_dequantized=cached,
-            model_revision=getattr(model.config, "_commit_hash", None),  # None where it came from no hub
+            model_revision=commit_of(checkpoint, self.config.model.revision),
         )
         return (self._apply_lora(model) if use_lora else model), tokenizer
 
