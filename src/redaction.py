@@ -5,7 +5,7 @@ import netrc
 import os
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -34,7 +34,12 @@ def kind_of_secret(value: object) -> str | None:
     """Return what kind of secret a setting's value (or a list's item) looks like, None where it looks like none."""
     if isinstance(value, list):
         return next((kind for item in value if (kind := kind_of_secret(item))), None)
-    match = _PATTERN.search(value) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    for secret, place in _held(*_where()).items():
+        if secret in value:
+            return place
+    match = _PATTERN.search(value)
     return list(_KINDS)[int(str(match.lastgroup)[1:])] if match else None
 
 
@@ -67,9 +72,9 @@ def traceback_of(error: BaseException) -> str:
     return redact("".join(traceback.format_exception(error)))
 
 
-def _where() -> tuple[tuple[str, ...], tuple[Path, ...]]:
-    """Return the environment's secrets, and the files that hold others."""
-    values = tuple(value for name, value in os.environ.items() if _NAMES.search(name) and len(value) >= _SHORTEST)
+def _where() -> tuple[tuple[tuple[str, str], ...], tuple[Path, ...]]:
+    """Return the environment's secrets with their names, and the files that hold others."""
+    values = tuple((value, name) for name, value in os.environ.items() if _NAMES.search(name))
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     token = Path(os.environ.get("HF_TOKEN_PATH") or home / "token")
     passwords = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
@@ -77,17 +82,18 @@ def _where() -> tuple[tuple[str, ...], tuple[Path, ...]]:
 
 
 @cache
-def _held(values: tuple[str, ...], files: tuple[Path, ...]) -> tuple[str, ...]:
-    """Return the secrets of this process, the longest first: one may be part of another."""
-    found = {value.strip() for value in (*values, *_in_files(files))}
-    return tuple(sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True))
+def _held(values: tuple[tuple[str, str], ...], files: tuple[Path, ...]) -> dict[str, str]:
+    """Return the secrets of this process and where each is from, the longest first: one may be part of another."""
+    found = {value.strip(): f"the value of ${name}" for value, name in values}
+    found |= {value.strip(): f"what {file.name} keeps" for value, file in _in_files(files)}
+    return {value: found[value] for value in sorted(found, key=len, reverse=True) if len(value) >= _SHORTEST}
 
 
-def _in_files(files: Iterable[Path]) -> Iterator[str]:
+def _in_files(files: Sequence[Path]) -> Iterator[tuple[str, Path]]:
     token, stored, passwords = files
     with suppress(OSError, ValueError):
-        yield token.read_text(encoding="utf-8")
+        yield token.read_text(encoding="utf-8"), token
     with suppress(OSError, ValueError):
-        yield from re.findall(r"=\s*(\S+)", stored.read_text(encoding="utf-8"))
+        yield from ((value, stored) for value in re.findall(r"=\s*(\S+)", stored.read_text(encoding="utf-8")))
     with suppress(OSError, ValueError, netrc.NetrcParseError):
-        yield from (secret for _, _, secret in netrc.netrc(str(passwords)).hosts.values() if secret)
+        yield from ((secret, passwords) for _, _, secret in netrc.netrc(str(passwords)).hosts.values() if secret)

