@@ -108,7 +108,7 @@ def _base_of(folder: Path) -> str | None:
     """Return the base model that an adapter's own files name: the run's settings, else PEFT's."""
     saved = folder / "yoyak.yaml"
     if saved.is_file():
-        return load_config(saved).model.checkpoint
+        return load_config(saved, ["model.trust_remote_code=false"]).model.checkpoint
     try:
         written = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         return str(written["base_model_name_or_path"])

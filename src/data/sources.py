@@ -244,8 +244,9 @@ def _own_file_hint(source: str) -> str:
 
 
 def _open_hub(source: str) -> RecordStream:
-    """Open `hub:NAME[:SPLIT]` (split `train` by default) through the `datasets` package."""
+    """Open `hub:NAME[@REVISION][:SPLIT]` (split `train` by default) through the `datasets` package."""
     name, _, split = source.removeprefix("hub:").partition(":")
+    name, _, revision = name.partition("@")
     try:
         import datasets  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
@@ -253,7 +254,8 @@ def _open_hub(source: str) -> RecordStream:
             f"{source}: needs the datasets package; pip install datasets, or download a file and name its path"
         ) from None
     try:
-        dataset = datasets.load_dataset(name, split=split or "train")
+        pinned = {"revision": revision} if revision else {}
+        dataset = datasets.load_dataset(name, split=split or "train", **pinned)  # nosec B615 - pinned where asked
     except (OSError, ValueError, RuntimeError) as error:
         raise YoyakError(
             f"{source}: cannot be loaded ({_first_line(error)}); check name, split and network, or name a local file"

@@ -88,6 +88,7 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
         raise YoyakError(f"{folder}: no adapter_model.safetensors (pickled adapters are not loaded: they can run code)")
     try:
         saved = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
+        _refuse_other_methods(folder, saved)
         if linear4bit_layers(model):
             refuse_on_4bit(saved.get("init_lora_weights"), f"{folder}: init_lora_weights")
         with warnings.catch_warnings():
@@ -107,6 +108,16 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
         lacking = "the adapter has no" if stored < expected else "the model has no place for the adapter's"
         raise YoyakError(f"{folder}: the adapter does not fit {model.config._name_or_path}: {lacking} {odd}")
     return adapted
+
+
+def _refuse_other_methods(folder: str, saved: Any) -> None:
+    """Raise YoyakError for what other methods' configs can do: load further files, import modules by name."""
+    if not isinstance(saved, dict):
+        raise YoyakError(f"{folder}: adapter_config.json holds no settings; copy or train the adapter again")
+    if saved.get("peft_type") != "LORA":
+        raise YoyakError(f"{folder}: a {saved.get('peft_type')} adapter; only LoRA is loaded")
+    if saved.get("megatron_config"):
+        raise YoyakError(f"{folder}: adapter_config.json asks for Megatron's modules, which are not loaded here")
 
 
 def _reason(error: Exception) -> str:
