@@ -63,19 +63,15 @@ def train(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="50 + 10 examples, 1 epoch, batch 2, no trackers.")] = False,
     overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the output folder holds.")] = False,
     folds: Annotated[int | None, typer.Option(help="Train K runs, one on each fold of data.train.")] = None,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
     from .commands.runs import TrainRequest
     from .commands.train import train_run
 
-    request = TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, debug, overwrite)
-    if folds is None:
-        train_run(request)
-    else:
-        from .commands.train_folds import train_folds
-
-        train_folds(request, folds)
+    more = {"debug": debug, "overwrite": overwrite, "resume": resume}
+    train_run(TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, **more), folds)
 
 
 @app.command()
@@ -268,7 +264,7 @@ def config_list(as_json: AsJson = False) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 2 for what the user can mend, 130 for Ctrl-C, 1 for a fault of ours."""
+    """Run the command line and exit: 2 for what the user can mend, 130 (143) for Ctrl-C (SIGTERM), 1 for our faults."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     show_traceback = "--debug-errors" in given
     given = [argument for argument in given if argument != "--debug-errors"]
@@ -283,8 +279,8 @@ def _exit_code(command: Callable[[], Any], show_traceback: bool) -> int:
             raise
         typer.secho(f"yoyak: {error}", err=True, fg="red")
         return 2
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as stop:
+        return getattr(stop, "exit_code", 130)
     except Exception as error:
         if show_traceback:
             raise

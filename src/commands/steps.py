@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..data.llm_dataset import LLMSummarizationDataset
     from ..data.sources import DialogueTable
     from ..evaluation.evaluator import Evaluation
+    from ..models.lora_loader import LoRALoader
 
 
 def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
@@ -40,6 +41,22 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         lost = "".join(f", dropped {count} ({reason})" for reason, count in dropped.items())
         run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
     return tables
+
+
+def create_loader(run: RunContext) -> "LoRALoader":
+    """Return what loads the model; a run that goes on computes as it did before, whatever would be measured now."""
+    from ..models.lora_loader import LoRALoader
+    from ..training.deterministic import prepare_deterministic
+
+    if run.config.training.deterministic:
+        prepare_deterministic()
+    resolved = run.earlier.resolved if run.earlier else None
+    if resolved is None:
+        return LoRALoader(run.config, run.logger)
+    resolved.apply()
+    config = run.config.model_copy(deep=True)
+    config.lora.cache_dequantized = "on" if resolved.cache_dequantized else "off"
+    return LoRALoader(config, run.logger, resolved.compute)
 
 
 def prompt_arguments(config: Config) -> dict[str, Any]:
@@ -106,7 +123,8 @@ def record_model(run: RunContext, loader: Any, model: Any) -> None:
     from ..training.packed_step import choose_engine
 
     training = run.config.training
-    engine = choose_engine(training, model, loader.compute)
+    earlier = run.earlier.resolved if run.earlier else None
+    engine = earlier.engine if earlier else choose_engine(training, model, loader.compute)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     # 4-bit weights hold two values a byte; quant_state knows the shape of the original.
     total = sum(p.quant_state.shape.numel() if hasattr(p, "quant_state") else p.numel() for p in model.parameters())
@@ -178,6 +196,7 @@ def record_results(run: RunContext, results: dict[str, Any]) -> None:
             "tokens_per_second": results["tokens_per_second"],
             "peak_memory_bytes": results["peak_memory_bytes"],
             "wall_seconds": results["train_runtime"],
+            "saving_seconds": results["saving_seconds"],
             "steps": results["steps"],
         },
         model_path=results["model_path"],

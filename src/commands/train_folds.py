@@ -191,7 +191,7 @@ def _train(fold: Fold, request: TrainRequest) -> None:
     import torch
 
     evaluations = fold.folder.parent / EVALUATION_FOLDER
-    train_config(fold.config, TrainRequest(**{**vars(request), "overwrite": True}))
+    train_config(fold.config, TrainRequest(**{**vars(request), "overwrite": not request.resume}))
     for path in evaluations.glob(f"{fold.folder.name}.jsonl*"):
         path.unlink()
     if request.overwrite and fold.folder.name == "fold_0":

@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .checkpoints import flush
+
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")
 
 
@@ -28,6 +30,7 @@ class RunFile:
         beside = self.path.with_name(".run.json.tmp")
         try:
             beside.write_text(json.dumps(self.content, ensure_ascii=False, indent=1), encoding="utf-8")
+            flush(beside)
             os.replace(beside, self.path)
         finally:
             beside.unlink(missing_ok=True)
