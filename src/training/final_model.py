@@ -38,7 +38,7 @@ def write_final_model(run_dir: Path, model: Any, tokenizer: Any, config: Config)
             shutil.rmtree(final)
         os.replace(beside, final)
         flush(run_dir)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # each library says in its own way that the disk is full
         raise_if_disk_full(error, run_dir)
         raise
     finally:

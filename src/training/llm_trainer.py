@@ -223,7 +223,7 @@ class LLMTrainer:
                 f"the GPU's memory is full (peak {peak_memory_bytes() / 1e9:.1f} GB); {smaller}, "
                 "or set training.gradient_checkpointing=true"
             ) from error
-        except (OSError, RuntimeError) as error:
+        except Exception as error:  # each library says in its own way that the disk is full
             raise_if_disk_full(error, self.run_dir)
             raise_if_not_deterministic(error)
             raise
