@@ -279,8 +279,8 @@ def _exit_code(command: Callable[[], Any], show_traceback: bool) -> int:
             raise
         typer.secho(f"yoyak: {error}", err=True, fg="red")
         return 2
-    except KeyboardInterrupt as stop:
-        return getattr(stop, "exit_code", 130)
+    except KeyboardInterrupt:
+        return 130
     except Exception as error:
         if show_traceback:
             raise

@@ -16,15 +16,13 @@ from ..config.schema import Config
 from ..errors import YoyakError
 from ..resources import configs_dir
 from .console import ONLY_TO_FILES, create_console, run_logger
-from .resume import EarlierRun, other_surroundings
+from .resume import EVALUATION_FOLDER, EarlierRun, other_surroundings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..training.run_file import RunFile
 
-EVALUATION_FOLDER = "evaluation"
-"""In a run's folder: what `yoyak evaluate` generated. It may be there before the run, with the base model's."""
 _LEAST_LORA_RATE = 1e-4
 
 

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config
+from .resume import ZERO_SHOT, keep_zero_shot, kept_zero_shot
 from .runs import RunContext
 from .show import progress
 
@@ -151,9 +152,13 @@ def score(
         return None
     # A new adapter starts at zero; one that is trained further is switched off for the base model's own score.
     switched_off = stage == "zero_shot" and run.config.lora.adapter is not None
-    bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
-    with bar as advance, model.disable_adapter() if switched_off else nullcontext():
-        result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
+    result = kept_zero_shot(run, table) if stage == "zero_shot" else None
+    if result is None:
+        bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
+        with bar as advance, model.disable_adapter() if switched_off else nullcontext():
+            result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
+        if stage == "zero_shot":
+            keep_zero_shot(run, table, result)
     report = score_report(
         [row.fname for row in table.rows],
         result.summaries,
@@ -218,3 +223,4 @@ def save_predictions(run: RunContext, table: "DialogueTable", before: "Evaluatio
 
     path = run.folder / "predictions.jsonl"
     write_predictions(path, table.rows, zero_shot=before.summaries, fine_tuned=after.summaries)
+    (run.folder / ZERO_SHOT).unlink(missing_ok=True)  # it stands in the predictions now

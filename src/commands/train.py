@@ -11,12 +11,19 @@ from .runs import TrainRequest, started_run
 
 
 def train_run(request: TrainRequest, folds: int | None = None) -> Path:
-    """Run an experiment from its config to its report, or on each of `folds` folds; return the folder."""
-    if folds is not None:
+    """Run an experiment from its config to its report, or on each of `folds` folds; return the folder.
+
+    Raises:
+        SystemExit: stopped by Ctrl-C (130) or SIGTERM (143).
+    """
+    try:
+        if folds is None:
+            return train_config(resolve_config(request), request)
         from .train_folds import train_folds
 
         return train_folds(request, folds)
-    return train_config(resolve_config(request), request)
+    except KeyboardInterrupt as stop:
+        raise SystemExit(getattr(stop, "exit_code", 130)) from None
 
 
 def train_config(config: Config, request: TrainRequest) -> Path:

@@ -19,7 +19,8 @@ from .console import create_console
 from .data_files import table_bytes, write_whole
 from .folds_ensemble import ensemble_of
 from .generating import stoppable
-from .runs import EVALUATION_FOLDER, TrainRequest
+from .resume import EVALUATION_FOLDER
+from .runs import TrainRequest
 from .train import resolve_config, train_config
 
 if TYPE_CHECKING:
