@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: install quickstart quickstart-ko test test-slow test-gpu lint types docs-examples wheel-check gpu-wheels bench bench-cpu bench-gpu clean
+.PHONY: install quickstart quickstart-ko test test-slow test-gpu lint types docs-examples soak-kills test-oldest wheel-check gpu-wheels bench bench-cpu bench-gpu clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -32,6 +32,13 @@ lint:
 
 docs-examples:
 	$(BIN)/python scripts/docs_examples.py
+
+soak-kills:  # KILLS=3 for a short form
+	$(BIN)/python benchmarks/soak_kills.py $(if $(KILLS),--kills $(KILLS)) $(if $(OUT),--out $(OUT))
+
+test-oldest:  # what overrides private methods of transformers, with the oldest one that is supported
+	$(BIN)/python -m pip install -q --upgrade --target .oldest --no-deps 'transformers==5.17.*' 'huggingface_hub>=1.5,<2'
+	PYTHONPATH=.oldest OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not gpu" src/tests/training src/tests/commands/test_resume.py
 
 wheel-check:
 	PYTHON=$(BIN)/python scripts/check_wheel.sh

@@ -102,6 +102,8 @@ def soak(folder: Path, engine: str, kills: int, seed: int, on_gpu: bool) -> dict
     deterministic = deterministic_cost(folder, command) if on_gpu else {}
     return {
         "benchmark": "soak_kills",
+        "date": record["started"][:10],
+        "commit": record["commit"],
         "engine": record["resolved"]["engine"],
         "device": record["device"]["name"],
         "dtype": record["resolved"]["compute_dtype"],
