@@ -163,7 +163,9 @@ class LLMTrainer:
         """Return the Trainer with the run's callbacks."""
         training, lora = self.config.training, self.config.lora
         collator = RightPadder(_pad_token_id(self.tokenizer))
-        if lora.init == "eva" and lora.adapter is None and isinstance(self.model, PeftModel) and not self.resume:
+        if (
+            lora.init == "eva" and lora.adapter is None and isinstance(self.model, PeftModel)
+        ):  # also to go on: it gives the ranks
             self.logger.info("EVA: computing the adapter's start from the training data")
             batches = DataLoader(self.train_dataset, batch_size=training.batch_size, collate_fn=collator)
             start_eva(self.model, batches)

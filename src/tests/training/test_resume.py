@@ -142,6 +142,33 @@ def test_stopped_at_every_step(base, tmp_path, whole):
     assert end_of(tmp_path) == whole["packed"][0]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lora__use_dora": True},
+        {"lora__use_rslora": True, "lora__loraplus_lr_ratio": 16.0},
+        {"lora__init": "eva", "lora__use_qlora": False},
+        {"lora__init": "pissa", "lora__use_qlora": False},
+        {"lora__init": "olora", "lora__use_qlora": False},
+        {"lora__init": "orthogonal"},
+        {"training__neftune_noise_alpha": 5.0},
+        {"training__optim": "adafactor"},
+        {"training__metric_for_best_model": "rouge_sum"},
+        {"model__chat_template": "llama"},  # trains the rows of added tokens
+    ],
+    ids=lambda settings: next(f"{name}={value}" for name, value in settings.items()),
+)
+def test_every_kind_of_training_goes_on_bit_for_bit(base, tmp_path, settings):
+    short = {"training__engine": "auto", "training__epochs": 2.0}
+    for name in ("whole", "stopped"):
+        config = config_for(base, tmp_path / name, **short | settings)
+        if name == "stopped":
+            stopped(config, 3)
+        trainer_for(config, last_checkpoint(tmp_path / name) if name == "stopped" else None).train()
+    assert end_of(tmp_path / "stopped") == end_of(tmp_path / "whole")
+
+
 def test_full_fine_tuning_goes_on_bit_for_bit(base, tmp_path):
     ends = []
     for name, stop in (("whole", None), ("stopped", 7)):
