@@ -65,7 +65,9 @@ def main() -> int:
     given, rest = parser.parse_known_args()
     if given.child is not None:
         return train_in_this_process(given.child, rest)
-    on_gpu = (given.device or ("cuda" if Path("/dev/nvidia0").exists() else "cpu")) == "cuda"
+    if rest:
+        parser.error(f"unknown: {' '.join(rest)}")
+    on_gpu = (given.device or ("cuda" if list(Path("/dev").glob("nvidia[0-9]*")) else "cpu")) == "cuda"
     if not on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     kills = given.kills or (5 if on_gpu else 25)
@@ -137,7 +139,7 @@ def watch(folder: Path, arguments: list[str], kill: Kill | None, usual: dict[str
     """Run a command in a process of its own that tells its phases; kill it as told."""
     reading, writing = os.pipe()
     if spawn:
-        command = [sys.executable, __file__, "--child", str(writing), *arguments]
+        command = [sys.executable, str(Path(__file__).resolve()), "--child", str(writing), *arguments]
         with (folder / "log").open("ab") as log:
             pid = subprocess.Popen(command, pass_fds=[writing], cwd=folder, stdout=log, stderr=log).pid
     else:

@@ -62,6 +62,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, facts:
         place = facts["places"][key]
         if place == "paged":
             buffer = optimizer.get_state_buffer(parameter, dtype=tensor.dtype)  # type: ignore[attr-defined]
+            torch.cuda.synchronize()  # the GPU fills it with zeros first
             optimizer.state[parameter][name] = buffer.copy_(tensor)
         else:
             # A copy: tensors of a safetensors file lie wherever the file has them, and kernels care for alignment.
