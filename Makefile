@@ -6,7 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
 .PHONY: audit control-tokens install quickstart quickstart-ko test test-slow test-gpu fuzz lint types docs-examples
-.PHONY: wheel-check gpu-wheels bench bench-cpu bench-gpu clean
+.PHONY: soak-kills test-oldest wheel-check gpu-wheels bench bench-cpu bench-gpu clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -43,6 +43,13 @@ audit:  # known vulnerabilities (needs PyPI), dangerous code, licences; pip inst
 
 control-tokens:  # 10,000 hostile rows for each family and each way into a model
 	$(BIN)/python -m pytest -q -s -m slow src/tests/security/test_control_tokens.py
+
+soak-kills:  # KILLS=3 for a short form
+	$(BIN)/python benchmarks/soak_kills.py $(if $(KILLS),--kills $(KILLS)) $(if $(OUT),--out $(OUT))
+
+test-oldest:  # what overrides private methods of transformers, with the oldest one that is supported
+	$(BIN)/python -m pip install -q --upgrade --target .oldest --no-deps 'transformers==5.17.*' 'huggingface_hub>=1.5,<2'
+	PYTHONPATH=.oldest OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not gpu" src/tests/training src/tests/commands/test_resume.py
 
 wheel-check:
 	PYTHON=$(BIN)/python scripts/check_wheel.sh

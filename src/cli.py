@@ -65,6 +65,7 @@ def train(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="50 + 10 examples, 1 epoch, batch 2, no trackers.")] = False,
     overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the output folder holds.")] = False,
     folds: Annotated[int | None, typer.Option(help="Train K runs, one on each fold of data.train.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Start though the plan says that it doesn't fit.")] = False,
 ) -> None:
@@ -72,15 +73,8 @@ def train(
     from .commands.runs import TrainRequest
     from .commands.train import train_run
 
-    request = TrainRequest(
-        experiment, overrides or [], use_qlora, use_instruction_augmentation, debug, overwrite, force
-    )
-    if folds is None:
-        train_run(request)
-    else:
-        from .commands.train_folds import train_folds
-
-        train_folds(request, folds)
+    more = {"debug": debug, "overwrite": overwrite, "resume": resume, "force": force}
+    train_run(TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, **more), folds)
 
 
 @app.command()
@@ -255,7 +249,7 @@ def models_fetch(name: Annotated[str, typer.Argument(help="Name of a bundled mod
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 2 for what the user can mend, 130 for Ctrl-C, 1 for a fault of ours."""
+    """Run the command line and exit: 2 for what the user can mend, 130 (143) for Ctrl-C (SIGTERM), 1 for our faults."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     show_traceback = "--debug-errors" in given
     given = [argument for argument in given if argument != "--debug-errors"]

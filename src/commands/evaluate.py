@@ -10,7 +10,7 @@ from ..errors import YoyakError
 from .console import create_console
 from .generating import deciding_settings, fill
 from .model import config_for_use
-from .runs import EVALUATION_FOLDER
+from .resume import EVALUATION_FOLDER
 
 if TYPE_CHECKING:
     from rich.console import Console

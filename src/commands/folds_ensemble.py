@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.schema import Config
 from ..errors import YoyakError
 from .generating import deciding_settings, fill
-from .runs import EVALUATION_FOLDER
+from .resume import EVALUATION_FOLDER
 from .show_evaluation import print_evaluation
 
 if TYPE_CHECKING:

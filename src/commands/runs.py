@@ -17,14 +17,13 @@ from ..config.schema import Config
 from ..errors import YoyakError
 from ..resources import configs_dir
 from .console import ONLY_TO_FILES, create_console, run_logger
+from .resume import EVALUATION_FOLDER, EarlierRun, other_surroundings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..training.run_file import RunFile
 
-EVALUATION_FOLDER = "evaluation"
-"""In a run's folder: what `yoyak evaluate` generated. It may be there before the run, with the base model's."""
 _LEAST_LORA_RATE = 1e-4
 _IDLE_LOAD = 0.7  # of a machine on which nothing else computes
 
@@ -40,35 +39,39 @@ class TrainRequest:
     debug: bool = False
     overwrite: bool = False
     force: bool = False
+    resume: bool = False
 
 
 @dataclass
 class RunContext:
-    """A run under way: its settings, folder, record and where it speaks."""
+    """A run under way: its settings, folder, record and where it speaks; `earlier` where it goes on."""
 
     config: Config
     folder: Path
     file: "RunFile"
     logger: logging.Logger
     console: "Console"
+    earlier: EarlierRun | None = None
 
 
 @contextmanager
-def started_run(config: Config, request: TrainRequest) -> Iterator[RunContext]:
-    """Make the run's folder, log and `run.json`; set the final status whatever happens."""
+def started_run(config: Config, request: TrainRequest, earlier: EarlierRun | None = None) -> Iterator[RunContext]:
+    """Make the run's folder, log and `run.json`, or go on with an earlier one's; set the final status in any case."""
     from ..training.disk import raise_if_disk_full
-    from ..training.llm_trainer import TrainingInterrupted
+    from ..training.interrupts import TrainingInterrupted, stopped_by_sigterm
     from ..training.run_file import RunFile, now
 
     log = log_path(request.experiment, datetime.now())
-    with run_folder(config, request) as folder, run_logger([log, folder / "train.log"], create_console()) as logger:
+    place = kept_folder(config) if earlier else run_folder(config, request)
+    with stopped_by_sigterm(), place as folder, run_logger([log, folder / "train.log"], create_console()) as logger:
         file = RunFile(folder)
         try:
-            file.update(**first_record(config, request))
+            record_start(file, config, request, earlier)
             logger.info("Run %s, log in %s", folder, log)
             warn_low_rate(config, logger)
             warn_busy_cores(logger)
-            yield RunContext(config, folder, file, logger, create_console())
+            say_where_it_goes_on(earlier, logger)
+            yield RunContext(config, folder, file, logger, create_console(), earlier)
             file.update(status="completed", ended=now())
         except TrainingInterrupted as stop:
             file.update(status="interrupted", ended=now())
@@ -84,6 +87,40 @@ def started_run(config: Config, request: TrainRequest) -> Iterator[RunContext]:
             raise_if_disk_full(error, folder)
             file.update(status="failed", ended=now(), error=str(error))
             raise
+
+
+def record_start(file: "RunFile", config: Config, request: TrainRequest, earlier: EarlierRun | None) -> None:
+    """Write what `run.json` says from the start; a run that goes on keeps its beginning, and each going on is added."""
+    from ..training.run_file import now
+
+    record = first_record(config, request)
+    if earlier and earlier.record:
+        file.content = {name: value for name, value in earlier.record.items() if name not in ("ended", "error")}
+        record["started"] = earlier.record["started"]
+        file.content.pop("settings_changed", None)
+    if earlier:
+        record["resumed"] = [*earlier.record.get("resumed", []), {"at": now(), "step": earlier.step}]
+    file.update(**record)
+
+
+def say_where_it_goes_on(earlier: EarlierRun | None, logger: logging.Logger) -> None:
+    """Name the step, each checkpoint that can't be used, and what is another version or device."""
+    if earlier is None:
+        return
+    for sentence in earlier.damaged:
+        logger.warning("Not used: %s", sentence)
+    if earlier.checkpoint is None:
+        logger.info("No whole checkpoint: training begins at step 0")
+        return
+    logger.info("Going on from %s", earlier.checkpoint.folder)
+    if others := other_surroundings(earlier):
+        logger.warning("The last bits may differ from an uninterrupted run's: %s", "; ".join(others))
+
+
+@contextmanager
+def kept_folder(config: Config) -> Iterator[Path]:
+    """Yield the folder of a run that goes on, which stays whatever happens."""
+    yield Path(config.experiment.output_dir) / config.experiment.name
 
 
 @contextmanager
@@ -175,10 +212,11 @@ def refuse_other_run(folder: Path, request: TrainRequest) -> None:
     record = read_run_file(folder)
     if record is None:
         raise YoyakError(f"{folder}: is there already and holds no run; set experiment.name=OTHER")
+    goes_on = "" if record.get("status") == "completed" else ", --resume to go on with it"
     if not (request.overwrite or record.get("debug")):
         raise YoyakError(
             f"{folder}: holds a run ({record.get('status')}, {record.get('started')}); "
-            "pass --overwrite to replace it, or set experiment.name=OTHER"
+            f"pass --overwrite to replace it{goes_on}, or set experiment.name=OTHER"
         )
 
 

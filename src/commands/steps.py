@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config
 from ..errors import YoyakError
+from .resume import ZERO_SHOT, keep_zero_shot, kept_zero_shot
 from .runs import RunContext
 from .show import progress
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from ..data.llm_dataset import LLMSummarizationDataset
     from ..data.sources import DialogueTable
     from ..evaluation.evaluator import Evaluation
+    from ..models.lora_loader import LoRALoader
 
 
 def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
@@ -55,6 +57,22 @@ def _refuse_instructions(table: "DialogueTable") -> None:
             "--instructions do, which are for other trainers; name the file that they were made from, and set "
             "data.instruction_augmentation=true for the training dialogues"
         )
+
+
+def create_loader(run: RunContext) -> "LoRALoader":
+    """Return what loads the model; a run that goes on computes as it did before, whatever would be measured now."""
+    from ..models.lora_loader import LoRALoader
+    from ..training.deterministic import prepare_deterministic
+
+    if run.config.training.deterministic:
+        prepare_deterministic()
+    resolved = run.earlier.resolved if run.earlier else None
+    if resolved is None:
+        return LoRALoader(run.config, run.logger)
+    resolved.apply()
+    config = run.config.model_copy(deep=True)
+    config.lora.cache_dequantized = "on" if resolved.cache_dequantized else "off"
+    return LoRALoader(config, run.logger, resolved.compute)
 
 
 def prompt_arguments(config: Config) -> dict[str, Any]:
@@ -121,7 +139,8 @@ def record_model(run: RunContext, loader: Any, model: Any) -> None:
     from ..training.packed_step import choose_engine
 
     training = run.config.training
-    engine = choose_engine(training, model, loader.compute)
+    earlier = run.earlier.resolved if run.earlier else None
+    engine = earlier.engine if earlier else choose_engine(training, model, loader.compute)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     # 4-bit weights hold two values a byte; quant_state knows the shape of the original.
     total = sum(p.quant_state.shape.numel() if hasattr(p, "quant_state") else p.numel() for p in model.parameters())
@@ -148,9 +167,13 @@ def score(
         return None
     # A new adapter starts at zero; one that is trained further is switched off for the base model's own score.
     switched_off = stage == "zero_shot" and run.config.lora.adapter is not None
-    bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
-    with bar as advance, model.disable_adapter() if switched_off else nullcontext():
-        result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
+    result = kept_zero_shot(run, table) if stage == "zero_shot" else None
+    if result is None:
+        bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
+        with bar as advance, model.disable_adapter() if switched_off else nullcontext():
+            result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
+        if stage == "zero_shot":
+            keep_zero_shot(run, table, result)
     report = score_report(
         [row.fname for row in table.rows],
         result.summaries,
@@ -193,6 +216,7 @@ def record_results(run: RunContext, results: dict[str, Any]) -> None:
             "tokens_per_second": results["tokens_per_second"],
             "peak_memory_bytes": results["peak_memory_bytes"],
             "wall_seconds": results["train_runtime"],
+            "saving_seconds": results["saving_seconds"],
             "steps": results["steps"],
         },
         model_path=results["model_path"],
@@ -214,3 +238,4 @@ def save_predictions(run: RunContext, table: "DialogueTable", before: "Evaluatio
 
     path = run.folder / "predictions.jsonl"
     write_predictions(path, table.rows, zero_shot=before.summaries, fine_tuned=after.summaries)
+    (run.folder / ZERO_SHOT).unlink(missing_ok=True)  # it stands in the predictions now

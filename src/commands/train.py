@@ -1,35 +1,56 @@
-"""`yoyak train`: a run from its config to its report."""
+"""`yoyak train`: a run from its config to its report, or from where it stopped."""
 
 from pathlib import Path
 
 from ..config.loader import load_config_with_sources
 from ..config.schema import Config
-from .console import quiet_libraries
+from ..errors import YoyakError
+from .console import create_console, quiet_libraries
+from .resume import find_earlier_run, is_complete
 from .runs import TrainRequest, started_run
 
 
-def train_run(request: TrainRequest) -> Path:
-    """Run an experiment from its config to its report; return the run's folder."""
-    return train_config(resolve_config(request), request)
+def train_run(request: TrainRequest, folds: int | None = None) -> Path:
+    """Run an experiment from its config to its report, or on each of `folds` folds; return the folder.
+
+    Raises:
+        SystemExit: stopped by Ctrl-C (130) or SIGTERM (143).
+    """
+    try:
+        if folds is None:
+            return train_config(resolve_config(request), request)
+        from .train_folds import train_folds
+
+        return train_folds(request, folds)
+    except KeyboardInterrupt as stop:
+        raise SystemExit(getattr(stop, "exit_code", 130)) from None
 
 
 def train_config(config: Config, request: TrainRequest) -> Path:
-    """Run a config from its data to its report; return the run's folder."""
+    """Run a config from its data to its report, or go on with its run; return the run's folder."""
+    if request.resume and request.overwrite:
+        raise YoyakError("--resume goes on with a run and --overwrite replaces it; leave one out")
     quiet_libraries()
-    with started_run(config, request) as run:
-        from ..models.lora_loader import LoRALoader
+    earlier = find_earlier_run(config) if request.resume else None
+    if is_complete(config, earlier):
+        folder = Path(config.experiment.output_dir) / config.experiment.name
+        create_console().print(f"{folder}: is complete, nothing to do", markup=False, soft_wrap=True)
+        return folder
+    with started_run(config, request, earlier) as run:
         from ..reports.report import write_report
         from ..training.llm_trainer import create_llm_trainer
         from . import show, steps, train_plan
 
         tables = steps.load_tables(run)
         plan = train_plan.plan_first(run, request)
-        loader = LoRALoader(config, run.logger)
+        loader = steps.create_loader(run)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
         steps.record_model(run, loader, model)
         train_set, eval_set = steps.encode_tables(run, tables, tokenizer)
         before = steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
-        trainer = create_llm_trainer(config, model, tokenizer, train_set, eval_set, logger=run.logger)
+        checkpoint = earlier.checkpoint if earlier else None
+        options = {"logger": run.logger, "resume": checkpoint}
+        trainer = create_llm_trainer(config, model, tokenizer, train_set, eval_set, **options)
         steps.show_progress(run, trainer)
         results = trainer.train()
         steps.record_results(run, results)

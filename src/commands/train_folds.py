@@ -19,7 +19,8 @@ from .console import create_console
 from .data_files import table_bytes, write_whole
 from .folds_ensemble import ensemble_of
 from .generating import stoppable
-from .runs import EVALUATION_FOLDER, TrainRequest
+from .resume import EVALUATION_FOLDER
+from .runs import TrainRequest
 from .train import resolve_config, train_config
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _train(fold: Fold, request: TrainRequest) -> None:
     import torch
 
     evaluations = fold.folder.parent / EVALUATION_FOLDER
-    train_config(fold.config, TrainRequest(**{**vars(request), "overwrite": True}))
+    train_config(fold.config, TrainRequest(**{**vars(request), "overwrite": not request.resume}))
     for path in evaluations.glob(f"{fold.folder.name}.jsonl*"):
         path.unlink()
     if request.overwrite and fold.folder.name == "fold_0":

@@ -176,8 +176,16 @@ class TrainingSettings(Section):
     """Evaluate and save every N steps instead of each epoch."""
     logging_steps: Positive = 10
     """Write metrics every N steps."""
+    save_steps: Positive | None = None
+    """Save a recovery checkpoint every N steps too, without evaluating."""
+    save_minutes: PositiveFloat | None = 10
+    """Save a recovery checkpoint when so many minutes have passed since the last one (later, where saving would take
+    more than 2% of the time); null for none."""
     save_total_limit: Positive = 2
-    """Checkpoints to keep, the best one always among them."""
+    """Checkpoints to keep; the newest and the best one are always among them."""
+    deterministic: bool = False
+    """On a GPU, use kernels that give the same bits each time, so that a run repeats or goes on exactly. A CPU does
+    so anyway."""
     metric_for_best_model: Literal["eval_loss", "rouge_sum"] = "eval_loss"
     """What decides which checkpoint is best, and early stopping; `rouge_sum` generates summaries at each evaluation."""
     early_stopping_patience: Positive | None = None

@@ -63,3 +63,8 @@ def prepare_linear4bit(model: nn.Module, dtype: torch.dtype, cache: Literal["aut
         layer.dequantized = bnb.functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(dtype)
         layer.__class__ = CachedLinear4bit
     return True
+
+
+def keeps_dequantized(model: nn.Module) -> bool:
+    """Tell whether `prepare_linear4bit` cached a model's weights."""
+    return any(isinstance(module, CachedLinear4bit) for module in model.modules())

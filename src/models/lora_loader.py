@@ -37,8 +37,11 @@ class LoRALoader:
         resolved: choices made at run time, for the run's record.
     """
 
-    def __init__(self, config: Config, logger: logging.Logger | None = None) -> None:
-        """Keep the config; nothing is loaded yet."""
+    def __init__(
+        self, config: Config, logger: logging.Logger | None = None, compute: ComputeChoice | None = None
+    ) -> None:
+        """Keep the config, and what was chosen earlier where a run goes on; nothing is loaded yet."""
+        self._compute = compute
         self.config = config
         self.logger = logger or logging.getLogger("yoyak")
         self.added_token_ids: list[int] = []
@@ -47,7 +50,7 @@ class LoRALoader:
     @cached_property
     def compute(self) -> ComputeChoice:
         """Return device and compute type, measured or asked for at the first use."""
-        return resolve_compute(self.config.model.dtype)
+        return self._compute or resolve_compute(self.config.model.dtype)
 
     def load_model_and_tokenizer(
         self, use_lora: bool = True, use_qlora: bool = False, trainable: bool = True

@@ -1,11 +1,9 @@
-"""What a run shows and writes while it trains: metrics.jsonl, the progress bar, and the stop on Ctrl-C."""
+"""What a run shows and writes while it trains: metrics.jsonl and the progress bar."""
 
 import json
-import signal
-import threading
+import os
 import time
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -24,12 +22,24 @@ def training_clock(trainer: "ResponseTrainer") -> float:
 class MetricsWriter(TrainerCallback):
     """Appends a JSON line to `metrics.jsonl` at each log: step, epoch, loss, learning rate, tokens/s, eval loss."""
 
-    def __init__(self, path: Path, trainer: "ResponseTrainer") -> None:
-        """Write to `path`, which is emptied."""
+    def __init__(self, path: Path, trainer: "ResponseTrainer", goes_on: bool = False) -> None:
+        """Write to `path`, which is emptied, or cut off after the lines of the checkpoint where the run goes on."""
         self.path, self.trainer = path, trainer
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("", encoding="utf-8")
+        if not (goes_on and path.exists()):
+            path.write_text("", encoding="utf-8")
         self._since = (0.0, 0)
+
+    def state_dict(self) -> dict[str, int]:
+        """Return how much of the file belongs to a checkpoint, once that much is on the disk."""
+        with self.path.open("ab") as file:
+            os.fsync(file.fileno())
+            return {"bytes": file.tell()}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Drop the lines that were written after the checkpoint."""
+        if self.path.stat().st_size > state["bytes"]:
+            os.truncate(self.path, state["bytes"])
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         """Start the clock of tokens/s."""
@@ -67,18 +77,19 @@ class ProgressBar(TrainerCallback):
             disable=not console.is_terminal,
         )
         self.task = self.bar.add_task("", total=None, loss="-", rate="-")
-        self._begin = 0.0
+        self._begin = (0.0, 0, 0)  # clock, tokens and steps: a run that goes on has made some before
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Show the bar."""
-        self._begin = training_clock(self.trainer)
+        self._begin = (training_clock(self.trainer), int(self.trainer.trained_tokens), state.global_step)
         self.bar.update(self.task, total=state.max_steps)
         self.bar.start()
 
     def _rate(self) -> str:
-        return f"{int(self.trainer.trained_tokens) / max(training_clock(self.trainer) - self._begin, 1e-9):.0f}"
+        tokens = int(self.trainer.trained_tokens) - self._begin[1]
+        return f"{tokens / max(training_clock(self.trainer) - self._begin[0], 1e-9):.0f}"
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Move the bar."""
@@ -91,11 +102,8 @@ class ProgressBar(TrainerCallback):
         if "loss" in logs:
             self.bar.update(self.task, loss=f"{logs['loss']:.3f}", rate=self._rate())
             if not self.console.is_terminal:
-                left = (
-                    (training_clock(self.trainer) - self._begin)
-                    / state.global_step
-                    * (state.max_steps - state.global_step)
-                )
+                made = max(state.global_step - self._begin[2], 1)
+                left = (training_clock(self.trainer) - self._begin[0]) / made * (state.max_steps - state.global_step)
                 self.console.print(
                     f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.3f}  "
                     f"{self._rate()} tokens/s  {left:.0f} s left",
@@ -112,32 +120,9 @@ class ProgressBar(TrainerCallback):
         self.bar.stop()
 
 
-class StopOnInterrupt(TrainerCallback):
-    """Ctrl-C finishes the step and saves a checkpoint; a second one leaves at once."""
+def tensorboard(folder: Path, step: int | None = None) -> TrainerCallback:
+    """Return what writes event files to `folder`; where a run goes on from `step`, later ones of before are dropped."""
+    from torch.utils.tensorboard import SummaryWriter
+    from transformers.integrations import TensorBoardCallback
 
-    def __init__(self) -> None:
-        """Nothing is caught until training begins."""
-        self.interrupted = False
-        self._previous: Any = None
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self.interrupted:
-            raise KeyboardInterrupt
-        self.interrupted = True
-
-    def on_train_begin(self, *_: Any, **__: Any) -> None:
-        """Catch Ctrl-C from here on (signals reach the main thread only)."""
-        if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._stop)
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Ask for a checkpoint and the end."""
-        if self.interrupted:
-            control.should_save = control.should_training_stop = True
-            control.should_evaluate = False
-
-    def on_train_end(self, *_: Any, **__: Any) -> None:
-        """Give Ctrl-C back."""
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
+    return TensorBoardCallback(SummaryWriter(str(folder), purge_step=None if step is None else step + 1))

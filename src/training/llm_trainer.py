@@ -1,11 +1,8 @@
 """Training a causal language model to summarize, from a config."""
 
 import logging
-import os
 import resource
-import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -13,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from peft import PeftModel
 from torch.utils.data import DataLoader
 from transformers import (
-    EarlyStoppingCallback,
     PreTrainedTokenizerFast,
     PrinterCallback,
     TrainerCallback,
@@ -30,23 +25,23 @@ from ..data.padding import RightPadder
 from ..errors import YoyakError
 from ..models.adapters import start_eva
 from ..models.compute import resolve_compute
-from .callbacks import MetricsWriter, StopOnInterrupt
-from .disk import is_disk_full, raise_if_disk_full
+from ..models.dequantized import keeps_dequantized
+from .callbacks import MetricsWriter, tensorboard
+from .checkpointed_trainer import STATE, EarlyStopping
+from .checkpoints import Checkpoint
+from .deterministic import deterministic_kernels, raise_if_not_deterministic
+from .disk import raise_if_disk_full
+from .final_model import write_final_model
 from .generation_score import rouge_sum
-from .memory_plan import checkpointing_arguments, settle_checkpointing
+from .identity import refuse_another_run, run_identity
+from .interrupts import StopOnSignal, TrainingInterrupted
+from .memory_plan import checkpointing_arguments, recomputes, settle_checkpointing
 from .packed_step import PackedTrainer, choose_engine, plan_run
-from .response_trainer import ResponseTrainer, save_model
+from .recovery import RecoverySaves
+from .resolved import Resolved
+from .response_trainer import ResponseTrainer
 
 _CUDA_OPTIMIZERS = ("paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit")
-
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C during training, after the step was finished and its checkpoint written."""
-
-    def __init__(self, checkpoint: Path | None, step: int) -> None:
-        """Keep the folder of the checkpoint and the step that it is of."""
-        super().__init__(f"interrupted after step {step}")
-        self.checkpoint, self.step = checkpoint, step
 
 
 class LLMTrainer:
@@ -62,22 +57,49 @@ class LLMTrainer:
         *,
         callbacks: Sequence[TrainerCallback] = (),
         logger: logging.Logger | None = None,
+        resume: Checkpoint | None = None,
     ) -> None:
-        """Set up the Trainer; without `eval_dataset` nothing is evaluated and the last weights are kept."""
+        """Set up the Trainer; without `eval_dataset` nothing is evaluated and the last weights are kept.
+
+        Args:
+            config: all settings.
+            model: from `LoRALoader`, with the adapter that trains (also where the run goes on).
+            tokenizer: the model's.
+            train_dataset: encoded examples.
+            eval_dataset: encoded examples, or None.
+            callbacks: further ones; those with `state_dict` and `load_state_dict` are saved with checkpoints.
+            logger: where choices are said.
+            resume: of this run, to go on from.
+
+        Raises:
+            YoyakError: no examples, or `resume` is of a run with other settings, data or model.
+        """
         if not len(train_dataset):
             raise YoyakError("no training examples; check data.train")
         self.config, self.model, self.tokenizer = config, model, tokenizer
         self.train_dataset = train_dataset
         self.eval_dataset = eval_dataset if eval_dataset is not None and len(eval_dataset) else None
         self.logger = logger or logging.getLogger("yoyak")
-        self.compute = resolve_compute(config.model.dtype)
-        self.engine = choose_engine(config.training, model, self.compute)
+        self.resume = resume
+        earlier = resume.read_json(f"{STATE}.json")["facts"] if resume else None
+        self._resolved = Resolved.from_dict(earlier["resolved"]) if earlier else None
+        if self._resolved:
+            self._resolved.apply()
+        self.compute = self._resolved.compute if self._resolved else resolve_compute(config.model.dtype)
+        self.engine = self._resolved.engine if self._resolved else choose_engine(config.training, model, self.compute)
         self.logger.info("Engine: %s (%s)", self.engine.name, self.engine.reason)
         self.run_dir = Path(config.experiment.output_dir) / config.experiment.name
-        self.interrupt = StopOnInterrupt()
+        identity = run_identity(config, model, train_dataset, self.eval_dataset)
+        if earlier:
+            refuse_another_run(self.run_dir, identity, earlier, config)
         self.trainer = self._create_trainer()
-        self.trainer.add_callback(self.interrupt)
-        for callback in callbacks:
+        kept, plan = keeps_dequantized(model), getattr(self.trainer, "plan", None)
+        resolved = Resolved(self.compute, self.engine, kept, recomputes(self.trainer), plan)
+        self.trainer.facts = identity | {"resolved": resolved.as_dict()}
+        self.trainer.checkpoint_limit = config.training.save_total_limit
+        self.interrupt = StopOnSignal(self.trainer)
+        recovery = RecoverySaves(self.trainer, config.training.save_steps, config.training.save_minutes)
+        for callback in (recovery, self.interrupt, *callbacks):
             self.trainer.add_callback(callback)
 
     @cached_property
@@ -126,7 +148,6 @@ class LLMTrainer:
             eval_strategy=strategy if evaluates else "no",
             save_strategy=strategy,
             **(every if training.eval_steps else {}),
-            save_total_limit=training.save_total_limit,
             load_best_model_at_end=evaluates,
             metric_for_best_model=self.best_metric if evaluates else None,
             greater_is_better=self.best_metric != "eval_loss" if evaluates else None,
@@ -144,7 +165,9 @@ class LLMTrainer:
         """Return the Trainer with the run's callbacks."""
         training, lora = self.config.training, self.config.lora
         collator = RightPadder(_pad_token_id(self.tokenizer))
-        if lora.init == "eva" and lora.adapter is None and isinstance(self.model, PeftModel):
+        if (
+            lora.init == "eva" and lora.adapter is None and isinstance(self.model, PeftModel)
+        ):  # also to go on: it gives the ranks
             self.logger.info("EVA: computing the adapter's start from the training data")
             batches = DataLoader(self.train_dataset, batch_size=training.batch_size, collate_fn=collator)
             start_eva(self.model, batches)
@@ -166,17 +189,18 @@ class LLMTrainer:
             packer = StepPacker(self.engine.micro_batch_tokens, filler_id=collator.pad_token_id)
             trainer = PackedTrainer(**arguments, packer=packer)
             if self.compute.device == "cuda":
-                trainer.use_plan(plan_run(trainer, training))
+                earlier = self._resolved.memory_plan if self._resolved else None
+                trainer.use_plan(earlier or plan_run(trainer, training))
                 self.logger.info("Memory: %s", trainer.plan)
         else:
             trainer = ResponseTrainer(**arguments)
-            settle_checkpointing(trainer, training)
+            settle_checkpointing(trainer, training, self._resolved.recomputes if self._resolved else None)
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer))
+        trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer, goes_on=self.resume is not None))
         if "tensorboard" in training.report_to:
-            trainer.add_callback(_tensorboard(self.run_dir / "tensorboard"))
+            trainer.add_callback(tensorboard(self.run_dir / "tensorboard", self.resume.step if self.resume else None))
         if training.early_stopping_patience and self.eval_dataset is not None:
-            trainer.add_callback(EarlyStoppingCallback(training.early_stopping_patience))
+            trainer.add_callback(EarlyStopping(training.early_stopping_patience))
         return trainer
 
     def train(self) -> dict[str, Any]:
@@ -188,11 +212,12 @@ class LLMTrainer:
             `peak_memory_bytes` (CUDA's allocator, or the process's resident peak on a CPU).
 
         Raises:
-            TrainingInterrupted: on Ctrl-C, with the checkpoint that was written.
-            YoyakError: the disk is full.
+            TrainingInterrupted: on Ctrl-C or SIGTERM, with the checkpoint that was written.
+            YoyakError: the disk is full, or an operation has no deterministic kernel though that is asked for.
         """
         try:
-            output = self.trainer.train()
+            with deterministic_kernels(self.config.training.deterministic):
+                output = self.trainer.train(resume_from_checkpoint=str(self.resume.folder) if self.resume else None)
         except torch.OutOfMemoryError as error:
             smaller = (
                 f"lower training.micro_batch_tokens, which is {self.engine.micro_batch_tokens}"
@@ -203,17 +228,14 @@ class LLMTrainer:
                 f"the GPU's memory is full (peak {peak_memory_bytes() / 1e9:.1f} GB); {smaller}, "
                 "or set training.gradient_checkpointing=true"
             ) from error
-        except (OSError, RuntimeError) as error:
-            if is_disk_full(error):  # the checkpoint that did not fit is half there
-                half = self.run_dir / "checkpoints" / f"checkpoint-{self.trainer.state.global_step}"
-                shutil.rmtree(half, ignore_errors=True)
+        except Exception as error:  # each library says in its own way that the disk is full
             raise_if_disk_full(error, self.run_dir)
+            raise_if_not_deterministic(error)
             raise
-        step = self.trainer.state.global_step
-        if self.interrupt.interrupted:
+        step, seconds = self.trainer.state.global_step, self.trainer.seconds_trained()
+        if self.interrupt.number is not None:
             checkpoint = self.run_dir / "checkpoints" / f"checkpoint-{step}"
-            raise TrainingInterrupted(checkpoint if checkpoint.is_dir() else None, step)
-        seconds = float(output.metrics["train_runtime"])
+            raise TrainingInterrupted(checkpoint if checkpoint.is_dir() else None, step, self.interrupt.number)
         tokens = int(self.trainer.trained_tokens)
         return {
             "train_loss": float(output.training_loss),
@@ -222,8 +244,9 @@ class LLMTrainer:
             "model_path": str(self.save_final_model()),
             "steps": step,
             "trained_tokens": tokens,
-            "samples_per_second": float(output.metrics["train_samples_per_second"]),
+            "samples_per_second": round(self.trainer.state.epoch * len(self.train_dataset)) / seconds,
             "tokens_per_second": tokens / seconds,
+            "saving_seconds": self.trainer.saving_seconds,
             "peak_memory_bytes": peak_memory_bytes(),
             "evaluation_seconds": self.trainer.evaluation_seconds,
             "memory_plan": asdict(self.trainer.plan) if getattr(self.trainer, "plan", None) else None,
@@ -245,23 +268,8 @@ class LLMTrainer:
 
     def save_final_model(self) -> Path:
         """Write `final_model/` (adapter or model, tokenizer, the config as `yoyak.yaml`); whole or not at all."""
-        final = self.run_dir / "final_model"
-        beside = Path(tempfile.mkdtemp(prefix=".final_model.", dir=self.run_dir))
-        try:
-            save_model(self.trainer.accelerator.unwrap_model(self.trainer.model), beside)
-            self.tokenizer.save_pretrained(beside)
-            settings = yaml.safe_dump(self.config.model_dump(), allow_unicode=True, sort_keys=False)
-            (beside / "yoyak.yaml").write_text(settings, encoding="utf-8")
-            beside.chmod(0o755)
-            if final.exists():
-                shutil.rmtree(final)
-            os.replace(beside, final)
-        except (OSError, RuntimeError) as error:
-            raise_if_disk_full(error, self.run_dir)
-            raise
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-        return final
+        model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+        return write_final_model(self.run_dir, model, self.tokenizer, self.config)
 
 
 def peak_memory_bytes() -> int:
@@ -275,13 +283,6 @@ def peak_memory_bytes() -> int:
 def _pad_token_id(tokenizer: PreTrainedTokenizerFast) -> int:
     # Padding is masked by length, so any id serves where a foreign tokenizer has none.
     return int(tokenizer.pad_token_id) if tokenizer.pad_token_id is not None else 0
-
-
-def _tensorboard(folder: Path) -> TrainerCallback:
-    from torch.utils.tensorboard import SummaryWriter
-    from transformers.integrations import TensorBoardCallback
-
-    return TensorBoardCallback(SummaryWriter(str(folder)))
 
 
 def create_llm_trainer(

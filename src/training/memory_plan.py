@@ -69,12 +69,20 @@ def _checkpointing_name() -> str:
     return "activation_checkpointing" if renamed else "gradient_checkpointing"
 
 
-def settle_checkpointing(trainer: Any, training: TrainingSettings) -> None:
+def recomputes(trainer: Any) -> bool:
+    """Tell whether a Trainer computes layers again."""
+    again: bool = getattr(trainer.args, _checkpointing_name())
+    return again
+
+
+def settle_checkpointing(trainer: Any, training: TrainingSettings, earlier: bool | None = None) -> None:
     """Let the planner say whether the trainer engine computes layers again, where `auto` leaves it open.
 
-    Not on a CPU, where memory is seldom what is short.
+    Not on a CPU, where memory is seldom what is short. A run that goes on does as `earlier`.
     """
-    if training.gradient_checkpointing == "auto":
+    if earlier is not None:
+        setattr(trainer.args, _checkpointing_name(), earlier)
+    elif training.gradient_checkpointing == "auto":
         again = torch.cuda.is_available() and plan_loaded(trainer, training, "trainer")[0].how.kept_layers == 0
         setattr(trainer.args, _checkpointing_name(), again)
 

@@ -11,9 +11,10 @@ from peft import PeftModel
 from peft.optimizers import create_loraplus_optimizer
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
-from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
+from .checkpointed_trainer import CheckpointedTrainer
+from .interrupts import left_on_stop
 from .loss import response_loss
 
 
@@ -55,11 +56,8 @@ class SimilarLengthSampler(Sampler[int]):
         return iter([index for batch in [*batches, short] for index in batch])
 
 
-class ResponseTrainer(Trainer):
+class ResponseTrainer(CheckpointedTrainer):
     """A Trainer whose loss is the sum over target tokens divided by the step's number of target tokens."""
-
-    control: Any  # the Trainer's own attributes, which are untyped here
-    optimizer: Any
 
     # The loss is normalized over the whole step here, so the Trainer must not divide by the accumulation steps.
     loss_is_scaled_for_ga = True
@@ -75,8 +73,6 @@ class ResponseTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.model_accepts_loss_kwargs = True
         self.loraplus_lr_ratio, self.rouge_sum = loraplus_lr_ratio, rouge_sum
-        self.trained_tokens = 0
-        self.evaluation_seconds = 0.0  # to leave out of training speeds
 
     def _causal_lm(self) -> nn.Module:
         model = self.accelerator.unwrap_model(self.model)
@@ -99,6 +95,7 @@ class ResponseTrainer(Trainer):
         loss = total / (targets if num_items_in_batch is None else num_items_in_batch)
         return (loss, {}) if return_outputs else loss
 
+    @left_on_stop
     def evaluation_loop(
         self,
         dataloader: DataLoader[Any],
@@ -152,8 +149,6 @@ class ResponseTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Write the adapter (with the rows of added tokens, not the whole embedding table) or the whole model."""
         save_model(self.accelerator.unwrap_model(self.model), Path(output_dir or self.args.output_dir))
-        if self.processing_class is not None:
-            self.processing_class.save_pretrained(output_dir or self.args.output_dir)
 
 
 def save_model(model: Any, folder: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..redaction import redacted
+from .checkpoints import flush
 
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")
 
@@ -30,6 +31,7 @@ class RunFile:
         beside = self.path.with_name(".run.json.tmp")
         try:
             beside.write_text(json.dumps(self.content, ensure_ascii=False, indent=1), encoding="utf-8")
+            flush(beside)
             os.replace(beside, self.path)
         finally:
             beside.unlink(missing_ok=True)

@@ -1,0 +1,360 @@
+"""Runs that stop and go on in this process; runs that are killed are in `benchmarks/soak_kills.py`."""
+
+import hashlib
+import json
+import os
+import pickletools
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from src.data.llm_dataset import create_llm_dataset
+from src.errors import YoyakError
+from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, write_tiny_model
+from src.training.checkpoints import find_checkpoint, read_checkpoint, saved_steps
+from src.training.interrupts import TrainingInterrupted
+from src.training.llm_trainer import LLMTrainer
+
+EPOCH = 5  # steps: 4 dialogues under 5 instructions, 4 a step
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("base"))
+
+
+def config_for(base, folder, engine="packed", **settings):
+    training = {
+        "training__engine": engine,
+        "training__max_steps": None,
+        "training__epochs": 3.0,
+        "training__gradient_accumulation_steps": 2,
+        "training__logging_steps": 2,
+        "training__gradient_checkpointing": False,
+        "lora__dropout": 0.2,
+    }
+    return tiny_config(base, folder, **training | settings)
+
+
+def trainer_for(config, resume=None, callbacks=(), with_eval=True, dialogues=DIALOGUES):
+    model, tokenizer = load_tiny(config)
+    arguments = {"tokenizer": tokenizer, "format_type": "chat", "language": "en"}
+    train = create_llm_dataset(dialogues, SUMMARIES, use_instruction_augmentation=True, **arguments)
+    evaluation = create_llm_dataset(DIALOGUES[:2], SUMMARIES[:2], **arguments) if with_eval else None
+    return LLMTrainer(config, model, tokenizer, train, evaluation, callbacks=callbacks, resume=resume)
+
+
+class SignalAt(TrainerCallback):
+    """Sends this process a signal in a step, in the evaluation after it, or after it was saved."""
+
+    def __init__(self, step, number=signal.SIGTERM, event="step"):
+        self.step, self.number, self.event, self.sent = step, number, event, False
+
+    def _at(self, event, state, made=0):
+        if not self.sent and state.global_step + made == self.step and self.event == event:
+            self.sent = True
+            os.kill(os.getpid(), self.number)
+
+    def on_step_begin(self, args, state, control, **_):
+        self._at("step", state, made=1)
+
+    def on_prediction_step(self, args, state, control, **_):
+        self._at("evaluation", state)
+
+    def on_save(self, args, state, control, **_):
+        self._at("save", state)
+
+
+def stopped(config, *arguments, **options):
+    with pytest.raises(TrainingInterrupted) as stop:
+        trainer_for(config, callbacks=[SignalAt(*arguments)], **options).train()
+    return stop.value
+
+
+def last_checkpoint(folder):
+    checkpoint, damaged = find_checkpoint(folder / "tiny" / "checkpoints")
+    assert damaged == []
+    return checkpoint
+
+
+def end_of(folder):
+    """The final adapter's hash, and all that was logged but speeds."""
+    run = folder / "tiny"
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    figures = [{k: v for k, v in line.items() if not k.endswith(("_per_second", "_runtime"))} for line in lines]
+    return hashlib.sha256((run / "final_model" / "adapter_model.safetensors").read_bytes()).hexdigest(), figures
+
+
+@pytest.fixture(scope="module")
+def whole(base, tmp_path_factory):
+    """The ends of uninterrupted runs, by engine."""
+    ends = {}
+    for engine in ("packed", "trainer"):
+        folder = tmp_path_factory.mktemp(engine)
+        results = trainer_for(config_for(base, folder, engine)).train()
+        ends[engine] = end_of(folder), results
+    return ends
+
+
+@pytest.mark.parametrize(
+    ("engine", "step", "event"),
+    [
+        ("packed", 7, "step"),  # in the midst of an epoch, between two lines of the log
+        ("packed", EPOCH, "step"),  # an epoch's end, with its evaluation still to come
+        ("packed", 3 * EPOCH, "evaluation"),
+        ("trainer", 7, "step"),
+        ("trainer", 2 * EPOCH, "evaluation"),
+        pytest.param("packed", 2 * EPOCH, "evaluation", marks=pytest.mark.slow),
+        pytest.param("packed", 2 * EPOCH, "save", marks=pytest.mark.slow),  # it was saved: one more step is made
+        pytest.param("packed", 3 * EPOCH, "step", marks=pytest.mark.slow),  # the last step
+        pytest.param("trainer", EPOCH, "step", marks=pytest.mark.slow),
+        pytest.param("trainer", 2 * EPOCH, "save", marks=pytest.mark.slow),
+        pytest.param("trainer", 3 * EPOCH, "step", marks=pytest.mark.slow),
+        pytest.param("trainer", 3 * EPOCH, "evaluation", marks=pytest.mark.slow),
+    ],
+)
+def test_a_stopped_run_goes_on_bit_for_bit(base, tmp_path, whole, engine, step, event):
+    config = config_for(base, tmp_path, engine)
+    stop = stopped(config, step, signal.SIGTERM, event)
+    assert stop.exit_code == 143
+    assert stop.step == step + (event == "save")
+    checkpoint = last_checkpoint(tmp_path)
+    assert checkpoint.folder == stop.checkpoint
+    results = trainer_for(config, checkpoint).train()
+    end, uninterrupted = whole[engine]
+    assert end_of(tmp_path) == end
+    assert results["trained_tokens"] == uninterrupted["trained_tokens"]
+    assert results["train_loss"] == uninterrupted["train_loss"]
+    assert results["eval_metrics"]["eval_loss"] == uninterrupted["eval_metrics"]["eval_loss"]
+
+
+@pytest.mark.slow
+def test_stopped_at_every_step(base, tmp_path, whole):
+    config = config_for(base, tmp_path)
+    checkpoint = None
+    for step in range(1, 3 * EPOCH):
+        assert stopped(config, step, resume=checkpoint).step == step
+        checkpoint = last_checkpoint(tmp_path)
+    trainer_for(config, checkpoint).train()
+    assert end_of(tmp_path) == whole["packed"][0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lora__use_dora": True},
+        {"lora__use_rslora": True, "lora__loraplus_lr_ratio": 16.0},
+        {"lora__init": "eva", "lora__use_qlora": False},
+        {"lora__init": "pissa", "lora__use_qlora": False},
+        {"lora__init": "olora", "lora__use_qlora": False},
+        {"lora__init": "orthogonal"},
+        {"training__neftune_noise_alpha": 5.0},
+        {"training__optim": "adafactor"},
+        {"training__metric_for_best_model": "rouge_sum"},
+        {"model__chat_template": "llama"},  # trains the rows of added tokens
+    ],
+    ids=lambda settings: next(f"{name}={value}" for name, value in settings.items()),
+)
+def test_every_kind_of_training_goes_on_bit_for_bit(base, tmp_path, settings):
+    short = {"training__engine": "auto", "training__epochs": 2.0}
+    for name in ("whole", "stopped"):
+        config = config_for(base, tmp_path / name, **short | settings)
+        if name == "stopped":
+            stopped(config, 3)
+        trainer_for(config, last_checkpoint(tmp_path / name) if name == "stopped" else None).train()
+    assert end_of(tmp_path / "stopped") == end_of(tmp_path / "whole")
+
+
+def test_full_fine_tuning_goes_on_bit_for_bit(base, tmp_path):
+    ends = []
+    for name, stop in (("whole", None), ("stopped", 7)):
+        config = config_for(base, tmp_path / name, "trainer", lora__use_lora=False, lora__use_qlora=False)
+        checkpoint = None
+        if stop:
+            stopped(config, stop)
+            checkpoint = last_checkpoint(tmp_path / name)
+        trainer_for(config, checkpoint).train()
+        ends.append((tmp_path / name / "tiny" / "final_model" / "model.safetensors").read_bytes())
+    assert ends[0] == ends[1]
+
+
+def test_early_stopping_goes_on_counting_and_stays_stopped(base, tmp_path):
+    """A rate that ruins the model: an evaluation that is worse than the best ends the run."""
+    settings = {"training__learning_rate": 3.0, "training__early_stopping_patience": 1, "training__epochs": 9.0}
+    expected = trainer_for(config_for(base, tmp_path / "whole", **settings)).train()["steps"]
+    config = config_for(base, tmp_path / "stopped", **settings)
+    stopped(config, expected - 2)
+    assert trainer_for(config, last_checkpoint(tmp_path / "stopped")).train()["steps"] == expected
+    assert end_of(tmp_path / "stopped") == end_of(tmp_path / "whole")
+    again = trainer_for(config, last_checkpoint(tmp_path / "stopped")).train()  # as after a kill in the final save
+    assert again["steps"] == expected
+    assert end_of(tmp_path / "stopped") == end_of(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_evaluation_every_few_steps(base, tmp_path):
+    for name in ("whole", "stopped"):
+        config = config_for(base, tmp_path / name, training__eval_steps=4, training__max_steps=11)
+        checkpoint = None
+        if name == "stopped":
+            stopped(config, 8)
+            checkpoint = last_checkpoint(tmp_path / name)
+        trainer_for(config, checkpoint).train()
+    assert end_of(tmp_path / "stopped") == end_of(tmp_path / "whole")
+    assert [line["step"] for line in end_of(tmp_path / "whole")[1] if "eval_loss" in line] == [4, 8, 11]
+
+
+def test_a_second_signal_leaves_at_once_with_the_last_checkpoint_whole(base, tmp_path, whole):
+    config = config_for(base, tmp_path, training__save_steps=2)
+    twice = [SignalAt(7, signal.SIGINT), SignalAt(7, signal.SIGINT)]
+    with pytest.raises(KeyboardInterrupt) as stop:
+        trainer_for(config, callbacks=twice).train()
+    assert not isinstance(stop.value, TrainingInterrupted)
+    assert stop.value.exit_code == 130
+    checkpoint = last_checkpoint(tmp_path)
+    assert checkpoint.step == 6
+    trainer_for(config, checkpoint).train()
+    assert end_of(tmp_path) == whole["packed"][0]
+
+
+def test_the_signals_are_given_back(base, tmp_path):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    trainer_for(config_for(base, tmp_path, training__max_steps=1)).train()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_damaged_checkpoint_costs_only_time(base, tmp_path, whole):
+    config = config_for(base, tmp_path, training__save_steps=2)
+    stopped(config, 9)
+    newest = last_checkpoint(tmp_path)
+    os.truncate(newest.folder / "training_state.safetensors", 100)
+    checkpoint, damaged = find_checkpoint(tmp_path / "tiny" / "checkpoints")
+    assert checkpoint.step == EPOCH  # of the best weights so far
+    assert len(damaged) == 1
+    assert damaged[0].startswith(f"{newest.folder}: training_state.safetensors has 100 of ")
+    trainer_for(config, checkpoint).train()
+    assert end_of(tmp_path) == whole["packed"][0]
+    assert find_checkpoint(tmp_path / "tiny" / "checkpoints")[1] == []
+
+
+def test_the_run_may_be_moved(base, tmp_path, whole):
+    stopped(config_for(base, tmp_path / "here"), 7)
+    (tmp_path / "here").rename(tmp_path / "there")
+    config = config_for(base, tmp_path / "there", training__save_total_limit=4)
+    trainer_for(config, last_checkpoint(tmp_path / "there")).train()
+    assert end_of(tmp_path / "there") == whole["packed"][0]
+
+
+def test_another_run_is_refused_naming_each_difference(base, tmp_path):
+    stopped(config_for(base, tmp_path), 3)
+    other = config_for(base, tmp_path, training__weight_decay=0.3, training__save_steps=1)
+    with pytest.raises(YoyakError) as error:
+        trainer_for(other, last_checkpoint(tmp_path), dialogues=["A: Other.", *DIALOGUES[1:]])
+    assert str(error.value) == (
+        f"{tmp_path}/tiny: can't go on, this is another run: training.weight_decay is 0.3, was 0.1; "
+        "data.train data/raw/train.csv gives other examples; set it back, or begin anew with --overwrite or another "
+        "experiment.name"
+    )
+
+
+def test_what_was_resolved_is_reused(base, tmp_path):
+    """What this machine would choose now is not asked: the type stays, and so does the number of threads."""
+    config = config_for(base, tmp_path)
+    stopped(config, 3)
+    checkpoint = last_checkpoint(tmp_path)
+    facts = checkpoint.read_json("training_state.json")["facts"]
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)
+        trainer = trainer_for(config, checkpoint)
+        assert torch.get_num_threads() == threads == facts["resolved"]["compute"]["threads"]
+    finally:
+        torch.set_num_threads(threads)
+    assert trainer.compute.reason == facts["resolved"]["compute"]["reason"]
+    assert trainer.engine.name == "packed"
+    assert trainer.trainer.facts == facts
+
+
+class Counter(TrainerCallback):
+    """A callback of another room whose state goes with the checkpoints."""
+
+    def __init__(self):
+        self.steps = []
+
+    def on_step_end(self, args, state, control, **_):
+        self.steps.append(state.global_step)
+
+    def state_dict(self):
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state):
+        self.steps = state["steps"]
+
+
+def test_callbacks_and_other_objects_keep_their_state(base, tmp_path):
+    config = config_for(base, tmp_path)
+    one = Counter()
+    trainer = trainer_for(config, callbacks=[one, SignalAt(3)])
+    other = trainer.trainer.stateful["other"] = Counter()
+    other.steps = [99]
+    with pytest.raises(TrainingInterrupted):
+        trainer.train()
+    again = Counter()
+    resumed = trainer_for(config, last_checkpoint(tmp_path), callbacks=[again])
+    back = resumed.trainer.stateful["other"] = Counter()
+    resumed.train()
+    assert again.steps == list(range(1, 3 * EPOCH + 1))
+    assert back.steps == [99]
+
+
+def test_recovery_checkpoints_come_without_evaluations_and_change_nothing(base, tmp_path, whole):
+    config = config_for(base, tmp_path, training__save_steps=2, training__save_total_limit=50)
+    trainer_for(config).train()
+    assert end_of(tmp_path) == whole["packed"][0]
+    # Every second step, but at the ends of epochs those of the evaluations.
+    assert saved_steps(tmp_path / "tiny" / "checkpoints") == [2, 4, 5, 6, 8, 10, 12, 14, 15]
+
+
+def test_recovery_checkpoints_by_the_clock(base, tmp_path):
+    """Each saving may take 2% of the time, so hardly any comes although one is due at once."""
+    config = config_for(base, tmp_path, training__save_minutes=1e-9, training__save_total_limit=50)
+    trainer = trainer_for(config, with_eval=False)
+    trainer.train()
+    assert saved_steps(tmp_path / "tiny" / "checkpoints") == [1, EPOCH, 2 * EPOCH, 3 * EPOCH]
+    assert trainer.trainer.saving_seconds > trainer.trainer.last_save_seconds > 0
+
+
+def is_pickle(content):
+    if content.startswith((b"PK\x03\x04", b"\x80")):
+        return True
+    try:
+        return list(pickletools.genops(content)) != []
+    except Exception:
+        return False
+
+
+def test_a_run_writes_no_pickle(base, tmp_path):
+    assert is_pickle(b"\x80\x04N.")
+    assert is_pickle(b"I1\n.")
+    settings = {"training__save_steps": 2, "training__report_to": ["tensorboard"]}
+    trainer_for(config_for(base, tmp_path, **settings)).train()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {".json", ".safetensors", ".jsonl", ".yaml"} <= {path.suffix for path in files}
+    assert [path for path in files if is_pickle(path.read_bytes())] == []
+    checkpoints = tmp_path / "tiny" / "checkpoints"
+    assert [read_checkpoint(checkpoints / f"checkpoint-{step}").step for step in saved_steps(checkpoints)] == [14, 15]
+
+
+def test_a_stock_checkpoint_is_refused(base, tmp_path):
+    config = config_for(base, tmp_path)
+    stopped(config, 3)
+    folder = Path(last_checkpoint(tmp_path).folder)
+    torch.save({"state": {}}, folder / "optimizer.pt")
+    with pytest.raises(YoyakError, match=r"checkpoint-3: optimizer\.pt is a pickle"):
+        find_checkpoint(tmp_path / "tiny" / "checkpoints")
+    with pytest.raises(YoyakError, match=r"checkpoint-3: optimizer\.pt is a pickle"):
+        trainer_for(config).trainer.train(resume_from_checkpoint=str(folder))
