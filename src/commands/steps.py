@@ -1,6 +1,7 @@
 """The steps of a run: read, encode, score, record. Each says what it did and puts it into `run.json`."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config
@@ -165,6 +166,16 @@ def show_progress(run: RunContext, trainer: Any) -> None:
     if run.config.dataset.format_type == "chat" and run.config.model.chat_template == "auto":
         resolved["chat_template_date"] = f"{FIXED_DATE:%Y-%m-%d}"  # what a template that prints the day is given
     run.file.update(resolved=resolved)
+
+
+@contextmanager
+def counted_faults(run: RunContext, trainer: Any) -> Iterator[None]:
+    """Record at the end, whatever it is, what went wrong in a training and was mended."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # of the disk, which is said elsewhere
+            run.file.update(faults=trainer.trainer.faults())
 
 
 def record_results(run: RunContext, results: dict[str, Any]) -> None:

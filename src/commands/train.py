@@ -30,7 +30,8 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         before = steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
         trainer = create_llm_trainer(config, model, tokenizer, train_set, eval_set, logger=run.logger)
         steps.show_progress(run, trainer)
-        steps.record_results(run, trainer.train())
+        with steps.counted_faults(run, trainer):
+            steps.record_results(run, trainer.train())
         after = steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
         if before and after:
             steps.save_predictions(run, tables["eval"], before, after)

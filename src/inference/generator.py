@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from ..config.schema import EvaluationSettings, GenerationSettings
 from ..data.templates import PromptTemplate
 from ..models.decoder_layer import decoder_obstacle
-from .batches import in_batches, token_budget
+from .batches import in_batches, splits_of, token_budget
 from .cached_decoder import CachedDecoder
 from .mbr import choose_by_mbr
 from .sampling import row_seed, sampling_processors
@@ -119,7 +119,7 @@ def _stream_ids(
 
     lengths = [(len(ids) + max_new_tokens) * settings.num_beams for ids in prompts]
     budget = settings.batch_tokens or token_budget(model)
-    for batch, rows in in_batches(lengths, run, settings.batch_size, budget):
+    for batch, rows in in_batches(lengths, run, settings.batch_size, budget, splits_of(model)):
         yield from zip(batch, rows, strict=True)
 
 

@@ -6,6 +6,7 @@ import resource
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -35,6 +36,9 @@ from .disk import is_disk_full, raise_if_disk_full
 from .generation_score import rouge_sum
 from .packed_step import PackedTrainer, choose_engine, plan_run
 from .response_trainer import ResponseTrainer, save_model
+from .step_back import names_of_step, roll_back
+from .step_guard import StepGuard
+from .trackers import trackers
 
 _CUDA_OPTIMIZERS = ("paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit")
 
@@ -130,9 +134,7 @@ class LLMTrainer:
             metric_for_best_model=self.best_metric if evaluates else None,
             greater_is_better=self.best_metric != "eval_loss" if evaluates else None,
             logging_steps=training.logging_steps,
-            report_to=["wandb"] if "wandb" in training.report_to else [],
-            run_name=self.config.experiment.name,
-            project="yoyak",
+            report_to=[],  # see `trackers`
             disable_tqdm=True,
             logging_nan_inf_filter=False,  # it waits for the GPU at each step, and hides a loss that is not a number
             remove_unused_columns=False,
@@ -159,20 +161,24 @@ class LLMTrainer:
             "processing_class": self.tokenizer,
             "loraplus_lr_ratio": lora.loraplus_lr_ratio,
             "rouge_sum": scored,
+            "guard": StepGuard(self.run_dir, training.max_bad_steps, training.on_divergence),
         }
         trainer: ResponseTrainer
         if self.engine.name == "packed":
             packer = StepPacker(self.engine.micro_batch_tokens, filler_id=collator.pad_token_id)
             trainer = PackedTrainer(**arguments, packer=packer)
+            trainer.may_recompute = training.gradient_checkpointing
             if self.compute.device == "cuda":
                 trainer.use_plan(plan_run(trainer, training))
                 self.logger.info("Memory: %s", trainer.plan)
         else:
             trainer = ResponseTrainer(**arguments)
+        trainer.guard.names_of_step = partial(names_of_step, trainer)
+        trainer.guard.roll_back = partial(roll_back, trainer)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer))
-        if "tensorboard" in training.report_to:
-            trainer.add_callback(_tensorboard(self.run_dir / "tensorboard"))
+        for tracker in trackers(self.config, self.run_dir):
+            trainer.add_callback(tracker)
         if training.early_stopping_patience and self.eval_dataset is not None:
             trainer.add_callback(EarlyStoppingCallback(training.early_stopping_patience))
         return trainer
@@ -187,40 +193,38 @@ class LLMTrainer:
 
         Raises:
             TrainingInterrupted: on Ctrl-C, with the checkpoint that was written.
-            YoyakError: the disk is full.
+            StoppedRunError: the steps or the loss had gone wrong, with the checkpoint that was written.
+            YoyakError: the disk is full or can't be written any more, or one example doesn't fit into memory.
         """
+        begin = time.perf_counter()  # the Trainer's own times are by a clock that may be set anew
         try:
             output = self.trainer.train()
         except torch.OutOfMemoryError as error:
-            smaller = (
-                f"lower training.micro_batch_tokens, which is {self.engine.micro_batch_tokens}"
-                if self.engine.name == "packed"
-                else "lower training.batch_size and raise training.gradient_accumulation_steps"
-            )
             raise YoyakError(
-                f"the GPU's memory is full (peak {peak_memory_bytes() / 1e9:.1f} GB); {smaller}, "
-                "or set training.gradient_checkpointing=true"
+                f"the GPU's memory is full (peak {peak_memory_bytes() / 1e9:.1f} GB), and not by micro-batches; set "
+                "training.optim=paged_adamw_8bit or training.gradient_checkpointing=true, or lower lora.r"
             ) from error
-        except (OSError, RuntimeError) as error:
+        except Exception as error:
             if is_disk_full(error):  # the checkpoint that did not fit is half there
                 half = self.run_dir / "checkpoints" / f"checkpoint-{self.trainer.state.global_step}"
                 shutil.rmtree(half, ignore_errors=True)
             raise_if_disk_full(error, self.run_dir)
             raise
+        seconds = time.perf_counter() - begin
         step = self.trainer.state.global_step
         if self.interrupt.interrupted:
             checkpoint = self.run_dir / "checkpoints" / f"checkpoint-{step}"
             raise TrainingInterrupted(checkpoint if checkpoint.is_dir() else None, step)
-        seconds = float(output.metrics["train_runtime"])
+        self.trainer.guard.raise_if_gone_wrong(step, self.run_dir / "checkpoints")
         tokens = int(self.trainer.trained_tokens)
         return {
-            "train_loss": float(output.training_loss),
+            "train_loss": float(output.training_loss) * step / (step - self.trainer.guard.now.bad_steps),
             "train_runtime": seconds,
             "eval_metrics": self._kept_metrics(),
             "model_path": str(self.save_final_model()),
             "steps": step,
             "trained_tokens": tokens,
-            "samples_per_second": float(output.metrics["train_samples_per_second"]),
+            "samples_per_second": float(self.trainer.state.epoch) * len(self.train_dataset) / seconds,
             "tokens_per_second": tokens / seconds,
             "peak_memory_bytes": peak_memory_bytes(),
             "memory_plan": asdict(self.trainer.plan) if getattr(self.trainer, "plan", None) else None,
@@ -279,13 +283,6 @@ def _checkpointing(wanted: bool) -> dict[str, Any]:
     renamed = "activation_checkpointing" in TrainingArguments.__dataclass_fields__
     name = "activation_checkpointing" if renamed else "gradient_checkpointing"
     return {name: wanted, f"{name}_kwargs": {"use_reentrant": False}}
-
-
-def _tensorboard(folder: Path) -> TrainerCallback:
-    from torch.utils.tensorboard import SummaryWriter
-    from transformers.integrations import TensorBoardCallback
-
-    return TensorBoardCallback(SummaryWriter(str(folder)))
 
 
 def create_llm_trainer(
