@@ -71,6 +71,7 @@ def encode_tables(
             **prompt_arguments(run.config),
             use_instruction_augmentation=split == "train" and run.config.data.instruction_augmentation,
         )
+        dataset.names = [row.fname for row in table.rows]
         run.logger.info("%s: %s", split, dataset.truncation.sentence())
         run.file.update(
             truncation={split: dataset.truncation.as_dict()},
