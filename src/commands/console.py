@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .log_file import LogFile
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -53,8 +55,7 @@ def run_logger(paths: list[Path], console: "Console") -> Iterator[logging.Logger
     logger, from_libraries = logging.getLogger("yoyak"), logging.getLogger("py.warnings")
     handlers: list[logging.Handler] = []
     for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        handlers.append(LogFile(path))
         handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     on_screen = ToConsole()
     logger.setLevel(logging.INFO)

@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,9 +56,14 @@ def started_run(config: Config, request: TrainRequest) -> Iterator[RunContext]:
     from ..training.disk import raise_if_disk_full
     from ..training.llm_trainer import TrainingInterrupted
     from ..training.run_file import RunFile, now
+    from ..training.run_lock import run_lock
 
     log = log_path(request.experiment, datetime.now())
-    with run_folder(config, request) as folder, run_logger([log, folder / "train.log"], create_console()) as logger:
+    with (
+        run_lock(Path(config.experiment.output_dir) / config.experiment.name),
+        run_folder(config, request) as folder,
+        run_logger([log, folder / "train.log"], create_console()) as logger,
+    ):
         file = RunFile(folder)
         try:
             file.update(**first_record(config, request))
@@ -77,8 +82,9 @@ def started_run(config: Config, request: TrainRequest) -> Iterator[RunContext]:
             raise
         except BaseException as error:
             logger.error("Failed: %s", error, extra=ONLY_TO_FILES)
+            with suppress(OSError):  # of a disk that takes no more; the last record that was whole stays
+                file.update(status="failed", ended=now(), error=str(error))
             raise_if_disk_full(error, folder)
-            file.update(status="failed", ended=now(), error=str(error))
             raise
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
     """Read training and evaluation files, and record what was read and dropped."""
     from ..data.sources import load_dialogues
+    from ..training.data_watch import fingerprint
 
     settings = run.config.data
     tables = {}
@@ -24,6 +25,7 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         ("train", settings.train, settings.max_train_examples),
         ("eval", settings.eval, settings.max_eval_examples),
     ):
+        digest = fingerprint(source)
         table = tables[split] = load_dialogues(source, settings)
         table.rows = table.rows[:most]
         dropped = table.dropped_by_reason()
@@ -31,6 +33,7 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
             data={
                 split: {
                     "source": source,
+                    "sha256": digest,
                     "rows": len(table.rows),
                     "encoding": table.encoding,
                     "dropped": dropped,
@@ -41,6 +44,16 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         lost = "".join(f", dropped {count} ({reason})" for reason, count in dropped.items())
         run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
     return tables
+
+
+def note_changed_data(run: RunContext) -> None:
+    """Record and say which data files are not any more what the run has read; it goes by what it read."""
+    from ..training.data_watch import fingerprint
+
+    for split, record in run.file.content["data"].items():
+        if record["sha256"] is not None and fingerprint(record["source"]) != record["sha256"]:
+            run.file.update(data={split: {"changed_during_run": True}})
+            run.logger.warning("%s: changed during the run, which used what it held at the start", record["source"])
 
 
 def prompt_arguments(config: Config) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         if before and after:
             steps.save_predictions(run, tables["eval"], before, after)
             show.show_examples(run, tables["eval"], before, after)
+        steps.note_changed_data(run)
     write_report(run.folder)
     show.show_next_command(run)
     return run.folder

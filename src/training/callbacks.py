@@ -1,6 +1,7 @@
 """What a run shows and writes while it trains: metrics.jsonl, the progress bar, and the stop on Ctrl-C."""
 
 import json
+import logging
 import signal
 import threading
 import time
@@ -29,6 +30,7 @@ class MetricsWriter(TrainerCallback):
         self.path, self.trainer = path, trainer
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("", encoding="utf-8")
+        self._written: list[str] = []  # for a file that someone removes
         self._since = (0.0, 0)
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
@@ -45,8 +47,20 @@ class MetricsWriter(TrainerCallback):
             now, tokens = training_clock(self.trainer), int(self.trainer.trained_tokens)
             line["tokens_per_second"] = round((tokens - self._since[1]) / (now - self._since[0]), 1)
             self._since = (now, tokens)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        self._written.append(json.dumps(line) + "\n")
+        try:
+            self._write()
+        except OSError as error:  # the next log tries again; a checkpoint that can't be written ends the run
+            logging.getLogger("yoyak").warning("%s: can't be written (%s)", self.path, error.strerror)
+
+    def _write(self) -> None:
+        if self.path.exists():
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(self._written[-1])
+            return
+        logging.getLogger("yoyak").warning("%s is gone; it is made again with all that it held", self.path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text("".join(self._written), encoding="utf-8")
 
 
 class ProgressBar(TrainerCallback):

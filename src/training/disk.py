@@ -30,18 +30,6 @@ def raise_if_disk_full(error: BaseException, folder: Path) -> None:
         ) from error
 
 
-def refuse_unwritable(folder: Path) -> None:
-    """Raise YoyakError where nothing can be written in `folder`, which need not exist yet."""
-    import tempfile
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise YoyakError(f"{folder}: can't be written ({error.strerror}); set experiment.output_dir") from None
-
-
 def _says(error: BaseException | None, words: tuple[str, ...]) -> bool:
     while error is not None:
         if any(some in str(error) for some in words):

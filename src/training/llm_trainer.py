@@ -247,6 +247,7 @@ class LLMTrainer:
     def save_final_model(self) -> Path:
         """Write `final_model/` (adapter or model, tokenizer, the config as `yoyak.yaml`); whole or not at all."""
         final = self.run_dir / "final_model"
+        self.run_dir.mkdir(parents=True, exist_ok=True)  # someone may have removed it
         beside = Path(tempfile.mkdtemp(prefix=".final_model.", dir=self.run_dir))
         try:
             save_model(self.trainer.accelerator.unwrap_model(self.trainer.model), beside)
@@ -257,7 +258,7 @@ class LLMTrainer:
             if final.exists():
                 shutil.rmtree(final)
             os.replace(beside, final)
-        except (OSError, RuntimeError) as error:
+        except Exception as error:
             raise_if_disk_full(error, self.run_dir)
             raise
         finally:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -31,7 +32,7 @@ def trackers(config: Config, folder: Path) -> list[TrainerCallback]:
     wanted = config.training.report_to
     callbacks: list[TrainerCallback] = []
     if "tensorboard" in wanted:
-        callbacks.append(_tensorboard(folder / "tensorboard"))
+        callbacks.append(TensorBoardScalars(folder / "tensorboard"))
     if "wandb" in wanted:
         if find_spec("wandb") is None:
             raise YoyakError("training.report_to: wandb is not installed; pip install 'yoyak[wandb]', or leave it out")
@@ -55,7 +56,7 @@ class WandbTracker(TrainerCallback):
             "config": config.model_dump(),
         }
         self._lines: queue.Queue[str | None] = queue.Queue(_MOST_WAITING)
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._writer: threading.Thread | None = None
         self._dropped = 0
 
@@ -69,7 +70,7 @@ class WandbTracker(TrainerCallback):
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                text=True,
+                bufsize=0,  # a closed pipe has nothing left to write then
                 start_new_session=True,
             )
         assert self._process.stdin is not None
@@ -111,49 +112,47 @@ class WandbTracker(TrainerCallback):
         except queue.Full:
             self._dropped += 1
 
-    def _write(self, pipe: IO[str]) -> None:
+    def _write(self, pipe: IO[bytes]) -> None:
         """Pass the lines on, in a thread of its own: the pipe is full while the process hangs."""
-        with suppress(OSError):  # the process is gone; its log says why
+        with suppress(OSError), pipe:  # an error means that the process is gone; its log says why
             while (line := self._lines.get()) is not None:
-                pipe.write(line + "\n")
-                pipe.flush()
-            pipe.close()
+                pipe.write(line.encode() + b"\n")
 
 
-class Expendable(TrainerCallback):
-    """Another callback, given up with a warning where it fails, as on a full disk."""
+class TensorBoardScalars(TrainerCallback):
+    """Appends each log's figures to an event file of TensorBoard, which is open only while it is written.
 
-    def __init__(self, inner: TrainerCallback, name: str) -> None:
-        """Pass all events on to `inner`, which is called `name` in the warning."""
-        self.inner, self.name, self.lost = inner, name, False
+    torch's own writer has a thread that ends with a traceback where the disk is full or the folder is gone.
+    """
 
-    def _pass(self, event: str, *args: Any, **kwargs: Any) -> None:
-        if self.lost:
-            return
+    def __init__(self, folder: Path) -> None:
+        """Write to a new file in `folder`."""
+        self.path = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}"
+        self._write(file_version="brain.Event:2")
+        self._warned = False
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Write the numbers of one log."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        figures = {name: value for name, value in (kwargs.get("logs") or {}).items() if isinstance(value, int | float)}
+        values = [Summary.Value(tag=_tracked_name(name), simple_value=value) for name, value in figures.items()]
         try:
-            getattr(self.inner, event)(*args, **kwargs)
-        except Exception as error:  # whatever it is, it is no reason to end a training
-            self.lost = True
-            logging.getLogger("yoyak").warning("%s is given up: %s", self.name, error)
+            if not self.path.exists():
+                self._write(file_version="brain.Event:2")
+            self._write(step=state.global_step, summary=Summary(value=values))
+        except OSError as error:
+            if not self._warned:
+                logging.getLogger("yoyak").warning("%s: can't be written (%s)", self.path, error.strerror)
+            self._warned = True
 
-    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
-        """Pass it on."""
-        self._pass("on_train_begin", *args, **kwargs)
+    def _write(self, **fields: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
-    def on_log(self, *args: Any, **kwargs: Any) -> None:
-        """Pass it on."""
-        self._pass("on_log", *args, **kwargs)
-
-    def on_train_end(self, *args: Any, **kwargs: Any) -> None:
-        """Pass it on."""
-        self._pass("on_train_end", *args, **kwargs)
-
-
-def _tensorboard(folder: Path) -> TrainerCallback:
-    from torch.utils.tensorboard import SummaryWriter
-    from transformers.integrations import TensorBoardCallback
-
-    return Expendable(TensorBoardCallback(SummaryWriter(str(folder))), "TensorBoard")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            RecordWriter(file).write(Event(wall_time=time.time(), **fields).SerializeToString())
 
 
 def _tracked_name(name: str) -> str:
