@@ -3,47 +3,15 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from src.errors import YoyakError
+from src.tests.lock_holder import holder
 from src.training import run_lock as module
 from src.training.run_lock import lock_path, run_lock
-
-ROOT = Path(__file__).parents[3]
-HOLDER = """
-import sys, time
-from pathlib import Path
-from src.training.run_lock import run_lock
-with run_lock(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-@contextmanager
-def holder(folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Hold the lock of a folder in another process."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_the_second_process_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
