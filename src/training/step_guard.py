@@ -188,6 +188,7 @@ class StepGuard(TrainerCallback):
 
     def raise_if_gone_wrong(self, step: int, checkpoints: Path) -> None:
         """Raise StoppedRunError where the run, whose last step was `step`, was stopped or has trained nothing."""
+        self.read()
         if self.reason is None and self.now.bad_steps >= step:
             self.reason = f"no step had a loss and a gradient that are numbers; their examples are in {self.path}"
         if self.reason is not None:

@@ -1,6 +1,7 @@
 """What happens around a run while it trains, done for real: disk, folder, clock."""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -20,6 +21,11 @@ from src.training.llm_trainer import LLMTrainer
 
 __all__ = ["small_disk"]  # the fixture
 ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _log_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("yoyak"), "propagate", True)  # a command of another test may have cut it
 
 
 @pytest.fixture(scope="module")

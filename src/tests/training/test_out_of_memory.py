@@ -1,6 +1,7 @@
 """Memory that runs out for real: a limit on the process, under which the whole batch does not fit and parts do."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from src.training.llm_trainer import LLMTrainer
 from src.training.out_of_memory import MemoryRoom
 
 MB = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def _log_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("yoyak"), "propagate", True)  # a command of another test may have cut it
 
 
 @pytest.fixture(scope="module")

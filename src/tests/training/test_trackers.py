@@ -1,5 +1,6 @@
 """Trackers that hang, can't be reached or fail: the training neither waits nor ends."""
 
+import logging
 import os
 import socket
 import subprocess
@@ -17,6 +18,11 @@ from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_ti
 from src.training import trackers as module
 from src.training.llm_trainer import LLMTrainer
 from src.training.trackers import TensorBoardScalars, WandbTracker
+
+
+@pytest.fixture(autouse=True)
+def _log_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("yoyak"), "propagate", True)  # a command of another test may have cut it
 
 
 @pytest.fixture
