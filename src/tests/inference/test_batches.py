@@ -64,11 +64,14 @@ def test_what_was_learned_about_the_memory_is_kept_for_the_model():
 
 
 def test_out_of_memory_behind_another_error_is_seen():
-    with pytest.raises(RuntimeError, match="capture failed") as caught:
+    def capture():
         try:
             torch.empty(NO_MACHINE_HAS, dtype=torch.uint8)
         finally:
             raise RuntimeError("capture failed")
+
+    with pytest.raises(RuntimeError, match="capture failed") as caught:
+        capture()
     assert is_out_of_memory(caught.value)
 
 
