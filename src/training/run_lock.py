@@ -28,12 +28,13 @@ def lock_path(folder: Path) -> Path:
 
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
-    """Hold a run's folder for this process.
+    """Hold a run's folder for this process; folders that are made for the lock and stay empty go with it.
 
     Raises:
         YoyakError: another process holds it, or the place can't be written.
     """
     path = lock_path(folder)
+    made = [parent for parent in path.parents if not parent.exists()]
     descriptor = _acquire(path, folder)
     released = threading.Event()
     toucher = threading.Thread(target=_touch, args=(descriptor, released), daemon=True)
@@ -47,14 +48,19 @@ def run_lock(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 path.unlink()
         os.close(descriptor)
+        for parent in made:  # where nothing came into them
+            with suppress(OSError):
+                parent.rmdir()
 
 
 def _acquire(path: Path, folder: Path) -> int:
     """Return the locked file's descriptor, with this process written into it."""
-    while True:
+    for _ in range(100):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:  # another process has just removed the empty folder
+            continue
         except OSError as error:
             raise YoyakError(f"{path.parent}: can't be written ({error.strerror}); set experiment.output_dir") from None
         try:
@@ -76,6 +82,7 @@ def _acquire(path: Path, folder: Path) -> int:
                 f"{folder}: another run is writing there ({where}); wait for it, or set experiment.name=OTHER"
             ) from None
         return descriptor
+    raise YoyakError(f"{path}: can't be locked (it vanishes each time); set experiment.output_dir")
 
 
 def _this_process() -> dict[str, Any]:

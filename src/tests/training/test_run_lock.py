@@ -78,6 +78,15 @@ def test_the_holder_touches_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyP
             pytest.fail("was not touched")
 
 
+def test_folders_that_only_the_lock_needed_go_with_it(tmp_path: Path) -> None:
+    with run_lock(tmp_path / "outputs" / "deep" / "run"):
+        assert (tmp_path / "outputs" / "deep").is_dir()
+    assert list(tmp_path.iterdir()) == []
+    with run_lock(tmp_path / "outputs" / "run"):
+        (tmp_path / "outputs" / "run").mkdir()
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["run"]
+
+
 def test_rubbish_in_a_lock_is_a_stale_lock(tmp_path: Path) -> None:
     lock_path(tmp_path / "run").write_text("{half")
     with run_lock(tmp_path / "run"):
