@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..redaction import RedactingFormatter, redact
+from .log_file import LogFile
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,8 +58,7 @@ def run_logger(paths: list[Path], console: "Console") -> Iterator[logging.Logger
     logger, from_libraries = logging.getLogger("yoyak"), logging.getLogger("py.warnings")
     handlers: list[logging.Handler] = []
     for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        handlers.append(LogFile(path))
         handlers[-1].setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
     on_screen = ToConsole()
     logger.setLevel(logging.INFO)

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,10 +60,15 @@ def started_run(config: Config, request: TrainRequest, earlier: EarlierRun | Non
     from ..training.disk import raise_if_disk_full
     from ..training.interrupts import TrainingInterrupted, stopped_by_sigterm
     from ..training.run_file import RunFile, now
+    from ..training.run_lock import run_lock
 
     log = log_path(request.experiment, datetime.now())
-    place = kept_folder(config) if earlier else run_folder(config, request)
-    with stopped_by_sigterm(), place as folder, run_logger([log, folder / "train.log"], create_console()) as logger:
+    with (
+        stopped_by_sigterm(),
+        run_lock(Path(config.experiment.output_dir) / config.experiment.name),
+        kept_folder(config) if earlier else run_folder(config, request) as folder,
+        run_logger([log, folder / "train.log"], create_console()) as logger,
+    ):
         file = RunFile(folder)
         try:
             record_start(file, config, request, earlier)
@@ -84,8 +89,9 @@ def started_run(config: Config, request: TrainRequest, earlier: EarlierRun | Non
             raise
         except BaseException as error:
             logger.error("Failed: %s", error, extra=ONLY_TO_FILES)
+            with suppress(OSError):  # of a disk that takes no more; the last record that was whole stays
+                file.update(status="failed", ended=now(), error=str(error))
             raise_if_disk_full(error, folder)
-            file.update(status="failed", ended=now(), error=str(error))
             raise
 
 

@@ -1,6 +1,7 @@
 """The steps of a run: read, encode, score, record. Each says what it did and puts it into `run.json`."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
     """Read training and evaluation files, and record what was read and dropped."""
     from ..data.sources import load_dialogues
+    from ..training.data_watch import fingerprint
 
     settings = run.config.data
     tables = {}
@@ -26,6 +28,7 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         ("train", settings.train, settings.max_train_examples),
         ("eval", settings.eval, settings.max_eval_examples),
     ):
+        digest = fingerprint(source)
         table = tables[split] = load_dialogues(source, settings)
         _refuse_instructions(table)
         table.rows = table.rows[:most]
@@ -34,6 +37,7 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
             data={
                 split: {
                     "source": source,
+                    "sha256": digest,
                     "rows": len(table.rows),
                     "encoding": table.encoding,
                     "dropped": dropped,
@@ -75,6 +79,16 @@ def create_loader(run: RunContext) -> "LoRALoader":
     return LoRALoader(config, run.logger, resolved.compute)
 
 
+def note_changed_data(run: RunContext) -> None:
+    """Record and say which data files are not any more what the run has read; it goes by what it read."""
+    from ..training.data_watch import fingerprint
+
+    for split, record in run.file.content["data"].items():
+        if record["sha256"] is not None and fingerprint(record["source"]) != record["sha256"]:
+            run.file.update(data={split: {"changed_during_run": True}})
+            run.logger.warning("%s: changed during the run, which used what it held at the start", record["source"])
+
+
 def prompt_arguments(config: Config) -> dict[str, Any]:
     """Return what decides the prompt, as `create_llm_dataset` and `create_prompt_template` take it."""
     return {
@@ -103,6 +117,7 @@ def encode_tables(
             **prompt_arguments(run.config),
             use_instruction_augmentation=split == "train" and run.config.data.instruction_augmentation,
         )
+        dataset.names = [row.fname for row in table.rows]
         run.logger.info("%s: %s", split, dataset.truncation.sentence())
         run.file.update(
             truncation={split: dataset.truncation.as_dict()},
@@ -203,6 +218,16 @@ def show_progress(run: RunContext, trainer: Any) -> None:
     if run.config.dataset.format_type == "chat" and run.config.model.chat_template == "auto":
         resolved["chat_template_date"] = f"{FIXED_DATE:%Y-%m-%d}"  # what a template that prints the day is given
     run.file.update(resolved=resolved)
+
+
+@contextmanager
+def counted_faults(run: RunContext, trainer: Any) -> Iterator[None]:
+    """Record at the end, whatever it is, what went wrong in a training and was mended."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # of the disk, which is said elsewhere
+            run.file.update(faults=trainer.trainer.faults())
 
 
 def record_results(run: RunContext, results: dict[str, Any]) -> None:

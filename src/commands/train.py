@@ -52,13 +52,15 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         options = {"logger": run.logger, "resume": checkpoint}
         trainer = create_llm_trainer(config, model, tokenizer, train_set, eval_set, **options)
         steps.show_progress(run, trainer)
-        results = trainer.train()
+        with steps.counted_faults(run, trainer):
+            results = trainer.train()
         steps.record_results(run, results)
         train_plan.record_plan(run, plan, results)
         after = steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
         if before and after:
             steps.save_predictions(run, tables["eval"], before, after)
             show.show_examples(run, tables["eval"], before, after)
+        steps.note_changed_data(run)
     write_report(run.folder)
     show.show_next_command(run)
     return run.folder

@@ -52,8 +52,15 @@ def train_folds(request: TrainRequest, folds: int) -> Path:
     Raises:
         YoyakError: the folder holds something else, folds of other data or settings, or the data can't be divided.
     """
+    from ..training.run_lock import run_lock
+
     config = resolve_config(request)
     folder = Path(config.experiment.output_dir) / config.experiment.name
+    with run_lock(folder):
+        return _train_folds(config, request, folds, folder)
+
+
+def _train_folds(config: Config, request: TrainRequest, folds: int, folder: Path) -> Path:
     _refuse_other_content(folder, folds, request.overwrite)
     planned = plan_folds(config, folds)
     complete = [] if request.overwrite else [fold for fold in planned if _is_complete(fold)]

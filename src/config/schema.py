@@ -190,6 +190,11 @@ class TrainingSettings(Section):
     """What decides which checkpoint is best, and early stopping; `rouge_sum` generates summaries at each evaluation."""
     early_stopping_patience: Positive | None = None
     """Stop after this many evaluations without a better one."""
+    max_bad_steps: Positive = 5
+    """Stop after this many steps in a row whose loss or gradient is not a number; each of them is left out."""
+    on_divergence: Literal["stop", "rollback", "ignore"] = "stop"
+    """What to do when the loss was above 3 times its running median for 50 steps: stop with a checkpoint, go back to
+    the newest checkpoint from before and on with the next examples (3 times at most), or nothing."""
     neftune_noise_alpha: PositiveFloat | None = None
     """NEFTune (Jain et al. 2023): noise on the embeddings in training; 5 is usual."""
     report_to: list[Literal["tensorboard", "wandb"]] = ["tensorboard"]

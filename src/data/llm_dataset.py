@@ -71,6 +71,7 @@ class LLMSummarizationDataset(Dataset[dict[str, torch.Tensor]]):
         ]
         self._chat_template, self._language = chat_template, language
         self._system, self._instruction = system, instruction
+        self.names: Sequence[str] = []  # of the dialogues, for messages about them
         self._encode(dialogues, summaries)
 
     def _sentences(self, language: Literal["ko", "en"], instruction: str | None) -> Sequence[str | None]:

@@ -97,6 +97,22 @@ class StepPacker:
         return MicroBatch(torch.from_numpy(places), torch.from_numpy(targets), torch.from_numpy(starts), tokens)
 
 
+def unpacked(batches: Iterable[MicroBatch]) -> list[dict[str, torch.Tensor]]:
+    """Return the dataset items that a step's micro-batches were made of, in the order of their numbers.
+
+    `labels` are -100 where nothing is a target; `StepPacker` makes of the items what it made of the originals.
+    """
+    items: dict[int, dict[str, torch.Tensor]] = {}
+    for batch in batches:
+        labels = torch.full((len(batch.input_ids) + 1,), IGNORE)
+        labels[batch.target_positions + 1] = batch.targets
+        for begin, end in zip(batch.starts.tolist(), batch.starts[1:].tolist(), strict=False):
+            number = int(batch.examples[begin])
+            if number != FILLER:
+                items[number] = {"input_ids": batch.input_ids[begin:end], "labels": labels[begin:end]}
+    return [items[number] for number in sorted(items)]
+
+
 def filler_share(batches: Iterable[MicroBatch]) -> float:
     """Return the share of filler in all tokens of some micro-batches."""
     laid = [(batch.tokens, len(batch.input_ids)) for batch in batches]

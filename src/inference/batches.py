@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -13,8 +15,24 @@ _MOST = {"cpu": 16, "cuda": 256}  # of a batch; more is no faster
 _SHARE_OF_FREE_MEMORY = 0.5  # for the cache; the rest is for activations, logits and what others take
 
 
+@dataclass
+class Splits:
+    """How often a model's batches were halved since memory ran out, and the most tokens of a batch from then on."""
+
+    count: int = 0
+    batch_tokens: int | None = None
+
+
+_SPLITS: "WeakKeyDictionary[Any, Splits]" = WeakKeyDictionary()
+
+
+def splits_of(model: Any) -> Splits:
+    """Return a model's record of halved batches, which outlives a single call."""
+    return _SPLITS.setdefault(model, Splits())
+
+
 def in_batches(
-    lengths: Sequence[int], run: Callable[[list[int]], T], most: int, budget: int
+    lengths: Sequence[int], run: Callable[[list[int]], T], most: int, budget: int, splits: Splits | None = None
 ) -> Iterator[tuple[list[int], T]]:
     """Call `run` on batches of indices, the longest first, and yield each batch with its result.
 
@@ -25,11 +43,14 @@ def in_batches(
         run: generates a batch, given its indices.
         most: items in a batch.
         budget: tokens in a batch, which is as wide as its longest item; one item is always tried.
+        splits: what earlier calls learned, and this one learns, about the memory.
 
     Raises:
         YoyakError: not even one item fits into memory.
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    splits = splits or Splits()
+    budget = min(budget, splits.batch_tokens or budget)
     while order:
         batch = order[: max(1, min(most, budget // lengths[order[0]]))]
         try:
@@ -48,6 +69,7 @@ def in_batches(
             continue
         # Here, and not above: an error under way would keep the batch's tensors alive.
         budget = len(batch) * lengths[batch[0]] // 2
+        splits.count, splits.batch_tokens = splits.count + 1, budget
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         logging.getLogger("yoyak").warning(
@@ -60,9 +82,16 @@ def largest_batch(batch_size: int | Literal["auto"], device_type: str = "cpu") -
     return _MOST.get(device_type, _MOST["cpu"]) if batch_size == "auto" else batch_size
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether torch found no memory: CUDA has an error of its own for it, the CPU only words."""
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether torch found no memory: CUDA has an error of its own for it, the CPU only words.
+
+    While a CUDA graph is captured, the error hides behind one that the end of the capture raises.
+    """
+    while error is not None:
+        if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def token_budget(model: Any) -> int:

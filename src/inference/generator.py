@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from ..config.schema import EvaluationSettings, GenerationSettings
 from ..data.templates import PromptTemplate
 from ..models.decoder_layer import decoder_obstacle
-from .batches import in_batches, largest_batch, token_budget
+from .batches import in_batches, largest_batch, splits_of, token_budget
 from .cached_decoder import CachedDecoder
 from .decoding import summary_text
 from .mbr import choose_by_mbr
@@ -121,7 +121,7 @@ def _stream_ids(
     lengths = [(len(ids) + max_new_tokens) * settings.num_beams for ids in prompts]
     budget = settings.batch_tokens or token_budget(model)
     most = largest_batch(settings.batch_size, model.get_input_embeddings().weight.device.type)
-    for batch, rows in in_batches(lengths, run, most, budget):
+    for batch, rows in in_batches(lengths, run, most, budget, splits_of(model)):
         yield from zip(batch, rows, strict=True)
 
 

@@ -1,6 +1,7 @@
 """What a run shows and writes while it trains: metrics.jsonl and the progress bar."""
 
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -28,10 +29,12 @@ class MetricsWriter(TrainerCallback):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not (goes_on and path.exists()):
             path.write_text("", encoding="utf-8")
+        self._written: list[str] = []  # for a file that someone removes
         self._since = (0.0, 0)
 
     def state_dict(self) -> dict[str, int]:
         """Return how much of the file belongs to a checkpoint, once that much is on the disk."""
+        self._restore()
         with self.path.open("ab") as file:
             os.fsync(file.fileno())
             return {"bytes": file.tell()}
@@ -40,6 +43,7 @@ class MetricsWriter(TrainerCallback):
         """Drop the lines that were written after the checkpoint."""
         if self.path.stat().st_size > state["bytes"]:
             os.truncate(self.path, state["bytes"])
+        self._written = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         """Start the clock of tokens/s."""
@@ -55,8 +59,25 @@ class MetricsWriter(TrainerCallback):
             now, tokens = training_clock(self.trainer), int(self.trainer.trained_tokens)
             line["tokens_per_second"] = round((tokens - self._since[1]) / (now - self._since[0]), 1)
             self._since = (now, tokens)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        self._written.append(json.dumps(line) + "\n")
+        try:
+            self._write()
+        except OSError as error:  # the next log tries again; a checkpoint that can't be written ends the run
+            logging.getLogger("yoyak").warning("%s: can't be written (%s)", self.path, error.strerror)
+
+    def _write(self) -> None:
+        if not self._restore():
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(self._written[-1])
+
+    def _restore(self) -> bool:
+        """Write all lines again where someone has removed the file; tell whether that was so."""
+        if self.path.exists():
+            return False
+        logging.getLogger("yoyak").warning("%s is gone; it is made again with all that it held", self.path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text("".join(self._written), encoding="utf-8")
+        return True
 
 
 class ProgressBar(TrainerCallback):
@@ -118,11 +139,3 @@ class ProgressBar(TrainerCallback):
     def on_train_end(self, *_: Any, **__: Any) -> None:
         """Take the bar away."""
         self.bar.stop()
-
-
-def tensorboard(folder: Path, step: int | None = None) -> TrainerCallback:
-    """Return what writes event files to `folder`; where a run goes on from `step`, later ones of before are dropped."""
-    from torch.utils.tensorboard import SummaryWriter
-    from transformers.integrations import TensorBoardCallback
-
-    return TensorBoardCallback(SummaryWriter(str(folder), purge_step=None if step is None else step + 1))

@@ -88,6 +88,10 @@ class CheckpointedTrainer(Trainer):
         """Return the seconds since training began, without those between an end and going on."""
         return self._seconds_before + (time.perf_counter() - self._began if self._began else 0.0)
 
+    def ends_here(self) -> bool:
+        """Tell whether the run is at its end, so that there is nothing to go on with."""
+        return bool(self.state.global_step >= self.state.max_steps or self.control.should_training_stop)
+
     # Writing
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
@@ -111,7 +115,6 @@ class CheckpointedTrainer(Trainer):
         chance, random_facts = random_states()
         scaler = getattr(self.accelerator, "scaler", None)
         stateful = self._stateful().items()
-        last = self.state.global_step >= self.state.max_steps
         facts = {
             "facts": self.facts,
             "optimizer": optimizer_facts,
@@ -122,7 +125,7 @@ class CheckpointedTrainer(Trainer):
             "trained_tokens": int(self.trained_tokens),
             "seconds": [self.seconds_trained(), self.evaluation_seconds, self.saving_seconds],
             "evaluation_pending": self.evaluation_due() and self._evaluated_step != self.state.global_step,
-            "finished": last or self.control.should_training_stop,
+            "finished": self.ends_here(),
             "stateful": {name: one.state_dict() for name, one in stateful},
         }
         tensors = {f"optimizer.{name}": tensor for name, tensor in optimizer.items()}

@@ -23,6 +23,7 @@ def write_final_model(run_dir: Path, model: Any, tokenizer: Any, config: Config)
         YoyakError: the disk is full.
     """
     final = run_dir / "final_model"
+    run_dir.mkdir(parents=True, exist_ok=True)  # someone may have removed it
     for half in run_dir.glob(".final_model.*"):  # of a process that was killed
         shutil.rmtree(half, ignore_errors=True)
     beside = Path(tempfile.mkdtemp(prefix=".final_model.", dir=run_dir))

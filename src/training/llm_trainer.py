@@ -26,7 +26,7 @@ from ..errors import YoyakError
 from ..models.adapters import start_eva
 from ..models.compute import resolve_compute
 from ..models.dequantized import keeps_dequantized
-from .callbacks import MetricsWriter, tensorboard
+from .callbacks import MetricsWriter
 from .checkpointed_trainer import STATE, EarlyStopping
 from .checkpoints import Checkpoint
 from .deterministic import deterministic_kernels, raise_if_not_deterministic
@@ -40,6 +40,9 @@ from .packed_step import PackedTrainer, choose_engine, plan_run
 from .recovery import RecoverySaves
 from .resolved import Resolved
 from .response_trainer import ResponseTrainer
+from .step_back import names_of_step, roll_back
+from .step_guard import StepGuard
+from .trackers import trackers
 
 _CUDA_OPTIMIZERS = ("paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit")
 
@@ -152,9 +155,7 @@ class LLMTrainer:
             metric_for_best_model=self.best_metric if evaluates else None,
             greater_is_better=self.best_metric != "eval_loss" if evaluates else None,
             logging_steps=training.logging_steps,
-            report_to=["wandb"] if "wandb" in training.report_to else [],
-            run_name=self.config.experiment.name,
-            project="yoyak",
+            report_to=[],  # see `trackers`
             disable_tqdm=True,
             logging_nan_inf_filter=False,  # it waits for the GPU at each step, and hides a loss that is not a number
             remove_unused_columns=False,
@@ -183,11 +184,13 @@ class LLMTrainer:
             "processing_class": self.tokenizer,
             "loraplus_lr_ratio": lora.loraplus_lr_ratio,
             "rouge_sum": scored,
+            "guard": StepGuard(self.run_dir, training.max_bad_steps, training.on_divergence),
         }
         trainer: ResponseTrainer
         if self.engine.name == "packed":
             packer = StepPacker(self.engine.micro_batch_tokens, filler_id=collator.pad_token_id)
             trainer = PackedTrainer(**arguments, packer=packer)
+            trainer.may_recompute = training.gradient_checkpointing is not False
             if self.compute.device == "cuda":
                 earlier = self._resolved.memory_plan if self._resolved else None
                 trainer.use_plan(earlier or plan_run(trainer, training))
@@ -195,10 +198,12 @@ class LLMTrainer:
         else:
             trainer = ResponseTrainer(**arguments)
             settle_checkpointing(trainer, training, self._resolved.recomputes if self._resolved else None)
+        trainer.guard.names_of_step = partial(names_of_step, trainer)
+        trainer.guard.roll_back = partial(roll_back, trainer)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer, goes_on=self.resume is not None))
-        if "tensorboard" in training.report_to:
-            trainer.add_callback(tensorboard(self.run_dir / "tensorboard", self.resume.step if self.resume else None))
+        for tracker in trackers(self.config, self.run_dir, self.resume.step if self.resume else None):
+            trainer.add_callback(tracker)
         if training.early_stopping_patience and self.eval_dataset is not None:
             trainer.add_callback(EarlyStopping(training.early_stopping_patience))
         return trainer
@@ -213,20 +218,17 @@ class LLMTrainer:
 
         Raises:
             TrainingInterrupted: on Ctrl-C or SIGTERM, with the checkpoint that was written.
-            YoyakError: the disk is full, or an operation has no deterministic kernel though that is asked for.
+            StoppedRunError: the steps or the loss had gone wrong, with the checkpoint that was written.
+            YoyakError: the disk is full or can't be written any more, one example doesn't fit into memory, or an
+                operation has no deterministic kernel though that is asked for.
         """
         try:
             with deterministic_kernels(self.config.training.deterministic):
                 output = self.trainer.train(resume_from_checkpoint=str(self.resume.folder) if self.resume else None)
         except torch.OutOfMemoryError as error:
-            smaller = (
-                f"lower training.micro_batch_tokens, which is {self.engine.micro_batch_tokens}"
-                if self.engine.name == "packed"
-                else "lower training.batch_size and raise training.gradient_accumulation_steps"
-            )
             raise YoyakError(
-                f"the GPU's memory is full (peak {peak_memory_bytes() / 1e9:.1f} GB); {smaller}, "
-                "or set training.gradient_checkpointing=true"
+                f"the GPU's memory is full (peak {peak_memory_bytes() / 1e9:.1f} GB), and not by micro-batches; set "
+                "training.optim=paged_adamw_8bit or training.gradient_checkpointing=true, or lower lora.r"
             ) from error
         except Exception as error:  # each library says in its own way that the disk is full
             raise_if_disk_full(error, self.run_dir)
@@ -236,9 +238,10 @@ class LLMTrainer:
         if self.interrupt.number is not None:
             checkpoint = self.run_dir / "checkpoints" / f"checkpoint-{step}"
             raise TrainingInterrupted(checkpoint if checkpoint.is_dir() else None, step, self.interrupt.number)
+        self.trainer.guard.raise_if_gone_wrong(step, self.run_dir / "checkpoints")
         tokens = int(self.trainer.trained_tokens)
         return {
-            "train_loss": float(output.training_loss),
+            "train_loss": float(output.training_loss) * step / (step - self.trainer.guard.now.bad_steps),
             "train_runtime": seconds,
             "eval_metrics": self._kept_metrics(),
             "model_path": str(self.save_final_model()),

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from ..config.schema import TrainingSettings
 from ..data.bins import CAPTURED_TOKENS, filled_multiple
-from ..data.packing import StepPacker
+from ..data.packing import MicroBatch, StepPacker, unpacked
 from ..errors import YoyakError
 from ..models.captured_passes import CapturedPasses
 from ..models.compute import ComputeChoice
@@ -105,6 +105,7 @@ class PackedTrainer(ResponseTrainer):
     """
 
     data_collator: Any  # the Trainer's own, which is untyped here
+    size_names: ClassVar = ResponseTrainer.size_names | {"training": "micro_batch_tokens"}
 
     def __init__(self, *args: Any, packer: StepPacker, **kwargs: Any) -> None:
         """Take ResponseTrainer's arguments, without accumulation, and what packs a step's examples."""
@@ -113,6 +114,7 @@ class PackedTrainer(ResponseTrainer):
         self.decoder = PackedDecoder(self.model)
         self.plan: MemoryPlan | None = None
         self.passes: CapturedPasses | None = None
+        self.may_recompute = True  # where memory runs out with one example at a time
 
     def use_plan(self, plan: MemoryPlan) -> None:
         """Train on a GPU by a plan: the passes become CUDA graphs where micro-batches are small."""
@@ -122,6 +124,14 @@ class PackedTrainer(ResponseTrainer):
         self.packer = replace(self.packer, micro_batch_tokens=tokens, multiple=filled_multiple(tokens))
         if tokens <= CAPTURED_TOKENS:
             self.passes = CapturedPasses(self.decoder, tokens)
+
+    def load_faults_state(self, state: dict[str, Any]) -> None:
+        """As `ResponseTrainer.load_faults_state`."""
+        super().load_faults_state(state)
+        if self.room.most is not None:
+            self.packer = replace(self.packer, micro_batch_tokens=self.room.most)
+        if self.room.count:
+            self._use_room()
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the loader of whole steps."""
@@ -139,18 +149,43 @@ class PackedTrainer(ResponseTrainer):
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Add the step's gradients to the adapters; return its mean loss per target token."""
+        """Add the step's gradients to the adapters; return its mean loss per target token.
+
+        Where memory runs out, the step is repeated in smaller micro-batches, which are kept for the steps to come.
+        """
+        batches: list[MicroBatch] = inputs["micro_batches"]
+        if any(len(batch.input_ids) > (self.room.most or len(batch.input_ids)) for batch in batches):
+            batches = self.packer(unpacked(batches))["micro_batches"]
+
+        def make_room() -> None:
+            nonlocal batches
+            self.packer = self.room.halve_packed(self.packer, batches, self.may_recompute)
+            batches = self.packer(unpacked(batches))["micro_batches"]
+            self._use_room()
+            model.zero_grad()  # a step begins without gradients: its only call is this one
+
+        loss = self.room.repeated(lambda: self._add_gradients(batches, inputs["target_tokens"]), make_room)
+        self.trained_tokens += sum(batch.tokens for batch in batches)
+        return self.guard.seen(loss)
+
+    def _use_room(self) -> None:
+        """Compute as `room` says; graphs are made anew, since theirs is the memory of the old size."""
+        if self.room.recomputes:
+            self.decoder.kept_layers, self.decoder.keeps_inputs = 0, False
+        if self.passes is not None:
+            self.passes = None  # frees its memory before the new one takes some
+            self.passes = CapturedPasses(self.decoder, self.packer.micro_batch_tokens)
+
+    def _add_gradients(self, batches: list[MicroBatch], target_tokens: int) -> torch.Tensor:
         dropout_key = (self.args.seed, self.state.global_step)
-        target_tokens: int = inputs["target_tokens"]
         total = torch.zeros((), device=self.args.device)
-        for index, batch in enumerate(inputs["micro_batches"]):
+        for index, batch in enumerate(batches):
             on_device = batch.to(self.args.device)
             passes = self.passes if self.passes is not None and self.passes.fits(on_device) else None
             total += self.decoder.add_gradients(on_device, target_tokens, dropout_key, passes, new_step=index == 0)
-            self.trained_tokens += batch.tokens
         return total / target_tokens
 
-    def _clip_grad_norm(self, model: nn.Module) -> torch.Tensor:
+    def _clipped_norm(self, model: nn.Module) -> torch.Tensor:
         """As the Trainer's, in three operations, since all gradients lie in one buffer."""
         gradients = self.decoder.gradients.flat
         norm: torch.Tensor = torch.linalg.vector_norm(gradients)

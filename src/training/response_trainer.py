@@ -1,10 +1,11 @@
 """Hugging Face's Trainer with our loss, batches of similar length, and an evaluation that never gathers logits."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from peft import PeftModel
@@ -13,9 +14,13 @@ from torch import nn
 from torch.utils.data import DataLoader, Sampler
 from transformers.trainer_utils import EvalLoopOutput
 
+from ..data.templates import IGNORE
+from ..inference.batches import splits_of
 from .checkpointed_trainer import CheckpointedTrainer
 from .interrupts import left_on_stop
 from .loss import response_loss
+from .out_of_memory import MemoryRoom
+from .step_guard import StepGuard
 
 
 class SimilarLengthSampler(Sampler[int]):
@@ -62,17 +67,39 @@ class ResponseTrainer(CheckpointedTrainer):
     # The loss is normalized over the whole step here, so the Trainer must not divide by the accumulation steps.
     loss_is_scaled_for_ga = True
 
+    size_names: ClassVar = {
+        "training": "examples_at_a_time",
+        "evaluation": "examples_at_a_time",
+        "generation": "batch_tokens",
+    }
+
     def __init__(
         self,
         *args: Any,
         loraplus_lr_ratio: float | None = None,
         rouge_sum: Callable[[], float] | None = None,
+        guard: StepGuard | None = None,
         **kwargs: Any,
     ) -> None:
-        """Take the Trainer's arguments, LoRA+'s ratio of learning rates, and what scores generated summaries."""
+        """Take the Trainer's arguments, LoRA+'s ratio, what scores generated summaries, and what guards the steps."""
         super().__init__(*args, **kwargs)
         self.model_accepts_loss_kwargs = True
         self.loraplus_lr_ratio, self.rouge_sum = loraplus_lr_ratio, rouge_sum
+        self.room, self.evaluation_room = MemoryRoom(), MemoryRoom()
+        self.guard = guard or StepGuard(Path(self.args.output_dir).parent, 5, "stop")
+        self.add_callback(self.guard)
+        self._earlier: tuple[int, list[dict[str, Any]]] = (-1, [])  # a step's number, and its micro-batches so far
+        self._logged_step = 0
+        self.stateful["faults"] = _Faults(self)
+
+    def ends_here(self) -> bool:
+        """As for every run; one that was stopped for going wrong may go on."""
+        return super().ends_here() and self.guard.reason is None
+
+    def resume_sums(self, saved: dict[str, Any]) -> None:
+        """As `CheckpointedTrainer.resume_sums`."""
+        super().resume_sums(saved)
+        self._logged_step = self._globalstep_last_logged
 
     def _causal_lm(self) -> nn.Module:
         model = self.accelerator.unwrap_model(self.model)
@@ -90,10 +117,91 @@ class ResponseTrainer(CheckpointedTrainer):
         # The decoder is called past the wrapper that accelerate puts on `forward`, so autocast is entered here.
         with self.accelerator.autocast():
             total, targets = response_loss(self._causal_lm(), inputs)
-        if model.training:
-            self.trained_tokens += inputs["attention_mask"].sum()
         loss = total / (targets if num_items_in_batch is None else num_items_in_batch)
         return (loss, {}) if return_outputs else loss
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Add a micro-batch's gradients; return its share of the step's loss.
+
+        Where memory runs out, the step's gradients are dropped and its micro-batches repeated, each in smaller parts.
+        """
+        if self._earlier[0] != self.state.global_step:
+            self._earlier = (self.state.global_step, [])
+        earlier = self._earlier[1]
+        if num_items_in_batch is None:
+            num_items_in_batch = int((inputs["labels"][:, 1:] != IGNORE).sum())
+        again: list[dict[str, Any]] = []
+
+        def work() -> torch.Tensor:
+            for batch in [*again, inputs]:
+                parts = self.room.parts(batch)
+                losses = [super(ResponseTrainer, self).training_step(model, part, num_items_in_batch) for part in parts]
+            total: torch.Tensor = sum(losses[1:], losses[0])
+            return total
+
+        def make_room() -> None:
+            self.room.halve(inputs, "training")
+            model.zero_grad()
+            again[:] = earlier
+
+        loss = self.room.repeated(work, make_room)
+        earlier.append(inputs)
+        self.trained_tokens += inputs["attention_mask"].sum()
+        return self.guard.seen(loss)
+
+    def faults_state(self) -> dict[str, Any]:
+        """Return what was learned from faults, as JSON: what a resumed run goes on from, and `run.json` counts."""
+        return {
+            "training": self.room.state_dict(),
+            "evaluation": self.evaluation_room.state_dict(),
+            "steps": self.guard.state_dict(),
+        }
+
+    def load_faults_state(self, state: dict[str, Any]) -> None:
+        """Take over what `faults_state` returned."""
+        self.room.load_state_dict(state["training"])
+        self.evaluation_room.load_state_dict(state["evaluation"])
+        self.guard.load_state_dict(state["steps"])
+
+    def faults(self) -> dict[str, Any]:
+        """Return the counts of faults for a run's record, and the sizes that memory has allowed since."""
+        steps = self.guard.now
+        found: dict[str, Any] = {"bad_steps": steps.bad_steps, "rollbacks": steps.rollbacks}
+        generation = splits_of(self.model)
+        for where, count, size in (
+            ("training", self.room.count, self.room.most),
+            ("evaluation", self.evaluation_room.count, self.evaluation_room.most),
+            ("generation", generation.count, generation.batch_tokens),
+        ):
+            if count:
+                found[f"out_of_memory_in_{where}"] = {"count": count, self.size_names[where]: size}
+        return found
+
+    def _clip_grad_norm(self, model: nn.Module) -> torch.Tensor:
+        """Clip the step's gradient; return its norm before. A step that is not a number goes no further."""
+        norm = self._clipped_norm(model)
+        optimizer = getattr(self.optimizer, "optimizer", self.optimizer)
+        self.guard.before_optimizer(norm, optimizer, self.accelerator.scaler, self.state.global_step + 1)
+        return norm
+
+    def _clipped_norm(self, model: nn.Module) -> torch.Tensor:
+        norm: torch.Tensor = super()._clip_grad_norm(model)
+        return norm
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log; the mean loss is that of the steps that were not left out, and what is not a number is not logged."""
+        if "loss" in logs:
+            self.guard.read()
+            steps, bad = self.state.global_step - self._logged_step, self.guard.bad_since_log
+            self._logged_step, self.guard.bad_since_log = self.state.global_step, 0
+            if bad:
+                loss = logs.pop("loss")
+                logs |= {"bad_steps": bad} | ({"loss": loss * steps / (steps - bad)} if steps > bad else {})
+            if not math.isfinite(logs.get("grad_norm", 0.0)):
+                del logs["grad_norm"]
+        super().log(logs, start_time)
 
     @left_on_stop
     def evaluation_loop(
@@ -112,10 +220,9 @@ class ResponseTrainer(CheckpointedTrainer):
         self.model.eval()
         loss_sum, target_sum, examples = torch.zeros((), dtype=torch.float64), 0, 0
         for batch in dataloader:
-            with torch.no_grad(), self.accelerator.autocast():
-                total, targets = response_loss(self._causal_lm(), self._prepare_inputs(batch))
-            loss_sum += total.double().cpu()
-            target_sum += targets
+            for total, targets in self._part_losses(self._prepare_inputs(batch)):
+                loss_sum += total
+                target_sum += targets
             examples += len(batch["input_ids"])
             self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
         metrics = {f"{metric_key_prefix}_loss": (loss_sum / max(target_sum, 1)).item()}
@@ -123,6 +230,17 @@ class ResponseTrainer(CheckpointedTrainer):
             metrics[f"{metric_key_prefix}_rouge_sum"] = self.rouge_sum()
         self.evaluation_seconds += time.perf_counter() - start
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=examples)
+
+    def _part_losses(self, batch: dict[str, Any]) -> list[tuple[torch.Tensor, int]]:
+        """Return summed loss and targets of a batch, in as many parts as memory asks for."""
+
+        def work() -> list[tuple[torch.Tensor, int]]:
+            with torch.no_grad(), self.accelerator.autocast():
+                parts = [response_loss(self._causal_lm(), part) for part in self.evaluation_room.parts(batch)]
+            return [(total.double().cpu(), targets) for total, targets in parts]
+
+        room = self.evaluation_room
+        return room.repeated(work, lambda: room.halve(batch, "evaluation"))
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         dataset = self.train_dataset if train_dataset is None else train_dataset
@@ -149,6 +267,19 @@ class ResponseTrainer(CheckpointedTrainer):
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Write the adapter (with the rows of added tokens, not the whole embedding table) or the whole model."""
         save_model(self.accelerator.unwrap_model(self.model), Path(output_dir or self.args.output_dir))
+
+
+class _Faults:
+    """What a trainer has learned from faults, as its checkpoints keep it."""
+
+    def __init__(self, trainer: ResponseTrainer) -> None:
+        self._trainer = trainer
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._trainer.faults_state()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._trainer.load_faults_state(state)
 
 
 def save_model(model: Any, folder: Path) -> None:

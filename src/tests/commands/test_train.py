@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import re
@@ -25,7 +26,10 @@ def test_a_whole_run(yoyak, tiny):
     record = run_json(tiny)
     assert record["status"] == "completed"
     assert record["seed"] == record["config"]["training"]["seed"] == 7
+    digest = hashlib.sha256((tiny / "train.csv").read_bytes()).hexdigest()
+    assert record["faults"] == {"bad_steps": 0, "rollbacks": 0}
     assert record["data"]["train"] == {
+        "sha256": digest,
         "source": "train.csv", "rows": 4, "encoding": "utf-8", "dropped": {}, "duplicate_dialogues": 0, "examples": 4
     }  # fmt: skip
     for stage in ("zero_shot", "fine_tuned"):

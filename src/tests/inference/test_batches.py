@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from src.errors import YoyakError
-from src.inference.batches import cache_bytes_a_token, in_batches, is_out_of_memory, largest_batch, token_budget
+from src.inference.batches import (
+    cache_bytes_a_token,
+    in_batches,
+    is_out_of_memory,
+    largest_batch,
+    splits_of,
+    token_budget,
+)
 from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
 
 NO_MACHINE_HAS = 2**50
@@ -51,6 +58,28 @@ def test_out_of_memory_halves_the_batch_and_goes_on(caplog, monkeypatch):
         "Out of memory with 8 dialogues at a time; going on with 4",
         "Out of memory with 4 dialogues at a time; going on with 2",
     ]
+
+
+def test_what_was_learned_about_the_memory_is_kept_for_the_model():
+    model = torch.nn.Linear(1, 1)
+    run, tried = allocated(most=2)
+    for _ in range(2):
+        list(in_batches([7] * 4, run, most=8, budget=1000, splits=splits_of(model)))
+    assert [len(batch) for batch in tried] == [4, 2, 2, 2, 2]
+    assert (splits_of(model).count, splits_of(model).batch_tokens) == (1, 14)
+    assert splits_of(torch.nn.Linear(1, 1)).count == 0
+
+
+def test_out_of_memory_behind_another_error_is_seen():
+    def capture():
+        try:
+            torch.empty(NO_MACHINE_HAS, dtype=torch.uint8)
+        finally:
+            raise RuntimeError("capture failed")
+
+    with pytest.raises(RuntimeError, match="capture failed") as caught:
+        capture()
+    assert is_out_of_memory(caught.value)
 
 
 def test_one_that_does_not_fit_is_one_line():

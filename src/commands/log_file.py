@@ -1,0 +1,29 @@
+"""A run's log file, which a full disk or a removed folder can't turn against the run."""
+
+import logging
+from contextlib import suppress
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+
+
+class LogFile(WatchedFileHandler):
+    """Appends lines. A file or folder that is gone is made again; a line that can't be written is lost."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`, with its folder."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(path, encoding="utf-8")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        with suppress(OSError):
+            Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Lose the line: logging would print a traceback for it."""
+
+    def close(self) -> None:
+        """Close, also where the last bytes can't be written."""
+        with suppress(OSError):
+            super().close()

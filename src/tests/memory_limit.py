@@ -1,0 +1,37 @@
+"""A limit on this process's memory: an allocation beyond it fails as on a machine that has no more."""
+
+import ctypes
+import gc
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+_MMAP_THRESHOLD = -3  # of glibc's mallopt
+_BLOCK = 1 << 20
+
+
+@contextmanager
+def memory_limit(more_bytes: int) -> Iterator[None]:
+    """Let the process's address space grow by `more_bytes` and no further.
+
+    What the allocator holds free from earlier work is taken from it first, since it would not count.
+    """
+    gc.collect()
+    ctypes.CDLL("libc.so.6").mallopt(_MMAP_THRESHOLD, _BLOCK)  # larger blocks are given back once they are freed
+    taken, before = [], _address_space_bytes()
+    while _address_space_bytes() == before:
+        taken.append(torch.empty(_BLOCK, dtype=torch.uint8))
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (_address_space_bytes() + more_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+        del taken
+
+
+def _address_space_bytes() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
