@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: install quickstart quickstart-ko test test-slow test-gpu lint types docs-examples wheel-check gpu-wheels bench bench-cpu bench-gpu clean
+.PHONY: install quickstart quickstart-ko test test-slow test-gpu lint types docs-examples wheel-check gpu-wheels bench bench-cpu bench-gpu bench-plan clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -44,6 +44,7 @@ bench:
 	$(BIN)/python benchmarks/rouge_speed.py
 	$(BIN)/python benchmarks/evaluate_speed.py
 	$(BIN)/python benchmarks/data_stats_speed.py
+	$(BIN)/python benchmarks/plan_speed.py
 	$(BIN)/python benchmarks/generation_speed.py cpu
 	$(BIN)/python benchmarks/cpu_training.py
 
@@ -52,6 +53,10 @@ bench-cpu:
 
 bench-gpu:  # SHAPE=llama3_3b|qwen3_4b|llama3_8b EXAMPLES=FILE with token ids
 	$(BIN)/python benchmarks/train_throughput.py $(SHAPE) --examples $(EXAMPLES) --out benchmarks/results/train_throughput.jsonl
+
+bench-plan:  # on a GPU: predicted against measured, then the table
+	$(BIN)/python benchmarks/plan_accuracy.py measure
+	$(BIN)/python benchmarks/plan_accuracy.py score
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
