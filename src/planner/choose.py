@@ -14,9 +14,9 @@ from .memory import (
     evaluation_bytes,
     packed_parts,
     total_memory,
-    trainer_parts,
 )
 from .steps import MULTIPLE, Example, StepWork, largest_step_tokens, packed_work, padded_work
+from .trainer_memory import trainer_parts
 
 SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
 _STEPS_TO_CHOOSE = 6

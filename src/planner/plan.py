@@ -14,7 +14,6 @@ from .lengths import Lengths
 from .shapes import ModelShape
 from .steps import Example, evaluation_batch
 
-
 _FILLED = 0.97  # of a card's memory, where there is a choice
 
 

@@ -19,12 +19,11 @@ from src.planner.memory import (
     kept_tensors,
     optimizer_bytes,
     packed_parts,
-    saved_by_autograd,
     steady_parts,
     total_memory,
-    trainer_parts,
 )
 from src.planner.shapes import LINEARS, ModelShape
+from src.planner.trainer_memory import saved_by_autograd, trainer_parts
 from src.tests.packed_models import examples
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
