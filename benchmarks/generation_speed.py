@@ -1,19 +1,26 @@
 """Greedy generation against transformers' `generate`, in one run and on the same prompts. One JSON line.
 
     python benchmarks/generation_speed.py cpu [--adapter outputs/quickstart/final_model]
-    python benchmarks/generation_speed.py gpu --examples FILE [--merged]
+    python benchmarks/generation_speed.py gpu [--merged] [--examples FILE] [--seconds 100]
+    python benchmarks/generation_speed.py gpu --shape tiny        # a try, on a CPU too
 
-cpu: the bundled model with an adapter on the 20 sample dialogues; ids must be equal. gpu: Llama-3.2-3B's shape with
-random weights and a random adapter, 499 prompts and 100 new tokens each; FILE holds token ids (`input_ids`,
-`prompt_len`). On a GPU ids of random weights part at the first rounding, so the model itself judges them: how far the
-logit of each chosen token is below the highest one, under teacher forcing, beside what padding alone changes.
+cpu: the bundled model with an adapter on the 20 sample dialogues; ids must be equal.
+
+gpu: Llama-3.2-3B's shape with random weights (and, unless merged, a random adapter in bf16), 499 prompts and 100 new
+tokens each. FILE holds token ids (`input_ids`, `prompt_len`); without it prompts are random ids of mean length 300. We
+generate for all prompts. `generate` (SDPA, bf16, its growing cache) does two batches a size, of middle lengths, since
+its small batches take minutes for all, and starts no batch after so many seconds; rates are summaries/s. Ids of random
+weights part at the first rounding, so logits are compared under teacher forcing: ours, step by step to our cache, and
+transformers' of a padded batch, each against transformers' of one prompt at a time.
 """
 
 import argparse
 import json
+import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +31,16 @@ import torch
 from src.commands.console import create_console, quiet_libraries
 from src.inference.cached_decoder import CachedDecoder
 from src.inference.generator import autocast
+from src.serving.cached_slots import CachedSlots
 
 Ids = list[list[int]]
+TOKENS = 100
 
 
 def by_generate(model: Any, prompts: Ids, size: int, tokens: int, end_id: int | None, pad_id: int) -> Ids:
     """Return new ids by transformers, in batches of similar length."""
     order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
+    mixed = len({parameter.dtype for parameter in model.parameters()}) > 1  # autocast costs time where nothing is cast
     results: dict[int, list[int]] = {}
     for start in range(0, len(order), size):
         rows = order[start : start + size]
@@ -38,7 +48,7 @@ def by_generate(model: Any, prompts: Ids, size: int, tokens: int, end_id: int | 
         padded = [[pad_id] * (width - len(prompts[row])) + prompts[row] for row in rows]
         mask = [[0] * (width - len(prompts[row])) + [1] * len(prompts[row]) for row in rows]
         device = model.get_input_embeddings().weight.device
-        with torch.inference_mode(), autocast(model):
+        with torch.inference_mode(), autocast(model) if mixed else nullcontext():
             output = model.generate(
                 input_ids=torch.tensor(padded, device=device),
                 attention_mask=torch.tensor(mask, device=device),
@@ -100,65 +110,125 @@ def on_cpu(adapter: str) -> dict[str, Any]:
     }
 
 
-def on_gpu(examples: Path, merged: bool) -> dict[str, Any]:
-    """Compare on Llama-3.2-3B's shape."""
-    from peft import LoraConfig, get_peft_model
+def on_gpu(shape: str, examples: Path | None, merged: bool, seconds: float) -> dict[str, Any]:
+    """Compare on a model of random weights."""
     from random_checkpoint import random_model
 
-    model = random_model("llama_3.2_3b")
+    model = random_model(shape).eval()
     if not merged:
-        projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-        model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules=projections))
-        for name, parameter in model.named_parameters():
-            if "lora_B" in name:
-                torch.nn.init.normal_(parameter, std=0.01)
-    model.eval()
-    pool = json.loads(examples.read_text(encoding="utf-8"))
-    prompts = [example["input_ids"][: example["prompt_len"]] for example in pool]
-    longest = sorted(prompts, key=len)[-499:]  # so that the mean is near 300
-    by_cache(model, longest[:4], 4, 12, None)  # compiles the kernels
-    ours = {size: timed(lambda size=size: by_cache(model, longest, size, 100, None)) for size in (128, 250, 499)}
-    print({size: round(seconds, 2) for size, (seconds, _) in ours.items()}, file=sys.stderr, flush=True)
-    theirs = {}
-    for size in (64, 128, 250):
-        try:
-            theirs[size] = timed(lambda size=size: by_generate(model, longest, size, 100, None, 0))
-        except torch.OutOfMemoryError:  # casting to the adapter's float32 takes twice the memory of the activations
-            torch.cuda.empty_cache()
-        print(f"generate {size}: {theirs.get(size, ('out of memory',))[0]}", file=sys.stderr, flush=True)
-    few = longest[::8]  # batches of 16 take minutes
-    by_16 = timed(lambda: by_generate(model, few, 16, 100, None, 0))[0] / len(few) * len(longest)
-    best, best_ours = (min(seconds for seconds, _ in runs.values()) for runs in (theirs, ours))
+        model = with_random_adapter(model)
+    prompts = read_prompts(examples) if examples else random_prompts(model.config.vocab_size)
+    by_cache(model, prompts[:4], 4, 12, None)  # compiles the kernels
+    ours: dict[int, float] = {}
+    for size in (128, 250, 499):
+        taken, answers = timed(lambda size=size: by_cache(model, prompts, size, TOKENS, None))
+        ours[size] = len(prompts) / taken
+        say(f"ours, batches of {size}: {ours[size]:.1f} summaries/s ({taken:.1f} s for {len(prompts)})")
+    theirs = generate_rates(model, prompts, seconds)
+    best, best_ours = max(theirs.values(), default=0.0), max(ours.values())
     return {
+        "shape": shape,
         "merged": merged,
-        "prompts": len(longest),
-        "mean_prompt": round(sum(map(len, longest)) / len(longest), 1),
-        "seconds": {size: round(seconds, 2) for size, (seconds, _) in ours.items()},
-        "generate_seconds": {16: round(by_16, 2), **{size: round(seconds, 2) for size, (seconds, _) in theirs.items()}},
-        "times_the_best": round(best / best_ours, 2),
-        "times_batch_16": round(by_16 / best_ours, 2),
-        "below_highest_logit": below_highest(model, longest[-32:], ours[128][1][-32:], theirs[64][1][-32:]),
-        "device": torch.cuda.get_device_name(),
+        "prompts": len(prompts),
+        "mean_prompt": round(sum(map(len, prompts)) / len(prompts), 1),
+        "new_tokens": TOKENS,
+        "summaries_s": {size: round(rate, 2) for size, rate in ours.items()},
+        "generate_summaries_s": {size: round(rate, 2) for size, rate in theirs.items()},
+        "times_the_best": round(best_ours / best, 2) if best else None,
+        "times_batch_16": round(best_ours / theirs[16], 2) if 16 in theirs else None,
+        "logits": compare_logits(model, prompts[:8], answers[:8]),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     }
 
 
-def below_highest(model: Any, prompts: Ids, *answers: Ids) -> dict[str, dict[str, float]]:
-    """Return, for ours and for `generate`'s ids, how far chosen logits lie below the highest, in one forward each."""
-    result = {}
-    for name, chosen in zip(("ours", "generate"), answers, strict=True):
-        gaps: list[torch.Tensor] = []
-        for prompt, ids in zip(prompts, chosen, strict=True):
-            with torch.inference_mode(), autocast(model):
-                given = torch.tensor([prompt + ids], device="cuda")
-                logits = model(input_ids=given, use_cache=False).logits[0, len(prompt) - 1 : -1].float()
-            gaps.append(logits.max(dim=-1).values - logits.gather(1, torch.tensor(ids, device="cuda")[:, None])[:, 0])
-        gap = torch.cat(gaps)
+def generate_rates(model: Any, prompts: Ids, seconds: float) -> dict[int, float]:
+    """Return summaries/s of `generate` by batch size, as far as the seconds go."""
+    order = sorted(prompts, key=len, reverse=True)
+    rates: dict[int, float] = {}
+    by_generate(model, order[-4:], 4, 4, None, 0)  # what is slow the first time only
+    end = time.perf_counter() + seconds
+    for size in (128, 64, 250, 16):
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        third = len(batches) // 3
+        chosen = batches if len(batches) < 3 else [batches[third], batches[-1 - third]]
+        done, taken = 0, 0.0
+        for batch in chosen:
+            if time.perf_counter() > end:
+                say(f"generate, batches of {size}: no time left")
+                break
+            try:
+                taken += timed(lambda batch=batch: by_generate(model, batch, len(batch), TOKENS, None, 0))[0]
+            except torch.OutOfMemoryError:
+                torch.cuda.empty_cache()
+                say(f"generate, batches of {size}: out of memory")
+                break
+            done += len(batch)
+            rates[size] = done / taken
+            say(f"generate, batches of {size}: {rates[size]:.1f} summaries/s ({taken:.1f} s for {done})")
+    return rates
+
+
+def with_random_adapter(model: Any) -> Any:
+    """Return a model with an adapter in the model's own type, which `generate` needs no casts for."""
+    from peft import LoraConfig, get_peft_model
+
+    projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules=projections))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.01)
+    return model.to(model.dtype).eval()
+
+
+def read_prompts(examples: Path) -> Ids:
+    """Return the longest 499 of a file's prompts, whose mean is near 300."""
+    pool = json.loads(examples.read_text(encoding="utf-8"))
+    return sorted((example["input_ids"][: example["prompt_len"]] for example in pool), key=len)[-499:]
+
+
+def random_prompts(vocabulary: int) -> Ids:
+    """Return 499 prompts of random ids; their lengths spread as dialogues' do, about a mean of 300."""
+    source = random.Random(0)
+    lengths = [min(900, max(60, round(source.lognormvariate(5.62, 0.4)))) for _ in range(499)]
+    return [[source.randrange(vocabulary) for _ in range(length)] for length in lengths]
+
+
+@torch.inference_mode()
+def compare_logits(model: Any, prompts: Ids, answers: Ids) -> dict[str, dict[str, float]]:
+    """Return how far logits of the answers' tokens lie from those of one forward a prompt: ours, and a padded batch's.
+
+    `same_highest` is the share of places with the same most likely token.
+    """
+    device, new = model.get_input_embeddings().weight.device, len(answers[0])
+
+    def forward(rows: Ids) -> torch.Tensor:
+        width = max(map(len, rows))
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device)
+        ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device=device)
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        given = {"input_ids": ids, "attention_mask": mask, "position_ids": positions, "use_cache": False}
+        logits: torch.Tensor = model(**given, logits_to_keep=new + 1).logits[:, :-1]
+        return logits.float().cpu()
+
+    whole = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
+    single = torch.cat([forward([row]) for row in whole])
+    slots = CachedSlots(model)
+    steps = [slots.add(prompts).float().cpu()]
+    steps += [slots.step([answer[place] for answer in answers]).float().cpu() for place in range(new - 1)]
+    result = {"spread": {"deviation": round(single.std().item(), 4)}}
+    for name, found in (("ours", torch.stack(steps, dim=1)), ("padded_batch", forward(whole))):
+        gap = (found - single).abs()
         result[name] = {
-            "mean": round(gap.mean().item(), 5),
-            "max": round(gap.max().item(), 4),
-            "highest_share": round((gap == 0).float().mean().item(), 4),
+            "mean_difference": round(gap.mean().item(), 5),
+            "max_difference": round(gap.max().item(), 4),
+            "same_highest": round((found.argmax(-1) == single.argmax(-1)).float().mean().item(), 4),
         }
     return result
+
+
+def say(line: str) -> None:
+    """Print a line while the benchmark goes on."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -166,11 +236,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("where", choices=["cpu", "gpu"])
     parser.add_argument("--adapter", default="outputs/quickstart/final_model")
+    parser.add_argument("--shape", default="llama_3.2_3b", help="as in random_checkpoint.py")
     parser.add_argument("--examples", type=Path)
+    parser.add_argument("--seconds", type=float, default=100)
     parser.add_argument("--merged", action="store_true")
     given = parser.parse_args(arguments)
     quiet_libraries()
-    figures = on_cpu(given.adapter) if given.where == "cpu" else on_gpu(given.examples, given.merged)
+    figures = (
+        on_cpu(given.adapter)
+        if given.where == "cpu"
+        else on_gpu(given.shape, given.examples, given.merged, given.seconds)
+    )
     print(json.dumps({"benchmark": "generation_speed", "where": given.where, **figures}))
 
 

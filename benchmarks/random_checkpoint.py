@@ -9,6 +9,19 @@ from pathlib import Path
 from typing import Any
 
 SHAPES = {
+    "tiny": {  # to try a benchmark on a CPU
+        "vocab_size": 512,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": 4096,
+        "rope_theta": 5e5,
+        "rms_norm_eps": 1e-5,
+    },
     "llama_3.2_3b": {
         "vocab_size": 128256,
         "hidden_size": 3072,

@@ -25,7 +25,7 @@ import torch
 from random_checkpoint import random_model
 from torch import nn
 
-PER_STEP, WARM_UP, STEPS = 64, 6, 20
+PER_STEP, WARM_UP, STEPS = 64, 20, 20  # twice the 640 examples of ../shared each; by then most sizes are captured
 SHAPES = {"llama3_3b": "llama_3.2_3b", "llama3_8b": "llama_3_8b", "qwen3_4b": "qwen3_4b"}
 
 
@@ -122,6 +122,7 @@ def measure(model: Any, items: Items, budget: float, dropout: float) -> dict[str
         "micro_batch_tokens": plan["micro_batch_tokens"],
         "checkpointing": len(model.get_base_model().model.layers) - plan["kept_layers"],
         "keeps_inputs": plan["keeps_inputs"],
+        "captured_graphs": trainer.trainer.passes.captured if trainer.trainer.passes else 0,
         "loss": round(results["train_loss"], 3),
     }
 

@@ -82,7 +82,7 @@ def _refuse_open_door(request: ServeRequest, key: str | None, listener: socket.s
 
 
 def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket) -> None:
-    from ..inference.batches import token_budget
+    from ..inference.batches import largest_batch, token_budget
     from ..serving.engine import TransformersEngine
     from ..serving.limits import Limits
     from ..serving.server import run, url_of
@@ -93,8 +93,9 @@ def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket)
     config.model.attn_implementation = "sdpa"  # each row of a batch has its own mask, which other kernels don't take
     console = create_console(stderr=True)
     loaded = load_configured(config, console)
+    device = loaded.model.get_input_embeddings().weight.device.type
     limits = Limits(
-        max_batch=request.max_batch or config.generation.batch_size,
+        max_batch=request.max_batch or largest_batch(config.generation.batch_size, device),
         batch_tokens=config.generation.batch_tokens or token_budget(loaded.model),
         max_queue=request.max_queue,
         batch_wait_seconds=request.batch_wait_ms / 1000,
@@ -116,6 +117,7 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     find_vllm()  # before anything that takes time
     config = config_for_use(request.experiment, request.adapter, request.overrides)
     from ..data.templates import create_prompt_template
+    from ..inference.batches import largest_batch
     from ..models.checkpoints import resolve_checkpoint
     from ..models.lora_loader import LoRALoader
     from ..serving.vllm import serve_with_vllm
@@ -127,7 +129,7 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     prompt = create_prompt_template(tokenizer, **prompt_arguments(config))
     port = listener.getsockname()[1]
     listener.close()
-    max_batch = request.max_batch or config.generation.batch_size
+    max_batch = request.max_batch or largest_batch(config.generation.batch_size, "cuda")
     serve_with_vllm(
         config, tokenizer, prompt, checkpoint, host=request.host, port=port, api_key=key, max_batch=max_batch
     )

@@ -189,8 +189,9 @@ class TrainingSettings(Section):
 class GenerationSettings(Section):
     """How summaries are generated. The most tokens of a summary are `tokenizer.decoder_max_len`."""
 
-    batch_size: Positive = 16
-    """Most dialogues generated at a time; similar lengths go together."""
+    batch_size: Literal["auto"] | Positive = "auto"
+    """Most dialogues generated at a time; similar lengths go together. `auto`: 16 on the CPU, 256 on a GPU, fewer where
+    `batch_tokens` holds fewer."""
     batch_tokens: Positive | None = None
     """Most tokens of a batch, prompts and summaries, times beams; by default what half of the free memory can cache."""
     num_beams: Positive = 1

@@ -2,6 +2,21 @@
 
 from collections.abc import Sequence
 
+CAPTURED_TOKENS = 16384  # on a GPU, micro-batches up to this run from CUDA graphs; larger ones keep it busy without
+_CAPTURED_MULTIPLE = 256
+_ALIGNED_MULTIPLE = 64
+
+
+def filled_multiple(capacity: int) -> int:
+    """Return the multiple of tokens that micro-batches on a GPU are filled up to.
+
+    Captured ones to few sizes, since each is captured once; others to what products are fastest with.
+    """
+    if capacity > CAPTURED_TOKENS:
+        return _ALIGNED_MULTIPLE
+    large = capacity > 16 * _CAPTURED_MULTIPLE and capacity % (2 * _CAPTURED_MULTIPLE) == 0
+    return 2 * _CAPTURED_MULTIPLE if large else _CAPTURED_MULTIPLE
+
 
 def assign_to_bins(lengths: Sequence[int], capacity: int) -> list[list[int]]:
     """Return the examples of each micro-batch: first-fit decreasing; one longer than `capacity` gets its own.

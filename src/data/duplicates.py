@@ -1,14 +1,15 @@
 """Dialogues that are the same, or nearly: pairs by the Jaccard similarity of their word trigrams, and groups of them.
 
-The pairs are exact, nothing is sampled or hashed: two sets with a Jaccard similarity of at least t share a trigram
-among the |x| - ceil(t |x|) + 1 rarest of each (prefix filtering: Bayardo, Ma and Srikant, "Scaling Up All Pairs
-Similarity Search", WWW 2007), and rare trigrams have short lists.
+Two sets with a Jaccard similarity of at least t share a trigram among the |x| - ceil(t |x|) + 1 rarest of each (prefix
+filtering: Bayardo, Ma and Srikant, "Scaling Up All Pairs Similarity Search", WWW 2007), and rare trigrams have short
+lists. Where thousands of dialogues are nearly the same, they have long ones. Groups are exact all the same, since
+dialogues that are in one group already are compared no more; pairs are limited, see `near_duplicates`.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,9 @@ from .turns import turns_of
 
 NEAR_JACCARD = 0.5
 """From here on two dialogues are near-duplicates: the same dialogue with about one word in nine changed, or fewer."""
+
+MOST_COMPARED = 32
+"""Neighbours on either side in a trigram's list that a dialogue is paired with."""
 
 _WORD = re.compile(r"\w+")
 _SIZE = 3
@@ -33,30 +37,17 @@ class Pair(NamedTuple):
 
 
 def near_duplicates(dialogues: Sequence[str], jaccard: float = NEAR_JACCARD) -> list[Pair]:
-    """Return all pairs of dialogues with at least this similarity, in order.
+    """Return pairs of dialogues with at least this similarity, in order.
 
     What is compared are runs of three words, without speakers, case and punctuation; a dialogue of one or two words is
-    one run, and one without any word is like no other.
+    one run, and one without any word is like no other. All pairs are found unless a rare trigram has more than
+    MOST_COMPARED + 1 dialogues: these are put into a random order, the same at each call, and each is compared with
+    MOST_COMPARED neighbours on either side, so that their number does not grow with the square of the dialogues.
     """
-    owners, trigrams = _trigrams_by_rarity(dialogues)
-    if not len(owners):
-        return []
-    bounds = np.searchsorted(owners, np.arange(len(dialogues) + 1))
-    firsts, seconds = _candidates(owners, trigrams, bounds, jaccard)
-    is_in_first = np.zeros(trigrams.max() + 1, dtype=np.int64)
-    pairs: list[Pair] = []
-    for first, of_first in _runs(firsts):
-        own = trigrams[bounds[first] : bounds[first + 1]]
-        others = seconds[of_first]
-        is_in_first[own] = 1
-        theirs = np.concatenate([trigrams[bounds[other] : bounds[other + 1]] for other in others])
-        sizes = bounds[others + 1] - bounds[others]
-        shared = np.add.reduceat(is_in_first[theirs], np.cumsum(sizes) - sizes)
-        is_in_first[own] = 0
-        similarity = shared / (len(own) + sizes - shared)
-        alike = similarity >= jaccard
-        pairs += map(Pair, repeat(first), others[alike].tolist(), similarity[alike].tolist())
-    return pairs
+    texts = _Trigrams.of(dialogues)
+    lists = texts.lists(jaccard, np.random.default_rng(0).permutation(len(dialogues)))
+    found = texts.alike(*texts.candidates(lists, jaccard, 1, MOST_COMPARED), jaccard)
+    return list(map(Pair, *(part.tolist() for part in found)))
 
 
 def duplicate_groups(dialogues: Sequence[str], jaccard: float = NEAR_JACCARD) -> list[list[int]]:
@@ -66,9 +57,30 @@ def duplicate_groups(dialogues: Sequence[str], jaccard: float = NEAR_JACCARD) ->
         rows_of[dialogue].append(row)
     distinct = list(rows_of)
     links = [(rows[0], row) for rows in rows_of.values() for row in rows[1:]]
-    for pair in near_duplicates(distinct, jaccard):
-        links.append((rows_of[distinct[pair.first]][0], rows_of[distinct[pair.second]][0]))
+    for group in _near_groups(distinct, jaccard):
+        links += [(rows_of[distinct[group[0]]][0], rows_of[distinct[other]][0]) for other in group[1:]]
     return connected(len(dialogues), links)
+
+
+def _near_groups(dialogues: Sequence[str], jaccard: float) -> list[list[int]]:
+    """Return the groups of near-duplicates: neighbours in the lists first, then ever wider, but not within a group."""
+    texts = _Trigrams.of(dialogues)
+    lists = texts.lists(jaccard, np.arange(len(dialogues)))
+    group_of, groups = np.arange(len(dialogues)), list[list[int]]()
+    links: list[tuple[int, int]] = []
+    step = 1
+    while len(lists.holders):
+        firsts, seconds = texts.candidates(lists, jaccard, step, 2 * step - 1)
+        apart = group_of[firsts] != group_of[seconds]
+        firsts, seconds, _ = texts.alike(firsts[apart], seconds[apart], jaccard)
+        links += zip(firsts.tolist(), seconds.tolist(), strict=True)
+        groups = connected(len(dialogues), links)
+        links = [(group[0], other) for group in groups for other in group[1:]]
+        for group in groups:
+            group_of[group] = group[0]
+        step *= 2
+        lists = lists.undecided(group_of, step)
+    return groups
 
 
 def connected(size: int, links: Sequence[tuple[int, int]]) -> list[list[int]]:
@@ -88,6 +100,80 @@ def connected(size: int, links: Sequence[tuple[int, int]]) -> list[list[int]]:
     for member in sorted({member for link in links for member in link}):
         parts[root(member)].append(member)
     return [part for part in parts.values() if len(part) > 1]
+
+
+class _Lists(NamedTuple):
+    """A trigram and a dialogue that holds it an item, by trigram."""
+
+    trigrams: _Integers
+    holders: _Integers
+
+    def undecided(self, group_of: _Integers, least: int) -> "_Lists":
+        """Return the lists of more than `least` dialogues that are not all of one group."""
+        if not len(self.holders):
+            return self
+        starts = np.flatnonzero(np.diff(self.trigrams, prepend=-1))
+        sizes = np.diff(np.append(starts, len(self.trigrams)))
+        groups = group_of[self.holders]
+        mixed = np.minimum.reduceat(groups, starts) != np.maximum.reduceat(groups, starts)
+        kept = np.repeat(mixed & (sizes > least), sizes)
+        return _Lists(self.trigrams[kept], self.holders[kept])
+
+
+class _Trigrams(NamedTuple):
+    """Each dialogue's trigrams, one after another and the rarest first, and where each dialogue's begin and end."""
+
+    owners: _Integers
+    trigrams: _Integers
+    bounds: _Integers
+
+    @classmethod
+    def of(cls, dialogues: Sequence[str]) -> "_Trigrams":
+        owners, trigrams = _trigrams_by_rarity(dialogues)
+        return cls(owners, trigrams, np.searchsorted(owners, np.arange(len(dialogues) + 1)))
+
+    def lists(self, jaccard: float, order: _Integers) -> _Lists:
+        """Return the dialogues that hold each trigram among their rarest, each list in the order given."""
+        sizes = np.diff(self.bounds)
+        prefixes = sizes - np.ceil(jaccard * sizes - 1e-9).astype(np.int64) + 1
+        kept = np.arange(len(self.owners)) - self.bounds[self.owners] < prefixes[self.owners]
+        trigrams, holders = self.trigrams[kept], self.owners[kept]
+        by_trigram = np.lexsort((order[holders], trigrams))
+        return _Lists(trigrams[by_trigram], holders[by_trigram])
+
+    def candidates(self, lists: _Lists, jaccard: float, least: int, most: int) -> tuple[_Integers, _Integers]:
+        """Return the pairs so many places apart in a list and alike in size, `first < second`, sorted."""
+        sizes = np.diff(self.bounds)
+        found = [np.empty(0, np.int64)]
+        for step in range(least, most + 1):
+            same = np.flatnonzero(lists.trigrams[:-step] == lists.trigrams[step:])
+            if not len(same):
+                break
+            one, other = lists.holders[same], lists.holders[same + step]
+            alike = np.minimum(sizes[one], sizes[other]) >= jaccard * np.maximum(sizes[one], sizes[other])
+            first, second = np.minimum(one, other)[alike], np.maximum(one, other)[alike]
+            found.append(_distinct(first * len(sizes) + second))
+        firsts, seconds = np.divmod(_distinct(np.concatenate(found)), max(len(sizes), 1))
+        return firsts, seconds
+
+    def alike(
+        self, firsts: _Integers, seconds: _Integers, jaccard: float
+    ) -> tuple[_Integers, _Integers, npt.NDArray[np.float64]]:
+        """Return those of the pairs, sorted by `firsts`, that have at least this similarity, with it."""
+        is_in_first = np.zeros(self.trigrams.max(initial=0) + 1, dtype=np.int64)
+        similarities = [np.empty(0)]
+        for first, of_first in _runs(firsts):
+            own = self.trigrams[self.bounds[first] : self.bounds[first + 1]]
+            others = seconds[of_first]
+            is_in_first[own] = 1
+            theirs = np.concatenate([self.trigrams[self.bounds[other] : self.bounds[other + 1]] for other in others])
+            sizes = self.bounds[others + 1] - self.bounds[others]
+            shared = np.add.reduceat(is_in_first[theirs], np.cumsum(sizes) - sizes)
+            is_in_first[own] = 0
+            similarities.append(shared / (len(own) + sizes - shared))
+        similarity = np.concatenate(similarities)
+        kept = similarity >= jaccard
+        return firsts[kept], seconds[kept], similarity[kept]
 
 
 def _trigrams_by_rarity(dialogues: Sequence[str]) -> tuple[_Integers, _Integers]:
@@ -125,27 +211,6 @@ def _distinct(values: _Integers) -> _Integers:
     # np.unique hashes where it is not asked for more than the values, and takes ten times as long.
     ordered = np.sort(values)
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
-
-
-def _candidates(
-    owners: _Integers, trigrams: _Integers, bounds: _Integers, jaccard: float
-) -> tuple[_Integers, _Integers]:
-    """Return the pairs that share a trigram of their prefixes and are alike in size, `first < second`, sorted."""
-    sizes = np.diff(bounds)
-    prefixes = sizes - np.ceil(jaccard * sizes - 1e-9).astype(np.int64) + 1
-    kept = np.arange(len(owners)) - bounds[owners] < prefixes[owners]
-    order = np.argsort(trigrams[kept], kind="stable")
-    holders, shared = owners[kept][order], trigrams[kept][order]
-    found = [np.empty(0, np.int64)]
-    for step in range(1, len(holders)):  # the next holder of the same trigram, the one after it, ...
-        same = np.flatnonzero(shared[:-step] == shared[step:])
-        if not len(same):
-            break
-        first, second = holders[same], holders[same + step]
-        alike = np.minimum(sizes[first], sizes[second]) >= jaccard * np.maximum(sizes[first], sizes[second])
-        found.append(_distinct(first[alike] * len(sizes) + second[alike]))
-    firsts, seconds = np.divmod(_distinct(np.concatenate(found)), len(sizes))
-    return firsts, seconds
 
 
 def _runs(values: _Integers) -> Iterator[tuple[int, slice]]:

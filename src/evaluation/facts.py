@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 _LETTER = r"[^\W\d_\uac00-\ud7a3]"
 _WORD = re.compile(rf"{_LETTER}+(?:['’]{_LETTER}+)*")
 _PIECE = re.compile(rf"(?P<stop>[.!?:;\n\"“”]+)|(?P<word>{_WORD.pattern})")
+_CONTRACTION = re.compile(r"['’](?:s|ve|re|ll|d|m)$", re.IGNORECASE)
 _SPEAKER = re.compile(r"^\s*([^:\n]{1,40}):", re.MULTILINE)
 _TITLES = frozenset(("mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam", "st"))
-_NO_NAMES = _TITLES | {"i", "ok", "mom", "dad"} | {day.casefold() for day in (*WEEKDAYS, *MONTHS)}
+_NO_NAMES = _TITLES | {"i", "ok", "mom", "dad", "ma'am", "y'all"} | {day.casefold() for day in (*WEEKDAYS, *MONTHS)}
 # What starts sentences often, for sets that are too small to hold it in lower case somewhere.
 _STARTERS = """
 a after all also although an and another as at because before both but by during each even every finally first five for
-four from he her here his how however if in it its later many most my no not now on one only or other others our people
-several she since so some somebody someone that the their then there these they this those though three to two under
-until we what when where whether which while who why with without yes yet you your
+four from he her here his how however if in it its later let many most my no not now on one only or other others our
+people several she since so some somebody someone that the their then there these they this those though three to two
+under until we what when where whether which while who why with without yes yet you your
 """
 STARTERS = frozenset(_STARTERS.split())
 _ENDINGS = ("ing", "ed", "ly")
@@ -62,7 +63,7 @@ class Held:
 
 def lowercase_words(texts: Iterable[str]) -> frozenset[str]:
     """Return the words that occur in lower case somewhere: at the start of a sentence they are no names."""
-    return STARTERS | {word for text in texts for word in _WORD.findall(text) if word.islower()}
+    return STARTERS | {_uncontracted(word) for text in texts for word in _WORD.findall(text) if word.islower()}
 
 
 def find_facts(texts: Sequence[str], lowercase: frozenset[str] = STARTERS) -> list[list[Fact]]:
@@ -102,7 +103,7 @@ def _values(dialogues: Sequence[str]) -> dict[str, frozenset[str]]:
 
 def _held(dialogue: str, values: frozenset[str]) -> Held:
     text = compose(dialogue)
-    words = frozenset(word.casefold().removesuffix("'s") for word in _WORD.findall(text.replace("’", "'")))
+    words = frozenset(_uncontracted(word).casefold() for word in _WORD.findall(text))
     return Held(values, "".join(text.casefold().split()), words)
 
 
@@ -118,11 +119,21 @@ def _korean_names(tokens: "Sequence[Token]") -> list[str]:
     names = []
     for token in tokens:
         if token.tag == "SL":
-            words = [word for word in _WORD.findall(token.form) if word[0].isupper() and len(word) > 1]
-            names += [word for word in words if word.casefold() not in _NO_NAMES]
+            words = [_uncontracted(word) for word in _WORD.findall(token.form)]
+            names += [word for word in words if word[0].isupper() and len(word) > 1 and not _is_common(word)]
         elif token.tag == "NNP" and len(token.form) > 1 and not token.form.startswith("#"):
             names.append(token.form)
     return names
+
+
+def _uncontracted(word: str) -> str:
+    """Return `They've` as `They`, `Tom's` as `Tom`; `O'Brien` and `Don't` stay, with a plain apostrophe."""
+    return _CONTRACTION.sub("", word).replace("’", "'")
+
+
+def _is_common(word: str) -> bool:
+    """Return whether a capitalized word is no name wherever it stands."""
+    return word.casefold() in _NO_NAMES or word.casefold().endswith("n't")
 
 
 def _english_names(text: str, lowercase: frozenset[str]) -> list[str]:
@@ -133,9 +144,9 @@ def _english_names(text: str, lowercase: frozenset[str]) -> list[str]:
         if piece["stop"]:
             starts = starts or before not in _TITLES or piece["stop"] != "."
             continue
-        word = piece["word"].replace("’", "'").removesuffix("'s")
+        word = _uncontracted(piece["word"])
         before, starts, may_be_common = word.casefold(), False, starts
-        if not word[0].isupper() or before.split("'")[0] in _NO_NAMES:
+        if not word[0].isupper() or _is_common(word):
             continue
         if may_be_common and (before in lowercase or before.endswith(_ENDINGS)):
             continue

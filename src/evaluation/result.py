@@ -119,11 +119,15 @@ class EvaluationResult:
         }
 
     def run_scores(self) -> dict[str, Any]:
-        """Return what `run.json` keeps: plain numbers, with `rouge_sum_low`, `_high` and `_floor` beside each."""
+        """Return what `run.json` keeps: plain numbers, with `rouge_sum_low`, `rouge_sum_high`, `rouge_sum_floor`,
+        `rouge_sum_floor_low` and `rouge_sum_floor_high` beside each.
+        """
         figures: dict[str, Any] = {name: found.value for name, found in self.scores.items()}
         for name, found in self.scores.items():
             figures |= {f"{name}_low": found.low, f"{name}_high": found.high}
-        figures |= {f"{name}_floor": found.value for name, found in self.floor.items()}
+        for name, found in self.floor.items():
+            figures |= {f"{name}_floor": found.value}
+            figures |= {f"{name}_floor_low": found.low, f"{name}_floor_high": found.high}
         return figures | {"tokenization": self.tokenization, "stemmer": self.stemmer, "n": self.n}
 
 

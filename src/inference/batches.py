@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 
 from ..errors import YoyakError
 
 T = TypeVar("T")
+_MOST = {"cpu": 16, "cuda": 256}  # of a batch; more is no faster
 _SHARE_OF_FREE_MEMORY = 0.5  # for the cache; the rest is for activations, logits and what others take
 
 
@@ -52,6 +53,11 @@ def in_batches(
         logging.getLogger("yoyak").warning(
             "Out of memory with %d dialogues at a time; going on with %d", len(batch), len(batch) // 2
         )
+
+
+def largest_batch(batch_size: int | Literal["auto"], device_type: str = "cpu") -> int:
+    """Return how many items a batch may have at most by `generation.batch_size`, on a `cpu` or `cuda` device."""
+    return _MOST.get(device_type, _MOST["cpu"]) if batch_size == "auto" else batch_size
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -12,9 +12,9 @@ import torch
 from peft import PeftModel
 
 from ..data.bins import assign_to_bins
-from ..kernels.adapted_linear import refresh
 from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.rms_norm import rms_norm
+from ..models.adapter_buffers import Refresh
 from ..models.decoder_layer import SITES, decoder_layers, rotary_table
 
 Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
@@ -33,7 +33,7 @@ class CachedDecoder:
         self.embeddings, self.head = causal_lm.model.embed_tokens.weight, causal_lm.lm_head.weight
         self.norm, self.rotary_embedding = causal_lm.model.norm, causal_lm.model.rotary_emb
         self.layers = decoder_layers(causal_lm)
-        refresh([linear for layer in self.layers for linear in layer.linears], dropping=False)
+        Refresh([linear for layer in self.layers for linear in layer.linears])(dropping=False)
 
     @torch.inference_mode()
     def greedy(
@@ -89,11 +89,14 @@ class CachedDecoder:
         sequences = Sequences([0, *ends.tolist()], positions, torch.repeat_interleave(ends, lengths).to(device))
         turned = rotary[0][positions], rotary[1][positions]
         hidden = self.embeddings[torch.tensor([token for ids in prompts for token in ids], device=device)]
+        middle = None
         for layer, (keys, values) in zip(self.layers, caches, strict=True):
-            hidden, saved = layer.forward(hidden, turned, sequences, (None,) * SITES)
+            hidden, saved = layer.forward(hidden, middle, turned, sequences, (None,) * SITES)
+            middle = saved.middle
             keys[row_of_token, :, positions], values[row_of_token, :, positions] = saved.attention.keys_and_values()
-        last: torch.Tensor = hidden[(ends - 1).to(device)]
-        return last
+        last = (ends - 1).to(device)
+        states: torch.Tensor = hidden[last] if middle is None else hidden[last] + middle[last]
+        return states
 
     def step(self, ids: torch.Tensor, lengths: torch.Tensor, caches: Sequence[Cache], rotary: Rotary) -> torch.Tensor:
         """Append a token to each row; return the logits after it (rows, vocabulary).

@@ -11,8 +11,9 @@ from transformers import PreTrainedTokenizerFast
 from ..config.schema import EvaluationSettings, GenerationSettings
 from ..data.templates import PromptTemplate
 from ..models.decoder_layer import decoder_obstacle
-from .batches import in_batches, token_budget
+from .batches import in_batches, largest_batch, token_budget
 from .cached_decoder import CachedDecoder
+from .decoding import summary_text
 from .mbr import choose_by_mbr
 from .sampling import row_seed, sampling_processors
 
@@ -84,7 +85,7 @@ def stream_summaries(
     for number, ids in _stream_ids(model, tokenizer, repeated, settings, samples, end_id, max_new_tokens):
         ended = end_id in ids
         ids = ids[: ids.index(end_id)] if ended else ids
-        text = str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
+        text = summary_text(tokenizer, ids).strip()
         index = number // samples
         drawn = candidates.setdefault(index, [])
         drawn.append(Generated(text, ended))
@@ -119,7 +120,8 @@ def _stream_ids(
 
     lengths = [(len(ids) + max_new_tokens) * settings.num_beams for ids in prompts]
     budget = settings.batch_tokens or token_budget(model)
-    for batch, rows in in_batches(lengths, run, settings.batch_size, budget):
+    most = largest_batch(settings.batch_size, model.get_input_embeddings().weight.device.type)
+    for batch, rows in in_batches(lengths, run, most, budget):
         yield from zip(batch, rows, strict=True)
 
 

@@ -26,10 +26,14 @@ class Adapter:
 
 
 class WideWeight(Protocol):
-    """Base weights of all layers one below the other, with room for the adapters' B: (out, in + ranks)."""
+    """Base weights of all layers one below the other, with the adapters' B beside them: (out, in + ranks)."""
+
+    def b_blocks(self) -> list[torch.Tensor]:
+        """Return where the B (out, rank) of each layer with an adapter is written."""
+        ...
 
     def load(self) -> torch.Tensor:
-        """Return the wide weight; the base part is filled, the last columns are the caller's."""
+        """Return the wide weight, filled, with what the blocks of B hold now and zeros around them."""
         ...
 
 
@@ -38,10 +42,25 @@ class HeldWeight:
     """A wide weight that stays in memory, as on the CPU."""
 
     wide: torch.Tensor
+    blocks: list[torch.Tensor]
+
+    def b_blocks(self) -> list[torch.Tensor]:
+        """Return the blocks, slices of the wide weight."""
+        return self.blocks
 
     def load(self) -> torch.Tensor:
         """Return it."""
         return self.wide
+
+
+@dataclass
+class AdapterBlock:
+    """An adapter, its outputs and ranks among those of its linear, and the sums of its gradients."""
+
+    adapter: Adapter
+    outputs: slice
+    ranks: slice
+    grad_b: torch.Tensor | None = None
 
 
 class AdaptedLinear:
@@ -51,7 +70,8 @@ class AdaptedLinear:
         width: of the input.
         ranks: sum of the adapters' ranks; a wide input has `width + ranks` columns.
         a: (ranks, width), the adapters' scaled A one below the other, in the compute type.
-        b: (out, ranks), their B block by block.
+        blocks: its adapters.
+        grad_a: (ranks, width), sum of the gradients of the adapters' A one below the other.
     """
 
     def __init__(
@@ -67,24 +87,20 @@ class AdaptedLinear:
         self.source, self.bias, self.dropout = source, bias, dropout
         self.outputs, self.width = sum(rows), like.shape[1]
         self.ranks = sum(len(adapter.a) for adapter in adapters if adapter)
-        held = source.wide if isinstance(source, HeldWeight) else None
         self.a = like.new_zeros(self.ranks, self.width)
-        self.b = like.new_zeros(self.outputs, self.ranks) if held is None else held[:, self.width :]
-        self.weight = like if held is None else held
-        self._copies_b = bool(self.ranks) and held is None
-        self.blocks: list[tuple[Adapter, slice, slice]] = []
+        self.weight = source.load() if isinstance(source, HeldWeight) else like
+        self.grad_a: torch.Tensor | None = None
+        self.blocks: list[AdapterBlock] = []
         row = rank = 0
         for count, adapter in zip(rows, adapters, strict=True):
             if adapter:
-                self.blocks.append((adapter, slice(row, row + count), slice(rank, rank + len(adapter.a))))
+                self.blocks.append(AdapterBlock(adapter, slice(row, row + count), slice(rank, rank + len(adapter.a))))
                 rank += len(adapter.a)
             row += count
 
     def load(self) -> None:
         """Fill the wide weight: dequantize, where the base is kept in 4 bit."""
         self.weight = self.source.load()
-        if self._copies_b:
-            self.weight[:, self.width :].copy_(self.b)
 
     def forward(self, wide_input: torch.Tensor, drop: Drop | None) -> torch.Tensor:
         """Return the outputs (tokens, out) of `wide_input` (tokens, width + ranks), whose last columns are filled."""
@@ -100,13 +116,17 @@ class AdaptedLinear:
 
     def input_gradient(self, grad: torch.Tensor, drop: Drop | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Return gradients of x (tokens, width) and its reduced form (tokens, ranks) for `grad` (tokens, out)."""
-        wide = grad @ self.weight
-        grad_x, grad_reduced = wide[:, : self.width], wide[:, self.width :]
+        grad_x, grad_reduced = self.base_input_gradient(grad)
         if self.ranks and drop is None:
             grad_x.addmm_(grad_reduced, self.a)
         elif self.ranks and drop is not None:
             grad_x.add_(drop(grad_reduced @ self.a))
         return grad_x, grad_reduced
+
+    def base_input_gradient(self, grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `input_gradient`, but x's gradient is that through the base layer alone."""
+        wide = grad @ self.weight
+        return wide[:, : self.width], wide[:, self.width :]
 
     def add_gradients(
         self,
@@ -116,7 +136,7 @@ class AdaptedLinear:
         reduced: torch.Tensor,
         drop: Drop | None,
     ) -> None:
-        """Add to the adapters' `.grad`.
+        """Add to the sums of the adapters' gradients.
 
         Args:
             grad: of the outputs (tokens, out).
@@ -127,21 +147,25 @@ class AdaptedLinear:
         """
         if not self.ranks:
             return
-        grad_a = grad_reduced.t() @ (x if drop is None else drop(x))
-        for adapter, outputs, ranks in self.blocks:
-            scaling = adapter.scaling if drop is None else adapter.scaling / (1 - self.dropout)
-            adapter.a.grad.add_(grad_a[ranks], alpha=scaling)  # type: ignore[union-attr]
-            adapter.b.grad.add_(grad[:, outputs].t() @ reduced[:, ranks])  # type: ignore[union-attr]
+        assert self.grad_a is not None
+        x = x if drop is None else drop(x)
+        kept = 1.0 if drop is None else 1 - self.dropout
+        scalings = [block.adapter.scaling for block in self.blocks]
+        if len(set(scalings)) == 1:
+            _add_product(self.grad_a, grad_reduced.t(), x, scalings[0] / kept)
+        else:
+            for block, scaling in zip(self.blocks, scalings, strict=True):
+                _add_product(self.grad_a[block.ranks], grad_reduced[:, block.ranks].t(), x, scaling / kept)
+        for block in self.blocks:
+            assert block.grad_b is not None
+            _add_product(block.grad_b, grad[:, block.outputs].t(), reduced[:, block.ranks], 1.0)
 
 
-def refresh(linears: Sequence[AdaptedLinear], dropping: bool) -> None:
-    """Copy the adapters' newest values to where the products read them, for passes with or without dropout."""
-    blocks = [(linear, *block) for linear in linears for block in linear.blocks]
-    if not blocks:
-        return
-    a = [linear.a[ranks] for linear, _, _, ranks in blocks]
-    torch._foreach_copy_(a, [adapter.a.detach() for _, adapter, _, _ in blocks])
-    kept = [1 - linear.dropout if dropping else 1.0 for linear, _, _, _ in blocks]
-    torch._foreach_mul_(a, [block[1].scaling / share for block, share in zip(blocks, kept, strict=True)])
-    b = [linear.b[outputs, ranks] for linear, _, outputs, ranks in blocks]
-    torch._foreach_copy_(b, [adapter.b.detach() for _, adapter, _, _ in blocks])
+def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor, factor: float) -> None:
+    """Add `factor * left @ right` to `total`, which may be of a wider type."""
+    if total.dtype == left.dtype:
+        total.addmm_(left, right, alpha=factor)
+    elif total.is_cuda:  # the product itself adds to the sum in float32
+        torch.addmm(total, left, right, out_dtype=total.dtype, alpha=factor, out=total)
+    else:
+        total.add_(left @ right, alpha=factor)

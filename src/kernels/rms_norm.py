@@ -3,14 +3,17 @@
 import torch
 
 
-def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float, out: torch.Tensor) -> torch.Tensor:
+def rms_norm(
+    x: torch.Tensor, weight: torch.Tensor, eps: float, out: torch.Tensor, plus: torch.Tensor | None = None
+) -> torch.Tensor:
     """Write `x / rms(x) * weight` to `out`; return 1 / rms(x), float32.
 
     Args:
-        x: (rows, width).
+        x: (rows, width); with `plus` it becomes the sum of both first.
         weight: (width,), frozen.
         eps: added to the mean square.
         out: (rows, width), may be a slice of wider rows.
+        plus: (rows, width), contiguous, such as what a residual connection adds.
 
     Returns:
         (rows, 1), for the backward.
@@ -18,7 +21,9 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float, out: torch.Tenso
     if x.is_cuda:
         from .cuda import rms_norm as cuda
 
-        return cuda.rms_norm(x, weight, eps, out)
+        return cuda.rms_norm(x, weight, eps, out, plus)
+    if plus is not None:
+        x.add_(plus)
     x32 = x if x.dtype == torch.float64 else x.float()
     inverse: torch.Tensor = (
         torch.linalg.vector_norm(x32, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()

@@ -19,15 +19,26 @@ def swiglu(gate_up: torch.Tensor, out: torch.Tensor) -> None:
     torch.mul(nn.functional.silu(gate), up, out=out)
 
 
-def swiglu_backward(grad: torch.Tensor, gate_up: torch.Tensor, activation: torch.Tensor | None) -> None:
-    """Replace `gate_up` by its gradient for `grad` (rows, width), that of `swiglu`'s output.
+def swiglu_backward(
+    grad: torch.Tensor,
+    gate_up: torch.Tensor,
+    activation: torch.Tensor | None,
+    low_rank: tuple[torch.Tensor, torch.Tensor] | None = None,
+) -> None:
+    """Replace `gate_up` by its gradient for `grad`, that of `swiglu`'s output.
 
-    The output itself is written to `activation` (rows, width), where given, so that it need not be kept.
+    Args:
+        grad: (rows, width), may be overwritten.
+        gate_up: (rows, 2 x width), gate first.
+        activation: (rows, width), where given, gets the output again, so that it need not be kept.
+        low_rank: a part of the gradient as two factors, (rows, rank) and (rank, width), to be added to `grad`.
     """
     if gate_up.is_cuda:
         from .cuda import swiglu as cuda
 
-        return cuda.swiglu_backward(grad, gate_up, activation)
+        return cuda.swiglu_backward(grad, gate_up, activation, low_rank)
+    if low_rank is not None:
+        grad = grad.addmm_(*low_rank)
     gate, up = gate_up.chunk(2, dim=-1)
     activated = nn.functional.silu(gate)
     if activation is not None:

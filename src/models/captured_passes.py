@@ -1,10 +1,11 @@
 """The passes of a micro-batch as CUDA graphs: one launch instead of thousands, which bound small micro-batches.
 
 Inputs, the last layer's output and its gradient stand in buffers that all shapes share; a graph is captured once for
-each number of tokens, the second time that it occurs (the first time compiles the kernels), and all graphs share one
-memory pool, since no two of them are ever between forward and backward at a time.
+each number of tokens, when it first occurs (but the very first micro-batch, which compiles the kernels), and all graphs
+share one memory pool, since no two of them are ever between forward and backward at a time.
 """
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ class CapturedPasses(Passes):
 
     Attributes:
         captured: number of graphs, a forward and a backward each.
+        obstacle: why nothing is captured any more, where CUDA has refused to, or None.
     """
 
     def __init__(self, decoder: PackedDecoder, most_tokens: int) -> None:
@@ -27,10 +29,12 @@ class CapturedPasses(Passes):
         super().__init__(decoder)
         device, dtype = decoder.embeddings.weight.device, decoder.embeddings.weight.dtype
         self.most_tokens, self.captured = most_tokens, 0
-        self._ints = torch.zeros(4, most_tokens, dtype=torch.int64, device=device)  # ids, positions, ends, examples
+        self._places = torch.zeros(4, most_tokens, dtype=torch.int64, device=device)
         self._seed = torch.zeros(1, dtype=torch.int64, device=device)
         self._hidden = torch.zeros(most_tokens, decoder.embeddings.embedding_dim, dtype=dtype, device=device)
-        self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph] | None] = {}
+        self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph]] = {}
+        self._compiled = False
+        self.obstacle: str | None = None
         self._pool: Any = None
         self._replayed: int | None = None
 
@@ -42,12 +46,20 @@ class CapturedPasses(Passes):
         """As `Passes.forward`; the result is overwritten by the next call."""
         tokens = len(batch.input_ids)
         inputs = self._copy_inputs(batch, key)
+        if tokens not in self._graphs and self._compiled and self.obstacle is None:
+            if not self._graphs:
+                torch.cuda.empty_cache()  # graphs can't use what the first micro-batch took
+            try:
+                self._graphs[tokens] = self._capture(inputs, key)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                self.obstacle = str(error).splitlines()[0]
+                logging.getLogger("yoyak").warning("No CUDA graphs, so small micro-batches are slow: %s", self.obstacle)
         if tokens not in self._graphs:
-            self._graphs[tokens] = None
+            self._compiled = True
             return self._run(inputs, self._sequences(inputs), self._drops(inputs, key))
-        if self._graphs[tokens] is None:
-            self._graphs[tokens] = self._capture(inputs, key)
-        forward, _ = self._graphs[tokens]  # type: ignore[misc]
+        forward, _ = self._graphs[tokens]
         forward.replay()
         self._replayed = tokens
         return self._hidden[:tokens]
@@ -57,7 +69,7 @@ class CapturedPasses(Passes):
         if self._replayed is None:
             return super().backward(grad)
         self._hidden[: self._replayed].copy_(grad)  # the output is not needed any more
-        _, backward = self._graphs[self._replayed]  # type: ignore[misc]
+        _, backward = self._graphs[self._replayed]
         backward.replay()
         self._replayed = None
 
@@ -83,11 +95,8 @@ class CapturedPasses(Passes):
 
     def _copy_inputs(self, batch: MicroBatch, key: tuple[int, int] | None) -> MicroBatch:
         """Return the micro-batch with what the layers read in the shared buffers."""
-        tokens = len(batch.input_ids)
-        names = ("input_ids", "positions", "ends", "examples")
-        buffers = dict(zip(names, self._ints[:, :tokens], strict=True))
-        for name, buffer in buffers.items():
-            buffer.copy_(getattr(batch, name), non_blocking=True)
+        places = self._places[:, : len(batch.input_ids)]
+        places.copy_(batch.places, non_blocking=True)
         if key is not None:
             self._seed.fill_(dropout_seed(key))
-        return replace(batch, **buffers)
+        return replace(batch, places=places)

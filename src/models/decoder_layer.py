@@ -25,6 +25,7 @@ from ..kernels.packed_attention import (
     packed_attention,
     packed_attention_backward,
 )
+from ..kernels.requirements import kernel_obstacle
 from ..kernels.rms_norm import rms_norm, rms_norm_backward
 from ..kernels.swiglu import swiglu, swiglu_backward
 from .dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
@@ -71,33 +72,46 @@ class DecoderLayer:
             self.head_norms = HeadNorms(both, attention.q_norm.variance_epsilon)
 
     def forward(
-        self, hidden: torch.Tensor, rotary: Rotary, sequences: Sequences, drops: Drops, keeps_inputs: bool = False
+        self,
+        hidden: torch.Tensor,
+        plus: torch.Tensor | None,
+        rotary: Rotary,
+        sequences: Sequences,
+        drops: Drops,
+        keeps_inputs: bool = False,
     ) -> tuple[torch.Tensor, Saved]:
-        """Return the layer's output (tokens, width) and what its backward needs.
+        """Return the last product (tokens, width), and what the backward needs; the output is it plus `middle`.
 
         Args:
             hidden: (tokens, width).
+            plus: what is to be added to it first (in place, in one pass with the norm), or None.
             rotary: cosines and sines of the tokens' positions.
             sequences: where each begins.
             drops: for each input, what zeroes dropped elements, or None.
             keeps_inputs: whether inputs of products are kept too, which are cheap to compute again.
         """
-        saved = self.keep(hidden, rotary, sequences, drops, keeps_inputs)
+        saved = self.keep(hidden, rotary, sequences, drops, keeps_inputs, plus)
         activation = self._wide(self.down, hidden)
         swiglu(saved.gate_up, activation[:, : self.down.width])
         self.down.load()
-        output = self.down.forward(activation, drops[3]).add_(saved.middle)
+        output = self.down.forward(activation, drops[3])
         saved.reduced.append(_reduced(self.down, activation, keeps_inputs))
         if keeps_inputs:
             saved.activation = activation[:, : self.down.width]
         return output, saved
 
     def keep(
-        self, hidden: torch.Tensor, rotary: Rotary, sequences: Sequences, drops: Drops, keeps_inputs: bool = False
+        self,
+        hidden: torch.Tensor,
+        rotary: Rotary,
+        sequences: Sequences,
+        drops: Drops,
+        keeps_inputs: bool = False,
+        plus: torch.Tensor | None = None,
     ) -> Saved:
         """Run the layer up to its last product, and return what the backward needs."""
         normal = self._wide(self.qkv, hidden)
-        inverse = rms_norm(hidden, self.norm.weight, self.norm.variance_epsilon, normal[:, : self.qkv.width])
+        inverse = rms_norm(hidden, self.norm.weight, self.norm.variance_epsilon, normal[:, : self.qkv.width], plus)
         self.qkv.load()
         qkv = self.qkv.forward(normal, drops[0])
         reduced = [_reduced(self.qkv, normal, keeps_inputs)]
@@ -106,11 +120,11 @@ class DecoderLayer:
         inner = attended[:, : self.output.width]
         attention = packed_attention(qkv, rotary, sequences, self.shape, self.head_norms, inner)
         self.output.load()
-        middle = self.output.forward(attended, drops[1]).add_(hidden)
+        middle = self.output.forward(attended, drops[1])
         reduced.append(attended[:, self.output.width :])
         normal = self._wide(self.gate_up, hidden)
         norm = self.middle_norm
-        middle_inverse = rms_norm(middle, norm.weight, norm.variance_epsilon, normal[:, : self.gate_up.width])
+        middle_inverse = rms_norm(middle, norm.weight, norm.variance_epsilon, normal[:, : self.gate_up.width], hidden)
         self.gate_up.load()
         gate_up = self.gate_up.forward(normal, drops[2])
         reduced.append(_reduced(self.gate_up, normal, keeps_inputs))
@@ -140,11 +154,17 @@ class DecoderLayer:
         """
         down, gate_up, output, qkv = self.linears[::-1]
         down.load()
-        grad_activation, grad_reduced = down.input_gradient(grad, drops[3])
+        # Without dropout, what comes through the adapter is added within SwiGLU's pass: the gradient is wide there.
+        low_rank = None
+        if down.ranks and drops[3] is None:
+            grad_activation, grad_reduced = down.base_input_gradient(grad)
+            low_rank = grad_reduced, down.a
+        else:
+            grad_activation, grad_reduced = down.input_gradient(grad, drops[3])
         activation = saved.activation
         if activation is None:
             activation = grad.new_empty(len(grad), down.width)
-        swiglu_backward(grad_activation, saved.gate_up, None if saved.activation is not None else activation)
+        swiglu_backward(grad_activation, saved.gate_up, None if saved.activation is not None else activation, low_rank)
         grad_gate_up = saved.gate_up
         if len(saved.reduced) < SITES:  # recomputation left the last product out
             saved.reduced.append(grad.new_empty(len(grad), down.ranks))
@@ -193,9 +213,9 @@ class DecoderLayer:
         inner = attended[:, : self.output.width]
         cached_attention(qkv, rotary, cache, lengths, self.shape, self.head_norms, inner)
         self.output.load()
-        middle = self.output.forward(attended, None).add_(hidden)
+        middle = self.output.forward(attended, None)
         normal, norm = self._wide(self.gate_up, hidden), self.middle_norm
-        rms_norm(middle, norm.weight, norm.variance_epsilon, normal[:, : self.gate_up.width])
+        rms_norm(middle, norm.weight, norm.variance_epsilon, normal[:, : self.gate_up.width], hidden)
         self.gate_up.load()
         gate_up = self.gate_up.forward(normal, None)
         activation = self._wide(self.down, hidden)
@@ -232,12 +252,15 @@ def decoder_layers(causal_lm: Any) -> list[DecoderLayer]:
     if known is not None and known[0] == adapters:
         return known[1]
     config, decoder = causal_lm.config, causal_lm.model
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    shape = AttentionShape(config.num_attention_heads, config.num_key_value_heads, width)
+    shape = AttentionShape(config.num_attention_heads, config.num_key_value_heads, _head_width(config))
     weights = WideWeights()
     layers = [DecoderLayer(layer, shape, weights) for layer in decoder.layers]
     _LAYERS[causal_lm] = adapters, layers
     return layers
+
+
+def _head_width(config: Any) -> int:
+    return getattr(config, "head_dim", None) or int(config.hidden_size // config.num_attention_heads)
 
 
 def decoder_obstacle(model: Any) -> str | None:
@@ -250,6 +273,9 @@ def decoder_obstacle(model: Any) -> str | None:
         return "its activation or attention is of another kind"
     if causal_lm.model.rotary_emb.rope_type in ("dynamic", "longrope"):
         return "its rotary positions depend on the longest sequence of a batch"
+    obstacle = kernel_obstacle(causal_lm.lm_head.weight.device, _head_width(config))
+    if obstacle is not None:
+        return obstacle
     if not _fits_dequantized(causal_lm):
         return "its weights don't fit in memory dequantized"
     if not isinstance(model, PeftModel):

@@ -13,11 +13,11 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from ..data.packing import MicroBatch
-from ..kernels.adapted_linear import refresh
 from ..kernels.dropout import DroppedPlaces
 from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.response_loss import response_loss_and_gradient
 from ..kernels.rms_norm import rms_norm, rms_norm_backward
+from .adapter_buffers import AdapterGradients, Refresh
 from .decoder_layer import SITES, Drops, Saved, decoder_layers, decoder_obstacle, rotary_table
 
 
@@ -39,7 +39,8 @@ class PackedDecoder:
         self.linears = [linear for layer in self.layers for linear in layer.linears]
         self.rotary_embedding = decoder.rotary_emb
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.gradients = [torch.zeros_like(p) for p in self.parameters]
+        self.gradients = AdapterGradients(self.linears)
+        self.refresh = Refresh(self.linears)
         self.dropout = max(linear.dropout for linear in self.linears)
         self.kept_layers = len(self.layers) if kept_layers is None else kept_layers
         self.keeps_inputs = keeps_inputs
@@ -59,27 +60,18 @@ class PackedDecoder:
             target_tokens: of the whole step: the gradients are those of the step's mean loss per target token.
             dropout_key: seed and step, for the dropped elements; None turns dropout off.
             passes: how forward and backward are run; by default operation by operation.
-            new_step: False where the adapters have not changed since the last call.
+            new_step: False where the adapters have not changed since the last call, nor their `.grad` been reset.
         """
         key = dropout_key if self.dropout else None
-        self._claim_gradients()
         if new_step:
-            refresh(self.linears, dropping=key is not None)
+            self.gradients.claim()
+            self.refresh(dropping=key is not None)
         passes = passes or Passes(self)
         hidden = passes.forward(batch, key)
         loss, grad = self.head_gradient(hidden, batch, target_tokens)
         del hidden
         passes.backward(grad)
         return loss
-
-    def _claim_gradients(self) -> None:
-        """Point each `.grad` to its own place for good (a captured graph writes there); one just reset is zeroed."""
-        pairs = list(zip(self.parameters, self.gradients, strict=True))
-        reset = [gradient for parameter, gradient in pairs if parameter.grad is not gradient]
-        if reset:
-            torch._foreach_zero_(reset)
-            for parameter, gradient in pairs:
-                parameter.grad = gradient
 
     def embed(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Return the first layer's input (tokens, width)."""
@@ -95,13 +87,14 @@ class PackedDecoder:
         """Return the last layer's output, and of each layer what its backward needs or its input."""
         saved: list[Saved | torch.Tensor] = []
         first_kept = len(self.layers) - self.kept_layers
+        middle = None
         for index, (layer, some) in enumerate(zip(self.layers, drops, strict=True)):
-            before = hidden
             keeps = index >= first_kept
-            hidden, kept = layer.forward(hidden, rotary, sequences, some, self.keeps_inputs and keeps)
-            saved.append(kept if keeps else before)
+            hidden, kept = layer.forward(hidden, middle, rotary, sequences, some, self.keeps_inputs and keeps)
+            middle = kept.middle
+            saved.append(kept if keeps else kept.hidden)
             del kept
-        return hidden, saved
+        return hidden if middle is None else hidden.add_(middle), saved
 
     def run_layers_back(
         self,

@@ -18,16 +18,23 @@ class _QuantizedWeight:
     """4-bit weights on a GPU, dequantized at each use into a buffer that all layers share."""
 
     bases: Sequence[Any]
-    rows: Sequence[int]
-    width: int
     buffer: torch.Tensor
+    bs: Sequence[torch.Tensor | None]
+    columns: Sequence[slice]
+
+    def b_blocks(self) -> list[torch.Tensor]:
+        """Return the B, from which loading copies them."""
+        return [b for b in self.bs if b is not None]
 
     def load(self) -> torch.Tensor:
-        """Fill the buffer's base part."""
+        """Fill the buffer; what stands beside a layer's B stays zero."""
         from ..kernels.cuda.nf4 import dequantize_nf4
 
-        for base, part in zip(self.bases, torch.split(self.buffer[:, : self.width], list(self.rows)), strict=True):
-            dequantize_nf4(base.weight.data, base.weight.quant_state, part)
+        row = 0
+        for base, b, columns in zip(self.bases, self.bs, self.columns, strict=True):
+            rows = self.buffer[row : row + base.out_features]
+            row += base.out_features
+            dequantize_nf4(base.weight.data, base.weight.quant_state, rows[:, : base.in_features], b, rows[:, columns])
         return self.buffer
 
 
@@ -36,7 +43,7 @@ class WideWeights:
 
     def __init__(self) -> None:
         """Nothing is allocated yet."""
-        self._buffers: dict[tuple[str, int, int], torch.Tensor] = {}
+        self._buffers: dict[tuple[tuple[int, ...], tuple[int, ...], int], torch.Tensor] = {}
 
     def adapted_linear(self, layers: Sequence[Any]) -> AdaptedLinear:
         """Return layers that share their input, with or without adapters, as one.
@@ -45,18 +52,22 @@ class WideWeights:
         """
         bases = [layer.get_base_layer() if isinstance(layer, LoraLayer) else layer for layer in layers]
         adapters = [_adapter(layer) for layer in layers]
-        ranks = sum(len(adapter.a) for adapter in adapters if adapter)
+        ranks = [len(adapter.a) if adapter else 0 for adapter in adapters]
         rows, width = [base.out_features for base in bases], bases[0].in_features
-        dtype = _compute_type(bases[0])
-        device = bases[0].weight.device
+        dtype, device = _compute_type(bases[0]), bases[0].weight.device
+        columns = [slice(width + sum(ranks[:i]), width + sum(ranks[: i + 1])) for i in range(len(ranks))]
         source: WideWeight
         if device.type == "cpu" or not isinstance(bases[0], bnb.nn.Linear4bit):
-            source = HeldWeight(_hold(bases, rows, width + ranks, dtype))
+            wide = _hold(bases, rows, width + sum(ranks), dtype)
+            parts = zip(torch.split(wide, rows), columns, ranks, strict=True)
+            source = HeldWeight(wide, [part[:, places] for part, places, rank in parts if rank])
         else:
-            key = (type(layers[0]).__name__ + str(len(layers)), sum(rows), width + ranks)
+            key = tuple(rows), tuple(ranks), width
             if key not in self._buffers:
-                self._buffers[key] = torch.zeros(sum(rows), width + ranks, dtype=dtype, device=device)
-            source = _QuantizedWeight(bases, rows, width, self._buffers[key])
+                self._buffers[key] = torch.zeros(sum(rows), width + sum(ranks), dtype=dtype, device=device)
+            sizes = zip(rows, ranks, strict=True)
+            bs = [torch.zeros(out, rank, dtype=dtype, device=device) if rank else None for out, rank in sizes]
+            source = _QuantizedWeight(bases, self._buffers[key], bs, columns)
         biases = [base.bias for base in bases]
         bias = None if any(b is None for b in biases) else torch.cat([b.data for b in biases]).to(dtype)
         like = torch.empty(0, width, dtype=dtype, device=device)

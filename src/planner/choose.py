@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
+from ..data.bins import filled_multiple
 from .devices import Device
 from .duration import StepTime, step_time
 from .job import Job
@@ -15,7 +16,7 @@ from .memory import (
     packed_parts,
     total_memory,
 )
-from .steps import MULTIPLE, Example, StepWork, largest_step_tokens, packed_work, padded_work
+from .steps import Example, StepWork, largest_step_tokens, packed_work, padded_work
 from .trainer_memory import trainer_parts
 
 SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
@@ -125,13 +126,14 @@ def _packed_choices(
 
 
 def _packed_work(job: Job, load: Workload, size: int, steps: int) -> StepWork:
-    multiple = 1 if job.cpu else MULTIPLE
+    multiple = 1 if job.cpu else filled_multiple(size)
     return packed_work(load.examples, job.examples, size, load.seed, min(load.steps, steps), load.warm_up, multiple)
 
 
 def _bounded(largest: MicroBatchSize, capacity: int, step_tokens: int) -> MicroBatchSize:
     """Return the size that bounds micro-batches of steps which were not laid out, too."""
-    tokens = -(-min(capacity, step_tokens) // MULTIPLE) * MULTIPLE
+    multiple = filled_multiple(capacity)
+    tokens = -(-min(capacity, step_tokens) // multiple) * multiple
     return replace(largest, tokens=max(largest.tokens, tokens))
 
 

@@ -15,6 +15,8 @@ class MemoryConstants:
     """cuBLAS's workspace of a stream, taken from the allocator (32 MiB on Hopper, 8.1 MiB elsewhere)."""
     context: float = 0.55e9
     """CUDA context, kernels' code and libraries, outside the allocator."""
+    graphs: float = 0.35e9
+    """What the allocator reserves beside the memory pool of captured micro-batches."""
     slack: float = 0.03
     """Share of the activations that the allocator reserves beyond what is allocated at the peak."""
 

@@ -14,13 +14,13 @@ trainer engine) the same with what transformers' layers save in place of `kept`;
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ..data.bins import CAPTURED_TOKENS
 from .constants import MEMORY
 from .job import Job
 
-_HEAD_CHUNK = 512  # kernels/response_loss.py
+_HEAD_CHUNK = 1024  # kernels/response_loss.py
 AUTOGRAD_CHUNK = 1024  # training/loss.py
 _PAGED_VALUES = 100_000  # bitsandbytes pages the states of tensors from this size on
-_CAPTURED_TOKENS = 8192  # training/packed_step.py: micro-batches up to this size run from CUDA graphs
 _SMALL, _LARGE = 1 << 20, 10 << 20  # the allocator's classes of sizes
 _ADAM_VALUES = 2
 
@@ -186,7 +186,7 @@ def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, 
 
 def captured(job: Job, tokens: int) -> bool:
     """Tell whether a micro-batch's passes run from CUDA graphs, which keep a memory pool of their own."""
-    return job.engine == "packed" and tokens <= _CAPTURED_TOKENS and not job.cpu
+    return job.engine == "packed" and tokens <= CAPTURED_TOKENS and not job.cpu
 
 
 def evaluation_bytes(job: Job, size: MicroBatchSize) -> int:
@@ -237,7 +237,7 @@ def total_memory(
         parts |= dict.fromkeys(adds, 0) | {"evaluation": evaluation}
     peak = sum(parts.values())
     outside = _optimizer_bytes(job)[1]
-    # A graph's pool stands beside what the allocator cached for the first pass of a size.
-    slack = activations if captured(job, tokens) else int(MEMORY.slack * activations)
+    # A graph's pool stands beside what the allocator caches for the head, the optimizer and the first micro-batch.
+    slack = int(MEMORY.slack * activations + (MEMORY.graphs if captured(job, tokens) else 0))
     parts |= {"outside": outside, "context": 0 if job.cpu else int(MEMORY.context), "slack": slack}
     return Memory(parts, peak, sum(parts.values()))

@@ -10,7 +10,6 @@ from .memory import MicroBatchSize
 
 Example = tuple[int, int]
 """Tokens of an example, and how many of them are targets."""
-MULTIPLE = 256  # training/packed_step.py: on a GPU micro-batches are filled up to it
 _BLOCK_BATCHES = 50  # training/response_trainer.py: batches of similar length are made within so many
 
 
@@ -48,7 +47,7 @@ def packed_work(
     seed: int,
     most: int,
     first: int = 0,
-    multiple: int = MULTIPLE,
+    multiple: int = 256,
 ) -> StepWork:
     """Return the work of the packed engine's steps `first` to `most` in the order of `seed`.
 

@@ -56,7 +56,7 @@ def write_page(path: Path, page: str) -> None:
 
 # Hidden until the script runs: without it there is nothing to switch.
 _SWITCH = Html(
-    '<div class="switch" role="group" aria-label="Language / 언어" hidden>'
+    '<div class="switch" role="region" aria-label="Language / 언어" hidden>'
     '<button type="button" data-language="en" lang="en" translate="no">English</button>'
     '<button type="button" data-language="ko" lang="ko" translate="no">한국어</button></div>'
 )

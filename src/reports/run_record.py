@@ -83,29 +83,40 @@ class Lengths(Record):
 class Score(Record):
     """ROUGE F1 and chrF times 100 over `n` dialogues, and what ROUGE counts.
 
-    Beside each score are its 95% interval over dialogues and what chance alone scores; older runs lack them.
+    Beside each score are its 95% interval over dialogues and what chance alone scores, with its interval; older runs
+    lack them.
     """
 
     rouge1: float | None = None
     rouge1_low: float | None = None
     rouge1_high: float | None = None
     rouge1_floor: float | None = None
+    rouge1_floor_low: float | None = None
+    rouge1_floor_high: float | None = None
     rouge2: float | None = None
     rouge2_low: float | None = None
     rouge2_high: float | None = None
     rouge2_floor: float | None = None
+    rouge2_floor_low: float | None = None
+    rouge2_floor_high: float | None = None
     rougeL: float | None = None
     rougeL_low: float | None = None
     rougeL_high: float | None = None
     rougeL_floor: float | None = None
+    rougeL_floor_low: float | None = None
+    rougeL_floor_high: float | None = None
     rouge_sum: float | None = None
     rouge_sum_low: float | None = None
     rouge_sum_high: float | None = None
     rouge_sum_floor: float | None = None
+    rouge_sum_floor_low: float | None = None
+    rouge_sum_floor_high: float | None = None
     chrf: float | None = None
     chrf_low: float | None = None
     chrf_high: float | None = None
     chrf_floor: float | None = None
+    chrf_floor_low: float | None = None
+    chrf_floor_high: float | None = None
     tokenization: str | None = None
     stemmer: bool | None = None
     n: int | None = None

@@ -88,7 +88,7 @@ def scores(record: RunRecord) -> Html:
         if key == "chrf" and not any(value is not None for value in values):
             continue
         cells = [name, *(_with_interval(score, key) for _, score in scored), *([_change(*values)] if alike else [])]
-        rows.append([*cells, *([_floor(last, key)] if has_floor else [])])
+        rows.append([*cells, *([_with_interval(last, f"{key}_floor")] if has_floor else [])])
     columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(name for name, _ in scored), *(["Change"] if alike else [])]
     columns += ["By chance"] if has_floor else []
     caption = f"ROUGE {' and '.join(name.lower() for name, _ in scored)} training"
@@ -103,11 +103,6 @@ def _with_interval(score: Score, key: str) -> Html:
         return Html(MISSING)
     interval = tag("small", f"{decimal(low, 1)} to {decimal(high, 1)}") if None not in (low, high) else None
     return join(decimal(value, 2), interval)
-
-
-def _floor(score: Score, key: str) -> str:
-    floor = getattr(score, f"{key}_floor")
-    return MISSING if floor is None else decimal(floor, 2)
 
 
 def _interval_notes(score: Score, stage: str) -> list[str]:
@@ -125,8 +120,14 @@ def _interval_notes(score: Score, stage: str) -> list[str]:
 
 
 def _within_chance(score: Score, key: str) -> bool:
-    """Return whether chance's score lies within the interval of a score, or above."""
-    low, floor = getattr(score, f"{key}_low"), getattr(score, f"{key}_floor")
+    """Return whether a score lies inside its chance floor's interval, or below, as `yoyak evaluate` says it.
+
+    In runs that lack the floor's interval: whether the floor lies inside the score's, or above.
+    """
+    value, low = getattr(score, key), getattr(score, f"{key}_low")
+    floor, high = getattr(score, f"{key}_floor"), getattr(score, f"{key}_floor_high")
+    if high is not None and value is not None:
+        return bool(value <= high)
     return low is not None and floor is not None and low <= floor
 
 

@@ -7,6 +7,7 @@ import torch
 
 from ..inference.cached_decoder import CachedDecoder
 from ..models.decoder_layer import rotary_table
+from .captured_steps import CapturedSteps, padded_rows
 
 _LENGTH_STEP = 256
 """Slots grow by this many positions at a time."""
@@ -23,6 +24,7 @@ class CachedSlots:
             self._decoder.layers
         )
         self._rotary = (torch.empty(0), torch.empty(0))
+        self._steps: CapturedSteps | None = None
         self._capacity = (0, 0)
         self.lengths: list[int] = []
 
@@ -40,12 +42,14 @@ class CachedSlots:
         return self._decoder.logits(states)
 
     def step(self, tokens: Sequence[int]) -> torch.Tensor:
-        """Append one token to each sequence; return the logits after it, (sequences, vocabulary)."""
-        self._reserve(len(self), max(self.lengths) + 1)
-        lengths = torch.tensor(self.lengths, device=self._device)
-        ids = torch.tensor(tokens, device=self._device)
-        caches = [(keys[: len(self)], values[: len(self)]) for keys, values in self._caches]
-        logits = self._decoder.step(ids, lengths, caches, self._rotary)
+        """Append one token to each sequence; return the logits after it, (sequences, vocabulary).
+
+        The logits are overwritten by the next step.
+        """
+        self._reserve(padded_rows(len(self), self._device), max(self.lengths) + 1)
+        if self._steps is None:
+            self._steps = CapturedSteps(self._decoder, self._caches, self._rotary)
+        logits = self._steps.step(tokens, self.lengths)
         self.lengths = [length + 1 for length in self.lengths]
         return logits
 
@@ -74,4 +78,4 @@ class CachedSlots:
                     new[:has_rows, :, :has_length] = old
             self._caches[index] = (grown[0], grown[1])
         self._rotary = rotary_table(self._decoder.rotary_embedding, like, torch.arange(length, device=self._device))
-        self._capacity = (rows, length)
+        self._capacity, self._steps = (rows, length), None

@@ -8,6 +8,7 @@ from typing import Any
 from ..config.schema import Config, GenerationSettings
 from ..data.templates import PromptTemplate
 from ..errors import YoyakError
+from ..inference.batches import largest_batch
 from .dialogues import DialogueReader, EncodedDialogue
 from .engine import Engine
 from .errors import ApiError
@@ -40,7 +41,7 @@ class Service:
         """
         refuse_searches(config.generation)
         self.name = config.experiment.name
-        self.limits = limits or Limits(max_batch=config.generation.batch_size)
+        self.limits = limits or Limits(max_batch=largest_batch(config.generation.batch_size))
         self.metrics = Metrics()
         self.reader = DialogueReader(prompt, config, self.limits)
         self.scheduler = Scheduler(engine, self.limits, self.metrics)

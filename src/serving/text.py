@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..inference.decoding import summary_text
+
 # What the next token may still change: half of a character, and white space that may turn out to be the end's.
 _UNSETTLED = re.compile(r"[\s\ufffd]+\Z")
 
@@ -12,7 +14,7 @@ def decode(tokenizer: Any, ids: Sequence[int], end_id: int) -> str:
     """Return the text of generated ids up to the end token, stripped."""
     ids = list(ids)
     ids = ids[: ids.index(end_id)] if end_id in ids else ids
-    return str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
+    return summary_text(tokenizer, ids).strip()
 
 
 class TextStream:

@@ -5,6 +5,7 @@ from typing import Any
 from ..config.schema import Config
 from ..data.templates import IGNORE
 from ..evaluation.rouge import score_summaries
+from ..inference.decoding import summary_text
 from ..inference.generator import stream_summaries
 
 
@@ -38,6 +39,6 @@ def prompts_and_references(dataset: Any, tokenizer: Any) -> tuple[list[list[int]
     for item in dataset:
         ids, own = item["input_ids"], item["labels"] != IGNORE
         prompts.append(ids[~own].tolist())
-        references.append(str(tokenizer.decode(ids[own][:-1], skip_special_tokens=True)))
+        references.append(summary_text(tokenizer, ids[own][:-1]))
         end_id = int(ids[-1])
     return prompts, references, end_id

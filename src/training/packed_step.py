@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
 from ..config.schema import TrainingSettings
+from ..data.bins import CAPTURED_TOKENS, filled_multiple
 from ..data.packing import StepPacker
 from ..errors import YoyakError
 from ..models.captured_passes import CapturedPasses
@@ -19,8 +20,6 @@ from .memory_plan import MemoryPlan, plan_loaded
 from .response_trainer import ResponseTrainer
 
 _MICRO_BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
-_MULTIPLE = 256  # on a GPU micro-batches are filled up to it, so that few shapes are captured
-_CAPTURED_TOKENS = 8192  # larger micro-batches keep the GPU busy without graphs
 
 
 @dataclass(frozen=True)
@@ -119,9 +118,10 @@ class PackedTrainer(ResponseTrainer):
         """Train on a GPU by a plan: the passes become CUDA graphs where micro-batches are small."""
         self.plan = plan
         self.decoder.kept_layers, self.decoder.keeps_inputs = plan.kept_layers, plan.keeps_inputs
-        self.packer = replace(self.packer, micro_batch_tokens=plan.micro_batch_tokens, multiple=_MULTIPLE)
-        if plan.micro_batch_tokens <= _CAPTURED_TOKENS:
-            self.passes = CapturedPasses(self.decoder, plan.micro_batch_tokens)
+        tokens = plan.micro_batch_tokens
+        self.packer = replace(self.packer, micro_batch_tokens=tokens, multiple=filled_multiple(tokens))
+        if tokens <= CAPTURED_TOKENS:
+            self.passes = CapturedPasses(self.decoder, tokens)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the loader of whole steps."""
@@ -149,6 +149,17 @@ class PackedTrainer(ResponseTrainer):
             total += self.decoder.add_gradients(on_device, target_tokens, dropout_key, passes, new_step=index == 0)
             self.trained_tokens += batch.tokens
         return total / target_tokens
+
+    def _clip_grad_norm(self, model: nn.Module) -> torch.Tensor:
+        """As the Trainer's, in three operations, since all gradients lie in one buffer."""
+        gradients = self.decoder.gradients.flat
+        norm: torch.Tensor = torch.linalg.vector_norm(gradients)
+        gradients.mul_(torch.clamp(self.args.max_grad_norm / (norm + 1e-6), max=1.0))
+        return norm
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Return 0: the Trainer counts all parameters of the model anew at each step, for a figure nobody reads."""
+        return 0
 
 
 def plan_run(trainer: PackedTrainer, training: TrainingSettings) -> MemoryPlan:

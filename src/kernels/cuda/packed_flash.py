@@ -135,14 +135,21 @@ def _backward_keys(
     tl.store(grad_values + to, sum_values.to(kind), mask=inside[:, None])
 
 
-def tiles(device: torch.device) -> dict[str, dict[str, int]]:
+def capability(device: torch.device) -> tuple[int, int]:
+    """Return the GPU's compute capability; that of an H100 where there is none."""
+    return torch.cuda.get_device_capability(device) if device.type == "cuda" else (9, 0)
+
+
+def tiles(queries: torch.Tensor) -> dict[str, dict[str, int]]:
     """Return block sizes, warps and pipeline stages of each kernel, by what was fastest on an H100 and fits elsewhere.
 
-    Heads of 128 and 20k tokens of about 300 each: larger blocks compute more pairs that are masked.
+    Heads of 128 in 16 bit and 20k tokens of about 300 each: larger blocks compute more pairs that are masked. Cards
+    before Ampere have 64 KB of shared memory for a block, some later ones 99.
     """
-    capability = torch.cuda.get_device_capability(device) if device.type == "cuda" else (9, 0)
-    if capability < (8, 0):  # 64 KB of shared memory
-        small = {"M": 32, "N": 32, "num_warps": 4, "num_stages": 1}
+    old, wide = capability(queries.device) < (8, 0), queries.shape[-1] * queries.element_size() > 256
+    if old or wide:
+        side = 16 if old and wide else 32
+        small = {"M": side, "N": side, "num_warps": 4, "num_stages": 1}
         return {"forward": small, "queries": small, "keys": small}
     return {
         "forward": {"M": 64, "N": 32, "num_warps": 4, "num_stages": 2},
@@ -164,7 +171,7 @@ def flash_forward(
     queries, keys, values = heads
     tokens, count, width = queries.shape
     log_sums = torch.empty(tokens, count, dtype=torch.float32, device=queries.device)
-    sizes: Any = tiles(queries.device)["forward"]
+    sizes: Any = tiles(queries)["forward"]
     _forward[(triton.cdiv(tokens, sizes["M"]), count)](
         queries, keys, values, positions, out, log_sums, tokens, queries.stride(0), out.stride(0),
         width**-0.5 * _LOG2_E, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
@@ -196,7 +203,7 @@ def flash_backward(
     grad_queries = grad.new_empty(tokens, count, width)
     grad_keys, grad_values = grad.new_empty(tokens, key_heads, width), grad.new_empty(tokens, key_heads, width)
     dots = torch.empty_like(log_sums)
-    sizes: Any = tiles(queries.device)
+    sizes: Any = tiles(queries)
     scale, group = width**-0.5 * _LOG2_E, count // key_heads
     _backward_queries[(triton.cdiv(tokens, sizes["queries"]["M"]), count)](
         queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, queries.stride(0),

@@ -6,17 +6,25 @@ import triton.language as tl
 
 
 @triton.jit
-def _forward(x, weight, out, inverse, x_stride, out_stride, width, eps, BLOCK: tl.constexpr):
+def _forward(
+    x, plus, weight, out, inverse, x_stride, out_stride, width, eps, BLOCK: tl.constexpr, ADDED: tl.constexpr
+):  # fmt: skip
     row = tl.program_id(0).to(tl.int64)
     columns = tl.arange(0, BLOCK)
     inside = columns < width
     values = tl.load(x + row * x_stride + columns, mask=inside, other=0.0).to(tl.float32)
+    if ADDED:
+        values += tl.load(plus + row * width + columns, mask=inside, other=0.0).to(tl.float32)
+        rounded = values.to(x.dtype.element_ty)
+        tl.store(x + row * x_stride + columns, rounded, mask=inside)
+        values = rounded.to(tl.float32)
     factor = tl.rsqrt(tl.sum(values * values) / width + eps)
     tl.store(inverse + row, factor)
-    # Rounded before the weight, as transformers does.
-    normal = (values * factor).to(out.dtype.element_ty)
-    scaled = normal * tl.load(weight + columns, mask=inside, other=0.0).to(out.dtype.element_ty)
-    tl.store(out + row * out_stride + columns, scaled, mask=inside)
+    # Rounded before the weight, as transformers does; a product in float32 is then rounded once, as in 16 bit.
+    kind = out.dtype.element_ty
+    normal = (values * factor).to(kind).to(tl.float32)
+    scaled = normal * tl.load(weight + columns, mask=inside, other=0.0).to(kind).to(tl.float32)
+    tl.store(out + row * out_stride + columns, scaled.to(kind), mask=inside)
 
 
 @triton.jit
@@ -34,14 +42,17 @@ def _backward(grad, x, weight, inverse, onto, out, grad_stride, x_stride, width,
     tl.store(out + row * width + columns, result.to(out.dtype.element_ty), mask=inside)
 
 
-def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float, out: torch.Tensor) -> torch.Tensor:
+def rms_norm(
+    x: torch.Tensor, weight: torch.Tensor, eps: float, out: torch.Tensor, plus: torch.Tensor | None = None
+) -> torch.Tensor:
     """See `kernels.rms_norm.rms_norm`."""
     rows, width = x.shape
     inverse = torch.empty(rows, 1, dtype=torch.float32, device=x.device)
     block = triton.next_power_of_2(width)
     _forward[(rows,)](
-        x, weight, out, inverse, x.stride(0), out.stride(0), width, eps, BLOCK=block, num_warps=_warps(block)
-    )
+        x, plus, weight, out, inverse, x.stride(0), out.stride(0), width, eps, BLOCK=block, ADDED=plus is not None,
+        num_warps=_warps(block),
+    )  # fmt: skip
     return inverse
 
 

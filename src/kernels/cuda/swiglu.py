@@ -19,16 +19,26 @@ def _forward(gate_up, out, width, out_stride, BLOCK: tl.constexpr):
 
 @triton.jit
 def _backward(
-    grad, gate_up, activation, width, grad_stride, activation_stride, BLOCK: tl.constexpr, AGAIN: tl.constexpr
+    grad, gate_up, activation, reduced, a, rows, width, grad_stride, activation_stride, reduced_stride, rank,
+    ROWS: tl.constexpr, BLOCK: tl.constexpr, RANK: tl.constexpr, AGAIN: tl.constexpr,
 ):  # fmt: skip
-    row = tl.program_id(0).to(tl.int64)
-    columns = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    inside = columns < width
+    row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None].to(tl.int64)
+    columns = (tl.program_id(1) * BLOCK + tl.arange(0, BLOCK))[None, :]
+    inside = (row < rows) & (columns < width)
     gates = gate_up + row * 2 * width + columns
     kind = gate_up.dtype.element_ty
     gate = tl.load(gates, mask=inside, other=0.0).to(tl.float32)
     up = tl.load(gates + width, mask=inside, other=0.0).to(tl.float32)
     upstream = tl.load(grad + row * grad_stride + columns, mask=inside, other=0.0).to(tl.float32)
+    if RANK > 0:
+        number = tl.arange(0, RANK)
+        left = tl.load(
+            reduced + row * reduced_stride + number[None, :], mask=(row < rows) & (number[None, :] < rank), other=0.0
+        )
+        right = tl.load(
+            a + number[:, None] * width + columns, mask=(number[:, None] < rank) & (columns < width), other=0.0
+        )
+        upstream += tl.dot(left, right, input_precision="ieee")
     sigmoid = tl.sigmoid(gate)
     silu = gate * sigmoid
     if AGAIN:
@@ -39,6 +49,7 @@ def _backward(
 
 
 _BLOCK = 1024
+_LOW_RANK_SIZES = {"ROWS": 16, "BLOCK": 128, "num_warps": 4}
 
 
 def swiglu(gate_up: torch.Tensor, out: torch.Tensor) -> None:
@@ -47,12 +58,22 @@ def swiglu(gate_up: torch.Tensor, out: torch.Tensor) -> None:
     _forward[(rows, triton.cdiv(width, _BLOCK))](gate_up, out, width, out.stride(0), BLOCK=_BLOCK, num_warps=4)
 
 
-def swiglu_backward(grad: torch.Tensor, gate_up: torch.Tensor, activation: torch.Tensor | None) -> None:
+def swiglu_backward(
+    grad: torch.Tensor,
+    gate_up: torch.Tensor,
+    activation: torch.Tensor | None,
+    low_rank: tuple[torch.Tensor, torch.Tensor] | None = None,
+) -> None:
     """See `kernels.swiglu.swiglu_backward`."""
     rows, width = grad.shape
     stride = 0 if activation is None else activation.stride(0)
-    grid = (rows, triton.cdiv(width, _BLOCK))
-    again = activation is not None
-    _backward[grid](
-        grad, gate_up, activation, width, grad.stride(0), stride, BLOCK=_BLOCK, AGAIN=again, num_warps=4
+    sizes = {"ROWS": 1, "BLOCK": _BLOCK, "RANK": 0, "num_warps": 4}
+    reduced, a, rank = None, None, 0
+    if low_rank is not None:
+        reduced, a = low_rank
+        rank = len(a)
+        sizes = {**_LOW_RANK_SIZES, "RANK": max(16, triton.next_power_of_2(rank))}
+    _backward[(triton.cdiv(rows, sizes["ROWS"]), triton.cdiv(width, sizes["BLOCK"]))](
+        grad, gate_up, activation, reduced, a, rows, width, grad.stride(0), stride,
+        0 if reduced is None else reduced.stride(0), rank, AGAIN=activation is not None, **sizes,
     )  # fmt: skip

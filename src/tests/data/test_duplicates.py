@@ -65,3 +65,38 @@ def test_groups_join_equal_and_near_dialogues_through_others():
 def test_connected():
     assert connected(7, [(3, 1), (5, 6), (1, 6), (0, 2)]) == [[0, 2], [1, 3, 5, 6]]
     assert connected(3, []) == []
+
+
+@pytest.mark.parametrize("jaccard", [0.2, 0.3, 0.5])
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_are_those_of_all_pairs(jaccard, seed):
+    source = random.Random(seed)
+    dialogues = sorted({" ".join(source.choices("abcde", k=source.randrange(3, 9))) for _ in range(300)})
+    links = [(pair.first, pair.second) for pair in slow_pairs(dialogues, jaccard)]
+    assert links
+    assert duplicate_groups(dialogues, jaccard) == connected(len(dialogues), links)
+
+
+def variants(count, seed=0):
+    """Return dialogues of 60 words, each with two of them changed."""
+    source = random.Random(seed)
+    words = [f"w{source.randrange(10**6)}" for _ in range(60)]
+    made = []
+    for _ in range(count):
+        changed = list(words)
+        for _ in range(2):
+            changed[source.randrange(60)] = f"x{source.randrange(10**6)}"
+        made.append(" ".join(changed))
+    return made
+
+
+def test_many_likes_are_one_group_and_take_no_square_of_pairs():
+    """All pairs of 1,500 would be 1.1 million."""
+    dialogues = variants(750) + variants(750, seed=1)
+    source = random.Random(2)
+    source.shuffle(dialogues)
+    assert sorted(map(len, duplicate_groups(dialogues))) == [750, 750]
+    pairs = near_duplicates(dialogues)
+    assert 1500 < len(pairs) < 300 * 1500
+    assert {member for pair in pairs for member in (pair.first, pair.second)} == set(range(1500))
+    assert near_duplicates(dialogues) == pairs

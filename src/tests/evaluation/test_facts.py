@@ -54,6 +54,7 @@ def missing(summary, dialogue):
         ("A Chinese, a Canadian and the Browns meet.", "A: China! Canada! Brown!"),
         ("Tom's plan is Dr. Brown's.", "Tom: Brown’s idea."),
         ("#Person1# talks.", "#Person1#: Hi."),
+        ("Tom calls O’Brien.", "A: Tom'll be late. So did O'Brien's."),
     ],
 )
 def test_what_the_dialogue_holds_in_other_words(summary, dialogue):
@@ -95,6 +96,10 @@ def test_what_the_dialogue_does_not_hold(summary, dialogue, expected):
         ("I may march on. It takes a second.", []),
         ("The second of 5/13 is 24/7.", [("date", "5/13"), ("date", "24/7")]),
         ("Mr. Brown is OK. Mom calls.", [("name", "Brown")]),
+        ("They've met. You’re right. It's he; He'll come. Let's go. That'd do. I'm in.", []),
+        ("Don't go. Isn't it? Can’t stop, Won't do. Y'all and Ma'am.", []),
+        ("O'Brien calls. D’Angelo's in.", [("name", "O'Brien"), ("name", "D'Angelo")]),
+        ("Tom'll call. The Browns've left.", [("name", "Tom"), ("name", "Browns")]),
         ("", []),
     ],
 )
@@ -107,6 +112,7 @@ def test_a_sentences_first_word_is_a_name_unless_it_is_lower_case_somewhere():
     assert [name for _, name in facts_of(text)] == ["Customers", "Tom"]
     lowercase = lowercase_words([text, "A: Our customers, you know."])
     assert [fact.text for fact in find_facts([text], lowercase)[0]] == ["Tom"]
+    assert "soup" in lowercase_words(["The soup's hot."])
 
 
 def test_a_second_half_of_a_number_is_not_enough():

@@ -110,10 +110,11 @@ def test_json_is_plain():
 
 def test_run_scores_stay_plain_numbers():
     figures = score_report(IDS, PREDICTIONS, REFERENCES).run_scores()
-    expected = {name + end for name in SCORES for end in ("", "_low", "_high", "_floor")}
+    expected = {name + end for name in SCORES for end in ("", "_low", "_high", "_floor", "_floor_low", "_floor_high")}
     assert figures.keys() == expected | {"tokenization", "stemmer", "n"}
     assert all(type(figures[name]) is float for name in expected)
     assert figures["rouge_sum_low"] <= figures["rouge_sum"] <= figures["rouge_sum_high"]
+    assert figures["rouge_sum_floor_low"] <= figures["rouge_sum_floor"] <= figures["rouge_sum_floor_high"]
 
 
 def test_per_dialogue_scores_belong_to_their_dialogues():

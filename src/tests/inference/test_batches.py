@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from src.errors import YoyakError
-from src.inference.batches import cache_bytes_a_token, in_batches, is_out_of_memory, token_budget
+from src.inference.batches import cache_bytes_a_token, in_batches, is_out_of_memory, largest_batch, token_budget
 from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
 
 NO_MACHINE_HAS = 2**50
@@ -65,6 +65,13 @@ def test_other_errors_pass():
         list(in_batches([1], lambda _: torch.zeros(2).reshape(3), most=1, budget=1))
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert not is_out_of_memory(RuntimeError("shape"))
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "device", "most"), [("auto", "cpu", 16), ("auto", "cuda", 256), (5, "cpu", 5), (300, "cuda", 300)]
+)
+def test_the_largest_batch(batch_size, device, most):
+    assert largest_batch(batch_size, device) == most
 
 
 def test_the_default_budget_is_half_of_free_memory(tmp_path):

@@ -51,6 +51,20 @@ def test_order_and_batches_change_nothing(loaded):
     assert generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, narrow) == one_by_one
 
 
+def test_by_default_16_at_a_time_on_the_cpu(loaded, monkeypatch):
+    model, tokenizer, dataset = loaded
+    batches = []
+    greedy = CachedDecoder.greedy
+
+    def counted(decoder, prompts, *arguments):
+        batches.append(len(prompts))
+        return greedy(decoder, prompts, *arguments)
+
+    monkeypatch.setattr(CachedDecoder, "greedy", counted)
+    generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES * 5, GenerationSettings(batch_tokens=10**6))
+    assert batches == [16, 4]
+
+
 def test_results_come_while_others_are_still_to_do(loaded, monkeypatch):
     model, tokenizer, dataset = loaded
     came, batches = [], []

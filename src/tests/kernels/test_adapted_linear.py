@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from src.kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight, refresh
+from src.kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight
+from src.models.adapter_buffers import AdapterGradients, Refresh
 
 F64 = torch.float64
 ROWS = [6, 3, 5]
@@ -19,14 +20,13 @@ def drop(x: torch.Tensor) -> torch.Tensor:
 
 
 def adapters() -> list[Adapter | None]:
-    """Return one of rank 2, none, and one of rank 4 with a scale of its own, with zero gradients."""
+    """Return one of rank 2, none, and one of rank 4 with a scale of its own."""
     made: list[Adapter | None] = []
     for rank, rows, scaling in ((2, 6, 1.5), (0, 3, 0.0), (4, 5, 0.5)):
         if not rank:
             made.append(None)
             continue
         a, b = (nn.Parameter(torch.randn(shape, dtype=F64)) for shape in ((rank, WIDTH), (rows, rank)))
-        a.grad, b.grad = torch.zeros_like(a), torch.zeros_like(b)
         made.append(Adapter(a, b, scaling))
     return made
 
@@ -51,8 +51,10 @@ def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
 
     wide = torch.zeros(sum(ROWS), WIDTH + 6, dtype=F64)
     wide[:, :WIDTH] = frozen
-    linear = AdaptedLinear(HeldWeight(wide), bias, ROWS, some, DROPOUT, torch.empty(0, WIDTH, dtype=F64))
-    refresh([linear], dropping)
+    held = HeldWeight(wide, [wide[:6, WIDTH : WIDTH + 2], wide[9:, WIDTH + 2 :]])
+    linear = AdaptedLinear(held, bias, ROWS, some, DROPOUT, torch.empty(0, WIDTH, dtype=F64))
+    AdapterGradients([linear]).claim()
+    Refresh([linear])(dropping)
     wide_input = torch.cat([x, torch.empty(TOKENS, 6, dtype=F64)], dim=1)
     how = drop if dropping else None
     linear.load()
@@ -68,7 +70,7 @@ def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
 
 def test_layers_without_adapters() -> None:
     weight, x, grad = torch.randn(4, 3), torch.randn(2, 3), torch.randn(2, 4)
-    linear = AdaptedLinear(HeldWeight(weight), None, [4], [None], 0.0, torch.empty(0, 3))
+    linear = AdaptedLinear(HeldWeight(weight, []), None, [4], [None], 0.0, torch.empty(0, 3))
     linear.load()
     assert torch.equal(linear.forward(x, None), x @ weight.t())
     assert torch.equal(linear.input_gradient(grad, None)[0], grad @ weight)

@@ -62,7 +62,7 @@ def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family
     hidden = decoder.embed(batch.input_ids)
     rotary = decoder.rotary(hidden, batch.positions)
     sequences = Sequences(batch.starts.tolist(), batch.positions, batch.ends)
-    _, saved = decoder.layers[0].forward(hidden, rotary, sequences, (None,) * 4, keeps_inputs)
+    _, saved = decoder.layers[0].forward(hidden, None, rotary, sequences, (None,) * 4, keeps_inputs)
     real = {
         "inverse_rms": saved.inverse_rms,
         "attended": saved.attended,
@@ -165,13 +165,13 @@ def test_more_kept_layers_take_more_and_the_first_stands_for_the_one_at_work():
     assert two - one == sum(kept_tensors(JOB, 512, False).values())
 
 
-def test_graphs_double_what_the_card_must_have_for_activations():
+def test_graphs_reserve_more_than_the_activations():
     size = MicroBatchSize(512, 60, 4, 200)
     parts = packed_parts(JOB, size, Activations(3))
     small = total_memory(JOB, parts, 512)
-    large = total_memory(JOB, parts, 8448)
+    large = total_memory(JOB, parts, 16640)
     assert small.peak_bytes == large.peak_bytes == sum(steady_parts(JOB).values()) + sum(parts.values())
-    assert small.parts["slack"] == sum(parts.values())
+    assert small.parts["slack"] == int(0.03 * sum(parts.values()) + 0.35e9)
     assert large.parts["slack"] == int(0.03 * sum(parts.values()))
     assert small.device_bytes == sum(small.parts.values())
 

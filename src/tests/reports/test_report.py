@@ -217,6 +217,17 @@ def test_scores_show_intervals_and_chance(write_run: WriteRun) -> None:
     assert "No better than chance can explain: ROUGE-2." in page.texts("p", "note")
 
 
+def test_chance_is_judged_by_its_own_interval_where_the_run_has_it(write_run: WriteRun) -> None:
+    run = run_with()
+    score = run["scores"]["fine_tuned"]
+    score |= {"rouge_sum_floor": 30.5, "rouge_sum_floor_low": 28.04, "rouge_sum_floor_high": 33.06}
+    score |= {"rouge2_low": 1.0, "rouge2_high": 99.0, "rouge2_floor": 1.5, "rouge2_floor_high": score["rouge2"] - 0.1}
+    score |= {"rouge1_low": 1.0, "rouge1_floor": 0.5, "rouge1_floor_high": score["rouge1"] + 0.1}
+    page = page_of(write_run(run=run, predictions=None))
+    assert any(line.endswith("30.5028.0 to 33.1") for line in page.texts("tr"))
+    assert "No better than chance can explain: ROUGE-1." in page.texts("p", "note")
+
+
 def test_scores_by_topic_and_length(write_run: WriteRun) -> None:
     topics = ["tea"] * 5 + ["tax"] * 2 + ["bus", "art"]
     rows = summaries(*["a b c d"] * 5, *["x"] * 4)

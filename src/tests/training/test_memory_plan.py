@@ -89,7 +89,7 @@ def test_a_fixed_micro_batch_stays(model, card):
 
 def test_what_cannot_fit_is_refused_in_one_line(model, card):
     with pytest.raises(
-        YoyakError, match=r"^training.memory_budget_gb = 0.001: the training takes 0.0 GB at the least \(0.6 with"
+        YoyakError, match=r"^training.memory_budget_gb = 0.001: the training takes 0.1 GB at the least \(1.0 with"
     ):
         plan_run(trainer(model), TrainingSettings(memory_budget_gb=0.001))
     card.free = 1_000_000

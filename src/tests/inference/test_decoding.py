@@ -1,0 +1,26 @@
+"""Ids as text: spaces stay where the model wrote them."""
+
+import pytest
+
+from src.inference.decoding import summary_text
+from src.tests.real_tokenizers import smollm2_tokenizer
+from src.tests.tiny_models import END, tiny_tokenizer
+
+TEXT = " Yes , I do n't know . 네 , 그래요 ? "
+
+
+@pytest.mark.parametrize("make", [tiny_tokenizer, smollm2_tokenizer])
+def test_spaces_before_punctuation_stay(make):
+    """Also where the tokenizer asks to drop them, and means it."""
+    tokenizer = make()
+    ids = tokenizer(TEXT, add_special_tokens=False).input_ids
+    tokenizer.clean_up_tokenization_spaces = True
+    tokenizer.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output = True
+    assert tokenizer.decode(ids) != TEXT
+    assert summary_text(tokenizer, ids) == TEXT
+
+
+def test_control_tokens_are_no_text():
+    tokenizer = tiny_tokenizer()
+    assert summary_text(tokenizer, [*tokenizer("a", add_special_tokens=False).input_ids, 256]) == "a"
+    assert tokenizer.convert_ids_to_tokens(256) == END

@@ -1,0 +1,157 @@
+"""Compiles the kernels without a GPU: `python -m src.tests.kernels.cuda.compiled CAPABILITY SHAPE TYPE [KERNEL ...]`.
+
+The launchers are called with tensors that have shapes only, each launch is recorded instead of run, and its kernel is
+compiled for the capability (75, 80, ...) with the launch's own types, block sizes, warps and stages. Prints one JSON
+object a launch: `kernel` and `shared_bytes`.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from triton.runtime.jit import JITFunction
+
+from src.kernels.cuda import (
+    cached_attention,
+    dropout,
+    nf4,
+    packed_attention,
+    packed_flash,
+    response_loss,
+    rms_norm,
+    swiglu,
+)
+from src.kernels.packed_attention import AttentionShape, HeadNorms, Sequences
+
+TOKENS = 20480
+_TYPES = {
+    torch.float32: "fp32",
+    torch.float16: "fp16",
+    torch.bfloat16: "bf16",
+    torch.int64: "i64",
+    torch.uint8: "u8",
+}
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """What the kernels see of a model."""
+
+    attention: AttentionShape
+    hidden: int
+    mlp: int
+    vocabulary: int
+    head_norms: bool = False
+
+
+SHAPES = {
+    "smollm2_135m": ModelShape(AttentionShape(9, 3, 64), 576, 1536, 49152),
+    "llama3_3b": ModelShape(AttentionShape(24, 8, 128), 3072, 8192, 128256),
+    "qwen3_4b": ModelShape(AttentionShape(32, 8, 128), 2560, 9728, 151936, head_norms=True),
+    "llama3_8b": ModelShape(AttentionShape(32, 8, 128), 4096, 14336, 128256),
+}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A kernel, its arguments by name, and the options it is compiled with."""
+
+    kernel: Any
+    arguments: dict[str, Any]
+    options: dict[str, int]
+
+
+def launches(shape: ModelShape, dtype: torch.dtype) -> Iterator[Launch]:
+    """Yield what training and generation with a model launch."""
+    recorded: list[Launch] = []
+
+    def record(kernel: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> None:
+        options = {name: kwargs.pop(name) for name in ("num_warps", "num_stages") if name in kwargs}
+        recorded.append(Launch(kernel, dict(zip(kernel.arg_names, args, strict=False)) | kwargs, options))
+
+    JITFunction.run = record
+    _launch_all(shape, dtype)
+    yield from recorded
+
+
+def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
+    def empty(*size: int, of: torch.dtype = dtype) -> torch.Tensor:
+        return torch.empty(size, dtype=of, device="meta")
+
+    attention, integers = shape.attention, empty(TOKENS, of=torch.int64)
+    inner = attention.heads * attention.width
+    rotary = empty(TOKENS, attention.width // 2), empty(TOKENS, attention.width // 2)
+    norms = HeadNorms(empty(2, attention.width), 1e-6) if shape.head_norms else None
+    sequences = Sequences([], integers, integers)
+    hidden, weight = empty(TOKENS, shape.hidden), empty(shape.hidden)
+    inverse = rms_norm.rms_norm(hidden, weight, 1e-5, empty(TOKENS, shape.hidden + 48)[:, : shape.hidden])
+    rms_norm.rms_norm_backward(hidden, hidden, weight, inverse, hidden)
+    swiglu.swiglu(empty(TOKENS, 2 * shape.mlp), empty(TOKENS, shape.mlp + 16)[:, : shape.mlp])
+    for activation in (None, empty(TOKENS, shape.mlp)):
+        swiglu.swiglu_backward(empty(TOKENS, shape.mlp), empty(TOKENS, 2 * shape.mlp), activation)
+    out = empty(TOKENS, inner + 16)[:, :inner]
+    state = packed_attention.packed_attention(
+        empty(TOKENS, attention.columns), rotary, sequences, attention, norms, out
+    )
+    packed_attention.packed_attention_backward(out, state, rotary, sequences, attention, norms)
+    response_loss.cross_entropy_in_place(empty(512, shape.vocabulary), empty(512, of=torch.int64))
+    dropout.drop(hidden, 0.05, empty(1, of=torch.int64), integers, integers, 3)
+    nf4.dequantize_nf4(*_quantized(shape, empty))
+    cache = (empty(64, attention.key_heads, 512, attention.width),) * 2
+    cached_attention.cached_attention(
+        empty(64, attention.columns), (rotary[0][:64], rotary[1][:64]), cache, integers[:64], attention, norms, out[:64]
+    )
+
+
+def _quantized(shape: ModelShape, empty: Any) -> tuple[torch.Tensor, Any, torch.Tensor]:
+    numbers = shape.hidden * shape.mlp
+    second = SimpleNamespace(code=empty(256, of=torch.float32), absmax=empty(numbers // 64 // 256, of=torch.float32))
+    state = SimpleNamespace(
+        nested=True, blocksize=64, code=empty(16, of=torch.float32), absmax=empty(numbers // 64, of=torch.uint8)
+    )
+    state.state2, state.offset, second.blocksize = second, empty(1, of=torch.float32), 256
+    return empty(numbers // 2, 1, of=torch.uint8), state, empty(shape.mlp, shape.hidden + 16)[:, : shape.hidden]
+
+
+def compile_launch(launch: Launch, capability: int) -> dict[str, Any]:
+    """Compile a launch's kernel as Triton would at that launch."""
+    signature, constants, aligned = {}, {}, {}
+    for index, parameter in enumerate(launch.kernel.params):
+        value = launch.arguments.get(parameter.name)
+        kind = "constexpr" if parameter.is_constexpr or value is None else _type(value)
+        signature[parameter.name] = kind
+        if kind == "constexpr":
+            constants[(index,)] = value
+        elif isinstance(value, torch.Tensor) or (isinstance(value, int) and value % 16 == 0):
+            aligned[(index,)] = [["tt.divisibility", 16]]
+    source = ASTSource(launch.kernel, signature, constants, aligned)
+    compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=launch.options)
+    name = f"{launch.kernel.__module__.rpartition('.')[2]}.{launch.kernel.__name__}"
+    return {"kernel": name, "shared_bytes": compiled.metadata.shared}
+
+
+def _type(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return "*" + _TYPES[value.dtype]
+    if isinstance(value, float):
+        return "fp32"
+    return "i32" if -(2**31) <= value < 2**31 else "u32" if value < 2**32 else "i64"
+
+
+def main(capability: int, name: str, dtype: str, kernels: list[str]) -> None:
+    """Compile a shape's kernels (all, or those of the modules named) and print a line each."""
+    packed_flash.capability = lambda device: divmod(capability, 10)
+    for launch in launches(SHAPES[name], getattr(torch, dtype)):
+        if not kernels or launch.kernel.__module__.rpartition(".")[2] in kernels:
+            print(json.dumps(compile_launch(launch, capability)), flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])

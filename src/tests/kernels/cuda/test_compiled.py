@@ -1,0 +1,62 @@
+"""Each kernel compiles for each kind of card, within its shared memory for a block; no GPU is needed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[4]
+SHARED_KB = {75: 64, 80: 163, 86: 99, 89: 99, 90: 227}  # CUDA C Programming Guide, technical specifications
+ATTENTION = ["cached_attention", "packed_flash"]
+KERNELS = {
+    "cached_attention._attend",
+    "dropout._drop",
+    "nf4._dequantize",
+    "packed_flash._backward_keys",
+    "packed_flash._backward_queries",
+    "packed_flash._forward",
+    "response_loss._cross_entropy",
+    "rms_norm._backward",
+    "rms_norm._forward",
+    "rotary._back",
+    "rotary._rotate",
+    "swiglu._backward",
+    "swiglu._forward",
+}
+
+
+def shared_bytes(cache: Path, capability: int, shape: str, dtype: str, kernels: list[str]) -> dict[str, int]:
+    """Return each kernel's shared memory; compiled in a process of its own, in which Triton does not interpret."""
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-m", "src.tests.kernels.cuda.compiled", str(capability), shape, dtype, *kernels],
+        cwd=ROOT,
+        env=environment | {"TRITON_CACHE_DIR": str(cache)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return {line["kernel"]: line["shared_bytes"] for line in lines}
+
+
+def test_attention_fits_an_rtx_3090(tmp_path: Path) -> None:
+    """Heads of 128: the kernels that take most, on the kind of card that is met most."""
+    found = shared_bytes(tmp_path, 86, "llama3_3b", "bfloat16", ATTENTION)
+    assert set(found) == {name for name in KERNELS if name.partition(".")[0] in ATTENTION}
+    assert all(16 * 1024 < size <= SHARED_KB[86] * 1024 for size in found.values()), found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", ["smollm2_135m", "llama3_3b", "qwen3_4b", "llama3_8b"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("capability", list(SHARED_KB))
+def test_all_kernels_fit_all_cards(tmp_path: Path, capability: int, dtype: str, shape: str) -> None:
+    if dtype == "bfloat16" and capability < 80:
+        pytest.skip("a card before Ampere computes in float16")
+    found = shared_bytes(tmp_path, capability, shape, dtype, [])
+    assert set(found) == KERNELS
+    assert all(size <= SHARED_KB[capability] * 1024 for size in found.values()), found
