@@ -5,9 +5,10 @@
     python benchmarks/plan_accuracy.py fit                                       # prints constants for src/planner
     python benchmarks/plan_accuracy.py measure --tiny                            # tries the machinery on a CPU
 
-`measure` trains each case of `plan_cases.py` through the product's trainer, each step on the same examples, and keeps
-the allocator's peak and the mean time of the steps after warm-up, in `benchmarks/results/plan_measured.jsonl`. `score`
-sets the planner's present figures beside them: a line each in `benchmarks/results/plan_accuracy.jsonl`.
+`measure` trains each case of `plan_cases.py` through the product's trainer, each step on the same examples. The
+allocator's peak and the times of the steps after warm-up, of which the median counts, go to
+`benchmarks/results/plan_measured.jsonl`. `score` sets the planner's present figures beside them: a line each in
+`benchmarks/results/plan_accuracy.jsonl`.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def measure_all(cases: list[Case], out: Path | None, seconds: float) -> None:
             built = (case.shape, random_model(case))
         start = time.perf_counter()
         try:
-            line = {"case": case.name, **measure(case, built[1]), **about()}
+            line = {"case": case.line_name, **measure(case, built[1]), **about()}
         except Exception as error:
             print(f"{case.name}: failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}", flush=True)
             if "illegal memory access" in str(error):
@@ -202,7 +203,7 @@ def scored(case: Case, line: dict[str, Any]) -> dict[str, Any]:
         "predicted_peak_gb": round(choice.memory.peak_bytes / 1e9, 3),
         "measured_peak_gb": round(line["peak_bytes"] / 1e9, 3),
         "predicted_step_s": round(choice.time.seconds, 4),
-        "measured_step_s": round(statistics.mean(line["step_seconds"]), 4),
+        "measured_step_s": round(statistics.median(line["step_seconds"]), 4),
         "predicted_device_gb": round(choice.memory.device_bytes / 1e9, 3),
         "measured_device_gb": round((line["reserved_bytes"] + line["outside_bytes"]) / 1e9, 3),
         "held_out": case.held_out,
@@ -233,7 +234,7 @@ def measured_lines() -> list[tuple[Case, dict[str, Any]]]:
     for text in MEASURED.read_text(encoding="utf-8").splitlines():
         line = json.loads(text)
         newest[line["case"]] = line
-    return [(case, newest[case.name]) for case in CASES if case.name in newest]
+    return [(case, newest[case.line_name]) for case in CASES if case.line_name in newest]
 
 
 def score() -> None:

@@ -36,6 +36,7 @@ def prepared(case: Case, model: Any) -> Any:
 
     if case.method == "qlora":
         quantize(model)
+    model.gradient_checkpointing_disable()  # the case before may have switched it on
     for parameter in model.parameters():
         parameter.requires_grad = case.method == "full"
     if case.method == "full":

@@ -1,4 +1,4 @@
-"""The planner's tables of the README and of docs/planner.md, as Markdown.
+"""The planner's tables in the README and in docs/planner.md, as Markdown.
 
     python benchmarks/plan_table.py [--write]   # --write puts them between their marks in the pages
 
@@ -7,6 +7,7 @@ and methods beside the figures that the README plans with; `least` is the smalle
 """
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -82,6 +83,20 @@ def models() -> Iterator[str]:
         )
 
 
+def accuracy() -> Iterator[str]:
+    """Yield the lines of the table of predicted against measured."""
+    yield "| configuration | | peak, predicted | measured | off by | step, predicted | measured | off by |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for text in (ROOT / "benchmarks" / "results" / "plan_accuracy.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(text)
+        peak, step = (row[f"predicted_{name}"] / row[f"measured_{name}"] - 1 for name in ("peak_gb", "step_s"))
+        yield (
+            f"| {row['config']['name']} | {'held out' if row['held_out'] else 'fitted'} "
+            f"| {row['predicted_peak_gb']:.2f} GB | {row['measured_peak_gb']:.2f} GB | {100 * peak:+.1f}% "
+            f"| {row['predicted_step_s']:.3f} s | {row['measured_step_s']:.3f} s | {100 * step:+.1f}% |"
+        )
+
+
 def write(path: Path, mark: str, lines: list[str]) -> None:
     """Replace what stands between a page's marks."""
     text = path.read_text(encoding="utf-8")
@@ -96,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
-    tables = {"plan of cards": list(cards()), "plan of models": list(models())}
+    tables = {"plan accuracy": list(accuracy()), "plan of cards": list(cards()), "plan of models": list(models())}
     for mark, lines in tables.items():
         print(f"{mark}\n", *lines, "", sep="\n")
         if given.write:

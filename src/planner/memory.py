@@ -179,8 +179,10 @@ def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, 
         parts["activations_work"] = backward - how.kept_layers * one
     rotary, numbers = tokens * shape.head_width * e, 5 * 8 * tokens
     parts["temporary"] = workspace(job) + rotary + numbers
+    # Graphs have a stream's workspace and the states' buffer of their own; without them the head's gradient stays.
+    parts["temporary"] += block(tokens * shape.width * e)
     if captured(job, tokens):
-        parts["temporary"] += int(MEMORY.workspace) + block(tokens * shape.width * e) + 32 * tokens
+        parts["temporary"] += int(MEMORY.workspace) + 32 * tokens
     return parts
 
 
@@ -223,7 +225,7 @@ def total_memory(
 
     Args:
         job: the run.
-        adds: from `packed_parts` or `trainer_parts`.
+        adds: from `packed_parts` or `trainer_peak`; a part that is steady otherwise is replaced.
         tokens: of the largest micro-batch.
         evaluation: from `evaluation_bytes`, of the largest evaluation batch; 0 where nothing is evaluated.
         steady_bytes: what is allocated before the first step, with all states, where a real model told.

@@ -1,7 +1,7 @@
 """What a padded micro-batch keeps in memory under autograd (the trainer engine); names as in `memory`."""
 
 from .job import Job
-from .memory import AUTOGRAD_CHUNK, MicroBatchSize, block, workspace
+from .memory import AUTOGRAD_CHUNK, MicroBatchSize, block, steady_parts, workspace
 
 
 def saved_by_autograd(job: Job, tokens: int) -> dict[str, int]:
@@ -47,6 +47,25 @@ def _inputs_saved(job: Job) -> dict[str, int]:
     return {"inputs": sum(shape.linears[g[0]][0] for g in groups if job.ranks(*g)) * e}
 
 
+def trainer_peak(
+    job: Job, largest: MicroBatchSize, later: MicroBatchSize | None, checkpointing: bool
+) -> dict[str, int]:
+    """Return the bytes, by part, that a step adds at its peak, which is one of three moments.
+
+    The largest micro-batch, if it is the first of its step: there are no gradients yet; the largest of those after it;
+    or, where all weights train, the end of a backward: the gradients of the embeddings and of a tied head are summed
+    then, three tables beside the one that is kept.
+    """
+    moments = [trainer_parts(job, largest, checkpointing) | {"gradients": 0}]
+    if later is not None:
+        moments.append(trainer_parts(job, later, checkpointing))
+    if job.method == "full":
+        table = block(job.shape.vocabulary * job.shape.width * job.trained_element)
+        moments.append({"temporary": 2 * workspace(job) + table * (3 if job.shape.tied else 1)})
+    gradients = steady_parts(job)["gradients"]
+    return max(moments, key=lambda parts: sum(({"gradients": gradients} | parts).values()))
+
+
 def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[str, int]:
     """Return the bytes, by part, that a padded micro-batch adds at its peak under autograd."""
     shape, e, tokens = job.shape, job.element, size.tokens
@@ -63,7 +82,7 @@ def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[s
         parts |= {"activations_kept": alive, "activations_work": head, "logits": logits}
     else:
         parts |= {"activations_kept": kept, "activations_work": work}
-    parts["temporary"] = workspace(job)
+    parts["temporary"] = 2 * workspace(job)  # the backward has a thread, and so a cuBLAS handle, of its own
     if job.method != "full":  # autocast's copies of the adapters
         parts["temporary"] += job.trained * e
     elif job.dtype == "fp16":

@@ -52,7 +52,7 @@ def test_measured_shares_of_a_device_come_before_the_constants():
 def test_small_models_wait_for_launches_under_autograd():
     small = replace(JOB, shape=find_shape("bundled:smollm2-135m")[0], engine="trainer", method="full")
     assert step_time(small, find_device("H100"), WORK, ALL).parts["launches"] > 0.01
-    assert step_time(JOB, find_device("T4"), WORK, ALL).parts["launches"] == 0
+    assert step_time(JOB, find_device("T4"), WORK, ALL).parts["launches"] < 1e-6
 
 
 def test_evaluation_and_saving():
