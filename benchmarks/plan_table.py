@@ -32,6 +32,18 @@ MODELS = (
     ("Qwen3-4B", "qwen3_4b", ["model.dtype=bf16"], "10", "32", "8-10 h"),
     ("Llama-3-8B", "llama_3.2_3b", ["model.checkpoint=meta-llama/Meta-Llama-3-8B-Instruct"], "16", "64", ""),
 )
+KOREAN = (
+    (
+        r"^\| card .*",
+        "| 카드 | 필요한 메모리 | 할당자 최댓값 | 마이크로배치 토큰 | 다시 계산하는 층 | 한 스텝 | 3에폭 |",
+    ),
+    (r"GB, as fast as ([^|]+) \|", r"GB, \1 속도 |"),
+    (r"\| none \|", "| 없음 |"),
+    (r"\| all layers \|", "| 모든 층 |"),
+    (r"\| (\d+) of (\d+) layers \|", r"| \2개 중 \1개 |"),
+    (r"([\d.]+) s \|", r"\1초 |"),
+    (r"([\d.]+) h \|", r"\1시간 |"),
+)
 
 
 def plan(experiment: str, settings: list[str], device: Device) -> Plan:
@@ -106,6 +118,13 @@ def write(path: Path, mark: str, lines: list[str]) -> None:
     path.write_text(changed, encoding="utf-8")
 
 
+def in_korean(line: str) -> str:
+    """Return a line of the table of cards in Korean."""
+    for pattern, words in KOREAN:
+        line = re.sub(pattern, words, line)
+    return line
+
+
 def main() -> None:
     """Print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -115,8 +134,9 @@ def main() -> None:
     for mark, lines in tables.items():
         print(f"{mark}\n", *lines, "", sep="\n")
         if given.write:
-            for page in (ROOT / "README.md", ROOT / "README.ko.md", ROOT / "docs" / "planner.md"):
-                write(page, mark, lines)
+            write(ROOT / "README.md", mark, lines)
+            write(ROOT / "README.ko.md", mark, [in_korean(line) for line in lines])
+            write(ROOT / "docs" / "planner.md", mark, lines)
 
 
 if __name__ == "__main__":
