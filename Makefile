@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: install quickstart quickstart-ko test test-slow test-gpu lint types docs-examples wheel-check gpu-wheels bench bench-cpu bench-gpu bench-plan clean
+.PHONY: audit control-tokens install quickstart quickstart-ko test test-slow test-gpu fuzz lint types docs-examples
+.PHONY: wheel-check gpu-wheels bench bench-cpu bench-gpu bench-plan clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -25,6 +26,10 @@ test-slow:
 test-gpu:
 	$(BIN)/python -m pytest -m gpu
 
+FUZZ_SECONDS ?= 600
+fuzz:  # each reader, the config loader, the server's schema; exit code 1 for any crash
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py --seconds $(FUZZ_SECONDS)
+
 lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,6 +37,12 @@ lint:
 
 docs-examples:
 	$(BIN)/python scripts/docs_examples.py
+
+audit:  # known vulnerabilities (needs PyPI), dangerous code, licences; pip install -e '.[audit]' first
+	$(BIN)/python scripts/audit.py
+
+control-tokens:  # 10,000 hostile rows for each family and each way into a model
+	$(BIN)/python -m pytest -q -s -m slow src/tests/security/test_control_tokens.py
 
 wheel-check:
 	PYTHON=$(BIN)/python scripts/check_wheel.sh

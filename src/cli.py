@@ -10,7 +10,7 @@ import typer
 from .commands.config_cli import config_app
 from .commands.data_cli import data_app
 from .commands.plan_cli import plan
-from .errors import YoyakError
+from .errors import YoyakError, refusals_of_the_disk
 
 app = typer.Typer(
     name="yoyak",
@@ -217,7 +217,7 @@ def serve(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 8000,
-    api_key: Annotated[str | None, typer.Option(help="Key that clients send; better in YOYAK_API_KEY.")] = None,
+    api_key: Annotated[str | None, typer.Option(help="Key that clients send, as @FILE; or set YOYAK_API_KEY.")] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Serve whoever reaches the address.")] = False,
     max_queue: Annotated[int, typer.Option(help="Summaries that may wait; 429 above.")] = 128,
     max_batch: Annotated[int | None, typer.Option(help="Summaries at a time; generation.batch_size if not.")] = None,
@@ -259,26 +259,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     show_traceback = "--debug-errors" in given
     given = [argument for argument in given if argument != "--debug-errors"]
-    sys.exit(_exit_code(lambda: app(given, standalone_mode=True), show_traceback))
+    sys.exit(_exit_code(lambda: refusals_of_the_disk()(app)(given, standalone_mode=True), show_traceback))
 
 
 def _exit_code(command: Callable[[], Any], show_traceback: bool) -> int:
     try:
         command()
-    except YoyakError as error:
-        if show_traceback:
-            raise
-        typer.secho(f"yoyak: {error}", err=True, fg="red")
-        return 2
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        from .redaction import redact, traceback_of
+
         if show_traceback:
-            raise
-        message = (str(error).strip().splitlines() or [""])[0]
-        typer.secho(
-            f"yoyak: unexpected {type(error).__name__}: {message}; --debug-errors shows where", err=True, fg="red"
-        )
+            typer.echo(traceback_of(error), err=True, nl=False)
+            return 1
+        if isinstance(error, YoyakError):
+            typer.secho(redact(f"yoyak: {error}"), err=True, fg="red")
+            return 2
+        said = redact(f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}")
+        typer.secho(f"yoyak: unexpected {said}; --debug-errors shows where", err=True, fg="red")
         return 1
     return 0
 

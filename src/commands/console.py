@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..redaction import RedactingFormatter, redact
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -29,6 +31,8 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("BITSANDBYTES_NOWELCOME", "1")
     logging.captureWarnings(True)
+    if logging.lastResort is not None:  # prints what no other handler takes: the server's faults
+        logging.lastResort.setFormatter(RedactingFormatter())
     warnings.simplefilter("default")
     logging.getLogger("py.warnings").addHandler(logging.NullHandler())
     logging.getLogger("py.warnings").propagate = False
@@ -48,14 +52,14 @@ def run_logger(paths: list[Path], console: "Console") -> Iterator[logging.Logger
             if getattr(record, "only_to_files", False):
                 return
             style = "yellow" if record.levelno >= logging.WARNING else None
-            console.print(record.getMessage(), style=style, markup=False, soft_wrap=True)
+            console.print(redact(record.getMessage()), style=style, markup=False, soft_wrap=True)
 
     logger, from_libraries = logging.getLogger("yoyak"), logging.getLogger("py.warnings")
     handlers: list[logging.Handler] = []
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(path, encoding="utf-8"))
-        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handlers[-1].setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
     on_screen = ToConsole()
     logger.setLevel(logging.INFO)
     logger.propagate = False

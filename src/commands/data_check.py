@@ -41,11 +41,12 @@ def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None
     from transformers import AutoTokenizer
 
     from ..data.templates import create_prompt_template
-    from ..models.checkpoints import load_from, resolve_checkpoint
+    from ..models.checkpoints import load_from, origin_arguments, resolve_checkpoint
     from .steps import prompt_arguments
 
     try:
-        tokenizer = load_from(resolve_checkpoint(config.model.checkpoint), AutoTokenizer.from_pretrained)
+        checkpoint = resolve_checkpoint(config.model.checkpoint)
+        tokenizer = load_from(checkpoint, AutoTokenizer.from_pretrained, **origin_arguments(config.model))
         return create_prompt_template(tokenizer, **prompt_arguments(config)), None
     except YoyakError as error:
         return None, str(error)

@@ -69,7 +69,7 @@ def _token_lengths(config: Config) -> tuple[Callable[[list[str]], list[int]] | N
     from transformers import PreTrainedTokenizerFast
 
     from ..data.text_encoder import TextEncoder
-    from ..models.checkpoints import load_from, resolve_checkpoint
+    from ..models.checkpoints import load_from, origin_arguments, resolve_checkpoint
 
     try:
         checkpoint = resolve_checkpoint(config.model.checkpoint)
@@ -79,7 +79,8 @@ def _token_lengths(config: Config) -> tuple[Callable[[list[str]], list[int]] | N
         else:  # imports torch, for which counting needs not wait otherwise
             from transformers import AutoTokenizer
 
-            encoder = TextEncoder(load_from(checkpoint, AutoTokenizer.from_pretrained))
+            origin = origin_arguments(config.model)
+            encoder = TextEncoder(load_from(checkpoint, AutoTokenizer.from_pretrained, **origin))
     except YoyakError as error:
         return None, str(error)
     return lambda texts: [len(ids) for ids in encoder.encode_batch(texts)], None

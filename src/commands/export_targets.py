@@ -257,15 +257,13 @@ def _own_tokenizer(job: Export) -> Any:
 
     from ..models.checkpoints import load_from
 
-    return load_from(str(job.source.folder), AutoTokenizer.from_pretrained)
+    return load_from(str(job.source.folder), AutoTokenizer.from_pretrained, trust_remote_code=False)
 
 
 def _base_config(job: Export) -> Any:
     from transformers import AutoConfig
 
-    from ..models.checkpoints import load_from, resolve_checkpoint
+    from ..models.checkpoints import load_from, origin_arguments, resolve_checkpoint
 
-    trust = job.config.model.trust_remote_code
-    return load_from(
-        resolve_checkpoint(job.config.model.checkpoint), AutoConfig.from_pretrained, trust_remote_code=trust
-    )
+    checkpoint = resolve_checkpoint(job.config.model.checkpoint)
+    return load_from(checkpoint, AutoConfig.from_pretrained, **origin_arguments(job.config.model))

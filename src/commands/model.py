@@ -1,6 +1,7 @@
 """Loading a model for use: from an experiment, or from an adapter that knows its own settings."""
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,14 +93,14 @@ def _other_base(config: Config) -> str | None:
         return None
     from ..models.checkpoints import resolve_checkpoint
 
-    trained_on = _base_of(Path(config.lora.adapter).expanduser())
+    trained_on = _base_of(Path(os.path.expanduser(config.lora.adapter)))
     used = {config.model.checkpoint, _place(resolve_checkpoint(config.model.checkpoint))}
     return None if trained_on is None or {trained_on, _place(trained_on)} & used else trained_on
 
 
 def _place(checkpoint: str) -> str:
     """Return a local checkpoint's folder in full, or a hub's name as it is."""
-    folder = Path(checkpoint).expanduser()
+    folder = Path(os.path.expanduser(checkpoint))
     return str(folder.resolve()) if folder.is_dir() else checkpoint
 
 
@@ -107,11 +108,11 @@ def _base_of(folder: Path) -> str | None:
     """Return the base model that an adapter's own files name: the run's settings, else PEFT's."""
     saved = folder / "yoyak.yaml"
     if saved.is_file():
-        return load_config(saved).model.checkpoint
+        return load_config(saved, ["model.trust_remote_code=false"]).model.checkpoint
     try:
         written = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         return str(written["base_model_name_or_path"])
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 
 

@@ -1,6 +1,7 @@
 """A run's folder: refused where it holds another run, with log and `run.json` from the first moment to the last."""
 
 import logging
+import os
 import shlex
 import shutil
 import sys
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 EVALUATION_FOLDER = "evaluation"
 """In a run's folder: what `yoyak evaluate` generated. It may be there before the run, with the base model's."""
 _LEAST_LORA_RATE = 1e-4
+_IDLE_LOAD = 0.7  # of a machine on which nothing else computes
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def started_run(config: Config, request: TrainRequest) -> Iterator[RunContext]:
             file.update(**first_record(config, request))
             logger.info("Run %s, log in %s", folder, log)
             warn_low_rate(config, logger)
+            warn_busy_cores(logger)
             yield RunContext(config, folder, file, logger, create_console())
             file.update(status="completed", ended=now())
         except TrainingInterrupted as stop:
@@ -189,3 +192,23 @@ def warn_low_rate(config: Config, logger: logging.Logger) -> None:
             rate,
             better,
         )
+
+
+def warn_busy_cores(logger: logging.Logger) -> None:
+    """Say that training on a CPU whose cores others use is slow: threads of OpenMP that wait for each other spin."""
+    import torch
+
+    if torch.cuda.is_available() or not hasattr(os, "sched_getaffinity"):
+        return
+    note = busy_cores_note(os.getloadavg()[0], torch.get_num_threads(), len(os.sched_getaffinity(0)))
+    if note:
+        logger.warning(note)
+
+
+def busy_cores_note(load: float, threads: int, cores: int) -> str | None:
+    """Return what to say of `load` other busy threads beside `threads` of ours on `cores`; None where all fit."""
+    if load + threads <= cores + _IDLE_LOAD:
+        return None
+    free = max(1, round(cores - load))
+    advice = f"; OMP_NUM_THREADS={free} is faster here" if free < threads else ""
+    return f"{load:.1f} busy threads and {threads} of this run on {cores} cores: training will be slow{advice}"

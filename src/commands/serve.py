@@ -2,7 +2,9 @@
 
 import os
 import socket
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import YoyakError, nearest
 from .console import create_console, quiet_libraries
@@ -66,9 +68,22 @@ def _key(request: ServeRequest) -> str | None:
         return None
     source = "--api-key" if request.api_key is not None else "YOYAK_API_KEY"
     key = request.api_key if request.api_key is not None else os.environ.get("YOYAK_API_KEY")
+    if request.api_key is not None and request.api_key.startswith("@"):
+        source, key = f"--api-key {request.api_key}", _key_of(request.api_key[1:])
     if key is not None and (not key.strip() or key != key.strip() or not key.isascii() or not key.isprintable()):
         raise YoyakError(f"{source}: must be printable ASCII, not empty, without spaces at its ends")
+    if source == "--api-key":
+        said = "yoyak: a key on the command line can be seen by all users of this machine; set YOYAK_API_KEY"
+        print(f"{said}, or say --api-key @FILE", file=sys.stderr)
     return key
+
+
+def _key_of(file: str) -> str:
+    try:
+        return Path(file).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise YoyakError(f"--api-key @{file}: cannot be read: {reason}; name a file that holds the key alone") from None
 
 
 def _refuse_open_door(request: ServeRequest, key: str | None, listener: socket.socket) -> None:

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config
+from ..errors import YoyakError
 from .runs import RunContext
 from .show import progress
 
@@ -24,6 +25,7 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         ("eval", settings.eval, settings.max_eval_examples),
     ):
         table = tables[split] = load_dialogues(source, settings)
+        _refuse_instructions(table)
         table.rows = table.rows[:most]
         dropped = table.dropped_by_reason()
         run.file.update(
@@ -40,6 +42,19 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         lost = "".join(f", dropped {count} ({reason})" for reason, count in dropped.items())
         run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
     return tables
+
+
+def _refuse_instructions(table: "DialogueTable") -> None:
+    """Raise YoyakError for rows that hold an instruction already: the prompt would have two."""
+    from ..data.prompts import instruction_before
+
+    found = instruction_before(table.rows[0].dialogue)
+    if found:
+        raise YoyakError(
+            f"{table.source}: its dialogues begin with an instruction ({found!r}), as rows of yoyak data augment "
+            "--instructions do, which are for other trainers; name the file that they were made from, and set "
+            "data.instruction_augmentation=true for the training dialogues"
+        )
 
 
 def prompt_arguments(config: Config) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`yoyak summarize`: the summary of a dialogue, or of each dialogue in a folder or a table."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config, DataSettings
+from ..data.records import LONGEST_ROW_CHARS
 from ..errors import YoyakError
 from .console import create_console
 from .generating import deciding_settings, fill, stoppable, summaries
@@ -175,7 +177,7 @@ def read_dialogue(text: str) -> str:
     if path is not None:
         return _dialogue_of(path)
     if text == "-":
-        dialogue = sys.stdin.read()
+        dialogue = _usable(sys.stdin.read(LONGEST_ROW_CHARS + 1), "-")
     elif "\n" not in text and " " not in text.strip() and Path(text).suffix in (".txt", ".md", ".csv", ".json"):
         raise YoyakError(f"{text}: no such file")
     else:
@@ -188,15 +190,29 @@ def read_dialogue(text: str) -> str:
 def _dialogue_of(path: Path) -> str:
     from ..data.readers import detect_encoding
 
-    dialogue = path.read_text(encoding=detect_encoding(path, str(path)))
+    if path.stat().st_size > 4 * LONGEST_ROW_CHARS:  # a character has 4 bytes at most
+        raise _too_long(str(path))
+    return _usable(path.read_text(encoding=detect_encoding(path, str(path))), str(path))
+
+
+def _usable(dialogue: str, name: str) -> str:
+    """Return a dialogue as it is, or raise where there is none, or something else."""
     if not dialogue.strip():
-        raise YoyakError(f"{path}: the dialogue is empty")
+        raise YoyakError(f"{name}: the dialogue is empty")
+    if len(dialogue) > LONGEST_ROW_CHARS:
+        raise _too_long(name)
+    if "\0" in dialogue:
+        raise YoyakError(f"{name}: NUL characters; save the file as UTF-8 text")
     return dialogue
+
+
+def _too_long(name: str) -> YoyakError:
+    return YoyakError(f"{name}: more than {LONGEST_ROW_CHARS:,} characters; one file holds one dialogue")
 
 
 def _as_path(text: str) -> Path | None:
     """Return the file or folder that a text names, where it names one."""
     if "\n" in text or len(text) >= 1000 or not text.strip() or text == "-":
         return None
-    path = Path(text)
-    return path if path.is_file() or path.is_dir() else None
+    # Not Path.is_file, which raises for a text that is too long for a name.
+    return Path(text) if os.path.isfile(text) or os.path.isdir(text) else None

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from ..errors import YoyakError, nearest
 from ..resources import configs_dir
+from .limits import refuse_unsafe
 from .provenance import SECTIONS, SETTINGS, Leaf, place, read_file, read_override, show
 from .schema import Config
 
@@ -42,6 +43,7 @@ def load_config_with_sources(name_or_path: str | Path, overrides: Sequence[str] 
     path = _find(name_or_path)
     leaves = _read_with_bases(path, ())
     leaves.update(read_override(text) for text in overrides)
+    refuse_unsafe(leaves)
     sources = {setting: leaves[setting].source if setting in leaves else DEFAULT for setting in SETTINGS}
     leaves.setdefault("experiment.name", Leaf(path.stem, DEFAULT))
     return _validate(leaves, path), sources
@@ -101,8 +103,10 @@ def _read_with_bases(path: Path, children: tuple[Path, ...]) -> dict[str, Leaf]:
         if base_path in chain:
             circle = " -> ".join(place(file) for file in (*chain[chain.index(base_path) :], base_path))
             raise YoyakError(f"{base.source}: _base_ leads in a circle: {circle}")
-        if not base_path.is_file():
+        if not os.path.isfile(base_path):  # Path.is_file raises for names that are too long
             raise YoyakError(f"{base.source}: _base_ '{base.value}' does not exist: no file {place(base_path)}")
+        if base_path.suffix not in _SUFFIXES:  # whatever else a stranger's config names is not read at all
+            raise YoyakError(f"{base.source}: _base_ '{base.value}': must be a .yaml or .yml file")
         merged |= _read_with_bases(base_path, chain)
     return merged | own
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin
 
 import yaml
 from pydantic.fields import FieldInfo
 
 from ..errors import YoyakError
+from .limits import MAX_BYTES, refuse_large
 from .schema import Config
 
 COMMAND_LINE = "command line"
@@ -174,9 +175,12 @@ def _line(node: yaml.Node) -> int:
 
 def _read_text(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise YoyakError(f"{place(path)}: cannot be read: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        raise YoyakError(f"{place(path)}: larger than {MAX_BYTES >> 10} KiB, so it is no config; check the path")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -186,9 +190,16 @@ def _read_text(path: Path) -> str:
 
 def _parse(text: str, locate: Callable[[int], str]) -> tuple[_Loader, yaml.Node | None]:
     """Return the loader (to construct values with) and the root node, None if there is nothing but comments."""
+
+    def refuse(node: yaml.Node, reason: str) -> NoReturn:
+        raise YoyakError(f"{locate(_line(node))}: {reason}; write the settings out")
+
     try:
         loader = _Loader(text)
-        return loader, loader.get_single_node()
+        root = loader.get_single_node()
+        if root is not None:
+            refuse_large(root, refuse)
+        return loader, root
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -41,7 +41,9 @@ class ModelSettings(Section):
     attn_implementation: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     """Attention kernel that transformers uses."""
     trust_remote_code: bool = False
-    """Run Python code that comes with the checkpoint. Leave it off for checkpoints of strangers."""
+    """Run Python code that comes with the checkpoint, with all your rights. Only the command line turns it on."""
+    revision: str | None = None
+    """Commit, tag or branch of a hub's checkpoint; a commit can't change later. `run.json` records the commit."""
 
 
 class LoraSettings(Section):
@@ -107,7 +109,7 @@ class DataSettings(Section):
     """Where the dialogues come from."""
 
     train: str = "data/raw/train.csv"
-    """Training file (CSV, TSV, JSON, JSONL, Parquet) or `hub:NAME[:SPLIT]`."""
+    """Training file (CSV, TSV, JSON, JSONL, Parquet) or `hub:NAME[@REVISION][:SPLIT]`."""
     eval: str = "data/raw/dev.csv"
     """Evaluation file, as `data.train`."""
     dialogue_column: str = "dialogue"
@@ -253,6 +255,8 @@ class ExperimentSettings(Section):
     def _is_folder_name(cls, name: str) -> str:
         if name in ("", ".", "..") or any(character in name for character in "/\\:\0") or name != name.strip():
             raise ValueError("must be a plain folder name, without slashes")
+        if name.startswith("-") or not name.isprintable():  # it goes into command lines and Modelfiles too
+            raise ValueError("must be printable and not start with '-'")
         return name
 
 

@@ -55,3 +55,17 @@ def system_text(config: Config) -> str:
     """Return the configured system message of the chat format; empty where there is none."""
     texts = PROMPT_TEXTS[config.dataset.language]
     return (texts.system if config.dataset.system is None else config.dataset.system).strip()
+
+
+def instruction_before(dialogue: str) -> str | None:
+    """Return the sentence of ours that a dialogue begins with as a line of its own, None where it has none.
+
+    `yoyak data augment --instructions` writes such rows, for trainers that add no sentence themselves.
+    """
+    first = dialogue.partition("\n")[0].strip()
+    sentences = {
+        sentence
+        for texts in PROMPT_TEXTS.values()
+        for sentence in (texts.chat_sentence, texts.instruction, *texts.more_instructions)
+    }
+    return first if first in sentences else None

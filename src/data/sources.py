@@ -12,13 +12,13 @@ from typing import Any
 from ..config.schema import DataSettings
 from ..errors import YoyakError, nearest
 from ..resources import sample_dir
-from .readers import SUFFIXES, BadRow, Record, RecordStream, conversation_columns, open_records
+from .readers import SUFFIXES, open_records
+from .records import BadRow, Record, RecordStream, conversation_columns, names_of
 
 USUAL_DIALOGUE_COLUMNS = ("dialogue", "dialog", "conversation", "text", "대화", "본문", "content")
 USUAL_SUMMARY_COLUMNS = ("summary", "요약", "target", "highlights", "label")
 
-_MOST_COLUMNS_NAMED = 20
-_LONGEST_COLUMN_NAME = 40
+_MOST_COLUMNS_COMPARED = 1000  # with the names that are usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +190,11 @@ def _require_columns(columns: list[str], source: str, settings: DataSettings, ne
     if len(columns) == 1 and (mark := next((mark for mark in ";\t|," if mark in columns[0]), None)):
         raise YoyakError(f"{source}: one column, with {mark!r} in its name; separate by commas (.csv) or tabs (.tsv)")
     names = " and ".join(f"'{getattr(settings, setting)}'" for setting in missing)
-    brief = [" ".join(column.split())[:_LONGEST_COLUMN_NAME] for column in columns[:_MOST_COLUMNS_NAMED]]
-    shown = ", ".join(brief) + (", ..." if len(columns) > _MOST_COLUMNS_NAMED else "")
     hints = " ".join(
         f"data.{setting}={_likely_column(columns, wanted[setting], getattr(settings, setting)) or 'COLUMN'}"
         for setting in missing
     )
-    raise YoyakError(f"{source}: no column {names}; its columns are {shown}; use {hints}")
+    raise YoyakError(f"{source}: no column {names}; its columns are {names_of(columns)}; use {hints}")
 
 
 def _refuse_repeated(columns: list[str], source: str) -> None:
@@ -208,7 +206,7 @@ def _refuse_repeated(columns: list[str], source: str) -> None:
 def _likely_column(columns: list[str], usual: Iterable[str], wanted: str) -> str | None:
     from difflib import get_close_matches
 
-    by_lower_name = {column.lower(): column for column in reversed(columns)}
+    by_lower_name = {column.lower(): column for column in reversed(columns[:_MOST_COLUMNS_COMPARED])}
     for name in usual:
         if name in by_lower_name:
             return by_lower_name[name]
@@ -246,8 +244,9 @@ def _own_file_hint(source: str) -> str:
 
 
 def _open_hub(source: str) -> RecordStream:
-    """Open `hub:NAME[:SPLIT]` (split `train` by default) through the `datasets` package."""
+    """Open `hub:NAME[@REVISION][:SPLIT]` (split `train` by default) through the `datasets` package."""
     name, _, split = source.removeprefix("hub:").partition(":")
+    name, _, revision = name.partition("@")
     try:
         import datasets  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
@@ -255,7 +254,8 @@ def _open_hub(source: str) -> RecordStream:
             f"{source}: needs the datasets package; pip install datasets, or download a file and name its path"
         ) from None
     try:
-        dataset = datasets.load_dataset(name, split=split or "train")
+        pinned = {"revision": revision} if revision else {}
+        dataset = datasets.load_dataset(name, split=split or "train", **pinned)  # nosec B615 - pinned where asked
     except (OSError, ValueError, RuntimeError) as error:
         raise YoyakError(
             f"{source}: cannot be loaded ({_first_line(error)}); check name, split and network, or name a local file"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ..data.readers import SUFFIXES, BadRow, Record, open_records
+from ..data.readers import SUFFIXES, open_records
+from ..data.records import BadRow, Record, names_of
 from ..errors import YoyakError, nearest
 from ..resources import sample_dir
 
@@ -21,7 +22,6 @@ RUN_COLUMNS = ("zero_shot", "fine_tuned")
 
 _NUMBERED = re.compile(r"summary\d+")
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-_MOST_NAMED = 20
 _MODEL_FILES = ("adapter_config.json", "config.json")
 _KINDS = {str: "text", int: "a number", float: "a decimal number", bool: "a truth value", list: "a list"}
 
@@ -261,8 +261,7 @@ def _folder_advice(path: Path) -> str:
 
 
 def _columns(table: Table) -> str:
-    shown = [" ".join(column.split())[:40] for column in table.columns[:_MOST_NAMED]]
-    return f"its columns are {', '.join(shown)}" + (", ..." if len(table.columns) > _MOST_NAMED else "")
+    return f"its columns are {names_of(table.columns)}"
 
 
 def _place(source: str, unit: str, line: int) -> str:

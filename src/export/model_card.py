@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from ..config.limits import MAX_BYTES
 from ..config.schema import Config
 from ..data.prompts import sentence, system_text
 from ..models.bundled import PREFIX, bundled_model
@@ -37,11 +38,11 @@ def base_licence(checkpoint: str) -> str | None:
         return None
     _, _, rest = readme.read_text(encoding="utf-8", errors="replace").partition("---\n")
     try:
-        header = yaml.safe_load(rest.partition("\n---")[0])
-    except yaml.YAMLError:
+        header = yaml.safe_load(rest.partition("\n---")[0][:MAX_BYTES])
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError):  # a stranger's file
         return None
     licence = header.get("license") if isinstance(header, dict) else None
-    return str(licence) if licence else None
+    return licence if isinstance(licence, str) and licence else None  # a text: aliases can make others endless
 
 
 def _cached(checkpoint: str) -> Path | None:

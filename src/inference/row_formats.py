@@ -55,7 +55,7 @@ class JsonLines:
         for number, line in enumerate(text.split("\n")[:-1], start=1):
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise YoyakError(f"{name}:{number}: broken JSON ({error}); pass --overwrite to begin anew") from None
             if not isinstance(row, dict):
                 raise YoyakError(f"{name}:{number}: not a JSON object; pass --overwrite to begin anew")

@@ -94,10 +94,10 @@ class SavedRows:
     def _refuse_other_settings(self) -> None:
         again = "pass --overwrite to begin anew, or --out with another file"
         try:
-            made_with = json.loads(self.settings_path.read_text(encoding="utf-8"))
+            made_with = dict(json.loads(self.settings_path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise YoyakError(f"{self.path}: is there already, without {self.settings_path.name}; {again}") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise YoyakError(f"{self.settings_path}: cannot be read ({error}); {again}") from None
         names = [*self.settings, *(made_with.keys() - self.settings.keys())]
         changed = [name for name in names if made_with.get(name) != self.settings.get(name)]

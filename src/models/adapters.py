@@ -1,6 +1,7 @@
 """Starting adapters in ways that PEFT can't on a 4-bit base, and loading saved ones."""
 
 import json
+import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from peft import PeftModel, get_peft_model_state_dict, initialize_lora_eva_weights
 from peft.tuners.lora import LoraLayer
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -79,7 +80,7 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
     Raises:
         YoyakError: no adapter there, a pickled one, or one that fits another base model.
     """
-    path = Path(folder).expanduser()
+    path = Path(os.path.expanduser(folder))
     if not (path / "adapter_config.json").is_file():
         raise YoyakError(f"{folder}: no adapter_config.json, so this is no adapter folder; name a run's final_model")
     weights = path / "adapter_model.safetensors"
@@ -87,6 +88,7 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
         raise YoyakError(f"{folder}: no adapter_model.safetensors (pickled adapters are not loaded: they can run code)")
     try:
         saved = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
+        _refuse_other_methods(folder, saved)
         if linear4bit_layers(model):
             refuse_on_4bit(saved.get("init_lora_weights"), f"{folder}: init_lora_weights")
         with warnings.catch_warnings():
@@ -97,7 +99,7 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
             stored = {name for name in file.keys() if ".lora_" in name}  # noqa: SIM118  # it is no mapping
     except YoyakError:
         raise
-    except (RuntimeError, ValueError, LookupError, TypeError, OSError, SafetensorError) as error:
+    except Exception as error:  # a damaged file raises whatever its parser raises
         base = model.config._name_or_path
         raise YoyakError(f"{folder}: the adapter does not fit {base}: {_reason(error)}") from error
     expected = {name for name in get_peft_model_state_dict(adapted, save_embedding_layers=False) if ".lora_" in name}
@@ -106,6 +108,16 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
         lacking = "the adapter has no" if stored < expected else "the model has no place for the adapter's"
         raise YoyakError(f"{folder}: the adapter does not fit {model.config._name_or_path}: {lacking} {odd}")
     return adapted
+
+
+def _refuse_other_methods(folder: str, saved: Any) -> None:
+    """Raise YoyakError for what other methods' configs can do: load further files, import modules by name."""
+    if not isinstance(saved, dict):
+        raise YoyakError(f"{folder}: adapter_config.json holds no settings; copy or train the adapter again")
+    if saved.get("peft_type") != "LORA":
+        raise YoyakError(f"{folder}: a {saved.get('peft_type')} adapter; only LoRA is loaded")
+    if saved.get("megatron_config"):
+        raise YoyakError(f"{folder}: adapter_config.json asks for Megatron's modules, which are not loaded here")
 
 
 def _reason(error: Exception) -> str:

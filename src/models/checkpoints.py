@@ -1,12 +1,17 @@
 """Where a base model comes from: bundled, a local folder, or a hub; and the errors when it can't be had."""
 
+import json
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..config.schema import ModelSettings
 from ..errors import YoyakError
 from .bundled import PREFIX, ensure_bundled
+
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
 def resolve_checkpoint(checkpoint: str, say: Callable[[str], None] = lambda _: None) -> str:
@@ -17,15 +22,71 @@ def resolve_checkpoint(checkpoint: str, say: Callable[[str], None] = lambda _: N
     """
     if checkpoint.startswith(PREFIX):
         return str(ensure_bundled(checkpoint, say))
-    path = Path(checkpoint).expanduser()
+    if checkpoint.startswith("-"):  # vLLM's command line would read it as an option
+        raise YoyakError(f"model.checkpoint = {checkpoint}: neither a folder nor a hub's name; it starts with '-'")
+    path = Path(os.path.expanduser(checkpoint))
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise YoyakError(f"model.checkpoint = {checkpoint}: the folder has no config.json, so it is no model")
+        _refuse_pickles(path, checkpoint)
         return str(path)
+    if path.is_file() and path.suffix in _PICKLED:
+        raise _pickled(checkpoint, path.name, str(path.parent))
     looks_like_path = checkpoint.startswith((".", "/", "~")) or checkpoint.count("/") > 1
     if looks_like_path or path.is_file():
         raise YoyakError(f"model.checkpoint = {checkpoint}: no such model folder")
     return checkpoint
+
+
+def origin_arguments(model: ModelSettings) -> dict[str, Any]:
+    """Return what every `from_pretrained` of a checkpoint is told: whose code runs, and which revision is meant.
+
+    Said each time: where transformers is told nothing about code it asks on the terminal.
+    """
+    pinned = {} if model.revision is None else {"revision": model.revision}
+    return {"trust_remote_code": model.trust_remote_code, **pinned}
+
+
+def commit_of(checkpoint: str, revision: str | None) -> str | None:
+    """Return the commit of a hub's checkpoint that was loaded, as its place in the cache tells; None for any other."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if Path(checkpoint).is_dir():
+        return None
+    cached = try_to_load_from_cache(checkpoint, "config.json", revision=revision)
+    return Path(cached).parent.name if isinstance(cached, str) else None
+
+
+def _refuse_pickles(folder: Path, checkpoint: str) -> None:
+    """Raise YoyakError where a folder has pickled weights and no others, or an index that leads to such."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise YoyakError(f"{index}: not an index of weights; get the checkpoint again") from error
+        for shard in shards:
+            if not isinstance(shard, str) or not shard.endswith(".safetensors") or Path(shard).name != shard:
+                raise YoyakError(f"{index}: names {shard!r}, and only .safetensors files beside it are loaded")
+    elif not any(folder.glob("*.safetensors")):
+        pickled = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLED)
+        if pickled:
+            raise _pickled(checkpoint, pickled[0], str(folder))
+
+
+def _pickled(checkpoint: str, file: str, source: str) -> YoyakError:
+    """Return the refusal of pickled weights, with the command that converts those whose maker one trusts."""
+    target = f"{source.rstrip('/')}-safetensors"
+    convert = (
+        "from transformers import AutoModelForCausalLM as M, AutoTokenizer as T; "
+        f"[C.from_pretrained({json.dumps(source)}, **a).save_pretrained({json.dumps(target)}) "
+        'for C, a in ((M, {"use_safetensors": False}), (T, {}))]'
+    )
+    return YoyakError(
+        f"model.checkpoint = {checkpoint}: {file} is pickled, which can run code when loaded; only safetensors are "
+        f"loaded. If you trust its maker, convert it: python -c {shlex.quote(convert)} "
+        f"and set model.checkpoint={target}"
+    )
 
 
 def unreachable(checkpoint: str, error: Exception) -> YoyakError:
@@ -33,6 +94,8 @@ def unreachable(checkpoint: str, error: Exception) -> YoyakError:
     if Path(checkpoint).is_dir():
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return YoyakError(f"model.checkpoint = {checkpoint}: can't be loaded: {first}")
+    if "safetensors" in str(error):  # it was reached, and has other files
+        return _pickled(checkpoint, "what it holds", checkpoint)
     why = "the hub is switched off (HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE") == "1" else "no hub answers"
     return YoyakError(
         f"model.checkpoint = {checkpoint}: not a local folder, not in the cache, and {why} or has no such model; "
@@ -42,6 +105,8 @@ def unreachable(checkpoint: str, error: Exception) -> YoyakError:
 
 def load_from(checkpoint: str, loader: Callable[..., Any], **arguments: Any) -> Any:
     """Call a transformers `from_pretrained`, turning its many errors of reaching and reading into one line."""
+    # Else transformers, finding only pickled weights on the hub, takes safetensors from a bot's unmerged request.
+    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "true"
     try:
         return loader(checkpoint, **arguments)
     except ImportError as error:
@@ -53,3 +118,10 @@ def load_from(checkpoint: str, loader: Callable[..., Any], **arguments: Any) -> 
         raise
     except (OSError, ValueError, KeyError) as error:
         raise unreachable(checkpoint, error) from error
+    except Exception as error:  # a damaged file raises whatever its parser raises
+        if not os.path.isdir(checkpoint):
+            raise
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise YoyakError(
+            f"model.checkpoint = {checkpoint}: can't be loaded: {type(error).__name__}: {first}; get it again"
+        ) from error

@@ -20,7 +20,7 @@ from transformers import (
 from ..config.schema import Config
 from ..errors import YoyakError
 from .adapters import load_adapter, refuse_on_4bit, start_orthogonal
-from .checkpoints import load_from, resolve_checkpoint
+from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint
 from .compute import ComputeChoice, resolve_compute
 from .dequantized import linear4bit_layers, prepare_linear4bit
 from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
@@ -67,6 +67,8 @@ class LoRALoader:
         if use_qlora:
             refuse_on_4bit(self.config.lora.init, "lora.init")
         checkpoint = resolve_checkpoint(self.config.model.checkpoint, self.logger.info)
+        if self.config.model.trust_remote_code:
+            self.logger.warning("model.trust_remote_code: Python code from %s runs with all your rights", checkpoint)
         tokenizer = self._load_tokenizer(checkpoint)
         compute = self.compute
         # Before the adapter's random A is drawn; after what draws numbers only once on a machine (converting the
@@ -83,6 +85,7 @@ class LoRALoader:
             compute_dtype_reason=compute.reason,
             threads=compute.threads,
             cache_dequantized=cached,
+            model_revision=commit_of(checkpoint, self.config.model.revision),
         )
         return (self._apply_lora(model) if use_lora else model), tokenizer
 
@@ -91,7 +94,7 @@ class LoRALoader:
         tokenizer = load_from(
             resolve_checkpoint(checkpoint, self.logger.info),
             AutoTokenizer.from_pretrained,
-            trust_remote_code=self.config.model.trust_remote_code,
+            **origin_arguments(self.config.model),
         )
         return self._configure_tokenizer(tokenizer)
 
@@ -128,11 +131,10 @@ class LoRALoader:
         arguments: dict[str, Any] = {
             "dtype": torch.float32 if full_fp16 else self.compute.torch_dtype,
             "attn_implementation": self.config.model.attn_implementation,
-            "trust_remote_code": self.config.model.trust_remote_code,
+            **origin_arguments(self.config.model),
             "device_map": {"": 0 if self.compute.device == "cuda" else "cpu"},
+            "use_safetensors": True,  # pickled weights can run code
         }
-        if not self.config.model.trust_remote_code:
-            arguments["use_safetensors"] = True  # pickled weights can run code
         if not self._stored_in_4bit(checkpoint) and bnb_config is not None:
             arguments["quantization_config"] = bnb_config
         model: PreTrainedModel = load_from(checkpoint, AutoModelForCausalLM.from_pretrained, **arguments)
@@ -140,9 +142,7 @@ class LoRALoader:
 
     def _stored_in_4bit(self, checkpoint: str) -> bool:
         """Tell whether a checkpoint is stored in bitsandbytes 4 bit; another stored quantization is refused."""
-        config = load_from(
-            checkpoint, AutoConfig.from_pretrained, trust_remote_code=self.config.model.trust_remote_code
-        )
+        config = load_from(checkpoint, AutoConfig.from_pretrained, **origin_arguments(self.config.model))
         stored = getattr(config, "quantization_config", None)
         if not stored:
             return False

@@ -12,6 +12,7 @@ import uvicorn
 
 from ..errors import YoyakError
 from .app import create_app
+from .protocol import patient_protocol
 from .service import Service
 
 _KEEP_ALIVE_SECONDS = 30
@@ -83,18 +84,13 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def run(service: Service, listener: socket.socket, host: str, api_key: str | None) -> None:
-    """Serve until a signal comes.
-
-    Raises:
-        KeyboardInterrupt: it was Ctrl-C.
-        SystemExit: 143, it was a second SIGTERM.
-    """
+def create_server(service: Service, listener: socket.socket, host: str, api_key: str | None) -> _Server:
+    """Return the server of a bound socket; `run` runs it."""
     # Whoever chose an open address without a key takes requests under any name.
     hosts = [host] if api_key is None and is_local(listener) else None
     config = uvicorn.Config(
         create_app(service, api_key, hosts),
-        http="h11",
+        http=patient_protocol(service.limits.head_seconds),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -105,7 +101,17 @@ def run(service: Service, listener: socket.socket, host: str, api_key: str | Non
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=5,
     )
-    server = _Server(config, service)
+    return _Server(config, service)
+
+
+def run(service: Service, listener: socket.socket, host: str, api_key: str | None) -> None:
+    """Serve until a signal comes.
+
+    Raises:
+        KeyboardInterrupt: it was Ctrl-C.
+        SystemExit: 143, it was a second SIGTERM.
+    """
+    server = create_server(service, listener, host, api_key)
     with _working(service):
         server.run(sockets=[listener])
     if server.stopped_by == signal.SIGINT:

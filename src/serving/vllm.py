@@ -49,6 +49,9 @@ def dialogue_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplat
 
     is_chat = config.dataset.format_type == "chat"
     system = system_text(config) if is_chat else ""
+    # vLLM reads control tokens out of the rendered text, those that a dialogue spells out too.
+    controls = json.dumps(sorted(tokenizer.get_added_vocab()), ensure_ascii=False)
+    spelled = "The dialogue holds a control token of the model, which this server can't read as text."
     refusal = "This model summarizes one dialogue: send it as the only user message, without a system message."
     before, after = text(prompt.head_ids) + prompt.lead, prompt.trail + text(prompt.tail_ids)
     template = (
@@ -59,6 +62,12 @@ def dialogue_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplat
         "{% set dialogue = messages[0]['content'] | trim %}"
         + _without(sentence(config) + "\n", "")
         + ("" if is_chat else _without(prompt.lead.strip(), prompt.trail.strip()))
+        + "{% for token in "
+        + controls
+        + " %}{% if token in dialogue %}"
+        + "{{ raise_exception("
+        + _quoted(spelled)
+        + ") }}{% endif %}{% endfor %}"
         + "{{ "
         + _quoted(before)
         + " + dialogue + "
@@ -109,6 +118,8 @@ def vllm_arguments(config: Config, checkpoint: str, template_file: str, max_batc
     arguments += ["--generation-config", "vllm", "--override-generation-config", json.dumps(defaults)]
     if config.model.trust_remote_code:
         arguments.append("--trust-remote-code")
+    if config.model.revision is not None:
+        arguments += ["--revision", config.model.revision, "--tokenizer-revision", config.model.revision]
     if config.lora.use_lora and config.lora.use_qlora:
         # The weights that the adapter was trained on: vLLM's loader makes NF4 with double quantization.
         arguments += ["--quantization", "bitsandbytes"]

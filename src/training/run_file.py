@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ..redaction import redacted
+
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")
 
 
@@ -22,8 +24,8 @@ class RunFile:
         self.content: dict[str, Any] = {}
 
     def update(self, **fields: Any) -> None:
-        """Set fields, mappings merged leaf by leaf, and write the file."""
-        _merge(self.content, fields)
+        """Set fields, mappings merged leaf by leaf, without secrets, and write the file."""
+        _merge(self.content, redacted(fields))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(".run.json.tmp")
         try:

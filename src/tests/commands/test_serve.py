@@ -64,6 +64,21 @@ class TestTheDoor:
         result = yoyak("serve", "--host", "0.0.0.0", "--port", "0", "-e", "tiny.yaml")
         assert "YOYAK_API_KEY: must be printable ASCII, not empty" in result.err
 
+    def test_a_key_from_a_file_and_one_that_others_can_see(self, yoyak, tiny):
+        (tiny / "key").write_text("s3cret\n")
+        for key, said in (
+            ("@key", "yoyak: --host 0.0.0.0"),  # never reached: the key is there
+            ("s3cret", "yoyak: a key on the command line can be seen by all users of this machine"),
+        ):
+            result = yoyak("serve", "--host", "0.0.0.0", "--port", "0", "-e", "tiny.yaml", "--api-key", key, "x.y=1")
+            assert result.code == 2
+            assert (said in result.err) is (key == "s3cret")
+            assert "s3cret" not in result.err
+        result = yoyak("serve", "-e", "tiny.yaml", "--port", "0", "--api-key", "@nokey")
+        assert result.err == (
+            "yoyak: --api-key @nokey: cannot be read: No such file or directory; name a file that holds the key alone\n"
+        )
+
     @pytest.mark.parametrize(("host", "local"), [("127.0.0.1", True), ("localhost", True), ("0.0.0.0", False)])
     def test_which_addresses_are_local(self, host, local):
         with listen(host, 0) as listener:

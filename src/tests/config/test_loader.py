@@ -141,9 +141,21 @@ def test_unknown_name_with_nothing_near_lists_all_names():
     assert "; known names: mine, llama_3.2_3b_tuned, " in error_of(None, name="zzzzzz")
 
 
-@pytest.mark.parametrize("name", ["", "a" * 5000, "nul\0.yaml", ".", "x.json"])
-def test_odd_names_are_unknown(name):
-    assert error_of(None, name=name).startswith(f"no config '{name}'")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("", "''"),
+        ("a" * 5000, "'aaaa"),
+        ("nul\0.yaml", "'nul\\x00.yaml'"),
+        (".", "'.'"),
+        ("x.json", "'x.json'"),
+        ("a\nb", "'a\\nb'"),
+    ],
+)
+def test_odd_names_are_unknown(name, shown):
+    message = error_of(None, name=name)
+    assert message.startswith(f"no config {shown}")
+    assert len(message) < 2100
 
 
 # --- _base_ (trap 21) -------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from src.data.readers import BadRow
+from src.data.records import BadRow
 from src.data.sources import DialogueRow
 from src.tests.data.loading import load, refusal, write
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from src.config.schema import DataSettings
-from src.data.readers import BadRow
+from src.data.records import BadRow
 from src.data.sources import DialogueRow, load_dialogues
 from src.tests.data.loading import load, refusal, write
 
@@ -210,7 +210,10 @@ def test_hub_rows_and_failures(monkeypatch):
     class Rows(list[dict[str, str]]):
         column_names = ("dialogue", "summary")
 
-    def load_dataset(name: str, split: str) -> Rows:
+    asked: list[str | None] = []
+
+    def load_dataset(name: str, split: str, revision: str | None = None) -> Rows:
+        asked.append(revision)
         if name == "someone/dialogues":
             return Rows([{"dialogue": f"{split} 1", "summary": "s"}, {"dialogue": "", "summary": "s"}])
         raise ConnectionError("offline\nand more")
@@ -220,6 +223,8 @@ def test_hub_rows_and_failures(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", stand_in)
     assert load_dialogues("hub:someone/dialogues", DROP).rows == [DialogueRow("row_1", "train 1", "s")]
     assert load_dialogues("hub:someone/dialogues:test", DROP).rows[0].dialogue == "test 1"
+    assert load_dialogues("hub:someone/dialogues@0123abc:test", DROP).rows[0].dialogue == "test 1"
+    assert asked == [None, None, "0123abc"]
     assert refusal("hub:someone/dialogues").startswith("FILE: row 2: no dialogue;")
     assert refusal("hub:other") == (
         "FILE: cannot be loaded (offline); check name, split and network, or name a local file"

@@ -104,3 +104,12 @@ def test_which_base_others_can_get(tmp_path: Path) -> None:
     assert not is_on_hub(write_tiny_model(tmp_path / "base"))
     assert base_name("Qwen/Qwen3-4B-Instruct-2507") == "Qwen/Qwen3-4B-Instruct-2507"
     assert base_licence("nobody/nothing-at-all") is None
+
+
+def test_a_base_models_readme_cannot_grow_without_end(tmp_path: Path) -> None:
+    folder = tmp_path / "base"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))]
+    (folder / "README.md").write_text("---\n" + "\n".join([*lines, "license: *a11"]) + "\n---\nText\n")
+    assert base_licence(str(folder)) is None

@@ -57,3 +57,8 @@ def test_other_files_are_refused(tmp_path):
         refuse_other_formats(tmp_path.relative_to(tmp_path) / "x.parquet")
     with pytest.raises(YoyakError, match=r"a folder; name a file in it, such as .*summaries\.csv"):
         refuse_other_formats(tmp_path)
+
+
+def test_lines_that_are_deeper_than_python_reads():
+    with pytest.raises(YoyakError, match=r"^a.jsonl:1: broken JSON \(maximum recursion depth"):
+        row_format(".jsonl", []).parse("[" * 100_000 + "\n", "a.jsonl")

@@ -230,6 +230,20 @@ def test_a_pickled_adapter_is_refused(tmp_path: Path, adapter: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"peft_type": "XLORA", "adapters": {"0": "some/where"}}, "a XLORA adapter; only LoRA is loaded"),
+        ({"megatron_config": {}, "peft_type": None}, "a None adapter; only LoRA is loaded"),
+        ({"megatron_config": {"a": 1}, "megatron_core": "antigravity"}, "adapter_config.json asks for Megatron's mod"),
+    ],
+)
+def test_an_adapter_that_loads_more_is_refused(tmp_path: Path, adapter: Path, settings: dict, said: str) -> None:
+    path = adapter / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    assert refusal(tmp_path, adapter).startswith(said)
+
+
 def test_a_folder_that_is_no_adapter_is_refused(tmp_path: Path, adapter: Path) -> None:
     shutil.rmtree(adapter)
     assert (

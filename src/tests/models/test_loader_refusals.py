@@ -1,6 +1,9 @@
 """Checkpoints stored in 4 bit, and what the loader refuses, in one line each."""
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,11 +126,47 @@ def test_a_checkpoints_own_code_does_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_pickled_weights_are_refused(tmp_path: Path) -> None:
+def pickled_checkpoint(folder: Path) -> Path:
+    """Write a checkpoint whose weights are pickled, and return its folder."""
+    base = Path(write_tiny_model(folder / "it's base"))
+    model = AutoModelForCausalLM.from_pretrained(base)
+    torch.save(model.state_dict(), base / "pytorch_model.bin")
+    (base / "model.safetensors").unlink()
+    return base
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_pickled_weights_are_refused_and_the_advice_works(tmp_path: Path, trusted: bool) -> None:
+    folder = pickled_checkpoint(tmp_path)
+    message = error_of(tiny_config(str(folder), model__trust_remote_code=trusted))
+    said, _, advice = message.partition(" If you trust its maker, convert it: ")
+    assert said == (
+        f"model.checkpoint = {folder}: pytorch_model.bin is pickled, which can run code when loaded; "
+        "only safetensors are loaded."
+    )
+    command, _, setting = advice.partition(" and set ")
+    assert setting == f"model.checkpoint={folder}-safetensors"
+    program = shlex.split(command)
+    assert program[:2] == ["python", "-c"]
+    subprocess.run([sys.executable, *program[1:]], check=True, capture_output=True)
+    assert load_tiny(tiny_config(f"{folder}-safetensors"))[0].config.model_type == "llama"
+
+
+def test_a_pickled_file_is_no_checkpoint(tmp_path: Path) -> None:
+    file = pickled_checkpoint(tmp_path) / "pytorch_model.bin"
+    message = error_of(tiny_config(str(file)))
+    assert message.startswith(f"model.checkpoint = {file}: pytorch_model.bin is pickled")
+
+
+@pytest.mark.parametrize("shard", ["pytorch_model-1.bin", "../other/model.safetensors", "/etc/model.safetensors", 5])
+def test_an_index_that_leads_elsewhere_is_refused(tmp_path: Path, shard: object) -> None:
     folder = Path(write_tiny_model(tmp_path / "base"))
-    model = AutoModelForCausalLM.from_pretrained(folder)
-    torch.save(model.state_dict(), folder / "pytorch_model.bin")
-    (folder / "model.safetensors").unlink()
-    message = error_of(tiny_config(str(folder)))
-    assert message.startswith(f"model.checkpoint = {folder}: can't be loaded: ")
-    assert "safetensors" in message
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"lm_head.weight": shard}}))
+    assert error_of(tiny_config(str(folder))) == (
+        f"{index}: names {shard!r}, and only .safetensors files beside it are loaded"
+    )
+
+
+def test_a_checkpoint_is_no_option_of_vllm() -> None:
+    assert error_of(tiny_config("--trust-remote-code")).startswith("model.checkpoint = --trust-remote-code: neither")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from jinja2 import TemplateError
 
 from src.commands.console import create_console
 from src.commands.model import load_configured
@@ -124,6 +125,10 @@ def test_everybody_uses_the_training_prompt(loaded, monkeypatch, serve, capsys):
                 messages, chat_template=template, tokenize=False, add_generation_prompt=True
             )
             assert loaded.tokenizer(text, add_special_tokens=False).input_ids == ids
+    for token in loaded.tokenizer.get_added_vocab():
+        messages = [{"role": "user", "content": f"A: well{token}B: yes"}]
+        with pytest.raises(TemplateError, match="The dialogue holds a control token of the model"):
+            loaded.tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False)
 
 
 def equivalent_messages(config, prompt, dialogue):

@@ -92,10 +92,14 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
     sequences = Sequences([], integers, integers)
     hidden, weight = empty(TOKENS, shape.hidden), empty(shape.hidden)
     inverse = rms_norm.rms_norm(hidden, weight, 1e-5, empty(TOKENS, shape.hidden + 48)[:, : shape.hidden])
+    rms_norm.rms_norm(hidden, weight, 1e-5, hidden, hidden)
     rms_norm.rms_norm_backward(hidden, hidden, weight, inverse, hidden)
     swiglu.swiglu(empty(TOKENS, 2 * shape.mlp), empty(TOKENS, shape.mlp + 16)[:, : shape.mlp])
     for activation in (None, empty(TOKENS, shape.mlp)):
-        swiglu.swiglu_backward(empty(TOKENS, shape.mlp), empty(TOKENS, 2 * shape.mlp), activation)
+        grad = empty(TOKENS, shape.mlp + 16)
+        low_rank = grad[:, shape.mlp :], empty(16, shape.mlp)
+        for part in (None, low_rank):
+            swiglu.swiglu_backward(grad[:, : shape.mlp], empty(TOKENS, 2 * shape.mlp), activation, part)
     out = empty(TOKENS, inner + 16)[:, :inner]
     state = packed_attention.packed_attention(
         empty(TOKENS, attention.columns), rotary, sequences, attention, norms, out
@@ -103,7 +107,9 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
     packed_attention.packed_attention_backward(out, state, rotary, sequences, attention, norms)
     response_loss.cross_entropy_in_place(empty(512, shape.vocabulary), empty(512, of=torch.int64))
     dropout.drop(hidden, 0.05, empty(1, of=torch.int64), integers, integers, 3)
-    nf4.dequantize_nf4(*_quantized(shape, empty))
+    packed, state, wide = _quantized(shape, empty)
+    nf4.dequantize_nf4(packed, state, wide[:, : shape.hidden])
+    nf4.dequantize_nf4(packed, state, wide[:, : shape.hidden], empty(shape.mlp, 16), wide[:, shape.hidden :])
     cache = (empty(64, attention.key_heads, 512, attention.width),) * 2
     cached_attention.cached_attention(
         empty(64, attention.columns), (rotary[0][:64], rotary[1][:64]), cache, integers[:64], attention, norms, out[:64]
@@ -117,7 +123,7 @@ def _quantized(shape: ModelShape, empty: Any) -> tuple[torch.Tensor, Any, torch.
         nested=True, blocksize=64, code=empty(16, of=torch.float32), absmax=empty(numbers // 64, of=torch.uint8)
     )
     state.state2, state.offset, second.blocksize = second, empty(1, of=torch.float32), 256
-    return empty(numbers // 2, 1, of=torch.uint8), state, empty(shape.mlp, shape.hidden + 16)[:, : shape.hidden]
+    return empty(numbers // 2, 1, of=torch.uint8), state, empty(shape.mlp, shape.hidden + 16)
 
 
 def compile_launch(launch: Launch, capability: int) -> dict[str, Any]:

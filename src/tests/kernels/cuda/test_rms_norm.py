@@ -26,6 +26,21 @@ def test_equals_the_cpu(device: torch.device, width: int, dtype: torch.dtype, mo
     assert torch.allclose(got.cpu(), wanted, rtol=most, atol=2 * most)
 
 
+def test_what_is_added_first_stays_added(device: torch.device) -> None:
+    from src.kernels.cuda import rms_norm as cuda
+
+    torch.manual_seed(0)
+    x, plus, weight = torch.randn(5, 100), torch.randn(5, 100), torch.randn(100)
+    wanted, out, got = torch.empty(5, 100), torch.empty(5, 100, device=device), x.to(device, copy=True)
+    inverse = rms_norm(x + plus, weight, 1e-5, wanted)
+    assert torch.allclose(cuda.rms_norm(got, weight.to(device), 1e-5, out, plus.to(device)).cpu(), inverse, rtol=1e-5)
+    assert torch.allclose(got.cpu(), x + plus, rtol=1e-6)
+    assert torch.allclose(out.cpu(), wanted, rtol=1e-5, atol=1e-6)
+    summed = x.clone()
+    rms_norm(summed, weight, 1e-5, wanted, plus)
+    assert torch.equal(summed, x + plus)
+
+
 def test_a_slice_of_wider_rows_is_read(device: torch.device) -> None:
     from src.kernels.cuda import rms_norm as cuda
 

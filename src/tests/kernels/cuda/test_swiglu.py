@@ -26,3 +26,22 @@ def test_equals_the_cpu(device: torch.device, width: int, again: bool, dtype: to
     assert torch.allclose(got.cpu(), gate_up, rtol=most, atol=most)
     if once_more is not None:
         assert torch.allclose(once_more.cpu(), wanted, rtol=most, atol=most)
+
+
+@pytest.mark.parametrize("rank", [3, 16, 20])
+def test_a_low_rank_part_of_the_gradient_is_added(device: torch.device, rank: int) -> None:
+    from src.kernels.cuda import swiglu as cuda
+
+    torch.manual_seed(0)
+    rows, width = 19, 150
+    gate_up, grad = torch.randn(rows, 2 * width), torch.randn(rows, width)
+    reduced, a = torch.randn(rows, rank), torch.randn(rank, width)
+    wanted, again, wide = gate_up.clone(), torch.zeros(rows, width), torch.cat([grad, reduced], dim=1).to(device)
+    swiglu_backward(grad + reduced @ a, wanted, again)
+    got, got_again = gate_up.to(device, copy=True), torch.zeros(rows, width, device=device)
+    cuda.swiglu_backward(wide[:, :width], got, got_again, (wide[:, width:], a.to(device)))
+    assert torch.allclose(got.cpu(), wanted, rtol=1e-4, atol=1e-4)
+    assert torch.allclose(got_again.cpu(), again, rtol=1e-5, atol=1e-6)
+    on_cpu = gate_up.clone()
+    swiglu_backward(grad.clone(), on_cpu, None, (reduced, a))
+    assert torch.allclose(on_cpu, wanted, rtol=1e-5, atol=1e-5)

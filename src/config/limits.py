@@ -1,0 +1,65 @@
+"""What a config may not do, whoever wrote it: be endless, hold a secret, or run a stranger's code."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NoReturn
+
+import yaml
+
+from ..errors import YoyakError
+from ..redaction import kind_of_secret
+
+if TYPE_CHECKING:
+    from .provenance import Leaf
+
+MAX_BYTES = 1 << 18
+"""Of a YAML file; ours have a few hundred bytes."""
+MAX_DEPTH = 16
+MAX_NODES = 20_000
+"""Of a document with each `*alias` counted as what it stands for."""
+
+
+def refuse_large(root: yaml.Node, refuse: Callable[[yaml.Node, str], NoReturn]) -> None:
+    """Call `refuse` with the node and the reason where a document is too deep, or its aliases make it huge.
+
+    Each node is looked at once: nine lines of nine aliases each stand for 9 ** 9 values.
+    """
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node, depth: int) -> int:
+        known = sizes.get(id(node))
+        if known == 0:
+            refuse(node, "an alias stands inside of what it names")
+        if known is not None:
+            return known
+        if depth > MAX_DEPTH:
+            refuse(node, f"more than {MAX_DEPTH} levels")
+        sizes[id(node)] = 0  # under way
+        children = node.value if isinstance(node, yaml.SequenceNode) else []
+        if isinstance(node, yaml.MappingNode):
+            children = [child for pair in node.value for child in pair]
+        total = 1
+        for child in children:
+            total += size(child, depth + 1)
+            if total > MAX_NODES:
+                refuse(node, f"more than {MAX_NODES} values")
+        sizes[id(node)] = total
+        return total
+
+    size(root, 0)
+
+
+def refuse_unsafe(leaves: "Mapping[str, Leaf]") -> None:
+    """Raise YoyakError where a setting holds a secret, or a file (and not the command line) lets code run."""
+    for setting, leaf in leaves.items():
+        kind = kind_of_secret(leaf.value)
+        if kind is not None:
+            raise YoyakError(
+                f"{leaf.source}: {setting} holds {kind}, and settings are written to run.json and shown in reports; "
+                "tokens come from the environment (HF_TOKEN, WANDB_API_KEY) or from `hf auth login`"
+            )
+    trust = leaves.get("model.trust_remote_code")
+    if trust is not None and trust.value is True and trust.source != "command line":
+        raise YoyakError(
+            f"{trust.source}: model.trust_remote_code = true: a file can't let a checkpoint's code run; if you trust "
+            "the checkpoint, say model.trust_remote_code=true on the command line"
+        )

@@ -1,0 +1,297 @@
+"""Data files that are wrong, of each format, and files with predictions."""
+
+import json
+
+import pyarrow as pa
+
+from src.tests.bad_inputs.case import GOOD, HEAD, MEND, OWN_COLUMNS, Case, Content, damaged, parquet
+
+
+def data(name: str, suffix: str, content: Content, line: str) -> Case:
+    """Return the case of a data file x.SUFFIX."""
+    return Case(f"{suffix}: {name}", f"data split x.{suffix} --out out", line, files={f"x.{suffix}": content})
+
+
+TABLES = [
+    data("empty", "csv", "", "x.csv: the file is empty"),
+    data("zero bytes", "csv", b"\0" * 5000, "x.csv:1: NUL characters in the header; save the file as UTF-8 text"),
+    data(
+        "zeros",
+        "csv",
+        "0,0,0\n" * 5000,
+        f"x.csv: no column 'dialogue' and 'summary'; its columns are 0, 0, 0; {OWN_COLUMNS}",
+    ),
+    data("zero bytes in a row", "csv", HEAD + "a\0,b\n", f"x.csv:2: NUL character: in column 'dialogue'{MEND}"),
+    data("only a header", "csv", HEAD, "x.csv: a header but no rows"),
+    data("only blank lines", "csv", "\n\r\n\n", "x.csv: the file is empty"),
+    data(
+        "semicolons",
+        "csv",
+        "dialogue;summary\na;b\n",
+        "x.csv: one column, with ';' in its name; separate by commas ...",
+    ),
+    data(
+        "an open quote", "csv", HEAD + '"a,b\n' * 9, "x.csv:2: broken quoting: text after a closing quote in line 3 ..."
+    ),
+    data(
+        "an open quote at the end",
+        "csv",
+        HEAD + 'a,"b\n',
+        "x.csv:2: broken quoting: a quote is opened and not closed ...",
+    ),
+    data("too many fields", "csv", HEAD + "a,b,c\n", f"x.csv:2: wrong number of fields: 3 instead of 2{MEND}"),
+    data("no summary", "csv", HEAD + "a,\n", f"x.csv:2: no summary{MEND}"),
+    data(
+        "an id twice",
+        "csv",
+        "fname," + HEAD + "1,a,b\n1,c,d\n",
+        f"x.csv:3: repeated id: '1' is that of line 2 too{MEND}",
+    ),
+    data(
+        "a column twice", "csv", "dialogue," + HEAD + "a,b,c\n", "x.csv: the column 'dialogue' occurs twice; rename one"
+    ),
+    data("UTF-16", "csv", (HEAD + "a,b\n").encode("utf-16"), "x.csv: UTF-16 text; save the file as UTF-8"),
+    data(
+        "no encoding",
+        "csv",
+        HEAD.encode() + b"\xff\xff,b\n",
+        "x.csv: cannot be decoded: utf-8 fails at byte 17 (line 2), cp949 fails at byte 17 (line 2); ...",
+    ),
+    data(
+        "a mark of UTF-8 before CP949",
+        "csv",
+        b"\xef\xbb\xbf" + f"{HEAD}가,b\n".encode("cp949"),
+        "x.csv: cannot be decoded: utf-8 fails at byte 20 (line 2); save the file as UTF-8",
+    ),
+    data(
+        "5,000 columns",
+        "csv",
+        ",".join(map(str, range(5000))),
+        "x.csv: 5,000 columns, 4,096 at most; leave out those ...",
+    ),
+    data(
+        "escapes in a column",
+        "csv",
+        "\x1b]0;x\x07,b\n1,2\n",
+        "x.csv: no column 'dialogue' and 'summary'; its columns are \\x1b]0;x\\x07, b; ...",
+    ),
+    data(
+        "a spreadsheet",
+        "xlsx",
+        b"PK\3\4",
+        "x.xlsx: cannot read '.xlsx' files, only .csv .tsv .json .jsonl .parquet; save ...",
+    ),
+    data(
+        "commas",
+        "tsv",
+        HEAD + "a,b\n",
+        "x.tsv: one column, with ',' in its name; separate by commas (.csv) or tabs (.tsv)",
+    ),
+    data(
+        "an open quote",
+        "tsv",
+        'dialogue\tsummary\n"a\tb\n',
+        "x.tsv:2: broken quoting: a quote is opened and not closed ...",
+    ),
+    data("only zero bytes", "tsv", b"\0", "x.tsv:1: NUL characters in the header; save the file as UTF-8 text"),
+    Case("csv: a folder", "data split . --out out", ".: a folder; name a file in it"),
+    Case(
+        "csv: a long name",
+        f"data split {'a' * 300}.csv --out out",
+        f"{'a' * 300}.csv: cannot be read (File name too long)",
+    ),
+    Case(
+        "csv: no such sample",
+        "data split sample:xx.csv --out out",
+        "sample:xx.csv: no such sample; there are sample:en/dev.csv, ...",
+    ),
+]
+
+JSON = [
+    data("blank", "json", " \n", "x.json: the file is empty"),
+    data("a number", "json", "3", "x.json: expected a list of objects, or an object with one list, not a single value"),
+    data("a list of numbers", "json", "[1]", f"x.json:1: not an object: a JSON int{MEND}"),
+    data("an open list", "json", '[{"a": 1}', "x.json:1: not valid JSON: Expecting ',' or ']' (column 10)"),
+    data("deep lists", "json", "[" * 100_000, "x.json: not valid JSON: maximum recursion depth exceeded ..."),
+    data("deep objects", "json", '{"a":' * 100_000, "x.json: not valid JSON: maximum recursion depth exceeded ..."),
+    data("a number of 5,000 digits", "json", "[" + "1" * 5000 + "]", "x.json: not valid JSON: Exceeds the limit ..."),
+    data(
+        "no list",
+        "json",
+        "{}",
+        "x.json: expected a list of objects, or an object with one list, not an object without a list",
+    ),
+    data(
+        "a key that is no text",
+        "json",
+        "{1: []}",
+        "x.json:1: not valid JSON: Expecting property name enclosed in double ...",
+    ),
+    data(
+        "many lists",
+        "json",
+        json.dumps({f"l{n}": [] for n in range(999)}),
+        "x.json: expected a list of objects, or an object with one list, not an object with the lists l0, l1, l2, ...",
+    ),
+    data("JSON Lines with a comma", "json", "{},\n{}", "x.json:1: not valid JSON: Extra data (column 3)"),
+    data("a role that is a list", "jsonl", '{"messages": [{"role": []}]}', f"x.jsonl:1: no dialogue{MEND}"),
+    data(
+        "half of a pair",
+        "jsonl",
+        '{"dialogue": "\\ud800", "summary": "s"}',
+        f"x.jsonl:1: broken character: a lone surrogate in column 'dialogue'{MEND}",
+    ),
+    data(
+        "a key that is half of a pair",
+        "jsonl",
+        '{"\\ud800": 1}',
+        f"x.jsonl: no column 'dialogue' and 'summary'; its columns are \\ud800; {OWN_COLUMNS}",
+    ),
+    data(
+        "an object as dialogue",
+        "jsonl",
+        '{"dialogue": {}, "summary": "s"}',
+        f"x.jsonl:1: not text: column 'dialogue' holds a dict{MEND}",
+    ),
+    data(
+        "cut off",
+        "jsonl",
+        '{"dialogue": "a", "summ',
+        f"x.jsonl:1: broken JSON: Unterminated string starting at, column 19{MEND}",
+    ),
+    data(
+        "deep lists",
+        "jsonl",
+        "[" * 100_000,
+        "x.jsonl:1: broken JSON: maximum recursion depth exceeded while decoding a JSON array ...",
+    ),
+    data("blank lines", "jsonl", "\n \n", "x.jsonl: no rows"),
+]
+
+PARQUET = [
+    data(
+        "text",
+        "parquet",
+        "dialogue,summary",
+        "x.parquet: not a Parquet file (Parquet magic bytes not found in footer. ...",
+    ),
+    data("only its name", "parquet", b"PAR1PAR1", "x.parquet: not a Parquet file (..."),
+    data(
+        "zero bytes",
+        "parquet",
+        b"\0" * 5000,
+        "x.parquet: not a Parquet file (Parquet magic bytes not found in footer. ...",
+    ),
+    data("a damaged page", "parquet", damaged(GOOD, 4, 40), "x.parquet: unreadable after row 0 (..."),
+    data("a damaged footer", "parquet", damaged(GOOD, -60, -8), "x.parquet: cannot be read (..."),
+    data(
+        "cut off",
+        "parquet",
+        lambda: parquet(GOOD)()[:-20],
+        "x.parquet: not a Parquet file (Parquet magic bytes not ...",
+    ),
+    data(
+        "no rows",
+        "parquet",
+        parquet({"dialogue": pa.array([], pa.string()), "summary": pa.array([], pa.string())}),
+        "x.parquet: a header but no rows",
+    ),
+    data(
+        "bytes as dialogue",
+        "parquet",
+        parquet({"dialogue": [b"\xff"], "summary": ["s"]}),
+        f"x.parquet: row 1: not text: column 'dialogue' holds a bytes{MEND}",
+    ),
+    data(
+        "a day after the year 9999",
+        "parquet",
+        parquet({**GOOD, "day": pa.array([2**50], pa.timestamp("ms"))}),
+        "x.parquet: unreadable after row 0 (...",
+    ),
+    data(
+        "5,000 columns",
+        "parquet",
+        parquet({str(n): [1] for n in range(5000)}),
+        "x.parquet: 5,000 columns, 4,096 at most; ...",
+    ),
+    data(
+        "one text 40,000 times",
+        "parquet",
+        parquet({"dialogue": pa.repeat("x" * 2000, 40_000), "summary": pa.repeat("s", 40_000)}),
+        "x.parquet: unpacks to more than 100 times its size after row ...",
+    ),
+    data(
+        "a dialogue of 17 million characters",
+        "parquet",
+        parquet({"dialogue": ["x" * (17 << 20)], "summary": ["s"]}),
+        f"x.parquet: row 1: row too long: more than 16,777,216 characters{MEND}",
+    ),
+]
+
+SUMMARIES = HEAD.replace("dialogue", "fname") + "a,They greet.\nb,They go.\n"
+
+
+def scoring(name: str, suffix: str, content: Content, line: str) -> Case:
+    """Return the case of a file with predictions."""
+    command = f"evaluate --predictions p.{suffix} --references r.csv"
+    return Case(f"predictions: {name}", command, line, files={f"p.{suffix}": content, "r.csv": SUMMARIES})
+
+
+PREDICTIONS = [
+    scoring("empty", "csv", "", "p.csv: the file is empty"),
+    scoring("zero bytes", "csv", b"\0" * 100, "p.csv:1: NUL characters in the header; save the file as UTF-8 text"),
+    scoring(
+        "a row missing",
+        "csv",
+        "fname,summary\na,x\n",
+        "r.csv: 1 ids without a prediction, such as b; both files need ...",
+    ),
+    scoring(
+        "an id twice",
+        "csv",
+        "fname,summary\na,x\na,y\n",
+        "p.csv:3: fname a is that of line 2 too; give each row its own",
+    ),
+    scoring("no id", "csv", "fname,summary\n,x\n", "p.csv:2: no fname; give each row its own"),
+    scoring("other ids", "csv", "fname,summary\nc,x\nd,y\n", "p.csv: no fname in common with r.csv, such as c and a"),
+    scoring(
+        "all empty", "csv", "fname,summary\na,\nb,\n", "p.csv: every 'summary' is empty; there is nothing to score"
+    ),
+    scoring(
+        "no summaries", "csv", "fname,sumary\na,x\nb,y\n", "p.csv: no column 'summary'; did you mean 'sumary'?; its ..."
+    ),
+    scoring(
+        "numbers",
+        "jsonl",
+        '{"fname": "a", "summary": 5}\n{"fname": "b", "summary": "x"}',
+        "p.jsonl:1: 'summary' is a number, not text",
+    ),
+    scoring(
+        "mixed ids",
+        "jsonl",
+        '{"fname": "a", "summary": "x"}\n{"fname": 2, "summary": "x"}',
+        "p.jsonl:2: mixed ids: fname is a number here and text in line 1; write all of them as text",
+    ),
+    scoring(
+        "an id that is a list", "jsonl", '{"fname": [], "summary": "x"}', "p.jsonl:1: fname is a list; write it as text"
+    ),
+    scoring(
+        "a cut line",
+        "jsonl",
+        '{"fname": "a"',
+        "p.jsonl:1: broken JSON: Expecting ',' delimiter, column 14; mend the row",
+    ),
+    scoring("no Parquet", "parquet", "fname", "p.parquet: not a Parquet file (..."),
+    Case(
+        "predictions: a folder",
+        "evaluate --predictions . --references r.csv",
+        ".: a folder; name a file in it, such as r.csv",
+        files={"r.csv": SUMMARIES},
+    ),
+    Case(
+        "predictions: no such file",
+        "evaluate --predictions q.csv --references r.csv",
+        "q.csv: no such file; did you mean 'r.csv'?",
+        files={"r.csv": SUMMARIES},
+    ),
+]
