@@ -6,7 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
 .PHONY: audit control-tokens install quickstart quickstart-ko test test-slow test-gpu fuzz lint types docs-examples
-.PHONY: soak soak-kills test-oldest wheel-check gpu-wheels bench bench-cpu bench-gpu clean
+.PHONY: soak soak-kills test-oldest wheel-check gpu-wheels bench bench-cpu bench-gpu bench-plan clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -62,6 +62,7 @@ bench:
 	$(BIN)/python benchmarks/rouge_speed.py
 	$(BIN)/python benchmarks/evaluate_speed.py
 	$(BIN)/python benchmarks/data_stats_speed.py
+	$(BIN)/python benchmarks/plan_speed.py
 	$(BIN)/python benchmarks/generation_speed.py cpu
 	$(BIN)/python benchmarks/cpu_training.py
 
@@ -73,6 +74,10 @@ bench-gpu:  # SHAPE=llama3_3b|qwen3_4b|llama3_8b EXAMPLES=FILE with token ids
 
 soak:  # 2,000 steps; fails where memory or open files grow
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/soak.py
+
+bench-plan:  # on a GPU: predicted against measured, then the table
+	$(BIN)/python benchmarks/plan_accuracy.py measure
+	$(BIN)/python benchmarks/plan_accuracy.py score
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -5,9 +5,10 @@
     python benchmarks/plan_accuracy.py fit                                       # prints constants for src/planner
     python benchmarks/plan_accuracy.py measure --tiny                            # tries the machinery on a CPU
 
-`measure` trains each case of `plan_cases.py` through the product's trainer, each step on the same examples, and keeps
-the allocator's peak and the mean time of the steps after warm-up, in `benchmarks/results/plan_measured.jsonl`. `score`
-sets the planner's present figures beside them: a line each in `benchmarks/results/plan_accuracy.jsonl`.
+`measure` trains each case of `plan_cases.py` through the product's trainer, each step on the same examples. The
+allocator's peak and the times of the steps after warm-up, of which the median counts, go to
+`benchmarks/results/plan_measured.jsonl`. `score` sets the planner's present figures beside them: a line each in
+`benchmarks/results/plan_accuracy.jsonl`.
 """
 
 import argparse
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from plan_cases import CASES, TINY_CASES, Case
+from plan_models import prepared, random_model
 
 RESULTS = Path(__file__).resolve().parent / "results"
 MEASURED, ACCURACY = RESULTS / "plan_measured.jsonl", RESULTS / "plan_accuracy.jsonl"
@@ -50,7 +52,7 @@ def measure_all(cases: list[Case], out: Path | None, seconds: float) -> None:
             built = (case.shape, random_model(case))
         start = time.perf_counter()
         try:
-            line = {"case": case.name, **measure(case, built[1]), **about()}
+            line = {"case": case.line_name, **measure(case, built[1]), **about()}
         except Exception as error:
             print(f"{case.name}: failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}", flush=True)
             if "illegal memory access" in str(error):
@@ -79,83 +81,6 @@ def free_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def random_model(case: Case) -> Any:
-    """Return a bf16 model of random weights in a case's shape (float32 on a CPU)."""
-    import torch
-    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
-
-    shape, on_gpu = case.model, torch.cuda.is_available()
-    config = (Qwen3Config if shape.kind == "qwen3" else LlamaConfig)(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.width,
-        intermediate_size=shape.inner,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.key_heads,
-        head_dim=shape.head_width,
-        tie_word_embeddings=shape.tied,
-        max_position_embeddings=131072,
-    )
-    torch.manual_seed(0)
-    with torch.device("cuda" if on_gpu else "cpu"):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16 if on_gpu else torch.float32)
-    model.config.use_cache = False
-    return model
-
-
-def prepared(case: Case, model: Any) -> Any:
-    """Return the model as a case trains it; 4 bit comes last among a shape's cases, since it replaces the weights."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    if case.method == "qlora":
-        quantize(model)
-    for parameter in model.parameters():
-        parameter.requires_grad = case.method == "full"
-    if case.method == "full":
-        return model
-    projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    settings = LoraConfig(
-        r=case.rank,
-        lora_alpha=2 * case.rank,
-        lora_dropout=case.dropout,
-        target_modules=projections,
-        task_type="CAUSAL_LM",
-    )
-    adapted = get_peft_model(model, settings)
-    for name, parameter in adapted.named_parameters():
-        if "lora_" in name:
-            parameter.data = parameter.data.to(torch.float32)
-    return adapted
-
-
-def quantize(model: Any) -> None:
-    """Put the layers' matrices into NF4 with double quantization, where that was not done before."""
-    import bitsandbytes as bnb
-    import torch
-    from torch import nn
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = model.dtype
-    for layer in model.model.layers:
-        for parent in (layer.self_attn, layer.mlp):
-            for name, linear in list(parent.named_children()):
-                if type(linear) is not nn.Linear:
-                    continue
-                sizes = linear.in_features, linear.out_features
-                new = bnb.nn.Linear4bit(*sizes, bias=False, compute_dtype=dtype, device="meta")
-                weight = linear.weight.data.clone().contiguous()
-                new.weight = bnb.nn.Params4bit(
-                    weight, requires_grad=False, quant_type="nf4", compress_statistics=True
-                ).to(device)
-                setattr(parent, name, new)
-                del weight
-    model.is_loaded_in_4bit = True
-    from src.models.dequantized import prepare_linear4bit
-
-    prepare_linear4bit(model, dtype, "auto")
 
 
 class Items(list[dict[str, Any]]):
@@ -278,7 +203,7 @@ def scored(case: Case, line: dict[str, Any]) -> dict[str, Any]:
         "predicted_peak_gb": round(choice.memory.peak_bytes / 1e9, 3),
         "measured_peak_gb": round(line["peak_bytes"] / 1e9, 3),
         "predicted_step_s": round(choice.time.seconds, 4),
-        "measured_step_s": round(statistics.mean(line["step_seconds"]), 4),
+        "measured_step_s": round(statistics.median(line["step_seconds"]), 4),
         "predicted_device_gb": round(choice.memory.device_bytes / 1e9, 3),
         "measured_device_gb": round((line["reserved_bytes"] + line["outside_bytes"]) / 1e9, 3),
         "held_out": case.held_out,
@@ -309,7 +234,7 @@ def measured_lines() -> list[tuple[Case, dict[str, Any]]]:
     for text in MEASURED.read_text(encoding="utf-8").splitlines():
         line = json.loads(text)
         newest[line["case"]] = line
-    return [(case, newest[case.name]) for case in CASES if case.name in newest]
+    return [(case, newest[case.line_name]) for case in CASES if case.line_name in newest]
 
 
 def score() -> None:

@@ -33,7 +33,10 @@ TINY_DATA = 0.1
 
 @dataclass(frozen=True)
 class Case:
-    """A configuration: `tokens` and `kept` (layers that keep activations) are the packed engine's."""
+    """A configuration: `tokens` and `kept` (layers that keep activations) are the packed engine's.
+
+    `measured_as` is the name that its lengths were drawn by and its line was measured under, where it has another now.
+    """
 
     name: str
     shape: str
@@ -49,6 +52,12 @@ class Case:
     kept: int = 0
     keeps_inputs: bool = False
     checkpointing: bool = True
+    measured_as: str = ""
+
+    @property
+    def line_name(self) -> str:
+        """Return the name of its measured line."""
+        return self.measured_as or self.name
 
     @property
     def model(self) -> ModelShape:
@@ -80,7 +89,7 @@ class Case:
         """Return the lengths of one step's examples; each step has the same ones."""
         known = shipped_lengths("llama3").examples(100_000)
         scale = TINY_DATA if self.shape == "tiny" else self.scale
-        drawn = random.Random(self.name).sample(known, self.batch_size * self.accumulation)
+        drawn = random.Random(self.line_name).sample(known, self.batch_size * self.accumulation)
         return [(max(8, round(tokens * scale)), max(2, round(targets * scale))) for tokens, targets in drawn]
 
     def predicted(self, device: Device | None = None) -> Choice:
@@ -117,11 +126,13 @@ def _case(name: str, shape: str, method: str, scale: float, held_out: bool, **ot
 
 _PAGED = "paged_adamw_32bit"
 _WIDE = {"batch_size": 8, "accumulation": 8}
+# Three cases were meant to keep all activations, and computed layers again like the case before them, whose switch
+# stayed on in the model (the benchmark now resets it); they stand here as they ran.
 CASES = [
     # Fitted: 3B in 4 and 16 bit, 8B in 4 bit, 135M whole; data as shipped, and half as long.
     _case("3b_lora_packed", "llama3_3b", "lora", 0.5, False, rank=8, tokens=4096, **_WIDE),
     _case("3b_lora_packed_long", "llama3_3b", "lora", 1.0, False, tokens=2048, kept=28, accumulation=4),
-    _case("3b_lora_trainer", "llama3_3b", "lora", 0.5, False, batch_size=4, accumulation=4, checkpointing=False),
+    _case("3b_lora_trainer", "llama3_3b", "lora", 0.5, False, batch_size=4, accumulation=4),
     _case("3b_qlora_packed", "llama3_3b", "qlora", 1.0, False, optim=_PAGED, tokens=3072, accumulation=4),
     _case("3b_qlora_kept", "llama3_3b", "qlora", 1.0, False, rank=64, tokens=16384, kept=28, **_WIDE),
     _case("3b_qlora_dropout", "llama3_3b", "qlora", 0.5, False, dropout=0.05, tokens=8192, kept=14, **_WIDE),
@@ -132,7 +143,7 @@ CASES = [
     _case("8b_qlora_trainer", "llama3_8b", "qlora", 0.5, False, rank=32, batch_size=4, accumulation=3),
     # Held out: other shapes and methods, on other lengths.
     _case("3b_full", "llama3_3b", "full", 2.0, True, batch_size=4, accumulation=4),
-    _case("3b_full_kept", "llama3_3b", "full", 0.7, True, optim=_PAGED, batch_size=4, checkpointing=False),
+    _case("3b_full_paged", "llama3_3b", "full", 0.7, True, optim=_PAGED, batch_size=4, measured_as="3b_full_kept"),
     _case("4b_lora_trainer", "qwen3_4b", "lora", 0.7, True, batch_size=4, accumulation=4, checkpointing=False),
     _case("4b_lora_packed", "qwen3_4b", "lora", 2.0, True, rank=32, tokens=6144, kept=12, accumulation=4),
     _case("4b_qlora_packed", "qwen3_4b", "qlora", 0.7, True, optim=_PAGED, tokens=2560, kept=29, accumulation=4),
@@ -140,7 +151,7 @@ CASES = [
     _case("4b_qlora_trainer", "qwen3_4b", "qlora", 2.0, True, rank=8, dropout=0.05, batch_size=2, accumulation=4),
     _case("8b_lora_packed", "llama3_8b", "lora", 0.7, True, rank=64, tokens=6144, accumulation=4),
     _case("8b_lora_trainer", "llama3_8b", "lora", 2.0, True, batch_size=2, accumulation=4),
-    _case("135m_lora_trainer", "smollm2_135m", "lora", 0.7, True, dropout=0.05, checkpointing=False),
+    _case("135m_lora_trainer", "smollm2_135m", "lora", 0.7, True, dropout=0.05),
     _case("135m_lora_packed", "smollm2_135m", "lora", 2.0, True, rank=32, tokens=32768, **_WIDE),
     _case(
         "135m_qlora_packed", "smollm2_135m", "qlora", 2.0, True, tokens=8192, kept=30, keeps_inputs=True, **_WIDE

@@ -26,13 +26,13 @@ FITTED = (
     "launch",
     "step",
 )
-_HOLD = 0.002  # weight of staying near the start, so that what the cases don't tell stays as it is
+_HOLD = 0.01  # weight of staying near the start, so that what the cases don't tell stays as it is
 _FACTORS = (1.3, 1.1, 1.03, 1.01)
 
 
 def fit(lines: Sequence[tuple[Case, dict[str, Any]]]) -> None:
     """Print the constants that fit best, and the errors with them."""
-    known = [(case.predicted(), statistics.mean(line["step_seconds"])) for case, line in lines if not case.held_out]
+    known = [(case.predicted(), statistics.median(line["step_seconds"])) for case, line in lines if not case.held_out]
     found = fitted(known)
     values = {name: float(f"{getattr(found, name):.3g}") for name in FITTED}
     errors = [_seconds(choice, found) / seconds - 1 for choice, seconds in known]

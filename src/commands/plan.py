@@ -10,7 +10,7 @@ from ..config.loader import load_config_with_sources
 from ..config.schema import Config
 from ..errors import YoyakError
 from ..planner.data_lengths import data_lengths
-from ..planner.devices import Device
+from ..planner.devices import Device, find_device
 from ..planner.job import job_of
 from ..planner.lengths import Lengths, lengths_by_hand
 from ..planner.machine import choose_device
@@ -46,7 +46,8 @@ def plan(request: PlanRequest) -> None:
     settle_method(config, sources)
     if request.out is not None and request.out.suffix.lower() != ".svg":
         raise YoyakError(f"--out {request.out}: the picture is SVG; name a file that ends in .svg")
-    device = choose_device(request.gpu, request.memory_gb)
+    named = request.gpu is not None or request.memory_gb is not None
+    device = find_device("H100") if request.compare and not named else choose_device(request.gpu, request.memory_gb)
     situation = situation_of(config, sources, device, request.lengths)
     if request.compare:
         compare(situation, request)
@@ -109,7 +110,7 @@ def compare(situation: Situation, request: PlanRequest) -> None:
     from ..planner.compare import compared, picture, table_text
 
     path = request.out or _PICTURE
-    chosen = [situation.device] if request.gpu or request.memory_gb else None
+    chosen = None if request.gpu is None and request.memory_gb is None else [situation.device]
     rows = compared(situation, chosen)
     name = situation.config.model.checkpoint
     write_whole({path: picture(rows, f"{name}: hours over memory").encode()}, overwrite=True)

@@ -15,9 +15,9 @@ from .memory import (
     evaluation_bytes,
     packed_parts,
     total_memory,
-    trainer_parts,
 )
 from .steps import Example, StepWork, largest_step_tokens, packed_work, padded_work
+from .trainer_memory import trainer_peak
 
 SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
 _STEPS_TO_CHOOSE = 6
@@ -160,7 +160,7 @@ def _choice(
     steady_bytes: int | None,
 ) -> Choice:
     size = work.largest
-    parts = packed_parts(job, size, how) if tokens else trainer_parts(job, size, how.kept_layers == 0)
+    parts = packed_parts(job, size, how) if tokens else trainer_peak(job, size, work.later, how.kept_layers == 0)
     evaluation = evaluation_bytes(job, load.evaluation) if load.evaluation else 0
     memory = total_memory(job, parts, size.tokens, evaluation, steady_bytes)
     return Choice(job, how, tokens, work, memory, step_time(job, device, work, how))

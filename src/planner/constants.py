@@ -12,7 +12,7 @@ class MemoryConstants:
     """Bytes that are no tensor of the model's."""
 
     workspace: float = 33.6e6
-    """cuBLAS's workspace of a stream, taken from the allocator (32 MiB on Hopper, 8.1 MiB elsewhere)."""
+    """cuBLAS's workspace of a stream and thread, taken from the allocator (32 MiB on Hopper, 8.1 MiB elsewhere)."""
     context: float = 0.55e9
     """CUDA context, kernels' code and libraries, outside the allocator."""
     graphs: float = 0.35e9
@@ -25,25 +25,27 @@ class MemoryConstants:
 class TimeConstants:
     """Rates as shares of a card's, and costs of calls. Measured on an H100."""
 
-    product_share: float = 0.73
+    product_share: float = 0.931
     """Share of the peak rate that products of endless micro-batches reach."""
-    product_half: float = 900.0
+    product_half: float = 571.0
     """Tokens at which products reach half of that share: the efficiency over sizes is T / (T + this)."""
-    attention_share: float = 0.18
+    attention_share: float = 0.31
     """Share of the peak rate that attention reaches."""
-    adapter_share: float = 0.05
+    adapter_share: float = 0.186
     """Share of the peak rate that products with a rank as one side reach."""
-    pass_share: float = 0.65
+    pass_share: float = 0.548
     """Share of the bandwidth that elementwise passes and dequantization reach."""
-    packed_passes: float = 1.0
+    packed_passes: float = 1.24
     """Packed engine: elementwise bytes as a multiple of those that the formula counts."""
-    trainer_passes: float = 1.0
+    trainer_passes: float = 1.17
     """Trainer engine: the same under autograd and autocast."""
-    packed_micro_batch: float = 4e-3
+    packed_micro_batch: float = 0.00234
     """Packed engine: seconds of a micro-batch outside its kernels (packing, copies, head in chunks)."""
-    launch: float = 9e-6
+    launch: float = 2.73e-05
     """Seconds that Python and the driver take for an operation; it counts where the GPU would wait for it."""
-    step: float = 0.02
+    overlap: float = 3.0
+    """How well calls and kernels overlap: (calls^p + kernels^p)^(1/p); 1 is one after the other, infinity fully."""
+    step: float = 0.00918
     """Seconds of a step besides gradients and optimizer passes: clipping, logging, schedule, callbacks."""
     evaluation_share: float = 0.6
     """Rate of evaluation (padded, no gradients) as a share of the forward pass's in training."""

@@ -15,7 +15,11 @@ from .memory import Activations, captured, optimizer_bytes
 from .steps import StepWork
 
 _PACKED_CALLS = 60  # operations of a layer of the packed engine, forward and backward
-_TRAINER_CALLS = {"full": 170, "lora": 300, "qlora": 330}  # under autograd; a third more where layers compute again
+# Under autograd, forward and backward: counted for whole weights, and from measured times where PEFT and bitsandbytes
+# call in Python; dropout of an adapter, and an RMSNorm of queries or keys, come on top. Computing again repeats the
+# forward, which is two thirds of a layer's calls in time.
+_TRAINER_CALLS = {"full": 170, "lora": 275, "qlora": 390}
+_DROPOUT_CALLS, _NORM_CALLS, _FORWARD_CALLS = 10, 16, 0.65
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,9 @@ def step_time(job: Job, device: Device, work: StepWork, how: Activations, consta
     counts = step_counts(job, work, how)
     kernels = {name: count / rate for name, (count, rate) in _rated(job, device, counts, constants).items()}
     calls = counts["calls"] * (device.launch or constants.launch)
-    # The processor prepares operations while the GPU computes: what it takes longer is waited for.
-    waited = max(0.0, calls - sum(kernels.values()))
+    # The processor prepares operations while the GPU computes, and each waits for the other in some parts of a pass.
+    busy, power = sum(kernels.values()), constants.overlap
+    waited = (calls**power + busy**power) ** (1 / power) - busy
     fixed = constants.step + (constants.packed_micro_batch * work.micro_batches if job.engine == "packed" else 0.0)
     return StepTime(kernels | {"launches": waited, "fixed": fixed})
 
@@ -99,12 +104,15 @@ def _pass_bytes(job: Job, again: float) -> float:
         backward = 12 * shape.width + 4 * shape.columns + 7 * shape.inner
         dropped = 4 * sum(width for width, _ in job.adapters) if job.dropout else 0
         return e * (forward * (1 + again) + backward + dropped)
-    # Under autograd: float32 norms in six passes, rotation by halves in eight, sums of adapters and their casts.
-    adapters = sum(3 * outputs for _, outputs in job.adapters)
-    casts = sum(4 * inputs for inputs, _ in job.adapters) if job.method == "lora" else 0
-    dropped = sum(4 * inputs for inputs, _ in job.adapters) if job.dropout else 0
-    forward = 30 * shape.width + 12 * shape.columns + 5 * shape.inner + adapters + casts + dropped
-    backward = 40 * shape.width + 16 * shape.columns + 9 * shape.inner + 2 * adapters + casts + dropped
+    # Under autograd: float32 norms in six passes, rotation by halves in eight, and PEFT's own, in reads and writes of
+    # the compute type: scaling and sums of the outputs (a copy on a 4-bit base), sums of the inputs' gradients; on a
+    # 16-bit base casts of the inputs to float32 and back, both ways; dropout with its mask.
+    inputs, outputs = sum(i for i, _ in job.adapters), sum(o for _, o in job.adapters)
+    casts = 6.0 * inputs if job.method == "lora" else 0.0
+    mask = (4.5 if job.method == "lora" else 2.5) * inputs if job.dropout else 0.0
+    forward = 30 * shape.width + 12 * shape.columns + 5 * shape.inner + casts + mask
+    forward += (8 if job.method == "qlora" else 6) * outputs
+    backward = 40 * shape.width + 16 * shape.columns + 9 * shape.inner + casts + mask + 2 * outputs + 3 * inputs
     return float(e * (forward * (1 + again) + backward))
 
 
@@ -114,7 +122,9 @@ def _calls(job: Job, work: StepWork, again: float) -> float:
     if job.engine == "packed":
         one = 40.0 if captured(job, work.largest.tokens) else layers * _PACKED_CALLS * (1 + 0.4 * again)
     else:
-        one = layers * _TRAINER_CALLS[job.method] * (1 + 0.33 * again)
+        calls = _TRAINER_CALLS[job.method] + 2 * _NORM_CALLS * job.shape.head_norms
+        calls += _DROPOUT_CALLS * len(job.adapters) if job.dropout else 0
+        one = layers * calls * (1 + _FORWARD_CALLS * again)
     tensors = len(job.trained_tensors) if job.optimizer.startswith(("paged", "adamw_bnb")) else 60
     return one * work.micro_batches + tensors
 

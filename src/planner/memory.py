@@ -19,7 +19,7 @@ from .constants import MEMORY
 from .job import Job
 
 _HEAD_CHUNK = 1024  # kernels/response_loss.py
-_AUTOGRAD_CHUNK = 1024  # training/loss.py
+AUTOGRAD_CHUNK = 1024  # training/loss.py
 _PAGED_VALUES = 100_000  # bitsandbytes pages the states of tensors from this size on
 _SMALL, _LARGE = 1 << 20, 10 << 20  # the allocator's classes of sizes
 _ADAM_VALUES = 2
@@ -178,9 +178,11 @@ def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, 
     else:
         parts["activations_work"] = backward - how.kept_layers * one
     rotary, numbers = tokens * shape.head_width * e, 5 * 8 * tokens
-    parts["temporary"] = _workspace(job) + rotary + numbers
+    parts["temporary"] = workspace(job) + rotary + numbers
+    # Graphs have a stream's workspace and the states' buffer of their own; without them the head's gradient stays.
+    parts["temporary"] += block(tokens * shape.width * e)
     if captured(job, tokens):
-        parts["temporary"] += int(MEMORY.workspace) + block(tokens * shape.width * e) + 32 * tokens
+        parts["temporary"] += int(MEMORY.workspace) + 32 * tokens
     return parts
 
 
@@ -189,98 +191,15 @@ def captured(job: Job, tokens: int) -> bool:
     return job.engine == "packed" and tokens <= CAPTURED_TOKENS and not job.cpu
 
 
-def saved_by_autograd(job: Job, tokens: int) -> dict[str, int]:
-    """Return what transformers' layer with PEFT's adapters saves for its backward under autocast, by tensor.
-
-    RMSNorm keeps its input in float32; PEFT keeps each adapter's input in the compute type (one copy for all that share
-    it on a 4-bit base, one each on a 16-bit base, which PEFT casts to float32 and autocast back), with dropout one and
-    a mask each; attention keeps queries, keys, values and output; SwiGLU four tensors of the MLP's width.
-    """
-    shape, e = job.shape, job.element
-    keys = shape.key_heads * shape.head_width
-    columns = {
-        "norm_inputs_float32": 2 * shape.width * 4,
-        "inverse_rms": 2 * 4,
-        "queries": shape.attended * e,
-        "keys_values": 2 * keys * e,
-        "attended": shape.attended * e,
-        "log_sums": 4 * shape.heads,
-        "gate": shape.inner * e,
-        "up": shape.inner * e,
-        "silu": shape.inner * e,
-        "reduced": job.ranks(*job.targets) * e,
-    }
-    if shape.head_norms:
-        columns["head_norm_inputs_float32"] = (shape.attended + keys) * 4
-        columns["head_inverse_rms"] = (shape.heads + shape.key_heads) * 4
-    columns |= _inputs_saved(job)
-    return {name: tokens * size for name, size in columns.items() if size}
-
-
-def _inputs_saved(job: Job) -> dict[str, int]:
-    """Return the bytes a token of the matrices' inputs that autograd keeps."""
-    shape, e = job.shape, job.element
-    if job.method == "full":
-        normalized = 2 * shape.width + (shape.attended + shape.key_heads * shape.head_width) * shape.head_norms
-        return {"norm_outputs": 2 * shape.width * e, "normalized": normalized * e, "activation": shape.inner * e}
-    inputs = [width for width, _ in job.adapters]
-    if job.dropout:
-        return {"dropped_inputs": sum(inputs) * e, "dropout_masks": sum(inputs)}
-    if job.method == "lora":
-        return {"cast_inputs": sum(inputs) * e}
-    groups = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"), ("down_proj",))  # o_proj's is `attended`
-    return {"inputs": sum(shape.linears[g[0]][0] for g in groups if job.ranks(*g)) * e}
-
-
-def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[str, int]:
-    """Return the bytes, by part, that a padded micro-batch adds at its peak under autograd."""
-    shape, e, tokens = job.shape, job.element, size.tokens
-    one = sum(saved_by_autograd(job, tokens).values())
-    inputs = shape.layers * block(tokens * shape.width * e)
-    work = tokens * _autograd_columns(job, checkpointing) * e
-    kept = (1 if checkpointing else shape.layers) * one
-    # Cross entropy in float32: its output, and two gradients of it in the backward.
-    logits = 3 * 4 * min(size.targets, _AUTOGRAD_CHUNK) * shape.vocabulary
-    head = 2 * block(tokens * shape.width * e)
-    parts = {"activations_inputs": inputs if checkpointing else 0, "activations_kept": 0, "logits": 0}
-    alive = 0 if checkpointing else kept
-    if alive + head + logits > kept + work:
-        parts |= {"activations_kept": alive, "activations_work": head, "logits": logits}
-    else:
-        parts |= {"activations_kept": kept, "activations_work": work}
-    parts["temporary"] = _workspace(job)
-    if job.method != "full":  # autocast's copies of the adapters
-        parts["temporary"] += job.trained * e
-    elif job.dtype == "fp16":
-        parts["temporary"] += job.trained * 2
-    return parts
-
-
-def _autograd_columns(job: Job, checkpointing: bool) -> int:
-    """Return the columns of what autograd has alive besides the saved tensors at the peak, from traced operations.
-
-    Where layers compute again that is in the last layer's MLP: gradients of output, activation and SwiGLU's factors; on
-    a 16-bit base PEFT's float32 copy of the widest input, and with dropout another. Where all is kept it may be the
-    last norm's backward, five float32 tensors and more of the model's width, instead.
-    """
-    width, inner = job.shape.width, job.shape.inner
-    if job.method == "lora":
-        columns = 5 * width + (5 if job.dropout else 3) * inner
-    else:
-        columns = width + (3 if job.dropout else 2) * inner
-    if not checkpointing:
-        columns = max(columns, (12 if job.method == "full" else 10) * width)
-    return columns + 2 * job.shape.head_width
-
-
 def evaluation_bytes(job: Job, size: MicroBatchSize) -> int:
     """Return what an evaluation batch adds at its peak: logits in compute type and twice in float32, one layer."""
-    logits = min(size.targets, _AUTOGRAD_CHUNK) * job.shape.vocabulary * (job.element + 4 + 4)
+    logits = min(size.targets, AUTOGRAD_CHUNK) * job.shape.vocabulary * (job.element + 4 + 4)
     layer = size.tokens * (4 * job.shape.width + 3 * job.shape.inner) * job.element
-    return max(logits + 2 * size.tokens * job.shape.width * job.element, layer) + _workspace(job)
+    return max(logits + 2 * size.tokens * job.shape.width * job.element, layer) + workspace(job)
 
 
-def _workspace(job: Job) -> int:
+def workspace(job: Job) -> int:
+    """Return the bytes of cuBLAS's workspace on a GPU."""
     return 0 if job.cpu else int(MEMORY.workspace)
 
 
@@ -306,7 +225,7 @@ def total_memory(
 
     Args:
         job: the run.
-        adds: from `packed_parts` or `trainer_parts`.
+        adds: from `packed_parts` or `trainer_peak`; a part that is steady otherwise is replaced.
         tokens: of the largest micro-batch.
         evaluation: from `evaluation_bytes`, of the largest evaluation batch; 0 where nothing is evaluated.
         steady_bytes: what is allocated before the first step, with all states, where a real model told.

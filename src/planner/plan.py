@@ -14,6 +14,8 @@ from .lengths import Lengths
 from .shapes import ModelShape
 from .steps import Example, evaluation_batch
 
+_FILLED = 0.97  # of a card's memory, where there is a choice
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -111,8 +113,10 @@ def make_plan(situation: Situation) -> Plan:
     largest = evaluation_batch(held, job.eval_batch_size) if held else None
     load = Workload(examples, config.training.seed, steps, evaluation=largest)
     budget = config.training.memory_budget_gb
-    limits = Limits(budget * 1e9 if budget else math.inf, device.memory_bytes)
-    choice, fits = choose(job, load, device, limits)
+    peak = budget * 1e9 if budget else math.inf
+    choice, fits = choose(job, load, device, Limits(peak, _FILLED * device.memory_bytes))
+    if not fits:
+        choice, fits = choose(job, load, device, Limits(peak, device.memory_bytes))
     seconds = {name: value * steps for name, value in choice.time.parts.items()}
     times = evaluations(config, len(examples), steps)
     if held:

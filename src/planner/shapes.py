@@ -11,7 +11,7 @@ from ..errors import YoyakError
 from ..resources import yoyak_home
 
 _SHIPPED = Path(__file__).parent / "shapes.json"
-_HUB_SECONDS = 5.0
+_HUB_SECONDS, _MOST_CONFIG_BYTES = 5.0, 1 << 20
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -170,7 +170,7 @@ def _from_hub(checkpoint: str) -> dict[str, Any] | None:
     try:
         request = Request(f"{endpoint}/{checkpoint}/resolve/main/config.json", headers=headers)
         with urlopen(request, timeout=_HUB_SECONDS) as answer:
-            content = json.loads(answer.read())
+            content = json.loads(answer.read(_MOST_CONFIG_BYTES))
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

@@ -24,6 +24,7 @@ class StepWork:
         pairs: of a query and a key that the causal mask lets through, padding included.
         micro_batches: of a step.
         largest: sizes that bound every micro-batch.
+        later: sizes that bound those after the first of their step (trainer engine), or None where there are none.
     """
 
     computed: float
@@ -32,6 +33,7 @@ class StepWork:
     pairs: float
     micro_batches: float
     largest: MicroBatchSize
+    later: MicroBatchSize | None = None
 
     @property
     def filler(self) -> float:
@@ -78,9 +80,9 @@ def packed_work(
     return _means(totals, max(counted, 1), largest)
 
 
-def _means(totals: list[float], steps: float, largest: MicroBatchSize) -> StepWork:
+def _means(totals: list[float], steps: float, largest: MicroBatchSize, later: MicroBatchSize | None = None) -> StepWork:
     computed, tokens, targets, pairs, micro_batches = (total / steps for total in totals)
-    return StepWork(computed, tokens, targets, pairs, micro_batches, largest)
+    return StepWork(computed, tokens, targets, pairs, micro_batches, largest, later)
 
 
 @lru_cache(maxsize=8)
@@ -115,21 +117,24 @@ def padded_work(
 ) -> StepWork:
     """Return the work of the trainer engine's steps, whose micro-batches are padded to their longest example."""
     totals = [0.0] * 5
-    tokens_most = targets_most = longest = 0
     batches = _similar_batches(examples, batch_size, seed)[: most * accumulation]
-    for number, batch in enumerate(batches):
+    for batch in batches[first * accumulation :]:
         width = max(length for length, _ in batch)
-        targets = sum(count for _, count in batch)
-        tokens_most, targets_most = max(tokens_most, width * len(batch)), max(targets_most, targets)
-        longest = max(longest, width)
-        if number >= first * accumulation:
-            own = sum(length for length, _ in batch)
-            pairs = len(batch) * width * (width + 1) // 2
-            for index, value in enumerate((width * len(batch), own, targets, pairs, 1)):
-                totals[index] += value
+        own, targets = sum(length for length, _ in batch), sum(count for _, count in batch)
+        pairs = len(batch) * width * (width + 1) // 2
+        for index, value in enumerate((width * len(batch), own, targets, pairs, 1)):
+            totals[index] += value
     counted = max((len(batches) - first * accumulation) / accumulation, 1 / accumulation)
-    largest = MicroBatchSize(tokens_most, targets_most, min(batch_size, len(examples)), longest)
-    return _means(totals, counted, largest)
+    later = [batch for number, batch in enumerate(batches) if number % accumulation]
+    return _means(totals, counted, _bound(batches), _bound(later) if later else None)
+
+
+def _bound(batches: list[list[Example]]) -> MicroBatchSize:
+    """Return the sizes that bound some padded batches."""
+    widths = [max(length for length, _ in batch) for batch in batches]
+    tokens = max(width * len(batch) for width, batch in zip(widths, batches, strict=True))
+    targets = max(sum(count for _, count in batch) for batch in batches)
+    return MicroBatchSize(tokens, targets, max(map(len, batches)), max(widths))
 
 
 def _similar_batches(examples: Sequence[Example], batch_size: int, seed: int) -> list[list[Example]]:

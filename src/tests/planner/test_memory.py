@@ -19,12 +19,11 @@ from src.planner.memory import (
     kept_tensors,
     optimizer_bytes,
     packed_parts,
-    saved_by_autograd,
     steady_parts,
     total_memory,
-    trainer_parts,
 )
 from src.planner.shapes import LINEARS, ModelShape
+from src.planner.trainer_memory import saved_by_autograd, trainer_parts, trainer_peak
 from src.tests.packed_models import examples
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
@@ -196,3 +195,15 @@ def test_computing_again_takes_less_under_autograd():
     size = MicroBatchSize(4096, 500, 8, 512)
     again, kept = (sum(trainer_parts(job, size, checkpointing).values()) for checkpointing in (True, False))
     assert again < kept
+
+
+def test_the_peak_of_a_step_under_autograd_is_one_of_three_moments():
+    job = replace(JOB, engine="trainer")
+    size, small = MicroBatchSize(4096, 500, 8, 512), MicroBatchSize(512, 60, 8, 64)
+    first = trainer_peak(job, size, small, True)
+    assert first["gradients"] == 0  # the first micro-batch of a step finds none
+    assert first == trainer_parts(job, size, True) | {"gradients": 0}
+    assert "gradients" not in trainer_peak(job, size, size, True)
+    whole = replace(job, shape=replace(SHAPE, vocabulary=100_000), method="full")
+    end = trainer_peak(whole, MicroBatchSize(8, 1, 1, 8), None, True)
+    assert end == {"temporary": 2 * 33_600_000 + 3 * block(100_000 * 48 * 2)}

@@ -191,3 +191,11 @@ def test_a_config_may_leave_checkpointing_open():
     assert sources["training.gradient_checkpointing"] == "command line"
     with pytest.raises(YoyakError, match="must be auto, or true or false"):
         load_config(QLORA, ["training.gradient_checkpointing=perhaps"])
+
+
+def test_comparing_needs_no_card_and_writes_the_picture(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no nvidia-smi
+    code, out, _ = run(capsys, "--compare", "--lengths", "300,500,900", "--out", "there/plans.svg")
+    assert code == 0
+    assert out.count("QLoRA") == 12  # four cards, three lengths
+    assert (tmp_path / "there" / "plans.svg").read_text(encoding="utf-8").startswith("<svg")

@@ -1,0 +1,107 @@
+"""What a padded micro-batch keeps in memory under autograd (the trainer engine); names as in `memory`."""
+
+from .job import Job
+from .memory import AUTOGRAD_CHUNK, MicroBatchSize, block, steady_parts, workspace
+
+
+def saved_by_autograd(job: Job, tokens: int) -> dict[str, int]:
+    """Return what transformers' layer with PEFT's adapters saves for its backward under autocast, by tensor.
+
+    RMSNorm keeps its input in float32; PEFT keeps each adapter's input in the compute type (one copy for all that share
+    it on a 4-bit base, one each on a 16-bit base, which PEFT casts to float32 and autocast back), with dropout one and
+    a mask each; attention keeps queries, keys, values and output; SwiGLU four tensors of the MLP's width.
+    """
+    shape, e = job.shape, job.element
+    keys = shape.key_heads * shape.head_width
+    columns = {
+        "norm_inputs_float32": 2 * shape.width * 4,
+        "inverse_rms": 2 * 4,
+        "queries": shape.attended * e,
+        "keys_values": 2 * keys * e,
+        "attended": shape.attended * e,
+        "log_sums": 4 * shape.heads,
+        "gate": shape.inner * e,
+        "up": shape.inner * e,
+        "silu": shape.inner * e,
+        "reduced": job.ranks(*job.targets) * e,
+    }
+    if shape.head_norms:
+        columns["head_norm_inputs_float32"] = (shape.attended + keys) * 4
+        columns["head_inverse_rms"] = (shape.heads + shape.key_heads) * 4
+    columns |= _inputs_saved(job)
+    return {name: tokens * size for name, size in columns.items() if size}
+
+
+def _inputs_saved(job: Job) -> dict[str, int]:
+    """Return the bytes a token of the matrices' inputs that autograd keeps."""
+    shape, e = job.shape, job.element
+    if job.method == "full":
+        normalized = 2 * shape.width + (shape.attended + shape.key_heads * shape.head_width) * shape.head_norms
+        return {"norm_outputs": 2 * shape.width * e, "normalized": normalized * e, "activation": shape.inner * e}
+    inputs = [width for width, _ in job.adapters]
+    if job.dropout:
+        return {"dropped_inputs": sum(inputs) * e, "dropout_masks": sum(inputs)}
+    if job.method == "lora":
+        return {"cast_inputs": sum(inputs) * e}
+    groups = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"), ("down_proj",))  # o_proj's is `attended`
+    return {"inputs": sum(shape.linears[g[0]][0] for g in groups if job.ranks(*g)) * e}
+
+
+def trainer_peak(
+    job: Job, largest: MicroBatchSize, later: MicroBatchSize | None, checkpointing: bool
+) -> dict[str, int]:
+    """Return the bytes, by part, that a step adds at its peak, which is one of three moments.
+
+    The largest micro-batch, if it is the first of its step: there are no gradients yet; the largest of those after it;
+    or, where all weights train, the end of a backward: the gradients of the embeddings and of a tied head are summed
+    then, three tables beside the one that is kept.
+    """
+    moments = [trainer_parts(job, largest, checkpointing) | {"gradients": 0}]
+    if later is not None:
+        moments.append(trainer_parts(job, later, checkpointing))
+    if job.method == "full":
+        table = block(job.shape.vocabulary * job.shape.width * job.trained_element)
+        moments.append({"temporary": 2 * workspace(job) + table * (3 if job.shape.tied else 1)})
+    gradients = steady_parts(job)["gradients"]
+    return max(moments, key=lambda parts: sum(({"gradients": gradients} | parts).values()))
+
+
+def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[str, int]:
+    """Return the bytes, by part, that a padded micro-batch adds at its peak under autograd."""
+    shape, e, tokens = job.shape, job.element, size.tokens
+    one = sum(saved_by_autograd(job, tokens).values())
+    inputs = shape.layers * block(tokens * shape.width * e)
+    work = tokens * _autograd_columns(job, checkpointing) * e
+    kept = (1 if checkpointing else shape.layers) * one
+    # Cross entropy in float32: its output, and two gradients of it in the backward.
+    logits = 3 * 4 * min(size.targets, AUTOGRAD_CHUNK) * shape.vocabulary
+    head = 2 * block(tokens * shape.width * e)
+    parts = {"activations_inputs": inputs if checkpointing else 0, "activations_kept": 0, "logits": 0}
+    alive = 0 if checkpointing else kept
+    if alive + head + logits > kept + work:
+        parts |= {"activations_kept": alive, "activations_work": head, "logits": logits}
+    else:
+        parts |= {"activations_kept": kept, "activations_work": work}
+    parts["temporary"] = 2 * workspace(job)  # the backward has a thread, and so a cuBLAS handle, of its own
+    if job.method != "full":  # autocast's copies of the adapters
+        parts["temporary"] += job.trained * e
+    elif job.dtype == "fp16":
+        parts["temporary"] += job.trained * 2
+    return parts
+
+
+def _autograd_columns(job: Job, checkpointing: bool) -> int:
+    """Return the columns of what autograd has alive besides the saved tensors at the peak, from traced operations.
+
+    Where layers compute again that is in the last layer's MLP: gradients of output, activation and SwiGLU's factors; on
+    a 16-bit base PEFT's float32 copy of the widest input, and with dropout another. Where all is kept it may be the
+    last norm's backward, five float32 tensors and more of the model's width, instead.
+    """
+    width, inner = job.shape.width, job.shape.inner
+    if job.method == "lora":
+        columns = 5 * width + (5 if job.dropout else 3) * inner
+    else:
+        columns = width + (3 if job.dropout else 2) * inner
+    if not checkpointing:
+        columns = max(columns, (12 if job.method == "full" else 10) * width)
+    return columns + 2 * job.shape.head_width
