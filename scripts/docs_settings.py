@@ -4,8 +4,11 @@ python scripts/docs_settings.py            write it
 python scripts/docs_settings.py --check    exit 1 where it is not up to date
 """
 
+import ast
+import inspect
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -47,14 +50,25 @@ def render() -> str:
     for name, section in Config.model_fields.items():
         fields = section.annotation.model_fields  # type: ignore[union-attr]  # every field of Config is a Section
         about = (section.annotation.__doc__ or "").strip()  # type: ignore[union-attr]
-        rows = [row(f"{name}.{key}", field) for key, field in fields.items()]
+        texts = help_texts(section.annotation)  # type: ignore[arg-type]
+        rows = [row(f"{name}.{key}", field, texts[key]) for key, field in fields.items()]
         sections.append(
             "\n".join([f"## {name}", "", about, "", "| setting | values | default | |", "|---|---|---|---|", *rows])
         )
     return HEAD + "\n" + "\n\n".join(sections) + "\n"
 
 
-def row(setting: str, field: FieldInfo) -> str:
+def help_texts(section: type) -> dict[str, str]:
+    """Return the docstring under each field of a section."""
+    body = ast.parse(inspect.getsource(section)).body[0].body  # type: ignore[attr-defined]
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    }
+
+
+def row(setting: str, field: FieldInfo, text: str) -> str:
     """Return the line of one setting."""
     default = "required" if field.is_required() else f"`{written(field.default)}`"
     default = SET_BY_LOADER.get(setting, default)
@@ -62,7 +76,7 @@ def row(setting: str, field: FieldInfo) -> str:
         f"`{setting}`",
         values(field.annotation, field.metadata),
         default,
-        " ".join((field.description or "").split()),
+        " ".join(text.split()),
     ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

@@ -13,14 +13,16 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys fail, values are checked on assignment, docstrings are the help texts."""
+    """Base of all sections: unknown keys fail, values are checked on assignment, docstrings are the help texts.
+
+    `scripts/docs_settings.py` reads those: pydantic would read this file anew for each section at every start.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
         validate_assignment=True,
-        use_attribute_docstrings=True,
         protected_namespaces=(),
     )
 
