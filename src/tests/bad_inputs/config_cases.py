@@ -50,6 +50,13 @@ CONFIGS = [
         MODEL + "experiment: {name: ../../x}\n",
         'x.yaml:3: experiment.name = "../../x": ...',
     ),
+    config(
+        "a bomb of aliases",
+        "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)),
+        "x.yaml:6: more than 20000 values...",
+    ),
+    config("17 levels", "model: " + "[" * 17 + "]" * 17 + "\n", "x.yaml:1: more than 16 levels..."),
+    config("300 KB", "# " + "x" * 300_000 + "\n" + MODEL, "x.yaml..."),
     Case("config: a folder", "config show .", "no config '.': neither a YAML file nor a name in ..."),
     Case(
         "override: no value", "config show smollm2_135m lora.r", 'command line: "lora.r": write section.key=value, ...'
