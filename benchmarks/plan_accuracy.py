@@ -80,6 +80,7 @@ def free_memory() -> None:
     decoder_layer._LAYERS.clear()
     gc.collect()
     if torch.cuda.is_available():
+        torch._C._cuda_clearCublasWorkspaces()  # a process of its own would begin without them
         torch.cuda.empty_cache()
 
 
