@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from ..errors import YoyakError
 from .prompts import PROMPT_TEXTS
 from .templates import IGNORE, PromptTemplate, create_prompt_template
-from .text_encoder import TextEncoder
+from .text_encoder import text_encoder
 from .truncation import TruncationCounts
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class LLMSummarizationDataset(Dataset[dict[str, torch.Tensor]]):
         if len(dialogues) != len(summaries):
             raise YoyakError(f"{len(dialogues)} dialogues but {len(summaries)} summaries; each needs one")
         self.tokenizer = tokenizer
-        encoder = TextEncoder(tokenizer)
+        encoder = text_encoder(tokenizer)
         self.templates = [
             create_prompt_template(
                 tokenizer,

@@ -13,7 +13,7 @@ from ..errors import YoyakError, nearest
 from ..models.families import FAMILIES, Family, family_of_tokenizer
 from .own_template import PromptPieces, own_template_pieces
 from .prompts import PROMPT_TEXTS
-from .text_encoder import TextEncoder
+from .text_encoder import TextEncoder, text_encoder
 from .truncation import TruncationCounts, shorten_dialogue
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def create_prompt_template(
     _refuse_unknown("chat_template", chat_template or "auto", [*FAMILIES, "auto"])
     _refuse_unknown("language", language, list(PROMPT_TEXTS))
     texts = PROMPT_TEXTS[language]
-    encoder = encoder or TextEncoder(tokenizer)
+    encoder = encoder or text_encoder(tokenizer)
     system = (texts.system if system is None else system).strip()
     family = family_of_tokenizer(tokenizer)
     if format_type == "instruction":

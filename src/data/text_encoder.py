@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ..errors import YoyakError
 
@@ -67,6 +68,18 @@ class TextEncoder:
     def token_ends(self, text: str) -> list[int]:
         """Return, for each token of `text`, the character at which it ends."""
         return [end for _, end in self._backend.encode(text, add_special_tokens=False).offsets]
+
+
+_ENCODERS: "WeakKeyDictionary[PreTrainedTokenizerFast, tuple[object, TextEncoder]]" = WeakKeyDictionary()
+
+
+def text_encoder(tokenizer: "PreTrainedTokenizerFast") -> TextEncoder:
+    """Return a tokenizer's encoder, which is made once: copying a large vocabulary takes a second."""
+    added: object = getattr(tokenizer, "get_added_vocab", dict)(), getattr(tokenizer, "unk_token_id", None)
+    known = _ENCODERS.get(tokenizer)
+    if known is None or known[0] != added:
+        known = _ENCODERS[tokenizer] = added, TextEncoder(tokenizer)
+    return known[1]
 
 
 def _controls_in_vocabulary(tokenizer: "PreTrainedTokenizerFast", backend: "Tokenizer") -> frozenset[int]:

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ..config.schema import EvaluationSettings, GenerationSettings
 from ..data.templates import PromptTemplate
-from ..models.decoder_layer import decoder_obstacle
+from ..models.decoder_obstacle import decoder_obstacle
 from .batches import in_batches, largest_batch, splits_of, token_budget
 from .cached_decoder import CachedDecoder
 from .decoding import summary_text

@@ -18,7 +18,8 @@ from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.response_loss import response_loss_and_gradient
 from ..kernels.rms_norm import rms_norm, rms_norm_backward
 from .adapter_buffers import AdapterGradients, Refresh
-from .decoder_layer import SITES, Drops, Saved, decoder_layers, decoder_obstacle, rotary_table
+from .decoder_layer import SITES, Drops, Saved, decoder_layers, rotary_table
+from .decoder_obstacle import decoder_obstacle
 
 
 class PackedDecoder:

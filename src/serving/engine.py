@@ -52,7 +52,7 @@ class TransformersEngine:
 
     def _slots(self) -> "Slots | CachedSlots":
         """Return an empty batch, of the faster kind where the model allows it."""
-        from ..models.decoder_layer import decoder_obstacle
+        from ..models.decoder_obstacle import decoder_obstacle
         from .cached_slots import CachedSlots
         from .slots import Slots
 

@@ -140,6 +140,7 @@ def wait_for_lines(path, count, process):
     raise AssertionError(process.communicate()[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_evaluation_goes_on_where_it_was(yoyak, tiny, number):
     """60 summaries one at a time; killed after 5 or more, the same command makes only the others."""

@@ -87,6 +87,7 @@ def test_a_run_that_died_in_its_first_moment_begins_anew(yoyak, tiny):
     assert run_json(tiny)["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_sigterm_then_resume_ends_as_an_uninterrupted_run(yoyak, tiny):
     """Also: an interrupted run names --resume, and what the base model generated is not generated again."""
     settings = ["training.epochs=8", "evaluation.generate=true", "data.instruction_augmentation=true"]

@@ -122,6 +122,7 @@ def test_a_finished_file_goes_on_with_new_rows(yoyak, tiny):
     assert "out.csv: was made with generation.do_sample = false, not true; pass --overwrite" in sampled.err
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(yoyak, tiny):
     rows = [{"n": str(index), "dialogue": f"A: Is it {index}?\nB: Yes."} for index in range(60)]
     write_table(tiny / "many.csv", rows)

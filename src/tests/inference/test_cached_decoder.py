@@ -6,7 +6,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
 
 from src.inference.cached_decoder import CachedDecoder
-from src.models.decoder_layer import decoder_obstacle
+from src.models.decoder_obstacle import decoder_obstacle
 
 PROMPTS = [[5, 6, 7], [8], list(range(10, 47)), [3, 3, 3, 3, 9, 2], [60, 61]]
 SIZES = {

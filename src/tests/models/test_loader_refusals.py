@@ -135,6 +135,7 @@ def pickled_checkpoint(folder: Path) -> Path:
     return base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trusted", [False, True])
 def test_pickled_weights_are_refused_and_the_advice_works(tmp_path: Path, trusted: bool) -> None:
     folder = pickled_checkpoint(tmp_path)

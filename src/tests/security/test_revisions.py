@@ -49,6 +49,7 @@ def loaded(home: Path, revision: str | None):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_the_pinned_commit_is_loaded_and_recorded(cache: Path) -> None:
     newest, pinned = loaded(cache, None), loaded(cache, OLD)
     assert (newest[0], pinned[0]) == (NEW, OLD)

@@ -107,6 +107,7 @@ def test_a_secret_in_a_setting_is_refused_and_not_said(place) -> None:
         assert leaks(place, done.stdout, done.stderr) == []
 
 
+@pytest.mark.slow
 def test_a_secret_in_an_argument_is_not_repeated(place) -> None:
     path = f"https://joe:{PLANTED['netrc']}@host/{PLANTED['HF_TOKEN']}.csv"
     done = run(place, "data", "check", path)

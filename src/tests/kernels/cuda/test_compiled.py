@@ -43,6 +43,7 @@ def shared_bytes(cache: Path, capability: int, shape: str, dtype: str, kernels: 
     return {line["kernel"]: line["shared_bytes"] for line in lines}
 
 
+@pytest.mark.slow
 def test_attention_fits_an_rtx_3090(tmp_path: Path) -> None:
     """Heads of 128: the kernels that take most, on the kind of card that is met most."""
     found = shared_bytes(tmp_path, 86, "llama3_3b", "bfloat16", ATTENTION)
