@@ -20,8 +20,8 @@ def jobs_of(prompts, most=8):
 
 
 @pytest.fixture
-def start():
-    """Start a scheduler; it is stopped when the test ends."""
+def start(stepped):
+    """Start a scheduler; when the test ends it is stopped, its engine no longer waiting for permits."""
     schedulers = []
 
     def scheduler(engine, **limits):
@@ -30,6 +30,7 @@ def start():
         return schedulers[-1]
 
     yield scheduler
+    stepped.run_freely()
     for one in schedulers:
         one.stop()
 
