@@ -63,13 +63,11 @@ def base(request, tmp_path_factory):
 
 
 @pytest.fixture
-def loaded(base, format_type, language, monkeypatch):
+def loaded(base, format_type, language):
     """The model with the prompt of a format and language."""
     config = base.config.model_copy(deep=True)
     config.dataset.format_type, config.dataset.language = format_type, language
-    encoder = base.prompt.encoder  # one a tokenizer: making it takes a second
-    monkeypatch.setattr("src.data.llm_dataset.TextEncoder", lambda tokenizer: encoder)
-    prompt = create_prompt_template(base.tokenizer, **prompt_arguments(config), encoder=encoder)
+    prompt = create_prompt_template(base.tokenizer, **prompt_arguments(config))
     return replace(base, config=config, prompt=prompt)
 
 
