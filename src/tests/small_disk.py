@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -28,16 +28,22 @@ class SmallDisk:
         subprocess.run(["mount", "-o", "remount,ro", self.folder], check=True)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """Yield an empty disk of 4 MB."""
-    folder = tmp_path / "small"
+@contextmanager
+def mounted_disk(folder: Path, size: str) -> Iterator[SmallDisk]:
+    """Yield an empty disk of so many bytes, as mount writes sizes (64k, 4m), on a new folder."""
     folder.mkdir()
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=False).returncode:
         pytest.skip("this container can't mount a tmpfs")
     try:
         yield SmallDisk(folder)
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Yield an empty disk of 4 MB."""
+    with mounted_disk(tmp_path / "small", "4m") as disk:
+        yield disk

@@ -7,20 +7,11 @@ import pytest
 from src.reports.compare_page import render_comparison
 from src.reports.comparison import compare_runs
 from src.reports.report import write_report
+from src.tests.chromium import needs_chromium
 from src.tests.reports.conftest import RUN, WriteRun
 from src.tests.reports.test_comparison import make_run  # noqa: F401
 
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium at /usr/bin/chromium")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+pytestmark = needs_chromium
 
 
 @pytest.fixture(params=["report", "comparison"])

@@ -7,16 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from src.reports.compare_page import render_comparison
 from src.reports.comparison import compare_runs
 from src.reports.report import write_report
+from src.tests.chromium import needs_chromium
 from src.tests.commands.conftest import folder, write_csv, yoyak  # noqa: F401
 from src.tests.reports.conftest import METRICS, PREDICTIONS, RUN
 
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium at /usr/bin/chromium")
+pytestmark = needs_chromium
 
 HOSTILE = [
     "<script>window.pwned=1;alert(1)</script>",
@@ -62,15 +60,6 @@ def hostile_run(path: Path, number: int) -> Path:
     predictions = [*rows, *hostile(PREDICTIONS, texts)]
     (path / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in predictions))
     return path
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def check(browser, path: Path, scripts: int) -> None:

@@ -1,12 +1,12 @@
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from src.config.loader import load_config
 from src.errors import YoyakError
+from src.tests.small_disk import mounted_disk
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training.llm_trainer import LLMTrainer, create_llm_trainer
 
@@ -161,18 +161,11 @@ def test_wandb_offline(checkpoint, tmp_path, monkeypatch):
 
 
 def test_full_disk_is_one_line_and_leaves_nothing_half_written(checkpoint, tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
     small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], check=False).returncode:
-        pytest.skip("this container can't mount a tmpfs")
-    try:
+    with mounted_disk(small, "64k"):
         trainer = trainer_for(tiny_config(checkpoint, small), with_eval=False)
         with pytest.raises(YoyakError, match=r"small/tiny: the disk is full .*set experiment\.output_dir"):
             trainer.train()
         assert not (small / "tiny" / "final_model").exists()
         assert not list((small / "tiny" / "checkpoints").glob("checkpoint-*"))
         assert not [path for path in (small / "tiny").iterdir() if path.name.startswith(".final_model")]
-    finally:
-        subprocess.run(["umount", "--lazy", small], check=True)

@@ -15,6 +15,7 @@ from src.training.memory_plan import (
     dataset_examples,
     job_of_model,
     plan_loaded,
+    recomputes,
     settle_checkpointing,
 )
 from src.training.packed_step import plan_run
@@ -106,7 +107,9 @@ def test_the_trainers_arguments_for_recomputation(wanted, argument):
 def test_auto_settles_recomputation_by_what_is_free(model, card):
     some = trainer(model)
     settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"))
-    assert False in vars(some.args).values()
+    assert recomputes(some) is False
     card.free = 1_000_000
     settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"))
-    assert True in vars(some.args).values()
+    assert recomputes(some) is True
+    settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"), earlier=False)
+    assert recomputes(some) is False  # as the run that goes on did

@@ -1,102 +1,16 @@
 """Runs that stop and go on in this process; runs that are killed are in `benchmarks/soak_kills.py`."""
 
-import hashlib
-import json
 import os
-import pickletools
 import signal
-from pathlib import Path
 
 import pytest
 import torch
-from transformers import TrainerCallback
 
-from src.data.llm_dataset import create_llm_dataset
 from src.errors import YoyakError
-from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, write_tiny_model
-from src.training.checkpoints import find_checkpoint, read_checkpoint, saved_steps
+from src.tests.tiny_models import DIALOGUES
+from src.tests.training.stopped_runs import EPOCH, SignalAt, config_for, end_of, last_checkpoint, stopped, trainer_for
+from src.training.checkpoints import find_checkpoint
 from src.training.interrupts import TrainingInterrupted
-from src.training.llm_trainer import LLMTrainer
-
-EPOCH = 5  # steps: 4 dialogues under 5 instructions, 4 a step
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return write_tiny_model(tmp_path_factory.mktemp("base"))
-
-
-def config_for(base, folder, engine="packed", **settings):
-    training = {
-        "training__engine": engine,
-        "training__max_steps": None,
-        "training__epochs": 3.0,
-        "training__gradient_accumulation_steps": 2,
-        "training__logging_steps": 2,
-        "training__gradient_checkpointing": False,
-        "lora__dropout": 0.2,
-    }
-    return tiny_config(base, folder, **training | settings)
-
-
-def trainer_for(config, resume=None, callbacks=(), with_eval=True, dialogues=DIALOGUES):
-    model, tokenizer = load_tiny(config)
-    arguments = {"tokenizer": tokenizer, "format_type": "chat", "language": "en"}
-    train = create_llm_dataset(dialogues, SUMMARIES, use_instruction_augmentation=True, **arguments)
-    evaluation = create_llm_dataset(DIALOGUES[:2], SUMMARIES[:2], **arguments) if with_eval else None
-    return LLMTrainer(config, model, tokenizer, train, evaluation, callbacks=callbacks, resume=resume)
-
-
-class SignalAt(TrainerCallback):
-    """Sends this process a signal in a step, in the evaluation after it, or after it was saved."""
-
-    def __init__(self, step, number=signal.SIGTERM, event="step"):
-        self.step, self.number, self.event, self.sent = step, number, event, False
-
-    def _at(self, event, state, made=0):
-        if not self.sent and state.global_step + made == self.step and self.event == event:
-            self.sent = True
-            os.kill(os.getpid(), self.number)
-
-    def on_step_begin(self, args, state, control, **_):
-        self._at("step", state, made=1)
-
-    def on_prediction_step(self, args, state, control, **_):
-        self._at("evaluation", state)
-
-    def on_save(self, args, state, control, **_):
-        self._at("save", state)
-
-
-def stopped(config, *arguments, **options):
-    with pytest.raises(TrainingInterrupted) as stop:
-        trainer_for(config, callbacks=[SignalAt(*arguments)], **options).train()
-    return stop.value
-
-
-def last_checkpoint(folder):
-    checkpoint, damaged = find_checkpoint(folder / "tiny" / "checkpoints")
-    assert damaged == []
-    return checkpoint
-
-
-def end_of(folder):
-    """The final adapter's hash, and all that was logged but speeds."""
-    run = folder / "tiny"
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    figures = [{k: v for k, v in line.items() if not k.endswith(("_per_second", "_runtime"))} for line in lines]
-    return hashlib.sha256((run / "final_model" / "adapter_model.safetensors").read_bytes()).hexdigest(), figures
-
-
-@pytest.fixture(scope="module")
-def whole(base, tmp_path_factory):
-    """The ends of uninterrupted runs, by engine."""
-    ends = {}
-    for engine in ("packed", "trainer"):
-        folder = tmp_path_factory.mktemp(engine)
-        results = trainer_for(config_for(base, folder, engine)).train()
-        ends[engine] = end_of(folder), results
-    return ends
 
 
 @pytest.mark.parametrize(
@@ -277,84 +191,3 @@ def test_what_was_resolved_is_reused(base, tmp_path):
     assert trainer.compute.reason == facts["resolved"]["compute"]["reason"]
     assert trainer.engine.name == "packed"
     assert trainer.trainer.facts == facts
-
-
-class Counter(TrainerCallback):
-    """A callback of another room whose state goes with the checkpoints."""
-
-    def __init__(self):
-        self.steps = []
-
-    def on_step_end(self, args, state, control, **_):
-        self.steps.append(state.global_step)
-
-    def state_dict(self):
-        return {"steps": self.steps}
-
-    def load_state_dict(self, state):
-        self.steps = state["steps"]
-
-
-def test_callbacks_and_other_objects_keep_their_state(base, tmp_path):
-    config = config_for(base, tmp_path)
-    one = Counter()
-    trainer = trainer_for(config, callbacks=[one, SignalAt(3)])
-    other = trainer.trainer.stateful["other"] = Counter()
-    other.steps = [99]
-    with pytest.raises(TrainingInterrupted):
-        trainer.train()
-    again = Counter()
-    resumed = trainer_for(config, last_checkpoint(tmp_path), callbacks=[again])
-    back = resumed.trainer.stateful["other"] = Counter()
-    resumed.train()
-    assert again.steps == list(range(1, 3 * EPOCH + 1))
-    assert back.steps == [99]
-
-
-def test_recovery_checkpoints_come_without_evaluations_and_change_nothing(base, tmp_path, whole):
-    config = config_for(base, tmp_path, training__save_steps=2, training__save_total_limit=50)
-    trainer_for(config).train()
-    assert end_of(tmp_path) == whole["packed"][0]
-    # Every second step, but at the ends of epochs those of the evaluations.
-    assert saved_steps(tmp_path / "tiny" / "checkpoints") == [2, 4, 5, 6, 8, 10, 12, 14, 15]
-
-
-def test_recovery_checkpoints_by_the_clock(base, tmp_path):
-    """Each saving may take 2% of the time, so hardly any comes although one is due at once."""
-    config = config_for(base, tmp_path, training__save_minutes=1e-9, training__save_total_limit=50)
-    trainer = trainer_for(config, with_eval=False)
-    trainer.train()
-    assert saved_steps(tmp_path / "tiny" / "checkpoints") == [1, EPOCH, 2 * EPOCH, 3 * EPOCH]
-    assert trainer.trainer.saving_seconds > trainer.trainer.last_save_seconds > 0
-
-
-def is_pickle(content):
-    if content.startswith((b"PK\x03\x04", b"\x80")):
-        return True
-    try:
-        return list(pickletools.genops(content)) != []
-    except Exception:
-        return False
-
-
-def test_a_run_writes_no_pickle(base, tmp_path):
-    assert is_pickle(b"\x80\x04N.")
-    assert is_pickle(b"I1\n.")
-    settings = {"training__save_steps": 2, "training__report_to": ["tensorboard"]}
-    trainer_for(config_for(base, tmp_path, **settings)).train()
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {".json", ".safetensors", ".jsonl", ".yaml"} <= {path.suffix for path in files}
-    assert [path for path in files if is_pickle(path.read_bytes())] == []
-    checkpoints = tmp_path / "tiny" / "checkpoints"
-    assert [read_checkpoint(checkpoints / f"checkpoint-{step}").step for step in saved_steps(checkpoints)] == [14, 15]
-
-
-def test_a_stock_checkpoint_is_refused(base, tmp_path):
-    config = config_for(base, tmp_path)
-    stopped(config, 3)
-    folder = Path(last_checkpoint(tmp_path).folder)
-    torch.save({"state": {}}, folder / "optimizer.pt")
-    with pytest.raises(YoyakError, match=r"checkpoint-3: optimizer\.pt is a pickle"):
-        find_checkpoint(tmp_path / "tiny" / "checkpoints")
-    with pytest.raises(YoyakError, match=r"checkpoint-3: optimizer\.pt is a pickle"):
-        trainer_for(config).trainer.train(resume_from_checkpoint=str(folder))
