@@ -11,7 +11,6 @@ with QLoRA, dropout and instruction augmentation on, and checkpoints every 3 ste
 
 import argparse
 import contextlib
-import csv
 import hashlib
 import json
 import os
@@ -23,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from kill_inputs import write_inputs
+
 PHASES = ("loading", "step", "saving", "evaluation", "final")
-DIALOGUES, BATCH, ACCUMULATION, INSTRUCTIONS = 12, 2, 2, 5
 
 
 @dataclass(frozen=True)
@@ -265,55 +265,6 @@ def step_seconds(run: Path) -> float:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     rates = [line["tokens_per_second"] for line in lines if "loss" in line]
     return 1 / statistics.median(rates[len(rates) // 2 :])
-
-
-def write_inputs(folder: Path, epochs: int, engine: str, on_gpu: bool) -> None:
-    """Write model, tokenizer, data and config."""
-    import yaml
-
-    from src.tests.tiny_models import write_tiny_model
-
-    shape: dict[str, Any] = {"max_position_embeddings": 512}
-    if on_gpu:  # SmolLM2's width and heads, fewer layers
-        shape |= {"hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3}
-        shape |= {"num_hidden_layers": 12, "initializer_range": 0.02}
-    write_tiny_model(folder / "base", **shape)
-    for name, rows in (("train", range(DIALOGUES)), ("dev", range(100, 108))):
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["fname", "dialogue", "summary"])
-            writer.writerows(invented_rows(rows))
-    config = {
-        "model": {"checkpoint": str(folder / "base")},
-        "lora": {"r": 8, "dropout": 0.1, "use_qlora": True},
-        "tokenizer": {"encoder_max_len": 400, "decoder_max_len": 16},
-        "dataset": {"language": "en"},
-        "data": {"train": "train.csv", "eval": "dev.csv", "instruction_augmentation": True},
-        "training": {
-            "engine": engine,
-            "epochs": epochs,
-            "batch_size": BATCH,
-            "gradient_accumulation_steps": ACCUMULATION,
-            "learning_rate": 1e-3,
-            "gradient_checkpointing": False,
-            "logging_steps": 2,
-            "save_steps": 3,
-            "deterministic": on_gpu,
-            "report_to": [],
-        },
-        "experiment": {"name": "soak"},
-    }
-    (folder / "soak.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-
-
-def invented_rows(numbers: range) -> Iterator[list[str]]:
-    """Return rows of an invented dialogue and its summary, of differing lengths."""
-    for number in numbers:
-        rng = random.Random(number)
-        things = rng.sample(["lamp", "boat", "letter", "garden", "window", "key", "train", "cake"], 3)
-        turns = [f"A: Where is the {thing}?\nB: Take the {thing} in {rng.randint(2, 90)} minutes." for thing in things]
-        count = rng.randint(1, 3)
-        yield [f"d{number}", "\n".join(turns[:count]), f"B knows of the {' and the '.join(things[:count])}."]
 
 
 if __name__ == "__main__":
