@@ -27,25 +27,25 @@ class TimeConstants:
 
     product_share: float = 0.931
     """Share of the peak rate that products of endless micro-batches reach."""
-    product_half: float = 571.0
+    product_half: float = 533.0
     """Tokens at which products reach half of that share: the efficiency over sizes is T / (T + this)."""
-    attention_share: float = 0.31
+    attention_share: float = 0.326
     """Share of the peak rate that attention reaches."""
-    adapter_share: float = 0.186
+    adapter_share: float = 0.199
     """Share of the peak rate that products with a rank as one side reach."""
-    pass_share: float = 0.548
+    pass_share: float = 0.559
     """Share of the bandwidth that elementwise passes and dequantization reach."""
-    packed_passes: float = 1.24
+    packed_passes: float = 1.32
     """Packed engine: elementwise bytes as a multiple of those that the formula counts."""
-    trainer_passes: float = 1.17
+    trainer_passes: float = 1.02
     """Trainer engine: the same under autograd and autocast."""
-    packed_micro_batch: float = 0.00234
+    packed_micro_batch: float = 0.00218
     """Packed engine: seconds of a micro-batch outside its kernels (packing, copies, head in chunks)."""
-    launch: float = 2.73e-05
+    launch: float = 2.62e-05
     """Seconds that Python and the driver take for an operation; it counts where the GPU would wait for it."""
-    overlap: float = 3.0
+    overlap: float = 2.5
     """How well calls and kernels overlap: (calls^p + kernels^p)^(1/p); 1 is one after the other, infinity fully."""
-    step: float = 0.00918
+    step: float = 0.00803
     """Seconds of a step besides gradients and optimizer passes: clipping, logging, schedule, callbacks."""
     evaluation_share: float = 0.6
     """Rate of evaluation (padded, no gradients) as a share of the forward pass's in training."""

@@ -18,7 +18,7 @@ _PACKED_CALLS = 60  # operations of a layer of the packed engine, forward and ba
 # Under autograd, forward and backward: counted for whole weights, and from measured times where PEFT and bitsandbytes
 # call in Python; dropout of an adapter, and an RMSNorm of queries or keys, come on top. Computing again repeats the
 # forward, which is two thirds of a layer's calls in time.
-_TRAINER_CALLS = {"full": 170, "lora": 275, "qlora": 390}
+_TRAINER_CALLS = {"full": 170, "lora": 300, "qlora": 390}
 _DROPOUT_CALLS, _NORM_CALLS, _FORWARD_CALLS = 10, 16, 0.65
 
 
