@@ -6,6 +6,7 @@ share one memory pool, since no two of them are ever between forward and backwar
 """
 
 import logging
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -78,11 +79,13 @@ class CapturedPasses(Passes):
     ) -> tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph]:
         forward, backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         hidden = self._hidden[: len(inputs.input_ids)]
-        with torch.cuda.graph(forward, pool=self._pool):
-            hidden.copy_(self._run(inputs, self._sequences(inputs), self._drops(inputs, key)))
-        self._pool = forward.pool()
-        with torch.cuda.graph(backward, pool=self._pool):
-            super().backward(hidden)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The CUDA Graph is empty")  # where memory ran out: that error is raised
+            with torch.cuda.graph(forward, pool=self._pool):
+                hidden.copy_(self._run(inputs, self._sequences(inputs), self._drops(inputs, key)))
+            self._pool = forward.pool()
+            with torch.cuda.graph(backward, pool=self._pool):
+                super().backward(hidden)
         self.captured += 1
         return forward, backward
 

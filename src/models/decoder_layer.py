@@ -140,7 +140,7 @@ class DecoderLayer:
 
         Args:
             grad: of the layer's output (tokens, width).
-            saved: of the forward; its `gate_up` is overwritten.
+            saved: of the forward; its `gate_up` is overwritten and let go.
             rotary: as in the forward.
             sequences: as in the forward.
             drops: as in the forward.
@@ -164,7 +164,7 @@ class DecoderLayer:
             saved.reduced.append(grad.new_empty(len(grad), down.ranks))
             down.reduce(activation, drops[3], saved.reduced[3])
         down.add_gradients(grad, grad_reduced, activation, saved.reduced[3], drops[3])
-        del activation, grad_activation, grad_reduced
+        del activation, grad_activation, grad_reduced, low_rank  # which holds a part of the gradient, so all of it
 
         if not loaded:
             gate_up.load()
@@ -173,7 +173,7 @@ class DecoderLayer:
         gate_up.add_gradients(grad_gate_up, grad_reduced, normal, saved.reduced[2], drops[2])
         weight = self.middle_norm.weight
         grad = rms_norm_backward(grad_normal, saved.middle, weight, saved.middle_inverse_rms, onto=grad)
-        del grad_gate_up, grad_normal, grad_reduced
+        del grad_gate_up, grad_normal, grad_reduced, saved.gate_up
 
         if not loaded:
             output.load()

@@ -161,8 +161,9 @@ def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, 
     dropped = block(tokens * shape.inner * e) if job.dropout else 0
     activation = 0 if how.keeps_inputs and how.kept_layers else block(tokens * shape.inner * e)
     work = block(tokens * shape.width * e) + block(tokens * (shape.inner + job.ranks("down_proj")) * e)
-    # The attention's: gradients by head and side by side, that of its output, the layer's.
+    # The attention's, when `gate_up` is gone: gradients by head and side by side, that of its output, the layer's.
     attention = 2 * block(tokens * shape.columns * e) + block(tokens * (shape.attended + shape.width) * e)
+    attention -= block(tokens * 2 * shape.inner * e)
     backward = max(how.kept_layers, 1) * one + max(work + activation + dropped, attention)
     chunk = min(size.targets, _HEAD_CHUNK)
     head = block(tokens * shape.width * e) + 3 * block(size.targets * shape.width * e)

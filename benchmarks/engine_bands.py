@@ -1,0 +1,159 @@
+"""Loss curves of both engines over a few seeds: SmolLM2-135M with LoRA on English dialogues. Prints one JSON line.
+
+    python benchmarks/engine_bands.py --train FILE [--steps 200] [--seeds 42 43 44] [--batch-size 40] [--picture FILE]
+
+The engines draw other batches from the same seed (one packs what a shuffled order gives, the other pads examples of
+similar length), so curves are compared as bands: a point is the mean of 10 steps, a band the smallest and largest of
+the seeds. `difference` is packed's mean loss of the last quarter less trainer's, `standard_error` that of the
+difference of two means over the seeds, `overlapping` the share of points at which the bands meet.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from plan_accuracy import about
+
+POINT = 10  # steps
+ENGINES = ("trainer", "packed")
+COLOURS = {"trainer": "#b45309", "packed": "#1d4ed8"}
+WIDTH, HEIGHT, LEFT, BOTTOM = 640, 320, 48, 36
+
+
+def losses(given: argparse.Namespace, engine: str, seed: int, dataset: list[Any]) -> list[float]:
+    """Train, and return each step's loss."""
+    from src.commands.steps import prompt_arguments
+    from src.config import load_config
+    from src.data.llm_dataset import create_llm_dataset
+    from src.data.sources import load_dialogues
+    from src.models.lora_loader import LoRALoader
+    from src.training.llm_trainer import create_llm_trainer
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = [
+            f"training.engine={engine}",
+            f"training.seed={seed}",
+            f"training.max_steps={given.steps}",
+            f"training.batch_size={given.batch_size}",
+            "training.gradient_accumulation_steps=1",
+            "training.gradient_checkpointing=false",
+            "training.learning_rate=1e-3",
+            "training.logging_steps=1",
+            "lora.use_qlora=false",
+            "dataset.language=en",
+            f"data.train={given.train}",
+            f"experiment.output_dir={folder}",
+        ]
+        config = load_config("smollm2_135m", settings)
+        config.training.report_to = []
+        model, tokenizer = LoRALoader(config).load_model_and_tokenizer(use_lora=True, use_qlora=False)
+        if not dataset:  # encoded once for all runs
+            rows = load_dialogues(config.data.train, config.data).rows
+            texts = [row.dialogue for row in rows], [row.summary for row in rows]
+            dataset.append(create_llm_dataset(*texts, tokenizer, **prompt_arguments(config)))
+        trainer = create_llm_trainer(config, model, tokenizer, dataset[0])
+        trainer.train()
+        lines = [json.loads(line) for line in next(Path(folder).glob("*/metrics.jsonl")).read_text().splitlines()]
+    return [line["loss"] for line in lines if "loss" in line]
+
+
+def points(curve: list[float]) -> list[float]:
+    """Return the means of each ten steps."""
+    return [statistics.fmean(curve[start : start + POINT]) for start in range(0, len(curve) - POINT + 1, POINT)]
+
+
+def compared(curves: dict[str, list[list[float]]]) -> dict[str, float]:
+    """Return how far apart the engines' curves are."""
+    ends = {name: [statistics.fmean(curve[-len(curve) // 4 :]) for curve in some] for name, some in curves.items()}
+    errors = [statistics.variance(values) / len(values) for values in ends.values() if len(values) > 1]
+    bands = {name: [(min(at), max(at)) for at in zip(*map(points, some), strict=True)] for name, some in curves.items()}
+    meet = [a[0] <= b[1] and b[0] <= a[1] for a, b in zip(*(bands[name] for name in ENGINES), strict=True)]
+    return {
+        **{f"last_quarter_{name}": round(statistics.fmean(values), 4) for name, values in ends.items()},
+        "difference": round(statistics.fmean(ends["packed"]) - statistics.fmean(ends["trainer"]), 4),
+        "standard_error": round(sum(errors) ** 0.5, 4),
+        "overlapping": round(statistics.fmean(meet), 3),
+    }
+
+
+def picture(curves: dict[str, list[list[float]]]) -> str:
+    """Return an SVG of the engines' bands and mean curves."""
+    smooth = {name: [points(curve) for curve in some] for name, some in curves.items()}
+    values = [value for some in smooth.values() for curve in some for value in curve]
+    low, high, count = min(values), max(values), len(smooth["packed"][0])
+
+    def at(index: int, value: float) -> str:
+        x = LEFT + (WIDTH - LEFT - 12) * index / max(count - 1, 1)
+        return f"{x:.1f},{12 + (HEIGHT - BOTTOM - 12) * (high - value) / (high - low):.1f}"
+
+    shapes = []
+    for row, (name, some) in enumerate(smooth.items()):
+        lower = [at(index, min(column)) for index, column in enumerate(zip(*some, strict=True))]
+        upper = [at(index, max(column)) for index, column in enumerate(zip(*some, strict=True))]
+        middle = [at(index, statistics.fmean(column)) for index, column in enumerate(zip(*some, strict=True))]
+        colour = COLOURS[name]
+        shapes.append(f'<polygon points="{" ".join(lower + upper[::-1])}" fill="{colour}" opacity="0.25"/>')
+        shapes.append(f'<polyline points="{" ".join(middle)}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        shapes.append(f'<text x="{WIDTH - 150}" y="{30 + 18 * row}" fill="{colour}">{name} engine</text>')
+    for value in (low, (low + high) / 2, high):
+        y = float(at(0, value).split(",")[1])
+        shapes.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:.2f}</text>')
+    for step in (POINT, count * POINT // 2, count * POINT):
+        x = at(step // POINT - 1, low).split(",")[0]
+        shapes.append(f'<text x="{x}" y="{HEIGHT - 16}" text-anchor="middle">{step}</text>')
+    title = "Training loss, means of 10 steps: band over the seeds"
+    shapes.append(f'<text x="{(LEFT + WIDTH) // 2}" y="{HEIGHT - 2}" text-anchor="middle">step</text>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
+        f'font-size="12" role="img" aria-label="{escape(title)}"><rect width="100%" height="100%" fill="#fff"/>'
+        + "".join(shapes)
+        + "</svg>\n"
+    )
+
+
+def main() -> None:
+    """Train, compare, print and draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
+    parser.add_argument("--batch-size", type=int, default=40)
+    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--out", type=Path, help="append the line to this file")
+    given = parser.parse_args()
+    curves: dict[str, list[list[float]]] = {}
+    seconds: dict[str, float] = {}
+    dataset: list[Any] = []
+    for engine in ENGINES:
+        start = time.perf_counter()
+        curves[engine] = [losses(given, engine, seed, dataset) for seed in given.seeds]
+        seconds[engine] = round(time.perf_counter() - start, 1)
+    smooth = {name: [[round(value, 4) for value in points(curve)] for curve in some] for name, some in curves.items()}
+    line = {
+        "benchmark": "engine_bands",
+        "steps": given.steps,
+        "batch_size": given.batch_size,
+        "seeds": given.seeds,
+        **compared(curves),
+        "seconds": seconds,
+        "points": smooth,
+        **about(),
+    }
+    print(json.dumps(line), flush=True)
+    if given.out:
+        with given.out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    if given.picture:
+        given.picture.write_text(picture(curves), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
