@@ -5,7 +5,9 @@
 The engines draw other batches from the same seed (one packs what a shuffled order gives, the other pads examples of
 similar length), so curves are compared as bands: a point is the mean of 10 steps, a band the smallest and largest of
 the seeds. `difference` is packed's mean loss of the last quarter less trainer's, `standard_error` that of the
-difference of two means over the seeds, `overlapping` the share of points at which the bands meet.
+difference of two means over the seeds, `overlapping` the share of points at which the bands meet. On a GPU `packed`
+holds, of its last seed, what the allocator had reserved and how many graphs were captured after a quarter of the steps
+and at the end.
 """
 
 import argparse
@@ -28,14 +30,28 @@ COLOURS = {"trainer": "#b45309", "packed": "#1d4ed8"}
 WIDTH, HEIGHT, LEFT, BOTTOM = 640, 320, 48, 36
 
 
-def losses(given: argparse.Namespace, engine: str, seed: int, dataset: list[Any]) -> list[float]:
-    """Train, and return each step's loss."""
+def losses(
+    given: argparse.Namespace, engine: str, seed: int, dataset: list[Any], readings: dict[str, dict[int, int]]
+) -> list[float]:
+    """Train, and return each step's loss; write to `readings` what the allocator and the graphs tell."""
+    import torch
+    from transformers import TrainerCallback
+
     from src.commands.steps import prompt_arguments
     from src.config import load_config
     from src.data.llm_dataset import create_llm_dataset
     from src.data.sources import load_dialogues
     from src.models.lora_loader import LoRALoader
     from src.training.llm_trainer import create_llm_trainer
+
+    class Reader(TrainerCallback):
+        """Reads after a quarter of the steps and at the last."""
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if torch.cuda.is_available() and state.global_step in (given.steps // 4, given.steps):
+                passes = getattr(trainer.trainer, "passes", None)
+                readings.setdefault("reserved_bytes", {})[state.global_step] = torch.cuda.memory_reserved()
+                readings.setdefault("captured_graphs", {})[state.global_step] = passes.captured if passes else 0
 
     with tempfile.TemporaryDirectory() as folder:
         settings = [
@@ -60,6 +76,7 @@ def losses(given: argparse.Namespace, engine: str, seed: int, dataset: list[Any]
             texts = [row.dialogue for row in rows], [row.summary for row in rows]
             dataset.append(create_llm_dataset(*texts, tokenizer, **prompt_arguments(config)))
         trainer = create_llm_trainer(config, model, tokenizer, dataset[0])
+        trainer.trainer.add_callback(Reader())
         trainer.train()
         lines = [json.loads(line) for line in next(Path(folder).glob("*/metrics.jsonl")).read_text().splitlines()]
     return [line["loss"] for line in lines if "loss" in line]
@@ -131,10 +148,11 @@ def main() -> None:
     given = parser.parse_args()
     curves: dict[str, list[list[float]]] = {}
     seconds: dict[str, float] = {}
+    readings: dict[str, dict[int, int]] = {}
     dataset: list[Any] = []
     for engine in ENGINES:
         start = time.perf_counter()
-        curves[engine] = [losses(given, engine, seed, dataset) for seed in given.seeds]
+        curves[engine] = [losses(given, engine, seed, dataset, readings) for seed in given.seeds]
         seconds[engine] = round(time.perf_counter() - start, 1)
     smooth = {name: [[round(value, 4) for value in points(curve)] for curve in some] for name, some in curves.items()}
     line = {
@@ -144,6 +162,7 @@ def main() -> None:
         "seeds": given.seeds,
         **compared(curves),
         "seconds": seconds,
+        "packed": readings,
         "points": smooth,
         **about(),
     }
