@@ -6,14 +6,13 @@ base and adapter, forward and backward, without further passes over the outputs:
     [x | s drop(x) A^T] [W | B]^T = x W^T + s drop(x) A^T B^T
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
-Drop = Callable[[torch.Tensor], torch.Tensor]
-"""Returns a contiguous tensor with the dropped elements zero, the same ones at each call (for x and gradients)."""
+from .dropout import Drop
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class AdaptedLinear:
         if self.ranks and drop is None:
             grad_x.addmm_(grad_reduced, self.a)
         elif self.ranks and drop is not None:
-            grad_x.add_(drop(grad_reduced @ self.a))
+            drop.add_product(grad_x, grad_reduced, self.a)
         return grad_x, grad_reduced
 
     def base_input_gradient(self, grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

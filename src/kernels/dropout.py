@@ -4,14 +4,42 @@ So packing, the order of micro-batches and recomputation change nothing. The pla
 (geometric, a twentieth of the numbers at p = 0.05): torch's Bernoulli draws each element with one thread at 7 ns.
 """
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 Places: TypeAlias = npt.NDArray[np.int64]
+
+
+class Drop(Protocol):
+    """Zeroes the dropped elements of an input of adapters, the same ones at each call, for x and for gradients."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x (tokens, width), contiguous, with the dropped elements zero."""
+        ...
+
+    def add_product(self, onto: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+        """Add to `onto` (tokens, width) the elements of `left` (tokens, ranks) times `right` that are not dropped."""
+        ...
+
+
+class DropBy:
+    """A `Drop` by a function that returns a tensor without the dropped elements."""
+
+    def __init__(self, drop: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Take the function."""
+        self.drop = drop
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """See `Drop`."""
+        return self.drop(x)
+
+    def add_product(self, onto: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+        """See `Drop`."""
+        onto.add_(self.drop(left @ right))
 
 
 class DroppedPlaces:

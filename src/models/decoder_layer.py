@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from ..kernels.adapted_linear import AdaptedLinear, Drop
+from ..kernels.adapted_linear import AdaptedLinear
 from ..kernels.cached_attention import cached_attention
+from ..kernels.dropout import Drop
 from ..kernels.packed_attention import (
     AttentionShape,
     HeadNorms,
@@ -148,23 +149,20 @@ class DecoderLayer:
         """
         down, gate_up, output, qkv = self.linears[::-1]
         down.load()
-        # Without dropout, what comes through the adapter is added within SwiGLU's pass: the gradient is wide there.
-        low_rank = None
-        if down.ranks and drops[3] is None:
-            grad_activation, grad_reduced = down.base_input_gradient(grad)
-            low_rank = grad_reduced, down.a
-        else:
-            grad_activation, grad_reduced = down.input_gradient(grad, drops[3])
+        # What comes through the adapter is added within SwiGLU's pass: the gradient is wide there.
+        grad_activation, grad_reduced = down.base_input_gradient(grad)
+        low_rank = (grad_reduced, down.a) if down.ranks else None
         activation = saved.activation
         if activation is None:
             activation = grad.new_empty(len(grad), down.width)
-        swiglu_backward(grad_activation, saved.gate_up, None if saved.activation is not None else activation, low_rank)
+        again = None if saved.activation is not None else activation
+        swiglu_backward(grad_activation, saved.gate_up, again, low_rank, drops[3])
         grad_gate_up = saved.gate_up
         if len(saved.reduced) < SITES:  # recomputation left the last product out
             saved.reduced.append(grad.new_empty(len(grad), down.ranks))
             down.reduce(activation, drops[3], saved.reduced[3])
         down.add_gradients(grad, grad_reduced, activation, saved.reduced[3], drops[3])
-        del activation, grad_activation, grad_reduced, low_rank  # which holds a part of the gradient, so all of it
+        del activation, again, grad_activation, grad_reduced, low_rank  # a part keeps the whole gradient alive
 
         if not loaded:
             gate_up.load()

@@ -3,7 +3,8 @@
 The model itself is not changed, so saving, evaluation and generation go on as before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from ..data.packing import MicroBatch
-from ..kernels.dropout import DroppedPlaces
+from ..kernels.dropout import Drop, DropBy, DroppedPlaces
 from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.response_loss import response_loss_and_gradient
 from ..kernels.rms_norm import rms_norm, rms_norm_backward
@@ -136,17 +137,17 @@ class PackedDecoder:
         """
         if key is None:
             return [(None,) * SITES] * len(self.layers)
-        drop: Callable[[int, int, torch.Tensor], torch.Tensor]
         if seed is not None:
-            from ..kernels.cuda import dropout
+            from ..kernels.cuda.dropout import CountedDrop
 
-            def drop(layer: int, site: int, x: torch.Tensor) -> torch.Tensor:
-                return dropout.drop(x, self.dropout, seed, batch.examples, batch.positions, layer * SITES + site)
+            counted = CountedDrop(self.dropout, seed, batch.examples, batch.positions)
+            all_sites: list[Drop] = [replace(counted, site=site) for site in range(len(self.layers) * SITES)]
         else:
             widths = [linear.width for linear in self.layers[0].linears]
             numbers = batch.examples[batch.starts[:-1]].tolist()
-            drop = DroppedPlaces(self.dropout, key, numbers, batch.starts.tolist(), widths, len(self.layers)).drop
-        return [tuple(partial(drop, layer, site) for site in range(SITES)) for layer in range(len(self.layers))]
+            places = DroppedPlaces(self.dropout, key, numbers, batch.starts.tolist(), widths, len(self.layers))
+            all_sites = [DropBy(partial(places.drop, *divmod(n, SITES))) for n in range(len(self.layers) * SITES)]
+        return [tuple(all_sites[first : first + SITES]) for first in range(0, len(all_sites), SITES)]
 
 
 class Passes:

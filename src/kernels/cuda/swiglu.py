@@ -4,6 +4,9 @@ import torch
 import triton
 import triton.language as tl
 
+from ..dropout import Drop
+from .dropout import LOW_RANK_SIZES, CountedDrop, low_rank_tile, padded_rank
+
 
 @triton.jit
 def _forward(gate_up, out, width, out_stride, BLOCK: tl.constexpr):
@@ -19,8 +22,9 @@ def _forward(gate_up, out, width, out_stride, BLOCK: tl.constexpr):
 
 @triton.jit
 def _backward(
-    grad, gate_up, activation, reduced, a, rows, width, grad_stride, activation_stride, reduced_stride, rank,
-    ROWS: tl.constexpr, BLOCK: tl.constexpr, RANK: tl.constexpr, AGAIN: tl.constexpr,
+    grad, gate_up, activation, reduced, a, seed, examples, positions, site, threshold,
+    rows, width, grad_stride, activation_stride, reduced_stride, rank,
+    ROWS: tl.constexpr, BLOCK: tl.constexpr, RANK: tl.constexpr, AGAIN: tl.constexpr, DROPS: tl.constexpr,
 ):  # fmt: skip
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None].to(tl.int64)
     columns = (tl.program_id(1) * BLOCK + tl.arange(0, BLOCK))[None, :]
@@ -31,14 +35,25 @@ def _backward(
     up = tl.load(gates + width, mask=inside, other=0.0).to(tl.float32)
     upstream = tl.load(grad + row * grad_stride + columns, mask=inside, other=0.0).to(tl.float32)
     if RANK > 0:
-        number = tl.arange(0, RANK)
-        left = tl.load(
-            reduced + row * reduced_stride + number[None, :], mask=(row < rows) & (number[None, :] < rank), other=0.0
+        upstream += low_rank_tile(
+            reduced,
+            a,
+            row,
+            columns,
+            rows,
+            width,
+            rank,
+            reduced_stride,
+            seed,
+            examples,
+            positions,
+            site,
+            threshold,
+            tl.program_id(1) * (BLOCK // 4),
+            RANK,
+            BLOCK,
+            DROPS,
         )
-        right = tl.load(
-            a + number[:, None] * width + columns, mask=(number[:, None] < rank) & (columns < width), other=0.0
-        )
-        upstream += tl.dot(left, right, input_precision="ieee")
     sigmoid = tl.sigmoid(gate)
     silu = gate * sigmoid
     if AGAIN:
@@ -49,7 +64,6 @@ def _backward(
 
 
 _BLOCK = 1024
-_LOW_RANK_SIZES = {"ROWS": 16, "BLOCK": 128, "num_warps": 4}
 
 
 def swiglu(gate_up: torch.Tensor, out: torch.Tensor) -> None:
@@ -63,8 +77,10 @@ def swiglu_backward(
     gate_up: torch.Tensor,
     activation: torch.Tensor | None,
     low_rank: tuple[torch.Tensor, torch.Tensor] | None = None,
+    drop: Drop | None = None,
 ) -> None:
     """See `kernels.swiglu.swiglu_backward`."""
+    assert drop is None or isinstance(drop, CountedDrop)
     rows, width = grad.shape
     stride = 0 if activation is None else activation.stride(0)
     sizes = {"ROWS": 1, "BLOCK": _BLOCK, "RANK": 0, "num_warps": 4}
@@ -72,8 +88,9 @@ def swiglu_backward(
     if low_rank is not None:
         reduced, a = low_rank
         rank = len(a)
-        sizes = {**_LOW_RANK_SIZES, "RANK": max(16, triton.next_power_of_2(rank))}
+        sizes = {**LOW_RANK_SIZES, "RANK": padded_rank(rank)}
     _backward[(triton.cdiv(rows, sizes["ROWS"]), triton.cdiv(width, sizes["BLOCK"]))](
-        grad, gate_up, activation, reduced, a, rows, width, grad.stride(0), stride,
-        0 if reduced is None else reduced.stride(0), rank, AGAIN=activation is not None, **sizes,
+        grad, gate_up, activation, reduced, a, *((None,) * 3 + (0, 0) if drop is None else drop.arguments),
+        rows, width, grad.stride(0), stride, 0 if reduced is None else reduced.stride(0), rank,
+        AGAIN=activation is not None, DROPS=drop is not None, **sizes,
     )  # fmt: skip

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from src.kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight
+from src.kernels.dropout import DropBy
 from src.models.adapter_buffers import AdapterGradients, Refresh
 
 F64 = torch.float64
@@ -56,7 +57,7 @@ def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
     AdapterGradients([linear]).claim()
     Refresh([linear])(dropping)
     wide_input = torch.cat([x, torch.empty(TOKENS, 6, dtype=F64)], dim=1)
-    how = drop if dropping else None
+    how = DropBy(drop) if dropping else None
     linear.load()
     assert torch.allclose(linear.forward(wide_input, how), expected, rtol=1e-12)
     for _ in range(2):  # gradients are added

@@ -90,6 +90,7 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
     rotary = empty(TOKENS, attention.width // 2), empty(TOKENS, attention.width // 2)
     norms = HeadNorms(empty(2, attention.width), 1e-6) if shape.head_norms else None
     sequences = Sequences([], integers, integers)
+    counted = dropout.CountedDrop(0.05, empty(1, of=torch.int64), integers, integers, 3)
     hidden, weight = empty(TOKENS, shape.hidden), empty(shape.hidden)
     inverse = rms_norm.rms_norm(hidden, weight, 1e-5, empty(TOKENS, shape.hidden + 48)[:, : shape.hidden])
     rms_norm.rms_norm(hidden, weight, 1e-5, hidden, hidden)
@@ -98,15 +99,16 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
     for activation in (None, empty(TOKENS, shape.mlp)):
         grad = empty(TOKENS, shape.mlp + 16)
         low_rank = grad[:, shape.mlp :], empty(16, shape.mlp)
-        for part in (None, low_rank):
-            swiglu.swiglu_backward(grad[:, : shape.mlp], empty(TOKENS, 2 * shape.mlp), activation, part)
+        for part, how in ((None, None), (low_rank, None), (low_rank, counted)):
+            swiglu.swiglu_backward(grad[:, : shape.mlp], empty(TOKENS, 2 * shape.mlp), activation, part, how)
     out = empty(TOKENS, inner + 16)[:, :inner]
     state = packed_attention.packed_attention(
         empty(TOKENS, attention.columns), rotary, sequences, attention, norms, out
     )
     packed_attention.packed_attention_backward(out, state, rotary, sequences, attention, norms)
     response_loss.cross_entropy_in_place(empty(512, shape.vocabulary), empty(512, of=torch.int64))
-    dropout.drop(hidden, 0.05, empty(1, of=torch.int64), integers, integers, 3)
+    counted(hidden)
+    counted.add_product(hidden, empty(TOKENS, 48), empty(48, shape.hidden))
     packed, state, wide = _quantized(shape, empty)
     nf4.dequantize_nf4(packed, state, wide[:, : shape.hidden])
     nf4.dequantize_nf4(packed, state, wide[:, : shape.hidden], empty(shape.mlp, 16), wide[:, shape.hidden :])

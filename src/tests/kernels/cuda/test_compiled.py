@@ -13,6 +13,7 @@ SHARED_KB = {75: 64, 80: 163, 86: 99, 89: 99, 90: 227}  # CUDA C Programming Gui
 ATTENTION = ["cached_attention", "packed_flash"]
 KERNELS = {
     "cached_attention._attend",
+    "dropout._add_product",
     "dropout._drop",
     "nf4._dequantize",
     "packed_flash._backward_keys",

@@ -5,11 +5,15 @@ import torch
 
 
 def drop(x: torch.Tensor, probability: float, seed: int, examples: list[int], site: int = 0) -> torch.Tensor:
-    from src.kernels.cuda import dropout
+    return drop_of(x.device, probability, seed, examples, site)(x)
+
+
+def drop_of(device: torch.device, probability: float, seed: int, examples: list[int], site: int = 0):
+    from src.kernels.cuda.dropout import CountedDrop
 
     positions = [sum(other == number for other in examples[:at]) for at, number in enumerate(examples)]
-    on = [torch.tensor(values, device=x.device) for values in ([seed], examples, positions)]
-    return dropout.drop(x, probability, on[0], on[1], on[2], site)
+    on = [torch.tensor(values, device=device) for values in ([seed], examples, positions)]
+    return CountedDrop(probability, on[0], on[1], on[2], site)
 
 
 @pytest.mark.parametrize(
@@ -41,3 +45,19 @@ def test_the_rate_and_what_is_kept(device: torch.device) -> None:
     share = (dropped == 0).float().mean().item()
     assert share == pytest.approx(0.05, abs=5 * (0.05 * 0.95 / 40000) ** 0.5)
     assert torch.equal(dropped[dropped != 0], wide[:, 1:2001][dropped != 0])
+
+
+@pytest.mark.parametrize("rank", [3, 16, 20])
+def test_a_product_is_added_without_the_dropped_elements(device: torch.device, rank: int, exact: float) -> None:
+    torch.manual_seed(0)
+    examples = [4] * 10 + [9] * 9
+    how = drop_of(device, 0.4, 7, examples, site=5)
+    wide, onto = torch.randn(19, 150 + rank), torch.randn(19, 160)
+    right = torch.randn(rank, 150)
+    mask = how(torch.ones(19, 150, device=device)).cpu()
+    wanted = onto[:, :150] + mask * (wide[:, 150:] @ right)
+    got = onto.to(device, copy=True)
+    how.add_product(got[:, :150], wide.to(device)[:, 150:], right.to(device))
+    assert 0.3 < (mask == 0).float().mean() < 0.5
+    assert torch.allclose(got[:, :150].cpu(), wanted, rtol=exact, atol=10 * exact)
+    assert torch.equal(got[:, 150:].cpu(), onto[:, 150:])

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from src.kernels.dropout import DropBy
 from src.kernels.swiglu import swiglu, swiglu_backward
 
 
@@ -44,4 +45,24 @@ def test_a_low_rank_part_of_the_gradient_is_added(device: torch.device, rank: in
     assert torch.allclose(got_again.cpu(), again, rtol=1e-5, atol=1e-6)
     on_cpu = gate_up.clone()
     swiglu_backward(grad.clone(), on_cpu, None, (reduced, a))
+    assert torch.allclose(on_cpu, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_dropped_elements_of_the_low_rank_part_are_left_out(device: torch.device) -> None:
+    from src.kernels.cuda import swiglu as cuda
+    from src.kernels.cuda.dropout import CountedDrop
+
+    torch.manual_seed(0)
+    rows, width, rank = 19, 150, 16
+    gate_up, grad = torch.randn(rows, 2 * width), torch.randn(rows, width)
+    reduced, a = torch.randn(rows, rank), torch.randn(rank, width)
+    numbers = torch.arange(rows, device=device)
+    drop = CountedDrop(0.4, torch.tensor([3], device=device), numbers // 7, numbers % 7, 2)
+    mask = drop(torch.ones(rows, width, device=device)).cpu()
+    wanted, got = gate_up.clone(), gate_up.to(device, copy=True)
+    swiglu_backward(grad + mask * (reduced @ a), wanted, None)
+    cuda.swiglu_backward(grad.to(device), got, None, (reduced.to(device), a.to(device)), drop)
+    assert torch.allclose(got.cpu(), wanted, rtol=1e-4, atol=1e-4)
+    on_cpu = gate_up.clone()
+    swiglu_backward(grad.clone(), on_cpu, None, (reduced, a), DropBy(lambda x: x * mask))
     assert torch.allclose(on_cpu, wanted, rtol=1e-5, atol=1e-5)
