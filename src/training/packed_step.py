@@ -149,7 +149,7 @@ class PackedTrainer(ResponseTrainer):
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Add the step's gradients to the adapters; return its mean loss per target token.
+        """Add the step's gradients; return its mean loss per target token.
 
         Where memory runs out, the step is repeated in smaller micro-batches, which are kept for the steps to come.
         """
@@ -188,7 +188,8 @@ class PackedTrainer(ResponseTrainer):
     def _clipped_norm(self, model: nn.Module) -> torch.Tensor:
         """As the Trainer's, in three operations, since all gradients lie in one buffer."""
         gradients = self.decoder.gradients.flat
-        norm: torch.Tensor = torch.linalg.vector_norm(gradients)
+        dtype = torch.promote_types(gradients.dtype, torch.float32)
+        norm: torch.Tensor = torch.linalg.vector_norm(gradients, dtype=dtype)
         gradients.mul_(torch.clamp(self.args.max_grad_norm / (norm + 1e-6), max=1.0))
         return norm
 

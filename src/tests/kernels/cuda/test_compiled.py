@@ -15,6 +15,7 @@ KERNELS = {
     "cached_attention._attend",
     "dropout._drop",
     "nf4._dequantize",
+    "norm_weight._partial_sums",
     "packed_flash._backward_keys",
     "packed_flash._backward_queries",
     "packed_flash._forward",
