@@ -47,7 +47,7 @@ class GradientBuffer:
             self.pairs += zip(sink.parameters, torch.split(view, [len(p) for p in sink.parameters]), strict=True)
 
     def claim(self) -> None:
-        """Make the backward add to this buffer and each `.grad` its part of it, for good: a captured graph writes there.
+        """Make the backward add to this buffer and each `.grad` its part of it, for good: captured graphs write there.
 
         Parts whose `.grad` was reset are zeroed.
         """
