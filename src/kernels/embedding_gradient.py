@@ -2,18 +2,25 @@
 
 import torch
 
+_CHUNK = 4096  # rows at a time, which exist three times in float32
+
 
 def add_embedding_gradient(total: torch.Tensor, ids: torch.Tensor, grad: torch.Tensor) -> None:
     """Add each row of `grad` to the row of `total` that its id names.
 
-    Rows of one id are summed first, in float32 and always in the same order, by the kernel of torch's own embedding.
-    No size depends on the ids, so nothing waits for a GPU.
+    Rows of one id are summed first (in chunks), in float32 and always in the same order, by the kernel of torch's own
+    embedding. No size depends on the ids, so nothing waits for a GPU.
 
     Args:
         total: (vocabulary, width), the sum of the gradients so far.
         ids: (tokens,), int64.
         grad: (tokens, width), of the embeddings.
     """
+    for some, rows in zip(torch.split(ids, _CHUNK), torch.split(grad, _CHUNK), strict=True):
+        _add_chunk(total, some, rows)
+
+
+def _add_chunk(total: torch.Tensor, ids: torch.Tensor, grad: torch.Tensor) -> None:
     ordered, order = torch.sort(ids, stable=True)
     begins = torch.ones_like(ordered)
     begins[1:] = ordered[1:] != ordered[:-1]

@@ -1,12 +1,16 @@
 """The gradient of an embedding table against autograd's."""
 
+import pytest
 import torch
 from torch import nn
 
+from src.kernels import embedding_gradient
 from src.kernels.embedding_gradient import add_embedding_gradient
 
 
-def test_equals_autograds_and_adds() -> None:
+@pytest.mark.parametrize("chunk", [4, 100])
+def test_equals_autograds_and_adds(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(embedding_gradient, "_CHUNK", chunk)
     torch.manual_seed(0)
     ids, grad = torch.randint(7, (30,)), torch.randn(30, 5, dtype=torch.float64)
     ids[ids == 0] = 3  # a row that no token names
