@@ -144,6 +144,8 @@ CASES = [
     # Held out: other shapes and methods, on other lengths.
     _case("3b_full", "llama3_3b", "full", 2.0, True, batch_size=4, accumulation=4),
     _case("3b_full_paged", "llama3_3b", "full", 0.7, True, optim=_PAGED, batch_size=4, measured_as="3b_full_kept"),
+    _case("135m_full_packed", "smollm2_135m", "full", 1.0, True, tokens=8192, kept=30, keeps_inputs=True),
+    _case("3b_full_packed", "llama3_3b", "full", 1.0, True, optim=_PAGED, tokens=6144, kept=12, accumulation=4),
     _case("4b_lora_trainer", "qwen3_4b", "lora", 0.7, True, batch_size=4, accumulation=4, checkpointing=False),
     _case("4b_lora_packed", "qwen3_4b", "lora", 2.0, True, rank=32, tokens=6144, kept=12, accumulation=4),
     _case("4b_qlora_packed", "qwen3_4b", "qlora", 0.7, True, optim=_PAGED, tokens=2560, kept=29, accumulation=4),
@@ -161,6 +163,7 @@ TINY_CASES = [
     _case("tiny_lora_packed", "tiny", "lora", 1.0, False, tokens=64, kept=2),
     _case("tiny_lora_trainer", "tiny", "lora", 1.0, False, dropout=0.05, checkpointing=False),
     _case("tiny_full", "tiny", "full", 1.0, False),
+    _case("tiny_full_packed", "tiny", "full", 1.0, False, tokens=64, kept=1),
     _case("tiny_qlora_packed", "tiny", "qlora", 1.0, True, dropout=0.05, tokens=64),
     _case("tiny_qlora_trainer", "tiny", "qlora", 1.0, True),
 ]

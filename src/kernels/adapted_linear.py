@@ -1,4 +1,4 @@
-"""Frozen linear layers that share their input, with their low-rank adapters, as one matrix product.
+"""Linear layers that share their input as one matrix product: frozen with low-rank adapters, or trained themselves.
 
 The adapters' reduced inputs stand beside the input and their B beside the frozen weight, so that one product computes
 base and adapter, forward and backward, without further passes over the outputs:
@@ -71,6 +71,8 @@ class AdaptedLinear:
         a: (ranks, width), the adapters' scaled A one below the other, in the compute type.
         blocks: its adapters.
         grad_a: (ranks, width), sum of the gradients of the adapters' A one below the other.
+        grad_weight: (out, width), sum of the weights' gradients, where these train.
+        grad_bias: (out,), the same of the biases.
     """
 
     def __init__(
@@ -89,6 +91,8 @@ class AdaptedLinear:
         self.a = like.new_zeros(self.ranks, self.width)
         self.weight = source.load() if isinstance(source, HeldWeight) else like
         self.grad_a: torch.Tensor | None = None
+        self.grad_weight: torch.Tensor | None = None
+        self.grad_bias: torch.Tensor | None = None
         self.blocks: list[AdapterBlock] = []
         row = rank = 0
         for count, adapter in zip(rows, adapters, strict=True):
@@ -135,7 +139,7 @@ class AdaptedLinear:
         reduced: torch.Tensor,
         drop: Drop | None,
     ) -> None:
-        """Add to the sums of the adapters' gradients.
+        """Add to the sums of the gradients of what trains, the adapters or the weights.
 
         Args:
             grad: of the outputs (tokens, out).
@@ -144,6 +148,10 @@ class AdaptedLinear:
             reduced: the last columns of the wide input (tokens, ranks).
             drop: as in the forward.
         """
+        if self.grad_weight is not None:
+            _add_product(self.grad_weight, grad.t(), x, 1.0)
+        if self.grad_bias is not None:
+            self.grad_bias.add_(grad.sum(0))
         if not self.ranks:
             return
         assert self.grad_a is not None

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from .norm_weight import add_norm_weight_gradient
 from .rms_norm import rms_norm, rms_norm_backward
 
 Rotary: TypeAlias = tuple[torch.Tensor, torch.Tensor]
@@ -30,12 +31,25 @@ class AttentionShape:
         return (self.heads + 2 * self.key_heads) * self.width
 
 
-@dataclass(frozen=True)
+@dataclass
 class HeadNorms:
-    """RMSNorm of each query and key head before rotation (Qwen3): weights (2, width), queries' first."""
+    """RMSNorm of each query and key head before rotation (Qwen3).
+
+    Attributes:
+        weights: (2, width), queries' first.
+        gradient: (2 x width,), sum of the weights' gradients, where these train.
+    """
 
     weights: torch.Tensor
     eps: float
+    gradient: torch.Tensor | None = None
+
+    def gradients(self) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Return the sums of both, queries' first."""
+        if self.gradient is None:
+            return None, None
+        queries, keys = self.gradient.chunk(2)
+        return queries, keys
 
 
 @dataclass(frozen=True)
@@ -150,9 +164,13 @@ def packed_attention_backward(
     if norms is not None:
         raw = state.raw.view(result.shape)
         raw_parts = raw[:, : shape.heads], raw[:, shape.heads : -shape.key_heads]
-        for part, before, weight, inverse in zip(parts, raw_parts, norms.weights, state.inverse_rms, strict=True):
+        weights = zip(norms.weights, norms.gradients(), strict=True)
+        for part, before, (weight, total), inverse in zip(parts, raw_parts, weights, state.inverse_rms, strict=True):
             flat = part.reshape(-1, shape.width)
-            flat = rms_norm_backward(flat, before.reshape(flat.shape), weight, inverse, torch.zeros_like(flat))
+            before = before.reshape(flat.shape)
+            if total is not None:
+                add_norm_weight_gradient(total, flat, before, inverse)
+            flat = rms_norm_backward(flat, before, weight, inverse, torch.zeros_like(flat))
             part.copy_(flat.view(part.shape))
     _write_tokens_first(grad_values, shape.key_heads, result[:, -shape.key_heads :])
     return result.view(tokens, -1)

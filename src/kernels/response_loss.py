@@ -6,15 +6,20 @@ _CHUNK = 1024  # positions whose logits exist at a time: 1024 x 128,256 in bfloa
 
 
 def response_loss_and_gradient(
-    states: torch.Tensor, head: torch.Tensor, targets: torch.Tensor, scale: float
+    states: torch.Tensor,
+    head: torch.Tensor,
+    targets: torch.Tensor,
+    scale: float,
+    grad_head: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the summed loss in nats (float32 scalar) and `scale` times its gradient by the states.
 
     Args:
         states: (positions, width), normalized hidden states.
-        head: (vocabulary, width), frozen.
+        head: (vocabulary, width).
         targets: (positions,), the tokens to predict.
         scale: factor of the gradient, such as 1 / target tokens of the step.
+        grad_head: (vocabulary, width), where the head trains: `scale` times its gradient is added.
     """
     total = states.new_zeros((), dtype=torch.float64 if states.dtype == torch.float64 else torch.float32)
     gradients = []
@@ -23,6 +28,8 @@ def response_loss_and_gradient(
         losses, logits = _cross_entropy(logits, wanted)
         total += losses.sum()
         gradients.append((logits @ head).mul_(scale))
+        if grad_head is not None:
+            grad_head.addmm_(logits.t(), some, alpha=scale)
         del logits  # before the next chunk's
     return total, torch.cat(gradients) if gradients else torch.zeros_like(states)
 

@@ -1,4 +1,4 @@
-"""RMSNorm (Zhang and Sennrich 2019) with a frozen weight, forward and backward."""
+"""RMSNorm (Zhang and Sennrich 2019) forward and backward; its weight's gradient is in `norm_weight`."""
 
 import torch
 
@@ -10,7 +10,7 @@ def rms_norm(
 
     Args:
         x: (rows, width); with `plus` it becomes the sum of both first.
-        weight: (width,), frozen.
+        weight: (width,).
         eps: added to the mean square.
         out: (rows, width), may be a slice of wider rows.
         plus: (rows, width), contiguous, such as what a residual connection adds.

@@ -1,56 +1,10 @@
-"""Buffers of all adapters: their gradients, and their values in the compute type."""
+"""The adapters' values in the compute type."""
 
 from collections.abc import Sequence
 
 import torch
 
 from ..kernels.adapted_linear import AdaptedLinear
-
-
-class AdapterGradients:
-    """The gradients of all adapters in one buffer, where the layers' backward adds to them.
-
-    Attributes:
-        flat: (elements,) all of them.
-    """
-
-    def __init__(self, linears: Sequence[AdaptedLinear]) -> None:
-        """Allocate the buffer; the A of layers that share an input lie one below the other."""
-        self.linears = linears
-        adapters = [block.adapter for linear in linears for block in linear.blocks]
-        like = adapters[0].a
-        self.flat = torch.zeros(sum(x.a.numel() + x.b.numel() for x in adapters), dtype=like.dtype, device=like.device)
-        self.pairs: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
-        self._views: list[tuple[torch.Tensor, list[torch.Tensor]]] = []
-        place = 0
-        for linear in linears:
-            grad_a = self.flat[place : place + linear.a.numel()].view(linear.a.shape)
-            place += linear.a.numel()
-            self.pairs += [(block.adapter.a, grad_a[block.ranks]) for block in linear.blocks]
-            blocks = []
-            for b in (block.adapter.b for block in linear.blocks):
-                blocks.append(self.flat[place : place + b.numel()].view(b.shape))
-                place += b.numel()
-                self.pairs.append((b, blocks[-1]))
-            self._views.append((grad_a, blocks))
-
-    def claim(self) -> None:
-        """Make the linears add to this buffer and each `.grad` its part of it, for good: a captured graph writes there.
-
-        Parts whose `.grad` was reset are zeroed.
-        """
-        for linear, (grad_a, blocks) in zip(self.linears, self._views, strict=True):
-            if linear.grad_a is not grad_a:
-                linear.grad_a = grad_a
-                for block, grad_b in zip(linear.blocks, blocks, strict=True):
-                    block.grad_b = grad_b
-        reset = [pair for pair in self.pairs if pair[0].grad is not pair[1]]
-        if len(reset) == len(self.pairs):
-            self.flat.zero_()
-        elif reset:
-            torch._foreach_zero_([gradient for _, gradient in reset])
-        for parameter, gradient in reset:
-            parameter.grad = gradient
 
 
 class Refresh:

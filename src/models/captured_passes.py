@@ -65,14 +65,16 @@ class CapturedPasses(Passes):
         self._replayed = tokens
         return self._hidden[:tokens]
 
-    def backward(self, grad: torch.Tensor) -> None:
-        """As `Passes.backward`."""
+    def backward(self, grad: torch.Tensor) -> torch.Tensor:
+        """As `Passes.backward`; the result is overwritten by the next call."""
         if self._replayed is None:
             return super().backward(grad)
-        self._hidden[: self._replayed].copy_(grad)  # the output is not needed any more
+        hidden = self._hidden[: self._replayed]
+        hidden.copy_(grad)  # the output is not needed any more
         _, backward = self._graphs[self._replayed]
         backward.replay()
         self._replayed = None
+        return hidden
 
     def _capture(
         self, inputs: MicroBatch, key: tuple[int, int] | None
@@ -85,7 +87,7 @@ class CapturedPasses(Passes):
                 hidden.copy_(self._run(inputs, self._sequences(inputs), self._drops(inputs, key)))
             self._pool = forward.pool()
             with torch.cuda.graph(backward, pool=self._pool):
-                super().backward(hidden)
+                hidden.copy_(super().backward(hidden))
         self.captured += 1
         return forward, backward
 

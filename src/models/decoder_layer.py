@@ -1,7 +1,8 @@
-"""A layer of a Llama or Qwen decoder with adapters, forward, backward and one token at a time, written out.
+"""A layer of a Llama or Qwen decoder, forward, backward and one token at a time, written out.
 
-It reads the frozen weights of a loaded model and adds to the gradients of its adapters. Written out, since autograd
-keeps what is not needed, casts to float32 around adapters, and launches each small operation by itself.
+It reads the weights of a loaded model and adds to the gradients of what trains: adapters on frozen weights, or all
+weights. Written out, since autograd keeps what is not needed, casts to float32 around adapters, and launches each small
+operation by itself.
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,8 @@ from ..kernels.packed_attention import (
     packed_attention,
     packed_attention_backward,
 )
-from ..kernels.rms_norm import rms_norm, rms_norm_backward
 from ..kernels.swiglu import swiglu, swiglu_backward
+from .decoder_norm import DecoderNorm
 from .wide_weights import WideWeights
 
 Drops: TypeAlias = Sequence[Drop | None]
@@ -55,15 +56,21 @@ class DecoderLayer:
         """Read the weights of transformers' layer."""
         attention, mlp = layer.self_attn, layer.mlp
         self.shape = shape
-        self.norm, self.middle_norm = layer.input_layernorm, layer.post_attention_layernorm
-        self.qkv = weights.adapted_linear([attention.q_proj, attention.k_proj, attention.v_proj])
-        self.output = weights.adapted_linear([attention.o_proj])
-        self.gate_up = weights.adapted_linear([mlp.gate_proj, mlp.up_proj])
-        self.down = weights.adapted_linear([mlp.down_proj])
-        self.linears = (self.qkv, self.output, self.gate_up, self.down)
-        self.head_norms = None
+        self.norm, self.middle_norm = DecoderNorm(layer.input_layernorm), DecoderNorm(layer.post_attention_layernorm)
+        self.projections = (
+            (attention.q_proj, attention.k_proj, attention.v_proj),
+            (attention.o_proj,),
+            (mlp.gate_proj, mlp.up_proj),
+            (mlp.down_proj,),
+        )
+        self.linears = tuple(weights.adapted_linear(projections) for projections in self.projections)
+        self.qkv, self.output, self.gate_up, self.down = self.linears
+        self.head_norms: HeadNorms | None = None
         if hasattr(attention, "q_norm"):
-            both = torch.stack([attention.q_norm.weight.data, attention.k_norm.weight.data])
+            self.head_norm_weights = [attention.q_norm.weight, attention.k_norm.weight]
+            both = torch.stack([weight.data for weight in self.head_norm_weights])
+            for weight, part in zip(self.head_norm_weights, both, strict=True):
+                weight.data = part
             self.head_norms = HeadNorms(both, attention.q_norm.variance_epsilon)
 
     def forward(
@@ -106,7 +113,7 @@ class DecoderLayer:
     ) -> Saved:
         """Run the layer up to its last product, and return what the backward needs."""
         normal = self._wide(self.qkv, hidden)
-        inverse = rms_norm(hidden, self.norm.weight, self.norm.variance_epsilon, normal[:, : self.qkv.width], plus)
+        inverse = self.norm.forward(hidden, normal[:, : self.qkv.width], plus)
         self.qkv.load()
         qkv = self.qkv.forward(normal, drops[0])
         reduced = [_reduced(self.qkv, normal, keeps_inputs)]
@@ -118,8 +125,7 @@ class DecoderLayer:
         middle = self.output.forward(attended, drops[1])
         reduced.append(attended[:, self.output.width :])
         normal = self._wide(self.gate_up, hidden)
-        norm = self.middle_norm
-        middle_inverse = rms_norm(middle, norm.weight, norm.variance_epsilon, normal[:, : self.gate_up.width], hidden)
+        middle_inverse = self.middle_norm.forward(middle, normal[:, : self.gate_up.width], hidden)
         self.gate_up.load()
         gate_up = self.gate_up.forward(normal, drops[2])
         reduced.append(_reduced(self.gate_up, normal, keeps_inputs))
@@ -137,7 +143,7 @@ class DecoderLayer:
         drops: Drops,
         loaded: bool,
     ) -> torch.Tensor:
-        """Add to the adapters' gradients; return the gradient of the layer's input.
+        """Add to the gradients of what trains; return the gradient of the layer's input.
 
         Args:
             grad: of the layer's output (tokens, width).
@@ -169,8 +175,7 @@ class DecoderLayer:
         normal = self._normal(saved.mlp_input, saved.middle, self.middle_norm)
         grad_normal, grad_reduced = gate_up.input_gradient(grad_gate_up, drops[2])
         gate_up.add_gradients(grad_gate_up, grad_reduced, normal, saved.reduced[2], drops[2])
-        weight = self.middle_norm.weight
-        grad = rms_norm_backward(grad_normal, saved.middle, weight, saved.middle_inverse_rms, onto=grad)
+        grad = self.middle_norm.backward(grad_normal, saved.middle, saved.middle_inverse_rms, onto=grad)
         del grad_gate_up, grad_normal, grad_reduced, saved.gate_up
 
         if not loaded:
@@ -184,7 +189,7 @@ class DecoderLayer:
         normal = self._normal(saved.attention_input, saved.hidden, self.norm)
         grad_normal, grad_reduced = qkv.input_gradient(grad_qkv, drops[0])
         qkv.add_gradients(grad_qkv, grad_reduced, normal, saved.reduced[0], drops[0])
-        return rms_norm_backward(grad_normal, saved.hidden, self.norm.weight, saved.inverse_rms, onto=grad)
+        return self.norm.backward(grad_normal, saved.hidden, saved.inverse_rms, onto=grad)
 
     def step(
         self, hidden: torch.Tensor, rotary: Rotary, cache: tuple[torch.Tensor, torch.Tensor], lengths: torch.Tensor
@@ -198,7 +203,7 @@ class DecoderLayer:
             lengths: (rows,) tokens that a row's cache holds already, int64.
         """
         normal = self._wide(self.qkv, hidden)
-        rms_norm(hidden, self.norm.weight, self.norm.variance_epsilon, normal[:, : self.qkv.width])
+        self.norm.forward(hidden, normal[:, : self.qkv.width])
         self.qkv.load()
         qkv = self.qkv.forward(normal, None)
         attended = self._wide(self.output, hidden)
@@ -206,8 +211,8 @@ class DecoderLayer:
         cached_attention(qkv, rotary, cache, lengths, self.shape, self.head_norms, inner)
         self.output.load()
         middle = self.output.forward(attended, None)
-        normal, norm = self._wide(self.gate_up, hidden), self.middle_norm
-        rms_norm(middle, norm.weight, norm.variance_epsilon, normal[:, : self.gate_up.width], hidden)
+        normal = self._wide(self.gate_up, hidden)
+        self.middle_norm.forward(middle, normal[:, : self.gate_up.width], hidden)
         self.gate_up.load()
         gate_up = self.gate_up.forward(normal, None)
         activation = self._wide(self.down, hidden)
@@ -216,10 +221,10 @@ class DecoderLayer:
         return self.down.forward(activation, None).add_(middle)
 
     @staticmethod
-    def _normal(kept: torch.Tensor | None, x: torch.Tensor, norm: Any) -> torch.Tensor:
+    def _normal(kept: torch.Tensor | None, x: torch.Tensor, norm: DecoderNorm) -> torch.Tensor:
         if kept is None:
             kept = torch.empty_like(x)
-            rms_norm(x, norm.weight, norm.variance_epsilon, kept)
+            norm.forward(x, kept)
         return kept
 
     @staticmethod

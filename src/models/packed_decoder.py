@@ -1,4 +1,4 @@
-"""Loss and adapter gradients of packed micro-batches; see `decoder_layer`.
+"""Loss and gradients of packed micro-batches, of adapters or of all weights; see `decoder_layer`.
 
 The model itself is not changed, so saving, evaluation and generation go on as before.
 """
@@ -15,38 +15,48 @@ from torch import nn
 
 from ..data.packing import MicroBatch
 from ..kernels.dropout import Drop, DropBy, DroppedPlaces
+from ..kernels.embedding_gradient import add_embedding_gradient
 from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.response_loss import response_loss_and_gradient
-from ..kernels.rms_norm import rms_norm, rms_norm_backward
-from .adapter_buffers import AdapterGradients, Refresh
+from .adapter_buffers import Refresh
 from .decoder_layer import SITES, Drops, Saved, decoder_layers, rotary_table
+from .decoder_norm import DecoderNorm
 from .decoder_obstacle import decoder_obstacle
+from .gradient_buffer import GradientBuffer, adapter_sinks, weight_sinks
 
 
 class PackedDecoder:
-    """Computes loss and adapter gradients of packed micro-batches for a model with LoRA adapters.
+    """Computes loss and gradients of packed micro-batches for a model with LoRA adapters, or one that trains whole.
 
     Attributes:
         kept_layers: the last so many layers keep their activations for the backward, the others compute them again.
         keeps_inputs: whether these layers keep the inputs of their products too, which are cheap to compute again.
         dropout: probability with which an element of an adapter's input is dropped.
+        tied: whether the head's table is that of the embeddings.
+        grad_embeddings: (vocabulary, width), sum of the table's gradients, where it trains.
+        grad_head: the same of the head's own.
     """
 
-    def __init__(self, model: PeftModel, kept_layers: int | None = None, keeps_inputs: bool = True) -> None:
-        """Read the model's weights; those on the CPU move into wider rows, beside which the adapters stand."""
-        causal_lm = model.get_base_model()
+    def __init__(self, model: Any, kept_layers: int | None = None, keeps_inputs: bool = True) -> None:
+        """Read the model's weights; those that are held move together (see `wide_weights`)."""
+        causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
         decoder = causal_lm.model
-        self.embeddings, self.norm, self.head = decoder.embed_tokens, decoder.norm, causal_lm.lm_head
+        self.embeddings, self.norm, self.head = decoder.embed_tokens, DecoderNorm(decoder.norm), causal_lm.lm_head
+        self.tied = self.head.weight is self.embeddings.weight
+        self.grad_embeddings: torch.Tensor | None = None
+        self.grad_head: torch.Tensor | None = None
         self.layers = decoder_layers(causal_lm)
         self.linears = [linear for layer in self.layers for linear in layer.linears]
         self.rotary_embedding = decoder.rotary_emb
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.gradients = AdapterGradients(self.linears)
+        sinks = adapter_sinks(self.linears) if isinstance(model, PeftModel) else weight_sinks(self)
+        self.gradients = GradientBuffer(list(sinks))
         self.refresh = Refresh(self.linears)
         self.dropout = max(linear.dropout for linear in self.linears)
         self.kept_layers = len(self.layers) if kept_layers is None else kept_layers
         self.keeps_inputs = keeps_inputs
 
+    @torch.no_grad()
     def add_gradients(
         self,
         batch: MicroBatch,
@@ -55,14 +65,14 @@ class PackedDecoder:
         passes: "Passes | None" = None,
         new_step: bool = True,
     ) -> torch.Tensor:
-        """Add a micro-batch's gradients to the adapters' `.grad`; return its summed loss in nats.
+        """Add a micro-batch's gradients to the `.grad` of what trains; return its summed loss in nats.
 
         Args:
             batch: the micro-batch, on the model's device.
             target_tokens: of the whole step: the gradients are those of the step's mean loss per target token.
             dropout_key: seed and step, for the dropped elements; None turns dropout off.
             passes: how forward and backward are run; by default operation by operation.
-            new_step: False where the adapters have not changed since the last call, nor their `.grad` been reset.
+            new_step: False where no weight has changed since the last call, and no `.grad` been reset.
         """
         key = dropout_key if self.dropout else None
         if new_step:
@@ -72,7 +82,9 @@ class PackedDecoder:
         hidden = passes.forward(batch, key)
         loss, grad = self.head_gradient(hidden, batch, target_tokens)
         del hidden
-        passes.backward(grad)
+        grad = passes.backward(grad)
+        if self.grad_embeddings is not None:
+            add_embedding_gradient(self.grad_embeddings, batch.input_ids, grad)
         return loss
 
     def embed(self, input_ids: torch.Tensor) -> torch.Tensor:
@@ -105,14 +117,18 @@ class PackedDecoder:
         rotary: Rotary,
         sequences: Sequences,
         drops: Sequence[Drops],
-    ) -> None:
-        """Add to the adapters' gradients for `grad`, that of the last layer's output; `saved` is emptied."""
+    ) -> torch.Tensor:
+        """Add to the gradients for `grad`, that of the last layer's output; return that of the embeddings.
+
+        `saved` is emptied.
+        """
         for layer, some in zip(reversed(self.layers), reversed(drops), strict=True):
             kept = saved.pop()
             again = isinstance(kept, torch.Tensor)
             if isinstance(kept, torch.Tensor):
                 kept = layer.keep(kept, rotary, sequences, some)
             grad = layer.backward(grad, kept, rotary, sequences, some, loaded=again)
+        return grad
 
     def head_gradient(
         self, hidden: torch.Tensor, batch: MicroBatch, target_tokens: int
@@ -120,10 +136,12 @@ class PackedDecoder:
         """Return the summed loss, and the gradient (tokens, width) of the last layer's output."""
         last = hidden[batch.target_positions]
         states = torch.empty_like(last)
-        inverse = rms_norm(last, self.norm.weight, self.norm.variance_epsilon, states)
-        loss, grad_states = response_loss_and_gradient(states, self.head.weight, batch.targets, 1 / target_tokens)
+        inverse = self.norm.forward(last, states)
+        total = self.grad_embeddings if self.tied else self.grad_head
+        head = self.head.weight
+        loss, grad_states = response_loss_and_gradient(states, head, batch.targets, 1 / target_tokens, total)
         grad = torch.zeros_like(hidden)
-        grad_last = rms_norm_backward(grad_states, last, self.norm.weight, inverse, onto=torch.zeros_like(last))
+        grad_last = self.norm.backward(grad_states, last, inverse, onto=torch.zeros_like(last))
         grad[batch.target_positions] = grad_last
         return loss, grad
 
@@ -172,11 +190,11 @@ class Passes:
         self._state = saved, rotary, sequences, drops
         return hidden
 
-    def backward(self, grad: torch.Tensor) -> None:
-        """Add to the adapters' gradients for `grad` (tokens, width), that of the last layer's output."""
+    def backward(self, grad: torch.Tensor) -> torch.Tensor:
+        """Add to the gradients for `grad` (tokens, width), that of the last layer's output; return the embeddings'."""
         assert self._state is not None
         state, self._state = self._state, None
-        self.decoder.run_layers_back(grad, *state)
+        return self.decoder.run_layers_back(grad, *state)
 
 
 def dropout_seed(key: tuple[int, int]) -> int:
@@ -186,13 +204,15 @@ def dropout_seed(key: tuple[int, int]) -> int:
 
 def packing_obstacle(model: Any) -> str | None:
     """Return why `PackedDecoder` can't train a model, in words, or None where it can."""
-    if not isinstance(model, PeftModel):
-        return "all weights train"
     obstacle = decoder_obstacle(model)
     if obstacle is not None:
         return obstacle
-    if model.get_base_model().config.attention_dropout:
+    if model.config.attention_dropout:
         return "dropout of attention weights"
+    if not isinstance(model, PeftModel):
+        if not all(p.requires_grad for p in model.parameters()):
+            return "some of its weights are frozen, without adapters"
+        return None if len({p.dtype for p in model.parameters()}) == 1 else "its weights are of more than one type"
     in_layers = [module for module in model.get_base_model().model.layers.modules() if isinstance(module, LoraLayer)]
     known = {id(p) for layer in in_layers for name, p in layer.named_parameters() if "lora_" in name}
     trained = {id(p) for p in model.parameters() if p.requires_grad}

@@ -1,4 +1,4 @@
-"""Where the packed decoder's base weights come from: held in memory, or dequantized at each use."""
+"""Where the decoder's weights come from: held in memory, frozen or trained, or dequantized at each use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class WideWeights:
             bs = [torch.zeros(out, rank, dtype=dtype, device=device) if rank else None for out, rank in sizes]
             source = _QuantizedWeight(bases, self._buffers[key], bs, columns)
         biases = [base.bias for base in bases]
-        bias = None if any(b is None for b in biases) else torch.cat([b.data for b in biases]).to(dtype)
+        bias = None if any(b is None for b in biases) else _hold_side_by_side(biases, dtype)
         like = torch.empty(0, width, dtype=dtype, device=device)
         return AdaptedLinear(source, bias, rows, adapters, max(_dropout(layer) for layer in layers), like)
 
@@ -86,6 +86,14 @@ def _hold(bases: Sequence[Any], rows: Sequence[int], columns: int, dtype: torch.
             part.copy_(base.weight.data)
             base.weight.data = part
     return wide
+
+
+def _hold_side_by_side(biases: Sequence[nn.Parameter], dtype: torch.dtype) -> torch.Tensor:
+    held = torch.cat([bias.data for bias in biases]).to(dtype)
+    for bias, part in zip(biases, torch.split(held, [len(bias) for bias in biases]), strict=True):
+        if bias.dtype == dtype:
+            bias.data = part
+    return held
 
 
 def _compute_type(base: Any) -> torch.dtype:

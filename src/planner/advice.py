@@ -88,7 +88,7 @@ def _candidates(situation: Situation, engine: str) -> Iterator[dict[str, Any]]:
         yield {"training.gradient_checkpointing": "auto"}
     if training.micro_batch_tokens != "auto" and engine == "packed":
         yield {"training.micro_batch_tokens": "auto"}
-    if training.engine == "trainer" and lora.use_lora:
+    if training.engine == "trainer":
         yield {"training.engine": "auto"}
     if config.model.dtype == "fp16" and situation.device.bf16 and lora.use_lora:
         yield {"model.dtype": "bf16"}

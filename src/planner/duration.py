@@ -14,7 +14,8 @@ from .job import Job
 from .memory import Activations, captured, optimizer_bytes
 from .steps import StepWork
 
-_PACKED_CALLS = 60  # operations of a layer of the packed engine, forward and backward
+# Operations of a layer of the packed engine, forward and backward; without adapters there are fewer products.
+_PACKED_CALLS = {"full": 45, "lora": 60, "qlora": 60}
 # Under autograd, forward and backward: counted for whole weights, and from measured times where PEFT and bitsandbytes
 # call in Python; dropout of an adapter, and an RMSNorm of queries or keys, come on top. Computing again repeats the
 # forward, which is two thirds of a layer's calls in time.
@@ -103,7 +104,8 @@ def _pass_bytes(job: Job, again: float) -> float:
         forward = 8 * shape.width + 2 * shape.columns + 3 * shape.inner
         backward = 12 * shape.width + 4 * shape.columns + 7 * shape.inner
         dropped = 4 * sum(width for width, _ in job.adapters) if job.dropout else 0
-        return e * (forward * (1 + again) + backward + dropped)
+        norms = 4 * shape.width if job.method == "full" else 0  # the gradients of their weights
+        return e * (forward * (1 + again) + backward + dropped + norms)
     # Under autograd: float32 norms in six passes, rotation by halves in eight, and PEFT's own, in reads and writes of
     # the compute type: scaling and sums of the outputs (a copy on a 4-bit base), sums of the inputs' gradients; on a
     # 16-bit base casts of the inputs to float32 and back, both ways; dropout with its mask.
@@ -120,7 +122,7 @@ def _calls(job: Job, work: StepWork, again: float) -> float:
     """Return the operations that Python calls in a step; those of captured micro-batches are one each."""
     layers = job.shape.layers
     if job.engine == "packed":
-        one = 40.0 if captured(job, work.largest.tokens) else layers * _PACKED_CALLS * (1 + 0.4 * again)
+        one = 40.0 if captured(job, work.largest.tokens) else layers * _PACKED_CALLS[job.method] * (1 + 0.4 * again)
     else:
         calls = _TRAINER_CALLS[job.method] + 2 * _NORM_CALLS * job.shape.head_norms
         calls += _DROPOUT_CALLS * len(job.adapters) if job.dropout else 0

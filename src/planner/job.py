@@ -64,7 +64,8 @@ class Job:
             layer = [size for inputs, outputs in self.adapters for size in (self.rank * inputs, self.rank * outputs)]
             return layer * shape.layers
         norms = [shape.width, shape.width, *([shape.head_width] * 2 if shape.head_norms else [])]
-        layer = [*(inputs * outputs for inputs, outputs in shape.linears.values()), *norms]
+        biases = [shape.attended, *[shape.key_heads * shape.head_width] * 2] if shape.biases else []
+        layer = [*(inputs * outputs for inputs, outputs in shape.linears.values()), *norms, *biases]
         tables = [shape.vocabulary * shape.width] * (1 if shape.tied else 2)
         return [*layer * shape.layers, *tables, shape.width]
 
@@ -127,10 +128,8 @@ def job_of(config: Config, shape: ModelShape, device: Device) -> Job:
 
 def engine_obstacle(config: Config, method: Method, dtype: str) -> str | None:
     """Return why the packed engine can't train a config, as far as settings tell; see `training.packed_step`."""
-    if method == "full":
-        return "all weights train"
     if dtype == "fp16":
         return "fp16 needs a gradient scaler"
     if config.training.neftune_noise_alpha is not None:
         return "training.neftune_noise_alpha is set"
-    return "DoRA" if config.lora.use_dora else None
+    return "DoRA" if config.lora.use_dora and method != "full" else None

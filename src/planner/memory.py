@@ -9,6 +9,10 @@ Peak of the packed engine (`models/packed_decoder.py`, `models/decoder_layer.py`
 
 The first backward finds all of it alive, and a layer that computes again stands for one that kept. Under autograd (the
 trainer engine) the same with what transformers' layers save in place of `kept`; where nothing is computed again, K = L.
+
+Steady is what trains and what is frozen, the gradients (in the packed engine one buffer, from the start to the end) and
+the optimizer's states. Where all N weights train in the packed engine, that is N (2 w' + s) with w' bytes a weight and
+s of its states; products add to the buffer themselves, so that the gradients of the weights take nothing besides it.
 """
 
 from dataclasses import dataclass
@@ -76,7 +80,8 @@ def _steady_parts(job: Job) -> dict[str, int]:
         else:
             parts["weights"] += shape.layers * block(values * held)
     parts |= _adapter_parts(job)
-    parts["gradients"] = sum(block(size * job.trained_element) for size in job.trained_tensors)
+    sizes = [size * job.trained_element for size in job.trained_tensors]
+    parts["gradients"] = block(sum(sizes)) if job.engine == "packed" else sum(map(block, sizes))
     parts["optimizer"] = optimizer_bytes(job)[0]
     return parts
 
@@ -163,6 +168,8 @@ def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, 
     work = block(tokens * shape.width * e) + block(tokens * (shape.inner + job.ranks("down_proj")) * e)
     # The attention's, when `gate_up` is gone: gradients by head and side by side, that of its output, the layer's.
     attention = 2 * block(tokens * shape.columns * e) + block(tokens * (shape.attended + shape.width) * e)
+    if job.method == "full" and shape.head_norms:  # each token's part of the gradients of both norms, in float32
+        attention += block(tokens * 2 * shape.head_width * 4)
     attention -= block(tokens * 2 * shape.inner * e)
     backward = max(how.kept_layers, 1) * one + max(work + activation + dropped, attention)
     chunk = min(size.targets, _HEAD_CHUNK)

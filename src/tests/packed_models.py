@@ -1,10 +1,10 @@
-"""Small random decoders with adapters for tests of the packed engine, examples, and the slow, obvious reference."""
+"""Small random decoders, with adapters or whole, for tests of the packed engine, and the slow, obvious reference."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
 
@@ -19,8 +19,11 @@ SEVEN = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_p
 VOCABULARY = 96
 
 
-def adapted_model(family: str, dtype: torch.dtype, lora: dict[str, Any], **config: Any) -> Any:
-    """Return a PEFT model of 2 layers in eval mode, with every weight, bias, norm and B drawn at random."""
+def adapted_model(family: str, dtype: torch.dtype, lora: dict[str, Any] | None, **config: Any) -> Any:
+    """Return a model of 2 layers in eval mode, with every weight, bias, norm and B drawn at random.
+
+    It has adapters, or with None as `lora` trains whole.
+    """
     settings: dict[str, Any] = {
         "vocab_size": VOCABULARY,
         "hidden_size": 32,
@@ -37,13 +40,14 @@ def adapted_model(family: str, dtype: torch.dtype, lora: dict[str, Any], **confi
     }
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(CONFIGS[family](**settings), dtype=torch.float64)
-    arguments = {"r": 4, "lora_alpha": 6, "target_modules": SEVEN, "task_type": "CAUSAL_LM", **lora}
-    adapted = get_peft_model(model, LoraConfig(**arguments))
+    if lora is not None:
+        arguments = {"r": 4, "lora_alpha": 6, "target_modules": SEVEN, "task_type": "CAUSAL_LM", **lora}
+        model = get_peft_model(model, LoraConfig(**arguments))
     with torch.no_grad():
-        for name, parameter in adapted.named_parameters():
+        for name, parameter in model.named_parameters():
             about = 1.0 if "norm" in name else 0.0
             parameter.copy_(about + 0.2 * torch.randn_like(parameter, dtype=torch.float64))
-    return adapted.to(dtype).eval()
+    return model.to(dtype).eval()
 
 
 def examples(lengths: Sequence[tuple[int, int]], seed: int = 0) -> Items:
@@ -59,7 +63,8 @@ def examples(lengths: Sequence[tuple[int, int]], seed: int = 0) -> Items:
 
 
 def reference(model: Any, items: Items) -> tuple[float, dict[str, torch.Tensor]]:
-    """Return the mean loss per target token and the adapters' gradients, one example at a time under autograd."""
+    """Return the mean loss per target token and all gradients, one example at a time under autograd."""
+    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
             module.forward = _norm.__get__(module)  # transformers' own rounds to float32
@@ -67,7 +72,7 @@ def reference(model: Any, items: Items) -> tuple[float, dict[str, torch.Tensor]]
     model.zero_grad()
     total = 0.0
     for item in items:
-        loss = response_loss(model.get_base_model(), {name: value[None] for name, value in item.items()})[0] / targets
+        loss = response_loss(causal_lm, {name: value[None] for name, value in item.items()})[0] / targets
         loss.backward()
         total += loss.item()
     return total, gradients(model)
@@ -98,7 +103,7 @@ def gradients(model: Any) -> dict[str, torch.Tensor]:
 
 
 def worst_error(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> float:
-    """Return the largest relative error |ours - theirs| / |theirs| of an adapter's gradient."""
+    """Return the largest relative error |ours - theirs| / |theirs| of a weight's gradient."""
     assert ours.keys() == theirs.keys()
     assert all(gradient.abs().max() > 0 for gradient in theirs.values())
     return max(

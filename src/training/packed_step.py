@@ -20,6 +20,7 @@ from .memory_plan import MemoryPlan, plan_loaded
 from .response_trainer import ResponseTrainer
 
 _MICRO_BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
+_NORM_VALUES = 1 << 25  # at a time: the CPU's norm of bf16 copies them to float32
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class PackedTrainer(ResponseTrainer):
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Add the step's gradients to the adapters; return its mean loss per target token.
+        """Add the step's gradients; return its mean loss per target token.
 
         Where memory runs out, the step is repeated in smaller micro-batches, which are kept for the steps to come.
         """
@@ -186,9 +187,11 @@ class PackedTrainer(ResponseTrainer):
         return total / target_tokens
 
     def _clipped_norm(self, model: nn.Module) -> torch.Tensor:
-        """As the Trainer's, in three operations, since all gradients lie in one buffer."""
+        """As the Trainer's, in a few operations, since all gradients lie in one buffer."""
         gradients = self.decoder.gradients.flat
-        norm: torch.Tensor = torch.linalg.vector_norm(gradients)
+        dtype = torch.promote_types(gradients.dtype, torch.float32)
+        parts = [torch.linalg.vector_norm(part, dtype=dtype) for part in torch.split(gradients, _NORM_VALUES)]
+        norm: torch.Tensor = torch.linalg.vector_norm(torch.stack(parts))
         gradients.mul_(torch.clamp(self.args.max_grad_norm / (norm + 1e-6), max=1.0))
         return norm
 

@@ -57,4 +57,5 @@ def packed_attention_backward(
     """See `kernels.packed_attention.packed_attention_backward`."""
     grads = flash_backward(grad, state.heads, sequences.positions, sequences.ends, state.output, state.log_sums)
     weights = None if norms is None else norms.weights
-    return rotate_heads_backward(grads, rotary, state.raw, weights, state.inverse_rms)
+    total = None if norms is None else norms.gradient
+    return rotate_heads_backward(grads, rotary, state.raw, weights, state.inverse_rms, total)

@@ -33,8 +33,9 @@ def _rotate(
 
 @triton.jit
 def _back(
-    grad_queries, grad_keys, grad_values, out, cos, sin, raw, norms, inverse, out_stride, raw_stride,
+    grad_queries, grad_keys, grad_values, out, cos, sin, raw, norms, inverse, sums, out_stride, raw_stride,
     HEADS: tl.constexpr, KEY_HEADS: tl.constexpr, HALF: tl.constexpr, BLOCK_HEADS: tl.constexpr, NORMED: tl.constexpr,
+    TRAINED: tl.constexpr,
 ):  # fmt: skip
     token = tl.program_id(0).to(tl.int64)
     head = tl.arange(0, BLOCK_HEADS)[:, None]
@@ -65,6 +66,13 @@ def _back(
         scaled_left = turned_left * tl.load(norms + which + column).to(tl.float32)
         scaled_right = turned_right * tl.load(norms + which + HALF + column).to(tl.float32)
         factor = tl.load(inverse + token * (HEADS + KEY_HEADS) + head, mask=normed, other=0.0)
+        if TRAINED:
+            to_sums = sums + token * (2 * width) + tl.arange(0, HALF)
+            by_left, by_right = turned_left * raw_left * factor, turned_right * raw_right * factor
+            tl.store(to_sums, tl.sum(tl.where(is_query, by_left, 0.0), axis=0))
+            tl.store(to_sums + HALF, tl.sum(tl.where(is_query, by_right, 0.0), axis=0))
+            tl.store(to_sums + width, tl.sum(tl.where(is_key, by_left, 0.0), axis=0))
+            tl.store(to_sums + width + HALF, tl.sum(tl.where(is_key, by_right, 0.0), axis=0))
         inner = (tl.sum(scaled_left * raw_left, axis=1) + tl.sum(scaled_right * raw_right, axis=1))[:, None] / width
         inner *= factor * factor * factor
         turned_left = tl.where(is_value, turned_left, scaled_left * factor - raw_left * inner)
@@ -116,6 +124,7 @@ def rotate_heads_backward(
     raw: torch.Tensor | None,
     norms: torch.Tensor | None,
     inverse: torch.Tensor | None,
+    total: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the gradient (tokens, (heads + 2 key_heads) width) of qkv.
 
@@ -125,15 +134,20 @@ def rotate_heads_backward(
         raw: qkv before norm and rotation, where there are norms.
         norms: as in the forward.
         inverse: what the forward returned.
+        total: (2 x width,), where the norms train: the gradients of their weights are added.
     """
     grad_queries, grad_keys, grad_values = (grad.contiguous() for grad in grads)
     cos, sin = rotary
     tokens, heads, width = grad_queries.shape
     key_heads = grad_keys.shape[1]
     out = grad_queries.new_empty(tokens, (heads + 2 * key_heads) * width)
+    sums = None if total is None else torch.empty(tokens, 2 * width, dtype=torch.float32, device=out.device)
     _back[(tokens,)](
-        grad_queries, grad_keys, grad_values, out, cos, sin, raw, norms, inverse, out.stride(0),
+        grad_queries, grad_keys, grad_values, out, cos, sin, raw, norms, inverse, sums, out.stride(0),
         0 if raw is None else raw.stride(0), HEADS=heads, KEY_HEADS=key_heads, HALF=width // 2,
-        BLOCK_HEADS=triton.next_power_of_2(heads + 2 * key_heads), NORMED=norms is not None, num_warps=4,
+        BLOCK_HEADS=triton.next_power_of_2(heads + 2 * key_heads), NORMED=norms is not None, TRAINED=total is not None,
+        num_warps=4,
     )  # fmt: skip
+    if total is not None and sums is not None:
+        total.add_(sums.sum(0))
     return out

@@ -6,7 +6,8 @@ from torch import nn
 
 from src.kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight
 from src.kernels.dropout import DropBy
-from src.models.adapter_buffers import AdapterGradients, Refresh
+from src.models.adapter_buffers import Refresh
+from src.models.gradient_buffer import GradientBuffer, Sink, adapter_sinks
 
 F64 = torch.float64
 ROWS = [6, 3, 5]
@@ -54,7 +55,7 @@ def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
     wide[:, :WIDTH] = frozen
     held = HeldWeight(wide, [wide[:6, WIDTH : WIDTH + 2], wide[9:, WIDTH + 2 :]])
     linear = AdaptedLinear(held, bias, ROWS, some, DROPOUT, torch.empty(0, WIDTH, dtype=F64))
-    AdapterGradients([linear]).claim()
+    GradientBuffer(list(adapter_sinks([linear]))).claim()
     Refresh([linear])(dropping)
     wide_input = torch.cat([x, torch.empty(TOKENS, 6, dtype=F64)], dim=1)
     how = DropBy(drop) if dropping else None
@@ -67,6 +68,22 @@ def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
     for parameter, gradient in zip(trained, wanted, strict=True):
         assert parameter.grad is not None
         assert torch.allclose(parameter.grad, 2 * gradient, rtol=1e-10)
+
+
+def test_trained_weights_and_biases() -> None:
+    torch.manual_seed(0)
+    weight, bias = (nn.Parameter(torch.randn(shape, dtype=F64)) for shape in ((4, 3), (4,)))
+    x, grad = torch.randn(5, 3, dtype=F64), torch.randn(5, 4, dtype=F64)
+    wanted = torch.autograd.grad(nn.functional.linear(x, weight, bias), [weight, bias], grad)
+    held = HeldWeight(weight.data, [])
+    linear = AdaptedLinear(held, bias.data, [1, 3], [None, None], 0.0, torch.empty(0, 3, dtype=F64))
+    GradientBuffer([Sink(linear, "grad_weight", [weight]), Sink(linear, "grad_bias", [bias])]).claim()
+    for _ in range(2):  # gradients are added
+        linear.add_gradients(grad, grad[:, :0], x, x[:, :0], None)
+    assert weight.grad is not None
+    assert bias.grad is not None
+    assert torch.allclose(weight.grad, 2 * wanted[0], rtol=1e-12)
+    assert torch.allclose(bias.grad, 2 * wanted[1], rtol=1e-12)
 
 
 def test_layers_without_adapters() -> None:

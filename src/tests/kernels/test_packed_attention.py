@@ -65,16 +65,25 @@ def test_forward_and_backward(starts: list[int], shape: AttentionShape, normaliz
     norms = HeadNorms(torch.randn(2, shape.width, dtype=F64), 1e-6) if normalized else None
     qkv = torch.randn(tokens, shape.columns, dtype=F64)
     leaf = qkv.clone().requires_grad_()
+    if norms is not None:
+        norms.weights.requires_grad_()
     expected = reference(leaf, rotary, starts, shape, norms)
     inner = shape.heads * shape.width
     wide = torch.zeros(tokens, inner + 3, dtype=F64)
     lengths = torch.tensor(starts).diff()
     positions = torch.cat([torch.arange(length) for length in lengths])
     sequences = Sequences(starts, positions, torch.repeat_interleave(torch.tensor(starts[1:]), lengths))
-    state = packed_attention(qkv, rotary, sequences, shape, norms, wide[:, :inner])
+    with torch.no_grad():
+        state = packed_attention(qkv, rotary, sequences, shape, norms, wide[:, :inner])
     assert torch.allclose(wide[:, :inner], expected, rtol=1e-10, atol=1e-12)
     assert not wide[:, inner:].any()
     grad = torch.randn(tokens, inner + 3, dtype=F64)[:, :inner]
-    (wanted,) = torch.autograd.grad(expected, leaf, grad)
-    got = packed_attention_backward(grad, state, rotary, sequences, shape, norms)
+    wanted, *wanted_norms = torch.autograd.grad(expected, [leaf] if norms is None else [leaf, norms.weights], grad)
+    if norms is not None:
+        norms.gradient = torch.zeros(2 * shape.width, dtype=F64)
+    with torch.no_grad():
+        got = packed_attention_backward(grad, state, rotary, sequences, shape, norms)
     assert torch.allclose(got, wanted, rtol=1e-9, atol=1e-11)
+    if norms is not None:
+        assert norms.gradient is not None
+        assert torch.allclose(norms.gradient.view(2, -1), wanted_norms[0], rtol=1e-9, atol=1e-11)

@@ -32,6 +32,11 @@ def test_operations_in_numbers():
     whole = step_counts(replace(JOB, method="full", engine="trainer"), WORK, ALL)
     assert whole["products"] == 2 * 3 * parameters * 20_000
     assert whole["dequantization"] == whole["adapters"] == 0
+    packed = step_counts(replace(JOB, method="full"), WORK, Activations(0))
+    assert packed["products"] == 2 * (3 * parameters + without_down) * 20_000
+    assert packed["head"] == 2 * 3 * 3000 * 128256 * 3072
+    adapted = step_counts(replace(JOB, method="lora", rank=0), WORK, Activations(0))
+    assert packed["passes"] - adapted["passes"] == 20_000 * 28 * 2 * 4 * 3072  # the gradients of two norms
 
 
 def test_larger_micro_batches_and_less_recomputation_are_faster():

@@ -24,7 +24,7 @@ from src.planner.memory import (
 )
 from src.planner.shapes import LINEARS, ModelShape
 from src.planner.trainer_memory import saved_by_autograd, trainer_parts, trainer_peak
-from src.tests.packed_models import examples
+from src.tests.packed_models import adapted_model, examples
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
 JOB = Job(SHAPE, "lora", "packed", "bf16", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, 512)
@@ -52,17 +52,21 @@ def test_kept_tensors_in_numbers():
     assert "reduced_qkv" not in kept
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
 @pytest.mark.parametrize("family", ["llama", "qwen3"])
 @pytest.mark.parametrize("keeps_inputs", [False, True])
-def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family, keeps_inputs):
+def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family, keeps_inputs, method):
     config = (LlamaConfig if family == "llama" else Qwen3Config)(**_sizes(2))
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    decoder = PackedDecoder(get_peft_model(model, LoraConfig(r=4, target_modules=list(LINEARS), task_type="CAUSAL_LM")))
+    if method == "lora":
+        model = get_peft_model(model, LoraConfig(r=4, target_modules=list(LINEARS), task_type="CAUSAL_LM"))
+    decoder = PackedDecoder(model)
     batch = StepPacker(64)(examples([(40, 5), (24, 3)]))["micro_batches"][0]
     hidden = decoder.embed(batch.input_ids)
     rotary = decoder.rotary(hidden, batch.positions)
     sequences = Sequences(batch.starts.tolist(), batch.positions, batch.ends)
-    _, saved = decoder.layers[0].forward(hidden, None, rotary, sequences, (None,) * 4, keeps_inputs)
+    with torch.no_grad():
+        _, saved = decoder.layers[0].forward(hidden, None, rotary, sequences, (None,) * 4, keeps_inputs)
     real = {
         "inverse_rms": saved.inverse_rms,
         "attended": saved.attended,
@@ -74,9 +78,9 @@ def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family
         real |= {"attention_input": saved.attention_input, "mlp_input": saved.mlp_input, "activation": saved.activation}
     else:
         names = ("reduced_qkv", None, "reduced_gate_up", "reduced_down")
-        real |= {name: tensor for name, tensor in zip(names, saved.reduced, strict=True) if name}
+        real |= {name: tensor for name, tensor in zip(names, saved.reduced, strict=True) if name and tensor.numel()}
     shape = replace(SHAPE, kind=family)
-    planned = kept_tensors(replace(JOB, shape=shape, dtype="fp32"), 64, keeps_inputs)
+    planned = kept_tensors(replace(JOB, shape=shape, dtype="fp32", method=method), 64, keeps_inputs)
     attention = {"heads", "log_sums"} | ({"raw", "head_inverse_rms"} if family == "qwen3" else set())
     assert set(planned) == set(real) | attention  # the CPU's attention keeps its own: q, k, v and weights
     for name, tensor in real.items():
@@ -145,6 +149,19 @@ def test_weights_in_numbers():
     full = steady_parts(replace(JOB, method="full", engine="trainer"))
     assert full["adapter"] == full["dequantized"] == 0
     assert full["gradients"] == sum(block(2 * n) for n in replace(JOB, method="full").trained_tensors)
+
+
+@pytest.mark.parametrize(
+    ("family", "tied", "biases"), [("llama", True, False), ("qwen2", False, True), ("qwen3", True, False)]
+)
+def test_what_trains_and_its_gradients_are_those_of_a_whole_model(family, tied, biases):
+    model = adapted_model(family, torch.float32, None, **_sizes(2) | {"tie_word_embeddings": tied})
+    shape = replace(SHAPE, kind=family, vocabulary=96, layers=2, tied=tied, biases=biases)
+    job = replace(JOB, shape=shape, dtype="fp32", method="full")
+    assert sorted(job.trained_tensors) == sorted(parameter.numel() for parameter in model.parameters())
+    flat = PackedDecoder(model).gradients.flat
+    assert steady_parts(job)["gradients"] == block(flat.untyped_storage().nbytes())
+    assert flat.numel() == shape.parameters
 
 
 def test_paged_states_of_large_tensors_stay_out_of_the_allocator():

@@ -132,6 +132,18 @@ def test_a_budget_bounds_the_allocators_peak():
     assert 4e9 < plan.choice.memory.peak_bytes <= 5.2e9
 
 
+def test_full_fine_tuning_runs_packed_where_bf16_does():
+    whole = ("lora.use_lora=false", "lora.use_qlora=false", "training.optim=adamw_torch_fused")
+    packed, padded = make_plan(situation(*whole)), make_plan(situation(*whole, "training.engine=trainer"))
+    assert packed.choice.job.engine == packed.as_json()["engine"] == "packed"
+    assert packed.choice.time.seconds < padded.choice.time.seconds
+    # 3.2 billion weights in bf16, their gradients, and two states
+    assert sum(packed.choice.memory.parts[name] for name in ("weights", "gradients", "optimizer")) == pytest.approx(
+        8 * 3.2127e9, rel=0.01
+    )
+    assert make_plan(situation(*whole, gpu="T4")).choice.job.engine == "trainer"  # fp16
+
+
 def test_full_fine_tuning_in_8_gb_does_not_fit_and_the_nearest_way_that_does_is_found():
     plan = make_plan(situation("lora.use_lora=false", "lora.use_qlora=false", gigabytes=8))
     assert not plan.fits

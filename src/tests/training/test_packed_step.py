@@ -21,6 +21,8 @@ from src.training.llm_trainer import LLMTrainer
 from src.training.packed_step import PackedTrainer, ShuffledSampler, choose_engine
 
 CPU = ComputeChoice("cpu", "fp32", "", 1)
+WHOLE: dict[str, Any] = {"lora__use_lora": False, "lora__use_qlora": False}
+ADAPTED_OR_WHOLE = pytest.mark.parametrize("settings", [{}, WHOLE], ids=["adapted", "whole"])
 
 
 @pytest.fixture
@@ -28,12 +30,14 @@ def checkpoint(tmp_path: Path) -> str:
     return write_tiny_model(tmp_path / "base")
 
 
-def adapter(folder: str | Path) -> dict[str, torch.Tensor]:
-    return load_file(f"{folder}/adapter_model.safetensors")
+def weights(folder: str | Path) -> dict[str, torch.Tensor]:
+    """Return those of the adapter or the model in a folder."""
+    files = [Path(folder) / f"{name}.safetensors" for name in ("adapter_model", "model")]
+    return load_file(next(file for file in files if file.exists()))
 
 
 def trained(config: Config) -> dict[str, torch.Tensor]:
-    return adapter(train_tiny(config, *load_tiny(config)))
+    return weights(train_tiny(config, *load_tiny(config)))
 
 
 def difference(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> float:
@@ -44,8 +48,11 @@ def difference(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -
 # The choice
 
 
-def test_packed_wherever_it_can(checkpoint: str, tmp_path: Path) -> None:
-    config = tiny_config(checkpoint, tmp_path, training__batch_size=3, training__gradient_accumulation_steps=5)
+@ADAPTED_OR_WHOLE
+def test_packed_wherever_it_can(checkpoint: str, tmp_path: Path, settings: dict[str, Any]) -> None:
+    config = tiny_config(
+        checkpoint, tmp_path, training__batch_size=3, training__gradient_accumulation_steps=5, **settings
+    )
     model, tokenizer = load_tiny(config)
     choice = choose_engine(config.training, model, CPU)
     assert (choice.name, choice.micro_batch_tokens) == ("packed", 512)
@@ -79,7 +86,7 @@ def test_the_trainer_where_it_cannot_and_why(checkpoint: str, tmp_path: Path, ca
         ({"lora__use_dora": True}, CPU, "DoRA"),
         ({"training__neftune_noise_alpha": 5.0}, CPU, r"training\.neftune_noise_alpha is set"),
         ({}, ComputeChoice("cuda", "fp16", "", 1), "fp16 needs a gradient scaler"),
-        ({"lora__use_lora": False, "lora__use_qlora": False}, CPU, "all weights train"),
+        (WHOLE, ComputeChoice("cuda", "fp16", "", 1), "fp16 needs a gradient scaler"),
     ],
 )
 def test_packed_with_an_obstacle_is_one_line(
@@ -147,7 +154,42 @@ def test_both_engines_train_the_same_weights(checkpoint: str, tmp_path: Path) ->
     assert all(weight.abs().max() > 1e-3 for name, weight in results[0].items() if "lora_B" in name)
 
 
-def test_loss_gradient_norm_and_tokens_are_logged_alike(checkpoint: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["llama", "qwen3"])
+def test_both_engines_train_whole_models_alike(tmp_path: Path, family: str) -> None:
+    """Losses of five clipped steps and of the evaluations after them; the files have one size."""
+    checkpoint = write_tiny_model(tmp_path / family, family)
+    losses, sizes = [], []
+    for engine in ("packed", "trainer"):
+        config = tiny_config(
+            checkpoint,
+            tmp_path,
+            training__engine=engine,
+            training__batch_size=4,
+            training__gradient_accumulation_steps=2,
+            training__max_steps=5,
+            training__max_grad_norm=0.5,
+            training__learning_rate=1e-3,
+            training__micro_batch_tokens=100,
+            experiment__name=engine,
+            **WHOLE,
+        )
+        model, tokenizer = load_tiny(config)
+        dataset = tiny_dataset(tokenizer)
+        trainer = LLMTrainer(config, model, tokenizer, dataset, dataset)
+        sizes.append((Path(trainer.train()["model_path"]) / "model.safetensors").stat().st_size)
+        log = trainer.trainer.state.log_history
+        losses.append([entry[name] for name in ("loss", "eval_loss") for entry in log if name in entry])
+        assert isinstance(trainer.trainer, PackedTrainer) is (engine == "packed")
+    assert len(losses[0]) == 10
+    assert losses[0][0] > losses[0][4] + 0.5
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert sizes[0] == sizes[1]
+
+
+@ADAPTED_OR_WHOLE
+def test_loss_gradient_norm_and_tokens_are_logged_alike(
+    checkpoint: str, tmp_path: Path, settings: dict[str, Any]
+) -> None:
     """Of the first step, in which both engines' weights are still the same."""
     logs, tokens = [], []
     for engine in ("packed", "trainer"):
@@ -158,6 +200,7 @@ def test_loss_gradient_norm_and_tokens_are_logged_alike(checkpoint: str, tmp_pat
             training__batch_size=4,
             training__max_steps=2,
             experiment__name=engine,
+            **settings,
         )
         model, tokenizer = load_tiny(config)
         dataset = tiny_dataset(tokenizer)
@@ -172,19 +215,22 @@ def test_loss_gradient_norm_and_tokens_are_logged_alike(checkpoint: str, tmp_pat
     assert logs[0]["grad_norm"] == pytest.approx(logs[1]["grad_norm"], rel=1e-5)
 
 
-def test_micro_batches_and_accumulation_only_bound_memory(checkpoint: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", [{"lora__dropout": 0.2}, {"training__learning_rate": 1e-3, **WHOLE}])
+def test_micro_batches_and_accumulation_only_bound_memory(
+    checkpoint: str, tmp_path: Path, settings: dict[str, Any]
+) -> None:
     """1 x 4 = 4 x 1 = 2 x 2 to the bit; smaller micro-batches to rounding, with dropout on."""
     results = {}
     for batch_size, accumulated, tokens in ((1, 4, 512), (4, 1, 512), (2, 2, 512), (4, 1, 1)):
         config = tiny_config(
             checkpoint,
             tmp_path,
-            lora__dropout=0.2,
             training__batch_size=batch_size,
             training__gradient_accumulation_steps=accumulated,
             training__micro_batch_tokens=tokens,
             training__max_steps=2,
             experiment__name=f"{batch_size}x{accumulated}x{tokens}",
+            **settings,
         )
         results[batch_size, tokens] = trained(config)
     whole = results[4, 512]
@@ -192,7 +238,8 @@ def test_micro_batches_and_accumulation_only_bound_memory(checkpoint: str, tmp_p
     assert difference(results[4, 1], whole) < 1e-3
 
 
-def test_the_last_step_of_an_epoch_may_be_short(checkpoint: str, tmp_path: Path) -> None:
+@ADAPTED_OR_WHOLE
+def test_the_last_step_of_an_epoch_may_be_short(checkpoint: str, tmp_path: Path, settings: dict[str, Any]) -> None:
     """Four examples, three a step: the second step sees one, and its loss is the mean over that one's targets."""
     config = tiny_config(
         checkpoint,
@@ -201,6 +248,7 @@ def test_the_last_step_of_an_epoch_may_be_short(checkpoint: str, tmp_path: Path)
         training__epochs=2.0,
         training__batch_size=3,
         training__learning_rate=1e-12,
+        **settings,
     )
     model, tokenizer = load_tiny(config)
     dataset = tiny_dataset(tokenizer)
@@ -233,22 +281,22 @@ def test_each_step_drops_other_elements(checkpoint: str, tmp_path: Path, dropout
     assert len(losses) == different
 
 
-@pytest.mark.parametrize("qlora", [True, False])
-def test_two_runs_are_bit_identical(checkpoint: str, tmp_path: Path, qlora: bool) -> None:
-    weights = []
+@pytest.mark.parametrize("settings", [{}, {"lora__use_qlora": False}, WHOLE], ids=["qlora", "lora", "whole"])
+def test_two_runs_are_bit_identical(checkpoint: str, tmp_path: Path, settings: dict[str, Any]) -> None:
+    results = []
     for name in ("a", "b"):
         config = tiny_config(
             checkpoint,
             tmp_path,
             lora__dropout=0.1,
-            lora__use_qlora=qlora,
             training__max_steps=3,
             training__micro_batch_tokens=64,
             experiment__name=name,
+            **settings,
         )
-        weights.append(trained(config))
+        results.append(trained(config))
         torch.rand(5)
-    assert all(torch.equal(weights[0][name], value) for name, value in weights[1].items())
+    assert all(torch.equal(results[0][name], value) for name, value in results[1].items())
 
 
 def test_a_resumed_run_ends_as_an_unbroken_one(checkpoint: str, tmp_path: Path) -> None:
@@ -268,7 +316,7 @@ def test_a_resumed_run_ends_as_an_unbroken_one(checkpoint: str, tmp_path: Path) 
     model, tokenizer = load_tiny(again)
     resumed = LLMTrainer(again, model, tokenizer, tiny_dataset(tokenizer))
     resumed.trainer.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoints" / "checkpoint-5"))
-    ends = [adapter(tmp_path / name / "checkpoints" / "checkpoint-6") for name in ("whole", "resumed")]
+    ends = [weights(tmp_path / name / "checkpoints" / "checkpoint-6") for name in ("whole", "resumed")]
     assert all(torch.equal(ends[1][name], value) for name, value in ends[0].items())
 
 
@@ -276,5 +324,5 @@ def test_an_adapter_made_by_eva_trains(checkpoint: str, tmp_path: Path) -> None:
     config = tiny_config(
         checkpoint, tmp_path, lora__init="eva", lora__r=2, training__batch_size=4, training__engine="packed"
     )
-    weights = trained(config)
-    assert any(value.abs().max() > 1e-3 for name, value in weights.items() if "lora_B" in name)
+    adapter = trained(config)
+    assert any(value.abs().max() > 1e-3 for name, value in adapter.items() if "lora_B" in name)

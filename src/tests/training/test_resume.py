@@ -83,10 +83,11 @@ def test_every_kind_of_training_goes_on_bit_for_bit(base, tmp_path, settings):
     assert end_of(tmp_path / "stopped") == end_of(tmp_path / "whole")
 
 
-def test_full_fine_tuning_goes_on_bit_for_bit(base, tmp_path):
+@pytest.mark.parametrize("engine", ["packed", "trainer"])
+def test_full_fine_tuning_goes_on_bit_for_bit(base, tmp_path, engine):
     ends = []
     for name, stop in (("whole", None), ("stopped", 7)):
-        config = config_for(base, tmp_path / name, "trainer", lora__use_lora=False, lora__use_qlora=False)
+        config = config_for(base, tmp_path / name, engine, lora__use_lora=False, lora__use_qlora=False)
         checkpoint = None
         if stop:
             stopped(config, stop)

@@ -22,6 +22,7 @@ from src.kernels.cuda import (
     cached_attention,
     dropout,
     nf4,
+    norm_weight,
     packed_attention,
     packed_flash,
     response_loss,
@@ -95,6 +96,7 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
     inverse = rms_norm.rms_norm(hidden, weight, 1e-5, empty(TOKENS, shape.hidden + 48)[:, : shape.hidden])
     rms_norm.rms_norm(hidden, weight, 1e-5, hidden, hidden)
     rms_norm.rms_norm_backward(hidden, hidden, weight, inverse, hidden)
+    norm_weight.add_norm_weight_gradient(weight, hidden, hidden, inverse)
     swiglu.swiglu(empty(TOKENS, 2 * shape.mlp), empty(TOKENS, shape.mlp + 16)[:, : shape.mlp])
     for activation in (None, empty(TOKENS, shape.mlp)):
         grad = empty(TOKENS, shape.mlp + 16)
@@ -106,6 +108,9 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
         empty(TOKENS, attention.columns), rotary, sequences, attention, norms, out
     )
     packed_attention.packed_attention_backward(out, state, rotary, sequences, attention, norms)
+    if norms is not None:
+        norms.gradient = empty(2 * attention.width)
+        packed_attention.packed_attention_backward(out, state, rotary, sequences, attention, norms)
     response_loss.cross_entropy_in_place(empty(512, shape.vocabulary), empty(512, of=torch.int64))
     counted(hidden)
     counted.add_product(hidden, empty(TOKENS, 48), empty(48, shape.hidden))

@@ -16,6 +16,7 @@ KERNELS = {
     "dropout._add_product",
     "dropout._drop",
     "nf4._dequantize",
+    "norm_weight._partial_sums",
     "packed_flash._backward_keys",
     "packed_flash._backward_queries",
     "packed_flash._forward",

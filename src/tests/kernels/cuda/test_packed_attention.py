@@ -64,6 +64,9 @@ def compare(
     cos, sin = (part.to(dtype) for part in rotary_of(here, shape.width))
     norms = HeadNorms(torch.randn(2, shape.width, dtype=dtype), 1e-6) if normalized else None
     norms_there = HeadNorms(norms.weights.to(device), 1e-6) if norms else None
+    if norms and norms_there:  # whose weights train
+        norms.gradient = torch.ones(2 * shape.width, dtype=dtype)
+        norms_there.gradient = norms.gradient.to(device, copy=True)
     rotary_there = cos.to(device), sin.to(device)
     qkv, grad = torch.randn(tokens, shape.columns, dtype=dtype), torch.randn(tokens, inner + 3, dtype=dtype)
     wanted, wide = torch.empty(tokens, inner, dtype=dtype), torch.zeros(tokens, inner + 3, dtype=dtype, device=device)
@@ -79,6 +82,11 @@ def compare(
     got = cuda.packed_attention_backward(grad_there, state_there, rotary_there, there, shape, norms_there)
     error = (got.cpu() - wanted).float().norm() / wanted.float().norm()
     assert error < most
+    if norms and norms_there:
+        assert norms.gradient is not None
+        assert norms_there.gradient is not None
+        error = (norms_there.gradient.cpu() - norms.gradient).float().norm() / norms.gradient.float().norm()
+        assert error < most
 
 
 def test_another_examples_tokens_change_nothing(device: torch.device) -> None:

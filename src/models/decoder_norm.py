@@ -1,0 +1,31 @@
+"""An RMSNorm of a decoder, whose weight is frozen or trained."""
+
+from typing import Any
+
+import torch
+
+from ..kernels.norm_weight import add_norm_weight_gradient
+from ..kernels.rms_norm import rms_norm, rms_norm_backward
+
+
+class DecoderNorm:
+    """Forward and backward of transformers' norm.
+
+    Attributes:
+        gradient: (width,), sum of the weight's gradients, where it trains.
+    """
+
+    def __init__(self, module: Any) -> None:
+        """Read the weight of transformers' norm, now and at each use."""
+        self.module = module
+        self.gradient: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor, out: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+        """See `rms_norm`."""
+        return rms_norm(x, self.module.weight, self.module.variance_epsilon, out, plus)
+
+    def backward(self, grad: torch.Tensor, x: torch.Tensor, inverse: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:
+        """See `rms_norm_backward`; the weight's gradient is added to `gradient`, where it trains."""
+        if self.gradient is not None:
+            add_norm_weight_gradient(self.gradient, grad, x, inverse)
+        return rms_norm_backward(grad, x, self.module.weight, inverse, onto)

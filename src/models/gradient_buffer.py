@@ -1,0 +1,88 @@
+"""The gradients of all that trains, in one buffer."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ..kernels.adapted_linear import AdaptedLinear
+
+if TYPE_CHECKING:
+    from .packed_decoder import PackedDecoder
+
+
+@dataclass(frozen=True)
+class Sink:
+    """Where a backward adds to gradients: an attribute of its owner, and whose they are, one below the other."""
+
+    owner: Any
+    name: str
+    parameters: Sequence[nn.Parameter]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of what is added to."""
+        return (sum(map(len, self.parameters)), *self.parameters[0].shape[1:])
+
+
+class GradientBuffer:
+    """All gradients in one buffer, where the written-out backward adds to them.
+
+    Attributes:
+        flat: (elements,) all of them.
+    """
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        """Allocate the buffer, in the type of the parameters."""
+        shapes = [torch.Size(sink.shape) for sink in sinks]
+        like = sinks[0].parameters[0]
+        self.flat = torch.zeros(sum(shape.numel() for shape in shapes), dtype=like.dtype, device=like.device)
+        parts = torch.split(self.flat, [shape.numel() for shape in shapes])
+        self._views = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+        self._sinks = sinks
+        self.pairs: list[tuple[nn.Parameter, torch.Tensor]] = []
+        for sink, view in zip(sinks, self._views, strict=True):
+            self.pairs += zip(sink.parameters, torch.split(view, [len(p) for p in sink.parameters]), strict=True)
+
+    def claim(self) -> None:
+        """Make the backward add to this buffer and each `.grad` its part of it, for good: captured graphs write there.
+
+        Parts whose `.grad` was reset are zeroed.
+        """
+        for sink, view in zip(self._sinks, self._views, strict=True):
+            setattr(sink.owner, sink.name, view)
+        reset = [pair for pair in self.pairs if pair[0].grad is not pair[1]]
+        if len(reset) == len(self.pairs):
+            self.flat.zero_()
+        elif reset:
+            torch._foreach_zero_([gradient for _, gradient in reset])
+        for parameter, gradient in reset:
+            parameter.grad = gradient
+
+
+def adapter_sinks(linears: Sequence[AdaptedLinear]) -> Iterator[Sink]:
+    """Yield those of all adapters; the A of layers that share an input lie one below the other."""
+    for linear in linears:
+        if linear.blocks:
+            yield Sink(linear, "grad_a", [block.adapter.a for block in linear.blocks])
+        for block in linear.blocks:
+            yield Sink(block, "grad_b", [block.adapter.b])
+
+
+def weight_sinks(decoder: "PackedDecoder") -> Iterator[Sink]:
+    """Yield those of all weights of a model; the table of a tied head is one."""
+    yield Sink(decoder, "grad_embeddings", [decoder.embeddings.weight])
+    if not decoder.tied:
+        yield Sink(decoder, "grad_head", [decoder.head.weight])
+    for layer in decoder.layers:
+        for norm in (layer.norm, layer.middle_norm):
+            yield Sink(norm, "gradient", [norm.module.weight])
+        if layer.head_norms is not None:
+            yield Sink(layer.head_norms, "gradient", layer.head_norm_weights)
+        for linear, projections in zip(layer.linears, layer.projections, strict=True):
+            yield Sink(linear, "grad_weight", [projection.weight for projection in projections])
+            if linear.bias is not None:
+                yield Sink(linear, "grad_bias", [projection.bias for projection in projections])
+    yield Sink(decoder.norm, "gradient", [decoder.norm.module.weight])
