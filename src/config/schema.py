@@ -140,8 +140,8 @@ class TrainingSettings(Section):
     max_steps: Positive | None = None
     """Stop after this many optimizer steps, whatever `epochs` says."""
     engine: Literal["auto", "packed", "trainer"] = "auto"
-    """`packed`: micro-batches without padding, gradients of adapters written out; `trainer`: padded batches under
-    autograd; `auto`: packed wherever it can train the model."""
+    """`packed`: micro-batches without padding, gradients (of adapters or all weights) written out; `trainer`: padded
+    batches under autograd; `auto`: packed wherever it can train the model."""
     micro_batch_tokens: Literal["auto"] | Positive = "auto"
     """Most tokens of a micro-batch of the packed engine; memory grows with it, results do not depend on it."""
     memory_budget_gb: PositiveFloat | None = None

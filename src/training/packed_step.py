@@ -212,10 +212,11 @@ def plan_run(trainer: PackedTrainer, training: TrainingSettings) -> MemoryPlan:
     if not fits:
         budget = training.memory_budget_gb
         where = f"training.memory_budget_gb = {budget:g}" if budget else "the GPU's free memory"
+        smaller = "choose training.optim=paged_adamw_8bit" if choice.job.method == "full" else "lower lora.r"
         raise YoyakError(
             f"{where}: the training takes {memory.peak_bytes / 1e9:.1f} GB at the least "
             f"({memory.device_bytes / 1e9:.1f} with graphs and CUDA's own); raise it, lower "
-            "training.micro_batch_tokens or lora.r, or set training.gradient_checkpointing=auto"
+            f"training.micro_batch_tokens, {smaller}, or set training.gradient_checkpointing=auto"
         )
     how, seconds = choice.how, choice.time.seconds
     return MemoryPlan(tokens, how.kept_layers, how.keeps_inputs, memory.peak_bytes, memory.device_bytes, seconds)
