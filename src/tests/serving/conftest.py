@@ -1,4 +1,7 @@
-"""A tiny model behind the server, in this process: with pauses between steps where a test needs them."""
+"""A tiny model behind the server, in this process: with pauses between steps where a test needs them.
+
+What the web server and its client need is imported where they are used: a machine that has a GPU need not have them.
+"""
 
 import contextlib
 import threading
@@ -6,17 +9,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import openai
 import pytest
-import uvicorn
 
 from src.config.schema import Config
 from src.data.templates import create_prompt_template
-from src.serving.app import create_app
 from src.serving.engine import TransformersEngine
 from src.serving.limits import Limits
-from src.serving.server import listen, url_of
-from src.serving.service import Service
 from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
 
 LIMIT = 8  # decoder_max_len
@@ -29,7 +27,9 @@ class Loaded:
     tokenizer: Any
     prompt: Any
 
-    def service(self, engine=None, **limits) -> Service:
+    def service(self, engine=None, **limits):
+        from src.serving.service import Service
+
         engine = engine or TransformersEngine(self.model)
         return Service(self.config, engine, self.tokenizer, self.prompt, Limits(**limits))
 
@@ -94,6 +94,10 @@ def stepped(tiny):
 @pytest.fixture
 def serve():
     """Start a service on a free port, in a thread; returns its address. Stopped when the test ends."""
+    uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
+    from src.serving.app import create_app
+    from src.serving.server import listen, url_of
+
     with contextlib.ExitStack() as stack:
 
         def start(service, **guard):
@@ -123,6 +127,7 @@ def until(condition, seconds=10.0):
 
 @pytest.fixture
 def client():
+    openai = pytest.importorskip("openai", reason="openai is not installed")
     clients = []
 
     def create(url, key="none", retries=0):
