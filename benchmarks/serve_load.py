@@ -1,7 +1,8 @@
 """`yoyak serve` under load: latency and throughput of many clients against one alone. Prints one JSON line.
 
 Run from the repository root: `python benchmarks/serve_load.py --adapter outputs/quickstart/final_model`. Without an
-adapter the bundled base model is served. Each client sends its next dialogue, of the samples, when it has its summary.
+adapter the bundled base model is served, or with `--experiment NAME --checkpoint FOLDER` that folder's model, by that
+experiment's settings but not quantized. Each client sends its next dialogue, of the samples, when it has its summary.
 """
 
 import argparse
@@ -49,6 +50,7 @@ def main() -> None:
         "adapter": arguments.adapter is not None,
         "cpu_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "cpu": cpu_name(),
+        "gpu": gpu_name(),
         "max_batch": arguments.max_batch,
         "max_tokens": arguments.max_tokens,
         "alone": alone,
@@ -63,6 +65,8 @@ def parse_arguments() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--adapter", help="folder of an adapter; by default the bundled base model")
+    parser.add_argument("--experiment", default="smollm2_135m", help="whose settings serve a model without an adapter")
+    parser.add_argument("--checkpoint", type=Path, help="folder of the model, instead of the experiment's")
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--alone", type=int, default=40, help="requests of the client that is alone")
@@ -76,7 +80,18 @@ def model_arguments(arguments: argparse.Namespace) -> list[str]:
     """Return what names the model on the server's command line."""
     if arguments.adapter is not None:
         return ["--adapter", str(Path(arguments.adapter).resolve())]
-    return ["-e", "smollm2_135m", f"dataset.language={arguments.language}"]
+    named = ["-e", arguments.experiment, f"dataset.language={arguments.language}"]
+    if arguments.checkpoint is not None:
+        folder = arguments.checkpoint.resolve()
+        named += [f"model.checkpoint={folder}", f"experiment.name={folder.name}", "lora.use_qlora=false"]
+    return named
+
+
+def gpu_name() -> str | None:
+    """Return the name of the GPU that the server takes, None for a CPU."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def sample_dialogues(language: str) -> list[str]:

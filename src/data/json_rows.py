@@ -12,6 +12,7 @@ from .records import LONGEST_ROW_CHARS, BadRow, Record, RecordStream, conversati
 from .text_lines import BoundedLines, RowTooLongError
 
 LARGEST_JSON_BYTES = 512 << 20
+_MOST_PARTS = 200_000  # brackets that open in one conversation: as Python objects, lists take many times their text
 
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -52,7 +53,7 @@ def open_json(path: Path, name: str, encoding: str) -> RecordStream:
         if end != len(text):
             raise json.JSONDecodeError("Extra data", text, end)
         # A conversation is a row; an object that is too long for one is a list of rows at best.
-        value = _DECODER.raw_decode(text, start)[0] if end - start <= LONGEST_ROW_CHARS else {}
+        value = _DECODER.raw_decode(text, start)[0] if _is_short(text, start, end) else {}
     except (ValueError, RecursionError) as error:
         raise _invalid_json(name, error) from None
     if conversation_columns(value) is not None:
@@ -61,6 +62,11 @@ def open_json(path: Path, name: str, encoding: str) -> RecordStream:
         found = f"with the lists {names_of(lists)}" if lists else "without a list"
         raise YoyakError(f"{name}: expected a list of objects, or an object with one list, not an object {found}")
     return RecordStream(None, encoding, "line", _list_records(text, next(iter(lists.values())), name))
+
+
+def _is_short(text: str, start: int, end: int) -> bool:
+    parts = text.count("[", start, end) + text.count("{", start, end)
+    return end - start <= LONGEST_ROW_CHARS and parts <= _MOST_PARTS
 
 
 def _json_lines(path: Path, encoding: str) -> Iterator[Record | BadRow]:

@@ -203,12 +203,14 @@ def test_an_adapter_on_the_bundled_model_keeps_its_loss_and_logits(tmp_path: Pat
     model.eval()
     with torch.no_grad():
         base = model(input_ids=ids).logits  # a new adapter adds nothing
+    torch.manual_seed(0)
     for name, parameter in model.named_parameters():
-        if "lora_B" in name:
-            nn.init.normal_(parameter, std=0.3)
+        if "lora_B" in name:  # 0.3 would ruin the model: a loss of 13.9, beyond uniform guesses, magnifies all rounding
+            nn.init.normal_(parameter, std=0.1)
     with torch.no_grad():
         loss, adapted = mean_loss(model, examples), model(input_ids=ids).logits
     assert ((base - adapted).norm() / adapted.norm()).item() > 0.2
+    assert loss < 4
     save_merged(merge_adapter(model, torch.bfloat16), tokenizer, None, tmp_path)
     merged = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
     assert mean_loss(merged, examples) == pytest.approx(loss, abs=0.01)

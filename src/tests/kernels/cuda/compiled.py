@@ -1,8 +1,8 @@
-"""Compiles the kernels without a GPU: `python -m src.tests.kernels.cuda.compiled CAPABILITY SHAPE TYPE [KERNEL ...]`.
+"""Compiles the kernels without a GPU: `python -m src.tests.kernels.cuda.compiled CAPABILITY TYPE SHAPES [KERNEL ...]`.
 
 The launchers are called with tensors that have shapes only, each launch is recorded instead of run, and its kernel is
-compiled for the capability (75, 80, ...) with the launch's own types, block sizes, warps and stages. Prints one JSON
-object a launch: `kernel` and `shared_bytes`.
+compiled for the capability (75, 80, ...) with the launch's own types, block sizes, warps and stages. SHAPES are names
+with commas between. Prints one JSON object a launch: `shape`, `kernel` and `shared_bytes`.
 """
 
 import json
@@ -158,13 +158,14 @@ def _type(value: Any) -> str:
     return "i32" if -(2**31) <= value < 2**31 else "u32" if value < 2**32 else "i64"
 
 
-def main(capability: int, name: str, dtype: str, kernels: list[str]) -> None:
-    """Compile a shape's kernels (all, or those of the modules named) and print a line each."""
+def main(capability: int, dtype: str, shapes: list[str], kernels: list[str]) -> None:
+    """Compile the shapes' kernels (all, or those of the modules named) and print a line each."""
     packed_flash.capability = lambda device: divmod(capability, 10)
-    for launch in launches(SHAPES[name], getattr(torch, dtype)):
-        if not kernels or launch.kernel.__module__.rpartition(".")[2] in kernels:
-            print(json.dumps(compile_launch(launch, capability)), flush=True)
+    for shape in shapes:
+        for launch in launches(SHAPES[shape], getattr(torch, dtype)):
+            if not kernels or launch.kernel.__module__.rpartition(".")[2] in kernels:
+                print(json.dumps({"shape": shape} | compile_launch(launch, capability)), flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3].split(","), sys.argv[4:])
