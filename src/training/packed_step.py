@@ -19,7 +19,7 @@ from ..models.packed_decoder import PackedDecoder, packing_obstacle
 from .memory_plan import MemoryPlan, plan_loaded
 from .response_trainer import ResponseTrainer
 
-_MICRO_BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
+_MICRO_BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
 
 
 @dataclass(frozen=True)

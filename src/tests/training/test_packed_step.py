@@ -48,9 +48,9 @@ def test_packed_wherever_it_can(checkpoint: str, tmp_path: Path) -> None:
     config = tiny_config(checkpoint, tmp_path, training__batch_size=3, training__gradient_accumulation_steps=5)
     model, tokenizer = load_tiny(config)
     choice = choose_engine(config.training, model, CPU)
-    assert (choice.name, choice.micro_batch_tokens) == ("packed", 512)
+    assert (choice.name, choice.micro_batch_tokens) == ("packed", 1024)
     assert choice.resolved(config.training) == {
-        "engine": "packed", "engine_reason": "the model allows it", "micro_batch_tokens": 512
+        "engine": "packed", "engine_reason": "the model allows it", "micro_batch_tokens": 1024
     }  # fmt: skip
     trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer
     assert isinstance(trainer, PackedTrainer)
