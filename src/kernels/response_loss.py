@@ -2,6 +2,8 @@
 
 import torch
 
+from .few_rows import linear
+
 _CHUNK = 1024  # positions whose logits exist at a time: 1024 x 128,256 in bfloat16 are 263 MB
 
 
@@ -19,7 +21,7 @@ def response_loss_and_gradient(
     total = states.new_zeros((), dtype=torch.float64 if states.dtype == torch.float64 else torch.float32)
     gradients = []
     for some, wanted in zip(torch.split(states, _CHUNK), torch.split(targets, _CHUNK), strict=True):
-        logits = some @ head.t()
+        logits = linear(some, head)
         losses, logits = _cross_entropy(logits, wanted)
         total += losses.sum()
         gradients.append((logits @ head).mul_(scale))
@@ -28,15 +30,15 @@ def response_loss_and_gradient(
 
 
 def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return each position's loss and its gradient by the logits, which are overwritten where possible."""
+    """Return each position's loss and its gradient by the logits, which a GPU overwrites."""
     if logits.is_cuda:
         from .cuda.response_loss import cross_entropy_in_place
 
         return cross_entropy_in_place(logits, targets), logits
     dtype = logits.dtype
     logits = logits if dtype == torch.float64 else logits.float()
-    normalizer = torch.logsumexp(logits, dim=-1)
-    losses = normalizer - logits.gather(1, targets[:, None]).squeeze(1)
-    probabilities = logits.sub_(normalizer[:, None]).exp_()
+    logarithms = torch.log_softmax(logits, dim=-1)
+    losses = -logarithms.gather(1, targets[:, None]).squeeze(1)
+    probabilities = logarithms.exp_()
     probabilities.scatter_add_(1, targets[:, None], -torch.ones_like(losses)[:, None])
     return losses, probabilities.to(dtype)
