@@ -30,15 +30,19 @@ def response_loss_and_gradient(
 
 
 def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return each position's loss and its gradient by the logits, which a GPU overwrites."""
+    """Return each position's loss and its gradient by the logits, which are overwritten where possible."""
     if logits.is_cuda:
         from .cuda.response_loss import cross_entropy_in_place
 
         return cross_entropy_in_place(logits, targets), logits
     dtype = logits.dtype
     logits = logits if dtype == torch.float64 else logits.float()
-    logarithms = torch.log_softmax(logits, dim=-1)
-    losses = -logarithms.gather(1, targets[:, None]).squeeze(1)
-    probabilities = logarithms.exp_()
+    most = logits.amax(dim=-1, keepdim=True)
+    wanted = logits.gather(1, targets[:, None]) - most
+    # Not log_softmax: its float32 sum over a vocabulary is off by 2e-5, always to one side.
+    probabilities = logits.sub_(most).exp_()
+    total = probabilities.sum(dim=-1, keepdim=True)
+    losses = (total.log() - wanted).squeeze(1)
+    probabilities.div_(total)
     probabilities.scatter_add_(1, targets[:, None], -torch.ones_like(losses)[:, None])
     return losses, probabilities.to(dtype)
