@@ -1,7 +1,8 @@
 """Memory for tensors on a CPU: freed blocks stay for the next step, and large tensors lie in huge pages.
 
 By default glibc gives large freed blocks back to the kernel and takes them anew, each page with a fault, 30,000 of them
-in a training step of 2,000 tokens of a 135M model; and pages of 4 KB miss the processor's address cache (TLB) in the matrix products.
+in a training step of 2,000 tokens of a 135M model; and pages of 4 KB miss the processor's address cache (TLB) in the
+matrix products.
 """
 
 import ctypes
