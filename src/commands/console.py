@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..models.cpu_memory import ask_for_huge_pages
 from ..redaction import RedactingFormatter, redact
 from .log_file import LogFile
 
@@ -31,6 +32,7 @@ def quiet_libraries() -> None:
     """Keep the libraries' bars, hints and warnings off the screen; warnings go to the run's log."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("BITSANDBYTES_NOWELCOME", "1")
+    ask_for_huge_pages()
     logging.captureWarnings(True)
     if logging.lastResort is not None:  # prints what no other handler takes: the server's faults
         logging.lastResort.setFormatter(RedactingFormatter())

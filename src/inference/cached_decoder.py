@@ -12,6 +12,7 @@ import torch
 from peft import PeftModel
 
 from ..data.bins import assign_to_bins
+from ..kernels.few_rows import linear
 from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.rms_norm import rms_norm
 from ..models.adapter_buffers import Refresh
@@ -117,8 +118,7 @@ class CachedDecoder:
         """Return the logits (rows, vocabulary) after the last layer's output (rows, width)."""
         states = torch.empty_like(hidden)
         rms_norm(hidden, self.norm.weight, self.norm.variance_epsilon, states)
-        logits: torch.Tensor = states @ self.head.t()
-        return logits
+        return linear(states, self.head)
 
 
 class _Batch:

@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 
 from .dropout import Drop
+from .few_rows import linear
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,7 @@ class AdaptedLinear:
         """Return the outputs (tokens, out) of `wide_input` (tokens, width + ranks), whose last columns are filled."""
         if self.ranks:
             self.reduce(wide_input[:, : self.width], drop, wide_input[:, self.width :])
-        if self.bias is None:
-            return wide_input @ self.weight.t()
-        return torch.addmm(self.bias, wide_input, self.weight.t())
+        return linear(wide_input, self.weight, self.bias)
 
     def reduce(self, x: torch.Tensor, drop: Drop | None, out: torch.Tensor) -> None:
         """Write `s drop(x) A^T` to `out` (tokens, ranks)."""

@@ -68,7 +68,7 @@ class DroppedPlaces:
             layers: number of layers.
         """
         self.widths = list(widths)
-        self._places: list[list[torch.Tensor]] = [[] for _ in range(layers * len(self.widths))]
+        drawn: list[list[Places]] = [[] for _ in range(layers * len(self.widths))]
         for example, begin, end in zip(examples, starts, starts[1:], strict=False):
             generator = np.random.Generator(np.random.SFC64([*key, example]))
             sizes = np.array([(end - begin) * width for _ in range(layers) for width in self.widths])
@@ -77,14 +77,13 @@ class DroppedPlaces:
             cuts = np.searchsorted(places, ends)
             for site, (first, last) in enumerate(zip([0, *cuts[:-1]], cuts, strict=True)):
                 offset = begin * self.widths[site % len(self.widths)] - (ends[site] - sizes[site])
-                self._places[site].append(torch.from_numpy(places[first:last] + offset))
+                drawn[site].append(places[first:last] + offset)
+        self._places = [torch.from_numpy(np.concatenate(of_site)) for of_site in drawn]
 
     def drop(self, layer: int, site: int, x: torch.Tensor) -> torch.Tensor:
         """Return x (tokens, width), contiguous, with the places of input `site` of `layer` zero."""
         dropped = x.contiguous() if not x.is_contiguous() else x.clone()
-        flat = dropped.view(-1)
-        for places in self._places[layer * len(self.widths) + site]:
-            flat.index_fill_(0, places, 0.0)
+        dropped.view(-1).index_fill_(0, self._places[layer * len(self.widths) + site], 0.0)
         return dropped
 
 

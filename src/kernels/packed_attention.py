@@ -118,10 +118,11 @@ def packed_attention(
     values = _by_key_head(heads[:, -shape.key_heads :], shape.key_heads)
     result = torch.empty_like(queries)
     weights = []
+    mask = _mask(min(_QUERIES, tokens), groups, queries)
     for first, last, begin in _blocks(sequences.starts):
         rows = slice(first * groups, last * groups)
         scores = torch.bmm(queries[:, rows], keys[:, begin:last].transpose(1, 2))
-        scores[..., first - begin :].add_(_mask(last - first, groups, scores))
+        scores[..., first - begin :].add_(mask[: (last - first) * groups, : last - first])
         scores = torch.softmax(scores, dim=-1)
         torch.bmm(scores, values[:, begin:last], out=result[:, rows])
         weights.append(scores)

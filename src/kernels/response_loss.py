@@ -2,6 +2,8 @@
 
 import torch
 
+from .few_rows import linear
+
 _CHUNK = 1024  # positions whose logits exist at a time: 1024 x 128,256 in bfloat16 are 263 MB
 
 
@@ -24,7 +26,7 @@ def response_loss_and_gradient(
     total = states.new_zeros((), dtype=torch.float64 if states.dtype == torch.float64 else torch.float32)
     gradients = []
     for some, wanted in zip(torch.split(states, _CHUNK), torch.split(targets, _CHUNK), strict=True):
-        logits = some @ head.t()
+        logits = linear(some, head)
         losses, logits = _cross_entropy(logits, wanted)
         total += losses.sum()
         gradients.append((logits @ head).mul_(scale))
@@ -42,8 +44,12 @@ def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.T
         return cross_entropy_in_place(logits, targets), logits
     dtype = logits.dtype
     logits = logits if dtype == torch.float64 else logits.float()
-    normalizer = torch.logsumexp(logits, dim=-1)
-    losses = normalizer - logits.gather(1, targets[:, None]).squeeze(1)
-    probabilities = logits.sub_(normalizer[:, None]).exp_()
+    most = logits.amax(dim=-1, keepdim=True)
+    wanted = logits.gather(1, targets[:, None]) - most
+    # Not log_softmax: its float32 sum over a vocabulary is off by 2e-5, always to one side.
+    probabilities = logits.sub_(most).exp_()
+    total = probabilities.sum(dim=-1, keepdim=True)
+    losses = (total.log() - wanted).squeeze(1)
+    probabilities.div_(total)
     probabilities.scatter_add_(1, targets[:, None], -torch.ones_like(losses)[:, None])
     return losses, probabilities.to(dtype)

@@ -18,7 +18,7 @@ def swiglu(gate_up: torch.Tensor, out: torch.Tensor) -> None:
 
         return cuda.swiglu(gate_up, out)
     gate, up = gate_up.chunk(2, dim=-1)
-    torch.mul(nn.functional.silu(gate), up, out=out)
+    torch.ops.aten.silu.out(gate, out=out).mul_(up)
 
 
 def swiglu_backward(
@@ -49,6 +49,6 @@ def swiglu_backward(
     activated = nn.functional.silu(gate)
     if activation is not None:
         torch.mul(activated, up, out=activation)
-    grad_gate = torch.ops.aten.silu_backward(grad * up, gate)
+    upstream = grad * up
     torch.mul(grad, activated, out=up)
-    gate.copy_(grad_gate)
+    torch.ops.aten.silu_backward.grad_input(upstream, gate, grad_input=gate)

@@ -22,6 +22,7 @@ from ..errors import YoyakError
 from .adapters import load_adapter, refuse_on_4bit, start_orthogonal
 from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint
 from .compute import ComputeChoice, resolve_compute
+from .cpu_memory import keep_freed_memory
 from .dequantized import linear4bit_layers, prepare_linear4bit
 from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
 
@@ -74,6 +75,8 @@ class LoRALoader:
             self.logger.warning("model.trust_remote_code: Python code from %s runs with all your rights", checkpoint)
         tokenizer = self._load_tokenizer(checkpoint)
         compute = self.compute
+        if compute.device == "cpu":
+            keep_freed_memory()
         # Before the adapter's random A is drawn; after what draws numbers only once on a machine (converting the
         # bundled model, measuring the CPU).
         set_seed(self.config.training.seed)

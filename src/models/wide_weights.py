@@ -12,6 +12,9 @@ from torch import nn
 from ..kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight, WideWeight
 from .dequantized import CachedLinear4bit
 
+_ARENA_BYTES = 64 << 20
+_ALIGNED = 64
+
 
 @dataclass(frozen=True)
 class _QuantizedWeight:
@@ -38,11 +41,27 @@ class _QuantizedWeight:
         return self.buffer
 
 
+class _Arena:
+    """Gives weights on a CPU out of blocks of 64 MB, whose pages can all be huge: a weight's own last part can't."""
+
+    def __init__(self) -> None:
+        self._free = torch.empty(0)
+
+    def zeros(self, rows: int, columns: int, dtype: torch.dtype) -> torch.Tensor:
+        """Return (rows, columns), at a multiple of 64 elements."""
+        size = -(-rows * columns // _ALIGNED) * _ALIGNED
+        if self._free.dtype != dtype or len(self._free) < size:
+            self._free = torch.empty(max(size, _ARENA_BYTES // dtype.itemsize), dtype=dtype)
+        taken, self._free = self._free[:size], self._free[size:]
+        return taken[: rows * columns].view(rows, columns).zero_()
+
+
 class WideWeights:
     """Makes the decoder's linear layers. On a GPU, 4-bit layers of one shape share one buffer."""
 
     def __init__(self) -> None:
         """Nothing is allocated yet."""
+        self._arena = _Arena()
         self._buffers: dict[tuple[tuple[int, ...], tuple[int, ...], int], torch.Tensor] = {}
 
     def adapted_linear(self, layers: Sequence[Any]) -> AdaptedLinear:
@@ -58,7 +77,10 @@ class WideWeights:
         columns = [slice(width + sum(ranks[:i]), width + sum(ranks[: i + 1])) for i in range(len(ranks))]
         source: WideWeight
         if device.type == "cpu" or not isinstance(bases[0], bnb.nn.Linear4bit):
-            wide = _hold(bases, rows, width + sum(ranks), dtype)
+            shape = sum(rows), width + sum(ranks)
+            on_cpu = device.type == "cpu"
+            wide = self._arena.zeros(*shape, dtype) if on_cpu else torch.zeros(shape, dtype=dtype, device=device)
+            _hold(bases, rows, wide)
             parts = zip(torch.split(wide, rows), columns, ranks, strict=True)
             source = HeldWeight(wide, [part[:, places] for part, places, rank in parts if rank])
         else:
@@ -74,8 +96,8 @@ class WideWeights:
         return AdaptedLinear(source, bias, rows, adapters, max(_dropout(layer) for layer in layers), like)
 
 
-def _hold(bases: Sequence[Any], rows: Sequence[int], columns: int, dtype: torch.dtype) -> torch.Tensor:
-    wide = torch.zeros(sum(rows), columns, dtype=dtype, device=bases[0].weight.device)
+def _hold(bases: Sequence[Any], rows: Sequence[int], wide: torch.Tensor) -> None:
+    """Move base weights into the first columns of `wide`, of which they stay views."""
     for base, part in zip(bases, torch.split(wide[:, : bases[0].in_features], list(rows)), strict=True):
         if isinstance(base, CachedLinear4bit):
             part.copy_(base.dequantized)
@@ -85,7 +107,6 @@ def _hold(bases: Sequence[Any], rows: Sequence[int], columns: int, dtype: torch.
         else:
             part.copy_(base.weight.data)
             base.weight.data = part
-    return wide
 
 
 def _hold_side_by_side(biases: Sequence[nn.Parameter], dtype: torch.dtype) -> torch.Tensor:

@@ -8,7 +8,7 @@ from ..errors import YoyakError
 from .devices import Device
 from .shapes import LINEARS, ModelShape
 
-_CPU_TOKENS = 512  # training/packed_step.py
+_CPU_TOKENS = 1024  # training/packed_step.py
 Method = Literal["qlora", "lora", "full"]
 Engine = Literal["packed", "trainer"]
 

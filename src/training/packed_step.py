@@ -19,7 +19,7 @@ from ..models.packed_decoder import PackedDecoder, packing_obstacle
 from .memory_plan import MemoryPlan, plan_loaded
 from .response_trainer import ResponseTrainer
 
-_MICRO_BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
+_MICRO_BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
 _NORM_VALUES = 1 << 25  # at a time: the CPU's norm of bf16 copies them to float32
 
 

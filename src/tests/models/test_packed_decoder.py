@@ -11,6 +11,7 @@ from src.data.packing import StepPacker
 from src.kernels.dropout import DroppedPlaces
 from src.models.decoder_layer import decoder_layers
 from src.models.packed_decoder import PackedDecoder, packing_obstacle
+from src.models.wide_weights import _Arena
 from src.tests.packed_models import SEVEN, adapted_model, examples, packed, reference, worst_error
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, tiny_tokenizer, write_tiny_model
 
@@ -310,3 +311,14 @@ def test_the_model_computes_and_saves_what_it_did(family: str, lora: Lora) -> No
     loss, got = packed(model, items, 64, decoder=decoder)  # the second step of this decoder
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     assert worst_error(got, expected) <= 1e-4  # both are float32
+
+
+def test_weights_on_the_cpu_share_blocks_without_overlap() -> None:
+    arena = _Arena()
+    first, second = arena.zeros(3, 5, torch.float32), arena.zeros(2, 7, torch.float32)
+    large = arena.zeros(4096, 4097, torch.float32)  # larger than a block
+    first.fill_(1)
+    assert (first.shape, second.shape, large.shape) == ((3, 5), (2, 7), (4096, 4097))
+    assert second.data_ptr() - first.data_ptr() == 64 * 4
+    assert not second.any()
+    assert arena.zeros(1, 1, torch.float64).dtype == torch.float64

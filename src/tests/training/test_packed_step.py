@@ -55,9 +55,9 @@ def test_packed_wherever_it_can(checkpoint: str, tmp_path: Path, settings: dict[
     )
     model, tokenizer = load_tiny(config)
     choice = choose_engine(config.training, model, CPU)
-    assert (choice.name, choice.micro_batch_tokens) == ("packed", 512)
+    assert (choice.name, choice.micro_batch_tokens) == ("packed", 1024)
     assert choice.resolved(config.training) == {
-        "engine": "packed", "engine_reason": "the model allows it", "micro_batch_tokens": 512
+        "engine": "packed", "engine_reason": "the model allows it", "micro_batch_tokens": 1024
     }  # fmt: skip
     trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer
     assert isinstance(trainer, PackedTrainer)

@@ -1,0 +1,35 @@
+"""Products with few rows for their weight on a CPU, as in each step of generation and in a head.
+
+MKL, torch's way in float32, rearranges the weight at each product: 20 rows by 608 x 3,072 took 2.3 ms on two AVX2 cores
+and 40 ms by 576 x 49,152; oneDNN reads it as it lies, and took 1.4 and 22 ms.
+"""
+
+from functools import cache
+
+import torch
+
+_MOST_ROWS = 64  # with more than some 96 rows MKL is as fast
+_WIDE = 16_384  # but not for the head of a vocabulary: 127 ms for 190 rows, against 83
+
+
+def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """Return `x @ weight.T + bias`, (rows, out).
+
+    Args:
+        x: (rows, in), contiguous.
+        weight: (out, in), contiguous.
+        bias: (out,), or None.
+    """
+    few = len(x) <= _MOST_ROWS or len(weight) >= _WIDE
+    if few and x.is_cpu and x.dtype == torch.float32 and _has_onednn():
+        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+        return result
+    return x @ weight.t() if bias is None else torch.addmm(bias, x, weight.t())
+
+
+@cache
+def _has_onednn() -> bool:
+    """Tell whether torch was built with oneDNN and has the operation that its compiler uses for linear layers."""
+    return torch.backends.mkldnn.is_available() and hasattr(  # type: ignore[no-untyped-call]
+        torch.ops.mkldnn, "_linear_pointwise"
+    )
