@@ -31,13 +31,16 @@ class DialogueRow:
     topic: str | None = None
 
 
+_MOST_KEPT = 1000  # bad rows of a reason: a file may hold millions
+
+
 @dataclass
 class DialogueTable:
     """The rows of a source, and the ones that were left out.
 
     `source` is the path as the user said it, `encoding` what its text was decoded with, `unit` what the line numbers of
-    `dropped` count: lines, or rows in files without lines (Parquet, hub). `values` has all columns of each row, where
-    they were asked for.
+    `dropped` count: lines, or rows in files without lines (Parquet, hub). `dropped` has the first rows of each reason,
+    `dropped_counts` counts all. `values` has all columns of each row, where they were asked for.
     """
 
     source: str
@@ -45,6 +48,7 @@ class DialogueTable:
     unit: str = "line"
     rows: list[DialogueRow] = field(default_factory=list)
     dropped: list[BadRow] = field(default_factory=list)
+    dropped_counts: Counter[str] = field(default_factory=Counter)
     values: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -52,9 +56,15 @@ class DialogueTable:
         """How many rows repeat the dialogue of an earlier row, character for character."""
         return len(self.rows) - len({row.dialogue for row in self.rows})
 
+    def drop(self, bad: BadRow) -> None:
+        """Count a row that is left out, and keep it where it is among the first of its reason."""
+        self.dropped_counts[bad.reason] += 1
+        if self.dropped_counts[bad.reason] <= _MOST_KEPT:
+            self.dropped.append(bad)
+
     def dropped_by_reason(self) -> dict[str, int]:
         """Return how many rows were left out for each reason, the most frequent reason first."""
-        return dict(Counter(bad.reason for bad in self.dropped).most_common())
+        return dict(self.dropped_counts.most_common())
 
 
 def load_dialogues(
@@ -107,7 +117,7 @@ def _read_rows(
     number = 0
     for number, record in enumerate(stream.records, 1):
         if isinstance(record, BadRow):
-            table.dropped.append(record)
+            table.drop(record)
             continue
         values = _with_plain_columns(record, settings)
         columns_seen.update(dict.fromkeys(values))
@@ -117,7 +127,7 @@ def _read_rows(
                 first = line_of_id[row.fname]
                 raise _BadCellError("repeated id", f"{row.fname!r} is that of {stream.unit} {first} too")
         except _BadCellError as bad:
-            table.dropped.append(BadRow(record.line, bad.reason, bad.detail))
+            table.drop(BadRow(record.line, bad.reason, bad.detail))
             continue
         line_of_id[row.fname] = record.line
         table.rows.append(row)
@@ -175,7 +185,8 @@ def _refusal(table: DialogueTable) -> str:
     first = table.dropped[0]
     place = f"{table.source}:{first.line}" if table.unit == "line" else f"{table.source}: {table.unit} {first.line}"
     detail = f": {first.detail}" if first.detail else ""
-    more = f" (and {len(table.dropped) - 1} more)" if len(table.dropped) > 1 else ""
+    others = table.dropped_counts.total() - 1
+    more = f" (and {others} more)" if others else ""
     return f"{place}: {first.reason}{detail}{more}; mend the rows or set data.on_bad_rows=drop"
 
 
