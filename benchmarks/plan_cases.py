@@ -141,10 +141,10 @@ CASES = [
     _case("135m_full_again", "smollm2_135m", "full", 0.5, False, optim=_PAGED, batch_size=16),
     _case("8b_qlora_packed", "llama3_8b", "qlora", 1.0, False, tokens=4096, kept=32, accumulation=4),
     _case("8b_qlora_trainer", "llama3_8b", "qlora", 0.5, False, rank=32, batch_size=4, accumulation=3),
-    # Held out: other shapes and methods, on other lengths.
+    _case("135m_full_packed", "smollm2_135m", "full", 1.0, False, tokens=8192, kept=30, keeps_inputs=True),
+    # Held out: other shapes and methods, on other lengths (but 3b_full_packed, whose length occurs above).
     _case("3b_full", "llama3_3b", "full", 2.0, True, batch_size=4, accumulation=4),
     _case("3b_full_paged", "llama3_3b", "full", 0.7, True, optim=_PAGED, batch_size=4, measured_as="3b_full_kept"),
-    _case("135m_full_packed", "smollm2_135m", "full", 1.0, True, tokens=8192, kept=30, keeps_inputs=True),
     _case("3b_full_packed", "llama3_3b", "full", 1.0, True, optim=_PAGED, tokens=6144, kept=12, accumulation=4),
     _case("4b_lora_trainer", "qwen3_4b", "lora", 0.7, True, batch_size=4, accumulation=4, checkpointing=False),
     _case("4b_lora_packed", "qwen3_4b", "lora", 2.0, True, rank=32, tokens=6144, kept=12, accumulation=4),

@@ -22,7 +22,7 @@ FITTED = (
     "pass_share",
     "packed_passes",
     "trainer_passes",
-    "packed_micro_batch",
+    "packed_layer",
     "launch",
     "step",
 )

@@ -39,13 +39,14 @@ class TimeConstants:
     """Packed engine: elementwise bytes as a multiple of those that the formula counts."""
     trainer_passes: float = 1.02
     """Trainer engine: the same under autograd and autocast."""
-    packed_micro_batch: float = 0.00218
-    """Packed engine: seconds of a micro-batch outside its kernels (packing, copies, head in chunks)."""
+    packed_layer: float = 1.3e-04
+    """Packed engine: seconds of a layer of a micro-batch outside its kernels (gaps between a graph's kernels, a layer's
+    share of packing and copies)."""
     launch: float = 2.62e-05
     """Seconds that Python and the driver take for an operation; it counts where the GPU would wait for it."""
     overlap: float = 2.5
     """How well calls and kernels overlap: (calls^p + kernels^p)^(1/p); 1 is one after the other, infinity fully."""
-    step: float = 0.00803
+    step: float = 0.0019
     """Seconds of a step besides gradients and optimizer passes: clipping, logging, schedule, callbacks."""
     evaluation_share: float = 0.6
     """Rate of evaluation (padded, no gradients) as a share of the forward pass's in training."""

@@ -43,7 +43,8 @@ def step_time(job: Job, device: Device, work: StepWork, how: Activations, consta
     # The processor prepares operations while the GPU computes, and each waits for the other in some parts of a pass.
     busy, power = sum(kernels.values()), constants.overlap
     waited = (calls**power + busy**power) ** (1 / power) - busy
-    fixed = constants.step + (constants.packed_micro_batch * work.micro_batches if job.engine == "packed" else 0.0)
+    layers = job.shape.layers * work.micro_batches
+    fixed = constants.step + (constants.packed_layer * layers if job.engine == "packed" else 0.0)
     return StepTime(kernels | {"launches": waited, "fixed": fixed})
 
 
@@ -72,9 +73,19 @@ def step_counts(job: Job, work: StepWork, how: Activations) -> dict[str, float]:
         "dequantization": (2.0 + again) * parameters * (0.53 + e) * work.micro_batches
         if job.method == "qlora"
         else 0.0,
-        "optimizer": 3.0 * job.trained * job.trained_element + 2.0 * sum(optimizer_bytes(job)),
+        "optimizer": _gradient_bytes(job, work) + 2.0 * sum(optimizer_bytes(job)),
         "calls": _calls(job, work, again),
     }
+
+
+def _gradient_bytes(job: Job, work: StepWork) -> float:
+    """Return the bytes of a step's passes over gradients and trained values: the update reads both and writes one; the
+    packed engine's buffer is zeroed, its norm taken and scaled, and where weights train each micro-batch adds to it.
+    """
+    passes = 3.0
+    if job.engine == "packed":
+        passes += 4 + (2 * work.micro_batches if job.method == "full" else 0)
+    return passes * job.trained * job.trained_element
 
 
 def _rated(
