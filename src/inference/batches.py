@@ -82,13 +82,20 @@ def largest_batch(batch_size: int | Literal["auto"], device_type: str = "cpu") -
     return _MOST.get(device_type, _MOST["cpu"]) if batch_size == "auto" else batch_size
 
 
+_CPU_WORDS = (  # of torch, and of oneDNN, which has no room for what it rearranges
+    "DefaultCPUAllocator",
+    "could not create a primitive",
+    "could not create a memory",
+)
+
+
 def is_out_of_memory(error: BaseException | None) -> bool:
     """Tell whether torch found no memory: CUDA has an error of its own for it, the CPU only words.
 
     While a CUDA graph is captured, the error hides behind one that the end of the capture raises.
     """
     while error is not None:
-        if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
+        if isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _CPU_WORDS):
             return True
         error = error.__cause__ or error.__context__
     return False
