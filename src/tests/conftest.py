@@ -11,6 +11,16 @@ if shutil.which("nvidia-smi") is None:
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _memory_is_given_back():
+    """What malloc would keep of one test is room beyond another's memory limit; `test_cpu_memory` tests the keeping."""
+    from src.models import lora_loader  # not before the switch above
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lora_loader, "keep_freed_memory", lambda: True)
+        yield
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Chromium, for pages that are looked at in it."""

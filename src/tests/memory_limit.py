@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+_MMAP_THRESHOLD = -3  # of glibc's mallopt
 _BLOCK = 1 << 20
 
 
@@ -19,10 +19,7 @@ def memory_limit(more_bytes: int) -> Iterator[None]:
     What the allocator holds free from earlier work is taken from it first, since it would not count.
     """
     gc.collect()
-    libc = ctypes.CDLL("libc.so.6")
-    libc.mallopt(_TRIM_THRESHOLD, _BLOCK)  # as before a model was loaded, which lets malloc keep what is freed
-    libc.mallopt(_MMAP_THRESHOLD, _BLOCK)  # larger blocks are given back once they are freed
-    libc.malloc_trim(0)
+    ctypes.CDLL("libc.so.6").mallopt(_MMAP_THRESHOLD, _BLOCK)  # larger blocks are given back once they are freed
     taken, before = [], _address_space_bytes()
     while _address_space_bytes() == before:
         taken.append(torch.empty(_BLOCK, dtype=torch.uint8))

@@ -11,7 +11,6 @@ from safetensors.torch import load_file
 
 from src.data.packing import StepPacker, unpacked
 from src.errors import YoyakError
-from src.models import lora_loader
 from src.tests.memory_limit import memory_limit
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training.llm_trainer import LLMTrainer
@@ -23,12 +22,6 @@ MB = 1_000_000
 @pytest.fixture(autouse=True)
 def _log_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("yoyak"), "propagate", True)  # a command of another test may have cut it
-
-
-@pytest.fixture(autouse=True)
-def _memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What malloc keeps of earlier tests would be room beyond the limit."""
-    monkeypatch.setattr(lora_loader, "keep_freed_memory", lambda: True)
 
 
 @pytest.fixture(scope="module")
