@@ -10,6 +10,7 @@ import torch
 
 _MMAP_THRESHOLD = -3  # of glibc's mallopt
 _BLOCK = 1 << 20
+_GROWN = 8  # blocks in a row for which nothing was free: one alone may have found none that is large enough
 
 
 @contextmanager
@@ -20,9 +21,11 @@ def memory_limit(more_bytes: int) -> Iterator[None]:
     """
     gc.collect()
     ctypes.CDLL("libc.so.6").mallopt(_MMAP_THRESHOLD, _BLOCK)  # larger blocks are given back once they are freed
-    taken, before = [], _address_space_bytes()
-    while _address_space_bytes() == before:
+    taken, size, grown = [], _address_space_bytes(), 0
+    while grown < _GROWN:
         taken.append(torch.empty(_BLOCK, dtype=torch.uint8))
+        before, size = size, _address_space_bytes()
+        grown = grown + 1 if size > before else 0
     limits = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (_address_space_bytes() + more_bytes, limits[1]))
     try:
