@@ -8,8 +8,6 @@ import torch
 from safetensors.torch import load_file
 
 from src.config.schema import Config
-from src.errors import YoyakError
-from src.models.compute import ComputeChoice
 from src.tests.tiny_models import (
     load_tiny,
     tiny_config,
@@ -18,9 +16,8 @@ from src.tests.tiny_models import (
     write_tiny_model,
 )
 from src.training.llm_trainer import LLMTrainer
-from src.training.packed_step import PackedTrainer, ShuffledSampler, choose_engine
+from src.training.packed_step import PackedTrainer, ShuffledSampler
 
-CPU = ComputeChoice("cpu", "fp32", "", 1)
 WHOLE: dict[str, Any] = {"lora__use_lora": False, "lora__use_qlora": False}
 ADAPTED_OR_WHOLE = pytest.mark.parametrize("settings", [{}, WHOLE], ids=["adapted", "whole"])
 
@@ -40,75 +37,18 @@ def trained(config: Config) -> dict[str, torch.Tensor]:
     return weights(train_tiny(config, *load_tiny(config)))
 
 
+def evaluated(engine: str, checkpoint: str, folder: Path, **settings: Any) -> LLMTrainer:
+    """Return a trainer by an engine, four examples at a time, that evaluates on what it trains on."""
+    named = {"training__engine": engine, "training__batch_size": 4, "experiment__name": engine}
+    config = tiny_config(checkpoint, folder, **named, **settings)
+    model, tokenizer = load_tiny(config)
+    dataset = tiny_dataset(tokenizer)
+    return LLMTrainer(config, model, tokenizer, dataset, dataset)
+
+
 def difference(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> float:
     assert ours.keys() == theirs.keys()
     return max(float((ours[name] - value).norm() / value.norm()) for name, value in theirs.items())
-
-
-# The choice
-
-
-@ADAPTED_OR_WHOLE
-def test_packed_wherever_it_can(checkpoint: str, tmp_path: Path, settings: dict[str, Any]) -> None:
-    config = tiny_config(
-        checkpoint, tmp_path, training__batch_size=3, training__gradient_accumulation_steps=5, **settings
-    )
-    model, tokenizer = load_tiny(config)
-    choice = choose_engine(config.training, model, CPU)
-    assert (choice.name, choice.micro_batch_tokens) == ("packed", 1024)
-    assert choice.resolved(config.training) == {
-        "engine": "packed", "engine_reason": "the model allows it", "micro_batch_tokens": 1024
-    }  # fmt: skip
-    trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer
-    assert isinstance(trainer, PackedTrainer)
-    assert (trainer.args.per_device_train_batch_size, trainer.args.gradient_accumulation_steps) == (15, 1)
-    assert trainer.args.per_device_eval_batch_size == 3
-
-
-def test_the_trainer_where_it_cannot_and_why(checkpoint: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="yoyak")
-    config = tiny_config(checkpoint, tmp_path, lora__use_dora=True, training__gradient_accumulation_steps=4)
-    model, tokenizer = load_tiny(config)
-    trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer))
-    assert not isinstance(trainer.trainer, PackedTrainer)
-    assert "Engine: trainer (the packed engine can't: DoRA)" in caplog.messages
-    assert trainer.engine.resolved(config.training) == {
-        "engine": "trainer",
-        "engine_reason": "the packed engine can't: DoRA",
-        "micro_batch_examples": 2,
-        "micro_batches_a_step": 4,
-    }
-
-
-@pytest.mark.parametrize(
-    ("settings", "compute", "obstacle"),
-    [
-        ({"lora__use_dora": True}, CPU, "DoRA"),
-        ({"training__neftune_noise_alpha": 5.0}, CPU, r"training\.neftune_noise_alpha is set"),
-        ({}, ComputeChoice("cuda", "fp16", "", 1), "fp16 needs a gradient scaler"),
-        (WHOLE, ComputeChoice("cuda", "fp16", "", 1), "fp16 needs a gradient scaler"),
-    ],
-)
-def test_packed_with_an_obstacle_is_one_line(
-    checkpoint: str, tmp_path: Path, settings: dict[str, Any], compute: ComputeChoice, obstacle: str
-) -> None:
-    config = tiny_config(checkpoint, tmp_path, training__engine="packed", **settings)
-    model, _ = load_tiny(config)
-    line = rf"^training\.engine = packed can't train this: {obstacle}; set training\.engine=auto$"
-    with pytest.raises(YoyakError, match=line):
-        choose_engine(config.training, model, compute)
-    config.training.engine = "auto"
-    assert choose_engine(config.training, model, compute).name == "trainer"
-
-
-def test_settings_are_obeyed(checkpoint: str, tmp_path: Path) -> None:
-    config = tiny_config(checkpoint, tmp_path, training__engine="trainer", training__micro_batch_tokens=100)
-    model, tokenizer = load_tiny(config)
-    assert choose_engine(config.training, model, CPU).name == "trainer"
-    config.training.engine = "packed"
-    trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer
-    assert isinstance(trainer, PackedTrainer)
-    assert trainer.packer.micro_batch_tokens == 100
 
 
 # The order
@@ -160,22 +100,13 @@ def test_both_engines_train_whole_models_alike(tmp_path: Path, family: str) -> N
     checkpoint = write_tiny_model(tmp_path / family, family)
     losses, sizes = [], []
     for engine in ("packed", "trainer"):
-        config = tiny_config(
-            checkpoint,
-            tmp_path,
-            training__engine=engine,
-            training__batch_size=4,
-            training__gradient_accumulation_steps=2,
-            training__max_steps=5,
-            training__max_grad_norm=0.5,
-            training__learning_rate=1e-3,
-            training__micro_batch_tokens=100,
-            experiment__name=engine,
-            **WHOLE,
-        )
-        model, tokenizer = load_tiny(config)
-        dataset = tiny_dataset(tokenizer)
-        trainer = LLMTrainer(config, model, tokenizer, dataset, dataset)
+        settings = {
+            "training__gradient_accumulation_steps": 2,
+            "training__max_steps": 5,
+            "training__max_grad_norm": 0.5,
+        }
+        settings |= {"training__learning_rate": 1e-3, "training__micro_batch_tokens": 100, **WHOLE}
+        trainer = evaluated(engine, checkpoint, tmp_path, **settings)
         sizes.append((Path(trainer.train()["model_path"]) / "model.safetensors").stat().st_size)
         log = trainer.trainer.state.log_history
         losses.append([entry[name] for name in ("loss", "eval_loss") for entry in log if name in entry])
@@ -193,24 +124,13 @@ def test_loss_gradient_norm_and_tokens_are_logged_alike(
     """Of the first step, in which both engines' weights are still the same."""
     logs, tokens = [], []
     for engine in ("packed", "trainer"):
-        config = tiny_config(
-            checkpoint,
-            tmp_path,
-            training__engine=engine,
-            training__batch_size=4,
-            training__max_steps=2,
-            experiment__name=engine,
-            **settings,
-        )
-        model, tokenizer = load_tiny(config)
-        dataset = tiny_dataset(tokenizer)
-        trainer = LLMTrainer(config, model, tokenizer, dataset, dataset)
+        trainer = evaluated(engine, checkpoint, tmp_path, training__max_steps=2, **settings)
         results = trainer.train()
         logs.append(next(entry for entry in trainer.trainer.state.log_history if "loss" in entry))
         tokens.append(results["trained_tokens"])
         assert results["eval_metrics"]["eval_loss"] > 0
         assert results["steps"] == 2
-        assert tokens[-1] == 2 * sum(len(item["input_ids"]) for item in dataset)
+        assert tokens[-1] == 2 * sum(len(item["input_ids"]) for item in tiny_dataset(trainer.tokenizer))
     assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-5)
     assert logs[0]["grad_norm"] == pytest.approx(logs[1]["grad_norm"], rel=1e-5)
 

@@ -67,7 +67,7 @@ def is_pickle(content):
         return True
     try:
         return list(pickletools.genops(content)) != []
-    except Exception:
+    except ValueError:  # an unknown code, or an argument that is cut off
         return False
 
 
