@@ -147,7 +147,7 @@ def generate_rates(model: Any, prompts: Ids, seconds: float) -> dict[int, float]
     rates: dict[int, float] = {}
     by_generate(model, order[-4:], 4, 4, None, 0)  # what is slow the first time only
     end = time.perf_counter() + seconds
-    for size in (128, 64, 250, 16):
+    for size in (128, 16, 64, 250):
         batches = [order[start : start + size] for start in range(0, len(order), size)]
         third = len(batches) // 3
         chosen = batches if len(batches) < 3 else [batches[third], batches[-1 - third]]

@@ -36,24 +36,9 @@ def _backward(
     upstream = tl.load(grad + row * grad_stride + columns, mask=inside, other=0.0).to(tl.float32)
     if RANK > 0:
         upstream += low_rank_tile(
-            reduced,
-            a,
-            row,
-            columns,
-            rows,
-            width,
-            rank,
-            reduced_stride,
-            seed,
-            examples,
-            positions,
-            site,
-            threshold,
-            tl.program_id(1) * (BLOCK // 4),
-            RANK,
-            BLOCK,
-            DROPS,
-        )
+            reduced, a, row, columns, rows, width, rank, reduced_stride,
+            seed, examples, positions, site, threshold, tl.program_id(1) * (BLOCK // 4), RANK, BLOCK, DROPS,
+        )  # fmt: skip
     sigmoid = tl.sigmoid(gate)
     silu = gate * sigmoid
     if AGAIN:
