@@ -14,6 +14,7 @@ from src.errors import YoyakError
 from src.tests.memory_limit import memory_limit
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training.llm_trainer import LLMTrainer
+from src.training.loss import response_loss
 from src.training.out_of_memory import MemoryRoom
 
 MB = 1_000_000
@@ -216,9 +217,18 @@ def test_other_errors_are_not_tried_again() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_on_a_gpu_gradients_are_equal_to_rounding(tmp_path: Path) -> None:
-    """A limit on the allocator, under which the whole step does not fit; with and without CUDA graphs, in bf16."""
+    """A limit on the allocator, under which the whole step does not fit, in bf16: no further from float32's gradients.
+
+    The weights are of a usual size: with larger ones the attention of a random model takes one key or another by the
+    last bit, and transformers' own gradients in bf16 are then 89% off float32's (seen on an H100).
+    """
     wide = write_tiny_model(
-        tmp_path / "base", hidden_size=1024, intermediate_size=8192, num_attention_heads=8, max_position_embeddings=4096
+        tmp_path / "base",
+        hidden_size=1024,
+        intermediate_size=8192,
+        num_attention_heads=8,
+        max_position_embeddings=4096,
+        initializer_range=0.02,
     )
     config = tiny_config(wide, tmp_path, lora__use_qlora=False, training__batch_size=16, training__engine="packed")
     generator = torch.Generator().manual_seed(0)
@@ -227,11 +237,11 @@ def test_on_a_gpu_gradients_are_equal_to_rounding(tmp_path: Path) -> None:
         ids = torch.randint(256, (length,), generator=generator)
         items.append({"input_ids": ids, "labels": torch.where(torch.arange(length) < 200, -100, ids)})
 
-    def gradients(tokens: int, limit_bytes: float | None) -> tuple[dict[str, torch.Tensor], int | None, float]:
+    def gradients(limit_bytes: float | None) -> tuple[dict[str, torch.Tensor], int | None, float]:
         model, tokenizer = load_tiny(config)
         trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer
         trainer._prepare_for_training(1, trainer.get_train_dataloader(), None)
-        trainer.packer = StepPacker(tokens, multiple=256)
+        trainer.packer = StepPacker(8192, multiple=256)
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -242,17 +252,24 @@ def test_on_a_gpu_gradients_are_equal_to_rounding(tmp_path: Path) -> None:
             trainer.training_step(model, trainer.packer(items), None)
         finally:
             torch.cuda.set_per_process_memory_fraction(1.0)
-        found = {name: p.grad.clone() for name, p in model.named_parameters() if p.requires_grad}
-        return found, trainer.room.most, torch.cuda.max_memory_allocated() - before
+        return trained(model), trainer.room.most, torch.cuda.max_memory_allocated() - before
 
-    whole, most, peak = gradients(8192, None)
+    def exact() -> dict[str, torch.Tensor]:
+        model = load_tiny(config)[0].float()
+        for item in items:
+            batch = {name: values[None].cuda() for name, values in item.items()}
+            batch["attention_mask"] = torch.ones_like(batch["input_ids"])
+            response_loss(model.get_base_model(), batch)[0].div(targets).backward()
+        return trained(model)
+
+    def trained(model: Any) -> dict[str, torch.Tensor]:
+        return {name: p.grad.float() for name, p in model.named_parameters() if p.requires_grad and p.grad.any()}
+
+    targets = sum(int((item["labels"][1:] != -100).sum()) for item in items)
+    whole, most, peak = gradients(None)
     assert most is None
-    small, most, _ = gradients(1536, None)
-    assert most is None
-    limited, most, _ = gradients(8192, 0.6 * peak)
+    limited, most, _ = gradients(0.6 * peak)
     assert most is not None
-    errors = {
-        kind: {name: float((found[name] - value).norm() / value.norm()) for name, value in whole.items() if value.any()}
-        for kind, found in (("small", small), ("limited", limited))
-    }
-    assert all(error < 2e-2 for some in errors.values() for error in some.values()), errors
+    expected = exact()
+    assert difference(whole, expected) < 2e-2
+    assert difference(limited, expected) < 1.25 * difference(whole, expected)
