@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..models.cpu_memory import ask_for_huge_pages
+from ..models.gpu_memory import ask_for_growing_segments
 from ..redaction import RedactingFormatter, redact
 from .log_file import LogFile
 
@@ -33,6 +34,7 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("BITSANDBYTES_NOWELCOME", "1")
     ask_for_huge_pages()
+    ask_for_growing_segments()
     logging.captureWarnings(True)
     if logging.lastResort is not None:  # prints what no other handler takes: the server's faults
         logging.lastResort.setFormatter(RedactingFormatter())
