@@ -39,6 +39,11 @@ class CapturedPasses(Passes):
         self._pool: Any = None
         self._replayed: int | None = None
 
+    @property
+    def sizes(self) -> list[int]:
+        """Return the numbers of tokens that have graphs."""
+        return list(self._graphs)
+
     def fits(self, batch: MicroBatch) -> bool:
         """Tell whether a micro-batch is within the buffers."""
         return len(batch.input_ids) <= self.most_tokens
