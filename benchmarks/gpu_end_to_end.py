@@ -2,9 +2,10 @@
 
     python benchmarks/gpu_end_to_end.py PART... --shared DIR [--out FILE]
 
-Parts: dialogsum (3 epochs on 12,460 dialogues, ROUGE on 500), sample80 (the quickstart's settings on 80 of them, ROUGE
-on 100), llama_3.2_3b and qwen3_4b (random weights in the exact shape: a few steps and `--debug`), debug (the bundled
-model). DIR holds `data/dialogsum_en`, `data/dialogsum_ko` and `tokenizers`.
+Parts: dialogsum (3 epochs on 12,460 dialogues, ROUGE on 500), dialogsum_fp8 (the same with frozen products in 8 bit),
+sample80 (the quickstart's settings on 80 of them, ROUGE on 100), llama_3.2_3b and qwen3_4b (random weights in the exact
+shape: a few steps and `--debug`), debug (the bundled model). DIR holds `data/dialogsum_en`, `data/dialogsum_ko` and
+`tokenizers`.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def run(shared: Path, out: Path, name: str, *arguments: str) -> dict[str, object
     }
 
 
-def dialogsum(shared: Path, out: Path) -> list[dict[str, object]]:
+def dialogsum(shared: Path, out: Path, name: str = "dialogsum", *more: str) -> list[dict[str, object]]:
     """Fine-tune the bundled model on the English training set and score it on the whole dev set."""
     batch = (
         "training.batch_size=40",
@@ -64,7 +65,12 @@ def dialogsum(shared: Path, out: Path) -> list[dict[str, object]]:
     )
     rest = ("generation.batch_size=125", "training.eval_batch_size=64", "training.logging_steps=50")
     common = ("--experiment", "smollm2_135m", "--no-use_qlora", "tokenizer.decoder_max_len=120")
-    return [run(shared, out, "dialogsum", *common, *ENGLISH, *batch, *rest)]
+    return [run(shared, out, name, *common, *ENGLISH, *batch, *rest, *more)]
+
+
+def dialogsum_fp8(shared: Path, out: Path) -> list[dict[str, object]]:
+    """Do it with frozen products in 8 bit."""
+    return dialogsum(shared, out, "dialogsum_fp8", "training.base_precision=fp8")
 
 
 def sample80(shared: Path, out: Path) -> list[dict[str, object]]:
@@ -94,7 +100,7 @@ def large(shape: str, shared: Path, out: Path) -> list[dict[str, object]]:
 def main() -> None:
     """Run the named parts and print one JSON line for each run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = {"dialogsum": dialogsum, "sample80": sample80, "debug": debug}
+    parts = {"dialogsum": dialogsum, "dialogsum_fp8": dialogsum_fp8, "sample80": sample80, "debug": debug}
     parser.add_argument("parts", nargs="+", choices=[*parts, "llama_3.2_3b", "qwen3_4b"])
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--runs", type=Path, default=Path("outputs/gpu"))

@@ -1,6 +1,6 @@
 """Training speed and memory of the packed engine on a GPU, in the exact shape of a large model (random weights).
 
-    python benchmarks/train_throughput.py SHAPE --examples FILE [--budgets 4 5.2 8 0] [--dropout 0] [--out FILE]
+    python benchmarks/train_throughput.py SHAPE --examples FILE [--budgets 4 5.2 8 0] [--dropout 0] [--fp8] [--out FILE]
 
 SHAPE is llama3_3b, qwen3_4b or llama3_8b; FILE holds token ids as `input_ids` and `prompt_len`, of which each step
 takes 64; a budget of 0 is the whole card. NF4 with double quantization, r 16 on seven projections, bf16. Rates are
@@ -20,6 +20,10 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from src.models.gpu_memory import ask_for_growing_segments
+
+ask_for_growing_segments()  # before torch reads it
 
 import torch
 from random_checkpoint import random_model
@@ -83,7 +87,7 @@ def build_model(shape: str, dropout: float) -> Any:
     return model
 
 
-def measure(model: Any, items: Items, budget: float, dropout: float) -> dict[str, Any]:
+def measure(model: Any, items: Items, budget: float, dropout: float, precision: str) -> dict[str, Any]:
     """Train with the product's trainer; return the figures of the steps after warm-up."""
     from transformers import TrainerCallback
 
@@ -106,7 +110,7 @@ def measure(model: Any, items: Items, budget: float, dropout: float) -> dict[str
         if budget:
             settings.append(f"training.memory_budget_gb={budget}")
         config = load_config("llama_3.2_3b", [*settings, f"lora.dropout={dropout}", "training.engine=packed"])
-        config.training.optim = "adamw_torch_fused"
+        config.training.optim, config.training.base_precision = "adamw_torch_fused", precision
         torch.cuda.reset_peak_memory_stats()
         trainer = LLMTrainer(config, model, _Tokenizer(), items, callbacks=[Clock()])
         trainer.save_final_model = lambda: Path(folder)  # type: ignore[method-assign]  # not what is measured
@@ -143,6 +147,7 @@ def main() -> None:
     parser.add_argument("--examples", type=Path, required=True)
     parser.add_argument("--budgets", type=float, nargs="+", default=[4, 5.2, 8, 0])
     parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--fp8", action="store_true", help="frozen products in 8 bit")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
@@ -152,8 +157,9 @@ def main() -> None:
     for budget in given.budgets:
         line: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "shape": given.shape, "engine": "packed"}
         line |= {"budget_gb": budget or None, "dropout": given.dropout}
+        line |= {"base_precision": "fp8"} if given.fp8 else {}
         try:
-            line |= measure(model, items, budget, given.dropout)
+            line |= measure(model, items, budget, given.dropout, line.get("base_precision", "compute"))
         except Exception as error:
             line |= {"samples_s": 0, "error": str(error).splitlines()[0][:200]}
         line |= {"device": torch.cuda.get_device_name(), "versions": package_versions()}

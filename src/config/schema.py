@@ -142,6 +142,10 @@ class TrainingSettings(Section):
     engine: Literal["auto", "packed", "trainer"] = "auto"
     """`packed`: micro-batches without padding, gradients (of adapters or all weights) written out; `trainer`: padded
     batches under autograd; `auto`: packed wherever it can train the model."""
+    base_precision: Literal["compute", "fp8"] = "compute"
+    """Of products with frozen weights in training: the compute type, or with `fp8` 8-bit floating point (packed engine
+    with LoRA or QLoRA in bf16 on a GPU with float8 units: Ada, Hopper or later). Adapters, evaluation and what is saved
+    are as without it."""
     micro_batch_tokens: Literal["auto"] | Positive = "auto"
     """Most tokens of a micro-batch of the packed engine; memory grows with it, results do not depend on it."""
     memory_budget_gb: PositiveFloat | None = None

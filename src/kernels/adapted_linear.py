@@ -32,6 +32,10 @@ class WideWeight(Protocol):
         """Return where the B (out, rank) of each layer with an adapter is written."""
         ...
 
+    def refresh(self) -> None:
+        """Take over what the blocks of B hold now, where that takes more than reading them."""
+        ...
+
     def load(self) -> torch.Tensor:
         """Return the wide weight, filled, with what the blocks of B hold now and zeros around them."""
         ...
@@ -47,6 +51,9 @@ class HeldWeight:
     def b_blocks(self) -> list[torch.Tensor]:
         """Return the blocks, slices of the wide weight."""
         return self.blocks
+
+    def refresh(self) -> None:
+        """Do nothing: they are parts of it."""
 
     def load(self) -> torch.Tensor:
         """Return it."""

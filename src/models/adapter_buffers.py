@@ -19,6 +19,7 @@ class Refresh:
         self._new_b: list[torch.Tensor] = [block.adapter.b for _, block in pairs]
         self._scaling = [block.adapter.scaling for _, block in pairs]
         self._linears = [linear for linear, _ in pairs]
+        self._sources = [linear.source for linear in linears]
 
     @torch.no_grad()
     def __call__(self, dropping: bool) -> None:
@@ -29,3 +30,5 @@ class Refresh:
         kept = [1 - linear.dropout if dropping else 1.0 for linear in self._linears]
         torch._foreach_mul_(self._a, [scaling / share for scaling, share in zip(self._scaling, kept, strict=True)])
         torch._foreach_copy_(self._b, self._new_b)
+        for source in self._sources:
+            source.refresh()

@@ -242,18 +242,26 @@ _LAYERS: "WeakKeyDictionary[nn.Module, tuple[list[int], list[DecoderLayer]]]" = 
 
 
 @torch.inference_mode(False)  # weights made while generating must serve training too
-def decoder_layers(causal_lm: Any) -> list[DecoderLayer]:
-    """Return the layers of a Llama, Qwen2 or Qwen3 model; a model gets them once, for training and generation."""
+def decoder_layers(causal_lm: Any, float8: bool = False) -> list[DecoderLayer]:
+    """Return the layers of a Llama, Qwen2 or Qwen3 model; a model gets them once, for training and generation.
+
+    With `float8` they are made anew, with copies of the frozen weights in 8 bit.
+    """
+    if float8:
+        return _new_layers(causal_lm, WideWeights(float8=True))
     adapters = [id(p) for n, p in causal_lm.model.layers.named_parameters() if "lora_" in n]
     known = _LAYERS.get(causal_lm)
     if known is not None and known[0] == adapters:
         return known[1]
-    config, decoder = causal_lm.config, causal_lm.model
-    shape = AttentionShape(config.num_attention_heads, config.num_key_value_heads, head_width(config))
-    weights = WideWeights()
-    layers = [DecoderLayer(layer, shape, weights) for layer in decoder.layers]
+    layers = _new_layers(causal_lm, WideWeights())
     _LAYERS[causal_lm] = adapters, layers
     return layers
+
+
+def _new_layers(causal_lm: Any, weights: WideWeights) -> list[DecoderLayer]:
+    config = causal_lm.config
+    shape = AttentionShape(config.num_attention_heads, config.num_key_value_heads, head_width(config))
+    return [DecoderLayer(layer, shape, weights) for layer in causal_lm.model.layers]
 
 
 def head_width(config: Any) -> int:

@@ -37,15 +37,20 @@ class PackedDecoder:
         grad_head: the same of the head's own.
     """
 
-    def __init__(self, model: Any, kept_layers: int | None = None, keeps_inputs: bool = True) -> None:
-        """Read the model's weights; those that are held move together (see `wide_weights`)."""
+    def __init__(
+        self, model: Any, kept_layers: int | None = None, keeps_inputs: bool = True, float8: bool = False
+    ) -> None:
+        """Read the model's weights; those that are held move together (see `wide_weights`).
+
+        With `float8`, which needs adapters, products with frozen weights are in 8 bit (see `kernels.float8`).
+        """
         causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
         decoder = causal_lm.model
         self.embeddings, self.norm, self.head = decoder.embed_tokens, DecoderNorm(decoder.norm), causal_lm.lm_head
         self.tied = self.head.weight is self.embeddings.weight
         self.grad_embeddings: torch.Tensor | None = None
         self.grad_head: torch.Tensor | None = None
-        self.layers = decoder_layers(causal_lm)
+        self.layers = decoder_layers(causal_lm, float8)
         self.linears = [linear for layer in self.layers for linear in layer.linears]
         self.rotary_embedding = decoder.rotary_emb
         self.parameters = [p for p in model.parameters() if p.requires_grad]

@@ -10,6 +10,7 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from ..kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight, WideWeight
+from ..kernels.float8 import Float8Linear, Float8Weight
 from .dequantized import CachedLinear4bit
 
 _ARENA_BYTES = 64 << 20
@@ -28,6 +29,9 @@ class _QuantizedWeight:
     def b_blocks(self) -> list[torch.Tensor]:
         """Return the B, from which loading copies them."""
         return [b for b in self.bs if b is not None]
+
+    def refresh(self) -> None:
+        """Do nothing: loading reads them."""
 
     def load(self) -> torch.Tensor:
         """Fill the buffer; what stands beside a layer's B stays zero."""
@@ -57,10 +61,15 @@ class _Arena:
 
 
 class WideWeights:
-    """Makes the decoder's linear layers. On a GPU, 4-bit layers of one shape share one buffer."""
+    """Makes the decoder's linear layers. On a GPU, 4-bit layers of one shape share one buffer.
 
-    def __init__(self) -> None:
+    Attributes:
+        float8: whether frozen weights are rounded to 8 bit, in copies of their own.
+    """
+
+    def __init__(self, float8: bool = False) -> None:
         """Nothing is allocated yet."""
+        self.float8 = float8
         self._arena = _Arena()
         self._buffers: dict[tuple[tuple[int, ...], tuple[int, ...], int], torch.Tensor] = {}
 
@@ -76,7 +85,9 @@ class WideWeights:
         dtype, device = _compute_type(bases[0]), bases[0].weight.device
         columns = [slice(width + sum(ranks[:i]), width + sum(ranks[: i + 1])) for i in range(len(ranks))]
         source: WideWeight
-        if device.type == "cpu" or not isinstance(bases[0], bnb.nn.Linear4bit):
+        if self.float8:
+            source = Float8Weight([_values(base).to(dtype) for base in bases], ranks)
+        elif device.type == "cpu" or not isinstance(bases[0], bnb.nn.Linear4bit):
             shape = sum(rows), width + sum(ranks)
             on_cpu = device.type == "cpu"
             wide = self._arena.zeros(*shape, dtype) if on_cpu else torch.zeros(shape, dtype=dtype, device=device)
@@ -93,19 +104,27 @@ class WideWeights:
         biases = [base.bias for base in bases]
         bias = None if any(b is None for b in biases) else _hold_side_by_side(biases, dtype)
         like = torch.empty(0, width, dtype=dtype, device=device)
-        return AdaptedLinear(source, bias, rows, adapters, max(_dropout(layer) for layer in layers), like)
+        kind = Float8Linear if self.float8 else AdaptedLinear
+        return kind(source, bias, rows, adapters, max(_dropout(layer) for layer in layers), like)
+
+
+def _values(base: Any) -> torch.Tensor:
+    """Return a base layer's weight (out, in)."""
+    if isinstance(base, CachedLinear4bit):
+        return base.dequantized
+    if isinstance(base, bnb.nn.Linear4bit):
+        values: torch.Tensor = bnb.functional.dequantize_4bit(base.weight.data, base.weight.quant_state)
+        return values
+    return base.weight.data  # type: ignore[no-any-return]
 
 
 def _hold(bases: Sequence[Any], rows: Sequence[int], wide: torch.Tensor) -> None:
     """Move base weights into the first columns of `wide`, of which they stay views."""
     for base, part in zip(bases, torch.split(wide[:, : bases[0].in_features], list(rows)), strict=True):
+        part.copy_(_values(base))
         if isinstance(base, CachedLinear4bit):
-            part.copy_(base.dequantized)
             base.dequantized = part
-        elif isinstance(base, bnb.nn.Linear4bit):
-            part.copy_(bnb.functional.dequantize_4bit(base.weight.data, base.weight.quant_state))
-        else:
-            part.copy_(base.weight.data)
+        elif not isinstance(base, bnb.nn.Linear4bit):
             base.weight.data = part
 
 

@@ -23,6 +23,7 @@ class Device:
         launch: seconds of an operation's call, where it was measured here.
         attention_share: share of `flops` that attention reaches, where it was measured here; `adapter_share` likewise.
         cpu: whether it is a processor, whose memory is the machine's.
+        float8: whether it multiplies 8-bit floating point; None where that is not known.
     """
 
     name: str
@@ -38,12 +39,17 @@ class Device:
     attention_share: float | None = None
     adapter_share: float | None = None
     cpu: bool = False
+    float8: bool | None = None
+
+
+_FLOAT8 = ("L4", "RTX 4060 Ti", "RTX 4090", "RTX 5090", "L40S", "H100", "H200")
 
 
 def _card(name: str, gib: float, gigabytes_a_second: float, teraflops: float, source: str, bf16: bool = True) -> Device:
     # Drivers and error correction take some of the nominal memory: 79.1 of an H100's 80 GiB are reported.
     memory = int(gib * 2**30 * 0.985)
-    return Device(name, memory, gigabytes_a_second * 1e9, teraflops * 1e12, bf16, source, name == "H100")
+    rates = gigabytes_a_second * 1e9, teraflops * 1e12
+    return Device(name, memory, *rates, bf16, source, measured=name == "H100", float8=name in _FLOAT8)
 
 
 _AMPERE = "NVIDIA Ampere GA102 whitepaper, table of GeForce cards"

@@ -50,7 +50,7 @@ def step_time(job: Job, device: Device, work: StepWork, how: Activations, consta
 
 def step_counts(job: Job, work: StepWork, how: Activations) -> dict[str, float]:
     """Return a step's operations and bytes: `products` and `rows` of them, `attention`, `adapters`, `head`,
-    `passes` (bytes), `dequantization` (bytes), `optimizer` (bytes), `calls`.
+    `passes` (bytes), `rounding` (bytes), `dequantization` (bytes), `optimizer` (bytes), `calls`.
     """
     shape, e = job.shape, job.element
     again = 1 - how.kept_layers / shape.layers
@@ -70,8 +70,9 @@ def step_counts(job: Job, work: StepWork, how: Activations) -> dict[str, float]:
         "adapters": 2.0 * rank_values * work.computed * (3 + again),
         "head": 2.0 * (2 + trains) * work.targets * shape.vocabulary * shape.width,
         "passes": work.computed * _pass_bytes(job, again) * shape.layers,
+        "rounding": work.computed * _rounded_bytes(job, again) * shape.layers,
         "dequantization": (2.0 + again) * parameters * (0.53 + e) * work.micro_batches
-        if job.method == "qlora"
+        if job.method == "qlora" and not job.float8
         else 0.0,
         "optimizer": _gradient_bytes(job, work) + 2.0 * sum(optimizer_bytes(job)),
         "calls": _calls(job, work, again),
@@ -96,11 +97,15 @@ def _rated(
     products, bandwidth = device.flops * share, device.bandwidth * constants.pass_share
     passes = constants.packed_passes if job.engine == "packed" else constants.trainer_passes
     return {
-        "products": (counts["products"] + counts["rows"] * (device.product_half or constants.product_half), products),
+        "products": (
+            counts["products"] + counts["rows"] * (device.product_half or constants.product_half),
+            products * (constants.float8_speedup if job.float8 else 1.0),
+        ),
         "attention": (counts["attention"], device.flops * (device.attention_share or constants.attention_share)),
         "adapters": (counts["adapters"], device.flops * (device.adapter_share or constants.adapter_share)),
         "head": (counts["head"], products * 0.8),
         "elementwise": (counts["passes"] * passes, bandwidth),
+        "rounding": (counts["rounding"], device.bandwidth * constants.rounding_share),
         "dequantization": (counts["dequantization"], bandwidth),
         "optimizer": (counts["optimizer"], bandwidth),
     }
@@ -129,11 +134,24 @@ def _pass_bytes(job: Job, again: float) -> float:
     return float(e * (forward * (1 + again) + backward))
 
 
+def _rounded_bytes(job: Job, again: float) -> float:
+    """Return the bytes a token and layer of rounding inputs and gradients of outputs to 8 bit: read, and written."""
+    if not job.float8:
+        return 0.0
+    shape = job.shape
+    inputs, outputs = 2 * shape.width + shape.attended + shape.inner, shape.columns + 2 * shape.width + 2 * shape.inner
+    return float((job.element + 1) * (inputs * (1 + again) + outputs))
+
+
 def _calls(job: Job, work: StepWork, again: float) -> float:
     """Return the operations that Python calls in a step; those of captured micro-batches are one each."""
     layers = job.shape.layers
     if job.engine == "packed":
-        one = 40.0 if captured(job, work.largest.tokens) else layers * _PACKED_CALLS[job.method] * (1 + 0.4 * again)
+        one = (
+            40.0
+            if captured(job, work.largest.tokens)
+            else layers * (_PACKED_CALLS[job.method] + (8 if job.float8 else 0)) * (1 + 0.4 * again)
+        )
     else:
         calls = _TRAINER_CALLS[job.method] + 2 * _NORM_CALLS * job.shape.head_norms
         calls += _DROPOUT_CALLS * len(job.adapters) if job.dropout else 0

@@ -24,6 +24,7 @@ class Job:
         checkpointing: whether layers may compute their activations again; None lets the planner choose.
         micro_batch_tokens: of the packed engine; None lets the planner choose.
         cpu: whether a processor trains: no graphs, no CUDA context, no filler.
+        float8: whether products with frozen weights are in 8 bit, of which two copies are held.
     """
 
     shape: ModelShape
@@ -40,6 +41,7 @@ class Job:
     micro_batch_tokens: int | None
     eval_batch_size: int = 8
     cpu: bool = False
+    float8: bool = False
 
     @property
     def examples(self) -> int:
@@ -107,6 +109,8 @@ def job_of(config: Config, shape: ModelShape, device: Device) -> Job:
     obstacle = engine_obstacle(config, method, dtype)
     if training.engine == "packed" and obstacle:
         raise YoyakError(f"training.engine = packed can't train this: {obstacle}; set training.engine=auto")
+    if training.base_precision == "fp8":
+        _refuse_float8(training.engine, method, obstacle, device)
     checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens
     return Job(
         shape=shape,
@@ -123,7 +127,19 @@ def job_of(config: Config, shape: ModelShape, device: Device) -> Job:
         micro_batch_tokens=(_CPU_TOKENS if device.cpu else None) if tokens == "auto" else tokens,
         eval_batch_size=training.eval_batch_size or training.batch_size,
         cpu=device.cpu,
+        float8=training.base_precision == "fp8",
     )
+
+
+def _refuse_float8(engine: str, method: Method, obstacle: str | None, device: Device) -> None:
+    if engine == "trainer":
+        obstacle = "training.engine is trainer"
+    elif method == "full":
+        obstacle = "all weights train, none are frozen"
+    elif device.cpu or device.float8 is False:
+        obstacle = f"{device.name} has no float8 units (Ada, Hopper and later have)"
+    if obstacle:
+        raise YoyakError(f"training.base_precision = fp8: {obstacle}; leave it at compute")
 
 
 def engine_obstacle(config: Config, method: Method, dtype: str) -> str | None:

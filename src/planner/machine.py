@@ -73,7 +73,7 @@ def card_of_memory(memory_gb: float) -> Device:
     """Return an unnamed card whose rates are those of the slowest card with at least about so much memory."""
     enough = [card for card in CARDS if card.bf16 and card.memory_bytes >= memory_gb * 1e9] or CARDS[-1:]
     like = min(enough, key=lambda card: (card.memory_bytes, card.flops))
-    return replace(like, name=f"a card of {memory_gb:g} GB, as fast as a {like.name}", measured=False)
+    return replace(like, name=f"a card of {memory_gb:g} GB, as fast as a {like.name}", measured=False, float8=None)
 
 
 def _this_machine() -> Device:

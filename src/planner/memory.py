@@ -90,7 +90,7 @@ def _adapter_parts(job: Job) -> dict[str, int]:
     """Adapters in float32; the packed engine's copies in the compute type, and the buffers it dequantizes into."""
     if job.method == "full":
         return {"adapter": 0, "dequantized": 0}
-    shape, element, copies, dequantized = job.shape, job.element, 0, 0
+    shape, element, copies, dequantized, float8 = job.shape, job.element, 0, 0, 0
     adapter = sum(block(4 * size) for size in job.trained_tensors)
     for names in (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",)):
         inputs = shape.linears[names[0]][0]
@@ -98,10 +98,18 @@ def _adapter_parts(job: Job) -> dict[str, int]:
         if job.engine == "packed":
             # B's copy stands beside the weights where these are held, and once more where they are dequantized.
             copies += shape.layers * (block(ranks * inputs * element) + block(outputs * ranks * element))
-            dequantized += block(outputs * (inputs + ranks) * element) if job.method == "qlora" else 0
+            if job.float8:
+                held = block(outputs * _aligned(inputs + ranks))
+                float8 += shape.layers * (2 * held + block(4 * outputs) + block(4 * _aligned(inputs + ranks)))
+            elif job.method == "qlora":
+                dequantized += block(outputs * (inputs + ranks) * element)
         elif job.method == "qlora":
             dequantized = max(dequantized, block(max(i * o for i, o in shape.linears.values()) * element))
-    return {"adapter": adapter + copies, "dequantized": dequantized}
+    return {"adapter": adapter + copies, "dequantized": dequantized} | ({"float8": float8} if job.float8 else {})
+
+
+def _aligned(columns: int) -> int:
+    return -(-columns // 16) * 16  # kernels/float8.py
 
 
 def optimizer_bytes(job: Job) -> tuple[int, int]:
@@ -166,6 +174,7 @@ def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, 
     dropped = block(tokens * shape.inner * e) if job.dropout else 0
     activation = 0 if how.keeps_inputs and how.kept_layers else block(tokens * shape.inner * e)
     work = block(tokens * shape.width * e) + block(tokens * (shape.inner + job.ranks("down_proj")) * e)
+    work += block(tokens * shape.width) if job.float8 else 0  # the gradient once more, in 8 bit
     # The attention's, when `gate_up` is gone: gradients by head and side by side, that of its output, the layer's.
     attention = 2 * block(tokens * shape.columns * e) + block(tokens * (shape.attended + shape.width) * e)
     if job.method == "full" and shape.head_norms:  # each token's part of the gradients of both norms, in float32

@@ -50,6 +50,7 @@ def measure_machine() -> Device:
         attention_share=TIME.attention_share / TIME.product_share if on_gpu else 0.5,
         adapter_share=TIME.adapter_share / TIME.product_share if on_gpu else 0.5,
         cpu=not on_gpu,
+        float8=on_gpu and torch.cuda.get_device_capability() >= (8, 9),
     )
 
 

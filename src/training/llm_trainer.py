@@ -189,7 +189,7 @@ class LLMTrainer:
         trainer: ResponseTrainer
         if self.engine.name == "packed":
             packer = StepPacker(self.engine.micro_batch_tokens, filler_id=collator.pad_token_id)
-            trainer = PackedTrainer(**arguments, packer=packer)
+            trainer = PackedTrainer(**arguments, packer=packer, float8=self.engine.float8)
             trainer.may_recompute = training.gradient_checkpointing is not False
             if self.compute.device == "cuda":
                 earlier = self._resolved.memory_plan if self._resolved else None

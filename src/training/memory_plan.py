@@ -107,6 +107,7 @@ def job_of_model(model: Any, training: TrainingSettings, engine: Engine) -> Job:
         checkpointing=None if checkpointing == "auto" or (checkpointing and engine == "packed") else checkpointing,
         micro_batch_tokens=None if tokens == "auto" else tokens,
         eval_batch_size=training.eval_batch_size or training.batch_size,
+        float8=training.base_precision == "fp8",
     )
 
 

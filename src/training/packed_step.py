@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
+from peft import PeftModel
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
@@ -13,6 +14,7 @@ from ..config.schema import TrainingSettings
 from ..data.bins import CAPTURED_TOKENS, filled_multiple
 from ..data.packing import MicroBatch, StepPacker, unpacked
 from ..errors import YoyakError
+from ..kernels.float8 import float8_obstacle
 from ..models.captured_passes import CapturedPasses
 from ..models.compute import ComputeChoice
 from ..models.packed_decoder import PackedDecoder, packing_obstacle
@@ -31,16 +33,18 @@ class EngineChoice:
         name: `packed` (`PackedTrainer`) or `trainer` (`ResponseTrainer`, padded batches under autograd).
         reason: why this one.
         micro_batch_tokens: most tokens of a micro-batch of the packed engine.
+        float8: whether its products with frozen weights are in 8 bit.
     """
 
     name: Literal["packed", "trainer"]
     reason: str
     micro_batch_tokens: int
+    float8: bool = False
 
     def resolved(self, training: TrainingSettings) -> dict[str, object]:
         """Return what a run's record says of it."""
         micro_batch: dict[str, object] = (
-            {"micro_batch_tokens": self.micro_batch_tokens}
+            {"micro_batch_tokens": self.micro_batch_tokens} | ({"base_precision": "fp8"} if self.float8 else {})
             if self.name == "packed"
             else {
                 "micro_batch_examples": training.batch_size,
@@ -54,15 +58,18 @@ def choose_engine(training: TrainingSettings, model: Any, compute: ComputeChoice
     """Return the engine that `training.engine` asks for, or with `auto` the packed one wherever it can train the model.
 
     Raises:
-        YoyakError: the packed engine is asked for, and can't.
+        YoyakError: the packed engine or products in 8 bit are asked for, and can't be had.
     """
     tokens = training.micro_batch_tokens
     tokens = _MICRO_BATCH_TOKENS[compute.device] if tokens == "auto" else tokens
+    obstacle, float8 = _obstacle(training, model, compute), training.base_precision == "fp8"
+    if float8:
+        _refuse_float8(training, model, obstacle)
     if training.engine == "trainer":
         return EngineChoice("trainer", "as configured", tokens)
-    obstacle = _obstacle(training, model, compute)
     if obstacle is None:
-        return EngineChoice("packed", "as configured" if training.engine == "packed" else "the model allows it", tokens)
+        reason = "as configured" if training.engine == "packed" else "the model allows it"
+        return EngineChoice("packed", reason, tokens, float8)
     if training.engine == "packed":
         raise YoyakError(f"training.engine = packed can't train this: {obstacle}; set training.engine=auto")
     return EngineChoice("trainer", f"the packed engine can't: {obstacle}", tokens)
@@ -74,6 +81,19 @@ def _obstacle(training: TrainingSettings, model: Any, compute: ComputeChoice) ->
     if training.neftune_noise_alpha is not None:
         return "training.neftune_noise_alpha is set"
     return packing_obstacle(model)
+
+
+def _refuse_float8(training: TrainingSettings, model: Any, obstacle: str | None) -> None:
+    """Raise YoyakError where products with frozen weights can't be in 8 bit."""
+    weight = model.get_input_embeddings().weight
+    if training.engine == "trainer":
+        obstacle = "training.engine is trainer"
+    elif not isinstance(model, PeftModel):
+        obstacle = "all weights train, none are frozen"
+    else:
+        obstacle = obstacle or float8_obstacle(weight.device, weight.dtype)
+    if obstacle:
+        raise YoyakError(f"training.base_precision = fp8: {obstacle}; leave it at compute")
 
 
 class ShuffledSampler(Sampler[int]):
@@ -108,11 +128,13 @@ class PackedTrainer(ResponseTrainer):
     data_collator: Any  # the Trainer's own, which is untyped here
     size_names: ClassVar = ResponseTrainer.size_names | {"training": "micro_batch_tokens"}
 
-    def __init__(self, *args: Any, packer: StepPacker, **kwargs: Any) -> None:
-        """Take ResponseTrainer's arguments, without accumulation, and what packs a step's examples."""
+    def __init__(self, *args: Any, packer: StepPacker, float8: bool = False, **kwargs: Any) -> None:
+        """Take ResponseTrainer's arguments, without accumulation, what packs a step's examples, and whether products
+        with frozen weights are in 8 bit.
+        """
         super().__init__(*args, **kwargs)
         self.packer = packer
-        self.decoder = PackedDecoder(self.model)
+        self.decoder = PackedDecoder(self.model, float8=float8)
         self.plan: MemoryPlan | None = None
         self.passes: CapturedPasses | None = None
         self.may_recompute = True  # where memory runs out with one example at a time
