@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -103,6 +104,13 @@ class LLMSummarizationDataset(Dataset[dict[str, torch.Tensor]]):
             for name, count in template.counts.as_dict().items():
                 setattr(total, name, getattr(total, name) + count)
         return total
+
+    @cached_property
+    def common_tokens(self) -> int:
+        """Return how many tokens all examples begin with, less than the shortest prompt has."""
+        most = int(self.prompt_lengths.min()) - 1 if len(self) else 0
+        firsts = self._starts[:-1]
+        return next((place for place in range(most) if (self._ids[firsts + place] != self._ids[place]).any()), most)
 
     @property
     def prompt(self) -> PromptTemplate:

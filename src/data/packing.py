@@ -11,11 +11,15 @@ from .bins import assign_to_bins
 from .templates import IGNORE
 
 FILLER = 1 << 30
+SHARED = FILLER + 1
+_LEAST_SHARED = 16  # fewer are not worth what attention does for them
 
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Examples laid end to end. Two of 3 and 2 tokens (the last two and the last one are the summaries)::
+    """Examples laid end to end, after the tokens that all examples of the run begin with, which are computed once.
+
+    Two of 3 and 2 tokens (the last two and the last one are the summaries), without such tokens::
 
         input_ids        [5, 6, 2, 7, 2]   filler, if any, is a sequence of its own at the end
         positions        [0, 1, 2, 0, 1]
@@ -25,17 +29,27 @@ class MicroBatch:
         targets          [6, 2, 2]
         starts           [0, 3, 5]         where each sequence begins; the last one is the end
 
+    With the first 2 tokens shared, [5, 6, 7, 2] and [5, 6, 9, 8, 2] are::
+
+        input_ids        [5, 6, 7, 2, 9, 8, 2]
+        positions        [0, 1, 2, 3, 2, 3, 4]
+        starts           [0, 2, 4, 7]        the shared tokens are a sequence too
+
     Attributes:
         places: (4, tokens), the first four, in one tensor since they travel to a GPU together.
         target_places: (2, targets), the next two.
         starts: stays on the CPU.
-        tokens: without filler.
+        tokens: of the examples, each counted whole.
+        shared: number of tokens that all examples begin with; their example is SHARED.
+        filler: tokens that belong to none.
     """
 
     places: torch.Tensor
     target_places: torch.Tensor
     starts: torch.Tensor
     tokens: int
+    shared: int = 0
+    filler: int = 0
 
     input_ids = property(lambda self: self.places[0])
     positions = property(lambda self: self.places[1])
@@ -43,6 +57,11 @@ class MicroBatch:
     examples = property(lambda self: self.places[3])
     target_positions = property(lambda self: self.target_places[0])
     targets = property(lambda self: self.target_places[1])
+
+    @property
+    def count(self) -> int:
+        """Return the number of its examples."""
+        return len(self.starts) - 1 - (self.filler > 0) - (self.shared > 0)
 
     def to(self, device: torch.device | str) -> "MicroBatch":
         """Return the batch with what a GPU reads on `device`."""
@@ -63,38 +82,48 @@ class StepPacker:
     Attributes:
         micro_batch_tokens: most tokens of a micro-batch (an example that is longer gets one of its own).
         multiple: each micro-batch is filled up to a multiple of this many tokens, so that few shapes occur.
+        filler_id: the filler's token.
+        shared: tokens that every example of the run begins with (none of them predicts a target); they are computed
+            once a micro-batch, unless they are too few or take up half of it.
     """
 
     micro_batch_tokens: int
     multiple: int = 1
     filler_id: int = 0
+    shared: int = 0
 
     def __call__(self, items: Sequence[dict[str, torch.Tensor]]) -> dict[str, Any]:
         """Return `micro_batches` (list of MicroBatch) and `target_tokens` of the step."""
-        bins = assign_to_bins([len(item["input_ids"]) for item in items], self.micro_batch_tokens)
-        batches = [self._lay_out(items, indices) for indices in bins]
+        shared = self.shared if _LEAST_SHARED <= self.shared <= self.micro_batch_tokens // 2 else 0
+        lengths = [len(item["input_ids"]) - shared for item in items]
+        bins = assign_to_bins(lengths, self.micro_batch_tokens - shared)
+        batches = [self._lay_out(items, indices, shared) for indices in bins]
         return {"micro_batches": batches, "target_tokens": sum(len(batch.targets) for batch in batches)}
 
-    def _lay_out(self, items: Sequence[dict[str, torch.Tensor]], indices: Sequence[int]) -> MicroBatch:
+    def _lay_out(self, items: Sequence[dict[str, torch.Tensor]], indices: Sequence[int], shared: int) -> MicroBatch:
         # In NumPy, whose small operations take a fifth of torch's time: a GPU waits for this between two steps.
-        ids = [items[index]["input_ids"].numpy() for index in indices]
-        lengths = [len(one) for one in ids]
-        tokens = sum(lengths)
+        whole = [items[index]["input_ids"].numpy() for index in indices]
+        ids, numbers, before = [one[shared:] for one in whole], [*indices], [shared] * len(whole)
+        if shared:
+            ids, numbers, before = [whole[0][:shared], *ids], [SHARED, *numbers], [0, *before]
+        tokens = sum(map(len, ids))
         if filler := -tokens % self.multiple:
-            ids.append(np.full(filler, self.filler_id))
-            lengths.append(filler)
+            ids, numbers, before = [*ids, np.full(filler, self.filler_id)], [*numbers, FILLER], [*before, 0]
+        lengths = [len(one) for one in ids]
         starts = np.concatenate([[0], np.cumsum(lengths)])
         places = np.empty((4, tokens + filler), np.int64)
         np.concatenate(ids, out=places[0])
-        np.subtract(np.arange(tokens + filler), np.repeat(starts[:-1], lengths), out=places[1])
+        np.subtract(np.arange(tokens + filler), np.repeat(starts[:-1] - before, lengths), out=places[1])
         places[2] = np.repeat(starts[1:], lengths)
-        places[3] = np.repeat([*indices, FILLER][: len(lengths)], lengths)
+        places[3] = np.repeat(numbers, lengths)
         # The label at a position is the token there; the position before it predicts it.
-        labels = np.concatenate([items[index]["labels"].numpy() for index in indices])
-        labels[starts[: len(indices)]] = IGNORE
+        labels = np.concatenate([items[index]["labels"].numpy()[shared:] for index in indices])
+        firsts = np.cumsum([0, *(len(one) - shared for one in whole[:-1])])
+        labels[firsts] = IGNORE
         target_positions = np.flatnonzero(labels[1:] != IGNORE)
-        targets = np.stack([target_positions, labels[target_positions + 1]])
-        return MicroBatch(torch.from_numpy(places), torch.from_numpy(targets), torch.from_numpy(starts), tokens)
+        targets = np.stack([target_positions + shared, labels[target_positions + 1]])
+        laid = (torch.from_numpy(array) for array in (places, targets, starts))
+        return MicroBatch(*laid, sum(map(len, whole)), shared, filler)
 
 
 def unpacked(batches: Iterable[MicroBatch]) -> list[dict[str, torch.Tensor]]:
@@ -108,13 +137,13 @@ def unpacked(batches: Iterable[MicroBatch]) -> list[dict[str, torch.Tensor]]:
         labels[batch.target_positions + 1] = batch.targets
         for begin, end in zip(batch.starts.tolist(), batch.starts[1:].tolist(), strict=False):
             number = int(batch.examples[begin])
-            if number != FILLER:
-                items[number] = {"input_ids": batch.input_ids[begin:end], "labels": labels[begin:end]}
+            if number < FILLER:
+                places = torch.cat([torch.arange(batch.shared), torch.arange(begin, end)]).to(labels.device)
+                items[number] = {"input_ids": batch.input_ids[places], "labels": labels[places]}
     return [items[number] for number in sorted(items)]
 
 
 def filler_share(batches: Iterable[MicroBatch]) -> float:
     """Return the share of filler in all tokens of some micro-batches."""
-    laid = [(batch.tokens, len(batch.input_ids)) for batch in batches]
-    total = sum(length for _, length in laid)
-    return (total - sum(tokens for tokens, _ in laid)) / max(total, 1)
+    laid = [(batch.filler, len(batch.input_ids)) for batch in batches]
+    return sum(filler for filler, _ in laid) / max(sum(length for _, length in laid), 1)

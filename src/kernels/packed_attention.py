@@ -56,12 +56,15 @@ class HeadNorms:
 class Sequences:
     """Sequences laid end to end: where each begins and at last the end; each token's position, and its sequence's end.
 
-    The CPU reads `starts`, a GPU the tensors (int64, on it).
+    The first `shared` tokens, a sequence of their own, stand before each of the others too, which see them.
+
+    The CPU reads `starts` and `shared`, a GPU the tensors (int64, on it).
     """
 
     starts: list[int]
     positions: torch.Tensor
     ends: torch.Tensor
+    shared: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,20 +116,23 @@ def packed_attention(
             normal = torch.empty_like(flat)
             inverse_rms.append(rms_norm(flat, weight, norms.eps, normal))
             parts[index] = normal.view(part.shape)
-    queries, keys = (_by_key_head(rotate(part, rotary), shape.key_heads) for part in parts)
-    queries.mul_(shape.width**-0.5)
+    scaled = rotary[0] * shape.width**-0.5, rotary[1] * shape.width**-0.5
+    queries = _rotated_by_key_head(parts[0], scaled, shape.key_heads)
+    keys = _rotated_by_key_head(parts[1], rotary, shape.key_heads)
     values = _by_key_head(heads[:, -shape.key_heads :], shape.key_heads)
     result = torch.empty_like(queries)
     weights = []
     mask = _mask(min(_QUERIES, tokens), groups, queries)
-    for first, last, begin in _blocks(sequences.starts):
-        rows = slice(first * groups, last * groups)
-        scores = torch.bmm(queries[:, rows], keys[:, begin:last].transpose(1, 2))
-        scores[..., first - begin :].add_(mask[: (last - first) * groups, : last - first])
-        scores = torch.softmax(scores, dim=-1)
-        torch.bmm(scores, values[:, begin:last], out=result[:, rows])
-        weights.append(scores)
-    _write_tokens_first(result, shape.key_heads, out)
+    for begin, end, before in _spans(sequences):
+        some_keys, some_values = (_with_shared(x, begin, end, before) for x in (keys, values))
+        for first, last in _blocks(begin, end):
+            rows, seen = slice(first * groups, last * groups), before + last - begin
+            scores = torch.bmm(queries[:, rows], some_keys[:, :seen].transpose(1, 2))
+            scores[..., seen - (last - first) :].add_(mask[: (last - first) * groups, : last - first])
+            scores = torch.softmax(scores, dim=-1)
+            torch.bmm(scores, some_values[:, :seen], out=result[:, rows])
+            weights.append(scores)
+    _write_tokens_first(result, out)
     return AttentionState(queries, keys, values, weights, None if norms is None else qkv, inverse_rms)
 
 
@@ -147,21 +153,31 @@ def packed_attention_backward(
     upstream = _by_key_head(grad.view(tokens, shape.heads, shape.width), shape.key_heads)
     grad_queries = torch.empty_like(state.queries)
     grad_keys, grad_values = torch.zeros_like(state.keys), torch.zeros_like(state.values)
-    for (first, last, begin), weights in zip(_blocks(sequences.starts), state.weights, strict=True):
-        rows = slice(first * groups, last * groups)
-        keys, values, some = state.keys[:, begin:last], state.values[:, begin:last], upstream[:, rows]
-        grad_values[:, begin:last].baddbmm_(weights.transpose(1, 2), some)
-        grad_weights = torch.bmm(some, values.transpose(1, 2))
-        grad_scores = torch.ops.aten._softmax_backward_data(grad_weights, weights, -1, weights.dtype)
-        torch.bmm(grad_scores, keys, out=grad_queries[:, rows])
-        grad_keys[:, begin:last].baddbmm_(grad_scores.transpose(1, 2), state.queries[:, rows])
-    grad_queries.mul_(shape.width**-0.5)
+    weights_of_blocks = iter(state.weights)
+    for begin, end, before in _spans(sequences):
+        keys, values = (_with_shared(x, begin, end, before) for x in (state.keys, state.values))
+        # What stands before a sequence gets a gradient from each.
+        some_keys = torch.zeros_like(keys) if before else grad_keys[:, begin:end]
+        some_values = torch.zeros_like(values) if before else grad_values[:, begin:end]
+        for first, last in _blocks(begin, end):
+            rows, seen = slice(first * groups, last * groups), before + last - begin
+            weights, some = next(weights_of_blocks), upstream[:, rows]
+            some_values[:, :seen].baddbmm_(weights.transpose(1, 2), some)
+            grad_weights = torch.bmm(some, values[:, :seen].transpose(1, 2))
+            grad_scores = torch.ops.aten._softmax_backward_data(grad_weights, weights, -1, weights.dtype)
+            torch.bmm(grad_scores, keys[:, :seen], out=grad_queries[:, rows])
+            some_keys[:, :seen].baddbmm_(grad_scores.transpose(1, 2), state.queries[:, rows])
+        if before:
+            for total, part in ((grad_keys, some_keys), (grad_values, some_values)):
+                total[:, :before].add_(part[:, :before])
+                total[:, begin:end].copy_(part[:, before:])
     result = grad.new_empty(tokens, shape.heads + 2 * shape.key_heads, shape.width)
     cos, sin = rotary
+    scale = shape.width**-0.5
     parts = result[:, : shape.heads], result[:, shape.heads : -shape.key_heads]
-    for part, by_head in zip(parts, (grad_queries, grad_keys), strict=True):
-        _write_tokens_first(by_head, shape.key_heads, part)
-        part.copy_(rotate(part, (cos, -sin)))
+    for part, by_head, factor in zip(parts, (grad_queries, grad_keys), (scale, 1.0), strict=True):
+        out = part.unflatten(1, (shape.key_heads, -1))
+        rotate(_tokens_first(by_head, tokens), (cos * factor, sin * -factor), out)
     if norms is not None:
         raw = state.raw.view(result.shape)
         raw_parts = raw[:, : shape.heads], raw[:, shape.heads : -shape.key_heads]
@@ -173,28 +189,35 @@ def packed_attention_backward(
                 add_norm_weight_gradient(total, flat, before, inverse)
             flat = rms_norm_backward(flat, before, weight, inverse, torch.zeros_like(flat))
             part.copy_(flat.view(part.shape))
-    _write_tokens_first(grad_values, shape.key_heads, result[:, -shape.key_heads :])
+    _write_tokens_first(grad_values, result[:, -shape.key_heads :])
     return result.view(tokens, -1)
 
 
-def rotate(heads: torch.Tensor, rotary: Rotary) -> torch.Tensor:
-    """Return heads (tokens, n, width) turned by their positions (RoFormer, Su et al. 2021, halves as in Llama)."""
-    cos, sin = (part[:, None].to(heads.dtype) for part in rotary)
+def rotate(heads: torch.Tensor, rotary: Rotary, out: torch.Tensor | None = None) -> torch.Tensor:
+    """Return heads (tokens, ..., width) turned by their positions (RoFormer, Su et al. 2021, halves as in Llama)."""
+    cos, sin = (part.to(heads.dtype).view(len(part), *[1] * (heads.dim() - 2), -1) for part in rotary)
     left, right = heads.chunk(2, dim=-1)
-    result = torch.empty(heads.shape, dtype=heads.dtype, device=heads.device)
+    result = torch.empty(heads.shape, dtype=heads.dtype, device=heads.device) if out is None else out
     new_left, new_right = result.chunk(2, dim=-1)
     torch.mul(left, cos, out=new_left).addcmul_(right, sin, value=-1)
     torch.mul(right, cos, out=new_right).addcmul_(left, sin)
     return result
 
 
-def _blocks(starts: list[int]) -> list[tuple[int, int, int]]:
-    """Return (first query, query after the last, first key) of each block."""
-    return [
-        (first, min(first + _QUERIES, end), begin)
-        for begin, end in pairwise(starts)
-        for first in range(begin, end, _QUERIES)
-    ]
+def _spans(sequences: Sequences) -> list[tuple[int, int, int]]:
+    """Return of each sequence its begin, its end and the number of shared tokens before it."""
+    return [(begin, end, sequences.shared if begin else 0) for begin, end in pairwise(sequences.starts)]
+
+
+def _with_shared(by_head: torch.Tensor, begin: int, end: int, before: int) -> torch.Tensor:
+    """Return a sequence's rows (key heads, before + end - begin, width) after the shared ones."""
+    own = by_head[:, begin:end]
+    return torch.cat([by_head[:, :before], own], dim=1) if before else own
+
+
+def _blocks(begin: int, end: int) -> list[tuple[int, int]]:
+    """Return (first query, query after the last) of each block of a sequence."""
+    return [(first, min(first + _QUERIES, end)) for first in range(begin, end, _QUERIES)]
 
 
 def _mask(queries: int, groups: int, like: torch.Tensor) -> torch.Tensor:
@@ -209,9 +232,20 @@ def _by_key_head(heads: torch.Tensor, key_heads: int) -> torch.Tensor:
     return heads.reshape(tokens, key_heads, -1, width).transpose(0, 1).reshape(key_heads, -1, width).contiguous()
 
 
-def _write_tokens_first(by_head: torch.Tensor, key_heads: int, out: torch.Tensor) -> None:
+def _rotated_by_key_head(heads: torch.Tensor, rotary: Rotary, key_heads: int) -> torch.Tensor:
+    """As `_by_key_head`, rotated."""
+    tokens, count, width = heads.shape
+    result = heads.new_empty(key_heads, tokens, count // key_heads, width)
+    rotate(heads.unflatten(1, (key_heads, -1)), rotary, result.transpose(0, 1))
+    return result.view(key_heads, -1, width)
+
+
+def _tokens_first(by_head: torch.Tensor, tokens: int) -> torch.Tensor:
+    """Return (key heads, tokens x groups, width) as (tokens, key heads, groups, width), a view."""
+    return by_head.unflatten(1, (tokens, -1)).transpose(0, 1)
+
+
+def _write_tokens_first(by_head: torch.Tensor, out: torch.Tensor) -> None:
     """Write (key heads, tokens x groups, width) to `out`, (tokens, heads x width) or (tokens, heads, width)."""
-    tokens = out.shape[0]
-    width = by_head.shape[-1]
-    source = by_head.view(key_heads, tokens, -1, width).transpose(0, 1)
+    source = _tokens_first(by_head, len(out))
     out.view(source.shape).copy_(source)

@@ -98,7 +98,7 @@ class CapturedPasses(Passes):
 
     @staticmethod
     def _sequences(inputs: MicroBatch) -> Sequences:
-        return Sequences([], inputs.positions, inputs.ends)
+        return Sequences([], inputs.positions, inputs.ends, inputs.shared)
 
     def _drops(self, inputs: MicroBatch, key: tuple[int, int] | None) -> Any:
         return self.decoder.drops(inputs, key, self._seed)

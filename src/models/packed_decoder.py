@@ -184,7 +184,8 @@ class Passes:
     def forward(self, batch: MicroBatch, key: tuple[int, int] | None) -> torch.Tensor:
         """Return the last layer's output (tokens, width) and keep what the backward needs."""
         on_gpu = batch.input_ids.is_cuda
-        sequences = Sequences([] if on_gpu else batch.starts.tolist(), batch.positions, batch.ends)
+        starts = [] if on_gpu else batch.starts.tolist()
+        sequences = Sequences(starts, batch.positions, batch.ends, batch.shared)
         seed = torch.tensor([dropout_seed(key)], device=batch.input_ids.device) if on_gpu and key else None
         return self._run(batch, sequences, self.decoder.drops(batch, key, seed))
 

@@ -50,12 +50,13 @@ def adapted_model(family: str, dtype: torch.dtype, lora: dict[str, Any] | None, 
     return model.to(dtype).eval()
 
 
-def examples(lengths: Sequence[tuple[int, int]], seed: int = 0) -> Items:
-    """Return dataset items of (tokens, tokens of the response)."""
+def examples(lengths: Sequence[tuple[int, int]], seed: int = 0, shared: int = 0) -> Items:
+    """Return dataset items of (tokens, tokens of the response), which begin with the same `shared` tokens."""
     generator = torch.Generator().manual_seed(seed)
+    beginning = torch.randint(VOCABULARY, (shared,), generator=generator)
     items = []
     for tokens, response in lengths:
-        ids = torch.randint(VOCABULARY, (tokens,), generator=generator)
+        ids = torch.cat([beginning, torch.randint(VOCABULARY, (tokens - shared,), generator=generator)])
         labels = ids.clone()
         labels[: tokens - response] = IGNORE
         items.append({"input_ids": ids, "labels": labels})
@@ -89,10 +90,14 @@ def packed(
     multiple: int = 1,
     dropout_key: tuple[int, int] | None = None,
     decoder: PackedDecoder | None = None,
+    shared: int = 0,
 ) -> tuple[float, dict[str, torch.Tensor]]:
-    """Return what `reference` does, by `PackedDecoder` on micro-batches of at most `capacity` tokens."""
+    """Return what `reference` does, by `PackedDecoder` on micro-batches of at most `capacity` tokens.
+
+    The first `shared` tokens of each example are computed once a micro-batch.
+    """
     decoder = decoder or PackedDecoder(model)
-    step = StepPacker(capacity, multiple)(items)
+    step = StepPacker(capacity, multiple, shared=shared)(items)
     model.zero_grad()
     total = sum(decoder.add_gradients(b, step["target_tokens"], dropout_key).item() for b in step["micro_batches"])
     return total / step["target_tokens"], gradients(model)

@@ -188,7 +188,8 @@ class LLMTrainer:
         }
         trainer: ResponseTrainer
         if self.engine.name == "packed":
-            packer = StepPacker(self.engine.micro_batch_tokens, filler_id=collator.pad_token_id)
+            shared = getattr(self.train_dataset, "common_tokens", 0) if self.compute.device == "cpu" else 0
+            packer = StepPacker(self.engine.micro_batch_tokens, filler_id=collator.pad_token_id, shared=shared)
             trainer = PackedTrainer(**arguments, packer=packer, float8=self.engine.float8)
             trainer.may_recompute = training.gradient_checkpointing is not False
             if self.compute.device == "cuda":

@@ -94,7 +94,7 @@ class MemoryRoom:
             YoyakError: nothing is left to split.
         """
         largest = max(len(batch.input_ids) for batch in batches)
-        if any(int(batch.examples[0]) != int(batch.examples[batch.tokens - 1]) for batch in batches):
+        if any(batch.count > 1 for batch in batches):
             half = min(largest, packer.micro_batch_tokens) // 2
             self.most = max(half - half % packer.multiple, packer.multiple)
             logging.getLogger("yoyak").warning(

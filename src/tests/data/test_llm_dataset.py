@@ -56,6 +56,15 @@ class TestItems:
         assert data.lengths.tolist() == [52, 52]
         assert data.prompt_lengths.tolist() == [50, 50]
 
+    def test_common_tokens(self, data):
+        """The dialogues differ in their first letter; of equal ones all but the prompt's last token is common."""
+        assert data.common_tokens == len([259, *b"### Instruction:\nI", 256, *b"### Input:\n"])
+        arguments = {"tokenizer": data.tokenizer, "instruction": "I"}
+        assert LLMSummarizationDataset(["A: a", "A: a"], ["s", "t"], **arguments).common_tokens == 49
+        assert LLMSummarizationDataset([], [], **arguments).common_tokens == 0
+        augmented = InstructionAugmentedDataset(["A: a", "B: b"], ["s", "t"], **arguments)
+        assert augmented.common_tokens == len([259, *b"### Instruction:\n"])
+
     def test_an_item_is_ones_own(self, data):
         data[0]["input_ids"].zero_()
         assert data[0]["input_ids"][0] == 259

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from src.data.packing import FILLER, MicroBatch, StepPacker, assign_to_bins, filler_share
+from src.data.packing import FILLER, SHARED, MicroBatch, StepPacker, assign_to_bins, filler_share, unpacked
 
 
 def item(ids: list[int], response: int) -> dict[str, torch.Tensor]:
@@ -54,6 +54,38 @@ def test_filler_is_a_sequence_of_its_own_in_no_loss() -> None:
     assert filler_share([batch]) == 6 / 16
     assert filler_share(StepPacker(10)(ITEMS)["micro_batches"]) == 0
     assert filler_share([]) == 0
+
+
+BEGINNING = list(range(20, 36))  # 16 tokens, the fewest that are shared
+
+
+def test_a_common_beginning_is_laid_out_once() -> None:
+    items = [item([*BEGINNING, 7, 2], 1), item([*BEGINNING, 9, 8, 2], 2)]
+    step = StepPacker(micro_batch_tokens=32, multiple=8, filler_id=1, shared=16)(items)
+    (batch,) = step["micro_batches"]
+    assert lists(batch) == {
+        "input_ids": [*BEGINNING, 9, 8, 2, 7, 2, 1, 1, 1],
+        "positions": [*range(16), 16, 17, 18, 16, 17, 0, 1, 2],
+        "starts": [0, 16, 19, 21, 24],
+        "target_positions": [16, 17, 19],
+        "targets": [8, 2, 2],
+        "examples": [SHARED] * 16 + [1] * 3 + [0] * 2 + [FILLER] * 3,
+        "ends": [16] * 16 + [19] * 3 + [21] * 2 + [24] * 3,
+    }
+    assert (batch.tokens, batch.shared, batch.filler, batch.count) == (37, 16, 3, 2)
+    assert step["target_tokens"] == 3
+    assert filler_share([batch]) == 3 / 24
+    again = unpacked([batch])
+    assert [one["input_ids"].tolist() for one in again] == [one["input_ids"].tolist() for one in items]
+    assert [one["labels"].tolist() for one in again] == [one["labels"].tolist() for one in items]
+
+
+@pytest.mark.parametrize(("tokens", "shared"), [(31, 16), (64, 15)])
+def test_a_beginning_is_not_shared_where_that_gains_little(tokens: int, shared: int) -> None:
+    """It is more than half of a micro-batch, or too short."""
+    items = [item([*BEGINNING, 7, 2], 1), item([*BEGINNING, 9, 8, 2], 2)]
+    step = StepPacker(micro_batch_tokens=tokens, shared=shared)(items)
+    assert {batch.shared for batch in step["micro_batches"]} == {0}
 
 
 def test_bins_by_first_fit_decreasing() -> None:

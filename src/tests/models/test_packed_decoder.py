@@ -116,6 +116,22 @@ def test_neither_packing_nor_filler_changes_anything(capacity: int, lora: Lora) 
     assert worst_error(got, expected) <= 1e-11
 
 
+@pytest.mark.parametrize("name", ["llama", "llama, one key head, wide heads", "qwen3", "whole qwen2"])
+@pytest.mark.parametrize(("capacity", "multiple"), [(1000, 1), (120, 8), (44, 1)])
+def test_tokens_that_all_examples_begin_with_are_computed_once(name: str, capacity: int, multiple: int) -> None:
+    """The shared tokens get gradients from every example; 120 is less than the longest example, 44 than most."""
+    family, config, lora = MODELS[name]
+    items = examples([(57, 9), (32, 1), (40, 19), (23, 2), (150, 24), (29, 4)], shared=20)
+    model = adapted_model(family, torch.float64, lora, **config)
+    loss, expected = reference(model, items)
+    got_loss, got = packed(model, items, capacity, multiple, shared=20)
+    assert got_loss == pytest.approx(loss, rel=1e-9)
+    assert worst_error(got, expected) <= 1e-9
+    step = StepPacker(capacity, multiple, shared=20)(items)["micro_batches"]
+    assert {batch.shared for batch in step} == {20}
+    assert sum(len(batch.input_ids) - batch.filler for batch in step) == 331 - 20 * (6 - len(step))
+
+
 @ADAPTED_OR_WHOLE
 def test_a_changed_example_leaves_the_others_losses_bit_equal(lora: Lora) -> None:
     """The first of three examples alone carries targets; then another's tokens change."""

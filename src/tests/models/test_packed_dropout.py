@@ -66,3 +66,19 @@ def test_dropout_follows_seed_and_step_and_can_be_off() -> None:
     assert losses[4] == losses[1]
     plain, _ = reference(model, items)
     assert losses[0] == pytest.approx(plain, rel=1e-12)
+
+
+def test_shared_tokens_drop_the_same_places_whatever_the_packing() -> None:
+    """Once for all examples of a step: the masks are those of a beginning of its own."""
+    items = examples([(57, 9), (32, 1), (40, 19), (23, 2), (150, 24), (29, 4)], shared=20)
+
+    def dropped(capacity: int, shared: int = 20) -> tuple[float, dict[str, torch.Tensor]]:
+        model = adapted_model("llama", torch.float64, {"lora_dropout": DROPOUT})
+        return packed(model, items, capacity, 8, KEY, shared=shared)
+
+    loss, expected = dropped(1000)
+    for capacity in (44, 120):
+        got_loss, got = dropped(capacity)
+        assert got_loss == pytest.approx(loss, rel=1e-12)
+        assert worst_error(got, expected) <= 1e-9
+    assert dropped(1000, shared=0)[0] != pytest.approx(loss, rel=1e-6)
