@@ -42,6 +42,8 @@ def quiet_libraries() -> None:
     logging.getLogger("py.warnings").addHandler(logging.NullHandler())
     logging.getLogger("py.warnings").propagate = False
 
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on some CPUs it asks for a package that isn't needed
+
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.set_verbosity_error()

@@ -83,8 +83,8 @@ class StepPacker:
         micro_batch_tokens: most tokens of a micro-batch (an example that is longer gets one of its own).
         multiple: each micro-batch is filled up to a multiple of this many tokens, so that few shapes occur.
         filler_id: the filler's token.
-        shared: tokens that every example of the run begins with (none of them predicts a target); they are computed
-            once a micro-batch, unless they are too few or take up half of it.
+        shared: tokens that every example of the run begins with, none of which predicts a target. Where they are 16
+            or more they are computed once a micro-batch, whatever its size: dropout must not depend on that.
     """
 
     micro_batch_tokens: int
@@ -94,7 +94,7 @@ class StepPacker:
 
     def __call__(self, items: Sequence[dict[str, torch.Tensor]]) -> dict[str, Any]:
         """Return `micro_batches` (list of MicroBatch) and `target_tokens` of the step."""
-        shared = self.shared if _LEAST_SHARED <= self.shared <= self.micro_batch_tokens // 2 else 0
+        shared = self.shared if self.shared >= _LEAST_SHARED else 0
         lengths = [len(item["input_ids"]) - shared for item in items]
         bins = assign_to_bins(lengths, self.micro_batch_tokens - shared)
         batches = [self._lay_out(items, indices, shared) for indices in bins]
@@ -122,8 +122,9 @@ class StepPacker:
         labels[firsts] = IGNORE
         target_positions = np.flatnonzero(labels[1:] != IGNORE)
         targets = np.stack([target_positions + shared, labels[target_positions + 1]])
-        laid = (torch.from_numpy(array) for array in (places, targets, starts))
-        return MicroBatch(*laid, sum(map(len, whole)), shared, filler)
+        on_cpu = torch.from_numpy(starts)
+        whole_tokens = sum(map(len, whole))
+        return MicroBatch(torch.from_numpy(places), torch.from_numpy(targets), on_cpu, whole_tokens, shared, filler)
 
 
 def unpacked(batches: Iterable[MicroBatch]) -> list[dict[str, torch.Tensor]]:

@@ -91,13 +91,14 @@ class CachedDecoder:
         turned = rotary[0][positions], rotary[1][positions]
         hidden = self.embeddings[torch.tensor([token for ids in prompts for token in ids], device=device)]
         middle = None
+        last = (ends - 1).to(device)
         for layer, (keys, values) in zip(self.layers, caches, strict=True):
-            hidden, saved = layer.forward(hidden, middle, turned, sequences, (None,) * SITES)
+            needed = last if layer is self.layers[-1] else None
+            hidden, saved = layer.forward(hidden, middle, turned, sequences, (None,) * SITES, rows=needed)
             middle = saved.middle
             keys[row_of_token, :, positions], values[row_of_token, :, positions] = saved.attention.keys_and_values()
-        last = (ends - 1).to(device)
-        states: torch.Tensor = hidden[last] if middle is None else hidden[last] + middle[last]
-        return states
+        assert middle is not None
+        return hidden.add_(middle)
 
     def step(self, ids: torch.Tensor, lengths: torch.Tensor, caches: Sequence[Cache], rotary: Rotary) -> torch.Tensor:
         """Append a token to each row; return the logits after it (rows, vocabulary).

@@ -4,7 +4,7 @@ So packing, the order of micro-batches and recomputation change nothing. The pla
 (geometric, a twentieth of the numbers at p = 0.05): torch's Bernoulli draws each element with one thread at 7 ns.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -25,27 +25,45 @@ class Drop(Protocol):
         """Add to `onto` (tokens, width) the elements of `left` (tokens, ranks) times `right` that are not dropped."""
         ...
 
+    def of_rows(self, rows: torch.Tensor) -> "Drop":
+        """Return what does the same to inputs that hold only some of the tokens, `rows` in rising order."""
+        ...
 
-class DropBy:
-    """A `Drop` by a function that returns a tensor without the dropped elements."""
 
-    def __init__(self, drop: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        """Take the function."""
-        self.drop = drop
+class DropPlaces:
+    """A `Drop` of listed places, on the CPU."""
+
+    def __init__(self, places: torch.Tensor, width: int) -> None:
+        """Take the places in inputs (tokens, width) that are flattened, int64, rising."""
+        self.places, self.width = places, width
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """See `Drop`."""
-        return self.drop(x)
+        return self._drop_from(x.clone(memory_format=torch.contiguous_format))
 
     def add_product(self, onto: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
         """See `Drop`."""
-        onto.add_(self.drop(left @ right))
+        onto.add_(self._drop_from(left @ right))
+
+    def of_rows(self, rows: torch.Tensor) -> "DropPlaces":
+        """See `Drop`."""
+        row = self.places // self.width
+        index = torch.searchsorted(rows, row)
+        kept = torch.cat([rows, rows.new_tensor([-1])])[index] == row
+        return DropPlaces(index[kept] * self.width + self.places[kept] % self.width, self.width)
+
+    def _drop_from(self, x: torch.Tensor) -> torch.Tensor:
+        x.view(-1).index_fill_(0, self.places, 0.0)
+        return x
 
 
 class DroppedPlaces:
     """The dropped elements of the inputs of all layers of one micro-batch.
 
     Each example draws its own numbers, from (seed, step, example), over its tokens times `widths` of each layer.
+
+    Attributes:
+        drops: of each layer and each of its inputs in turn.
     """
 
     def __init__(
@@ -78,13 +96,8 @@ class DroppedPlaces:
             for site, (first, last) in enumerate(zip([0, *cuts[:-1]], cuts, strict=True)):
                 offset = begin * self.widths[site % len(self.widths)] - (ends[site] - sizes[site])
                 drawn[site].append(places[first:last] + offset)
-        self._places = [torch.from_numpy(np.concatenate(of_site)) for of_site in drawn]
-
-    def drop(self, layer: int, site: int, x: torch.Tensor) -> torch.Tensor:
-        """Return x (tokens, width), contiguous, with the places of input `site` of `layer` zero."""
-        dropped = x.contiguous() if not x.is_contiguous() else x.clone()
-        dropped.view(-1).index_fill_(0, self._places[layer * len(self.widths) + site], 0.0)
-        return dropped
+        all_places = [torch.from_numpy(np.concatenate(of_site)) for of_site in drawn]
+        self.drops = [DropPlaces(one, self.widths[n % len(self.widths)]) for n, one in enumerate(all_places)]
 
 
 def _draw_places(generator: np.random.Generator, probability: float, size: int) -> Places:

@@ -20,11 +20,18 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
         weight: (out, in), contiguous.
         bias: (out,), or None.
     """
-    few = len(x) <= _MOST_ROWS or len(weight) >= _WIDE
-    if few and x.is_cpu and x.dtype == torch.float32 and _has_onednn():
-        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-        return result
+    few = 0 < len(x) <= _MOST_ROWS or len(weight) >= _WIDE
+    if few and x.is_cpu and x.dtype == torch.float32 and _has_onednn() and not _failures:
+        try:
+            result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+        except RuntimeError as error:  # once out of memory, it fails for as long as the process lives
+            _failures.append(str(error))
+        else:
+            return result
     return x @ weight.t() if bias is None else torch.addmm(bias, x, weight.t())
+
+
+_failures: list[str] = []
 
 
 @cache

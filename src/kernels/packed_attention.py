@@ -116,18 +116,17 @@ def packed_attention(
             normal = torch.empty_like(flat)
             inverse_rms.append(rms_norm(flat, weight, norms.eps, normal))
             parts[index] = normal.view(part.shape)
-    scaled = rotary[0] * shape.width**-0.5, rotary[1] * shape.width**-0.5
-    queries = _rotated_by_key_head(parts[0], scaled, shape.key_heads)
+    queries = _rotated_by_key_head(parts[0], rotary, shape.key_heads)
     keys = _rotated_by_key_head(parts[1], rotary, shape.key_heads)
     values = _by_key_head(heads[:, -shape.key_heads :], shape.key_heads)
     result = torch.empty_like(queries)
-    weights = []
+    weights, scale = [], shape.width**-0.5
     mask = _mask(min(_QUERIES, tokens), groups, queries)
     for begin, end, before in _spans(sequences):
         some_keys, some_values = (_with_shared(x, begin, end, before) for x in (keys, values))
         for first, last in _blocks(begin, end):
             rows, seen = slice(first * groups, last * groups), before + last - begin
-            scores = torch.bmm(queries[:, rows], some_keys[:, :seen].transpose(1, 2))
+            scores = _scaled_bmm(queries[:, rows], some_keys[:, :seen].transpose(1, 2), scale)
             scores[..., seen - (last - first) :].add_(mask[: (last - first) * groups, : last - first])
             scores = torch.softmax(scores, dim=-1)
             torch.bmm(scores, some_values[:, :seen], out=result[:, rows])
@@ -151,6 +150,7 @@ def packed_attention_backward(
         return cuda.packed_attention_backward(grad, state, rotary, sequences, shape, norms)
     tokens, groups = len(grad), shape.heads // shape.key_heads
     upstream = _by_key_head(grad.view(tokens, shape.heads, shape.width), shape.key_heads)
+    scale = shape.width**-0.5
     grad_queries = torch.empty_like(state.queries)
     grad_keys, grad_values = torch.zeros_like(state.keys), torch.zeros_like(state.values)
     weights_of_blocks = iter(state.weights)
@@ -165,19 +165,17 @@ def packed_attention_backward(
             some_values[:, :seen].baddbmm_(weights.transpose(1, 2), some)
             grad_weights = torch.bmm(some, values[:, :seen].transpose(1, 2))
             grad_scores = torch.ops.aten._softmax_backward_data(grad_weights, weights, -1, weights.dtype)
-            torch.bmm(grad_scores, keys[:, :seen], out=grad_queries[:, rows])
-            some_keys[:, :seen].baddbmm_(grad_scores.transpose(1, 2), state.queries[:, rows])
+            grad_queries[:, rows] = _scaled_bmm(grad_scores, keys[:, :seen], scale)
+            some_keys[:, :seen].baddbmm_(grad_scores.transpose(1, 2), state.queries[:, rows], alpha=scale)
         if before:
             for total, part in ((grad_keys, some_keys), (grad_values, some_values)):
                 total[:, :before].add_(part[:, :before])
                 total[:, begin:end].copy_(part[:, before:])
     result = grad.new_empty(tokens, shape.heads + 2 * shape.key_heads, shape.width)
-    cos, sin = rotary
-    scale = shape.width**-0.5
     parts = result[:, : shape.heads], result[:, shape.heads : -shape.key_heads]
-    for part, by_head, factor in zip(parts, (grad_queries, grad_keys), (scale, 1.0), strict=True):
-        out = part.unflatten(1, (shape.key_heads, -1))
-        rotate(_tokens_first(by_head, tokens), (cos * factor, sin * -factor), out)
+    for part, by_head in zip(parts, (grad_queries, grad_keys), strict=True):
+        source = _tokens_first(by_head, tokens)
+        rotate(source, (rotary[0], -rotary[1]), part.view(source.shape))
     if norms is not None:
         raw = state.raw.view(result.shape)
         raw_parts = raw[:, : shape.heads], raw[:, shape.heads : -shape.key_heads]
@@ -220,6 +218,11 @@ def _blocks(begin: int, end: int) -> list[tuple[int, int]]:
     return [(first, min(first + _QUERIES, end)) for first in range(begin, end, _QUERIES)]
 
 
+def _scaled_bmm(left: torch.Tensor, right: torch.Tensor, scale: float) -> torch.Tensor:
+    """Return `scale * left @ right`, without a pass of its own or a rounding for the factor."""
+    return torch.baddbmm(left.new_empty(1, 1, 1), left, right, beta=0, alpha=scale)
+
+
 def _mask(queries: int, groups: int, like: torch.Tensor) -> torch.Tensor:
     """Return (queries x groups, queries): -inf where the key comes after the query."""
     mask = torch.full((queries, queries), float("-inf"), dtype=like.dtype, device=like.device).triu_(1)
@@ -236,13 +239,13 @@ def _rotated_by_key_head(heads: torch.Tensor, rotary: Rotary, key_heads: int) ->
     """As `_by_key_head`, rotated."""
     tokens, count, width = heads.shape
     result = heads.new_empty(key_heads, tokens, count // key_heads, width)
-    rotate(heads.unflatten(1, (key_heads, -1)), rotary, result.transpose(0, 1))
+    rotate(heads.view(tokens, key_heads, -1, width), rotary, result.transpose(0, 1))
     return result.view(key_heads, -1, width)
 
 
 def _tokens_first(by_head: torch.Tensor, tokens: int) -> torch.Tensor:
     """Return (key heads, tokens x groups, width) as (tokens, key heads, groups, width), a view."""
-    return by_head.unflatten(1, (tokens, -1)).transpose(0, 1)
+    return by_head.view(len(by_head), tokens, -1, by_head.shape[-1]).transpose(0, 1)
 
 
 def _write_tokens_first(by_head: torch.Tensor, out: torch.Tensor) -> None:

@@ -37,7 +37,7 @@ class CapturedPasses(Passes):
         self._compiled = False
         self.obstacle: str | None = None
         self._pool: Any = None
-        self._replayed: int | None = None
+        self._replayed: tuple[int, torch.Tensor] | None = None
 
     @property
     def sizes(self) -> list[int]:
@@ -49,7 +49,7 @@ class CapturedPasses(Passes):
         return len(batch.input_ids) <= self.most_tokens
 
     def forward(self, batch: MicroBatch, key: tuple[int, int] | None) -> torch.Tensor:
-        """As `Passes.forward`; the result is overwritten by the next call."""
+        """As `Passes.forward`; a graph computes all tokens in the last layer too, since it knows only their number."""
         tokens = len(batch.input_ids)
         inputs = self._copy_inputs(batch, key)
         if tokens not in self._graphs and self._compiled and self.obstacle is None:
@@ -64,19 +64,20 @@ class CapturedPasses(Passes):
                 logging.getLogger("yoyak").warning("No CUDA graphs, so small micro-batches are slow: %s", self.obstacle)
         if tokens not in self._graphs:
             self._compiled = True
-            return self._run(inputs, self._sequences(inputs), self._drops(inputs, key))
+            return self._run(inputs, self._sequences(inputs), self._drops(inputs, key), batch.target_positions)
         forward, _ = self._graphs[tokens]
         forward.replay()
-        self._replayed = tokens
-        return self._hidden[:tokens]
+        self._replayed = tokens, batch.target_positions
+        return self._hidden[batch.target_positions]
 
     def backward(self, grad: torch.Tensor) -> torch.Tensor:
         """As `Passes.backward`; the result is overwritten by the next call."""
         if self._replayed is None:
             return super().backward(grad)
-        hidden = self._hidden[: self._replayed]
-        hidden.copy_(grad)  # the output is not needed any more
-        _, backward = self._graphs[self._replayed]
+        tokens, target_positions = self._replayed
+        hidden = self._hidden[:tokens].zero_()  # the output is not needed any more
+        hidden[target_positions] = grad
+        _, backward = self._graphs[tokens]
         backward.replay()
         self._replayed = None
         return hidden

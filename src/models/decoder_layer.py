@@ -34,7 +34,10 @@ SITES = 4  # inputs of adapters in a layer: of q/k/v, of o, of gate/up, of down
 
 @dataclass
 class Saved:
-    """What a layer's backward needs of its forward; the wide inputs are None where they are computed again."""
+    """What a layer's backward needs of its forward; the wide inputs are None where they are computed again.
+
+    With `rows`, all that comes after the attention is of these tokens only.
+    """
 
     hidden: torch.Tensor
     inverse_rms: torch.Tensor
@@ -44,6 +47,7 @@ class Saved:
     middle_inverse_rms: torch.Tensor
     gate_up: torch.Tensor
     reduced: list[torch.Tensor]
+    rows: torch.Tensor | None = None
     attention_input: torch.Tensor | None = None
     mlp_input: torch.Tensor | None = None
     activation: torch.Tensor | None = None
@@ -81,6 +85,7 @@ class DecoderLayer:
         sequences: Sequences,
         drops: Drops,
         keeps_inputs: bool = False,
+        rows: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, Saved]:
         """Return the last product (tokens, width), and what the backward needs; the output is it plus `middle`.
 
@@ -91,12 +96,13 @@ class DecoderLayer:
             sequences: where each begins.
             drops: for each input, what zeroes dropped elements, or None.
             keeps_inputs: whether inputs of products are kept too, which are cheap to compute again.
+            rows: the tokens whose output is needed, rising; None for all.
         """
-        saved = self.keep(hidden, rotary, sequences, drops, keeps_inputs, plus)
-        activation = self._wide(self.down, hidden)
+        saved = self.keep(hidden, rotary, sequences, drops, keeps_inputs, plus, rows)
+        activation = self._wide(self.down, saved.middle)
         swiglu(saved.gate_up, activation[:, : self.down.width])
         self.down.load()
-        output = self.down.forward(activation, drops[3])
+        output = self.down.forward(activation, _of_rows(drops, rows)[3])
         saved.reduced.append(_reduced(self.down, activation, keeps_inputs))
         if keeps_inputs:
             saved.activation = activation[:, : self.down.width]
@@ -110,8 +116,10 @@ class DecoderLayer:
         drops: Drops,
         keeps_inputs: bool = False,
         plus: torch.Tensor | None = None,
+        rows: torch.Tensor | None = None,
     ) -> Saved:
-        """Run the layer up to its last product, and return what the backward needs."""
+        """Run the layer up to its last product, and return what the backward needs; arguments as in `forward`."""
+        drops = _of_rows(drops, rows)
         normal = self._wide(self.qkv, hidden)
         inverse = self.norm.forward(hidden, normal[:, : self.qkv.width], plus)
         self.qkv.load()
@@ -121,18 +129,20 @@ class DecoderLayer:
         attended = self._wide(self.output, hidden)
         inner = attended[:, : self.output.width]
         attention = packed_attention(qkv, rotary, sequences, self.shape, self.head_norms, inner)
+        residual = hidden
+        if rows is not None:
+            attended, residual = attended[rows], hidden[rows]
         self.output.load()
         middle = self.output.forward(attended, drops[1])
         reduced.append(attended[:, self.output.width :])
-        normal = self._wide(self.gate_up, hidden)
-        middle_inverse = self.middle_norm.forward(middle, normal[:, : self.gate_up.width], hidden)
+        normal = self._wide(self.gate_up, middle)
+        middle_inverse = self.middle_norm.forward(middle, normal[:, : self.gate_up.width], residual)
         self.gate_up.load()
         gate_up = self.gate_up.forward(normal, drops[2])
         reduced.append(_reduced(self.gate_up, normal, keeps_inputs))
         mlp_input = normal[:, : self.gate_up.width] if keeps_inputs else None
-        return Saved(
-            hidden, inverse, attention, attended, middle, middle_inverse, gate_up, reduced, attention_input, mlp_input
-        )
+        inputs = attention_input, mlp_input
+        return Saved(hidden, inverse, attention, attended, middle, middle_inverse, gate_up, reduced, rows, *inputs)
 
     def backward(
         self,
@@ -153,6 +163,7 @@ class DecoderLayer:
             drops: as in the forward.
             loaded: whether the weights but the last are loaded, since `keep` ran just now.
         """
+        drops = _of_rows(drops, saved.rows)
         down, gate_up, output, qkv = self.linears[::-1]
         down.load()
         # What comes through the adapter is added within SwiGLU's pass: the gradient is wide there.
@@ -182,6 +193,8 @@ class DecoderLayer:
             output.load()
         grad_attended, grad_reduced = output.input_gradient(grad, drops[1])
         output.add_gradients(grad, grad_reduced, saved.attended[:, : output.width], saved.reduced[1], drops[1])
+        if saved.rows is not None:
+            grad, grad_attended = (_among(len(saved.hidden), saved.rows, x) for x in (grad, grad_attended))
         norms = self.head_norms
         grad_qkv = packed_attention_backward(grad_attended, saved.attention, rotary, sequences, self.shape, norms)
         if not loaded:
@@ -230,6 +243,18 @@ class DecoderLayer:
     @staticmethod
     def _wide(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:
         return hidden.new_empty(len(hidden), linear.width + linear.ranks)
+
+
+def _of_rows(drops: Drops, rows: torch.Tensor | None) -> Drops:
+    """Return the drops of a layer's inputs where those after its attention hold some rows only."""
+    return drops if rows is None else [drops[0], *(drop and drop.of_rows(rows) for drop in drops[1:])]
+
+
+def _among(tokens: int, rows: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Return (tokens, width), zero but for `rows`, which are those of x."""
+    result = x.new_zeros(tokens, x.shape[1])
+    result[rows] = x
+    return result
 
 
 def _reduced(linear: AdaptedLinear, wide: torch.Tensor, keeps_input: bool) -> torch.Tensor:

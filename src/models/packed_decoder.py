@@ -5,7 +5,6 @@ The model itself is not changed, so saving, evaluation and generation go on as b
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from ..data.packing import MicroBatch
-from ..kernels.dropout import Drop, DropBy, DroppedPlaces
+from ..kernels.dropout import Drop, DroppedPlaces
 from ..kernels.embedding_gradient import add_embedding_gradient
 from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.response_loss import response_loss_and_gradient
@@ -84,9 +83,7 @@ class PackedDecoder:
             self.gradients.claim()
             self.refresh(dropping=key is not None)
         passes = passes or Passes(self)
-        hidden = passes.forward(batch, key)
-        loss, grad = self.head_gradient(hidden, batch, target_tokens)
-        del hidden
+        loss, grad = self.head_gradient(passes.forward(batch, key), batch.targets, target_tokens)
         grad = passes.backward(grad)
         if self.grad_embeddings is not None:
             add_embedding_gradient(self.grad_embeddings, batch.input_ids, grad)
@@ -101,15 +98,24 @@ class PackedDecoder:
         return rotary_table(self.rotary_embedding, hidden, positions)
 
     def run_layers(
-        self, hidden: torch.Tensor, rotary: Rotary, sequences: Sequences, drops: Sequence[Drops]
+        self,
+        hidden: torch.Tensor,
+        rotary: Rotary,
+        sequences: Sequences,
+        drops: Sequence[Drops],
+        rows: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, list[Saved | torch.Tensor]]:
-        """Return the last layer's output, and of each layer what its backward needs or its input."""
+        """Return the last layer's output, and of each layer what its backward needs or its input.
+
+        With `rows` the output is of these tokens only.
+        """
         saved: list[Saved | torch.Tensor] = []
         first_kept = len(self.layers) - self.kept_layers
         middle = None
         for index, (layer, some) in enumerate(zip(self.layers, drops, strict=True)):
             keeps = index >= first_kept
-            hidden, kept = layer.forward(hidden, middle, rotary, sequences, some, self.keeps_inputs and keeps)
+            of_layer = rows if layer is self.layers[-1] else None
+            hidden, kept = layer.forward(hidden, middle, rotary, sequences, some, self.keeps_inputs and keeps, of_layer)
             middle = kept.middle
             saved.append(kept if keeps else kept.hidden)
             del kept
@@ -122,33 +128,30 @@ class PackedDecoder:
         rotary: Rotary,
         sequences: Sequences,
         drops: Sequence[Drops],
+        rows: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Add to the gradients for `grad`, that of the last layer's output; return that of the embeddings.
 
-        `saved` is emptied.
+        `saved` is emptied; `rows` as in the forward.
         """
         for layer, some in zip(reversed(self.layers), reversed(drops), strict=True):
             kept = saved.pop()
             again = isinstance(kept, torch.Tensor)
             if isinstance(kept, torch.Tensor):
-                kept = layer.keep(kept, rotary, sequences, some)
+                kept = layer.keep(kept, rotary, sequences, some, rows=rows if layer is self.layers[-1] else None)
             grad = layer.backward(grad, kept, rotary, sequences, some, loaded=again)
         return grad
 
     def head_gradient(
-        self, hidden: torch.Tensor, batch: MicroBatch, target_tokens: int
+        self, last: torch.Tensor, targets: torch.Tensor, target_tokens: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the summed loss, and the gradient (tokens, width) of the last layer's output."""
-        last = hidden[batch.target_positions]
+        """Return the summed loss, and the gradient of `last`, the last layer's output (targets, width)."""
         states = torch.empty_like(last)
         inverse = self.norm.forward(last, states)
         total = self.grad_embeddings if self.tied else self.grad_head
         head = self.head.weight
-        loss, grad_states = response_loss_and_gradient(states, head, batch.targets, 1 / target_tokens, total)
-        grad = torch.zeros_like(hidden)
-        grad_last = self.norm.backward(grad_states, last, inverse, onto=torch.zeros_like(last))
-        grad[batch.target_positions] = grad_last
-        return loss, grad
+        loss, grad_states = response_loss_and_gradient(states, head, targets, 1 / target_tokens, total)
+        return loss, self.norm.backward(grad_states, last, inverse, onto=torch.zeros_like(last))
 
     def drops(self, batch: MicroBatch, key: tuple[int, int] | None, seed: torch.Tensor | None = None) -> list[Drops]:
         """Return for each layer and site what zeroes its dropped elements.
@@ -169,7 +172,7 @@ class PackedDecoder:
             widths = [linear.width for linear in self.layers[0].linears]
             numbers = batch.examples[batch.starts[:-1]].tolist()
             places = DroppedPlaces(self.dropout, key, numbers, batch.starts.tolist(), widths, len(self.layers))
-            all_sites = [DropBy(partial(places.drop, *divmod(n, SITES))) for n in range(len(self.layers) * SITES)]
+            all_sites = list(places.drops)
         return [tuple(all_sites[first : first + SITES]) for first in range(0, len(all_sites), SITES)]
 
 
@@ -179,25 +182,31 @@ class Passes:
     def __init__(self, decoder: PackedDecoder) -> None:
         """Run on `decoder`."""
         self.decoder = decoder
-        self._state: tuple[list[Any], Rotary, Sequences, list[Drops]] | None = None
+        self._state: tuple[list[Any], Rotary, Sequences, list[Drops], torch.Tensor | None] | None = None
 
     def forward(self, batch: MicroBatch, key: tuple[int, int] | None) -> torch.Tensor:
-        """Return the last layer's output (tokens, width) and keep what the backward needs."""
+        """Return the last layer's output where a target is predicted, and keep what the backward needs.
+
+        Returns:
+            (targets, width).
+        """
         on_gpu = batch.input_ids.is_cuda
         starts = [] if on_gpu else batch.starts.tolist()
         sequences = Sequences(starts, batch.positions, batch.ends, batch.shared)
         seed = torch.tensor([dropout_seed(key)], device=batch.input_ids.device) if on_gpu and key else None
-        return self._run(batch, sequences, self.decoder.drops(batch, key, seed))
+        return self._run(batch, sequences, self.decoder.drops(batch, key, seed), batch.target_positions)
 
-    def _run(self, batch: MicroBatch, sequences: Sequences, drops: list[Drops]) -> torch.Tensor:
+    def _run(
+        self, batch: MicroBatch, sequences: Sequences, drops: list[Drops], rows: torch.Tensor | None = None
+    ) -> torch.Tensor:
         hidden = self.decoder.embed(batch.input_ids)
         rotary = self.decoder.rotary(hidden, batch.positions)
-        hidden, saved = self.decoder.run_layers(hidden, rotary, sequences, drops)
-        self._state = saved, rotary, sequences, drops
+        hidden, saved = self.decoder.run_layers(hidden, rotary, sequences, drops, rows)
+        self._state = saved, rotary, sequences, drops, rows
         return hidden
 
     def backward(self, grad: torch.Tensor) -> torch.Tensor:
-        """Add to the gradients for `grad` (tokens, width), that of the last layer's output; return the embeddings'."""
+        """Add to the gradients for `grad`, that of what `forward` returned; return that of the embeddings."""
         assert self._state is not None
         state, self._state = self._state, None
         return self.decoder.run_layers_back(grad, *state)

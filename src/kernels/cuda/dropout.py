@@ -1,6 +1,6 @@
 """Dropout by counters (Philox, Salmon et al. 2011): an element's fate follows from its place, so nothing is kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import triton
@@ -102,6 +102,10 @@ class CountedDrop:
     def arguments(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int, int]:
         """Return what the kernels take of it."""
         return self.seed, self.examples, self.positions, self.site, self.threshold
+
+    def of_rows(self, rows: torch.Tensor) -> "CountedDrop":
+        """See `Drop`."""
+        return replace(self, examples=self.examples[rows], positions=self.positions[rows])
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """See `Drop`; x may be a slice of wider rows."""

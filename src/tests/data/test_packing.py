@@ -80,12 +80,12 @@ def test_a_common_beginning_is_laid_out_once() -> None:
     assert [one["labels"].tolist() for one in again] == [one["labels"].tolist() for one in items]
 
 
-@pytest.mark.parametrize(("tokens", "shared"), [(31, 16), (64, 15)])
-def test_a_beginning_is_not_shared_where_that_gains_little(tokens: int, shared: int) -> None:
-    """It is more than half of a micro-batch, or too short."""
+@pytest.mark.parametrize(("tokens", "shared", "expected"), [(64, 15, [(0, 37)]), (20, 16, [(16, 19), (16, 18)])])
+def test_a_beginning_is_shared_if_it_is_long_enough(tokens: int, shared: int, expected: list[tuple[int, int]]) -> None:
+    """Whatever the size of micro-batches; in the second case each example has its own."""
     items = [item([*BEGINNING, 7, 2], 1), item([*BEGINNING, 9, 8, 2], 2)]
     step = StepPacker(micro_batch_tokens=tokens, shared=shared)(items)
-    assert {batch.shared for batch in step["micro_batches"]} == {0}
+    assert [(batch.shared, len(batch.input_ids)) for batch in step["micro_batches"]] == expected
 
 
 def test_bins_by_first_fit_decreasing() -> None:

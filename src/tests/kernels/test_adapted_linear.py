@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from src.kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight
-from src.kernels.dropout import DropBy
+from src.kernels.dropout import DropPlaces
 from src.models.adapter_buffers import Refresh
 from src.models.gradient_buffer import GradientBuffer, Sink, adapter_sinks
 
@@ -14,11 +14,7 @@ ROWS = [6, 3, 5]
 TOKENS, WIDTH, DROPOUT = 9, 7, 0.25
 
 
-def drop(x: torch.Tensor) -> torch.Tensor:
-    """Zero every third element."""
-    dropped = x.clone()
-    dropped.view(-1)[::3] = 0
-    return dropped
+DROP = DropPlaces(torch.arange(0, TOKENS * WIDTH, 3), WIDTH)  # every third element
 
 
 def adapters() -> list[Adapter | None]:
@@ -41,7 +37,7 @@ def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
     frozen, x = torch.randn(sum(ROWS), WIDTH, dtype=F64), torch.randn(TOKENS, WIDTH, dtype=F64)
     bias = torch.randn(sum(ROWS), dtype=F64) if with_bias else None
     leaf, outputs = x.clone().requires_grad_(), []
-    dropped = leaf * drop(torch.ones_like(x)) / (1 - DROPOUT) if dropping else leaf
+    dropped = leaf * DROP(torch.ones_like(x)) / (1 - DROPOUT) if dropping else leaf
     for adapter, weight in zip(some, frozen.split(ROWS), strict=True):
         outputs.append(leaf @ weight.t())
         if adapter:
@@ -58,7 +54,7 @@ def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
     GradientBuffer(list(adapter_sinks([linear]))).claim()
     Refresh([linear])(dropping)
     wide_input = torch.cat([x, torch.empty(TOKENS, 6, dtype=F64)], dim=1)
-    how = DropBy(drop) if dropping else None
+    how = DROP if dropping else None
     linear.load()
     assert torch.allclose(linear.forward(wide_input, how), expected, rtol=1e-12)
     for _ in range(2):  # gradients are added

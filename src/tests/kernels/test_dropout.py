@@ -9,7 +9,7 @@ WIDTHS = [16, 24]
 
 
 def mask(places: DroppedPlaces, layer: int, site: int, tokens: int) -> torch.Tensor:
-    return places.drop(layer, site, torch.ones(tokens, WIDTHS[site]))
+    return places.drops[2 * layer + site](torch.ones(tokens, WIDTHS[site]))
 
 
 def test_an_example_loses_the_same_elements_wherever_it_stands() -> None:
@@ -27,7 +27,7 @@ def test_an_example_loses_the_same_elements_wherever_it_stands() -> None:
 def test_layers_sites_examples_steps_and_seeds_differ() -> None:
     def masks(key: tuple[int, int], number: int) -> list[torch.Tensor]:
         places = DroppedPlaces(0.5, key, [number], [0, 20], [16, 16], 2)
-        return [places.drop(layer, site, torch.ones(20, 16)) for layer in (0, 1) for site in (0, 1)]
+        return [drop(torch.ones(20, 16)) for drop in places.drops]
 
     drawn = [one for key in ((1, 2), (1, 3), (2, 2)) for number in (0, 1) for one in masks(key, number)]
     assert not any(torch.equal(a, b) for index, a in enumerate(drawn) for b in drawn[:index])
@@ -55,6 +55,16 @@ def test_every_element_is_dropped_as_often_as_every_other() -> None:
 def test_the_input_is_not_touched_and_may_be_a_slice() -> None:
     places = DroppedPlaces(0.5, (1, 1), [0], [0, 4], WIDTHS, 1)
     wide = torch.ones(4, 20)
-    dropped = places.drop(0, 0, wide[:, :16])
+    dropped = places.drops[0](wide[:, :16])
     assert torch.equal(dropped, mask(places, 0, 0, 4))
     assert wide.all()
+
+
+@pytest.mark.parametrize("rows", [[], [0], [2, 3, 9], list(range(10))])
+def test_some_rows_lose_what_they_lose_among_all(rows: list[int]) -> None:
+    places, chosen = DroppedPlaces(0.3, (1, 2), [7], [0, 10], WIDTHS, 1), torch.tensor(rows, dtype=torch.int64)
+    some = places.drops[1].of_rows(chosen)
+    assert torch.equal(some(torch.ones(len(rows), 24)), mask(places, 0, 1, 10)[chosen])
+    left, right, onto = torch.rand(len(rows), 3), torch.rand(3, 24), torch.ones(len(rows), 24)
+    some.add_product(onto, left, right)
+    assert torch.allclose(onto, 1 + left @ right * mask(places, 0, 1, 10)[chosen])

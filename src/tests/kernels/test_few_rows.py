@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from src.kernels import few_rows
 from src.kernels.few_rows import linear
 
 
@@ -19,6 +20,16 @@ def test_linear_is_the_plain_product(rows: int, biased: bool) -> None:
     assert result.dtype == torch.float32
     assert result.is_contiguous()
     torch.testing.assert_close(result.double(), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_product_that_onednn_fails_in_is_made_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong shape fails in both; after that oneDNN is not asked again, as its missing operation shows."""
+    monkeypatch.setattr(few_rows, "_failures", [])
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        linear(torch.ones(2, 3), torch.ones(5, 4))
+    assert len(few_rows._failures) == 1
+    monkeypatch.delattr(torch.ops.mkldnn, "_linear_pointwise")
+    assert linear(torch.ones(1, 2), torch.tensor([[3.0, 4.0]])).tolist() == [[7.0]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.models.compute import cpu_name
+from src.models import compute
+from src.models.compute import cpu_name, cpu_product_rates
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,7 @@ def one_thread() -> Iterator[None]:
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Path:
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("YOYAK_HOME", str(folder))
+    monkeypatch.setattr(compute, "cpu_product_rates", cpu_product_rates)  # reads what is written there
     write_rates(folder, fp32=30.0, bf16=5.0)
     return folder
 

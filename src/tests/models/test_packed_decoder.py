@@ -152,6 +152,16 @@ def test_a_changed_example_leaves_the_others_losses_bit_equal(lora: Lora) -> Non
     assert not torch.equal(decoder.add_gradients(batch, 6, None), losses[0])
 
 
+@ADAPTED_OR_WHOLE
+def test_a_micro_batch_without_a_target_adds_nothing(lora: Lora) -> None:
+    model, items = adapted_model("llama", torch.float32, lora), examples([(30, 6), (25, 5)])
+    expected = packed(model, items, 1000)[1]
+    items.append({"input_ids": items[0]["input_ids"], "labels": torch.full((30,), -100)})
+    loss, got = packed(model, items, capacity=30)
+    assert loss > 0
+    assert worst_error(got, expected) <= 1e-5
+
+
 @pytest.mark.parametrize("lora", [{"lora_dropout": 0.1}, None], ids=["adapted", "whole"])
 def test_gradients_add_up_and_runs_are_bit_identical(lora: Lora) -> None:
     items = examples(LENGTHS)

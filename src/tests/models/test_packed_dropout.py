@@ -24,7 +24,7 @@ class _Masked(nn.Module):
         self.layer, self.site = layer, site
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        mask = _Masked.places.drop(self.layer, self.site, torch.ones_like(x[0]))
+        mask = _Masked.places.drops[4 * self.layer + self.site](torch.ones_like(x[0]))
         return x * mask / (1 - DROPOUT)
 
 

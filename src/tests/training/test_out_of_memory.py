@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from src.data.packing import StepPacker, unpacked
 from src.errors import YoyakError
+from src.kernels import few_rows
 from src.tests.memory_limit import memory_limit
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training.llm_trainer import LLMTrainer
@@ -25,6 +26,12 @@ def _log_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("yoyak"), "propagate", True)  # a command of another test may have cut it
 
 
+@pytest.fixture(autouse=True)
+def _small_products_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bits are compared, and oneDNN is left once memory has run out in it."""
+    monkeypatch.setattr(few_rows, "_MOST_ROWS", 0)
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A model whose activations are large: 65 kB a token in each of its layers."""
@@ -36,6 +43,7 @@ def trainer_for(checkpoint: str, folder: Path, with_eval: bool = False, **settin
     config = tiny_config(checkpoint, folder, **(small | settings))
     model, tokenizer = load_tiny(config)
     dataset = tiny_dataset(tokenizer)
+    dataset.common_tokens = 0  # each example whole: a step that takes much more memory than one example
     return LLMTrainer(config, model, tokenizer, dataset, dataset if with_eval else None)
 
 

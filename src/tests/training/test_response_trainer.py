@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import load_file
 
 from src.data.llm_dataset import create_llm_dataset
-from src.tests.models.conftest import write_rates
+from src.models import compute
 from src.tests.tiny_models import (
     DIALOGUES,
     SUMMARIES,
@@ -139,9 +139,7 @@ def test_loss_falls_and_the_end_token_is_learned(checkpoint, tmp_path, engine):
 
 def test_adapters_compute_in_16_bit_and_keep_float32_weights(checkpoint, tmp_path, monkeypatch):
     """Trap 14: without autocast PEFT casts activations to the adapters' float32."""
-    monkeypatch.setenv("YOYAK_HOME", str(tmp_path / "home"))
-    (tmp_path / "home").mkdir()
-    write_rates(tmp_path / "home", fp32=30.0, bf16=60.0)
+    monkeypatch.setattr(compute, "cpu_product_rates", lambda: {"fp32": 30.0, "bf16": 60.0})
     config = tiny_config(checkpoint, tmp_path, training__engine="trainer")
     model, tokenizer = load_tiny(config)
     layers = {name: module for name, module in model.named_modules() if name.endswith("lora_A.default")}
