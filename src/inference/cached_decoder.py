@@ -98,7 +98,8 @@ class CachedDecoder:
             middle = saved.middle
             keys[row_of_token, :, positions], values[row_of_token, :, positions] = saved.attention.keys_and_values()
         assert middle is not None
-        return hidden.add_(middle)
+        states: torch.Tensor = hidden.add_(middle)
+        return states
 
     def step(self, ids: torch.Tensor, lengths: torch.Tensor, caches: Sequence[Cache], rotary: Rotary) -> torch.Tensor:
         """Append a token to each row; return the logits after it (rows, vocabulary).
