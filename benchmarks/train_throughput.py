@@ -113,8 +113,10 @@ def trainer_for(
     return trainer
 
 
-def measure(model: Any, items: Items, budget: float, dropout: float, precision: str) -> dict[str, Any]:
-    """Train with the product's trainer; return the figures of the steps after warm-up."""
+def measure(
+    model: Any, items: Items, budget: float, dropout: float, precision: str = "compute", *settings: str
+) -> dict[str, Any]:
+    """Train with the product's trainer, with further overrides; return the figures of the steps after warm-up."""
     from transformers import TrainerCallback
 
     class Clock(TrainerCallback):
@@ -130,7 +132,7 @@ def measure(model: Any, items: Items, budget: float, dropout: float, precision: 
     tokens: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
         torch.cuda.reset_peak_memory_stats()
-        trainer = trainer_for(model, items, Path(folder), WARM_UP + STEPS, budget, dropout, precision)
+        trainer = trainer_for(model, items, Path(folder), WARM_UP + STEPS, budget, dropout, precision, *settings)
         trainer.trainer.add_callback(Clock())
         results = trainer.train()
     seconds, plan = times[1] - times[0], results["memory_plan"]
