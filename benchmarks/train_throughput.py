@@ -87,12 +87,37 @@ def build_model(shape: str, dropout: float) -> Any:
     return model
 
 
-def measure(model: Any, items: Items, budget: float, dropout: float, precision: str) -> dict[str, Any]:
-    """Train with the product's trainer; return the figures of the steps after warm-up."""
-    from transformers import TrainerCallback
-
+def trainer_for(
+    model: Any,
+    items: Items,
+    folder: Path,
+    steps: int,
+    budget: float,
+    dropout: float = 0.0,
+    precision: str = "compute",
+    *settings: str,
+) -> Any:
+    """Return the product's trainer of so many steps, which writes no model; `settings` are further overrides."""
     from src.config import load_config
     from src.training.llm_trainer import LLMTrainer
+
+    fixed = [f"experiment.output_dir={folder}", f"training.max_steps={steps}", "training.report_to=[]"]
+    if budget:
+        fixed.append(f"training.memory_budget_gb={budget}")
+    fixed += [f"lora.dropout={dropout}", f"training.base_precision={precision}"]
+    fixed += ["training.engine=packed", "training.optim=adamw_torch_fused"]
+    config = load_config("llama_3.2_3b", [*fixed, *settings])
+    trainer = LLMTrainer(config, model, _Tokenizer(), items)
+    trainer.save_final_model = lambda: folder  # type: ignore[method-assign]  # not what is measured
+    trainer.trainer.args.save_strategy = "no"
+    return trainer
+
+
+def measure(
+    model: Any, items: Items, budget: float, dropout: float, precision: str = "compute", *settings: str
+) -> dict[str, Any]:
+    """Train with the product's trainer, with further overrides; return the figures of the steps after warm-up."""
+    from transformers import TrainerCallback
 
     class Clock(TrainerCallback):
         """When training began to be timed and ended, with the GPU's work done."""
@@ -106,15 +131,9 @@ def measure(model: Any, items: Items, budget: float, dropout: float, precision: 
     times: list[float] = []
     tokens: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
-        settings = [f"experiment.output_dir={folder}", f"training.max_steps={WARM_UP + STEPS}", "training.report_to=[]"]
-        if budget:
-            settings.append(f"training.memory_budget_gb={budget}")
-        config = load_config("llama_3.2_3b", [*settings, f"lora.dropout={dropout}", "training.engine=packed"])
-        config.training.optim, config.training.base_precision = "adamw_torch_fused", precision
         torch.cuda.reset_peak_memory_stats()
-        trainer = LLMTrainer(config, model, _Tokenizer(), items, callbacks=[Clock()])
-        trainer.save_final_model = lambda: Path(folder)  # type: ignore[method-assign]  # not what is measured
-        trainer.trainer.args.save_strategy = "no"
+        trainer = trainer_for(model, items, Path(folder), WARM_UP + STEPS, budget, dropout, precision, *settings)
+        trainer.trainer.add_callback(Clock())
         results = trainer.train()
     seconds, plan = times[1] - times[0], results["memory_plan"]
     return {

@@ -16,7 +16,7 @@ _LOG2_E = 1.4426950408889634
 
 
 @triton.jit
-def _forward(
+def _flash_forward(
     queries, keys, values, positions, out, log_sums, tokens, stride, out_stride, scale,
     GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
 ):  # fmt: skip
@@ -56,7 +56,7 @@ def _forward(
 
 
 @triton.jit
-def _backward_queries(
+def _flash_backward_queries(
     queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, stride, out_stride, grad_stride,
     scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
 ):  # fmt: skip
@@ -94,7 +94,7 @@ def _backward_queries(
 
 
 @triton.jit
-def _backward_keys(
+def _flash_backward_keys(
     queries, keys, values, positions, ends, grad, log_sums, dots, grad_keys, grad_values, tokens, stride, grad_stride,
     scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
 ):  # fmt: skip
@@ -172,7 +172,7 @@ def flash_forward(
     tokens, count, width = queries.shape
     log_sums = torch.empty(tokens, count, dtype=torch.float32, device=queries.device)
     sizes: Any = tiles(queries)["forward"]
-    _forward[(triton.cdiv(tokens, sizes["M"]), count)](
+    _flash_forward[(triton.cdiv(tokens, sizes["M"]), count)](
         queries, keys, values, positions, out, log_sums, tokens, queries.stride(0), out.stride(0),
         width**-0.5 * _LOG2_E, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
     )  # fmt: skip
@@ -205,11 +205,11 @@ def flash_backward(
     dots = torch.empty_like(log_sums)
     sizes: Any = tiles(queries)
     scale, group = width**-0.5 * _LOG2_E, count // key_heads
-    _backward_queries[(triton.cdiv(tokens, sizes["queries"]["M"]), count)](
+    _flash_backward_queries[(triton.cdiv(tokens, sizes["queries"]["M"]), count)](
         queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, queries.stride(0),
         out.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width, **sizes["queries"],
     )  # fmt: skip
-    _backward_keys[(triton.cdiv(tokens, sizes["keys"]["N"]), key_heads)](
+    _flash_backward_keys[(triton.cdiv(tokens, sizes["keys"]["N"]), key_heads)](
         queries, keys, values, positions, ends, grad, log_sums, dots, grad_keys, grad_values, tokens,
         queries.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width, **sizes["keys"],
     )  # fmt: skip

@@ -6,7 +6,7 @@ import triton.language as tl
 
 
 @triton.jit
-def _forward(
+def _norm_forward(
     x, plus, weight, out, inverse, x_stride, out_stride, width, eps, BLOCK: tl.constexpr, ADDED: tl.constexpr
 ):  # fmt: skip
     row = tl.program_id(0).to(tl.int64)
@@ -28,7 +28,7 @@ def _forward(
 
 
 @triton.jit
-def _backward(grad, x, weight, inverse, onto, out, grad_stride, x_stride, width, BLOCK: tl.constexpr):
+def _norm_backward(grad, x, weight, inverse, onto, out, grad_stride, x_stride, width, BLOCK: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     columns = tl.arange(0, BLOCK)
     inside = columns < width
@@ -49,7 +49,7 @@ def rms_norm(
     rows, width = x.shape
     inverse = torch.empty(rows, 1, dtype=torch.float32, device=x.device)
     block = triton.next_power_of_2(width)
-    _forward[(rows,)](
+    _norm_forward[(rows,)](
         x, plus, weight, out, inverse, x.stride(0), out.stride(0), width, eps, BLOCK=block, ADDED=plus is not None,
         num_warps=_warps(block),
     )  # fmt: skip
@@ -63,7 +63,7 @@ def rms_norm_backward(
     rows, width = x.shape
     out = torch.empty_like(onto)
     block = triton.next_power_of_2(width)
-    _backward[(rows,)](
+    _norm_backward[(rows,)](
         grad, x, weight, inverse, onto, out, grad.stride(0), x.stride(0), width, BLOCK=block, num_warps=_warps(block)
     )
     return out

@@ -32,7 +32,7 @@ def _rotate(
 
 
 @triton.jit
-def _back(
+def _rotate_back(
     grad_queries, grad_keys, grad_values, out, cos, sin, raw, norms, inverse, sums, out_stride, raw_stride,
     HEADS: tl.constexpr, KEY_HEADS: tl.constexpr, HALF: tl.constexpr, BLOCK_HEADS: tl.constexpr, NORMED: tl.constexpr,
     TRAINED: tl.constexpr,
@@ -142,7 +142,7 @@ def rotate_heads_backward(
     key_heads = grad_keys.shape[1]
     out = grad_queries.new_empty(tokens, (heads + 2 * key_heads) * width)
     sums = None if total is None else torch.empty(tokens, 2 * width, dtype=torch.float32, device=out.device)
-    _back[(tokens,)](
+    _rotate_back[(tokens,)](
         grad_queries, grad_keys, grad_values, out, cos, sin, raw, norms, inverse, sums, out.stride(0),
         0 if raw is None else raw.stride(0), HEADS=heads, KEY_HEADS=key_heads, HALF=width // 2,
         BLOCK_HEADS=triton.next_power_of_2(heads + 2 * key_heads), NORMED=norms is not None, TRAINED=total is not None,

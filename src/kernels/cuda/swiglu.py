@@ -9,7 +9,7 @@ from .dropout import LOW_RANK_SIZES, CountedDrop, low_rank_tile, padded_rank
 
 
 @triton.jit
-def _forward(gate_up, out, width, out_stride, BLOCK: tl.constexpr):
+def _swiglu_forward(gate_up, out, width, out_stride, BLOCK: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     columns = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = columns < width
@@ -21,7 +21,7 @@ def _forward(gate_up, out, width, out_stride, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _backward(
+def _swiglu_backward(
     grad, gate_up, activation, reduced, a, seed, examples, positions, site, threshold,
     rows, width, grad_stride, activation_stride, reduced_stride, rank,
     ROWS: tl.constexpr, BLOCK: tl.constexpr, RANK: tl.constexpr, AGAIN: tl.constexpr, DROPS: tl.constexpr,
@@ -54,7 +54,7 @@ _BLOCK = 1024
 def swiglu(gate_up: torch.Tensor, out: torch.Tensor) -> None:
     """See `kernels.swiglu.swiglu`."""
     rows, width = out.shape
-    _forward[(rows, triton.cdiv(width, _BLOCK))](gate_up, out, width, out.stride(0), BLOCK=_BLOCK, num_warps=4)
+    _swiglu_forward[(rows, triton.cdiv(width, _BLOCK))](gate_up, out, width, out.stride(0), BLOCK=_BLOCK, num_warps=4)
 
 
 def swiglu_backward(
@@ -74,7 +74,7 @@ def swiglu_backward(
         reduced, a = low_rank
         rank = len(a)
         sizes = {**LOW_RANK_SIZES, "RANK": padded_rank(rank)}
-    _backward[(triton.cdiv(rows, sizes["ROWS"]), triton.cdiv(width, sizes["BLOCK"]))](
+    _swiglu_backward[(triton.cdiv(rows, sizes["ROWS"]), triton.cdiv(width, sizes["BLOCK"]))](
         grad, gate_up, activation, reduced, a, *((None,) * 3 + (0, 0) if drop is None else drop.arguments),
         rows, width, grad.stride(0), stride, 0 if reduced is None else reduced.stride(0), rank,
         AGAIN=activation is not None, DROPS=drop is not None, **sizes,
