@@ -122,8 +122,8 @@ class StepPacker:
         labels[firsts] = IGNORE
         target_positions = np.flatnonzero(labels[1:] != IGNORE)
         targets = np.stack([target_positions + shared, labels[target_positions + 1]])
-        laid = (torch.from_numpy(array) for array in (places, targets, starts))
-        return MicroBatch(*laid, sum(map(len, whole)), shared, filler)
+        places_of, targets_of, starts_of = map(torch.from_numpy, (places, targets, starts))
+        return MicroBatch(places_of, targets_of, starts_of, sum(map(len, whole)), shared, filler)
 
 
 def unpacked(batches: Iterable[MicroBatch]) -> list[dict[str, torch.Tensor]]:

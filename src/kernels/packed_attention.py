@@ -176,7 +176,7 @@ def packed_attention_backward(
     scale = shape.width**-0.5
     parts = result[:, : shape.heads], result[:, shape.heads : -shape.key_heads]
     for part, by_head, factor in zip(parts, (grad_queries, grad_keys), (scale, 1.0), strict=True):
-        out = part.unflatten(1, (shape.key_heads, -1))
+        out = part.view(tokens, shape.key_heads, -1, shape.width)
         rotate(_tokens_first(by_head, tokens), (cos * factor, sin * -factor), out)
     if norms is not None:
         raw = state.raw.view(result.shape)
@@ -236,13 +236,13 @@ def _rotated_by_key_head(heads: torch.Tensor, rotary: Rotary, key_heads: int) ->
     """As `_by_key_head`, rotated."""
     tokens, count, width = heads.shape
     result = heads.new_empty(key_heads, tokens, count // key_heads, width)
-    rotate(heads.unflatten(1, (key_heads, -1)), rotary, result.transpose(0, 1))
+    rotate(heads.view(tokens, key_heads, -1, width), rotary, result.transpose(0, 1))
     return result.view(key_heads, -1, width)
 
 
 def _tokens_first(by_head: torch.Tensor, tokens: int) -> torch.Tensor:
     """Return (key heads, tokens x groups, width) as (tokens, key heads, groups, width), a view."""
-    return by_head.unflatten(1, (tokens, -1)).transpose(0, 1)
+    return by_head.view(len(by_head), tokens, -1, by_head.shape[-1]).transpose(0, 1)
 
 
 def _write_tokens_first(by_head: torch.Tensor, out: torch.Tensor) -> None:
