@@ -58,7 +58,7 @@ class Sequences:
 
     The first `shared` tokens, a sequence of their own, stand before each of the others too, which see them.
 
-    The CPU reads `starts` and `shared`, a GPU the tensors (int64, on it).
+    The CPU reads `starts`, a GPU the tensors (int64, on it).
     """
 
     starts: list[int]
