@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from .bins import assign_to_bins
+from .bins import assign_to_bins, shared_tokens
 from .templates import IGNORE
 
 FILLER = 1 << 30
 SHARED = FILLER + 1
-_LEAST_SHARED = 16  # fewer are not worth what attention does for them
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class StepPacker:
         multiple: each micro-batch is filled up to a multiple of this many tokens, so that few shapes occur.
         filler_id: the filler's token.
         shared: tokens that every example of the run begins with (none of them predicts a target); they are computed
-            once a micro-batch, unless they are too few or take up half of it.
+            once a micro-batch, where `shared_tokens` says so.
     """
 
     micro_batch_tokens: int
@@ -94,7 +93,7 @@ class StepPacker:
 
     def __call__(self, items: Sequence[dict[str, torch.Tensor]]) -> dict[str, Any]:
         """Return `micro_batches` (list of MicroBatch) and `target_tokens` of the step."""
-        shared = self.shared if _LEAST_SHARED <= self.shared <= self.micro_batch_tokens // 2 else 0
+        shared = shared_tokens(self.shared, self.micro_batch_tokens)
         lengths = [len(item["input_ids"]) - shared for item in items]
         bins = assign_to_bins(lengths, self.micro_batch_tokens - shared)
         batches = [self._lay_out(items, indices, shared) for indices in bins]
