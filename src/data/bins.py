@@ -5,6 +5,7 @@ from collections.abc import Sequence
 CAPTURED_TOKENS = 16384  # on a GPU, micro-batches up to this run from CUDA graphs; larger ones keep it busy without
 _CAPTURED_MULTIPLE = 256
 _ALIGNED_MULTIPLE = 64
+_LEAST_SHARED = 16  # fewer are not worth what attention does for them
 
 
 def filled_multiple(capacity: int) -> int:
@@ -16,6 +17,14 @@ def filled_multiple(capacity: int) -> int:
         return _ALIGNED_MULTIPLE
     large = capacity > 16 * _CAPTURED_MULTIPLE and capacity % (2 * _CAPTURED_MULTIPLE) == 0
     return 2 * _CAPTURED_MULTIPLE if large else _CAPTURED_MULTIPLE
+
+
+def shared_tokens(common: int) -> int:
+    """Return how many of the `common` tokens that all examples begin with a micro-batch computes once: all or none.
+
+    Whatever the micro-batch's size: what dropout drops must not depend on it.
+    """
+    return common if common >= _LEAST_SHARED else 0
 
 
 def assign_to_bins(lengths: Sequence[int], capacity: int) -> list[list[int]]:

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from .bins import assign_to_bins
+from .bins import assign_to_bins, shared_tokens
 from .templates import IGNORE
 
 FILLER = 1 << 30
 SHARED = FILLER + 1
-_LEAST_SHARED = 16  # fewer are not worth what attention does for them
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class StepPacker:
 
     def __call__(self, items: Sequence[dict[str, torch.Tensor]]) -> dict[str, Any]:
         """Return `micro_batches` (list of MicroBatch) and `target_tokens` of the step."""
-        shared = self.shared if self.shared >= _LEAST_SHARED else 0
+        shared = shared_tokens(self.shared)
         lengths = [len(item["input_ids"]) - shared for item in items]
         bins = assign_to_bins(lengths, self.micro_batch_tokens - shared)
         batches = [self._lay_out(items, indices, shared) for indices in bins]
@@ -122,9 +121,8 @@ class StepPacker:
         labels[firsts] = IGNORE
         target_positions = np.flatnonzero(labels[1:] != IGNORE)
         targets = np.stack([target_positions + shared, labels[target_positions + 1]])
-        on_cpu = torch.from_numpy(starts)
-        whole_tokens = sum(map(len, whole))
-        return MicroBatch(torch.from_numpy(places), torch.from_numpy(targets), on_cpu, whole_tokens, shared, filler)
+        places_of, targets_of, starts_of = map(torch.from_numpy, (places, targets, starts))
+        return MicroBatch(places_of, targets_of, starts_of, sum(map(len, whole)), shared, filler)
 
 
 def unpacked(batches: Iterable[MicroBatch]) -> list[dict[str, torch.Tensor]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ..data.bins import filled_multiple
+from ..data.bins import filled_multiple, shared_tokens
 from .devices import Device
 from .duration import StepTime, step_time
 from .job import Job
@@ -32,6 +32,7 @@ class Workload:
         steps: optimizer steps of the whole run.
         warm_up: steps that the means leave out.
         evaluation: the largest evaluation batch, or None where nothing is evaluated.
+        common: tokens that all examples begin with; 0 where only lengths are known, which bounds time and memory.
     """
 
     examples: tuple[Example, ...]
@@ -39,6 +40,7 @@ class Workload:
     steps: int
     warm_up: int = 0
     evaluation: MicroBatchSize | None = None
+    common: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,12 @@ def _packed_choices(
 ) -> Iterator[Choice]:
     """Yield for each size the most layers that may keep their activations, with and without inputs of products."""
     layers = job.shape.layers
-    most = largest_step_tokens(load.examples, job.examples, load.seed, load.steps)
     sizes = (job.micro_batch_tokens,) if job.micro_batch_tokens else SIZES
-    larger = [size for size in sizes if size >= most]
-    for size in [size for size in sizes if size < most or size == min(larger)]:
+    most = {size: _step_tokens(job, load, size) for size in sizes}
+    larger = [size for size in sizes if size >= most[size]]
+    for size in [size for size in sizes if size < most[size] or size == min(larger)]:
         work = _packed_work(job, load, size, _STEPS_TO_CHOOSE)
-        work = replace(work, largest=_bounded(work.largest, size, most))
+        work = replace(work, largest=_bounded(work.largest, size, most[size]))
         for keeps_inputs in (True, False):
 
             @cache
@@ -127,7 +129,14 @@ def _packed_choices(
 
 def _packed_work(job: Job, load: Workload, size: int, steps: int) -> StepWork:
     multiple = 1 if job.cpu else filled_multiple(size)
-    return packed_work(load.examples, job.examples, size, load.seed, min(load.steps, steps), load.warm_up, multiple)
+    steps = min(load.steps, steps)
+    return packed_work(load.examples, job.examples, size, load.seed, steps, load.warm_up, multiple, load.common)
+
+
+def _step_tokens(job: Job, load: Workload, size: int) -> int:
+    """Return what bounds a micro-batch of up to `size` tokens, since no step has more."""
+    shared = shared_tokens(load.common)
+    return largest_step_tokens(load.examples, job.examples, load.seed, load.steps, shared)
 
 
 def _bounded(largest: MicroBatchSize, capacity: int, step_tokens: int) -> MicroBatchSize:
@@ -172,7 +181,7 @@ def _exact(choice: Choice, load: Workload, device: Device, steady_bytes: int | N
     if size is None:
         return choice
     work = _packed_work(choice.job, load, size, _STEPS_LAID_OUT)
-    most = largest_step_tokens(load.examples, choice.job.examples, load.seed, load.steps)
+    most = _step_tokens(choice.job, load, size)
     if most <= size:
         work = replace(work, largest=_bounded(work.largest, size, most))
     return _choice(choice.job, choice.how, size, work, load, device, steady_bytes)

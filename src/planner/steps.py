@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..data.bins import assign_to_bins
+from ..data.bins import assign_to_bins, shared_tokens
 from .memory import MicroBatchSize
 
 Example = tuple[int, int]
@@ -19,7 +19,7 @@ class StepWork:
 
     Attributes:
         computed: tokens of a step, with filler or padding.
-        tokens: of these, the examples' own.
+        tokens: of these, the examples', those that they share counted once.
         targets: of these, those with a loss.
         pairs: of a query and a key that the causal mask lets through, padding included.
         micro_batches: of a step.
@@ -50,6 +50,7 @@ def packed_work(
     most: int,
     first: int = 0,
     multiple: int = 256,
+    common: int = 0,
 ) -> StepWork:
     """Return the work of the packed engine's steps `first` to `most` in the order of `seed`.
 
@@ -61,15 +62,18 @@ def packed_work(
         most: steps to lay out.
         first: steps to leave out of the means (but not of the largest).
         multiple: micro-batches are filled up to multiples of it.
+        common: tokens that all examples begin with.
     """
     totals = [0.0] * 5
     tokens_most = targets_most = examples_most = longest = counted = 0
+    shared = shared_tokens(common)
     for number, step in enumerate(_packed_steps(examples, per_step, seed, most)):
-        for indices in assign_to_bins([length for length, _ in step], capacity):
+        for indices in assign_to_bins([length - shared for length, _ in step], capacity - shared):
             chosen = [step[index] for index in indices]
-            own, targets = sum(length for length, _ in chosen), sum(count for _, count in chosen)
+            own, targets = _rows(chosen, shared), sum(count for _, count in chosen)
             filled = -(-own // multiple) * multiple
             pairs = sum(length * (length + 1) // 2 for length, _ in chosen) + (filled - own) ** 2 // 2
+            pairs -= (len(chosen) - 1) * shared * (shared + 1) // 2
             tokens_most, targets_most = max(tokens_most, filled), max(targets_most, targets)
             examples_most, longest = max(examples_most, len(chosen)), max(longest, chosen[0][0])
             if number >= first:
@@ -86,9 +90,17 @@ def _means(totals: list[float], steps: float, largest: MicroBatchSize, later: Mi
 
 
 @lru_cache(maxsize=8)
-def largest_step_tokens(examples: tuple[Example, ...], per_step: int, seed: int, most: int) -> int:
-    """Return the most tokens of a step, which bound a micro-batch however large it may be."""
-    return max(sum(length for length, _ in step) for step in _packed_steps(examples, per_step, seed, most))
+def largest_step_tokens(examples: tuple[Example, ...], per_step: int, seed: int, most: int, shared: int = 0) -> int:
+    """Return the most tokens of a step in one micro-batch, which bound one however large it may be.
+
+    The first `shared` of each example are computed once.
+    """
+    return max(_rows(step, shared) for step in _packed_steps(examples, per_step, seed, most))
+
+
+def _rows(examples: Sequence[Example], shared: int) -> int:
+    """Return the tokens of a micro-batch without filler."""
+    return shared + sum(length - shared for length, _ in examples)
 
 
 def _packed_steps(examples: Sequence[Example], per_step: int, seed: int, most: int) -> Iterator[list[Example]]:

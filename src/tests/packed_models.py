@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Co
 
 from src.data.packing import StepPacker
 from src.data.templates import IGNORE
-from src.models.packed_decoder import PackedDecoder
+from src.models.packed_decoder import PackedDecoder, Passes
 from src.training.loss import response_loss
 
 Items = list[dict[str, torch.Tensor]]
@@ -91,6 +91,7 @@ def packed(
     dropout_key: tuple[int, int] | None = None,
     decoder: PackedDecoder | None = None,
     shared: int = 0,
+    passes: Passes | None = None,
 ) -> tuple[float, dict[str, torch.Tensor]]:
     """Return what `reference` does, by `PackedDecoder` on micro-batches of at most `capacity` tokens.
 
@@ -98,8 +99,9 @@ def packed(
     """
     decoder = decoder or PackedDecoder(model)
     step = StepPacker(capacity, multiple, shared=shared)(items)
+    batches = [batch.to(decoder.embeddings.weight.device) for batch in step["micro_batches"]]
     model.zero_grad()
-    total = sum(decoder.add_gradients(b, step["target_tokens"], dropout_key).item() for b in step["micro_batches"])
+    total = sum(decoder.add_gradients(b, step["target_tokens"], dropout_key, passes).item() for b in batches)
     return total / step["target_tokens"], gradients(model)
 
 

@@ -35,7 +35,7 @@ from .final_model import write_final_model
 from .generation_score import rouge_sum
 from .identity import refuse_another_run, run_identity
 from .interrupts import StopOnSignal, TrainingInterrupted
-from .memory_plan import checkpointing_arguments, recomputes, settle_checkpointing
+from .memory_plan import checkpointing_arguments, common_tokens, recomputes, settle_checkpointing
 from .packed_step import PackedTrainer, choose_engine, plan_run
 from .recovery import RecoverySaves
 from .resolved import Resolved
@@ -188,7 +188,7 @@ class LLMTrainer:
         }
         trainer: ResponseTrainer
         if self.engine.name == "packed":
-            shared = getattr(self.train_dataset, "common_tokens", 0) if self.compute.device == "cpu" else 0
+            shared = common_tokens(self.train_dataset)
             packer = StepPacker(self.engine.micro_batch_tokens, filler_id=collator.pad_token_id, shared=shared)
             trainer = PackedTrainer(**arguments, packer=packer, float8=self.engine.float8)
             trainer.may_recompute = training.gradient_checkpointing is not False

@@ -49,7 +49,8 @@ def plan_loaded(trainer: Any, training: TrainingSettings, engine: Engine) -> tup
     held = dataset_examples(trainer.eval_dataset) if trainer.eval_dataset is not None else ()
     steps = training.max_steps or max(1, -(-int(len(examples) * training.epochs) // job.examples))
     largest = evaluation_batch(held, job.eval_batch_size) if held else None
-    load = Workload(examples, training.seed, steps, evaluation=largest)
+    common = common_tokens(trainer.train_dataset)
+    load = Workload(examples, training.seed, steps, evaluation=largest, common=common)
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
     budget = training.memory_budget_gb * 1e9 if training.memory_budget_gb else float("inf")
     limits = Limits(budget, _SHARE_OF_FREE_MEMORY * free + MEMORY.context)
@@ -119,6 +120,11 @@ def dataset_examples(dataset: Any) -> tuple[Example, ...]:
     if prompts is None:
         return tuple((length, max(1, round(_TARGET_SHARE * length))) for length in lengths)
     return tuple((length, length - int(prompt)) for length, prompt in zip(lengths, prompts, strict=True))
+
+
+def common_tokens(dataset: Any) -> int:
+    """Return how many tokens all examples of a data set begin with; 0 where it does not know."""
+    return int(getattr(dataset, "common_tokens", 0))
 
 
 def this_device() -> Device:

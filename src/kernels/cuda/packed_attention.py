@@ -42,7 +42,7 @@ def packed_attention(
     inverse = rotate_heads(qkv, rotary, shape.heads, shape.key_heads, weights, eps, rotated)
     parts = torch.split(rotated.view(len(qkv), -1, shape.width), [shape.heads, shape.key_heads, shape.key_heads], dim=1)
     heads = parts[0], parts[1], parts[2]
-    log_sums = flash_forward(heads, sequences.positions, out)
+    log_sums = flash_forward(heads, sequences.positions, out, sequences.shared)
     return FlashState(heads, out, log_sums, None if norms is None else qkv, inverse)
 
 
@@ -55,7 +55,9 @@ def packed_attention_backward(
     norms: HeadNorms | None,
 ) -> torch.Tensor:
     """See `kernels.packed_attention.packed_attention_backward`."""
-    grads = flash_backward(grad, state.heads, sequences.positions, sequences.ends, state.output, state.log_sums)
+    grads = flash_backward(
+        grad, state.heads, sequences.positions, sequences.ends, state.output, state.log_sums, sequences.shared
+    )
     weights = None if norms is None else norms.weights
     total = None if norms is None else norms.gradient
     return rotate_heads_backward(grads, rotary, state.raw, weights, state.inverse_rms, total)

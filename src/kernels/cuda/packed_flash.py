@@ -4,6 +4,11 @@ A block holds neighbouring tokens of whatever sequences they are of: a token see
 token (its own place less its position) to itself. So the grid holds no empty blocks, however short the sequences and
 whatever their number, and a captured graph needs no list of them. Keys and values are shared by a group of query heads;
 their gradients are summed over the group in registers.
+
+Tokens that all examples begin with stand once, as the first `shared` rows, and the positions of the other sequences
+go on after them (see `data.packing`): a block of queries sees the first few blocks of keys, then its own. A shared key
+gets gradients from all queries: programs of their own take `_CHUNK` of these each, and their sums are added up
+afterwards, in one order. Where nothing is shared, `shared` is None, and the kernels are compiled without all this.
 """
 
 from typing import Any
@@ -13,11 +18,51 @@ import triton
 import triton.language as tl
 
 _LOG2_E = 1.4426950408889634
+_CHUNK = 512
+
+
+@triton.jit
+def _begin(row, position, shared):
+    """Return from where on a row sees the keys up to itself, besides shared ones."""
+    begin = row - position
+    if shared is not None:  # shared rows and filler, whose positions are from 0, see themselves
+        begin = tl.minimum(begin + shared, row)
+    return begin
+
+
+@triton.jit
+def _key_blocks(begin, shared, N: tl.constexpr):
+    """Return the keys in the blocks with shared ones, and the first key after these that a block of queries sees.
+
+    Args:
+        begin: of the first query.
+        shared: number of shared keys, or None.
+        N: keys of a block.
+    """
+    ahead = 0
+    if shared is not None:
+        ahead = tl.cdiv(shared, N) * N
+        begin = tl.maximum(begin, ahead)
+    return ahead, begin
+
+
+@triton.jit
+def _keys_at(start, ahead, begin, shared, N: tl.constexpr):
+    """Return the keys of the block at `start`, and up to which `_begin` of a query each is seen.
+
+    `start` runs on from `begin - ahead`: below `begin` it stands for the first `ahead` keys.
+    """
+    key = start + tl.arange(0, N)
+    seen_to = key
+    if shared is not None:
+        key = tl.where(start < begin, key - (begin - ahead), key)
+        seen_to = tl.where(key < shared, 2147483647, key)
+    return key, seen_to
 
 
 @triton.jit
 def _flash_forward(
-    queries, keys, values, positions, out, log_sums, tokens, stride, out_stride, scale,
+    queries, keys, values, positions, out, log_sums, tokens, shared, stride, out_stride, scale,
     GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
 ):  # fmt: skip
     first = tl.program_id(0) * M
@@ -25,7 +70,7 @@ def _flash_forward(
     row = first + tl.arange(0, M)
     column = tl.arange(0, WIDTH)
     inside = row < tokens
-    begin = row - tl.load(positions + row, mask=inside, other=0).to(tl.int32)
+    begin = _begin(row, tl.load(positions + row, mask=inside, other=0).to(tl.int32), shared)
     q = tl.load(
         queries + row[:, None].to(tl.int64) * stride + head * WIDTH + column[None, :], mask=inside[:, None], other=0.0
     )
@@ -33,13 +78,13 @@ def _flash_forward(
     highest = tl.full([M], -float("inf"), tl.float32)
     total = tl.zeros([M], tl.float32)
     result = tl.zeros([M, WIDTH], tl.float32)
-    lowest = first - tl.load(positions + first).to(tl.int32)
-    for start in range(lowest, tl.minimum(first + M, tokens), N):
-        key = start + tl.arange(0, N)
+    ahead, lowest = _key_blocks(_begin(first, tl.load(positions + first).to(tl.int32), shared), shared, N)
+    for start in range(lowest - ahead, tl.minimum(first + M, tokens), N):
+        key, seen_to = _keys_at(start, ahead, lowest, shared, N)
         place = key[:, None].to(tl.int64) * stride + at_head
         k = tl.load(keys + place, mask=key[:, None] < tokens, other=0.0)
         scores = tl.dot(q, tl.trans(k)) * scale
-        seen = (key[None, :] <= row[:, None]) & (key[None, :] >= begin[:, None])
+        seen = (key[None, :] <= row[:, None]) & (seen_to[None, :] >= begin[:, None])
         scores = tl.where(seen, scores, -1e30)
         new = tl.maximum(highest, tl.max(scores, 1))
         weights = tl.where(seen, tl.exp2(scores - new[:, None]), 0.0)
@@ -57,15 +102,15 @@ def _flash_forward(
 
 @triton.jit
 def _flash_backward_queries(
-    queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, stride, out_stride, grad_stride,
-    scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
+    queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, shared, stride, out_stride,
+    grad_stride, scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
 ):  # fmt: skip
     first = tl.program_id(0) * M
     head = tl.program_id(1)
     row = first + tl.arange(0, M)
     column = tl.arange(0, WIDTH)
     inside = row < tokens
-    begin = row - tl.load(positions + row, mask=inside, other=0).to(tl.int32)
+    begin = _begin(row, tl.load(positions + row, mask=inside, other=0).to(tl.int32), shared)
     at = head * WIDTH + column[None, :]
     long_row = row[:, None].to(tl.int64)
     q = tl.load(queries + long_row * stride + at, mask=inside[:, None], other=0.0)
@@ -76,14 +121,14 @@ def _flash_backward_queries(
     log_sum = tl.load(log_sums + row.to(tl.int64) * HEADS + head, mask=inside, other=0.0)
     at_head = (head // GROUP) * WIDTH + column[None, :]
     result = tl.zeros([M, WIDTH], tl.float32)
-    lowest = first - tl.load(positions + first).to(tl.int32)
-    for start in range(lowest, tl.minimum(first + M, tokens), N):
-        key = start + tl.arange(0, N)
+    ahead, lowest = _key_blocks(_begin(first, tl.load(positions + first).to(tl.int32), shared), shared, N)
+    for start in range(lowest - ahead, tl.minimum(first + M, tokens), N):
+        key, seen_to = _keys_at(start, ahead, lowest, shared, N)
         place = key[:, None].to(tl.int64) * stride + at_head
         k = tl.load(keys + place, mask=key[:, None] < tokens, other=0.0)
         v = tl.load(values + place, mask=key[:, None] < tokens, other=0.0)
         scores = tl.dot(q, tl.trans(k)) * scale
-        seen = (key[None, :] <= row[:, None]) & (key[None, :] >= begin[:, None])
+        seen = (key[None, :] <= row[:, None]) & (seen_to[None, :] >= begin[:, None])
         weights = tl.where(seen, tl.exp2(scores - log_sum[:, None]), 0.0)
         grad_scores = weights * (tl.dot(g, tl.trans(v)) - dot[:, None])
         result = tl.dot(grad_scores.to(k.dtype), k, result)
@@ -95,13 +140,21 @@ def _flash_backward_queries(
 
 @triton.jit
 def _flash_backward_keys(
-    queries, keys, values, positions, ends, grad, log_sums, dots, grad_keys, grad_values, tokens, stride, grad_stride,
-    scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
+    queries, keys, values, positions, ends, grad, log_sums, dots, grad_keys, grad_values, partial, tokens, shared,
+    stride, grad_stride, scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr,
+    N: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
-    first = tl.program_id(0) * N
+    block = tl.program_id(0)
     key_head = tl.program_id(1)
-    key = first + tl.arange(0, N)
     column = tl.arange(0, WIDTH)
+    if shared is not None:  # the first programs are those of shared keys and a chunk of queries
+        shared_blocks, chunks = tl.cdiv(shared, N), tl.cdiv(tokens, CHUNK)
+        chunk, of_chunk = block // shared_blocks, block < shared_blocks * chunks
+        block = tl.where(of_chunk, block % shared_blocks, block - shared_blocks * chunks)
+    first = block * N
+    key = first + tl.arange(0, N)
+    if shared is not None:
+        key = tl.where(of_chunk & (key >= shared), tokens, key)  # none
     inside = key < tokens
     long_key = key[:, None].to(tl.int64)
     place = long_key * stride + key_head * WIDTH + column[None, :]
@@ -109,16 +162,21 @@ def _flash_backward_keys(
     v = tl.load(values + place, mask=inside[:, None], other=0.0)
     sum_keys = tl.zeros([N, WIDTH], tl.float32)
     sum_values = tl.zeros([N, WIDTH], tl.float32)
-    last = tl.minimum(first + N, tokens) - 1
-    end = tl.load(ends + last).to(tl.int32)
+    begin_rows = first
+    end_rows = tl.load(ends + tl.minimum(first + N, tokens) - 1).to(tl.int32)
+    if shared is not None:
+        begin_rows = tl.where(of_chunk, chunk * CHUNK, first)
+        end_rows = tl.where(of_chunk, tl.minimum(chunk * CHUNK + CHUNK, tokens), end_rows)
     for member in range(GROUP):
         head = key_head * GROUP + member
         at = head * WIDTH + column[None, :]
-        for start in range(first, end, M):
+        for start in range(begin_rows, end_rows, M):
             row = start + tl.arange(0, M)
             there = row < tokens
             long_row = row[:, None].to(tl.int64)
-            begin = row - tl.load(positions + row, mask=there, other=0).to(tl.int32)
+            begin = _begin(row, tl.load(positions + row, mask=there, other=0).to(tl.int32), shared)
+            if shared is not None:
+                begin = tl.where(of_chunk, 0, begin)
             q = tl.load(queries + long_row * stride + at, mask=there[:, None], other=0.0)
             g = tl.load(grad + long_row * grad_stride + at, mask=there[:, None], other=0.0)
             log_sum = tl.load(log_sums + row.to(tl.int64) * HEADS + head, mask=there, other=0.0)
@@ -129,9 +187,17 @@ def _flash_backward_keys(
             sum_values = tl.dot(weights.to(g.dtype), g, sum_values)
             grad_scores = weights * (tl.dot(v, tl.trans(g)) - dot[None, :])
             sum_keys = tl.dot(grad_scores.to(q.dtype), q, sum_keys)
+    sum_keys *= scale * 0.6931471805599453
+    row_size: tl.constexpr = HEADS // GROUP * WIDTH
+    to = long_key * row_size + key_head * WIDTH + column[None, :]
+    if shared is not None:
+        in_chunk = (inside & of_chunk)[:, None]
+        size = shared * row_size
+        tl.store(partial + chunk.to(tl.int64) * size + to, sum_keys, mask=in_chunk)
+        tl.store(partial + (chunks + chunk).to(tl.int64) * size + to, sum_values, mask=in_chunk)
+        inside &= ~of_chunk
     kind = grad_keys.dtype.element_ty
-    to = long_key * (HEADS // GROUP * WIDTH) + key_head * WIDTH + column[None, :]
-    tl.store(grad_keys + to, (sum_keys * (scale * 0.6931471805599453)).to(kind), mask=inside[:, None])
+    tl.store(grad_keys + to, sum_keys.to(kind), mask=inside[:, None])
     tl.store(grad_values + to, sum_values.to(kind), mask=inside[:, None])
 
 
@@ -159,7 +225,10 @@ def tiles(queries: torch.Tensor) -> dict[str, dict[str, int]]:
 
 
 def flash_forward(
-    heads: tuple[torch.Tensor, torch.Tensor, torch.Tensor], positions: torch.Tensor, out: torch.Tensor
+    heads: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    positions: torch.Tensor,
+    out: torch.Tensor,
+    shared: int = 0,
 ) -> torch.Tensor:
     """Write attention to `out`; return the log2 sums (tokens, heads), float32.
 
@@ -167,13 +236,14 @@ def flash_forward(
         heads: queries (tokens, heads, width), keys and values (tokens, key heads, width), views of rows of one buffer.
         positions: (tokens,) each token's place in its sequence, int64.
         out: (tokens, heads x width), may be a slice of wider rows.
+        shared: number of tokens, the first ones, that stand before each of the other sequences, too.
     """
     queries, keys, values = heads
     tokens, count, width = queries.shape
     log_sums = torch.empty(tokens, count, dtype=torch.float32, device=queries.device)
     sizes: Any = tiles(queries)["forward"]
     _flash_forward[(triton.cdiv(tokens, sizes["M"]), count)](
-        queries, keys, values, positions, out, log_sums, tokens, queries.stride(0), out.stride(0),
+        queries, keys, values, positions, out, log_sums, tokens, shared or None, queries.stride(0), out.stride(0),
         width**-0.5 * _LOG2_E, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
     )  # fmt: skip
     return log_sums
@@ -186,6 +256,7 @@ def flash_backward(
     ends: torch.Tensor,
     out: torch.Tensor,
     log_sums: torch.Tensor,
+    shared: int = 0,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the gradients of queries (tokens, heads, width), keys and values (tokens, key heads, width).
 
@@ -196,21 +267,32 @@ def flash_backward(
         ends: (tokens,) the end of each token's sequence, int64.
         out: the forward's output.
         log_sums: what the forward returned.
+        shared: as in the forward.
     """
     queries, keys, values = heads
     tokens, count, width = queries.shape
     key_heads = keys.shape[1]
     grad_queries = grad.new_empty(tokens, count, width)
-    grad_keys, grad_values = grad.new_empty(tokens, key_heads, width), grad.new_empty(tokens, key_heads, width)
+    grad_both = grad.new_empty(2, tokens, key_heads, width)
+    grad_keys, grad_values = grad_both
     dots = torch.empty_like(log_sums)
     sizes: Any = tiles(queries)
     scale, group = width**-0.5 * _LOG2_E, count // key_heads
     _flash_backward_queries[(triton.cdiv(tokens, sizes["queries"]["M"]), count)](
-        queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, queries.stride(0),
-        out.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width, **sizes["queries"],
+        queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, shared or None,
+        queries.stride(0), out.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width,
+        **sizes["queries"],
     )  # fmt: skip
-    _flash_backward_keys[(triton.cdiv(tokens, sizes["keys"]["N"]), key_heads)](
-        queries, keys, values, positions, ends, grad, log_sums, dots, grad_keys, grad_values, tokens,
-        queries.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width, **sizes["keys"],
+    blocks, partial = triton.cdiv(tokens, sizes["keys"]["N"]), None
+    if shared:
+        chunks = triton.cdiv(tokens, _CHUNK)
+        blocks += triton.cdiv(shared, sizes["keys"]["N"]) * chunks
+        partial = log_sums.new_empty(2, chunks, shared, key_heads, width)
+    _flash_backward_keys[(blocks, key_heads)](
+        queries, keys, values, positions, ends, grad, log_sums, dots, grad_keys, grad_values, partial, tokens,
+        shared or None, queries.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width, CHUNK=_CHUNK,
+        **sizes["keys"],
     )  # fmt: skip
+    if partial is not None:
+        grad_both[:, :shared] = partial.sum(1)
     return grad_queries, grad_keys, grad_values

@@ -16,8 +16,9 @@ def drawn(count: int) -> tuple[tuple[int, int], ...]:
     return tuple((rng.randint(30, 400), rng.randint(2, 20)) for _ in range(count))
 
 
-def test_packed_steps_are_those_of_sampler_and_packer():
-    lengths = drawn(37)
+@pytest.mark.parametrize("common", [0, 15, 24, 300])  # none; too few to be shared; more than half of a micro-batch
+def test_packed_steps_are_those_of_sampler_and_packer(common: int):
+    lengths = tuple((tokens + common, targets) for tokens, targets in drawn(37))
     items = []
     for tokens, targets in lengths:
         labels = torch.zeros(tokens, dtype=torch.int64)
@@ -26,8 +27,9 @@ def test_packed_steps_are_those_of_sampler_and_packer():
     sampler = ShuffledSampler(37, seed=7)
     order = [*list(sampler), *list(sampler)]  # two epochs of 37 in steps of 10: 4 steps each, the last of 7
     steps = [order[:10], order[10:20], order[20:30], order[30:37], order[37:47]]
-    packed = [StepPacker(512, multiple=64)([items[i] for i in step])["micro_batches"] for step in steps]
-    work = packed_work(lengths, 10, 512, 7, 5, multiple=64)
+    packer = StepPacker(512, multiple=64, shared=common)
+    packed = [packer([items[i] for i in step])["micro_batches"] for step in steps]
+    work = packed_work(lengths, 10, 512, 7, 5, multiple=64, common=common)
     batches = [batch for step in packed for batch in step]
     assert work.micro_batches * 5 == len(batches)
     assert work.computed * 5 == sum(len(batch.input_ids) for batch in batches)
@@ -35,7 +37,18 @@ def test_packed_steps_are_those_of_sampler_and_packer():
     assert work.filler == pytest.approx(filler_share(batches))
     assert work.largest.tokens == max(len(batch.input_ids) for batch in batches)
     assert work.largest.targets == max(len(batch.targets) for batch in batches)
-    assert largest_step_tokens(lengths, 10, 7, 5) == max(sum(lengths[i][0] for i in step) for step in steps)
+    assert {batch.shared for batch in batches} == {0 if common == 15 else common}
+    whole = StepPacker(100_000, shared=common)
+    rows = [whole([items[i] for i in step])["micro_batches"][0].input_ids for step in steps]
+    shared = 0 if common == 15 else common
+    assert largest_step_tokens(lengths, 10, 7, 5, shared) == max(map(len, rows))
+
+
+def test_shared_tokens_are_computed_and_seen_once():
+    """Two examples of 20 and 30 tokens, the first 16 shared: 16 + 4 + 14 rows, which see what stands before them."""
+    work = packed_work(((20, 2), (30, 3)), 2, 64, 0, 1, multiple=8, common=16)
+    assert (work.tokens, work.computed, work.largest.tokens) == (34, 40, 40)
+    assert work.pairs == sum(range(1, 17)) + sum(range(17, 21)) + sum(range(17, 31)) + 6**2 // 2
 
 
 def test_padded_steps_are_those_of_the_sampler():

@@ -84,6 +84,18 @@ def test_the_plan_keeps_to_the_budget_and_counts_what_is_allocated(model, card):
     assert plan.step_seconds > 0
 
 
+def test_tokens_that_all_examples_begin_with_are_planned_once(model, card):
+    """Steps of 16 examples, 80 of each one's 100, 200 or 300 tokens shared: within 80 + 16 x 220."""
+    settings = TrainingSettings(batch_size=16, gradient_accumulation_steps=1, micro_batch_tokens=8192)
+    whole, shared = trainer(model), trainer(model)
+    shared.train_dataset.common_tokens = 80
+    first, second = (plan_loaded(some, settings, "packed")[0] for some in (whole, shared))
+    assert first.work.tokens - second.work.tokens == pytest.approx(80 * 15, rel=0.1)  # a last step of 12
+    assert second.work.largest.tokens <= 80 + 16 * 220
+    assert second.memory.peak_bytes < first.memory.peak_bytes
+    assert second.time.seconds < first.time.seconds
+
+
 def test_a_fixed_micro_batch_stays(model, card):
     assert plan_run(trainer(model), TrainingSettings(micro_batch_tokens=700)).micro_batch_tokens == 700
 

@@ -90,7 +90,6 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
     inner = attention.heads * attention.width
     rotary = empty(TOKENS, attention.width // 2), empty(TOKENS, attention.width // 2)
     norms = HeadNorms(empty(2, attention.width), 1e-6) if shape.head_norms else None
-    sequences = Sequences([], integers, integers)
     counted = dropout.CountedDrop(0.05, empty(1, of=torch.int64), integers, integers, 3)
     hidden, weight = empty(TOKENS, shape.hidden), empty(shape.hidden)
     inverse = rms_norm.rms_norm(hidden, weight, 1e-5, empty(TOKENS, shape.hidden + 48)[:, : shape.hidden])
@@ -104,10 +103,11 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
         for part, how in ((None, None), (low_rank, None), (low_rank, counted)):
             swiglu.swiglu_backward(grad[:, : shape.mlp], empty(TOKENS, 2 * shape.mlp), activation, part, how)
     out = empty(TOKENS, inner + 16)[:, :inner]
-    state = packed_attention.packed_attention(
-        empty(TOKENS, attention.columns), rotary, sequences, attention, norms, out
-    )
-    packed_attention.packed_attention_backward(out, state, rotary, sequences, attention, norms)
+    for sequences in (Sequences([], integers, integers), Sequences([], integers, integers, shared=35)):
+        state = packed_attention.packed_attention(
+            empty(TOKENS, attention.columns), rotary, sequences, attention, norms, out
+        )
+        packed_attention.packed_attention_backward(out, state, rotary, sequences, attention, norms)
     if norms is not None:
         norms.gradient = empty(2 * attention.width)
         packed_attention.packed_attention_backward(out, state, rotary, sequences, attention, norms)

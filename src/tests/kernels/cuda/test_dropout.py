@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from src.data.packing import FILLER, SHARED
+
 
 def drop(x: torch.Tensor, probability: float, seed: int, examples: list[int], site: int = 0) -> torch.Tensor:
     return drop_of(x.device, probability, seed, examples, site)(x)
@@ -61,3 +63,12 @@ def test_a_product_is_added_without_the_dropped_elements(device: torch.device, r
     assert 0.3 < (mask == 0).float().mean() < 0.5
     assert torch.allclose(got[:, :150].cpu(), wanted, rtol=exact, atol=10 * exact)
     assert torch.equal(got[:, 150:].cpu(), onto[:, 150:])
+
+
+def test_tokens_that_examples_share_draw_like_an_example(device: torch.device) -> None:
+    """Their number, beyond the filler's, is as good as any."""
+    shared = drop(torch.ones(5, 4000, device=device), 0.4, 7, [SHARED] * 3 + [0, 0])
+    assert torch.equal(shared[:3], drop(torch.ones(3, 4000, device=device), 0.4, 7, [SHARED] * 3))
+    assert not torch.equal(shared[:2], shared[3:])
+    assert not torch.equal(shared[:3], drop(torch.ones(3, 4000, device=device), 0.4, 7, [FILLER] * 3))
+    assert 0.57 < float(shared[:3].mean()) < 0.63

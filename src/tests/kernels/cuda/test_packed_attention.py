@@ -1,22 +1,20 @@
-"""Packed attention in Triton equals the CPU's, forward and backward, with and without norms of the heads."""
+"""Packed attention in Triton equals the CPU's, forward and backward, with and without norms of the heads.
+
+Where tokens are shared, it equals whole examples under autograd.
+"""
+
+from dataclasses import replace
 
 import pytest
 import torch
 
 from src.kernels.packed_attention import AttentionShape, HeadNorms, Sequences, packed_attention
 from src.kernels.packed_attention import packed_attention_backward as backward
+from src.tests.kernels.attention_reference import reference, rotary_of, sequences_of
 
 
-def sequences_of(starts: list[int], device: torch.device) -> Sequences:
-    lengths = torch.tensor(starts).diff()
-    positions = torch.cat([torch.arange(length) for length in lengths])
-    ends = torch.repeat_interleave(torch.tensor(starts[1:]), lengths)
-    return Sequences(starts, positions.to(device), ends.to(device))
-
-
-def rotary_of(sequences: Sequences, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    angles = sequences.positions[:, None] * 10000.0 ** -torch.linspace(0, 1, width // 2)
-    return angles.cos(), angles.sin()
+def on_device(sequences: Sequences, device: torch.device) -> Sequences:
+    return replace(sequences, positions=sequences.positions.to(device), ends=sequences.ends.to(device))
 
 
 # The last column: an older card's blocks are smaller.
@@ -47,21 +45,29 @@ def test_equals_the_cpu(
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_equals_the_cpu_in_16_bit(device: torch.device, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(("starts", "shared"), [([0, 3, 40], 0), ([0, 20, 21, 60], 20)])
+def test_equals_the_cpu_in_16_bit(device: torch.device, dtype: torch.dtype, starts: list[int], shared: int) -> None:
     if device.type == "cpu" and dtype == torch.bfloat16:
         pytest.skip("Triton's interpreter multiplies bfloat16 as integers")
-    compare([0, 3, 40], AttentionShape(2, 1, 16), True, dtype, device, 2e-2)
+    compare(starts, AttentionShape(2, 1, 16), True, dtype, device, 2e-2, shared)
 
 
 def compare(
-    starts: list[int], shape: AttentionShape, normalized: bool, dtype: torch.dtype, device: torch.device, most: float
+    starts: list[int],
+    shape: AttentionShape,
+    normalized: bool,
+    dtype: torch.dtype,
+    device: torch.device,
+    most: float,
+    shared: int = 0,
 ) -> None:
     from src.kernels.cuda import packed_attention as cuda
 
     torch.manual_seed(0)
     tokens, inner = starts[-1], shape.heads * shape.width
-    here, there = sequences_of(starts, torch.device("cpu")), sequences_of(starts, device)
-    cos, sin = (part.to(dtype) for part in rotary_of(here, shape.width))
+    here = sequences_of(starts, shared)
+    there = on_device(here, device)
+    cos, sin = rotary_of(here, shape.width, dtype)
     norms = HeadNorms(torch.randn(2, shape.width, dtype=dtype), 1e-6) if normalized else None
     norms_there = HeadNorms(norms.weights.to(device), 1e-6) if norms else None
     if norms and norms_there:  # whose weights train
@@ -94,7 +100,7 @@ def test_another_examples_tokens_change_nothing(device: torch.device) -> None:
     from src.kernels.cuda.packed_flash import flash_forward
 
     torch.manual_seed(0)
-    buffer, positions = torch.randn(20, 3, 16, device=device), sequences_of([0, 9, 20], device).positions
+    buffer, positions = torch.randn(20, 3, 16, device=device), sequences_of([0, 9, 20]).positions.to(device)
     both = []
     for _ in range(2):
         heads = buffer[:, :1], buffer[:, 1:2], buffer[:, 2:]
@@ -105,3 +111,69 @@ def test_another_examples_tokens_change_nothing(device: torch.device) -> None:
         buffer[:9] = 100 * torch.randn(9, 3, 16, device=device)
     assert torch.equal(both[0][9:], both[1][9:])
     assert not torch.equal(both[0][:9], both[1][:9])
+
+
+# Blocks are 64 queries and 32 keys, and for the keys' gradients 32 and 64; an older card's are smaller. The last
+# sequence is filler.
+SHARED = [
+    ([0, 20, 25, 26, 61, 64], AttentionShape(2, 1, 16), False, False),
+    ([0, 35, 36, 120, 121, 122, 190, 256], AttentionShape(3, 1, 16), True, False),  # more filler than shared tokens
+    ([0, 70, 160, 163, 164], AttentionShape(2, 2, 16), False, False),
+    ([0, 64, 65, 140, 192], AttentionShape(4, 2, 16), False, False),
+    ([0, 133, 134, 135, 136, 200], AttentionShape(2, 1, 16), False, False),  # a block of one-token sequences
+    ([0, 35, 36, 120, 150], AttentionShape(3, 1, 16), False, True),
+    ([0, 1, 30, 31, 40], AttentionShape(2, 1, 16), False, False),
+]
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in exp2:RuntimeWarning")  # of pairs that are masked
+@pytest.mark.parametrize(("starts", "shape", "normalized", "old_card"), SHARED)
+def test_shared_tokens_stand_before_each_example(
+    monkeypatch: pytest.MonkeyPatch,
+    device: torch.device,
+    exact: float,
+    starts: list[int],
+    shape: AttentionShape,
+    normalized: bool,
+    old_card: bool,
+) -> None:
+    """Forward and gradients in float32 equal those of whole examples in float64; filler gets no gradient at all."""
+    from src.kernels.cuda import packed_attention as cuda
+    from src.kernels.cuda import packed_flash
+
+    monkeypatch.setattr(packed_flash, "_CHUNK", 64)  # of several even here
+    if old_card:
+        monkeypatch.setattr(packed_flash, "capability", lambda device: (7, 5))
+    torch.manual_seed(0)
+    tokens, own, inner = starts[-1], starts[-2], shape.heads * shape.width
+    here = sequences_of(starts, shared=starts[1], filler=True)
+    rotary = rotary_of(here, shape.width)
+    weights = torch.randn(2, shape.width, dtype=torch.float64)
+    qkv = torch.randn(tokens, shape.columns, dtype=torch.float64)
+    qkv[own:] *= 1000  # so that a weight overflows if its row's sum lacks a key
+    leaf = qkv.requires_grad_()
+    norms = HeadNorms(weights.clone().requires_grad_(), 1e-6) if normalized else None
+    wanted = reference(leaf, rotary, here, shape, norms)
+    grad = torch.randn(tokens, inner, dtype=torch.float64)
+    grad[own:] = 0
+    wanted_grads = torch.autograd.grad(wanted, [leaf] if norms is None else [leaf, norms.weights], grad)
+
+    def moved(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.detach().to(device, torch.float32)
+
+    norms_there = HeadNorms(moved(weights), 1e-6, moved(torch.zeros(2 * shape.width))) if normalized else None
+    there, rotary_there = on_device(here, device), (moved(rotary[0]), moved(rotary[1]))
+    out = torch.empty(tokens, inner, device=device)
+    state = cuda.packed_attention(moved(leaf), rotary_there, there, shape, norms_there, out)
+    assert torch.allclose(out.cpu().double()[:own], wanted[:own], rtol=exact, atol=exact)
+    assert out.isfinite().all()
+    got = cuda.packed_attention_backward(moved(grad), state, rotary_there, there, shape, norms_there)
+    for rows in (slice(0, starts[1]), slice(starts[1], own)):
+        for columns in torch.arange(shape.columns).split([inner, *[shape.key_heads * shape.width] * 2]):
+            some, expected = got.cpu().double()[rows, columns], wanted_grads[0][rows, columns]
+            assert (some - expected).norm() < exact * max(1, expected.norm())
+    assert not got[own:].any()
+    if norms_there:
+        assert norms_there.gradient is not None
+        total = norms_there.gradient.cpu().double().view(2, -1)
+        assert (total - wanted_grads[1]).norm() / wanted_grads[1].norm() < exact

@@ -1,0 +1,53 @@
+"""The slow, obvious attention of packed sequences: one example at a time, whole, by torch's own."""
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from src.kernels.packed_attention import AttentionShape, HeadNorms, Rotary, Sequences
+
+
+def sequences_of(starts: list[int], shared: int = 0, filler: bool = False) -> Sequences:
+    """Return sequences as they are packed; with `filler`, the last one is that."""
+    lengths = torch.tensor(starts).diff()
+    firsts = [shared if begin else 0 for begin in starts[:-1]]
+    if filler:
+        firsts[-1] = 0
+    positions = [torch.arange(first, first + int(n)) for first, n in zip(firsts, lengths, strict=True)]
+    return Sequences(starts, torch.cat(positions), torch.repeat_interleave(torch.tensor(starts[1:]), lengths), shared)
+
+
+def rotary_of(sequences: Sequences, width: int, dtype: torch.dtype = torch.float64) -> Rotary:
+    """Return cosines and sines (tokens, width / 2)."""
+    angles = sequences.positions[:, None] * 10000.0 ** -torch.linspace(0, 1, width // 2, dtype=torch.float64)
+    return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def reference(
+    qkv: torch.Tensor, rotary: Rotary, sequences: Sequences, shape: AttentionShape, norms: HeadNorms | None
+) -> torch.Tensor:
+    """Return the attention (tokens, heads x width) of each sequence's own rows, the shared ones before them."""
+    parts = []
+    for begin, end in pairwise(sequences.starts):
+        rows = torch.cat([torch.arange(sequences.shared if begin else 0), torch.arange(begin, end)])
+        parts.append(_whole(qkv[rows], (rotary[0][rows], rotary[1][rows]), shape, norms)[begin - end :])
+    return torch.cat(parts)
+
+
+def _whole(qkv: torch.Tensor, rotary: Rotary, shape: AttentionShape, norms: HeadNorms | None) -> torch.Tensor:
+    heads = qkv.view(len(qkv), -1, shape.width)
+    queries, keys, values = heads.split([shape.heads, shape.key_heads, shape.key_heads], dim=1)
+    if norms is not None:
+        queries = nn.functional.rms_norm(queries, (shape.width,), norms.weights[0], norms.eps)
+        keys = nn.functional.rms_norm(keys, (shape.width,), norms.weights[1], norms.eps)
+    both = []
+    for part in (queries, keys):
+        left, right = part.chunk(2, dim=-1)
+        cos, sin = (table[:, None] for table in rotary)
+        both.append(torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1))
+    groups = shape.heads // shape.key_heads
+    q, k, v = (part.transpose(0, 1) for part in (both[0], both[1], values))
+    k, v = k.repeat_interleave(groups, dim=0), v.repeat_interleave(groups, dim=0)
+    result = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return result.transpose(0, 1).reshape(len(qkv), -1)
