@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,13 @@ SHAPES = {"llama3_3b": "llama_3.2_3b", "llama3_8b": "llama_3_8b", "qwen3_4b": "q
 
 
 class Items(list[dict[str, torch.Tensor]]):
-    """A data set of encoded examples, with their lengths."""
+    """A data set of encoded examples, with their lengths.
+
+    Attributes:
+        common_tokens: how many tokens all begin with.
+    """
+
+    common_tokens = 0
 
     @property
     def lengths(self) -> list[int]:
@@ -53,7 +60,10 @@ def load_examples(path: Path, steps: int) -> Items:
             labels = ids.clone()
             labels[: example["prompt_len"]] = -100
             items.append({"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels})
-    return Items(items[: PER_STEP * steps])
+    items = Items(items[: PER_STEP * steps])
+    columns = zip(*(example["input_ids"][: example["prompt_len"] - 1] for example in pool), strict=False)
+    items.common_tokens = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+    return items
 
 
 def build_model(shape: str, dropout: float) -> Any:
@@ -166,17 +176,22 @@ def main() -> None:
     parser.add_argument("--examples", type=Path, required=True)
     parser.add_argument("--budgets", type=float, nargs="+", default=[4, 5.2, 8, 0])
     parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--whole", action="store_true", help="compute what all examples begin with for each anew")
     parser.add_argument("--fp8", action="store_true", help="frozen products in 8 bit")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     model, items = build_model(given.shape, given.dropout), load_examples(given.examples, WARM_UP + STEPS)
+    from src.data.bins import shared_tokens
     from src.training.run_file import package_versions
 
+    if given.whole:
+        items.common_tokens = 0
     for budget in given.budgets:
         line: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "shape": given.shape, "engine": "packed"}
         line |= {"budget_gb": budget or None, "dropout": given.dropout}
         line |= {"base_precision": "fp8"} if given.fp8 else {}
+        line["shared_tokens"] = shared_tokens(items.common_tokens)
         try:
             line |= measure(model, items, budget, given.dropout, line.get("base_precision", "compute"))
         except Exception as error:
