@@ -14,6 +14,7 @@ import torch
 
 from ..data.packing import MicroBatch
 from ..kernels.packed_attention import Sequences
+from .decoder_layer import among
 from .packed_decoder import PackedDecoder, Passes, dropout_seed
 
 
@@ -37,7 +38,7 @@ class CapturedPasses(Passes):
         self._compiled = False
         self.obstacle: str | None = None
         self._pool: Any = None
-        self._replayed: tuple[int, torch.Tensor] | None = None
+        self._under_way: tuple[torch.Tensor, int, bool] | None = None
 
     @property
     def sizes(self) -> list[int]:
@@ -49,7 +50,10 @@ class CapturedPasses(Passes):
         return len(batch.input_ids) <= self.most_tokens
 
     def forward(self, batch: MicroBatch, key: tuple[int, int] | None) -> torch.Tensor:
-        """As `Passes.forward`; a graph computes all tokens in the last layer too, since it knows only their number."""
+        """As `Passes.forward`, but the last layer computes all tokens: a graph knows only their number.
+
+        So does what is not captured: a run that goes on must get the bits of one that was not stopped.
+        """
         tokens = len(batch.input_ids)
         inputs = self._copy_inputs(batch, key)
         if tokens not in self._graphs and self._compiled and self.obstacle is None:
@@ -64,22 +68,24 @@ class CapturedPasses(Passes):
                 logging.getLogger("yoyak").warning("No CUDA graphs, so small micro-batches are slow: %s", self.obstacle)
         if tokens not in self._graphs:
             self._compiled = True
-            return self._run(inputs, self._sequences(inputs), self._drops(inputs, key), batch.target_positions)
+            hidden = self._run(inputs, self._sequences(inputs), self._drops(inputs, key))
+            self._under_way = batch.target_positions, tokens, False
+            return hidden[batch.target_positions]
         forward, _ = self._graphs[tokens]
         forward.replay()
-        self._replayed = tokens, batch.target_positions
+        self._under_way = batch.target_positions, tokens, True
         return self._hidden[batch.target_positions]
 
     def backward(self, grad: torch.Tensor) -> torch.Tensor:
         """As `Passes.backward`; the result is overwritten by the next call."""
-        if self._replayed is None:
-            return super().backward(grad)
-        tokens, target_positions = self._replayed
+        assert self._under_way is not None
+        (target_positions, tokens, replayed), self._under_way = self._under_way, None
+        if not replayed:
+            return super().backward(among(tokens, target_positions, grad))
         hidden = self._hidden[:tokens].zero_()  # the output is not needed any more
         hidden[target_positions] = grad
         _, backward = self._graphs[tokens]
         backward.replay()
-        self._replayed = None
         return hidden
 
     def _capture(

@@ -194,7 +194,7 @@ class DecoderLayer:
         grad_attended, grad_reduced = output.input_gradient(grad, drops[1])
         output.add_gradients(grad, grad_reduced, saved.attended[:, : output.width], saved.reduced[1], drops[1])
         if saved.rows is not None:
-            grad, grad_attended = (_among(len(saved.hidden), saved.rows, x) for x in (grad, grad_attended))
+            grad, grad_attended = (among(len(saved.hidden), saved.rows, x) for x in (grad, grad_attended))
         norms = self.head_norms
         grad_qkv = packed_attention_backward(grad_attended, saved.attention, rotary, sequences, self.shape, norms)
         if not loaded:
@@ -250,7 +250,7 @@ def _of_rows(drops: Drops, rows: torch.Tensor | None) -> Drops:
     return drops if rows is None else [drops[0], *(drop and drop.of_rows(rows) for drop in drops[1:])]
 
 
-def _among(tokens: int, rows: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+def among(tokens: int, rows: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """Return (tokens, width), zero but for `rows`, which are those of x."""
     result = x.new_zeros(tokens, x.shape[1])
     result[rows] = x

@@ -43,8 +43,10 @@ def test_graphs_give_the_bits_of_single_operations(dropout: float) -> None:
     items = examples(LENGTHS, shared=SHARED)
     model = in_bf16("qwen3", dropout).cuda()
     decoder = PackedDecoder(model)
-    passes = CapturedPasses(decoder, 256)
-    loss, expected = packed(model, items, 256, 64, (3, 5), decoder, SHARED)
+    passes, single = CapturedPasses(decoder, 256), CapturedPasses(decoder, 256)
+    single.obstacle = "nothing is to be captured"
+    loss, expected = packed(model, items, 256, 64, (3, 5), decoder, SHARED, single)
+    assert single.captured == 0
     for _ in range(3):  # the very first micro-batch runs by single operations
         got_loss, got = packed(model, items, 256, 64, (3, 5), decoder, SHARED, passes)
         assert got_loss == loss
