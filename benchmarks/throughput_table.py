@@ -28,7 +28,8 @@ def newest_lines(shape: str) -> list[Line]:
     newest: dict[tuple[Any, ...], Line] = {}
     for text in RESULTS.read_text(encoding="utf-8").splitlines():
         line = json.loads(text)
-        if line["shape"] == shape and line["samples_s"] and not line.get("dropout"):
+        whole = line.get("shared_tokens") == 0  # such a line is there to compare
+        if line["shape"] == shape and line["samples_s"] and not line.get("dropout") and not whole:
             names = ("engine", "budget_gb", "micro_batch_examples", "base_precision")
             line["engine"] += " fp8" if line.get("base_precision") == "fp8" else ""
             newest[(*map(line.get, names), line["checkpointing"] if not _ours(line) else None)] = line

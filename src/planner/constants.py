@@ -25,32 +25,32 @@ class MemoryConstants:
 class TimeConstants:
     """Rates as shares of a card's, and costs of calls. Measured on an H100."""
 
-    product_share: float = 0.931
+    product_share: float = 0.913
     """Share of the peak rate that products of endless micro-batches reach."""
-    product_half: float = 533.0
+    product_half: float = 548.0
     """Tokens at which products reach half of that share: the efficiency over sizes is T / (T + this)."""
     float8_speedup: float = 1.62
     """How much faster products are in 8 bit: all of a step of Llama-3.2-3B, 19,200 tokens, 319 ms and 197."""
     rounding_share: float = 0.83
     """Share of the bandwidth that rounding to 8 bit reaches, in the same measurement."""
-    attention_share: float = 0.326
+    attention_share: float = 0.333
     """Share of the peak rate that attention reaches."""
-    adapter_share: float = 0.199
+    adapter_share: float = 0.207
     """Share of the peak rate that products with a rank as one side reach."""
-    pass_share: float = 0.559
+    pass_share: float = 0.565
     """Share of the bandwidth that elementwise passes and dequantization reach."""
-    packed_passes: float = 1.32
+    packed_passes: float = 1.37
     """Packed engine: elementwise bytes as a multiple of those that the formula counts."""
-    trainer_passes: float = 1.02
+    trainer_passes: float = 0.927
     """Trainer engine: the same under autograd and autocast."""
-    packed_layer: float = 1.3e-04
+    packed_layer: float = 1.19e-04
     """Packed engine: seconds of a layer of a micro-batch outside its kernels (gaps between a graph's kernels, a layer's
     share of packing and copies)."""
-    launch: float = 2.62e-05
+    launch: float = 2.65e-05
     """Seconds that Python and the driver take for an operation; it counts where the GPU would wait for it."""
     overlap: float = 2.5
     """How well calls and kernels overlap: (calls^p + kernels^p)^(1/p); 1 is one after the other, infinity fully."""
-    step: float = 0.0019
+    step: float = 0.00186
     """Seconds of a step besides gradients and optimizer passes: clipping, logging, schedule, callbacks."""
     evaluation_share: float = 0.6
     """Rate of evaluation (padded, no gradients) as a share of the forward pass's in training."""

@@ -71,7 +71,7 @@ def step_counts(job: Job, work: StepWork, how: Activations) -> dict[str, float]:
         "head": 2.0 * (2 + trains) * work.targets * shape.vocabulary * shape.width,
         "passes": work.computed * _pass_bytes(job, again) * shape.layers,
         "rounding": work.computed * _rounded_bytes(job, again) * shape.layers,
-        "dequantization": (2.0 + again) * parameters * (0.53 + e) * work.micro_batches
+        "dequantization": 2.0 * parameters * (0.53 + e) * work.micro_batches
         if job.method == "qlora" and not job.float8
         else 0.0,
         "optimizer": _gradient_bytes(job, work) + 2.0 * sum(optimizer_bytes(job)),
