@@ -21,6 +21,9 @@ from .trainer_memory import trainer_peak
 
 SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
 _STEPS_TO_CHOOSE = 6
+# Of Qwen3-4B within 10 GB on an H100, large micro-batches with all layers computed again were expected to be 3% faster
+# than small ones with none, and were 7% slower.
+_AS_FAST = 0.04
 _STEPS_LAID_OUT = 48
 
 
@@ -80,6 +83,8 @@ def choose(
 ) -> tuple[Choice, bool]:
     """Return the fastest choice within the limits and True, or the one that takes least memory and False.
 
+    Among those that are about as fast, the one that computes least again.
+
     Args:
         job: the run; what it leaves open (None) is chosen.
         load: its examples.
@@ -88,15 +93,14 @@ def choose(
         steady_bytes: allocated before the first step, with all states, where a real model told.
     """
     build = _packed_choices if job.engine == "packed" else _trainer_choices
-    least: Choice | None = None
-    best: Choice | None = None
-    for choice in build(job, load, device, limits, steady_bytes):
-        if least is None or choice.memory.device_bytes < least.memory.device_bytes:
-            least = choice
-        if limits.allow(choice.memory) and (best is None or choice.time.seconds < best.time.seconds):
-            best = choice
-    assert least is not None
-    return (_exact(best or least, load, device, steady_bytes), best is not None)
+    choices = list(build(job, load, device, limits, steady_bytes))
+    allowed = sorted((c for c in choices if limits.allow(c.memory)), key=lambda choice: choice.time.seconds)
+    if not allowed:
+        least = min(choices, key=lambda choice: choice.memory.device_bytes)
+        return _exact(least, load, device, steady_bytes), False
+    as_fast = [choice for choice in allowed if choice.time.seconds <= (1 + _AS_FAST) * allowed[0].time.seconds]
+    best = max(as_fast, key=lambda choice: choice.how.kept_layers)  # of equal ones the first, the fastest
+    return _exact(best, load, device, steady_bytes), True
 
 
 def _packed_choices(
