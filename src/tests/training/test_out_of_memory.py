@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from src.data.packing import StepPacker, unpacked
 from src.errors import YoyakError
 from src.kernels import few_rows
-from src.tests.memory_limit import memory_limit
+from src.tests.memory_limit import in_a_process_of_its_own, memory_limit
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training.llm_trainer import LLMTrainer
 from src.training.loss import response_loss
@@ -52,7 +52,7 @@ def limited(checkpoint: str, folder: Path, where: str, **settings: Any) -> tuple
 
     How much that is depends on what the allocator holds free from earlier tests.
     """
-    for more in (60, 45, 30, 20, 12, 8, 5):
+    for more in (240, 180, 135, 100, 75, 60, 45, 30, 20, 12, 8, 5):
         trainer = trainer_for(checkpoint, folder / str(more), **settings)
         with memory_limit(more * MB):
             results = trainer.train()
@@ -70,6 +70,7 @@ def difference(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -
     return max(float((ours[name] - value).norm() / value.norm()) for name, value in theirs.items())
 
 
+@in_a_process_of_its_own
 def test_a_packed_step_is_repeated_in_smaller_micro_batches(
     checkpoint: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_packed_step_is_repeated_in_smaller_micro_batches(
     assert results["trained_tokens"] == whole["trained_tokens"] == 2 * 592
 
 
+@in_a_process_of_its_own
 def test_a_padded_batch_is_repeated_in_parts(checkpoint: str, tmp_path: Path) -> None:
     settings = {"training__engine": "trainer"}
     results, found = limited(checkpoint, tmp_path / "limited", "training", **settings)
@@ -99,6 +101,7 @@ def test_a_padded_batch_is_repeated_in_parts(checkpoint: str, tmp_path: Path) ->
     assert results["train_loss"] == pytest.approx(whole["train_loss"], rel=1e-5)
 
 
+@in_a_process_of_its_own
 def test_an_evaluation_goes_on_in_parts_with_an_equal_loss(checkpoint: str, tmp_path: Path) -> None:
     results, found = limited(
         checkpoint, tmp_path / "limited", "evaluation", with_eval=True, training__learning_rate=1e-9
