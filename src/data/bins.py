@@ -5,6 +5,7 @@ from collections.abc import Sequence
 CAPTURED_TOKENS = 16384  # on a GPU, micro-batches up to this run from CUDA graphs; larger ones keep it busy without
 _CAPTURED_MULTIPLE = 256
 _ALIGNED_MULTIPLE = 64
+SIDE_BY_SIDE = 2  # micro-batches that a CPU computes at a time, each on its part of the threads
 _LEAST_SHARED = 16  # fewer are not worth what attention does for them
 
 
@@ -27,13 +28,17 @@ def shared_tokens(common: int) -> int:
     return common if common >= _LEAST_SHARED else 0
 
 
-def assign_to_bins(lengths: Sequence[int], capacity: int) -> list[list[int]]:
+def assign_to_bins(lengths: Sequence[int], capacity: int, side_by_side: int = 1) -> list[list[int]]:
     """Return the examples of each micro-batch: first-fit decreasing; one longer than `capacity` gets its own.
 
     Args:
         lengths: tokens of each example.
         capacity: tokens of a micro-batch.
+        side_by_side: how many are computed at a time. Where more than one, their number is a multiple of it and they
+            are about equally large, the largest first, so that none waits for another.
     """
+    if side_by_side > 1:
+        return _equal_bins(lengths, capacity, side_by_side)
     bins: list[list[int]] = []
     room: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
@@ -45,3 +50,23 @@ def assign_to_bins(lengths: Sequence[int], capacity: int) -> list[list[int]]:
         bins[place].append(index)
         room[place] -= lengths[index]
     return bins
+
+
+def _equal_bins(lengths: Sequence[int], capacity: int, side_by_side: int) -> list[list[int]]:
+    """Return the fewest bins, by a multiple of `side_by_side`, that hold each next longest in the emptiest of them."""
+    if not lengths:
+        return []
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    most = max(capacity, *lengths)
+    count = -(-sum(lengths) // most)
+    while True:
+        count += -count % side_by_side
+        bins: list[list[int]] = [[] for _ in range(min(count, len(lengths)))]
+        loads = [0] * len(bins)
+        for index in order:
+            emptiest = loads.index(min(loads))
+            bins[emptiest].append(index)
+            loads[emptiest] += lengths[index]
+        if max(loads) <= most:
+            return [bins[place] for place in sorted(range(len(bins)), key=lambda place: -loads[place])]
+        count += 1

@@ -84,18 +84,20 @@ class StepPacker:
         filler_id: the filler's token.
         shared: tokens that every example of the run begins with, none of which predicts a target. Where they are 16
             or more they are computed once a micro-batch, whatever its size: dropout must not depend on that.
+        side_by_side: how many micro-batches are computed at a time.
     """
 
     micro_batch_tokens: int
     multiple: int = 1
     filler_id: int = 0
     shared: int = 0
+    side_by_side: int = 1
 
     def __call__(self, items: Sequence[dict[str, torch.Tensor]]) -> dict[str, Any]:
         """Return `micro_batches` (list of MicroBatch) and `target_tokens` of the step."""
         shared = shared_tokens(self.shared)
         lengths = [len(item["input_ids"]) - shared for item in items]
-        bins = assign_to_bins(lengths, self.micro_batch_tokens - shared)
+        bins = assign_to_bins(lengths, self.micro_batch_tokens - shared, self.side_by_side)
         batches = [self._lay_out(items, indices, shared) for indices in bins]
         return {"micro_batches": batches, "target_tokens": sum(len(batch.targets) for batch in batches)}
 

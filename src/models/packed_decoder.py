@@ -80,14 +80,18 @@ class PackedDecoder:
         """
         key = dropout_key if self.dropout else None
         if new_step:
-            self.gradients.claim()
-            self.refresh(dropping=key is not None)
+            self.begin_step(key)
         passes = passes or Passes(self)
         loss, grad = self.head_gradient(passes.forward(batch, key), batch.targets, target_tokens)
         grad = passes.backward(grad)
         if self.grad_embeddings is not None:
             add_embedding_gradient(self.grad_embeddings, batch.input_ids, grad)
         return loss
+
+    def begin_step(self, dropout_key: tuple[int, int] | None) -> None:
+        """Take over the adapters' new values, and give each `.grad` that was reset its part of the sums, zeroed."""
+        self.gradients.claim()
+        self.refresh(dropping=bool(self.dropout) and dropout_key is not None)
 
     def embed(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Return the first layer's input (tokens, width)."""

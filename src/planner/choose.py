@@ -134,13 +134,18 @@ def _packed_choices(
 def _packed_work(job: Job, load: Workload, size: int, steps: int) -> StepWork:
     multiple = 1 if job.cpu else filled_multiple(size)
     steps = min(load.steps, steps)
-    return packed_work(load.examples, job.examples, size, load.seed, steps, load.warm_up, multiple, load.common)
+    order = load.seed, steps, load.warm_up
+    return packed_work(load.examples, job.examples, size, *order, multiple, load.common, job.side_by_side)
 
 
 def _step_tokens(job: Job, load: Workload, size: int) -> int:
     """Return what bounds a micro-batch of up to `size` tokens, since no step has more."""
     shared = shared_tokens(load.common)
-    return largest_step_tokens(load.examples, job.examples, load.seed, load.steps, shared)
+    whole = largest_step_tokens(load.examples, job.examples, load.seed, load.steps, shared)
+    if job.side_by_side == 1:
+        return whole
+    # The last example that the largest of them got was put into the smallest one.
+    return shared + whole // job.side_by_side + max(length for length, _ in load.examples)
 
 
 def _bounded(largest: MicroBatchSize, capacity: int, step_tokens: int) -> MicroBatchSize:
@@ -174,6 +179,7 @@ def _choice(
 ) -> Choice:
     size = work.largest
     parts = packed_parts(job, size, how) if tokens else trainer_peak(job, size, work.later, how.kept_layers == 0)
+    parts = {name: job.side_by_side * count for name, count in parts.items()}
     evaluation = evaluation_bytes(job, load.evaluation) if load.evaluation else 0
     memory = total_memory(job, parts, size.tokens, evaluation, steady_bytes)
     return Choice(job, how, tokens, work, memory, step_time(job, device, work, how))

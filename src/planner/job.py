@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..config.schema import Config
+from ..data.bins import SIDE_BY_SIDE
 from ..errors import YoyakError
 from .devices import Device
 from .shapes import LINEARS, ModelShape
@@ -47,6 +48,11 @@ class Job:
     def examples(self) -> int:
         """Return the examples of an optimizer step."""
         return self.batch_size * self.accumulation
+
+    @property
+    def side_by_side(self) -> int:
+        """Return how many micro-batches are computed at a time (`models.side_by_side`), given cores for it."""
+        return SIDE_BY_SIDE if self.cpu and self.engine == "packed" and self.method != "full" else 1
 
     @property
     def element(self) -> int:

@@ -51,6 +51,7 @@ def packed_work(
     first: int = 0,
     multiple: int = 256,
     common: int = 0,
+    side_by_side: int = 1,
 ) -> StepWork:
     """Return the work of the packed engine's steps `first` to `most` in the order of `seed`.
 
@@ -63,12 +64,13 @@ def packed_work(
         first: steps to leave out of the means (but not of the largest).
         multiple: micro-batches are filled up to multiples of it.
         common: tokens that all examples begin with.
+        side_by_side: micro-batches that are computed at a time.
     """
     totals = [0.0] * 5
     tokens_most = targets_most = examples_most = longest = counted = 0
     shared = shared_tokens(common)
     for number, step in enumerate(_packed_steps(examples, per_step, seed, most)):
-        for indices in assign_to_bins([length - shared for length, _ in step], capacity - shared):
+        for indices in assign_to_bins([length - shared for length, _ in step], capacity - shared, side_by_side):
             chosen = [step[index] for index in indices]
             own, targets = _rows(chosen, shared), sum(count for _, count in chosen)
             filled = -(-own // multiple) * multiple

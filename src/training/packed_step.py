@@ -11,13 +11,14 @@ from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
 from ..config.schema import TrainingSettings
-from ..data.bins import CAPTURED_TOKENS, filled_multiple
+from ..data.bins import CAPTURED_TOKENS, SIDE_BY_SIDE, filled_multiple
 from ..data.packing import MicroBatch, StepPacker, unpacked
 from ..errors import YoyakError
 from ..kernels.float8 import float8_obstacle
 from ..models.captured_passes import CapturedPasses
 from ..models.compute import ComputeChoice
 from ..models.packed_decoder import PackedDecoder, packing_obstacle
+from ..models.side_by_side import SideBySide, runs_side_by_side
 from .memory_plan import MemoryPlan, plan_loaded
 from .response_trainer import ResponseTrainer
 
@@ -135,6 +136,10 @@ class PackedTrainer(ResponseTrainer):
         super().__init__(*args, **kwargs)
         self.packer = packer
         self.decoder = PackedDecoder(self.model, float8=float8)
+        self.side_by_side: SideBySide | None = None
+        if runs_side_by_side(self.decoder):
+            self.side_by_side = SideBySide(self.decoder)
+            self.packer = replace(packer, side_by_side=SIDE_BY_SIDE)
         self.plan: MemoryPlan | None = None
         self.passes: CapturedPasses | None = None
         self.may_recompute = True  # where memory runs out with one example at a time
@@ -201,6 +206,8 @@ class PackedTrainer(ResponseTrainer):
 
     def _add_gradients(self, batches: list[MicroBatch], target_tokens: int) -> torch.Tensor:
         dropout_key = (self.args.seed, self.state.global_step)
+        if self.side_by_side is not None and len(batches) > 1:
+            return self.side_by_side.add_gradients(batches, target_tokens, dropout_key) / target_tokens
         total = torch.zeros((), device=self.args.device)
         for index, batch in enumerate(batches):
             on_device = batch.to(self.args.device)

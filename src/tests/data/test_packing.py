@@ -110,6 +110,28 @@ def test_every_example_once_and_no_micro_batch_too_long() -> None:
         assert len(bins) <= 11 / 9 * sum(lengths) / 512 + 2  # first-fit decreasing's bound
 
 
+def test_bins_side_by_side_are_about_equal_the_largest_first() -> None:
+    assert assign_to_bins([9, 8, 7, 6, 5, 5], 100, side_by_side=2) == [[0, 3, 4], [1, 2, 5]]
+    assert assign_to_bins([9, 8, 7, 6, 5, 5], 14, side_by_side=2) == [[2, 5], [3, 4], [0], [1]]
+    assert assign_to_bins([30, 2, 2], 10, side_by_side=2) == [[0], [1, 2]]
+    assert assign_to_bins([5], 10, side_by_side=2) == [[0]]
+    assert assign_to_bins([], 10, side_by_side=2) == []
+
+
+def test_bins_side_by_side_hold_every_example_once() -> None:
+    rng = random.Random(0)
+    for _ in range(50):
+        lengths = [rng.randint(1, 300) for _ in range(rng.randint(2, 64))]
+        bins = assign_to_bins(lengths, 512, side_by_side=2)
+        assert sorted(index for one in bins for index in one) == list(range(len(lengths)))
+        loads = [sum(lengths[index] for index in one) for one in bins]
+        assert loads == sorted(loads, reverse=True)
+        assert loads[0] <= 512
+        assert len(bins) % 2 == 0
+        assert loads[0] - loads[-1] <= max(lengths)
+        assert len(bins) <= len(assign_to_bins(lengths, 512)) + 3
+
+
 @pytest.mark.parametrize("multiple", [1, 4])
 def test_moving_keeps_everything(multiple: int) -> None:
     (batch,) = StepPacker(16, multiple)(ITEMS)["micro_batches"]

@@ -16,8 +16,9 @@ def drawn(count: int) -> tuple[tuple[int, int], ...]:
     return tuple((rng.randint(30, 400), rng.randint(2, 20)) for _ in range(count))
 
 
+@pytest.mark.parametrize("side_by_side", [1, 2])
 @pytest.mark.parametrize("common", [0, 15, 24, 300])  # none; too few to be shared; more than half of a micro-batch
-def test_packed_steps_are_those_of_sampler_and_packer(common: int):
+def test_packed_steps_are_those_of_sampler_and_packer(common: int, side_by_side: int):
     lengths = tuple((tokens + common, targets) for tokens, targets in drawn(37))
     items = []
     for tokens, targets in lengths:
@@ -27,9 +28,9 @@ def test_packed_steps_are_those_of_sampler_and_packer(common: int):
     sampler = ShuffledSampler(37, seed=7)
     order = [*list(sampler), *list(sampler)]  # two epochs of 37 in steps of 10: 4 steps each, the last of 7
     steps = [order[:10], order[10:20], order[20:30], order[30:37], order[37:47]]
-    packer = StepPacker(512, multiple=64, shared=common)
+    packer = StepPacker(512, multiple=64, shared=common, side_by_side=side_by_side)
     packed = [packer([items[i] for i in step])["micro_batches"] for step in steps]
-    work = packed_work(lengths, 10, 512, 7, 5, multiple=64, common=common)
+    work = packed_work(lengths, 10, 512, 7, 5, multiple=64, common=common, side_by_side=side_by_side)
     batches = [batch for step in packed for batch in step]
     assert work.micro_batches * 5 == len(batches)
     assert work.computed * 5 == sum(len(batch.input_ids) for batch in batches)
