@@ -73,7 +73,7 @@ bench-gpu:  # SHAPE=llama3_3b|qwen3_4b|llama3_8b EXAMPLES=FILE with token ids
 	$(BIN)/python benchmarks/train_throughput.py $(SHAPE) --examples $(EXAMPLES) --out benchmarks/results/train_throughput.jsonl
 
 soak:  # 2,000 steps; fails where memory or open files grow
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/soak.py
+	OMP_NUM_THREADS=2 $(BIN)/python benchmarks/soak.py
 
 bench-plan:  # on a GPU: predicted against measured, then the table
 	$(BIN)/python benchmarks/plan_accuracy.py measure
