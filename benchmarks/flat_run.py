@@ -2,7 +2,8 @@
 
     python benchmarks/flat_run.py --train FILE [--seconds 300] [--batch-size 40] [--out FILE]
 
-The allocator's memory, the process's, its open files and the captured graphs are read every 100 steps. A micro-batch of
+The allocator's memory, the process's, its open files and the captured graphs are read every 100 steps (and printed to
+standard error, so that a run that is cut off tells something too). A micro-batch of
 a size that has not occurred takes memory for its graphs, so flat means: from the last such reading on, or from the
 second tenth of the run, each kind of memory is at most 2% above its value there, open files do not grow, and no size
 was captured twice. Exits 1 where it is not.
@@ -55,6 +56,7 @@ class Readings(TrainerCallback):
             "open_files": self.process.num_fds(),
             "captured": self.trainer.passes.captured if self.trainer.passes else 0,
         }
+        print(json.dumps({"step": state.global_step} | self.read[state.global_step]), file=sys.stderr, flush=True)
 
 
 def flat_run(given: argparse.Namespace, folder: str) -> dict[str, Any]:
