@@ -5,9 +5,10 @@ and each small operation makes both meet. One thread for each micro-batch meets 
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from copy import copy
 from dataclasses import replace
+from threading import Event
 
 import torch
 
@@ -34,6 +35,8 @@ class SideBySide:
     def __init__(self, decoder: PackedDecoder) -> None:
         """Run on `decoder`, and on one of the same weights with sums of gradients of its own."""
         self.decoder, self.other = decoder, _with_own_gradients(decoder)
+        # One thread for good: each new one may get another of malloc's arenas, all of which keep what is freed.
+        self._thread = ThreadPoolExecutor(1)
 
     def add_gradients(
         self, batches: Sequence[MicroBatch], target_tokens: int, dropout_key: tuple[int, int] | None
@@ -43,20 +46,28 @@ class SideBySide:
         self.decoder.begin_step(dropout_key)
         self.other.gradients.flat.zero_()
 
-        def summed(decoder: PackedDecoder, some: Sequence[MicroBatch]) -> torch.Tensor:
-            losses = [decoder.add_gradients(one, target_tokens, dropout_key, new_step=False) for one in some]
-            return torch.stack(losses).sum()
+        leaving = Event()
 
-        torch.set_num_threads(threads // SIDE_BY_SIDE)  # a thread takes the number over at its start
+        def losses_of(decoder: PackedDecoder, some: Sequence[MicroBatch]) -> list[torch.Tensor]:
+            losses = []
+            for batch in some:
+                if leaving.is_set():
+                    break
+                losses.append(decoder.add_gradients(batch, target_tokens, dropout_key, new_step=False))
+            return losses
+
+        torch.set_num_threads(threads // SIDE_BY_SIDE)  # the other thread takes the number over at its start
+        others = self._thread.submit(losses_of, self.other, batches[1::2])
         try:
-            with ThreadPoolExecutor(1) as pool:
-                others = pool.submit(summed, self.other, batches[1::2])
-                total = summed(self.decoder, batches[::2])
-            total += others.result()
+            losses = losses_of(self.decoder, batches[::2])
+        except BaseException:  # a second Ctrl-C among them
+            leaving.set()
+            raise
         finally:
+            wait([others])
             torch.set_num_threads(threads)
         self.decoder.gradients.flat.add_(self.other.gradients.flat)
-        return total
+        return torch.stack(losses + others.result()).sum()
 
 
 def _with_own_gradients(decoder: PackedDecoder) -> PackedDecoder:
