@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 MEMORY_BYTES = 4 << 30
 SLOWEST_SECONDS = 5
-MEMORY_DISK = Path("/dev/shm")
+MEMORY_DISK = Path("/dev/shm")  # nosec B108 - a folder of its own is made there
 INPUT = "tried"
 """File with the input that is tried, for when the process dies of it."""
 BATCH = 200

@@ -165,11 +165,13 @@ def _from_hub(checkpoint: str) -> dict[str, Any] | None:
     from urllib.request import Request, urlopen
 
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    if not endpoint.startswith(("https://", "http://")):
+        return None
     token = os.environ.get("HF_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         request = Request(f"{endpoint}/{checkpoint}/resolve/main/config.json", headers=headers)
-        with urlopen(request, timeout=_HUB_SECONDS) as answer:
+        with urlopen(request, timeout=_HUB_SECONDS) as answer:  # nosec B310 - http only
             content = json.loads(answer.read(_MOST_CONFIG_BYTES))
     except (OSError, ValueError):
         return None
