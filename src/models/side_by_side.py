@@ -45,7 +45,6 @@ class SideBySide:
         threads = torch.get_num_threads()
         self.decoder.begin_step(dropout_key)
         self.other.gradients.flat.zero_()
-
         leaving = Event()
 
         def losses_of(decoder: PackedDecoder, some: Sequence[MicroBatch]) -> list[torch.Tensor]:
@@ -59,7 +58,7 @@ class SideBySide:
         torch.set_num_threads(threads // SIDE_BY_SIDE)  # the other thread takes the number over at its start
         others = self._thread.submit(losses_of, self.other, batches[1::2])
         try:
-            losses = losses_of(self.decoder, batches[::2])
+            losses = losses_of(self.decoder, batches[::2]) + others.result()
         except BaseException:  # a second Ctrl-C among them
             leaving.set()
             raise
@@ -67,7 +66,7 @@ class SideBySide:
             wait([others])
             torch.set_num_threads(threads)
         self.decoder.gradients.flat.add_(self.other.gradients.flat)
-        return torch.stack(losses + others.result()).sum()
+        return torch.stack(losses).sum()
 
 
 def _with_own_gradients(decoder: PackedDecoder) -> PackedDecoder:

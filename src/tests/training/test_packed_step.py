@@ -246,3 +246,18 @@ def test_an_adapter_made_by_eva_trains(checkpoint: str, tmp_path: Path) -> None:
     )
     adapter = trained(config)
     assert any(value.abs().max() > 1e-3 for name, value in adapter.items() if "lora_B" in name)
+
+
+def test_a_run_of_two_threads_computes_micro_batches_side_by_side(checkpoint: str, tmp_path: Path) -> None:
+    """It ends with what one thread ends with, but for rounding."""
+    threads, ends = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            run = evaluated("packed", checkpoint, tmp_path / str(count))
+            assert isinstance(run.trainer, PackedTrainer)
+            assert (run.trainer.side_by_side is not None) == (count == 2)
+            ends.append(weights(run.train()["model_path"]))
+    finally:
+        torch.set_num_threads(threads)
+    assert difference(*ends) <= 1e-4
