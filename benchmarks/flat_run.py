@@ -1,9 +1,9 @@
 """Does a long run on a GPU grow? SmolLM2-135M with LoRA on English dialogues, packed; one JSON line.
 
-    python benchmarks/flat_run.py --train FILE [--seconds 300] [--batch-size 40] [--out FILE]
+    python benchmarks/flat_run.py --train FILE [--seconds 300] [--every 100] [--batch-size 40] [--out FILE]
 
-The allocator's memory, the process's, its open files and the captured graphs are read every 100 steps (and printed to
-standard error, so that a run that is cut off tells something too). A micro-batch of
+The allocator's memory, the process's, its open files and the captured graphs are read every 100 steps, or
+as many as asked (and printed to standard error, so that a run that is cut off tells something too). A micro-batch of
 a size that has not occurred takes memory for its graphs, so flat means: from the last such reading on, or from the
 second tenth of the run, each kind of memory is at most 2% above its value there, open files do not grow, and no size
 was captured twice. Exits 1 where it is not.
@@ -31,22 +31,23 @@ from engine_bands import trainer_on
 from plan_accuracy import about
 from transformers import TrainerCallback
 
-EVERY, MOST_GROWTH = 100, 0.02
+MOST_GROWTH = 0.02
 KINDS = ("allocated", "reserved", "resident", "open_files")
 
 
 class Readings(TrainerCallback):
-    """Reads every 100 steps, and ends the training after so many seconds."""
+    """Reads every so many steps, and ends the training after so many seconds."""
 
-    def __init__(self, trainer: Any, seconds: float) -> None:
+    def __init__(self, trainer: Any, every: int, seconds: float) -> None:
         """Nothing is read yet."""
-        self.trainer, self.process, self.end = trainer, psutil.Process(), time.perf_counter() + seconds
+        self.trainer, self.process, self.every = trainer, psutil.Process(), every
+        self.end = time.perf_counter() + seconds
         self.read: dict[int, dict[str, int]] = {}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Read, or end."""
         control.should_training_stop = time.perf_counter() > self.end
-        if state.global_step % EVERY:
+        if state.global_step % self.every:
             return
         gc.collect()
         self.read[state.global_step] = {
@@ -71,7 +72,7 @@ def flat_run(given: argparse.Namespace, folder: str) -> dict[str, Any]:
         "training.logging_steps=50",
         f"experiment.output_dir={folder}",
     )
-    readings = Readings(trainer.trainer, given.seconds)
+    readings = Readings(trainer.trainer, given.every, given.seconds)
     trainer.trainer.add_callback(readings)
     results = trainer.train()
     passes = trainer.trainer.passes
@@ -100,6 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--every", type=int, default=100, help="steps from one reading to the next")
     parser.add_argument("--batch-size", type=int, default=40)
     parser.add_argument("--out", type=Path, help="append the line to this file")
     given = parser.parse_args()
