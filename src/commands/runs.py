@@ -5,7 +5,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from ..training.run_file import RunFile
 
 _LEAST_LORA_RATE = 1e-4
-_IDLE_LOAD = 0.7  # of a machine on which nothing else computes
+_IDLE_LOAD = 0.7  # cores that others may keep busy unmentioned
+_LOOK_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -244,15 +245,28 @@ def warn_busy_cores(logger: logging.Logger) -> None:
 
     if torch.cuda.is_available() or not hasattr(os, "sched_getaffinity"):
         return
-    note = busy_cores_note(os.getloadavg()[0], torch.get_num_threads(), len(os.sched_getaffinity(0)))
+    cores = os.sched_getaffinity(0)
+    note = busy_cores_note(busy_cores(cores), torch.get_num_threads(), len(cores))
     if note:
         logger.warning(note)
 
 
+def busy_cores(cores: Collection[int]) -> float:
+    """Return how many of these cores compute right now, while this thread sleeps.
+
+    The load average would count what has just ended, such as the installation, and other cores of the host.
+    """
+    import psutil
+
+    shares = psutil.cpu_percent(_LOOK_SECONDS, percpu=True)
+    return sum(share for core, share in enumerate(shares) if core in cores) / 100
+
+
 def busy_cores_note(load: float, threads: int, cores: int) -> str | None:
-    """Return what to say of `load` other busy threads beside `threads` of ours on `cores`; None where all fit."""
+    """Return what to say of `load` cores that others use beside `threads` of ours on `cores`; None where all fit."""
     if load + threads <= cores + _IDLE_LOAD:
         return None
     free = max(1, round(cores - load))
     advice = f"; OMP_NUM_THREADS={free} is faster here" if free < threads else ""
-    return f"{load:.1f} busy threads and {threads} of this run on {cores} cores: training will be slow{advice}"
+    ours = f"{threads} thread{'s' if threads > 1 else ''}"
+    return f"{load:.1f} of {cores} cores are busy and this run has {ours}: training will be slow{advice}"

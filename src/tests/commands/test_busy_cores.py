@@ -1,6 +1,10 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
-from src.commands.runs import busy_cores_note
+from src.commands.runs import busy_cores, busy_cores_note
 
 
 @pytest.mark.parametrize(
@@ -12,10 +16,22 @@ from src.commands.runs import busy_cores_note
             3.0,
             8,
             8,
-            "3.0 busy threads and 8 of this run on 8 cores: training will be slow; OMP_NUM_THREADS=5 is faster here",
+            "3.0 of 8 cores are busy and this run has 8 threads: "
+            "training will be slow; OMP_NUM_THREADS=5 is faster here",
         ),
-        (9.0, 1, 2, "9.0 busy threads and 1 of this run on 2 cores: training will be slow"),
+        (2.0, 1, 2, "2.0 of 2 cores are busy and this run has 1 thread: training will be slow"),
     ],
 )
 def test_more_threads_than_cores_are_said(load, threads, cores, note):
     assert busy_cores_note(load, threads, cores) == note
+
+
+def test_a_core_that_computes_counts_and_others_do_not():
+    core = max(os.sched_getaffinity(0))
+    spins = f"import os; os.sched_setaffinity(0, {{{core}}}); print(flush=True)\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", spins], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline()
+        busy = busy_cores({core})
+        process.kill()
+    assert busy == pytest.approx(1, abs=0.15)
+    assert busy_cores({core + 10_000}) == 0
