@@ -2,11 +2,11 @@
 
     python benchmarks/flat_run.py --train FILE [--seconds 300] [--every 100] [--batch-size 40] [--out FILE]
 
-The allocator's memory, the process's, its open files and the captured graphs are read every 100 steps, or
-as many as asked (and printed to standard error, so that a run that is cut off tells something too). A micro-batch of
-a size that has not occurred takes memory for its graphs, so flat means: from the last such reading on, or from the
-second tenth of the run, each kind of memory is at most 2% above its value there, open files do not grow, and no size
-was captured twice. Exits 1 where it is not.
+The allocator's memory, the process's, its open files and the captured graphs are read every so many steps, and printed
+to standard error, so that a run that is cut off tells something too. A micro-batch of a size that has not occurred
+takes memory for its graphs, so flat means: from the last such reading on, or from the second tenth of the run, each
+kind of memory is at most 2% above its value there, open files do not grow, and no size was captured twice. Exits 1
+where it is not.
 """
 
 import argparse

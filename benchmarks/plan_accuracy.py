@@ -75,9 +75,9 @@ def free_memory() -> None:
     """Give back what the last case took."""
     import torch
 
-    from src.models import decoder_layer
+    from src.models import model_layers
 
-    decoder_layer._LAYERS.clear()
+    model_layers._LAYERS.clear()
     gc.collect()
     if torch.cuda.is_available():
         torch._C._cuda_clearCublasWorkspaces()  # a process of its own would begin without them

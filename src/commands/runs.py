@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LEAST_LORA_RATE = 1e-4
 _IDLE_LOAD = 0.7  # cores that others may keep busy unmentioned
-_LOOK_SECONDS = 0.3
+_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)

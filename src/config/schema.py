@@ -147,8 +147,7 @@ class TrainingSettings(Section):
     with LoRA or QLoRA in bf16 on a GPU with float8 units: Ada, Hopper or later). Adapters, evaluation and what is saved
     are as without it."""
     micro_batch_tokens: Literal["auto"] | Positive = "auto"
-    """Most tokens of a micro-batch of the packed engine; memory grows with it, results do not depend on it. On a
-    CPU of two cores or more LoRA and QLoRA compute two at a time."""
+    """Most tokens of a micro-batch (packed engine; two at a time on a CPU): it takes memory, results are the same."""
     memory_budget_gb: PositiveFloat | None = None
     """On a GPU, the training's peak memory in 1e9 bytes: what is fastest within it is chosen. By default what the card
     has free."""

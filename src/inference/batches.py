@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from ..errors import YoyakError
+from ..models.model_layers import head_width
 
 T = TypeVar("T")
 _MOST = {"cpu": 16, "cuda": 256}  # of a batch; more is no faster
@@ -111,9 +112,8 @@ def cache_bytes_a_token(model: Any) -> int:
     """Return the bytes that a token's keys and values take in all layers."""
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     number_bytes = model.get_input_embeddings().weight.dtype.itemsize
-    return int(2 * config.num_hidden_layers * heads * head_width * number_bytes)
+    return int(2 * config.num_hidden_layers * heads * head_width(config) * number_bytes)
 
 
 def _free_bytes(device: torch.device) -> int:

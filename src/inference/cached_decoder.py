@@ -16,7 +16,8 @@ from ..kernels.few_rows import linear
 from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.rms_norm import rms_norm
 from ..models.adapter_buffers import Refresh
-from ..models.decoder_layer import SITES, decoder_layers, rotary_table
+from ..models.decoder_layer import SITES
+from ..models.model_layers import decoder_layers, rotary_table
 
 Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 

@@ -7,8 +7,8 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper
 
 from ..kernels.requirements import kernel_obstacle
-from .decoder_layer import head_width
 from .dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
+from .model_layers import head_width
 
 MODEL_TYPES = ("llama", "qwen2", "qwen3")
 

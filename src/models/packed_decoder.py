@@ -18,10 +18,11 @@ from ..kernels.embedding_gradient import add_embedding_gradient
 from ..kernels.packed_attention import Rotary, Sequences
 from ..kernels.response_loss import response_loss_and_gradient
 from .adapter_buffers import Refresh
-from .decoder_layer import SITES, Drops, Saved, decoder_layers, rotary_table
+from .decoder_layer import SITES, Drops, Saved
 from .decoder_norm import DecoderNorm
 from .decoder_obstacle import decoder_obstacle
 from .gradient_buffer import GradientBuffer, adapter_sinks, weight_sinks
+from .model_layers import decoder_layers, rotary_table
 
 
 class PackedDecoder:

@@ -141,11 +141,10 @@ def _packed_work(job: Job, load: Workload, size: int, steps: int) -> StepWork:
 def _step_tokens(job: Job, load: Workload, size: int) -> int:
     """Return what bounds a micro-batch of up to `size` tokens, since no step has more."""
     shared = shared_tokens(load.common)
-    whole = largest_step_tokens(load.examples, job.examples, load.seed, load.steps, shared)
-    if job.side_by_side == 1:
-        return whole
-    # The last example that the largest of them got was put into the smallest one.
-    return shared + whole // job.side_by_side + max(length for length, _ in load.examples)
+    own = largest_step_tokens(load.examples, job.examples, load.seed, load.steps, shared) - shared
+    longest = max(length for length, _ in load.examples) - shared
+    # The last example that the largest of them got was put into the emptiest, which had at most its part of the others.
+    return shared + -(-(own + (job.side_by_side - 1) * longest) // job.side_by_side)
 
 
 def _bounded(largest: MicroBatchSize, capacity: int, step_tokens: int) -> MicroBatchSize:

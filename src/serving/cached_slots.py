@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from ..inference.cached_decoder import CachedDecoder
-from ..models.decoder_layer import rotary_table
+from ..models.model_layers import rotary_table
 from .captured_steps import CapturedSteps, padded_rows
 
 _LENGTH_STEP = 256

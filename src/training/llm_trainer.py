@@ -12,12 +12,7 @@ from typing import Any
 import torch
 from peft import PeftModel
 from torch.utils.data import DataLoader
-from transformers import (
-    PreTrainedTokenizerFast,
-    PrinterCallback,
-    TrainerCallback,
-    TrainingArguments,
-)
+from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback, TrainingArguments
 
 from ..config.schema import Config
 from ..data.packing import StepPacker

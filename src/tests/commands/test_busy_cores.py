@@ -28,7 +28,7 @@ def test_more_threads_than_cores_are_said(load, threads, cores, note):
 
 def test_a_core_that_computes_counts_and_others_do_not():
     core = max(os.sched_getaffinity(0))
-    spins = f"import os; os.sched_setaffinity(0, {{{core}}}); print(flush=True)\nwhile True: pass"
+    spins = f"import os; os.sched_setaffinity(0, [{core}]); print(flush=True)\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", spins], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline()
         busy = busy_cores({core})

@@ -7,14 +7,6 @@ import pytest
 from src.config import load_config
 from src.tests.config import MODEL, error_of, write
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """Run each test in an empty folder, as a user of the installed package does."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 # --- YAML -------------------------------------------------------------------------------------------------------------
 
 

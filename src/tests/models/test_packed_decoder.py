@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from src.data.packing import StepPacker
-from src.models.decoder_layer import decoder_layers
+from src.models.model_layers import decoder_layers
 from src.models.packed_decoder import PackedDecoder, packing_obstacle
 from src.models.wide_weights import _Arena
 from src.tests.packed_models import SEVEN, adapted_model, examples, packed, reference, worst_error

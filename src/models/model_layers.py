@@ -1,0 +1,48 @@
+"""All decoder layers of a model, and what they share: the width of their heads, and rotary tables."""
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+from ..kernels.packed_attention import AttentionShape, Rotary
+from .decoder_layer import DecoderLayer
+from .wide_weights import WideWeights
+
+_LAYERS: "WeakKeyDictionary[nn.Module, tuple[list[int], list[DecoderLayer]]]" = WeakKeyDictionary()
+
+
+@torch.inference_mode(False)  # weights made while generating must serve training too
+def decoder_layers(causal_lm: Any, float8: bool = False) -> list[DecoderLayer]:
+    """Return the layers of a Llama, Qwen2 or Qwen3 model; a model gets them once, for training and generation.
+
+    With `float8` they are made anew, with copies of the frozen weights in 8 bit.
+    """
+    if float8:
+        return _new_layers(causal_lm, WideWeights(float8=True))
+    adapters = [id(p) for n, p in causal_lm.model.layers.named_parameters() if "lora_" in n]
+    known = _LAYERS.get(causal_lm)
+    if known is not None and known[0] == adapters:
+        return known[1]
+    layers = _new_layers(causal_lm, WideWeights())
+    _LAYERS[causal_lm] = adapters, layers
+    return layers
+
+
+def _new_layers(causal_lm: Any, weights: WideWeights) -> list[DecoderLayer]:
+    config = causal_lm.config
+    shape = AttentionShape(config.num_attention_heads, config.num_key_value_heads, head_width(config))
+    return [DecoderLayer(layer, shape, weights) for layer in causal_lm.model.layers]
+
+
+def head_width(config: Any) -> int:
+    """Return the width of an attention head by a model's config."""
+    return getattr(config, "head_dim", None) or int(config.hidden_size // config.num_attention_heads)
+
+
+def rotary_table(embedding: Any, like: torch.Tensor, positions: torch.Tensor) -> Rotary:
+    """Return cosines and sines (tokens, head width / 2) of positions (tokens,) in the type of `like`."""
+    cos, sin = embedding(like, positions[None])
+    half = cos.shape[-1] // 2
+    return cos[0, :, :half].contiguous(), sin[0, :, :half].contiguous()
