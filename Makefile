@@ -6,7 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
 .PHONY: audit control-tokens install quickstart quickstart-ko test test-slow test-gpu fuzz lint types docs-examples
-.PHONY: soak soak-kills test-oldest wheel-check gpu-wheels bench bench-cpu bench-gpu bench-plan clean
+.PHONY: soak soak-kills test-oldest wheel-check gpu-wheels mutants bench bench-cpu bench-gpu bench-plan clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -29,6 +29,9 @@ test-gpu:
 FUZZ_SECONDS ?= 600
 fuzz:  # each reader, the config loader, the server's schema; exit code 1 for any crash
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py --seconds $(FUZZ_SECONDS)
+
+mutants:  # faults that no test notices; MUTANTS=50 for a sample, FOLDERS="planner data"; exit code 1 below 90% caught
+	$(BIN)/python benchmarks/mutants/run.py $(FOLDERS) $(if $(MUTANTS),--sample $(MUTANTS))
 
 lint:
 	$(BIN)/ruff check .
