@@ -96,16 +96,18 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")  # PEFT asks for it
             adapted = PeftModel.from_pretrained(model, str(path), is_trainable=is_trainable)
         with safe_open(weights, framework="pt") as file:
-            stored = {name for name in file.keys() if ".lora_" in name}  # noqa: SIM118  # it is no mapping
+            stored = set(file.keys())
     except YoyakError:
         raise
     except Exception as error:  # a damaged file raises whatever its parser raises
         base = model.config._name_or_path
         raise YoyakError(f"{folder}: the adapter does not fit {base}: {_reason(error)}") from error
-    expected = {name for name in get_peft_model_state_dict(adapted, save_embedding_layers=False) if ".lora_" in name}
-    if stored != expected:
-        odd = min(stored ^ expected).removeprefix("base_model.model.")
-        lacking = "the adapter has no" if stored < expected else "the model has no place for the adapter's"
+    expected = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    # Whole embeddings and heads may come with an adapter, in place of the base's own.
+    unplaced = {name for name in stored - expected if ".lora_" in name or name not in adapted.state_dict()}
+    if unplaced or expected - stored:
+        odd = min(unplaced or expected - stored).removeprefix("base_model.model.")
+        lacking = "the model has no place for the adapter's" if unplaced else "the adapter has no"
         raise YoyakError(f"{folder}: the adapter does not fit {model.config._name_or_path}: {lacking} {odd}")
     return adapted
 
@@ -122,5 +124,7 @@ def _refuse_other_methods(folder: str, saved: Any) -> None:
 
 def _reason(error: Exception) -> str:
     """Return the line of an error's message that says most: torch lists what does not fit below a heading."""
+    if isinstance(error, KeyError):  # PEFT looks for a tensor by its name
+        return f"the adapter has no {error.args[0]}".replace("base_model.model.", "")
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return next((line.strip() for line in lines if "size mismatch" in line), lines[0])

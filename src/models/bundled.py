@@ -140,13 +140,15 @@ def _unpack(gguf: Path, model: BundledModel) -> tuple[Any, Any]:
     import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from .loaded_weights import load_weights
+
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)  # nosec B615 - a local file, hashed
     tokenizer.pad_token = model.pad_token
     # Newer releases can keep GGUF blocks packed where they have a kernel for them; older ones always unpack.
     gguf_config = getattr(transformers, "GgufConfig", None)
     unpack: dict[str, Any] = {"quantization_config": gguf_config(dequantize=True)} if gguf_config else {}
-    unpack["dtype"] = torch.float32
-    loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, **unpack)  # nosec B615 - local
+    unpack |= {"dtype": torch.float32, "gguf_file": gguf.name}
+    loaded = load_weights(str(gguf.parent), AutoModelForCausalLM.from_pretrained, lambda _: None, **unpack)
     config = loaded.config
     # transformers keeps a quantization config on models from GGUF, which stops save_pretrained: build a fresh one.
     for leftover in ("quantization_config", "_pre_quantization_dtype"):

@@ -25,6 +25,7 @@ from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
 from .dequantized import linear4bit_layers, prepare_linear4bit
 from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
+from .loaded_weights import load_weights
 
 Model: TypeAlias = PreTrainedModel | PeftModel
 
@@ -143,8 +144,7 @@ class LoRALoader:
         }
         if not self._stored_in_4bit(checkpoint) and bnb_config is not None:
             arguments["quantization_config"] = bnb_config
-        model: PreTrainedModel = load_from(checkpoint, AutoModelForCausalLM.from_pretrained, **arguments)
-        return model
+        return load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
 
     def _stored_in_4bit(self, checkpoint: str) -> bool:
         """Tell whether a checkpoint is stored in bitsandbytes 4 bit; another stored quantization is refused."""

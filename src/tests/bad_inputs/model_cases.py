@@ -1,15 +1,54 @@
 """Base models and adapters that are damaged."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from safetensors.torch import load_file, save_file
 
 from src.tests.bad_inputs.case import Case, changed_json, copied, cut
+
+Tensors: TypeAlias = dict[str, torch.Tensor]
 
 
 def checkpoint(name: str, prepare: Callable[[Path], None] | None, line: str, folder: str = "m") -> Case:
     """Return the case of a base model."""
     command = f"summarize 'A: a' -e TINY model.checkpoint={folder}"
     return Case(f"checkpoint: {name}", command, f"model.checkpoint = {folder}: {line}", prepare=prepare)
+
+
+def weights(name: str, prepare: Callable[[Path], None], line: str, everywhere: bool = False) -> list[Case]:
+    """Return the cases of a base model whose weights are not its config's, in 16 and in 4 bit or by each command."""
+    commands = {
+        "summarize": "summarize 'A: a' -e TINY model.checkpoint=m",
+        "in 4 bit": "summarize 'A: a' -e TINY model.checkpoint=m lora.use_qlora=true",
+        "train": "train -e TINY model.checkpoint=m",
+        "full": "train -e TINY model.checkpoint=m lora.use_lora=false",
+        "evaluate": "evaluate -e TINY model.checkpoint=m",
+        "export": "export --to merged --adapter ADAPTER -e TINY model.checkpoint=m --out o",
+    }
+    return [
+        Case(f"checkpoint: {name}, {by}", command, f"model.checkpoint = m: {line}", prepare=prepare)
+        for by, command in list(commands.items())[: None if everywhere else 2]
+    ]
+
+
+def with_tensors(change: Callable[[Tensors], Tensors], source: str = "base") -> Callable[[Path], None]:
+    """Return what copies a folder of the tiny model to `m` with other tensors."""
+
+    def prepare(tiny: Path) -> None:
+        shutil.copytree(tiny / source, "m")
+        (file,) = Path("m").glob("*.safetensors")
+        save_file({name: tensor.clone() for name, tensor in change(load_file(file)).items()}, file, {"format": "pt"})
+
+    return prepare
+
+
+def without(part: str) -> Callable[[Path], None]:
+    """Return what copies the tiny model to `m` without the tensors that have `part` in their names."""
+    return with_tensors(lambda tensors: {name: tensor for name, tensor in tensors.items() if part not in name})
 
 
 def adapter(name: str, prepare: Callable[[Path], None] | None, line: str) -> Case:
@@ -28,7 +67,11 @@ CHECKPOINTS = [
     checkpoint("config.json is deep", copied("base", config_json="[" * 100_000), "can't be loaded: ..."),
     checkpoint("an unknown architecture", changed_json("base", "config.json", model_type="x"), "can't be loaded: ..."),
     checkpoint("a size that is text", changed_json("base", "config.json", hidden_size="big"), "can't be loaded: ..."),
-    checkpoint("another size", changed_json("base", "config.json", hidden_size=32), "can't be loaded: ..."),
+    checkpoint(
+        "another size",
+        changed_json("base", "config.json", hidden_size=32),
+        "model.embed_tokens.weight is 259 x 64, and 259 x 32 by its config.json (20 tensors differ); get ...",
+    ),
     checkpoint("no heads", changed_json("base", "config.json", num_attention_heads=0), "can't be loaded: ..."),
     checkpoint("weights cut off", cut("base", "model.safetensors", 5000), "can't be loaded: ..."),
     checkpoint("weights of zero bytes", copied("base", model_safetensors=b"\0" * 5000), "can't be loaded: ..."),
@@ -39,6 +82,70 @@ CHECKPOINTS = [
     checkpoint("tokenizer.json is no JSON", copied("base", tokenizer_json="{"), "can't be loaded: ..."),
     checkpoint("tokenizer.json is a number", copied("base", tokenizer_json="5"), "can't be loaded: ..."),
     checkpoint("tokenizer_config.json is a list", copied("base", tokenizer_config_json="[]"), "can't be loaded: ..."),
+]
+WEIGHTS = [
+    *weights(
+        "a matrix missing",
+        without("layers.1.mlp.up_proj"),
+        "lacks a tensor of the model in its config.json, model.layers.1.mlp.up_proj.weight; get it again, or the ...",
+        everywhere=True,
+    ),
+    *weights(
+        "a layer missing",
+        without("layers.1."),
+        "lacks 9 tensors of the model in its config.json, first model.layers.1.input_layernorm.weight; ...",
+    ),
+    *weights(
+        "the head missing",
+        changed_json("base", "config.json", tie_word_embeddings=False),
+        "lacks a tensor of the model in its config.json, lm_head.weight; where its head is its embedding, set "
+        '"tie_word_embeddings": true in its config.json; else get it again',
+        everywhere=True,
+    ),
+    *weights(
+        "torch.compile's names",
+        with_tensors(lambda w: {f"_orig_mod.{name}": t for name, t in w.items()}),
+        "lacks 21 tensors of the model in its config.json, first lm_head.weight; its names have '_orig_mod' "
+        "in them (_orig_mod.model.embed_tokens.weight), torch.compile's: save the model that was compiled ...",
+    ),
+    *weights(
+        "PEFT's names",
+        with_tensors(lambda w: {f"base_model.model.{name}": t for name, t in w.items()}),
+        "lacks 21 tensors of the model in its config.json, first lm_head.weight; its names have "
+        "'base_model' in them (base_model.model.model.embed_tokens.weight), PEFT's: merge that adapter ...",
+    ),
+    *weights(
+        "PEFT's layers",
+        with_tensors(lambda w: {n.replace("up_proj.", "up_proj.base_layer."): t for n, t in w.items()}),
+        "lacks 2 tensors of the model in its config.json, first model.layers.0.mlp.up_proj.weight; its names have "
+        "'base_layer' in them (model.layers.0.mlp.up_proj.base_layer.weight), PEFT's: ...",
+    ),
+    *weights(
+        "biases unknown to the config",
+        with_tensors(lambda w: w | {n.replace("weight", "bias"): t[:, 0] for n, t in w.items() if "q_proj" in n}),
+        "has 2 tensors that the model in its config.json does not, first model.layers.0.self_attn.q_proj.bias; get ...",
+        everywhere=True,
+    ),
+    *weights(
+        "norms unknown to the config",
+        with_tensors(lambda w: w | {"model.layers.0.self_attn.q_norm.weight": w["model.norm.weight"][:16]}),
+        "has a tensor that the model in its config.json does not, model.layers.0.self_attn.q_norm.weight; get ...",
+    ),
+    *weights(
+        "a layer more than the config",
+        changed_json("base", "config.json", num_hidden_layers=1),
+        "has 9 tensors that the model in its config.json does not, first model.layers.1.input_layernorm.weight; ...",
+    ),
+    *weights(
+        "a matrix of another shape",
+        with_tensors(lambda w: w | {"model.layers.0.mlp.up_proj.weight": w["model.layers.0.mlp.down_proj.weight"]}),
+        "model.layers.0.mlp.up_proj.weight is 64 x 128, and 128 x 64 by its config.json; get the config.json that ...",
+    ),
+    checkpoint(
+        "an adapter beside its config",
+        lambda tiny: (copied("base")(tiny), shutil.copytree(tiny / "adapter", "m", dirs_exist_ok=True)),
+        "an adapter, loaded on the base model that it names; set model.checkpoint to that base model and ...",
+    ),
 ]
 ADAPTERS = [
     adapter("not there", None, "no such adapter folder; name a run's final_model"),
@@ -61,6 +168,11 @@ ADAPTERS = [
     adapter("settings are no JSON", copied("adapter", adapter_config_json="{"), "the adapter does not fit ..."),
     adapter("settings are a list", copied("adapter", adapter_config_json="[]"), "..."),
     adapter("settings are deep", copied("adapter", adapter_config_json="[" * 100_000), "..."),
+    adapter(
+        "a tensor more than LoRA's",
+        with_tensors(lambda w: w | {"base_model.model.model.layers.0.mlp.up_proj.bias": torch.ones(128)}, "adapter"),
+        "the adapter does not fit ...",
+    ),
     adapter("another rank", changed_json("adapter", "adapter_config.json", r=2), "the adapter does not fit ..."),
     adapter(
         "a rank that is text", changed_json("adapter", "adapter_config.json", r="x"), "the adapter does not fit ..."

@@ -10,10 +10,10 @@ import pytest
 from src.cli import main
 from src.tests.bad_inputs.config_cases import CONFIGS
 from src.tests.bad_inputs.data_cases import JSON, PARQUET, PREDICTIONS, TABLES
-from src.tests.bad_inputs.model_cases import ADAPTERS, CHECKPOINTS
+from src.tests.bad_inputs.model_cases import ADAPTERS, CHECKPOINTS, WEIGHTS
 from src.tests.bad_inputs.run_cases import BODIES, RUNS
 
-MODELS = [*CHECKPOINTS, *ADAPTERS, *RUNS]
+MODELS = [*CHECKPOINTS, *WEIGHTS, *ADAPTERS, *RUNS]
 ALL = [*CONFIGS, *TABLES, *JSON, *PARQUET, *PREDICTIONS, *MODELS, *BODIES]
 
 
@@ -41,7 +41,7 @@ def run(tmp_path, monkeypatch, capsys):
         before = files_in(tmp_path)
         capsys.readouterr()  # what writing the tiny model printed
         with pytest.raises(SystemExit) as stop:
-            main(shlex.split(case.command.replace("TINY", f"{tiny}/tiny.yaml")))
+            main(shlex.split(case.command.replace("TINY", f"{tiny}/tiny.yaml").replace("ADAPTER", f"{tiny}/adapter")))
         out, err = capsys.readouterr()
         lines = [line for line in err.splitlines() if line.startswith("yoyak: ")]
         assert (len(lines), stop.value.code) == (1, case.code), err
