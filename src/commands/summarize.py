@@ -1,7 +1,7 @@
 """`yoyak summarize`: the summary of a dialogue, or of each dialogue in a folder or a table."""
 
 import json
-import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config, DataSettings
-from ..data.records import LONGEST_ROW_CHARS
 from ..errors import YoyakError
 from .console import create_console
+from .dialogue_text import as_path, dialogue_of, read_dialogue
 from .generating import deciding_settings, fill, stoppable, summaries
 from .model import LoadedModel, config_for_use, load_configured
 from .show import progress
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..inference.generator import Generated
 
 _NO_COLUMN = "\0"  # in no file
+_SHIPPED = re.compile(r"(sample|hub):\S+\Z")
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,16 @@ def summarize(request: SummarizeRequest) -> None:
     """Summarize a text, a file or standard input, or each row of a table and each text of a folder."""
     from ..data.readers import SUFFIXES
 
-    path = _as_path(request.text)
+    path = None if _SHIPPED.match(request.text) else as_path(request.text)
+    settings = _config(request).data
     if path is not None and path.is_dir():
-        rows = read_folder(path)
+        rows = read_folder(path, settings.encoding)
         _summarize_rows(request, rows, [row["dialogue"] for row in rows], ".csv")
-    elif Path(request.text).suffix.lower() in SUFFIXES and (path is not None or request.text.startswith("sample:")):
-        rows, dialogues = read_rows(request.text, _config(request).data)
+    elif _SHIPPED.match(request.text) or (path is not None and path.suffix.lower() in SUFFIXES):
+        rows, dialogues = read_rows(request.text, settings)
         _summarize_rows(request, rows, dialogues, Path(request.text).suffix.lower())
     else:
-        _summarize_one(request, read_dialogue(request.text))
+        _summarize_one(request, read_dialogue(request.text, settings.encoding))
 
 
 def _config(request: SummarizeRequest) -> Config:
@@ -163,56 +165,9 @@ def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]]
     return table.values, [row.dialogue for row in table.rows]
 
 
-def read_folder(folder: Path) -> list[dict[str, Any]]:
+def read_folder(folder: Path, encoding: str = "auto") -> list[dict[str, Any]]:
     """Return the `.txt` files of a folder, by name, as rows of `fname` and `dialogue`."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt" and path.is_file())
     if not files:
         raise YoyakError(f"{folder}: no .txt file in this folder; put one dialogue into each")
-    return [{"fname": path.name, "dialogue": _dialogue_of(path)} for path in files]
-
-
-def read_dialogue(text: str) -> str:
-    """Return the dialogue that `text` is, or that the file of that name or standard input (`-`) holds."""
-    path = _as_path(text)
-    if path is not None:
-        return _dialogue_of(path)
-    if text == "-":
-        dialogue = _usable(sys.stdin.read(LONGEST_ROW_CHARS + 1), "-")
-    elif "\n" not in text and " " not in text.strip() and Path(text).suffix in (".txt", ".md", ".csv", ".json"):
-        raise YoyakError(f"{text}: no such file")
-    else:
-        dialogue = text.replace("\\n", "\n")
-    if not dialogue.strip():
-        raise YoyakError("the dialogue is empty")
-    return dialogue
-
-
-def _dialogue_of(path: Path) -> str:
-    from ..data.readers import detect_encoding
-
-    if path.stat().st_size > 4 * LONGEST_ROW_CHARS:  # a character has 4 bytes at most
-        raise _too_long(str(path))
-    return _usable(path.read_text(encoding=detect_encoding(path, str(path))), str(path))
-
-
-def _usable(dialogue: str, name: str) -> str:
-    """Return a dialogue as it is, or raise where there is none, or something else."""
-    if not dialogue.strip():
-        raise YoyakError(f"{name}: the dialogue is empty")
-    if len(dialogue) > LONGEST_ROW_CHARS:
-        raise _too_long(name)
-    if "\0" in dialogue:
-        raise YoyakError(f"{name}: NUL characters; save the file as UTF-8 text")
-    return dialogue
-
-
-def _too_long(name: str) -> YoyakError:
-    return YoyakError(f"{name}: more than {LONGEST_ROW_CHARS:,} characters; one file holds one dialogue")
-
-
-def _as_path(text: str) -> Path | None:
-    """Return the file or folder that a text names, where it names one."""
-    if "\n" in text or len(text) >= 1000 or not text.strip() or text == "-":
-        return None
-    # Not Path.is_file, which raises for a text that is too long for a name.
-    return Path(text) if os.path.isfile(text) or os.path.isdir(text) else None
+    return [{"fname": path.name, "dialogue": dialogue_of(path, encoding)} for path in files]

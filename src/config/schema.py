@@ -122,6 +122,12 @@ class DataSettings(Section):
     """Column that names a row; optional in the file."""
     topic_column: str = "topic"
     """Column with the topic; optional in the file."""
+    encoding: Literal[
+        "auto", "utf-8", "cp949", "johab", "cp1252", "cp1250", "cp1251", "iso8859-15", "mac-roman", "utf-16",
+        "utf-16-le", "utf-16-be", "cp932", "euc-jp", "gb18030", "big5"
+    ] = "auto"  # fmt: skip
+    """Of CSV, TSV, JSON and text files; `auto` knows UTF-8 and Korean text in CP949 by their bytes, Windows-1252
+    (`cp1252`) and others have to be named."""
     on_bad_rows: Literal["refuse", "drop"] = "refuse"
     """What to do with rows that have no dialogue or summary, a repeated id, or a broken line."""
     max_train_examples: Positive | None = None

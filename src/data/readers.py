@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ..errors import YoyakError
 from .delimited import open_delimited
+from .encodings import detect_encoding
 from .json_rows import open_json, open_json_lines, refuse_large_json
 from .parquet_rows import open_parquet
 from .records import BadRow, Record, RecordStream
-from .text_lines import detect_encoding
 
 __all__ = ["SUFFIXES", "detect_encoding", "open_records"]
 
@@ -22,8 +22,8 @@ MOST_ROWS = 4_000_000
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
 
-def open_records(path: Path, name: str) -> RecordStream:
-    """Open an existing file by its suffix; `name` is how messages call it.
+def open_records(path: Path, name: str, encoding: str = "auto") -> RecordStream:
+    """Open an existing file by its suffix; `name` is how messages call it, `encoding` is `data.encoding`.
 
     Raises YoyakError for a suffix that is not in SUFFIXES, and for files that cannot be decoded or parsed or are empty.
     """
@@ -34,16 +34,16 @@ def open_records(path: Path, name: str) -> RecordStream:
         raise YoyakError(f"{name}: cannot read {kind}, only {' '.join(SUFFIXES)}; {advice}")
     if path.stat().st_size == 0:
         raise YoyakError(f"{name}: the file is empty")
-    stream = _open(path, name, suffix)
+    stream = _open(path, name, suffix, encoding)
     return replace(stream, records=_counted(stream.records, name))
 
 
-def _open(path: Path, name: str, suffix: str) -> RecordStream:
+def _open(path: Path, name: str, suffix: str, encoding: str) -> RecordStream:
     if suffix == ".parquet":
         return open_parquet(path, name)
     if suffix == ".json":
         refuse_large_json(path, name)
-    encoding = detect_encoding(path, name)
+    encoding = detect_encoding(path, name, encoding)
     if suffix == ".json":
         return open_json(path, name, encoding)
     if suffix == ".jsonl":

@@ -92,7 +92,10 @@ def read_table(
 ) -> DialogueTable:
     """Read `source` as `load_dialogues` does, but record bad rows whatever `settings.on_bad_rows` says."""
     try:
-        stream = _open_hub(source) if source.startswith("hub:") else open_records(existing_file(source), source)
+        if source.startswith("hub:"):
+            stream = _open_hub(source)
+        else:
+            stream = open_records(existing_file(source), source, settings.encoding)
         return _read_rows(stream, source, settings, need_summary, keep_values)
     except OSError as error:
         raise YoyakError(f"{source}: cannot be read ({error.strerror or _first_line(error)})") from None

@@ -50,7 +50,7 @@ TABLES = [
     data(
         "a column twice", "csv", "dialogue," + HEAD + "a,b,c\n", "x.csv: the column 'dialogue' occurs twice; rename one"
     ),
-    data("UTF-16", "csv", (HEAD + "a,b\n").encode("utf-16"), "x.csv: UTF-16 text; save the file as UTF-8"),
+    data("UTF-16", "csv", (HEAD + "a,b\n").encode("utf-16"), "x.csv: UTF-16 text; save ..."),
     data(
         "no encoding",
         "csv",
@@ -61,7 +61,7 @@ TABLES = [
         "a mark of UTF-8 before CP949",
         "csv",
         b"\xef\xbb\xbf" + f"{HEAD}가,b\n".encode("cp949"),
-        "x.csv: cannot be decoded: utf-8 fails at byte 20 (line 2); save the file as UTF-8",
+        "x.csv: cannot be decoded: utf-8 fails at byte 20 (line 2); save the file as UTF-8, ...",
     ),
     data(
         "5,000 columns",

@@ -75,8 +75,31 @@ RUNS = [
     Case(
         "summarize: UTF-16",
         "summarize x.txt -e TINY",
-        "x.txt: UTF-16 text; save the file as UTF-8",
+        "x.txt: UTF-16 text; save the file as UTF-8, or say data.encoding=utf-16",
         files={"x.txt": "A: a".encode("utf-16")},
+    ),
+    *(
+        Case(f"summarize: no such path: {name}", f"summarize '{name}' -e TINY", line)
+        for name, line in (
+            ("missing.jsonl", "missing.jsonl: no such file; a dialogue has speakers, such as 'A: hello'"),
+            ("my calls.csv", "my calls.csv: no such file; a dialogue has speakers, such as 'A: hello'"),
+            ("nofolder/", "nofolder/: no such file; ..."),
+            ("call.docx", "call.docx: no such file; ..."),
+            ("sample:en/none.csv", "sample:en/none.csv: no such sample; ..."),
+            ("https://example.org/calls.csv", "https://example.org/calls.csv: an address; download the file and ..."),
+        )
+    ),
+    Case(
+        "summarize: a document",
+        "summarize call.docx -e TINY",
+        "call.docx: cannot read .docx files; save it as .txt",
+        files={"call.docx": b"PK\3\4"},
+    ),
+    Case(
+        "summarize: Windows-1252",
+        "summarize call.txt -e TINY",
+        "call.txt:1: not UTF-8, and no Korean in CP949, but perhaps Windows-1252 (curly quotes, accents); save ...",
+        files={"call.txt": "A: can’t".encode("cp1252")},
     ),
     Case(
         "summarize: zero bytes",

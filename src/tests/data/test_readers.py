@@ -120,18 +120,8 @@ def test_undecodable_bytes_are_located_for_each_encoding(tmp_path):
     source = write(tmp_path, "a.csv", b"dialogue,summary\n\xb0\xa1,s\n\xff,s\n")
     assert refusal(source) == (
         "FILE: cannot be decoded: utf-8 fails at byte 17 (line 2), cp949 fails at byte 22 (line 3); "
-        "save the file as UTF-8"
+        "save the file as UTF-8, or name its encoding with data.encoding"
     )
-
-
-def test_utf16_is_named(tmp_path):
-    source = write(tmp_path, "a.csv", "dialogue,summary\nd,s\n".encode("utf-16"))
-    assert refusal(source) == "FILE: UTF-16 text; save the file as UTF-8"
-
-
-def test_utf16_without_mark_is_refused_at_its_header(tmp_path):
-    source = write(tmp_path, "a.csv", "dialogue,summary\nd,s\n".encode("utf-16-le"))
-    assert refusal(source) == "FILE:1: NUL characters in the header; save the file as UTF-8 text"
 
 
 def test_field_beyond_the_default_limit_of_the_csv_module(tmp_path):
