@@ -33,6 +33,8 @@ def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> 
     console.print(render(report))
     said = f"Truncation: {template.counts.sentence()}" if template else f"Lengths in tokens are left out: {why_not}"
     console.print(said, markup=False, soft_wrap=True)
+    if template and template.note:
+        console.print(template.note, markup=False, soft_wrap=True)
 
 
 def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None]":

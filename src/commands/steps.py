@@ -125,6 +125,8 @@ def encode_tables(
             data={split: {"examples": len(dataset)}},
         )
         datasets.append(dataset)
+    if datasets[0].prompt.note:
+        run.logger.info(datasets[0].prompt.note)
     return datasets[0], datasets[1]
 
 

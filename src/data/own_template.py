@@ -2,17 +2,32 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..errors import YoyakError
+from .reasoning import EMPTY_BLOCK, THINKING_OFF
 from .text_encoder import TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-PromptPieces = tuple[list[int], str, str, list[int], int]
-"""head_ids, lead, trail, tail_ids and end_id of a `PromptTemplate`."""
+
+@dataclass(frozen=True)
+class PromptPieces:
+    """What a `PromptTemplate` is put together from; see its attributes of these names."""
+
+    head_ids: list[int]
+    lead: str
+    trail: str
+    tail_ids: list[int]
+    end_id: int
+    answer_lead: str = ""
+    answer_trail: str = ""
+    folds_system: bool = False
+
 
 # What a template may print of the current day; fixed so that training and use see the same prompt.
 FIXED_DATE = datetime(2024, 7, 26)
@@ -25,59 +40,112 @@ _FIXED_CLOCK = (
 )
 
 _SYSTEM_MARK, _USER_MARK, _SUMMARY_MARK = "\x02system\x03", "\x02user\x03", "\x02summary\x03"
+_CHANGES = "the tokenizer's chat template changes its messages; set model.chat_template to llama or qwen"
 
 
 def own_template_pieces(
     tokenizer: "PreTrainedTokenizerFast", encoder: TextEncoder, system: str, sentence: str
 ) -> PromptPieces:
-    """Take a tokenizer's own template apart: rendered once with marks in place of the texts, split at its tokens.
+    """Take a tokenizer's own template apart: rendered with marks in place of the texts, split at its tokens.
+
+    Where a template takes no system message, its text stands before the user's sentence.
 
     Raises:
         YoyakError: there is no template, or one that does not take these messages as they are.
     """
     if not tokenizer.chat_template:
         raise YoyakError("the tokenizer has no chat template of its own; set model.chat_template to llama or qwen")
-    prompt_messages = [{"role": "user", "content": _USER_MARK}]
-    if system:
-        prompt_messages.insert(0, {"role": "system", "content": _SYSTEM_MARK})
-
-    prompt = _render(tokenizer, prompt_messages, True)
-    whole = _render(tokenizer, [*prompt_messages, {"role": "assistant", "content": _SUMMARY_MARK}], False)
-    if prompt.count(_USER_MARK) != 1 or whole.count(_SUMMARY_MARK) != 1:
-        raise YoyakError("the tokenizer's chat template changes its messages; set model.chat_template to llama or qwen")
-    if prompt.count(_SYSTEM_MARK) != bool(system):
-        raise YoyakError('the tokenizer\'s chat template has no system message; set dataset.system=""')
+    user = {"role": "user", "content": _USER_MARK}
+    with_system = [{"role": "system", "content": _SYSTEM_MARK}, user]
+    rendered = _rendered(tokenizer, with_system) if system and _takes_system(tokenizer, with_system) else None
+    folds_system = bool(system) and rendered is None
+    prompt, end = rendered or _rendered(tokenizer, [user])
     before, after = (_parts(tokenizer, part) for part in prompt.split(_USER_MARK))
     # The system text goes in after the split: control tokens in it stay text.
     before = [part if isinstance(part, int) else part.replace(_SYSTEM_MARK, system) for part in before]
     lead = str(before.pop()) if before and isinstance(before[-1], str) else ""
+    if folds_system:
+        lead += f"{system}\n\n"
+    answer_lead = ""
+    if after and isinstance(after[-1], str):
+        # Tokenizers join a space to the word after it, so it belongs to the answer ("[/INST] They").
+        header = str(after.pop())
+        answer_lead = header[len(header.rstrip(" ")) :]
+        after += [header.rstrip(" ")] * bool(header.rstrip(" "))
     trail = str(after.pop(0)) if after and isinstance(after[0], str) else ""
     head, tail = _encode_parts(encoder, before), _encode_parts(encoder, after)
-    end_parts = [part for part in _parts(tokenizer, whole.split(_SUMMARY_MARK)[1]) if isinstance(part, int)]
+    end_parts = _parts(tokenizer, end)
+    before_end = str(end_parts.pop(0)) if end_parts and isinstance(end_parts[0], str) else ""
     if not end_parts:
         raise YoyakError("the tokenizer's chat template has no end token; set model.chat_template to llama or qwen")
-    return head, f"{lead}{sentence}\n", trail, tail, end_parts[0]
+    answer_trail = before_end if before_end.isspace() else ""  # anything else would become part of the summary
+    return PromptPieces(
+        head, f"{lead}{sentence}\n", trail, tail, int(end_parts[0]), answer_lead, answer_trail, folds_system
+    )
+
+
+def empty_reasoning_ids(tokenizer: "PreTrainedTokenizerFast", encoder: TextEncoder) -> list[int]:
+    """Return the ids of the empty reasoning block that a tokenizer's own template puts before an answer, if any.
+
+    Hybrid models (Qwen3) were trained to answer at once behind it, and to reason first without it.
+    """
+    block = None
+    if tokenizer.chat_template:
+        with suppress(YoyakError):  # a template that does not take the messages says nothing about it
+            block = EMPTY_BLOCK.search(_rendered(tokenizer, [{"role": "user", "content": _USER_MARK}])[0])
+    return _encode_parts(encoder, _parts(tokenizer, block[0])) if block else []
+
+
+def _takes_system(tokenizer: "PreTrainedTokenizerFast", messages: list[dict[str, str]]) -> bool:
+    """Tell whether a template takes a system message: some refuse it, some leave it out without a word."""
+    try:
+        return _SYSTEM_MARK in _render(tokenizer, messages, True)
+    except YoyakError:
+        return False
+
+
+def _rendered(tokenizer: "PreTrainedTokenizerFast", messages: list[dict[str, str]]) -> tuple[str, str]:
+    """Return the text before and after the answer to messages.
+
+    It is what a conversation with an answer begins with: templates that ask for one otherwise leave a channel or a
+    prefix to the model (gpt-oss, HyperCLOVA X), or open its reasoning (DeepSeek R1). Only an empty reasoning block is
+    taken from there, which some leave out of conversations.
+
+    Raises:
+        YoyakError: the template refuses the messages, or changes their texts.
+    """
+    whole = _render(tokenizer, [*messages, {"role": "assistant", "content": _SUMMARY_MARK}], False)
+    if whole.count(_SUMMARY_MARK) != 1:
+        raise YoyakError(_CHANGES)
+    prompt, end = whole.split(_SUMMARY_MARK)
+    asked = _render(tokenizer, messages, True)
+    if asked.startswith(prompt) and EMPTY_BLOCK.fullmatch(asked[len(prompt) :]):
+        prompt = asked
+    for mark in (_USER_MARK, _SYSTEM_MARK):
+        if prompt.count(mark) != sum(message["content"] == mark for message in messages):
+            raise YoyakError(_CHANGES)
+    return prompt, end
 
 
 def _render(tokenizer: "PreTrainedTokenizerFast", messages: list[dict[str, str]], add_generation_prompt: bool) -> str:
     """Render messages on the fixed date, with thinking off."""
     from jinja2 import TemplateError
 
+    wrong = (TemplateError, TypeError, ValueError, LookupError, AttributeError)  # the last ones of its expressions
     try:
-        # `enable_thinking` is Qwen3's; other templates ignore it.
         return str(
             tokenizer.apply_chat_template(
                 messages,
                 chat_template=_FIXED_CLOCK + tokenizer.get_chat_template(),
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
-                enable_thinking=False,
+                **THINKING_OFF,
             )
         )
-    except TemplateError as error:
+    except wrong as error:
         raise YoyakError(
             f"the tokenizer's chat template refuses the messages ({' '.join(str(error).split())}); "
-            'set dataset.system="", or model.chat_template to llama or qwen'
+            "set model.chat_template to llama or qwen"
         ) from error
 
 

@@ -6,12 +6,12 @@ dialogue stays text.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import YoyakError, nearest
 from ..models.families import FAMILIES, Family, family_of_tokenizer
-from .own_template import PromptPieces, own_template_pieces
+from .own_template import PromptPieces, empty_reasoning_ids, own_template_pieces
 from .prompts import PROMPT_TEXTS
 from .text_encoder import TextEncoder, text_encoder
 from .truncation import TruncationCounts, shorten_dialogue
@@ -41,6 +41,11 @@ class PromptTemplate:
     """A prompt with a place for the dialogue: `head_ids`, then the ids of `lead + dialogue + trail`, then `tail_ids`.
 
     A summary is followed by `end_id`, the last token of an example, which ends a generation.
+
+    Attributes:
+        answer_lead: white space that the layout puts before a summary; it belongs to the summary's first token.
+        answer_trail: white space that the layout puts between a summary and its end token.
+        folds_system: whether the system text is part of `lead`, since the layout takes no system message.
     """
 
     encoder: TextEncoder
@@ -51,6 +56,9 @@ class PromptTemplate:
     end_id: int
     encoder_max_len: int
     decoder_max_len: int
+    answer_lead: str = ""
+    answer_trail: str = ""
+    folds_system: bool = False
     counts: TruncationCounts = field(default_factory=TruncationCounts)
 
     def __post_init__(self) -> None:
@@ -61,6 +69,13 @@ class PromptTemplate:
                 f"tokenizer.encoder_max_len = {self.encoder_max_len}: the prompt's own text takes {fixed} tokens, "
                 f"which leaves none for a dialogue; use {fixed + 128} or more"
             )
+
+    @property
+    def note(self) -> str | None:
+        """Return what was done to fit the texts into the layout, in words, where anything was."""
+        if not self.folds_system:
+            return None
+        return "The model's chat template takes no system message: dataset.system stands at the start of the user's"
 
     def _prompt_ids(self, dialogue: str) -> list[int]:
         return self.head_ids + self.encoder.encode(self.lead + dialogue + self.trail) + self.tail_ids
@@ -107,7 +122,9 @@ class PromptTemplate:
     def encode_examples(self, dialogues: Sequence[str], summaries: Sequence[str]) -> list[EncodedExample]:
         """Return many examples; the summary is kept whole, one longer than `decoder_max_len` is counted."""
         prompts = self.encode_prompts(dialogues)
-        responses = self.encoder.encode_batch([summary.strip() for summary in summaries])
+        responses = self.encoder.encode_batch(
+            [self.answer_lead + summary.strip() + self.answer_trail for summary in summaries]
+        )
         self.counts.long_summaries += sum(len(ids) > self.decoder_max_len for ids in responses)
         return [
             EncodedExample([*prompt, *response, self.end_id], len(prompt))
@@ -159,8 +176,8 @@ def create_prompt_template(
         if chat_template == "auto" and (tokenizer.chat_template or family is None):
             pieces = own_template_pieces(tokenizer, encoder, system, sentence)
             bos = bos_ids(tokenizer, family)
-            if pieces[0][: len(bos)] != bos:  # some templates leave it to the tokenizer
-                pieces = ([*bos, *pieces[0]], *pieces[1:])
+            if pieces.head_ids[: len(bos)] != bos:  # some templates leave it to the tokenizer
+                pieces = replace(pieces, head_ids=[*bos, *pieces.head_ids])
         elif chat_template is not None and chat_template != "auto":
             pieces = _family_pieces(tokenizer, encoder, FAMILIES[chat_template], system, sentence)
         elif family is not None:
@@ -170,7 +187,7 @@ def create_prompt_template(
                 "the tokenizer has neither Llama's nor ChatML's control tokens; use dataset.format_type=instruction "
                 "or load it with LoRALoader, which adds them"
             )
-    return PromptTemplate(encoder, *pieces, encoder_max_len=encoder_max_len, decoder_max_len=decoder_max_len)
+    return PromptTemplate(encoder, **vars(pieces), encoder_max_len=encoder_max_len, decoder_max_len=decoder_max_len)
 
 
 def _refuse_unknown(argument: str, value: str, known: list[str]) -> None:
@@ -186,7 +203,7 @@ def _instruction_pieces(tokenizer: "PreTrainedTokenizerFast", family: Family | N
     if end_id is None:
         raise YoyakError("the tokenizer has no end-of-sequence token, so a summary could not end; set its eos_token")
     lead = f"### Instruction:\n{instruction}\n\n### Input:\n"
-    return head, lead, "\n\n### Response:\n", [], int(end_id)
+    return PromptPieces(head, lead, "\n\n### Response:\n", [], int(end_id))
 
 
 def bos_ids(tokenizer: "PreTrainedTokenizerFast", family: Family | None) -> list[int]:
@@ -216,6 +233,7 @@ def _family_pieces(
 ) -> PromptPieces:
     ids = {token: _control_id(tokenizer, token) for token in family.control_tokens}
     end = ids[family.end_of_turn]
+    answered_at_once = empty_reasoning_ids(tokenizer, encoder)
     if family.name == "llama":
         start, stop = ids["<|start_header_id|>"], ids["<|end_header_id|>"]
 
@@ -224,11 +242,11 @@ def _family_pieces(
 
         opening = [*header("system"), *encoder.encode("\n\n" + system), end] if system else []
         head = [*bos_ids(tokenizer, family), *opening, *header("user")]
-        tail = [end, *header("assistant"), *encoder.encode("\n\n")]
-        return head, f"\n\n{sentence}\n", "", tail, end
+        tail = [end, *header("assistant"), *encoder.encode("\n\n"), *answered_at_once]
+        return PromptPieces(head, f"\n\n{sentence}\n", "", tail, end)
     start = ids["<|im_start|>"]
     newline = encoder.encode("\n")
     opening = [start, *encoder.encode("system\n" + system), end, *newline] if system else []
     head = [*opening, start]
-    tail = [end, *newline, start, *encoder.encode("assistant\n")]
-    return head, f"user\n{sentence}\n", "", tail, end
+    tail = [end, *newline, start, *encoder.encode("assistant\n"), *answered_at_once]
+    return PromptPieces(head, f"user\n{sentence}\n", "", tail, end)

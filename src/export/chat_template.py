@@ -4,9 +4,12 @@ import json
 import re
 from typing import Any
 
+from jinja2 import TemplateError
+
 from ..config.schema import Config
 from ..data.own_template import FIXED_DATE
 from ..data.prompts import sentence, system_text
+from ..data.reasoning import THINKING_OFF
 from ..data.templates import PromptTemplate, bos_ids
 from ..errors import YoyakError
 from ..models.families import FAMILIES, Family, family_of_tokenizer
@@ -57,9 +60,10 @@ def trained_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplate
         chosen = config.model.chat_template
         family = FAMILIES[chosen] if chosen != "auto" else family_of_tokenizer(tokenizer)
         own = tokenizer.chat_template if chosen == "auto" else None
-        template = _fixed(own) if own else _layout(_known(family), bos, system_text(config))
-        if own and not _renders(template, config, tokenizer, prompt):
-            template = f"{{{{ {_quoted(bos)} }}}}" + template  # some leave it to the tokenizer
+        if own:
+            template = _own_layout(own, bos, config, tokenizer, prompt)
+        else:
+            template = _layout(_known(family), bos, system_text(config), _text(tokenizer, prompt.tail_ids))
     if not _renders(template, config, tokenizer, prompt):
         raise YoyakError(
             "the tokenizer's chat template does not render the training prompt; "
@@ -79,14 +83,19 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _layout(family: Family, bos: str, system: str) -> str:
+def _text(tokenizer: Any, ids: list[int]) -> str:
+    return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+
+def _layout(family: Family, bos: str, system: str, tail: str) -> str:
+    """Return a family's layout as a template; `tail` is the text between a dialogue and its summary."""
     start, middle, end = _LAYOUTS[family.name]
     opening = ""
     if system:
         message = _quoted(f"{start}system{middle}{system}{end}")
         opening = f"{{% if messages[0]['role'] != 'system' %}}{{{{ {message} }}}}{{% endif %}}"
     parts = (_quoted(start), "message['role']", _quoted(middle), "message['content'] | trim", _quoted(end))
-    answer = _quoted(f"{start}assistant{middle}")
+    answer = _quoted(tail.removeprefix(end))
     return (
         (f"{{{{ {_quoted(bos)} }}}}" if bos else "")
         + opening
@@ -95,24 +104,57 @@ def _layout(family: Family, bos: str, system: str) -> str:
     )
 
 
+def _own_layout(own: str, bos: str, config: Config, tokenizer: Any, prompt: PromptTemplate) -> str:
+    """Return a tokenizer's own template, changed as little as it takes to render the training prompt."""
+    fixed = (_FOLDED_SYSTEM if prompt.folds_system else "") + _fixed(own)
+    opened = f"{{{{ {_quoted(bos)} }}}}"  # some leave it to the tokenizer
+    candidates = [fixed, opened + fixed]
+    asked = _as_trained(fixed, config, tokenizer, prompt)
+    candidates += [asked, opened + asked]
+    return next((template for template in candidates if _renders(template, config, tokenizer, prompt)), fixed)
+
+
+_FOLDED_SYSTEM = (
+    "{% if messages[0]['role'] == 'system' %}{% set messages = [{'role': 'user', 'content': "
+    "messages[0]['content'] | trim + '\\n\\n' + messages[1]['content'] | trim}] + messages[2:] %}{% endif %}"
+)
+"""Puts a system message before the user's, for templates that take none."""
+
+
 def _fixed(template: str) -> str:
     """Return a template with the day's date replaced by the one of training and thinking off."""
     dated = re.sub(
         r"strftime_now\(\s*(['\"])(.*?)\1\s*\)", lambda call: _quoted(FIXED_DATE.strftime(call[2])), template
     )
-    return ("{% set enable_thinking = false %}" if "enable_thinking" in template else "") + dated
+    off = [f"{{% set {name} = {json.dumps(value)} %}}" for name, value in THINKING_OFF.items() if name in template]
+    return "".join(off) + dated
+
+
+def _as_trained(template: str, config: Config, tokenizer: Any, prompt: PromptTemplate) -> str:
+    """Return a template that asks for an answer as the training prompt does, where it would do so otherwise itself."""
+    messages = training_messages(config, _SAMPLE)
+    try:
+        asked_nothing = tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False)
+    except (TemplateError, TypeError, ValueError):
+        return template
+    trained = _text(tokenizer, prompt.head_ids) + prompt.lead + _SAMPLE + prompt.trail
+    _, found, asked = (trained + _text(tokenizer, prompt.tail_ids)).partition(asked_nothing)
+    if not found:
+        return template
+    return (
+        "{% set asks_for_an_answer = add_generation_prompt %}{% set add_generation_prompt = false %}"
+        f"{template}{{% if asks_for_an_answer %}}{{{{ {_quoted(asked)} }}}}{{% endif %}}"
+    )
 
 
 def _renders(template: str, config: Config, tokenizer: Any, prompt: PromptTemplate) -> bool:
     """Tell whether a template gives the ids of the training prompt."""
-    from jinja2 import TemplateError
-
     messages = training_messages(config, _SAMPLE)
     try:
         text = tokenizer.apply_chat_template(
             messages, chat_template=template, tokenize=False, add_generation_prompt=True
         )
-    except TemplateError:
+    except (TemplateError, TypeError, ValueError):
         return False
     # Not encode_prompt: this prompt is not one of the counted examples.
     expected = prompt.head_ids + prompt.encoder.encode(prompt.lead + _SAMPLE + prompt.trail) + prompt.tail_ids

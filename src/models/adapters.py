@@ -112,6 +112,15 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
     return adapted
 
 
+def has_trained_rows(folder: str) -> bool:
+    """Tell whether a saved adapter holds rows of tokens that were added to its base; False where it can't be read."""
+    try:
+        saved = json.loads((Path(os.path.expanduser(folder)) / "adapter_config.json").read_text(encoding="utf-8"))
+        return bool(saved["trainable_token_indices"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return False
+
+
 def _refuse_other_methods(folder: str, saved: Any) -> None:
     """Raise YoyakError for what other methods' configs can do: load further files, import modules by name."""
     if not isinstance(saved, dict):

@@ -68,6 +68,8 @@ class DialogueReader:
         if self._headings and text.startswith(self._headings[0]):
             before, after = self._headings
             return text.removeprefix(before).strip().removesuffix(after).strip()
+        if self.template.folds_system and text.startswith(f"{self.system}\n\n{self._sentence}"):
+            text = text.removeprefix(self.system).strip()
         rest = text.removeprefix(self._sentence)
         return rest.strip() if len(rest) < len(text) and (not rest or rest[0].isspace()) else text
 

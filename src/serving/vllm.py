@@ -60,6 +60,7 @@ def dialogue_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplat
         "{% if messages | length != 1 or messages[0]['role'] != 'user' %}"
         "{{ raise_exception(" + _quoted(refusal) + ") }}{% endif %}"
         "{% set dialogue = messages[0]['content'] | trim %}"
+        + (_without(f"{system}\n\n", "") if prompt.folds_system else "")
         + _without(sentence(config) + "\n", "")
         + ("" if is_chat else _without(prompt.lead.strip(), prompt.trail.strip()))
         + "{% for token in "

@@ -61,8 +61,10 @@ def test_text_after_the_dialogue_is_kept():
     ("chat_template", "message"),
     [
         ("{{ messages[0]['content'] }}", "chat template changes its messages"),
-        ("{{ raise_exception('no system role') }}", "refuses the messages (no system role); set dataset.system="),
-        (CHATML.replace("messages", "messages[1:]"), 'has no system message; set dataset.system=""'),
+        ("{{ raise_exception('no system role') }}", "refuses the messages (no system role); set model.chat_template"),
+        (CHATML.replace("messages", "messages[1:]"), "chat template changes its messages"),
+        ("{{ 1 + messages }}", "refuses the messages ("),
+        ("{{ messages[0].content[99999] }}{{ messages[5].role }}", "refuses the messages ("),
         ("{% for m in messages %}{{ m['content'] }}\n{% endfor %}", "chat template has no end token"),
     ],
 )

@@ -1,5 +1,6 @@
 """Prompts and examples as ids: literal with tiny tokenizers, against the whole rendered text with real ones."""
 
+import copy
 import re
 
 import pytest
@@ -170,9 +171,18 @@ class TestAgainstTheWholeRenderedText:
         tokenizer = shared_tokenizer("llama3")
         self.check(tokenizer, chat_template, [*sample_rows(), *shared_rows(500)])
 
-    @pytest.mark.parametrize(("chat_template", "think"), [("qwen", ""), ("auto", "<think>\n\n</think>\n\n")])
-    def test_qwen3(self, chat_template, think):
-        self.check(shared_tokenizer("qwen3"), chat_template, [*sample_rows(), *shared_rows(500)], think)
+    @pytest.mark.parametrize("chat_template", ["qwen", "auto"])
+    def test_qwen3(self, chat_template):
+        """A hybrid model's tokenizer: its template has an empty block with thinking off."""
+        rows = [*sample_rows(), *shared_rows(500)]
+        self.check(shared_tokenizer("qwen3"), chat_template, rows, "<think>\n\n</think>\n\n")
+
+    @pytest.mark.parametrize("chat_template", ["qwen", "auto"])
+    def test_qwen3_without_reasoning(self, chat_template):
+        """With the template of Qwen3-4B-Instruct-2507, which is plain ChatML."""
+        tokenizer = copy.deepcopy(shared_tokenizer("qwen3"))
+        tokenizer.chat_template = CHATML
+        self.check(tokenizer, chat_template, sample_rows())
 
     @pytest.mark.parametrize("chat_template", ["qwen", "auto"])
     def test_smollm2_on_the_sample(self, chat_template):

@@ -7,7 +7,9 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from src.models.decoder_obstacle import decoder_obstacle
 from src.models.lora_loader import LoRALoader
+from src.tests.chat_layouts import LAYOUTS, tokenizer_of
 from src.tests.tiny_models import (
     CHATML,
     HIDDEN,
@@ -111,6 +113,30 @@ def test_llama_tokens_are_the_familys(tmp_path: Path) -> None:
     _, tokenizer = loader.load_model_and_tokenizer(use_lora=False)
     assert loader._family(tokenizer).name == "llama"
     assert loader.added_token_ids == []
+
+
+@pytest.mark.parametrize("name", ["mistral", "mistral v3", "zephyr", "gemma", "gpt-oss"])
+def test_a_checkpoint_with_its_own_template_gets_no_tokens(tmp_path: Path, name: str) -> None:
+    """Rows of added tokens would train, and cost the fast engine and three of the exports."""
+    folder = write_tiny_model(tmp_path / "base", tokenizer=tokenizer_of(LAYOUTS[name]), rows=300)
+    loader = LoRALoader(tiny_config(folder))
+    model, tokenizer = loader.load_model_and_tokenizer()
+    assert loader.added_token_ids == []
+    assert "<|eot_id|>" not in tokenizer.get_vocab()
+    assert decoder_obstacle(model) is None
+
+
+def test_an_adapter_with_rows_of_llamas_tokens_still_loads_on_such_a_checkpoint(tmp_path: Path) -> None:
+    """Earlier versions added and trained them, though the checkpoint has a template of its own."""
+    plain = tiny_tokenizer(())
+    folder = write_tiny_model(tmp_path / "base", tokenizer=plain)
+    config = tiny_config(folder, tmp_path)
+    model, tokenizer = load_tiny(config)  # no template: the tokens of the config's family are added
+    assert len(tokenizer.convert_tokens_to_ids(list(LLAMA3))) == 3
+    trained, after = train_tiny(config, model, tokenizer), logits(model)
+    plain.chat_template = LAYOUTS["mistral"].template
+    plain.save_pretrained(folder)
+    assert torch.equal(logits(reloaded(config, trained)), after)
 
 
 # The pad token (trap 3)
