@@ -3,7 +3,8 @@
 import json
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from transformers import PreTrainedModel
 
 from ..errors import YoyakError
 from .dequantized import linear4bit_layers
+from .lora_variants import refuse_unknown_variants
 
 CHANGES_BASE = ("pissa", "olora")
 """Initializations that take the adapter's start out of the base weights."""
@@ -78,7 +80,8 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
     An adapter that began as PiSSA or OLoRA takes its start out of the base weights again, as it did in training.
 
     Raises:
-        YoyakError: no adapter there, a pickled one, or one that fits another base model.
+        YoyakError: no adapter there, a pickled one, one that fits another base model, or a variant of LoRA that would
+            be computed as another one (see `lora_variants`).
     """
     path = Path(os.path.expanduser(folder))
     if not (path / "adapter_config.json").is_file():
@@ -91,10 +94,11 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
         _refuse_other_methods(folder, saved)
         if linear4bit_layers(model):
             refuse_on_4bit(saved.get("init_lora_weights"), f"{folder}: init_lora_weights")
-        with warnings.catch_warnings():
+        with biases_allowed():
             warnings.filterwarnings("ignore", message="Found missing adapter keys")  # refused below, in our words
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")  # PEFT asks for it
             adapted = PeftModel.from_pretrained(model, str(path), is_trainable=is_trainable)
+        refuse_unknown_variants(adapted, folder)
         with safe_open(weights, framework="pt") as file:
             stored = set(file.keys())
     except YoyakError:
@@ -102,7 +106,8 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
     except Exception as error:  # a damaged file raises whatever its parser raises
         base = model.config._name_or_path
         raise YoyakError(f"{folder}: the adapter does not fit {base}: {_reason(error)}") from error
-    expected = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    with biases_allowed():
+        expected = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     # Whole embeddings and heads may come with an adapter, in place of the base's own.
     unplaced = {name for name in stored - expected if ".lora_" in name or name not in adapted.state_dict()}
     if unplaced or expected - stored:
@@ -119,6 +124,14 @@ def has_trained_rows(folder: str) -> bool:
         return bool(saved["trainable_token_indices"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return False
+
+
+@contextmanager
+def biases_allowed() -> Iterator[None]:
+    """Don't let PEFT warn of each bias in B (`lora_bias`), which it takes for an incomplete matrix."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"(?s).*LoRA tensor.* have invalid shape.*lora_B\.bias")
+        yield
 
 
 def _refuse_other_methods(folder: str, saved: Any) -> None:

@@ -16,6 +16,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ..data.templates import IGNORE
 from ..inference.batches import splits_of
+from ..models.adapters import biases_allowed
 from .checkpointed_trainer import CheckpointedTrainer
 from .interrupts import left_on_stop
 from .loss import response_loss
@@ -286,7 +287,8 @@ def save_model(model: Any, folder: Path) -> None:
     """Write adapter or model to `folder` as safetensors."""
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(model, PeftModel):
-        model.save_pretrained(str(folder), save_embedding_layers=False)
+        with biases_allowed():
+            model.save_pretrained(str(folder), save_embedding_layers=False)
     else:
         model.save_pretrained(str(folder))
 
