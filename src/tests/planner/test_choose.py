@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from src.data.bins import assign_to_bins
-from src.planner.choose import Workload, _step_tokens, compute_as
-from src.planner.devices import Device
+from src.planner.choose import SIZES, Choice, Limits, Workload, _bounded, _step_tokens, choose, compute_as
+from src.planner.devices import Device, find_device
 from src.planner.job import Job
-from src.planner.memory import Activations, packed_parts, steady_parts
-from src.planner.shapes import LINEARS, ModelShape
+from src.planner.memory import Activations, Memory, MicroBatchSize, packed_parts, steady_parts, total_memory
+from src.planner.shapes import LINEARS, ModelShape, find_shape
+from src.planner.steps import packed_work
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
 JOB = Job(SHAPE, "lora", "packed", "fp32", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, None, cpu=True)
@@ -48,3 +49,116 @@ def test_where_all_weights_train_there_is_one_micro_batch_at_a_time():
     assert replace(JOB, method="full").side_by_side == 1
     assert replace(JOB, engine="trainer").side_by_side == 1
     assert replace(JOB, cpu=False).side_by_side == 1
+
+
+QLORA = Job(
+    find_shape("Bllossom/llama-3.2-Korean-Bllossom-3B")[0],
+    *("qlora", "packed", "bf16", 16, LINEARS, 0.0, "adamw_torch", 8, 8, None, None),
+)
+H100 = find_device("H100")
+LOAD = Workload(drawn(1, 256), 1, steps=4)
+"""Four steps of 64 examples, few enough that all of them are laid out for every size."""
+ANY = Limits(1e15, 1e15)
+
+
+def every_way(job: Job, load: Workload, limits: Limits) -> list[Choice]:
+    """All sizes and layers, within the limits, the slow way."""
+    layers = job.shape.layers
+    hows = [
+        Activations(kept, inputs)
+        for kept in (0, *range(2, layers + 1))
+        for inputs in ((True, False) if kept else (False,))
+    ]
+    ways = [compute_as(job, load, H100, how, size) for size in SIZES for how in hows]
+    return [way for way in ways if limits.allow(way.memory)]
+
+
+@pytest.mark.parametrize("gigabytes", [4.5, 6, 9, 80])
+def test_the_choice_is_about_the_fastest_that_fits_and_computes_least_again(gigabytes):
+    limits = Limits(1e15, gigabytes * 1e9)
+    best, fits = choose(QLORA, LOAD, H100, limits)
+    assert fits
+    assert limits.allow(best.memory)
+    ways = every_way(QLORA, LOAD, limits)
+    fastest = min(way.time.seconds for way in ways)
+    assert best.time.seconds <= 1.04 * fastest
+    as_fast = [way for way in ways if way.time.seconds <= 1.04 * fastest]
+    assert best.how.kept_layers == max(way.how.kept_layers for way in as_fast)
+
+
+def test_where_nothing_fits_the_choice_takes_least():
+    least, fits = choose(QLORA, LOAD, H100, Limits(1e15, 1e9))
+    assert not fits
+    assert least.memory.device_bytes == min(way.memory.device_bytes for way in every_way(QLORA, LOAD, ANY))
+    assert least.checkpointing == "all layers"
+
+
+def test_a_run_fits_within_both_limits_only():
+    memory = Memory({}, 100, 150)
+    assert Limits(100, 150).allow(memory)
+    assert not Limits(99, 150).allow(memory)
+    assert not Limits(100, 149).allow(memory)
+
+
+def test_what_settings_say_is_kept():
+    roomy, _ = choose(QLORA, LOAD, H100, ANY)
+    assert (roomy.how.kept_layers, roomy.checkpointing) == (28, "inputs of products kept too")
+    sized, _ = choose(replace(QLORA, micro_batch_tokens=2048), LOAD, H100, ANY)
+    assert (sized.micro_batch_tokens, sized.work.largest.tokens) == (2048, 2048)
+    tight = Limits(1e15, 5e9)
+    kept, fits = choose(replace(QLORA, micro_batch_tokens=8192, checkpointing=False), LOAD, H100, tight)
+    assert (kept.how.kept_layers, fits) == (28, False)
+    partly, fits = choose(replace(QLORA, micro_batch_tokens=8192), LOAD, H100, Limits(1e15, 9e9))
+    assert fits
+    assert 1 < partly.how.kept_layers < 28
+    assert partly.checkpointing == f"{28 - partly.how.kept_layers} of 28 layers"
+    one_more = Activations(partly.how.kept_layers + 1, partly.how.keeps_inputs)
+    assert not Limits(1e15, 9e9).allow(compute_as(QLORA, LOAD, H100, one_more, 8192).memory)
+
+
+def test_the_trainer_engine_keeps_layers_where_they_fit():
+    trainer = replace(QLORA, engine="trainer")
+    kept, _ = choose(trainer, LOAD, H100, ANY)
+    assert (kept.how.kept_layers, kept.micro_batch_tokens, kept.checkpointing) == (28, None, "none")
+    again, _ = choose(replace(trainer, checkpointing=True), LOAD, H100, ANY)
+    assert (again.how.kept_layers, again.checkpointing) == (0, "all layers")
+    assert again.memory.peak_bytes < kept.memory.peak_bytes
+    assert again.time.seconds > kept.time.seconds
+    tight, fits = choose(trainer, LOAD, H100, Limits(kept.memory.peak_bytes - 1, 1e15))
+    assert (tight.how.kept_layers, fits) == (0, True)
+    assert not choose(replace(trainer, checkpointing=False), LOAD, H100, Limits(kept.memory.peak_bytes - 1, 1e15))[1]
+
+
+def test_an_evaluation_batch_counts():
+    usual, _ = choose(QLORA, LOAD, H100, ANY)
+    held = replace(LOAD, evaluation=MicroBatchSize(2_000_000, 1000, 8, 250_000))
+    larger, _ = choose(QLORA, held, H100, ANY)
+    assert usual.memory.parts.get("evaluation", 0) == 0
+    # a layer of 2,000,000 tokens in bf16, 4 x 3072 and 3 x 8192 columns, and cuBLAS's workspace
+    assert larger.memory.parts["evaluation"] == 2_000_000 * (4 * 3072 + 3 * 8192) * 2 + 33_600_000
+
+
+def test_the_bound_of_steps_that_were_not_laid_out():
+    """Up to the capacity, or what a whole step has, in whole multiples of 256 (512 for large ones)."""
+    few = MicroBatchSize(100, 5, 4, 50)
+    assert _bounded(few, 4096, 1000) == MicroBatchSize(1024, 5, 4, 50)
+    assert _bounded(few, 1536, 10_000).tokens == 1536
+    assert _bounded(few, 8192, 5000).tokens == 5120
+    assert _bounded(MicroBatchSize(2000, 5, 4, 50), 1536, 1000).tokens == 2000  # an example longer than the capacity
+
+
+def test_a_long_step_late_in_the_run_fits_too():
+    """Of 100 steps the 60th has all the long examples; six are laid out to choose."""
+    order = list(range(800))
+    random.Random("1/0").shuffle(order)  # the order of training's first epoch
+    late = set(order[8 * 59 : 8 * 60])
+    load = Workload(tuple((900, 20) if index in late else (40, 20) for index in range(800)), 1, steps=100)
+    job = replace(QLORA, accumulation=1)
+    limits = Limits(1e15, 4.4e9)
+    choice, fits = choose(job, load, H100, limits)
+    assert fits
+    whole = packed_work(load.examples, 8, choice.micro_batch_tokens, 1, 100)
+    assert whole.largest.longest == 900
+    assert limits.allow(total_memory(job, packed_parts(job, whole.largest, choice.how), whole.largest.tokens))
+    short, _ = choose(job, replace(load, steps=6), H100, limits)
+    assert short.how.kept_layers > choice.how.kept_layers, "the long step decides"

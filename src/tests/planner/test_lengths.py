@@ -1,6 +1,7 @@
 """Lengths of examples: shipped, by hand, from data, and their cache."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from src.config import load_config
 from src.data.llm_dataset import create_llm_dataset
 from src.errors import YoyakError
 from src.planner.data_lengths import data_lengths
-from src.planner.lengths import Lengths, lengths_by_hand, shipped_lengths
+from src.planner.lengths import Lengths, lengths_by_hand, shipped_lengths, tokenizer_family
 from src.planner.shapes import find_shape
 from src.tests.tiny_models import LLAMA3, tiny_tokenizer, write_tiny_model
 
@@ -104,3 +105,52 @@ def test_an_absent_default_is_the_shipped_histogram_and_a_named_file_an_error(tm
     assert len(data_lengths(config, shape, "eval", named=False)) == 499
     with pytest.raises(YoyakError, match=r"data/raw/train.csv: no such file"):
         data_lengths(config, shape, "train", named=True)
+
+
+def test_the_first_examples_and_repeated_ones():
+    lengths = Lengths([100, 300, 50], [10, 20, 30], "there", estimated=True)
+    assert lengths.first(2) == Lengths([100, 300], [10, 20], "there", estimated=True)
+    assert lengths.first(3) is lengths.first(None) is lengths.first(4) is lengths
+    assert lengths.repeated(2).responses == [10, 10, 20, 20, 30, 30]
+    assert lengths.examples(100) == ((110, 10), (320 - 200, 20), (80, 30))
+    assert lengths.cut(300) == (0, 0)
+
+
+def test_families_of_tokenizers_by_vocabulary_then_by_layout():
+    llama, qwen, smollm = (find_shape(name)[0] for name in FAMILIES)
+    assert [tokenizer_family(shape, "auto") for shape in (llama, qwen, smollm)] == ["llama3", "qwen3", "smollm2"]
+    other = replace(qwen, vocabulary=999)
+    assert (tokenizer_family(other, "auto"), tokenizer_family(other, "llama")) == ("qwen3", "llama3")
+    assert tokenizer_family(replace(llama, vocabulary=999), "auto") == "llama3"
+
+
+FAMILIES = ("Bllossom/llama-3.2-Korean-Bllossom-3B", "Qwen/Qwen3-4B-Instruct-2507", "bundled:smollm2-135m")
+
+
+def test_shipped_prompts_and_responses_are_apart():
+    """Korean summaries are a fifth of their dialogues, about; the histogram holds whole examples."""
+    lengths = shipped_lengths("llama3")
+    assert sum(lengths.prompts) > 3 * sum(lengths.responses)
+    assert 295 < (sum(lengths.prompts) + sum(lengths.responses)) / len(lengths) < 309
+
+
+def test_what_decides_the_lengths_decides_what_is_cached(tmp_path, home):
+    folder = write_tiny_model(tmp_path / "base", tokenizer=tiny_tokenizer(LLAMA3))
+    data = _data(tmp_path / "train.csv")
+
+    def counted(*overrides: str) -> Lengths:
+        config = load_config("llama_3.2_3b", [f"model.checkpoint={folder}", f"data.train={data}", *overrides])
+        return data_lengths(config, find_shape(folder)[0], "train", named=True)
+
+    usual = counted()
+    assert len(list((home / "lengths").iterdir())) == 1
+    longer = counted("dataset.instruction=Summarize this dialogue in one short sentence")
+    assert longer.prompts[0] > usual.prompts[0]
+    assert counted().prompts == usual.prompts
+    assert len(list((home / "lengths").iterdir())) == 2
+    tokenizer = Path(folder) / "tokenizer.json"
+    content = json.loads(tokenizer.read_text(encoding="utf-8"))
+    content["model"]["merges"] = []  # every character on its own
+    tokenizer.write_text(json.dumps(content), encoding="utf-8")
+    counted()
+    assert len(list((home / "lengths").iterdir())) == 3

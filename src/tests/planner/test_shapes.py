@@ -1,0 +1,104 @@
+"""Shapes of models from their configs, and where a config is looked for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from src.errors import YoyakError
+from src.planner.shapes import ModelShape, cached_file, find_shape, shape_of_config
+
+CONFIG = {
+    "model_type": "llama",
+    "vocab_size": 100,
+    "hidden_size": 48,
+    "intermediate_size": 112,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+}
+
+
+def test_what_a_config_says_and_its_defaults():
+    plain = shape_of_config(CONFIG, "here")
+    assert plain == ModelShape("llama", 100, 48, 112, 3, 4, 4, 12, tied=False, biases=False)
+    more = {"num_key_value_heads": 2, "head_dim": 16, "tie_word_embeddings": True, "attention_bias": True}
+    assert shape_of_config(CONFIG | more, "here") == ModelShape("llama", 100, 48, 112, 3, 4, 2, 16, True, True)
+    assert shape_of_config(CONFIG | {"model_type": "qwen2"}, "here").biases
+    assert not shape_of_config(CONFIG | {"model_type": "qwen3"}, "here").biases
+    assert shape_of_config(CONFIG | {"num_key_value_heads": None, "head_dim": None}, "here") == plain
+
+
+def test_parameters_by_hand():
+    shape = ModelShape("llama", 100, 48, 112, 3, 4, 2, 16, tied=True)
+    # q and o 48 x 64, k and v 48 x 32, three of 48 x 112
+    assert shape.linear_parameters == 3 * (2 * 3072 + 2 * 1536 + 3 * 5376)
+    assert (shape.columns, shape.attended) == (128, 64)
+    assert shape.table_parameters == 4800
+    assert shape.other_parameters == 3 * 2 * 48 + 48
+    assert shape.parameters == 76_032 + 4800 + 336
+    qwen = ModelShape("qwen3", 100, 48, 112, 3, 4, 2, 16, tied=False, biases=True)
+    assert qwen.table_parameters == 9600
+    assert qwen.other_parameters == 3 * (2 * 48 + 2 * 16 + 128) + 48
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"model_type": "gpt2"}, "here: models of type gpt2 can't be planned; those of llama, qwen2 and qwen3 can"),
+        ({key: value for key, value in CONFIG.items() if key != "vocab_size"}, "here: no usable 'vocab_size' in"),
+        (CONFIG | {"hidden_size": "wide"}, "here: no usable"),
+    ],
+)
+def test_what_is_no_shape_is_refused(config, message):
+    with pytest.raises(YoyakError, match=message):
+        shape_of_config(config, "here")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("YOYAK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return tmp_path
+
+
+def write(path: Path, **config: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(CONFIG | config), encoding="utf-8")
+    return path
+
+
+def test_a_local_folder_comes_before_what_is_shipped_and_the_cache_after(home):
+    name = "Qwen/Qwen3-4B-Instruct-2507"
+    assert find_shape(name) == (ModelShape("qwen3", 151_936, 2560, 9728, 36, 32, 8, 128, True), "shipped")
+    local = write(home / name / "config.json")
+    assert find_shape(name) == (shape_of_config(CONFIG, ""), str(local.relative_to(home)))
+    snapshots = home / "hub" / "models--some--model" / "snapshots"
+    write(snapshots / "a" / "config.json", num_hidden_layers=1)
+    newest = write(snapshots / "b" / "config.json", num_hidden_layers=2)
+    shape, where = find_shape("some/model")
+    assert (shape.layers, where) == (2, str(newest))
+
+
+def test_a_converted_model_is_found_by_its_bundled_name(home):
+    found = write(home / "home" / "models" / "tiny-1-abc" / "config.json")
+    assert cached_file("bundled:tiny", "config.json") == found
+    assert cached_file("bundled:tiny", "tokenizer.json") is None
+    assert cached_file("bundled:other", "config.json") is None
+
+
+def test_offline_the_hub_is_not_asked(home, monkeypatch):
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr("urllib.request.urlopen", asked)
+    with pytest.raises(YoyakError, match=r"model.checkpoint = some/model: its shape is neither shipped nor found"):
+        find_shape("some/model")
+
+
+@pytest.mark.parametrize(("content", "message"), [("{", "can't be read as a model's config"), ("[]", "is no model's")])
+def test_a_broken_config_is_one_line(home, content, message):
+    write(home / "base" / "config.json").write_text(content)
+    with pytest.raises(YoyakError, match=message):
+        find_shape("base")
