@@ -18,6 +18,7 @@ that can't be used.
 
 import argparse
 import ast
+import multiprocessing
 import os
 import queue
 import random
@@ -36,6 +37,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+_FORKS = multiprocessing.get_context("forkserver")
+_IMPORTED = ["pytest", "numpy", "torch", "peft", "transformers.models.auto.modeling_auto"]
+"""What takes seconds to import and is none of the tree: once, and not at each fault."""
 TABLES = Path(__file__).parent
 SHARE = 0.9
 EXTRA_SECONDS = 60
@@ -170,6 +175,10 @@ def run(mutants: list[Mutant], processes: int) -> list[Mutant]:
     groups: dict[tuple[str, ...], list[Mutant]] = {}
     for mutant in mutants:
         groups.setdefault(mutant.tests, []).append(mutant)
+    os.environ.update(_ENVIRONMENT)
+    if shutil.which("nvidia-smi") is None:
+        os.environ.setdefault("TRITON_INTERPRET", "1")  # as the tests do before Triton is imported
+    _FORKS.set_forkserver_preload(_IMPORTED)
     trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
     survivors: list[Mutant] = []
     with tempfile.TemporaryDirectory(prefix="yoyak-mutants-") as folder:
@@ -213,27 +222,33 @@ def caught(mutant: Mutant, tree: Path, limit: float) -> bool:
 
 def passes(tree: Path, tests: tuple[str, ...], limit: float) -> bool:
     """Run tests in a tree until the first fails; tell whether all passed within `limit` seconds."""
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-m", "not slow and not gpu", *tests]
+    process = _FORKS.Process(target=_run_tests, args=(tree, tests))
+    process.start()
+    process.join(limit)
+    passed = process.exitcode == 0
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid or 0, signal.SIGKILL)  # what runs too long, and what the tests started
+    process.join()
+    return passed
+
+
+def _run_tests(tree: Path, tests: tuple[str, ...]) -> None:
+    """Run pytest in this process, which a server of forks with the large packages imported has just made."""
+    os.setsid()
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    with open(os.devnull, "r+b") as nothing:
+        for stream in range(3):
+            os.dup2(nothing.fileno(), stream)
+    os.chdir(tree)
+    sys.path[:] = [str(tree), *(entry for entry in sys.path if entry not in ("", str(ROOT)))]
+    os.environ["PYTHONPATH"] = str(tree)
     # A changed file of the same size within a second would be taken from its compiled form, so there is none.
-    alone = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(tree)}
-    process = subprocess.Popen(
-        command,
-        cwd=tree,
-        env={**os.environ, **alone},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES)),
-    )
-    try:
-        return process.wait(limit) == 0
-    except subprocess.TimeoutExpired:
-        return False
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # and what the tests started
-        process.wait()
+    sys.dont_write_bytecode = True
+    import pytest
+
+    options = ["-x", "-p", "no:cacheprovider", "-m", "not slow and not gpu"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of plugins among what was imported
+    raise SystemExit(pytest.main([*options, *tests]))
 
 
 def copy_tree(tree: Path) -> Path:

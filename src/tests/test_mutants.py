@@ -44,6 +44,8 @@ def test_sums():
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     for name, text in {
+        "src/__init__.py": "",
+        "src/planner/__init__.py": "",
         "src/planner/sums.py": SUMS,
         "src/tests/planner/test_sums.py": TESTS,
         "benchmarks/mutants/planner.txt": TABLE,
@@ -54,6 +56,8 @@ def tree(tmp_path, monkeypatch):
         path.write_text(text)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "_IMPORTED", [])
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setattr(run, "TABLES", tmp_path / "benchmarks" / "mutants")
     return tmp_path
 
