@@ -1,8 +1,9 @@
-"""Greedy generation against transformers' `generate`, in one run and on the same prompts. One JSON line.
+"""Generation against transformers' `generate`, in one run and on the same prompts. One JSON line.
 
     python benchmarks/generation_speed.py cpu [--adapter outputs/quickstart/final_model]
     python benchmarks/generation_speed.py gpu [--merged] [--examples FILE] [--seconds 100]
     python benchmarks/generation_speed.py gpu --shape tiny        # a try, on a CPU too
+    python benchmarks/generation_speed.py mbr --shape smollm2_135m --samples 16
 
 cpu: the bundled model with an adapter on the 20 sample dialogues; ids must be equal.
 
@@ -29,9 +30,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 
 from src.commands.console import create_console, quiet_libraries
-from src.inference.cached_decoder import CachedDecoder
+from src.config.schema import GenerationSettings
+from src.decoder.cached_decoder import CachedDecoder
+from src.decoder.generation import generate
+from src.decoder.picking import row_seed
+from src.decoder.row_batch import RowBatch
 from src.inference.generator import autocast
-from src.serving.cached_slots import CachedSlots
 
 Ids = list[list[int]]
 TOKENS = 100
@@ -63,14 +67,17 @@ def by_generate(model: Any, prompts: Ids, size: int, tokens: int, end_id: int | 
     return [results[row] for row in range(len(prompts))]
 
 
-def by_cache(model: Any, prompts: Ids, size: int, tokens: int, end_id: int | None) -> Ids:
-    """Return new ids by `CachedDecoder`, in batches of similar length."""
+def by_cache(
+    model: Any, prompts: Ids, size: int, tokens: int, end_id: int | None, settings: GenerationSettings | None = None
+) -> Ids:
+    """Return new ids by the cached decoder, `size` rows at a time."""
+    settings = settings or GenerationSettings()
     order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
-    results: dict[int, list[int]] = {}
-    for start in range(0, len(order), size):
-        rows = order[start : start + size]
-        batch = CachedDecoder(model).greedy([prompts[row] for row in rows], tokens, -1 if end_id is None else end_id)
-        results.update(zip(rows, batch, strict=True))
+    seeds = [row_seed(settings.seed, row, prompts[row]) for row in order] if settings.do_sample else ()
+    ends = [-1 if end_id is None else end_id]
+    some = [prompts[row] for row in order]
+    parts = generate(CachedDecoder(model), some, settings, max_new_tokens=tokens, end_ids=ends, seeds=seeds, rows=size)
+    results = {order[number]: ids for part in parts for number, ids in part}
     return [results[row] for row in range(len(prompts))]
 
 
@@ -100,7 +107,13 @@ def on_cpu(adapter: str) -> dict[str, Any]:
     }
     ours = timed(lambda: by_cache(model, prompts, 20, tokens, end_id))
     best = min(seconds for seconds, _ in theirs.values())
+    # The same number of tokens for both: none ends.
+    ways = [GenerationSettings(), GenerationSettings(do_sample=True)]
+    fixed = [
+        min(timed(lambda way=way: by_cache(model, prompts, 16, 40, None, way))[0] for _ in range(2)) for way in ways
+    ]
     return {
+        "sampling_over_greedy_seconds": round(fixed[1] / fixed[0], 3),
         "summaries": len(prompts),
         "new_tokens": sum(map(len, ours[1])),
         "seconds": round(ours[0], 2),
@@ -137,6 +150,38 @@ def on_gpu(shape: str, examples: Path | None, merged: bool, seconds: float) -> d
         "times_the_best": round(best_ours / best, 2) if best else None,
         "times_batch_16": round(best_ours / theirs[16], 2) if 16 in theirs else None,
         "logits": compare_logits(model, prompts[:8], answers[:8]),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+    }
+
+
+def mbr(shape: str, samples: int) -> dict[str, Any]:
+    """Time the samples and the choice for 499 prompts; random weights don't end, so each sample has 40 tokens.
+
+    Those of DialogSum's summaries have 30 to 40.
+    """
+    from random_checkpoint import random_model
+
+    from src.inference.mbr import choose_by_mbr
+
+    model = with_random_adapter(random_model(shape).eval())
+    prompts = random_prompts(model.config.vocab_size)
+    settings = GenerationSettings(do_sample=True, temperature=0.7)
+    group = [ids for ids in prompts for _ in range(samples)]
+    by_cache(model, group[: 2 * samples], 2 * samples, 12, None, settings)  # compiles the kernels
+    seconds = {rows: timed(lambda rows=rows: by_cache(model, group, rows, 40, None, settings)) for rows in (256, 1024)}
+    # Words as common as those of a summary, so that candidates share some.
+    texts = [" ".join(f"w{token % 50}" for token in ids[:25]) for ids in seconds[1024][1]]
+    candidates = [texts[first : first + samples] for first in range(0, len(texts), samples)]
+    start = time.perf_counter()
+    choose_by_mbr(candidates)
+    choosing = time.perf_counter() - start
+    return {
+        "shape": shape,
+        "dialogues": len(prompts),
+        "samples": samples,
+        "sampling_seconds": {rows: round(taken, 2) for rows, (taken, _) in seconds.items()},
+        "choosing_seconds": round(choosing, 2),
+        "seconds": round(seconds[1024][0] + choosing, 2),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     }
 
@@ -212,7 +257,7 @@ def compare_logits(model: Any, prompts: Ids, answers: Ids) -> dict[str, dict[str
 
     whole = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
     single = torch.cat([forward([row]) for row in whole])
-    slots = CachedSlots(model)
+    slots = RowBatch(CachedDecoder(model))
     steps = [slots.add(prompts).float().cpu()]
     steps += [slots.step([answer[place] for answer in answers]).float().cpu() for place in range(new - 1)]
     result = {"spread": {"deviation": round(single.std().item(), 4)}}
@@ -234,19 +279,21 @@ def say(line: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("where", choices=["cpu", "gpu"])
+    parser.add_argument("where", choices=["cpu", "gpu", "mbr"])
     parser.add_argument("--adapter", default="outputs/quickstart/final_model")
     parser.add_argument("--shape", default="llama_3.2_3b", help="as in random_checkpoint.py")
     parser.add_argument("--examples", type=Path)
     parser.add_argument("--seconds", type=float, default=100)
     parser.add_argument("--merged", action="store_true")
+    parser.add_argument("--samples", type=int, default=16)
     given = parser.parse_args(arguments)
     quiet_libraries()
-    figures = (
-        on_cpu(given.adapter)
-        if given.where == "cpu"
-        else on_gpu(given.shape, given.examples, given.merged, given.seconds)
-    )
+    ways: dict[str, Callable[[], dict[str, Any]]] = {
+        "cpu": lambda: on_cpu(given.adapter),
+        "gpu": lambda: on_gpu(given.shape, given.examples, given.merged, given.seconds),
+        "mbr": lambda: mbr(given.shape, given.samples),
+    }
+    figures = ways[given.where]()
     print(json.dumps({"benchmark": "generation_speed", "where": given.where, **figures}))
 
 

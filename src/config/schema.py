@@ -217,8 +217,8 @@ class GenerationSettings(Section):
     """How summaries are generated. The most tokens of a summary are `tokenizer.decoder_max_len`."""
 
     batch_size: Literal["auto"] | Positive = "auto"
-    """Most dialogues generated at a time; similar lengths go together. `auto`: 16 on the CPU, 256 on a GPU, fewer where
-    `batch_tokens` holds fewer."""
+    """Most dialogues generated at a time; similar lengths go together. `auto`: 16 on the CPU, 1,024 on a GPU (256 with
+    beams, on the server, or where transformers generates), fewer where `batch_tokens` holds fewer."""
     batch_tokens: Positive | None = None
     """Most tokens of a batch, prompts and summaries, times beams; by default what half of the free memory can cache."""
     num_beams: Positive = 1

@@ -13,6 +13,8 @@ from ..models.model_layers import head_width
 
 T = TypeVar("T")
 _MOST = {"cpu": 16, "cuda": 256}  # of a batch; more is no faster
+_MOST_REFILLED = {"cpu": 16, "cuda": 1024}
+_WAVES = 8  # times as many items as go at a time are given to what refills its rows: their lengths stay similar
 _SHARE_OF_FREE_MEMORY = 0.5  # for the cache; the rest is for activations, logits and what others take
 
 
@@ -33,18 +35,24 @@ def splits_of(model: Any) -> Splits:
 
 
 def in_batches(
-    lengths: Sequence[int], run: Callable[[list[int]], T], most: int, budget: int, splits: Splits | None = None
-) -> Iterator[tuple[list[int], T]]:
-    """Call `run` on batches of indices, the longest first, and yield each batch with its result.
+    lengths: Sequence[int],
+    run: Callable[[list[int], int], Iterator[list[tuple[int, T]]]],
+    most: int,
+    budget: int,
+    splits: Splits | None = None,
+    refills: bool = False,
+) -> Iterator[tuple[int, T]]:
+    """Call `run` on batches of indices, the longest first, and yield each index with its result as they come.
 
     Out of memory is not the end: the budget becomes half of what that batch took, for all that are left.
 
     Args:
         lengths: tokens that each item takes at the end of its generation.
-        run: generates a batch, given its indices.
-        most: items in a batch.
-        budget: tokens in a batch, which is as wide as its longest item; one item is always tried.
+        run: yields indices with results, some at a time, given indices and how many go at a time.
+        most: items at a time.
+        budget: tokens at a time, each item as long as the longest; one item is always tried.
         splits: what earlier calls learned, and this one learns, about the memory.
+        refills: whether `run` takes more items than go at a time, and lets the next ones join where others have ended.
 
     Raises:
         YoyakError: not even one item fits into memory.
@@ -53,34 +61,45 @@ def in_batches(
     splits = splits or Splits()
     budget = min(budget, splits.batch_tokens or budget)
     while order:
-        batch = order[: max(1, min(most, budget // lengths[order[0]]))]
+        at_a_time = max(1, min(most, budget // lengths[order[0]]))
+        batch = order[: at_a_time * _WAVES if refills else at_a_time]
+        at_a_time = min(at_a_time, len(batch))
+        done: set[int] = set()
         try:
-            result = run(batch)
+            for part in run(batch, at_a_time):
+                done.update(index for index, _ in part)
+                yield from part
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            if len(batch) == 1:
+            if at_a_time == 1:
                 raise YoyakError(
                     f"out of memory with one dialogue of {lengths[batch[0]]} tokens (prompt, summary, beams); lower "
                     "tokenizer.encoder_max_len or generation.num_beams, or set lora.use_qlora=true"
                 ) from None
         else:
-            yield batch, result
             order = order[len(batch) :]
             continue
         # Here, and not above: an error under way would keep the batch's tensors alive.
-        budget = len(batch) * lengths[batch[0]] // 2
+        order = [index for index in order if index not in done]
+        budget = at_a_time * lengths[batch[0]] // 2
         splits.count, splits.batch_tokens = splits.count + 1, budget
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         logging.getLogger("yoyak").warning(
-            "Out of memory with %d dialogues at a time; going on with %d", len(batch), len(batch) // 2
+            "Out of memory with %d dialogues at a time; going on with %d", at_a_time, at_a_time // 2
         )
 
 
-def largest_batch(batch_size: int | Literal["auto"], device_type: str = "cpu") -> int:
-    """Return how many items a batch may have at most by `generation.batch_size`, on a `cpu` or `cuda` device."""
-    return _MOST.get(device_type, _MOST["cpu"]) if batch_size == "auto" else batch_size
+def largest_batch(batch_size: int | Literal["auto"], device_type: str = "cpu", rows_refill: bool = False) -> int:
+    """Return how many items a batch may have at most by `generation.batch_size`, on a `cpu` or `cuda` device.
+
+    Where the next prompts join as others end, a GPU takes more: small models' steps cost the same up to there.
+    """
+    if batch_size != "auto":
+        return batch_size
+    most = _MOST_REFILLED if rows_refill else _MOST
+    return most.get(device_type, most["cpu"])
 
 
 _CPU_WORDS = (  # of torch, and of oneDNN, which has no room for what it rearranges

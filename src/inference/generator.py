@@ -10,12 +10,14 @@ from transformers import PreTrainedTokenizerFast
 
 from ..config.schema import EvaluationSettings, GenerationSettings
 from ..data.templates import PromptTemplate
+from ..decoder.cached_decoder import CachedDecoder
+from ..decoder.generation import generate
+from ..decoder.picking import needs_earlier_tokens, row_seed
 from ..models.decoder_obstacle import decoder_obstacle
 from .batches import in_batches, largest_batch, splits_of, token_budget
-from .cached_decoder import CachedDecoder
 from .decoding import summary_text
 from .mbr import choose_by_mbr
-from .sampling import row_seed, sampling_processors
+from .sampling import sampling_processors
 
 
 @dataclass(frozen=True)
@@ -108,24 +110,43 @@ def _stream_ids(
     end_id: int,
     max_new_tokens: int,
 ) -> Iterator[tuple[int, list[int]]]:
-    """Yield index and new ids of each prompt, batch by batch; prompts come in groups of `samples` equal ones."""
+    """Yield index and new ids of each prompt as they end; prompts come in groups of `samples` equal ones.
+
+    The only place that knows how tokens are made.
+    """
     pad = tokenizer.pad_token_id
     pad_id = int(pad) if pad is not None else end_id
+    fast = not needs_earlier_tokens(settings) and decoder_obstacle(model) is None
 
-    def run(batch: list[int]) -> list[list[int]]:
-        chosen = [prompts[index] for index in batch]
-        seeds = [row_seed(settings.seed, index % samples, prompts[index]) for index in batch]
-        with generating(model), autocast(model):
-            return _new_ids(model, chosen, settings, seeds, max_new_tokens, end_id, pad_id)
+    def run(indices: list[int], rows: int) -> Iterator[list[tuple[int, list[int]]]]:
+        chosen = [prompts[index] for index in indices]
+        seeds = [row_seed(settings.seed, index % samples, prompts[index]) for index in indices]
+        if fast:
+            parts = generate(
+                CachedDecoder(model),
+                chosen,
+                settings,
+                max_new_tokens=max_new_tokens,
+                end_ids=[end_id],
+                seeds=seeds if settings.do_sample else (),
+                rows=rows,
+            )
+        else:
+            parts = _by_transformers(model, chosen, settings, seeds, max_new_tokens, end_id, pad_id)
+        while True:
+            with generating(model), autocast(model):  # and not while the caller works
+                part = next(parts, None)
+            if part is None:
+                return
+            yield [(indices[number], ids) for number, ids in part]
 
     lengths = [(len(ids) + max_new_tokens) * settings.num_beams for ids in prompts]
     budget = settings.batch_tokens or token_budget(model)
-    most = largest_batch(settings.batch_size, model.get_input_embeddings().weight.device.type)
-    for batch, rows in in_batches(lengths, run, most, budget, splits_of(model)):
-        yield from zip(batch, rows, strict=True)
+    most = largest_batch(settings.batch_size, model.get_input_embeddings().weight.device.type, rows_refill=fast)
+    return in_batches(lengths, run, most, budget, splits_of(model), refills=fast)
 
 
-def _new_ids(
+def _by_transformers(
     model: Any,
     prompts: Sequence[list[int]],
     settings: GenerationSettings,
@@ -133,13 +154,8 @@ def _new_ids(
     max_new_tokens: int,
     end_id: int,
     pad_id: int,
-) -> list[list[int]]:
-    """Return the new ids of each prompt of a batch, with its end token and padding after it.
-
-    The only place that knows how tokens are made. `seeds` has one number a row, for sampling.
-    """
-    if _is_greedy(settings) and decoder_obstacle(model) is None:
-        return CachedDecoder(model).greedy(prompts, max_new_tokens, end_id)
+) -> Iterator[list[tuple[int, list[int]]]]:
+    """Yield all prompts of a batch with their new ids, which have the end token and padding after them."""
     width = max(len(ids) for ids in prompts)
     device = model.get_input_embeddings().weight.device
     input_ids = torch.tensor([[pad_id] * (width - len(ids)) + ids for ids in prompts], device=device)
@@ -161,14 +177,7 @@ def _new_ids(
         **sampling,
         **beams,
     )
-    rows: list[list[int]] = output[:, width:].tolist()
-    return rows
-
-
-def _is_greedy(settings: GenerationSettings) -> bool:
-    """Tell whether the most likely token is all that counts."""
-    changed = settings.repetition_penalty != 1 or settings.no_repeat_ngram_size or settings.min_new_tokens
-    return not (settings.do_sample or settings.num_beams > 1 or changed)
+    yield list(enumerate(output[:, width:].tolist()))
 
 
 @contextmanager

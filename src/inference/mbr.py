@@ -1,7 +1,7 @@
 """Minimum Bayes risk: of several summaries of a dialogue, the one that is closest to the others."""
 
 from collections.abc import Sequence
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Literal
 
 from ..errors import YoyakError
@@ -36,10 +36,13 @@ def choose_by_mbr(
     for number, texts in enumerate(candidates, start=1):
         if not texts:
             raise YoyakError(f"dialogue {number} has no summary to choose from; give it at least one")
-    pairs = list(dict.fromkeys(pair for texts in candidates for pair in permutations(texts, 2)))
+    ordered = permutations if metric == "chrf" else combinations  # F1 is the same both ways
+    pairs = list(dict.fromkeys(pair for texts in candidates for pair in ordered(texts, 2)))
     if not pairs:
         return [0] * len(candidates)
     score = dict(zip(pairs, _scores(pairs, metric, tokenization, stemmer), strict=True))
+    if metric != "chrf":
+        score |= {(other, text): value for (text, other), value in score.items()}
     return [_closest(texts, score) for texts in candidates]
 
 

@@ -8,7 +8,7 @@ from .jobs import Job
 if TYPE_CHECKING:
     from transformers import LogitsProcessorList
 
-    from .cached_slots import CachedSlots
+    from ..decoder.row_batch import RowBatch
     from .slots import Slots
 
 
@@ -50,13 +50,14 @@ class TransformersEngine:
                 raise OutOfMemoryError from None  # not from the error, which keeps the batch's tensors alive
             raise
 
-    def _slots(self) -> "Slots | CachedSlots":
+    def _slots(self) -> "Slots | RowBatch":
         """Return an empty batch, of the faster kind where the model allows it."""
+        from ..decoder.cached_decoder import CachedDecoder
+        from ..decoder.row_batch import RowBatch
         from ..models.decoder_obstacle import decoder_obstacle
-        from .cached_slots import CachedSlots
         from .slots import Slots
 
-        return CachedSlots(self._model) if decoder_obstacle(self._model) is None else Slots(self._model)
+        return RowBatch(CachedDecoder(self._model)) if decoder_obstacle(self._model) is None else Slots(self._model)
 
     def _generate(self, admit: Callable[[], list[Job]]) -> None:
         slots, jobs = self._slots(), list[Job]()
@@ -100,7 +101,8 @@ def _processors(job: Job, device: Any) -> "LogitsProcessorList":
         RepetitionPenaltyLogitsProcessor,
     )
 
-    from ..inference.sampling import row_seed, sampling_processors
+    from ..decoder.picking import row_seed
+    from ..inference.sampling import sampling_processors
 
     settings, processors = job.settings, LogitsProcessorList()
     if settings.repetition_penalty != 1:

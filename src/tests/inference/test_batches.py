@@ -22,42 +22,66 @@ NO_MACHINE_HAS = 2**50
 def allocated(most):
     """A run that asks torch for more memory than any machine has, for batches of more than `most`."""
 
-    def run(batch):
+    def run(batch, at_a_time):
         tried.append(list(batch))
-        torch.empty(NO_MACHINE_HAS if len(batch) > most else 1, dtype=torch.uint8)
-        return [index * 10 for index in batch]
+        torch.empty(NO_MACHINE_HAS if at_a_time > most else 1, dtype=torch.uint8)
+        yield [(index, index * 10) for index in batch]
 
     tried: list[list[int]] = []
     return run, tried
 
 
+def recorded(lengths, **limits):
+    """Return the batches that `in_batches` makes, each with how many go at a time."""
+    batches = []
+
+    def run(batch, at_a_time):
+        batches.append((batch, at_a_time))
+        yield [(index, None) for index in batch]
+
+    assert sorted(index for index, _ in in_batches(lengths, run, **limits)) == list(range(len(lengths)))
+    return batches
+
+
 def test_the_longest_come_first_in_batches_of_at_most_so_many():
-    batches = list(in_batches([3, 9, 4, 9, 1], lambda batch: len(batch), most=2, budget=1000))
-    assert batches == [([1, 3], 2), ([2, 0], 2), ([4], 1)]
+    assert recorded([3, 9, 4, 9, 1], most=2, budget=1000) == [([1, 3], 2), ([2, 0], 2), ([4], 1)]
+
+
+def test_what_refills_its_rows_gets_eight_times_as_many():
+    assert recorded([7] * 17, most=2, budget=1000, refills=True) == [(list(range(16)), 2), ([16], 1)]
 
 
 def test_the_budget_counts_the_longest_for_all_and_one_always_goes():
     # 20 tokens: the one of 30 alone, two of 10 (a third would make 30), then four of at most 5
     lengths = [10, 30, 10, 5, 5, 2, 2]
-    assert [batch for batch, _ in in_batches(lengths, lambda _: None, most=10, budget=20)] == [
-        [1],
-        [0, 2],
-        [3, 4, 5, 6],
-    ]
+    assert recorded(lengths, most=10, budget=20) == [([1], 1), ([0, 2], 2), ([3, 4, 5, 6], 4)]
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("yoyak"), "propagate", True)  # a command of another test may have cut it
     run, tried = allocated(most=2)
-    results = dict(
-        pair for batch, rows in in_batches([7] * 8, run, most=8, budget=1000) for pair in zip(batch, rows, strict=True)
-    )
+    results = dict(in_batches([7] * 8, run, most=8, budget=1000))
     assert results == {index: index * 10 for index in range(8)}
     assert [len(batch) for batch in tried] == [8, 4, 2, 2, 2, 2]
     assert list(dict.fromkeys(caplog.messages)) == [  # handlers of other tests may have doubled them
         "Out of memory with 8 dialogues at a time; going on with 4",
         "Out of memory with 4 dialogues at a time; going on with 2",
     ]
+
+
+def test_what_has_ended_before_memory_ran_out_is_kept():
+    tried = []
+
+    def run(batch, at_a_time):
+        tried.append((batch, at_a_time))
+        for index in batch:
+            if at_a_time > 2 and index == 3:
+                torch.empty(NO_MACHINE_HAS, dtype=torch.uint8)
+            yield [(index, index * 10)]
+
+    found = list(in_batches([7] * 6, run, most=4, budget=1000, refills=True))
+    assert found == [(index, index * 10) for index in range(6)]
+    assert tried == [([0, 1, 2, 3, 4, 5], 4), ([3, 4, 5], 2)]
 
 
 def test_what_was_learned_about_the_memory_is_kept_for_the_model():
@@ -91,16 +115,24 @@ def test_one_that_does_not_fit_is_one_line():
 
 def test_other_errors_pass():
     with pytest.raises(RuntimeError, match="shape"):
-        list(in_batches([1], lambda _: torch.zeros(2).reshape(3), most=1, budget=1))
+        list(in_batches([1], lambda *_: torch.zeros(2).reshape(3), most=1, budget=1))
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert not is_out_of_memory(RuntimeError("shape"))
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "device", "most"), [("auto", "cpu", 16), ("auto", "cuda", 256), (5, "cpu", 5), (300, "cuda", 300)]
+    ("batch_size", "device", "refill", "most"),
+    [
+        ("auto", "cpu", False, 16),
+        ("auto", "cuda", False, 256),
+        ("auto", "cpu", True, 16),
+        ("auto", "cuda", True, 1024),
+        (5, "cpu", True, 5),
+        (300, "cuda", False, 300),
+    ],
 )
-def test_the_largest_batch(batch_size, device, most):
-    assert largest_batch(batch_size, device) == most
+def test_the_largest_batch(batch_size, device, refill, most):
+    assert largest_batch(batch_size, device, refill) == most
 
 
 def test_the_default_budget_is_half_of_free_memory(tmp_path):
@@ -119,10 +151,10 @@ def test_out_of_memory_on_a_gpu_halves_and_frees():
     each = torch.cuda.mem_get_info()[0] // 4 - 2**26
     sizes = []
 
-    def run(batch):
+    def run(batch, at_a_time):
         sizes.append(len(batch))
         held = [torch.empty(each, dtype=torch.uint8, device="cuda") for _ in [*batch, "activations"]]
-        return len(held)
+        yield [(index, len(held)) for index in batch]
 
-    assert [len(batch) for batch, _ in in_batches([5] * 8, run, most=8, budget=1000)] == [2, 2, 2, 2]
+    assert list(in_batches([5] * 8, run, most=8, budget=1000)) == [(index, 3) for index in range(8)]
     assert sizes == [8, 4, 2, 2, 2, 2]

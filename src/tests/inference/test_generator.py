@@ -5,7 +5,7 @@ import torch
 
 from src.config.schema import GenerationSettings
 from src.data.llm_dataset import create_llm_dataset
-from src.inference.cached_decoder import CachedDecoder
+from src.inference import generator
 from src.inference.generator import generate_summaries, generating
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, train_tiny, write_tiny_model
 
@@ -51,43 +51,52 @@ def test_order_and_batches_change_nothing(loaded):
     assert generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, narrow) == one_by_one
 
 
+def counted_rows(monkeypatch):
+    """Return a list that gets, for each call of the decoder, its prompts and how many go at a time."""
+    calls, generate = [], generator.generate
+
+    def counted(decoder, prompts, *arguments, rows, **options):
+        calls.append((len(prompts), rows))
+        return generate(decoder, prompts, *arguments, rows=rows, **options)
+
+    monkeypatch.setattr(generator, "generate", counted)
+    return calls
+
+
 def test_by_default_16_at_a_time_on_the_cpu(loaded, monkeypatch):
     model, tokenizer, dataset = loaded
-    batches = []
-    greedy = CachedDecoder.greedy
-
-    def counted(decoder, prompts, *arguments):
-        batches.append(len(prompts))
-        return greedy(decoder, prompts, *arguments)
-
-    monkeypatch.setattr(CachedDecoder, "greedy", counted)
+    calls = counted_rows(monkeypatch)
     generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES * 5, GenerationSettings(batch_tokens=10**6))
-    assert batches == [16, 4]
+    assert calls == [(20, 16)]
 
 
-def test_results_come_while_others_are_still_to_do(loaded, monkeypatch):
+def test_eight_times_the_rows_are_taken_before_lengths_are_looked_at_again(loaded, monkeypatch):
     model, tokenizer, dataset = loaded
-    came, batches = [], []
-    greedy = CachedDecoder.greedy
+    calls = counted_rows(monkeypatch)
+    generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES * 5, GenerationSettings(batch_size=2))
+    assert calls == [(16, 2), (4, 2)]
 
-    def counted(decoder, prompts, *arguments):
-        batches.append(len(prompts))
-        return greedy(decoder, prompts, *arguments)
 
-    monkeypatch.setattr(CachedDecoder, "greedy", counted)
-    results = generate_summaries(
+def test_results_come_while_others_are_still_to_do(loaded):
+    model, tokenizer, dataset = loaded
+    came = []
+    settings = GenerationSettings(batch_size=1)
+    stream = generator.stream_summaries(
         model,
         tokenizer,
-        dataset.prompt,
-        DIALOGUES,
-        GenerationSettings(batch_size=3),
-        lambda index, result: came.append((index, result, len(batches))),
+        dataset.prompt.encode_prompts(DIALOGUES),
+        settings,
+        end_id=dataset.prompt.end_id,
+        max_new_tokens=12,
     )
-    assert batches == [3, 1]
+    came.append(next(stream))
+    assert not torch.is_inference_mode_enabled()
+    assert model.training
+    came += stream
     lengths = [len(ids) for ids in dataset.prompt.encode_prompts(DIALOGUES)]
-    assert [index for index, _, _ in came] == sorted(range(4), key=lambda index: -lengths[index])
-    assert [batch for _, _, batch in came] == [1, 1, 1, 2]
-    assert all(results[index] == result for index, result, _ in came)
+    assert [index for index, _ in came] == sorted(range(4), key=lambda index: -lengths[index])
+    results = generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, settings)
+    assert all(results[index] == result for index, result in came)
 
 
 def test_mode_and_gradients_come_back(loaded):

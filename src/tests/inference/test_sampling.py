@@ -6,7 +6,8 @@ import random
 import torch
 
 from src.config.schema import GenerationSettings
-from src.inference.sampling import RowSampler, row_seed, sampling_processors
+from src.decoder.picking import row_seed
+from src.inference.sampling import RowSampler, sampling_processors
 
 NO_IDS = torch.zeros((1, 0), dtype=torch.long)
 

@@ -16,7 +16,7 @@ from src.data.llm_dataset import create_llm_dataset
 from src.data.sources import load_dialogues
 from src.data.templates import create_prompt_template
 from src.data.text_encoder import TextEncoder
-from src.inference.cached_decoder import CachedDecoder
+from src.inference import generator
 from src.serving.app import create_app
 from src.serving.limits import Limits
 from src.serving.service import Service
@@ -178,13 +178,13 @@ def test_evaluation_and_summarize(real, cases, monkeypatch):
     family, config, model, tokenizer = real
     prompt = create_prompt_template(tokenizer, format_type="chat", encoder_max_len=1024, decoder_max_len=1)
     read = []
-    greedy = CachedDecoder.greedy
+    generate = generator.generate
 
-    def recorded(self, ids, *arguments, **options):
+    def recorded(decoder, ids, *arguments, **options):
         read.extend(ids)
-        return greedy(self, ids, *arguments, **options)
+        return generate(decoder, ids, *arguments, **options)
 
-    monkeypatch.setattr(CachedDecoder, "greedy", recorded)
+    monkeypatch.setattr(generator, "generate", recorded)
     rows = drawn(hostile_rows(tokens_of(family)), cases)
     table = [row for row in rows if row.dialogue.strip()]
     evaluate_model(model, tokenizer, prompt, [_as_dialogue(i, row) for i, row in enumerate(table)], config)

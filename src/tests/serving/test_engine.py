@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from src.config.schema import GenerationSettings
+from src.decoder.cached_decoder import CachedDecoder
+from src.decoder.row_batch import RowBatch
 from src.inference.generator import generate_summaries, generating
-from src.serving.cached_slots import CachedSlots
 from src.serving.engine import OutOfMemoryError, TransformersEngine
 from src.serving.jobs import Job
 from src.serving.slots import Slots
@@ -41,7 +42,14 @@ def model(request, tmp_path, kind):
     return load_tiny(config)[0]
 
 
-@pytest.fixture(autouse=True, params=[Slots, CachedSlots])
+class OurSlots(RowBatch):
+    """As the engine makes them."""
+
+    def __init__(self, model):
+        super().__init__(CachedDecoder(model))
+
+
+@pytest.fixture(autouse=True, params=[Slots, OurSlots])
 def kind(request, monkeypatch):
     """Let the engine use one kind of slots and then the other, whatever the model allows."""
     monkeypatch.setattr(TransformersEngine, "_slots", lambda engine: request.param(engine._model))
@@ -174,5 +182,5 @@ def test_the_faster_slots_where_the_model_allows_them(tmp_path, monkeypatch):
     checkpoint = write_tiny_model(tmp_path / "base")
     plain, _ = load_tiny(tiny_config(checkpoint))
     dora, _ = load_tiny(tiny_config(checkpoint, lora__use_dora=True))
-    assert type(TransformersEngine(plain)._slots()) is CachedSlots
+    assert type(TransformersEngine(plain)._slots()) is RowBatch
     assert type(TransformersEngine(dora)._slots()) is Slots

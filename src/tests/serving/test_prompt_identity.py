@@ -82,18 +82,18 @@ def test_everybody_uses_the_training_prompt(loaded, monkeypatch, serve, capsys):
     assert [len(ids) <= LENGTH for ids in expected] == [True] * 4
     assert dataset.truncation.prompts_cut == 1  # the last one is shortened
 
-    given, new_ids = [], generator._new_ids
+    given, generate = [], generator.generate
 
-    def recorded(model, prompts, *more):
+    def recorded(decoder, prompts, *arguments, **options):
         given.extend(prompts)
-        return new_ids(model, prompts, *more)
+        return generate(decoder, prompts, *arguments, **options)
 
-    def fed(generate):
+    def fed(summarized):
         given.clear()
-        generate()
+        summarized()
         return [*given]
 
-    monkeypatch.setattr(generator, "_new_ids", recorded)
+    monkeypatch.setattr(generator, "generate", recorded)
     monkeypatch.setattr("src.commands.summarize.config_for_use", lambda *_: loaded.config)
     monkeypatch.setattr("src.commands.summarize.load_configured", lambda *_: loaded)
     for dialogue, ids in zip(DIALOGUES, expected, strict=True):

@@ -1,11 +1,10 @@
-"""Greedy decoding with a cache of fixed size: prompts packed without padding, one product for base and adapter, and on
-a GPU the whole step as one CUDA graph.
+"""A decoder that reads prompts packed without padding into caches of keys and values, and appends a token to each row.
 
 `generate` of transformers pads the prompts, copies the cache at each token, computes rows that have ended, and launches
 thousands of small operations a token, which bound it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -22,8 +21,6 @@ from ..models.model_layers import decoder_layers, rotary_table
 Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
 _PREFILL_TOKENS = {"cpu": 1024, "cuda": 16384}  # of a packed batch of prompts
-_CHECK_EVERY = 8  # on a GPU, steps between two looks at which rows have ended
-_KEPT_SHARE = 0.75  # on the CPU, ended rows leave the batch when no more than this share of them is left
 
 
 class CachedDecoder:
@@ -37,27 +34,9 @@ class CachedDecoder:
         self.layers = decoder_layers(causal_lm)
         Refresh([linear for layer in self.layers for linear in layer.linears])(dropping=False)
 
-    @torch.inference_mode()
-    def greedy(
-        self, prompts: Sequence[list[int]], max_new_tokens: int, end_id: int, on_step: Callable[[], None] | None = None
-    ) -> list[list[int]]:
-        """Return the new ids of each prompt, up to and with its end token or `max_new_tokens` of them.
-
-        Args:
-            prompts: token ids.
-            max_new_tokens: at most so many for a prompt.
-            end_id: the token that ends a summary.
-            on_step: called after each token of the batch.
-        """
-        batch = _Batch(self, prompts, max_new_tokens, end_id)
-        batch.prefill(prompts)
-        for done in range(1, max_new_tokens):
-            if batch.ended(done):
-                break
-            batch.step()
-            if on_step is not None:
-                on_step()
-        return batch.results()
+    def rotations(self, places: int) -> Rotary:
+        """Return cosines and sines (places, head width / 2) of the first places."""
+        return rotary_table(self.rotary_embedding, self.embeddings, torch.arange(places, device=self.embeddings.device))
 
     def read_prompts(
         self, prompts: Sequence[list[int]], rows: Sequence[int], caches: Sequence[Cache], rotary: Rotary
@@ -122,70 +101,3 @@ class CachedDecoder:
         states = torch.empty_like(hidden)
         rms_norm(hidden, self.norm.weight, self.norm.variance_epsilon, states)
         return linear(states, self.head)
-
-
-class _Batch:
-    """The cache of some rows and what they have got so far."""
-
-    def __init__(self, decoder: CachedDecoder, prompts: Sequence[list[int]], max_new_tokens: int, end_id: int) -> None:
-        self.decoder, self.end_id = decoder, end_id
-        device, dtype = decoder.embeddings.device, decoder.embeddings.dtype
-        places = max(map(len, prompts)) + max_new_tokens
-        shape = decoder.layers[0].shape
-        size = len(prompts), shape.key_heads, places, shape.width
-        self.caches = [
-            (torch.zeros(size, dtype=dtype, device=device), torch.zeros(size, dtype=dtype, device=device))
-            for _ in decoder.layers
-        ]
-        self.rotary = rotary_table(decoder.rotary_embedding, decoder.embeddings, torch.arange(places, device=device))
-        self.lengths = torch.tensor([len(ids) for ids in prompts], device=device)
-        self.rows = torch.arange(len(prompts), device=device)  # the prompt of each row that is still in the batch
-        self.ids = torch.zeros(len(prompts), dtype=torch.int64, device=device)
-        self.new = torch.full((len(prompts), max_new_tokens), end_id, device=device)
-        self.count = torch.zeros(1, dtype=torch.int64, device=device)
-        self.graph: torch.cuda.CUDAGraph | None = None
-        self.steps = 0
-
-    def prefill(self, prompts: Sequence[list[int]]) -> None:
-        """Fill the caches and take each prompt's first new token."""
-        hidden = self.decoder.read_prompts(prompts, range(len(prompts)), self.caches, self.rotary)
-        self._keep_ids(self.decoder.logits(hidden).argmax(dim=-1))
-
-    def step(self) -> None:
-        """Take one more token for each row."""
-        self.steps += 1
-        if self.lengths.is_cpu or self.steps == 1:  # the first one compiles the kernels
-            self._step()
-        elif self.graph is None:
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
-                self._step()
-            self.graph.replay()
-        else:
-            self.graph.replay()
-
-    def _step(self) -> None:
-        logits = self.decoder.step(self.ids, self.lengths, self.caches, self.rotary)
-        self.lengths.add_(1)
-        self._keep_ids(logits.argmax(dim=-1))
-
-    def _keep_ids(self, ids: torch.Tensor) -> None:
-        self.ids.copy_(ids)
-        self.new.index_put_((self.rows, self.count.expand(len(self.rows))), self.ids)
-        self.count.add_(1)
-
-    def ended(self, done: int) -> bool:
-        """Tell whether all rows have ended after `done` tokens; on the CPU, ended ones leave the batch."""
-        if not self.lengths.is_cpu and done % _CHECK_EVERY:
-            return False
-        going = ~(self.new[self.rows, :done] == self.end_id).any(dim=1)
-        left = int(going.sum())
-        if left and self.lengths.is_cpu and left <= _KEPT_SHARE * len(going):
-            self.rows, self.lengths, self.ids = self.rows[going], self.lengths[going], self.ids[going]
-            self.caches = [(keys[going], values[going]) for keys, values in self.caches]
-        return not left
-
-    def results(self) -> list[list[int]]:
-        """Return each prompt's new ids, cut after the end token."""
-        rows = self.new[:, : int(self.count)].tolist()
-        return [ids[: ids.index(self.end_id) + 1] if self.end_id in ids else ids for ids in rows]

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from src.serving import cached_slots, captured_steps
-from src.serving.cached_slots import CachedSlots
-from src.serving.captured_steps import padded_rows
+from src.decoder import row_batch
+from src.decoder.cached_decoder import CachedDecoder
+from src.decoder.row_batch import RowBatch, padded_rows
 from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
 
 PROMPTS = [[5], [7, 8, 9, 10, 11], list(range(40)), [250, 3] * 30, [1, 2, 3]]
@@ -19,7 +19,7 @@ def test_rows_are_rounded_up_on_a_gpu(rows: int, padded: int) -> None:
 
 def joined_and_left(model) -> list[torch.Tensor]:
     """Return the logits of steps between which sequences join and leave, and the caches grow."""
-    slots, seen = CachedSlots(model), []
+    slots, seen = RowBatch(CachedDecoder(model)), []
     with torch.inference_mode():
         slots.add(PROMPTS[:3])
         seen += [slots.step([3, 4, 5]).clone() for _ in range(3)]
@@ -36,8 +36,7 @@ def joined_and_left(model) -> list[torch.Tensor]:
 def test_empty_rows_change_nothing(tmp_path, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     model = load_tiny(tiny_config(write_tiny_model(tmp_path / "base", family), lora__use_qlora=False))[0].eval()
     alone = joined_and_left(model)
-    for module in (captured_steps, cached_slots):
-        monkeypatch.setattr(module, "padded_rows", lambda rows, device: 1 << (rows - 1).bit_length())
+    monkeypatch.setattr(row_batch, "padded_rows", lambda rows, device: 1 << (rows - 1).bit_length())
     padded = joined_and_left(model)
     assert [len(logits) for logits in padded] == [3] * 3 + [2] * 3 + [4] * 3 + [5] * 3
     for one, other in zip(alone, padded, strict=True):
@@ -50,6 +49,6 @@ def test_graphs_give_what_single_operations_give(tmp_path, monkeypatch: pytest.M
         pytest.skip("no CUDA GPU here")
     model = load_tiny(tiny_config(write_tiny_model(tmp_path / "base"), lora__use_qlora=False))[0].eval()
     by_graphs = joined_and_left(model)
-    monkeypatch.setattr(captured_steps.CapturedSteps, "_logits", captured_steps.CapturedSteps._run)
+    monkeypatch.setattr(RowBatch, "_stepped", RowBatch._run)
     for one, other in zip(joined_and_left(model), by_graphs, strict=True):
         assert torch.equal(one, other)

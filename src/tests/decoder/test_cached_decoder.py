@@ -1,11 +1,13 @@
-"""Greedy decoding with our own cache against transformers' `generate`, id for id in float32."""
+"""Generating with our own cache against transformers' `generate`, id for id in float32."""
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
 
-from src.inference.cached_decoder import CachedDecoder
+from src.config.schema import GenerationSettings
+from src.decoder.cached_decoder import CachedDecoder
+from src.decoder.generation import generate
 from src.models.decoder_obstacle import decoder_obstacle
 
 PROMPTS = [[5, 6, 7], [8], list(range(10, 47)), [3, 3, 3, 3, 9, 2], [60, 61]]
@@ -36,6 +38,15 @@ def model_of(family, adapter, tied=True):
     return model.eval()
 
 
+def greedy(model, tokens, end_id, rows=None):
+    """Return each prompt's new ids by `generate`."""
+    parts = generate(
+        CachedDecoder(model), PROMPTS, GenerationSettings(), max_new_tokens=tokens, end_ids=[end_id], rows=rows
+    )
+    found = dict(pair for part in parts for pair in part)
+    return [found[number] for number in range(len(PROMPTS))]
+
+
 def generated(model, prompt, tokens, end_id):
     """Return one prompt's new ids by transformers."""
     output = model.generate(
@@ -55,31 +66,31 @@ def test_ids_equal_those_of_generate(family, adapter):
     model = model_of(family, adapter, tied=family != "qwen2")
     assert decoder_obstacle(model) is None
     expected = [generated(model, prompt, 20, None) for prompt in PROMPTS]
-    assert CachedDecoder(model).greedy(PROMPTS, 20, -1) == expected
+    assert greedy(model, 20, -1) == expected
     assert [len(ids) for ids in expected] == [20] * 5
 
 
 def test_rows_end_at_their_end_token_and_leave_the_batch():
     model = model_of("llama", adapter=True)
-    free = CachedDecoder(model).greedy(PROMPTS, 20, -1)
+    free = greedy(model, 20, -1)
     end_id = free[0][4]
     expected = [ids[: ids.index(end_id) + 1] if end_id in ids else ids for ids in free]
     assert len({len(ids) for ids in expected}) > 1
-    assert CachedDecoder(model).greedy(PROMPTS, 20, end_id) == expected
+    assert greedy(model, 20, end_id) == expected
 
 
 def test_one_new_token_is_the_prompts_own():
     model = model_of("llama", adapter=False)
-    assert CachedDecoder(model).greedy(PROMPTS, 1, -1) == [generated(model, prompt, 1, None) for prompt in PROMPTS]
+    assert greedy(model, 1, -1) == [generated(model, prompt, 1, None) for prompt in PROMPTS]
 
 
 def test_an_adapter_that_changes_is_read_anew():
     model = model_of("llama", adapter=True)
-    before = CachedDecoder(model).greedy(PROMPTS, 8, -1)
+    before = greedy(model, 8, -1)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.mul_(-2)
-    after = CachedDecoder(model).greedy(PROMPTS, 8, -1)
+    after = greedy(model, 8, -1)
     assert after == [generated(model, prompt, 8, None) for prompt in PROMPTS]
     assert after != before

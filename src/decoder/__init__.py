@@ -1,0 +1,1 @@
+"""The hand-written decoder: rows of caches that are continued together."""

@@ -1,0 +1,134 @@
+"""Choosing the next token of each row from its logits, by the settings of `generation`."""
+
+import hashlib
+import random
+from array import array
+from collections.abc import Sequence
+
+import torch
+from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from ..config.schema import GenerationSettings
+
+_BLOCK = 256  # tokens whose shares are summed at a time
+
+
+def row_seed(seed: int, sample: int, prompt: Sequence[int]) -> int:
+    """Return the seed of one sample of a prompt, given as token ids."""
+    digest = hashlib.sha256(f"{seed}/{sample}/".encode() + array("q", prompt).tobytes()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def warpers(settings: GenerationSettings) -> LogitsProcessorList:
+    """Return temperature, top-k and top-p, in the order in which transformers applies them."""
+    chosen = LogitsProcessorList()
+    if settings.temperature != 1.0:
+        chosen.append(TemperatureLogitsWarper(settings.temperature))
+    if settings.top_k:
+        chosen.append(TopKLogitsWarper(settings.top_k))
+    if settings.top_p < 1.0:
+        chosen.append(TopPLogitsWarper(settings.top_p))
+    return chosen
+
+
+def draw(scores: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Return a token a row, drawn by the softmax of its scores.
+
+    It is the first whose cumulative share reaches past `uniform`, so a token of probability 0 is never drawn. Shares
+    are summed in blocks, in float64: a plain cumulative sum over the vocabulary takes as long as a small model's step.
+
+    Args:
+        scores: (rows, vocabulary), float32.
+        uniform: (rows,), float64, at least 0 and below 1.
+    """
+    rows, vocabulary = scores.shape
+    blocks = -(-vocabulary // _BLOCK)
+    shares = scores.new_zeros(rows, blocks * _BLOCK)
+    torch.sub(scores, scores.amax(dim=1, keepdim=True), out=shares[:, :vocabulary])
+    shares[:, :vocabulary].exp_()
+    shares = shares.view(rows, blocks, _BLOCK)
+    past = shares.sum(dim=2, dtype=torch.float64).cumsum(dim=1)
+    point = uniform[:, None] * past[:, -1:]
+    block = torch.searchsorted(past, _below(point, past), right=True)
+    before = torch.where(block > 0, past.gather(1, (block - 1).clamp(min=0)), 0.0)
+    inside = shares.gather(1, block[:, :, None].expand(rows, 1, _BLOCK))[:, 0].double().cumsum(dim=1)
+    within = torch.searchsorted(inside, _below(point - before, inside), right=True)
+    return (block * _BLOCK + within)[:, 0]
+
+
+def _below(point: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
+    """Return the points (rows, 1), kept from rounding up to the whole sum, past which no token is."""
+    last = past[:, -1:]
+    return torch.minimum(point, torch.nextafter(last, torch.zeros_like(last)))
+
+
+def needs_earlier_tokens(settings: GenerationSettings) -> bool:
+    """Tell whether a choice depends on n-grams or on other beams, which `Picker` doesn't keep."""
+    return settings.num_beams > 1 or settings.no_repeat_ngram_size > 0
+
+
+class Picker:
+    """Chooses tokens for rows that come and go; what a row gets depends on its own prompt, seed and logits alone."""
+
+    def __init__(
+        self,
+        settings: GenerationSettings,
+        end_ids: Sequence[int],
+        *,
+        rows: int,
+        most: int,
+        vocabulary: int,
+        device: torch.device,
+    ) -> None:
+        """Make room for `rows` rows of at most `most` new tokens each."""
+        self._settings, self._most = settings, most
+        self._warp = warpers(settings)
+        self._ends = torch.tensor(list(end_ids), device=device)
+        self._uniform = torch.zeros(rows, most, dtype=torch.float64, device=device) if settings.do_sample else None
+        # Tokens that have occurred in a row, where that makes them less likely.
+        penalized = settings.repetition_penalty != 1
+        self._seen = torch.zeros(rows, vocabulary, dtype=torch.bool, device=device) if penalized else None
+
+    def begin(self, rows: torch.Tensor, prompts: Sequence[list[int]], seeds: Sequence[int]) -> None:
+        """Take prompts with their seeds into rows."""
+        if self._uniform is not None:
+            sources = [random.Random(seed) for seed in seeds]
+            drawn = [[source.random() for _ in range(self._most)] for source in sources]
+            self._uniform[rows] = torch.tensor(drawn, dtype=torch.float64, device=rows.device)
+        if self._seen is not None:
+            self._seen[rows] = False
+            of_token = torch.repeat_interleave(rows, torch.tensor([len(ids) for ids in prompts], device=rows.device))
+            self._seen[of_token, torch.tensor([token for ids in prompts for token in ids], device=rows.device)] = True
+
+    def states(self) -> list[torch.Tensor]:
+        """Return what is kept a row, (rows, ...) each."""
+        return [kept for kept in (self._uniform, self._seen) if kept is not None]
+
+    def pick(self, logits: torch.Tensor, rows: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+        """Return a token for each of `rows`.
+
+        Args:
+            logits: (rows, vocabulary).
+            rows: (rows,) which rows these are.
+            count: (rows,) tokens that each has got already.
+        """
+        settings = self._settings
+        if not (settings.do_sample or settings.min_new_tokens or self._seen is not None):
+            return logits.argmax(dim=-1)
+        scores = logits.float()
+        if self._seen is not None:
+            penalty = settings.repetition_penalty
+            penalized = torch.where(scores < 0, scores * penalty, scores / penalty)
+            scores = torch.where(self._seen[rows], penalized, scores)
+        if settings.min_new_tokens:
+            early = (count < settings.min_new_tokens)[:, None]
+            ends = scores[:, self._ends].masked_fill(early, -torch.inf)
+            scores = scores.index_copy(1, self._ends, ends)
+        if self._uniform is None:
+            tokens = scores.argmax(dim=-1)
+        else:
+            place = count.clamp(max=self._most - 1)
+            tokens = draw(self._warp(None, scores), self._uniform[rows, place])
+        if self._seen is not None:
+            self._seen[rows, tokens] = True
+        return tokens

@@ -1,0 +1,145 @@
+"""Sequences that are continued together: they join and leave between steps, and on a GPU a step is one CUDA graph."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..kernels.packed_attention import Rotary
+from .cached_decoder import Cache, CachedDecoder
+
+_PLACES_STEP = 256
+"""Caches grow by this many places at a time."""
+
+
+class RowBatch:
+    """Rows of caches, each with a sequence; row i of all results is the i-th sequence.
+
+    A graph is for a fixed number of rows, so a GPU's steps are of the next power of two. The rows beyond the batch's
+    hold nothing: each counts as an empty sequence, whose new token goes to place 0, where a prompt will overwrite it.
+
+    Attributes:
+        captured: number of graphs.
+    """
+
+    def __init__(self, decoder: CachedDecoder) -> None:
+        """Begin without sequences and without memory."""
+        self.decoder = decoder
+        self.device = decoder.embeddings.device
+        self.captured = 0
+        self._caches: list[Cache] = [(torch.empty(0), torch.empty(0))] * len(decoder.layers)
+        self._rotary: Rotary = (torch.empty(0), torch.empty(0))
+        self._rows, self._places = 0, 0
+        self._tokens = self._lengths = torch.empty(0, dtype=torch.int64)
+        self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, torch.Tensor] | None] = {}
+        self._pool: Any = None
+        self.lengths: list[int] = []
+
+    def __len__(self) -> int:
+        """Return the number of sequences."""
+        return len(self.lengths)
+
+    def add(self, prompts: Sequence[list[int]]) -> torch.Tensor:
+        """Add sequences at the end of the batch; return the logits after each, (prompts, vocabulary)."""
+        lengths = [len(ids) for ids in prompts]
+        self.reserve(len(self) + len(prompts), max(lengths) + 1)
+        rows = range(len(self), len(self) + len(prompts))
+        self.lengths += lengths
+        return self._read(prompts, rows)
+
+    def step(self, tokens: Sequence[int]) -> torch.Tensor:
+        """Append one token to each sequence; return the logits after it, (sequences, vocabulary).
+
+        The logits are overwritten by the next step.
+        """
+        rows = padded_rows(len(self), self.device)
+        self.reserve(rows, max(self.lengths) + 1)
+        empty = [0] * (rows - len(self))
+        self._tokens[:rows] = torch.tensor([*tokens, *empty], device=self.device)
+        self._lengths[:rows] = torch.tensor([*self.lengths, *empty], device=self.device)
+        logits = self._stepped(rows)[: len(self)]
+        self.lengths = [length + 1 for length in self.lengths]
+        return logits
+
+    def remove(self, row: int) -> None:
+        """Free a sequence's row; the last sequence takes its place (as `list[row] = list.pop()` does)."""
+        last = len(self) - 1
+        if row != last:
+            length = self.lengths[row] = self.lengths[last]
+            for states in (states for cache in self._caches for states in cache):
+                states[row, :, :length] = states[last, :, :length]
+        self.lengths.pop()
+
+    def reserve(self, rows: int, places: int) -> None:
+        """Let caches and the table of rotations grow where they are too small for so many rows of so many tokens."""
+        if rows <= self._rows and places <= self._places:
+            return
+        rows = max(rows, 2 * self._rows) if rows > self._rows else self._rows
+        places = max(-(-places // _PLACES_STEP) * _PLACES_STEP, self._places)
+        shape, like = self.decoder.layers[0].shape, self.decoder.embeddings
+        for index, cache in enumerate(self._caches):
+            # Zeros, not whatever memory held: a masked NaN would still spoil the sum over values.
+            grown = [like.new_zeros(rows, shape.key_heads, places, shape.width) for _ in cache]
+            if self._rows:
+                for old, new in zip(cache, grown, strict=True):
+                    new[: self._rows, :, : self._places] = old
+            self._caches[index] = (grown[0], grown[1])
+        self._rotary = self.decoder.rotations(places)
+        self._tokens, self._lengths = torch.zeros(2, rows, dtype=torch.int64, device=self.device)
+        self._rows, self._places, self._graphs, self._pool = rows, places, {}, None
+
+    def _read(self, prompts: Sequence[list[int]], rows: Sequence[int]) -> torch.Tensor:
+        """Put prompts into rows; return the logits after each. Equal ones are computed once."""
+        first: dict[tuple[int, ...], int] = {}
+        for number, ids in enumerate(prompts):
+            first.setdefault(tuple(ids), number)
+        numbers = list(first.values())
+        some = [prompts[number] for number in numbers]
+        states = self.decoder.read_prompts(some, [rows[number] for number in numbers], self._caches, self._rotary)
+        logits = self.decoder.logits(states)
+        if len(numbers) < len(prompts):
+            place = {number: place for place, number in enumerate(numbers)}
+            source = [first[tuple(ids)] for ids in prompts]
+            copies = [number for number in range(len(prompts)) if source[number] != number]
+            longest = max(len(prompts[number]) for number in copies)
+            self._copy([rows[source[number]] for number in copies], [rows[number] for number in copies], longest)
+            logits = logits[torch.tensor([place[number] for number in source], device=self.device)]
+        return logits
+
+    def _copy(self, sources: Sequence[int], targets: Sequence[int], places: int) -> None:
+        """Copy the first places of some rows over those of others."""
+        source, target = (torch.tensor(rows, device=self.device) for rows in (sources, targets))
+        for states in (states for cache in self._caches for states in cache):
+            states[target, :, :places] = states[source, :, :places]
+
+    def _stepped(self, rows: int) -> torch.Tensor:
+        """Run a step of the first `rows` rows; return what `_run` does, overwritten by the next call."""
+        if self.device.type == "cpu":
+            return self._run(rows)
+        if rows not in self._graphs:  # the first time compiles the kernels
+            self._graphs[rows] = None
+            return self._run(rows)
+        found = self._graphs[rows]
+        if found is None:
+            found = self._graphs[rows] = self._capture(rows)
+        graph, result = found
+        graph.replay()
+        return result
+
+    def _capture(self, rows: int) -> tuple[torch.cuda.CUDAGraph, torch.Tensor]:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+            result = self._run(rows)
+        self._pool = graph.pool()
+        self.captured += 1
+        return graph, result
+
+    def _run(self, rows: int) -> torch.Tensor:
+        """Append the tokens of the first rows; return the logits (rows, vocabulary)."""
+        caches = [(keys[:rows], values[:rows]) for keys, values in self._caches]
+        return self.decoder.step(self._tokens[:rows], self._lengths[:rows], caches, self._rotary)
+
+
+def padded_rows(rows: int, device: torch.device) -> int:
+    """Return how many rows a step computes for so many sequences: on a GPU the next power of two."""
+    return rows if device.type == "cpu" else 1 << (rows - 1).bit_length()

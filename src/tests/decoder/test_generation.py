@@ -1,0 +1,152 @@
+"""Rows that join and leave: everyone gets what they get alone, by transformers, whatever goes beside them."""
+
+import pytest
+import torch
+from transformers import LogitsProcessorList
+
+from src.config.schema import GenerationSettings
+from src.decoder import generation, row_batch
+from src.decoder.cached_decoder import CachedDecoder
+from src.decoder.generation import generate
+from src.decoder.picking import row_seed
+from src.inference.sampling import sampling_processors
+from src.tests.decoder.test_cached_decoder import PROMPTS, model_of
+
+END = 40  # greedy summaries end after 3 to 16 tokens
+
+
+@pytest.fixture(scope="module")
+def model():
+    return model_of("llama", adapter=True)
+
+
+def ours(model, settings, prompts=PROMPTS, *, seeds=(), rows=None, most=20, ends=(END,)):
+    """Return each prompt's new ids."""
+    how = {"max_new_tokens": most, "end_ids": list(ends), "seeds": seeds, "rows": rows}
+    found = dict(pair for part in generate(CachedDecoder(model), prompts, settings, **how) for pair in part)
+    assert len(found) == len(prompts)
+    return [found[number] for number in range(len(prompts))]
+
+
+def theirs(model, settings, prompts=PROMPTS, *, seeds=(), most=20, ends=(END,)):
+    """Return the same by transformers, a prompt at a time."""
+    found = []
+    for number, prompt in enumerate(prompts):
+        draws = {"logits_processor": sampling_processors(settings, [seeds[number]])} if seeds else {}
+        output = model.generate(
+            input_ids=torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+            max_new_tokens=most,
+            min_new_tokens=settings.min_new_tokens or None,
+            repetition_penalty=settings.repetition_penalty,
+            do_sample=False,
+            eos_token_id=list(ends),
+            pad_token_id=0,
+            **draws,
+        )
+        found.append(output[0, len(prompt) :].tolist())
+    return found
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5])
+def test_the_next_prompts_join_where_others_have_left(model, rows):
+    expected = theirs(model, GenerationSettings(), PROMPTS * 3)
+    assert len({len(ids) for ids in expected}) > 2
+    assert ours(model, GenerationSettings(), PROMPTS * 3, rows=rows) == expected
+
+
+@pytest.mark.parametrize("rows", [1, 3, 5])
+def test_empty_rows_and_unseen_ends_change_nothing(model, monkeypatch, rows):
+    """As on a GPU: rows rounded up, eight steps between two looks."""
+    expected = theirs(model, GenerationSettings(), PROMPTS * 3)
+    for module in (row_batch, generation):
+        monkeypatch.setattr(module, "padded_rows", lambda rows, device: 1 << (rows - 1).bit_length())
+
+    def advance(batch):
+        for _ in range(8 if len(batch) else 0):
+            batch._stepped(row_batch.padded_rows(len(batch), batch.device))
+
+    monkeypatch.setattr(generation._ChoosingBatch, "advance", advance)
+    assert ours(model, GenerationSettings(), PROMPTS * 3, rows=rows) == expected
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"do_sample": True},
+        {"do_sample": True, "temperature": 0.6, "top_k": 12},
+        {"do_sample": True, "top_p": 0.7, "min_new_tokens": 6},
+        {"do_sample": True, "repetition_penalty": 1.4},
+        {"repetition_penalty": 1.4},
+        {"min_new_tokens": 7},
+    ],
+    ids=str,
+)
+def test_settings_mean_what_they_mean_to_transformers(model, settings):
+    settings = GenerationSettings(**settings)
+    seeds = [row_seed(3, 0, ids) for ids in PROMPTS] if settings.do_sample else ()
+    expected = theirs(model, settings, seeds=seeds)
+    assert ours(model, settings, seeds=seeds, rows=2) == expected
+    assert ours(model, settings, seeds=seeds) == expected
+    assert expected != theirs(model, GenerationSettings())
+
+
+def test_all_of_several_ends_end_a_row_and_are_kept(model):
+    free = ours(model, GenerationSettings(), ends=(-1,))
+    ends = (free[0][3], free[1][2])
+    cut = [next((ids[: place + 1] for place, token in enumerate(ids) if token in ends), ids) for ids in free]
+    assert ours(model, GenerationSettings(), ends=ends) == cut
+    assert len(cut[0]) <= 4
+    assert len(cut[1]) <= 3
+
+
+def test_samples_of_one_prompt_read_it_once(model, monkeypatch):
+    read = []
+    read_prompts = CachedDecoder.read_prompts
+
+    def counted(decoder, prompts, rows, *arguments):
+        read.append(len(prompts))
+        return read_prompts(decoder, prompts, rows, *arguments)
+
+    settings = GenerationSettings(do_sample=True)
+    group = [ids for ids in PROMPTS for _ in range(4)]
+    seeds = [row_seed(0, number % 4, ids) for number, ids in enumerate(group)]
+    alone = [ours(model, settings, [ids], seeds=[seed])[0] for ids, seed in zip(group, seeds, strict=True)]
+    monkeypatch.setattr(CachedDecoder, "read_prompts", counted)
+    assert ours(model, settings, group, seeds=seeds) == alone
+    assert read == [5]
+    assert len({tuple(ids) for ids in alone[:4]}) > 1
+
+
+def test_drawn_frequencies_follow_the_softmax(model):
+    """Chi-square of 4,000 first tokens of one prompt against the model's own probabilities, 1 in 10,000."""
+    settings = GenerationSettings(do_sample=True)
+    drawn = ours(model, settings, [PROMPTS[0]] * 4000, seeds=range(4000), most=1, ends=(-1,))
+    with torch.no_grad():
+        shares = model(input_ids=torch.tensor([PROMPTS[0]])).logits[0, -1].double().softmax(0)
+    counts = torch.bincount(torch.tensor(drawn)[:, 0], minlength=64)
+    often = shares * 4000 >= 5
+    expected = torch.cat([shares[often], shares[~often].sum()[None]]) * 4000
+    found = torch.cat([counts[often], counts[~often].sum()[None]])
+    chi_square = float(((found - expected) ** 2 / expected).sum())
+    freedom = len(expected) - 1
+    assert freedom > 10
+    assert chi_square < freedom + 4 * (2 * freedom) ** 0.5 + 8  # above the 0.9999 quantile for 10 to 64 degrees
+    assert chi_square > freedom - 4 * (2 * freedom) ** 0.5
+
+
+def test_no_warper_changes_what_is_not_asked_for():
+    assert sampling_processors(GenerationSettings(), [1])[:-1] == LogitsProcessorList()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("settings", [{}, {"do_sample": True, "top_k": 20, "repetition_penalty": 1.2}], ids=str)
+def test_graphs_give_what_single_operations_give(monkeypatch, settings):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA GPU here")
+    model = model_of("llama", adapter=True).cuda()
+    settings = GenerationSettings(**settings)
+    seeds = list(range(15)) if settings.do_sample else ()
+    by_graphs = ours(model, settings, PROMPTS * 3, seeds=seeds, rows=6)
+    monkeypatch.setattr(row_batch.RowBatch, "_stepped", lambda batch, rows: batch._run(rows))
+    assert ours(model, settings, PROMPTS * 3, seeds=seeds, rows=6) == by_graphs
