@@ -2,8 +2,8 @@
 
 In Windows-1252 an apostrophe (0x92) and the letter behind it are one rare syllable of CP949 (`can뭪` for "can't"),
 and most Chinese and Japanese text decodes to a mixture of hanja, rare syllables and kana. Korean text consists of
-common syllables: the 400 below are 95% of the 615,000 syllables of 2,500 Korean DialogSum rows, and at least 67% of those of
-any dialogue, summary or opening turn in the shipped samples.
+common syllables: the 400 below are 95% of the 615,000 syllables of 2,500 Korean DialogSum rows, and at least 67% of
+those of any dialogue, summary or opening turn in the shipped samples.
 """
 
 import re
