@@ -14,8 +14,12 @@ def train_run(request: TrainRequest, folds: int | None = None) -> Path:
     """Run an experiment from its config to its report, or on each of `folds` folds; return the folder.
 
     Raises:
+        YoyakError: a launcher has started several processes.
         SystemExit: stopped by Ctrl-C (130) or SIGTERM (143).
     """
+    from ..training.one_process import refuse_several_processes
+
+    refuse_several_processes()
     try:
         if folds is None:
             return train_config(resolve_config(request), request)
@@ -28,8 +32,11 @@ def train_run(request: TrainRequest, folds: int | None = None) -> Path:
 
 def train_config(config: Config, request: TrainRequest) -> Path:
     """Run a config from its data to its report, or go on with its run; return the run's folder."""
+    from ..training.one_process import leave_out_launchers, say_left_out
+
     if request.resume and request.overwrite:
         raise YoyakError("--resume goes on with a run and --overwrite replaces it; leave one out")
+    left_out = leave_out_launchers()  # before torch and transformers read them
     quiet_libraries()
     earlier = find_earlier_run(config) if request.resume else None
     if is_complete(config, earlier):
@@ -37,6 +44,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         create_console().print(f"{folder}: is complete, nothing to do", markup=False, soft_wrap=True)
         return folder
     with started_run(config, request, earlier) as run:
+        say_left_out(left_out, run.logger)
         from ..reports.report import write_report
         from ..training.llm_trainer import create_llm_trainer
         from . import show, steps, train_plan

@@ -18,6 +18,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
 from .checkpoints import read_checkpoint, remove_others, saved_steps, steps_to_keep, write_checkpoint
 from .interrupts import EvaluationStopped
+from .one_process import raise_unless_alone
 from .training_state import (
     Facts,
     Stateful,
@@ -60,8 +61,13 @@ class CheckpointedTrainer(Trainer):
     _tr_loss: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take the Trainer's arguments."""
+        """Take the Trainer's arguments.
+
+        Raises:
+            YoyakError: it is set up for several processes or devices, or for another precision.
+        """
         super().__init__(*args, **kwargs)
+        raise_unless_alone(self)
         self.facts: Facts = {}
         self.stateful: dict[str, Stateful] = {}
         self.checkpoint_limit = 2

@@ -31,6 +31,7 @@ from .generation_score import rouge_sum
 from .identity import refuse_another_run, run_identity
 from .interrupts import StopOnSignal, TrainingInterrupted
 from .memory_plan import checkpointing_arguments, common_tokens, recomputes, settle_checkpointing
+from .one_process import on_one_gpu, run_alone
 from .packed_step import PackedTrainer, choose_engine, plan_run
 from .recovery import RecoverySaves
 from .resolved import Resolved
@@ -70,7 +71,8 @@ class LLMTrainer:
             resume: of this run, to go on from.
 
         Raises:
-            YoyakError: no examples, or `resume` is of a run with other settings, data or model.
+            YoyakError: no examples, `resume` is of a run with other settings, data or model, or a launcher has started
+                several processes.
         """
         if not len(train_dataset):
             raise YoyakError("no training examples; check data.train")
@@ -78,6 +80,7 @@ class LLMTrainer:
         self.train_dataset = train_dataset
         self.eval_dataset = eval_dataset if eval_dataset is not None and len(eval_dataset) else None
         self.logger = logger or logging.getLogger("yoyak")
+        run_alone(self.logger)
         self.resume = resume
         earlier = resume.read_json(f"{STATE}.json")["facts"] if resume else None
         self._resolved = Resolved.from_dict(earlier["resolved"]) if earlier else None
@@ -123,7 +126,7 @@ class LLMTrainer:
         evaluates = self.eval_dataset is not None
         strategy = "steps" if training.eval_steps else "epoch"
         every: dict[str, Any] = {"eval_steps": training.eval_steps, "save_steps": training.eval_steps}
-        return TrainingArguments(
+        arguments = TrainingArguments(
             output_dir=str(self.run_dir / "checkpoints"),
             num_train_epochs=training.epochs,
             max_steps=training.max_steps or -1,
@@ -156,6 +159,7 @@ class LLMTrainer:
             remove_unused_columns=False,
             dataloader_pin_memory=self.compute.device == "cuda",
         )
+        return on_one_gpu(arguments)
 
     def _create_trainer(self) -> ResponseTrainer:
         """Return the Trainer with the run's callbacks."""
