@@ -149,7 +149,7 @@ class TrainingSettings(Section):
     """`packed`: micro-batches without padding, gradients (of adapters or all weights) written out; `trainer`: padded
     batches under autograd; `auto`: packed wherever it can train the model."""
     base_precision: Literal["compute", "fp8"] = "compute"
-    """Of products with frozen weights in training: the compute type, or with `fp8` 8-bit floating point (packed engine
+    """Number type for products with frozen weights: the compute type, or `fp8`, 8-bit floating point (packed engine
     with LoRA or QLoRA in bf16 on a GPU with float8 units: Ada, Hopper or later). Adapters, evaluation and what is saved
     are as without it."""
     micro_batch_tokens: Literal["auto"] | Positive = "auto"

@@ -82,8 +82,8 @@ class StepPacker:
         micro_batch_tokens: most tokens of a micro-batch (an example that is longer gets one of its own).
         multiple: each micro-batch is filled up to a multiple of this many tokens, so that few shapes occur.
         filler_id: the filler's token.
-        shared: tokens that every example of the run begins with, none of which predicts a target. Where they are 16
-            or more they are computed once a micro-batch, whatever its size: dropout must not depend on that.
+        shared: prefix length common to all examples, without targets. From 16 tokens on it is computed once per
+            micro-batch, whatever the batch, so dropout stays reproducible.
         side_by_side: how many micro-batches are computed at a time.
     """
 

@@ -107,8 +107,8 @@ def paired_differences(
 ) -> list[PairedDifference]:
     """Compare two systems by every score that `score` makes of their statistics, a row a dialogue in the same order.
 
-    The p-value is two-sided, from a randomization test: were the systems alike, either could as well have written any
-    dialogue's summary. It is (1 + r) / (1 + samples), r being the number of random swaps after which the scores are at
+    The p-value is two-sided, from a randomization test: if the systems were equal, swapping their summaries would
+    change nothing. It is (1 + r) / (1 + samples), r being the number of random swaps after which the scores are at
     least as far apart (Phipson & Smyth, "Permutation P-values Should Never Be Zero", 2010), so it is never below
     1 / (1 + samples). Wins, ties and losses compare the scores of single dialogues.
     """

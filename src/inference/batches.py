@@ -1,4 +1,4 @@
-"""Batches of similar length within a memory budget; where memory runs out all the same, half of it goes on."""
+"""Batches of similar length within a memory budget; on out-of-memory, retry with half the batch."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence

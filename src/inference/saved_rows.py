@@ -15,8 +15,8 @@ from .row_formats import Row, RowFormat, refuse_other_formats, row_format
 class SavedRows:
     """The rows of an input, in a file, with generated columns added.
 
-    While it grows, rows stand in the order in which they came; `finish` puts them into the input's. A row that is there
-    already is known by its own columns, so it is kept wherever it stands. `FILE.settings.json` beside it says what the
+    While it grows, rows stand in the order in which they came; `finish` puts them into the input's. Rows already saved
+    are matched by their own columns, so order doesn't matter. `FILE.settings.json` beside it says what the
     summaries were made with: only a run with the same settings goes on.
 
     Attributes:

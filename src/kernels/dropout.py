@@ -26,7 +26,7 @@ class Drop(Protocol):
         ...
 
     def of_rows(self, rows: torch.Tensor) -> "Drop":
-        """Return what does the same to inputs that hold only some of the tokens, `rows` in rising order."""
+        """Return the same dropout for a subset of tokens, `rows` (ascending)."""
         ...
 
 

@@ -20,8 +20,8 @@ FLOAT8 = torch.float8_e4m3fn
 LARGEST = 448.0
 SMALLEST = 1e-30  # a row of zeros has a scale too
 _MULTIPLE = 16  # of columns and outputs, for the tensor cores
-# Weights fill the range up to a sixteenth, and rows of small weights count as if they had one of a tenth of the largest
-# of the matrix, so that B may be 1.6 times as large as that anywhere. With an exponent this costs no precision.
+# Weights are scaled to 1/16 of the range, each row as if its maximum were at least 1/10 of the matrix's. That leaves
+# room for B, which may be 1.6 times that maximum anywhere; a floating-point type loses no precision by it.
 _HEADROOM, _FLOOR = 16.0, 0.1
 
 

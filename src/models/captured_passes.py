@@ -1,8 +1,8 @@
 """The passes of a micro-batch as CUDA graphs: one launch instead of thousands, which bound small micro-batches.
 
-Inputs, the last layer's output and its gradient stand in buffers that all shapes share; a graph is captured once for
-each number of tokens, when it first occurs (but the very first micro-batch, which compiles the kernels), and all graphs
-share one memory pool, since no two of them are ever between forward and backward at a time.
+One graph per token count, captured at first use (the very first micro-batch compiles the kernels instead). All share
+one memory pool, since only one is ever between forward and backward, and buffers for inputs, the last layer's output
+and its gradient.
 """
 
 import logging

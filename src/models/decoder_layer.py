@@ -85,7 +85,9 @@ class DecoderLayer:
         keeps_inputs: bool = False,
         rows: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, Saved]:
-        """Return the last product (tokens, width), and what the backward needs; the output is it plus `middle`.
+        """Return the down projection (tokens, width) and what the backward needs.
+
+        Add `middle` to get the layer's output.
 
         Args:
             hidden: (tokens, width).

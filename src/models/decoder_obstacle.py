@@ -1,4 +1,4 @@
-"""Which models the decoder that is written out knows; see `decoder_layer`.
+"""Which models the hand-written decoder supports; see `decoder_layer`.
 
 It asks for what the decoder computes, module by module, and not for what it is known to lack: what nobody has thought
 of is an obstacle too.

@@ -47,9 +47,9 @@ class GradientBuffer:
             self.pairs += zip(sink.parameters, torch.split(view, [len(p) for p in sink.parameters]), strict=True)
 
     def claim(self) -> None:
-        """Make the backward add to this buffer and each `.grad` its part of it, for good: captured graphs write there.
+        """Make each `.grad` a permanent view of this buffer. Captured graphs write there.
 
-        Parts whose `.grad` was reset are zeroed.
+        Views whose `.grad` was reset are zeroed.
         """
         self.attach()
         reset = [pair for pair in self.pairs if pair[0].grad is not pair[1]]

@@ -46,7 +46,7 @@ class _QuantizedWeight:
 
 
 class _Arena:
-    """Gives weights on a CPU out of blocks of 64 MB, whose pages can all be huge: a weight's own last part can't."""
+    """Allocates CPU weights in 64 MB blocks so that every page can be huge. A lone weight's tail can't."""
 
     def __init__(self) -> None:
         self._free = torch.empty(0)

@@ -35,7 +35,7 @@ class Workload:
         steps: optimizer steps of the whole run.
         warm_up: steps that the means leave out.
         evaluation: the largest evaluation batch, or None where nothing is evaluated.
-        common: tokens that all examples begin with; 0 where only lengths are known, which bounds time and memory.
+        common: tokens that all examples begin with; 0 if unknown, which overestimates time and memory.
     """
 
     examples: tuple[Example, ...]
@@ -143,7 +143,8 @@ def _step_tokens(job: Job, load: Workload, size: int) -> int:
     shared = shared_tokens(load.common)
     own = largest_step_tokens(load.examples, job.examples, load.seed, load.steps, shared) - shared
     longest = max(length for length, _ in load.examples) - shared
-    # The last example that the largest of them got was put into the emptiest, which had at most its part of the others.
+    # Worst case: before its last example the fullest bin was the emptiest, so it held at most an equal share of the
+    # rest.
     return shared + -(-(own + (job.side_by_side - 1) * longest) // job.side_by_side)
 
 

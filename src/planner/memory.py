@@ -7,7 +7,7 @@ Peak of the packed engine (`models/packed_decoder.py`, `models/decoder_layer.py`
 
     steady + L inputs (T w e) + max(K, 1) kept + work of a layer's backward
 
-The first backward finds all of it alive, and a layer that computes again stands for one that kept. Under autograd (the
+The peak is at the first backward: all kept activations plus one recomputed layer. Under autograd (the
 trainer engine) the same with what transformers' layers save in place of `kept`; where nothing is computed again, K = L.
 
 Steady is what trains and what is frozen, the gradients (in the packed engine one buffer, from the start to the end) and

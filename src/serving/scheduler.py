@@ -16,7 +16,7 @@ from .metrics import Metrics
 _ADMITTED_PROMPT_TOKENS = 2048
 """Of prompts that join between two steps: those who are in the batch already wait while prompts are read."""
 
-_FAILURES_OF_THE_DEAD = 3
+MAX_FAILURES_IN_A_ROW = 3
 """A GPU whose driver has failed fails each batch from then on."""
 
 
@@ -48,7 +48,7 @@ class Scheduler:
     @property
     def is_alive(self) -> bool:
         """Tell whether the engine works; False calls for a restart."""
-        return self._thread.is_alive() and self._failures_in_a_row < _FAILURES_OF_THE_DEAD
+        return self._thread.is_alive() and self._failures_in_a_row < MAX_FAILURES_IN_A_ROW
 
     @property
     def is_ready(self) -> bool:

@@ -101,7 +101,7 @@ class Service:
 
 
 def refuse_searches(settings: GenerationSettings) -> None:
-    """Raise YoyakError for beam search and MBR, which no token leaves before the end."""
+    """Refuse beam search and MBR: they can't stream tokens."""
     for name, value, neutral in (
         ("num_beams", settings.num_beams, 1),
         ("mbr_samples", settings.mbr_samples, 0),

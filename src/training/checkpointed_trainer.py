@@ -95,7 +95,7 @@ class CheckpointedTrainer(Trainer):
         return self._seconds_before + (time.perf_counter() - self._began if self._began else 0.0)
 
     def ends_here(self) -> bool:
-        """Tell whether the run is at its end, so that there is nothing to go on with."""
+        """Return whether the run has ended, so nothing remains to resume."""
         return bool(self.state.global_step >= self.state.max_steps or self.control.should_training_stop)
 
     # Writing
@@ -205,7 +205,7 @@ class CheckpointedTrainer(Trainer):
         return super()._finalize_training(*args, **kwargs)
 
     def _catch_up(self) -> None:
-        """Make the evaluation that the run stopped before or in, with what the Trainer does after one."""
+        """Run the evaluation that was due or interrupted at the stop, then the Trainer's steps after it."""
         if not self._pending:
             return
         self._load_rng_state(self._resumed_from)

@@ -37,7 +37,7 @@ class TrainingInterrupted(Stopped):
 
 
 class EvaluationStopped(BaseException):
-    """A signal came during an evaluation, which is left; it is done again when the run goes on."""
+    """Raised when a signal abandons an evaluation. The resumed run repeats it."""
 
 
 class StopOnSignal(TrainerCallback):

@@ -1,4 +1,4 @@
-"""The planner's choice for a model that is loaded on a GPU: its formulas, with what only the real model can tell."""
+"""Run the planner on the loaded model, using measured memory."""
 
 from dataclasses import dataclass
 from typing import Any

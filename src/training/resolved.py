@@ -11,8 +11,14 @@ from .packed_step import EngineChoice
 
 @dataclass(frozen=True)
 class Resolved:
-    """Device, compute type and threads; engine and micro-batch; whether 4-bit weights are kept dequantized, and the
-    trainer engine's layers computed again; the packed engine's memory.
+    """What a run has decided at its start.
+
+    Attributes:
+        compute: device, compute type and threads.
+        engine: what computes the gradients, and its micro-batch.
+        cache_dequantized: whether 4-bit weights are kept dequantized.
+        recomputes: whether the trainer engine's layers compute their activations again.
+        memory_plan: of the packed engine on a GPU.
     """
 
     compute: ComputeChoice

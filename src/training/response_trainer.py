@@ -94,7 +94,7 @@ class ResponseTrainer(CheckpointedTrainer):
         self.stateful["faults"] = _Faults(self)
 
     def ends_here(self) -> bool:
-        """As for every run; one that was stopped for going wrong may go on."""
+        """As the base class, but a run stopped by the guard may resume."""
         return super().ends_here() and self.guard.reason is None
 
     def resume_sums(self, saved: dict[str, Any]) -> None:

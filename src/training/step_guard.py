@@ -2,7 +2,7 @@
 
 The two figures of a step are read where the host waits for the device anyway: on the CPU, before an optimizer that
 waits itself (those of bitsandbytes do, at each parameter), and before a gradient scaler, which looks for infinities.
-A fused AdamW on a GPU never waits: it gets the verdict as a tensor, and the figures are read at the next log.
+Fused AdamW never waits for the verdict, which stays on the GPU until the next log.
 """
 
 import json

@@ -48,7 +48,7 @@ def _key_blocks(begin, shared, N: tl.constexpr):
 
 @triton.jit
 def _keys_at(start, ahead, begin, shared, N: tl.constexpr):
-    """Return the keys of the block at `start`, and up to which `_begin` of a query each is seen.
+    """Return the block's keys and, for each, the largest query start (`_begin`) that sees it.
 
     `start` runs on from `begin - ahead`: below `begin` it stands for the first `ahead` keys.
     """
