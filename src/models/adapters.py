@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..errors import YoyakError
+from .causal_head import decoder_states, head_kind
 from .dequantized import linear4bit_layers
 from .lora_variants import refuse_unknown_variants
 
@@ -66,10 +68,12 @@ def start_eva(model: PeftModel, batches: Iterable[dict[str, torch.Tensor]]) -> N
             "raise training.batch_size, lower lora.r, or set lora.init=default"
         )
 
+    causal_lm = model.get_base_model()  # tried out before PEFT looks at what goes through its layers
+    run = causal_lm if head_kind(causal_lm) == "whole" else partial(decoder_states, causal_lm)
+
     def decode(model: Any, batch: dict[str, torch.Tensor]) -> None:
         # Past the head: the logits of all positions would take gigabytes, and nothing reads them.
-        decoder = model.get_base_model().get_decoder()
-        decoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False)
+        run(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
 
     initialize_lora_eva_weights(model, large_enough, forward_fn=decode, show_progress_bar=False)
 

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
+from ..models.causal_head import position_logits
+
 _LENGTH_STEP = 256
 """Slots grow by this many positions at a time."""
 
@@ -70,7 +72,7 @@ class Slots:
     def __init__(self, model: Any) -> None:
         """Take a causal language model, with or without adapter, that computes attention by `sdpa`."""
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self._decoder, self._head = base.get_decoder(), base.get_output_embeddings()
+        self._base, self._decoder = base, base.get_decoder()
         self._device = model.get_input_embeddings().weight.device
         self._layers = [_SlotLayer(self) for _ in range(base.config.num_hidden_layers)]
         self._cache = Cache(layers=self._layers)
@@ -96,8 +98,7 @@ class Slots:
         hidden = self._decoder(input_ids=input_ids, past_key_values=self._cache, use_cache=True)[0]
         self.lengths += [len(ids) for ids in prompts]
         last = hidden[torch.arange(len(prompts), device=self._device), lengths - 1]
-        logits: torch.Tensor = self._head(last)
-        return logits
+        return position_logits(self._base, last)
 
     def step(self, tokens: Sequence[int]) -> torch.Tensor:
         """Append one token to each sequence; return the logits after it, (sequences, vocabulary)."""
@@ -114,8 +115,7 @@ class Slots:
             use_cache=True,
         )[0]
         self.lengths = [length + 1 for length in self.lengths]
-        logits: torch.Tensor = self._head(hidden[:, -1])
-        return logits
+        return position_logits(self._base, hidden[:, -1])
 
     def remove(self, row: int) -> None:
         """Free a sequence's slot; the last sequence takes its place (as `list[row] = list.pop()` does)."""

@@ -1,10 +1,13 @@
 """Cross entropy on the response positions only, in chunks: logits are the largest tensor of a summarizer's step."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ..data.templates import IGNORE
+from ..models.causal_head import decoder_states, head_kind, position_logits, takes_positions
 
 # Positions whose logits exist at a time: 1,024 x 128,256 in float32 are 0.5 GB.
 _CHUNK = 1024
@@ -13,9 +16,9 @@ _CHUNK = 1024
 def response_loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
     """Return the summed loss over a batch's target tokens and their number.
 
-    The decoder runs on all tokens; the head only on the positions whose next token is a target. No attention mask is
-    passed: with right padding, causal attention alone keeps padding out of all real positions, and without a mask
-    PyTorch takes its fast causal kernels.
+    The decoder runs on all tokens; the head, with all that the model's class does around it (see `causal_head`), only
+    on the positions whose next token is a target. No attention mask is passed: with right padding, causal attention
+    alone keeps padding out of all real positions, and without a mask PyTorch takes its fast causal kernels.
 
     Args:
         model: a causal language model of transformers (without an adapter's outer wrapper).
@@ -24,16 +27,15 @@ def response_loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[tor
     Returns:
         Sum of -log p in nats, a scalar of at least float32 with gradient; number of target tokens.
     """
-    decoder, head = model.get_decoder(), model.get_output_embeddings()  # type: ignore[operator]
-    hidden = decoder(input_ids=batch["input_ids"], use_cache=False)[0]
     targets = batch["labels"][:, 1:]
     is_target = targets != IGNORE
-    states, targets = hidden[:, :-1][is_target], targets[is_target]
+    targets = targets[is_target]
+    if head_kind(model) == "whole":
+        return _cross_entropy(_whole_logits(model, batch["input_ids"], is_target), targets), len(targets)
+    states = decoder_states(model, batch["input_ids"])[:, :-1][is_target]
 
     def chunk_loss(some_states: torch.Tensor, some_targets: torch.Tensor) -> torch.Tensor:
-        logits = head(some_states)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return nn.functional.cross_entropy(logits, some_targets, reduction="sum")
+        return _cross_entropy(position_logits(model, some_states), some_targets)
 
     if len(targets) <= _CHUNK:
         return chunk_loss(states, targets), len(targets)
@@ -44,3 +46,24 @@ def response_loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[tor
         else:
             total = total + chunk_loss(some_states, some_targets)
     return total, len(targets)
+
+
+def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return nn.functional.cross_entropy(logits, targets, reduction="sum")
+
+
+def _whole_logits(model: Any, input_ids: torch.Tensor, is_target: torch.Tensor) -> torch.Tensor:
+    """Return the logits (targets, vocabulary) by the model's whole `forward`, of as few positions as it can leave out.
+
+    Args:
+        model: whose `forward` can't be parted.
+        input_ids: (batch, length).
+        is_target: (batch, length - 1), whether the token after a position is a target.
+    """
+    if not takes_positions(model):
+        logits: torch.Tensor = model(input_ids=input_ids, use_cache=False).logits[:, :-1]
+        return logits[is_target]
+    places = torch.nonzero(is_target.any(0)).squeeze(1)
+    some: torch.Tensor = model(input_ids=input_ids, use_cache=False, logits_to_keep=places).logits
+    return some[is_target[:, places]]

@@ -1,0 +1,139 @@
+"""The logits of chosen positions as a model's own class computes them, whatever it does around its head.
+
+Most classes apply a linear head to their decoder's last states and nothing else. Some divide the logits (Granite),
+multiply them (Cohere), cap them (Gemma 2), or feed the decoder in a way of their own. Which it is, is tried out on a
+few tokens, since names and settings of such things are each class's own.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, TypeAlias
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+from transformers.modeling_outputs import BaseModelOutputWithPast
+
+Kind: TypeAlias = Literal["bare", "own", "whole"]
+"""`bare`: the logits are the linear head of the states of the decoder, called with the ids alone. `own`: the class's
+`forward` makes them of the decoder's states, position by position. `whole`: only its whole `forward` is known to.
+"""
+_KINDS: "WeakKeyDictionary[nn.Module, Kind]" = WeakKeyDictionary()
+_TOKENS = 4  # on which it is tried out
+_FACTORS = (1.0, 64.0)  # of the states: a cap shows on large logits only
+_TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}  # relative to the largest logit; 16 bit below
+_TOLERANCE_16_BIT = 2e-2
+
+
+class _States(BaseModelOutputWithPast):
+    """A decoder's output that holds states alone: all else that a class asks for is None."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
+def head_kind(causal_lm: Any) -> Kind:
+    """Return how a model (without an adapter's outer wrapper) makes its logits; a model is tried out once."""
+    known = _KINDS.get(causal_lm)
+    if known is None:
+        was_training = causal_lm.training
+        causal_lm.eval()
+        try:
+            with torch.no_grad():
+                known = _try_out(causal_lm)
+        finally:
+            causal_lm.train(was_training)
+        _KINDS[causal_lm] = known
+    return known
+
+
+def decoder_states(causal_lm: Any, input_ids: torch.Tensor, **arguments: Any) -> torch.Tensor:
+    """Return the decoder's last states (batch, length, width); `arguments` go with the ids, (batch, length).
+
+    Not for models whose `head_kind` is `whole`.
+    """
+    if head_kind(causal_lm) == "bare":
+        states: torch.Tensor = causal_lm.get_decoder()(input_ids=input_ids, use_cache=False, **arguments)[0]
+        return states
+    return _own_states(causal_lm, input_ids, **arguments)
+
+
+def position_logits(causal_lm: Any, states: torch.Tensor) -> torch.Tensor:
+    """Return the logits (positions, vocabulary) of the decoder's states (positions, width), in any order."""
+    if head_kind(causal_lm) == "bare":
+        logits: torch.Tensor = causal_lm.get_output_embeddings()(states)
+        return logits
+    return _own_logits(causal_lm, states)
+
+
+def takes_positions(causal_lm: Any) -> bool:
+    """Tell whether a model's `forward` can be asked for the logits of some positions."""
+    return "logits_to_keep" in inspect.signature(type(causal_lm).forward).parameters
+
+
+def _own_states(causal_lm: Any, input_ids: torch.Tensor, **arguments: Any) -> torch.Tensor:
+    """Return the decoder's states when the model's own `forward` calls it; its head gets the last position alone."""
+    states: list[torch.Tensor] = []
+
+    def narrowed(_: nn.Module, __: Any, output: Any) -> Any:
+        states.append(output[0])
+        last = output[0][:, -1:]
+        return (last, *output[1:]) if isinstance(output, tuple) else _States(last_hidden_state=last)
+
+    handle = causal_lm.get_decoder().register_forward_hook(narrowed)
+    try:
+        causal_lm(input_ids=input_ids, use_cache=False, **arguments)
+    finally:
+        handle.remove()
+    return states[-1]
+
+
+def _own_logits(causal_lm: Any, states: torch.Tensor) -> torch.Tensor:
+    """Return what the model's own `forward` makes of states (positions, width): its decoder returns them."""
+    ids = torch.zeros(1, len(states), dtype=torch.int64, device=states.device)
+    with _forward(causal_lm.get_decoder(), lambda *_, **__: _States(last_hidden_state=states[None])):
+        logits: torch.Tensor = causal_lm(input_ids=ids, use_cache=False).logits
+    return logits[0]
+
+
+@contextmanager
+def _forward(module: Any, forward: Callable[..., Any]) -> Iterator[None]:
+    """Let a module compute something else."""
+    before = vars(module).get("forward")
+    module.forward = forward
+    try:
+        yield
+    finally:
+        del module.forward
+        if before is not None:
+            module.forward = before
+
+
+def _try_out(causal_lm: Any) -> Kind:
+    device = causal_lm.get_input_embeddings().weight.device
+    ids = torch.arange(1, 1 + _TOKENS, device=device)[None]
+    whole = causal_lm(input_ids=ids, use_cache=False).logits[0]
+    try:
+        states = _own_states(causal_lm, ids)[0]
+        if not _close(_own_logits(causal_lm, states), whole):
+            return "whole"
+    except Exception:  # another class's own code: whatever it raises, its decoder can't be parted from its head
+        return "whole"
+    try:
+        head, direct = causal_lm.get_output_embeddings(), causal_lm.get_decoder()(input_ids=ids, use_cache=False)[0][0]
+        bare = _close(direct, states) and all(
+            _close(head(factor * states), _own_logits(causal_lm, factor * states)) for factor in _FACTORS
+        )
+    except Exception:
+        return "own"
+    return "bare" if bare else "own"
+
+
+def _close(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
+    """Tell whether two tensors are equal to rounding; what is not a number in either is left to others."""
+    if ours.shape != theirs.shape:
+        return False
+    coarser = max(_TOLERANCE.get(x.dtype, _TOLERANCE_16_BIT) for x in (ours, theirs))
+    return not bool((ours.double() - theirs.double()).abs().max() > coarser * theirs.double().abs().max())
