@@ -115,6 +115,73 @@ def test_a_sentences_first_word_is_a_name_unless_it_is_lower_case_somewhere():
     assert "soup" in lowercase_words(["The soup's hot."])
 
 
+def test_speakers_are_counted_not_turns():
+    """Two people in three turns: two needs no ground, three has none."""
+    dialogue = "A: 안녕.\nB: 안녕.\nA: 응."
+    assert missing("두 사람이 이야기한다.", dialogue) == []
+    assert missing("세 사람이 이야기한다.", dialogue) == ["세"]
+    turns = "Ann: Hi.\nBen: Hi.\nAnn: Bye.\nBen: Bye."
+    assert missing("Two people talk.", turns) == []
+    assert missing("Four people talk.", turns) == ["Four"]
+
+
+def test_every_part_of_a_name_is_needed_as_a_word():
+    assert missing("They meet Tom Brown.", "Ann: Tom is here.") == ["Tom Brown"]
+    assert missing("They meet Ann.", "Ben: The annual plan.") == ["Ann"]  # no part of a longer word
+    assert missing("An Irish and a Dane met Ed.", "A: Ireland! Denmark! Editor.") == ["Irish", "Dane", "Ed"]
+    assert missing("Both met TOM.", "A: Tom!") == []
+
+
+def test_a_particle_at_the_end_of_a_name_of_three_letters_may_be_one():
+    from src.evaluation.facts import Held
+    from src.evaluation.quantities import Fact
+
+    held = Held(frozenset(), "민수야,서울가?", frozenset())
+    assert held.holds(Fact("name", "민수가", (("민수가",),)))
+    assert not held.holds(Fact("name", "민가", (("민가",),)))
+    assert not held.holds(Fact("name", "철수가", (("철수가",),)))
+
+
+def test_a_fact_counts_once_and_names_beside_each_other_are_one():
+    assert facts_of("Tom Brown met Ann. Tom Brown left, Ann too.") == [("name", "Tom Brown"), ("name", "Ann")]
+    assert facts_of("They saw Ann, Ben.") == [("name", "Ann"), ("name", "Ben")]
+    assert facts_of("They saw Mr. Lee. Walking is fun! They left.") == [("name", "Lee")]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("At 3:30.", (("3", "15"), ("30",))),
+        ("At 15:00.", (("15", "3"),)),
+        ("At 12 o'clock.", (("12", "24"),)),
+        ("At half past three.", (("3", "15"), ("30",))),
+        ("At quarter past three.", (("3", "15"), ("15",))),
+        ("At quarter to four.", (("3", "15"), ("45",))),
+        ("Since 03/05.", (("3",), ("5",))),
+        ("They call 010-020.", (("10",), ("20",))),
+        ("It costs 12,345.60.", (("12345.6",),)),
+    ],
+)
+def test_values_of_english_quantities(text, values):
+    assert [fact.values for fact in find_facts([text])[0]] == [values]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("세 시 반에 만난다.", (("3", "15"), ("30",))),
+        ("보름 뒤에 간다.", (("15",),)),
+        ("이틀 뒤에 간다.", (("2",),)),
+        ("시월에 만난다.", (("10",),)),
+        ("수요일에 간다.", (("Wednesday",),)),
+        ("일요일에 간다.", (("Sunday",),)),
+        ("12,345원을 냈다.", (("12345",),)),
+    ],
+)
+def test_values_of_korean_quantities(text, values):
+    assert [fact.values for fact in find_facts([text])[0]] == [values]
+
+
 def test_a_second_half_of_a_number_is_not_enough():
     """10:30 needs both 10 and 30."""
     assert missing("They meet at 10:30.", "A: At 10, by bus 3.") == ["10:30"]

@@ -1,6 +1,7 @@
 """A file of rows that grows: what a stopped run left is kept, anything else is refused."""
 
 import json
+import os
 
 import pytest
 
@@ -118,3 +119,42 @@ def test_a_place_where_nothing_can_be_written(tmp_path):
     file = saved(tmp_path / "file" / "out.csv")
     with pytest.raises(YoyakError, match=r"out\.csv: cannot be written \(.*\); name another file"), file.growing():
         pass
+
+
+def test_settings_that_came_or_went_are_named(path):
+    partly(path, 0)
+    with pytest.raises(YoyakError, match=r"was made with generation\.num_beams = 1, not null; pass --overwrite"):
+        saved(path, settings={"model": "m"})
+    with pytest.raises(YoyakError, match=r"was made with generation\.top_k = null, not 5; pass --overwrite"):
+        saved(path, settings=SETTINGS | {"generation.top_k": 5})
+
+
+def test_a_rewrite_that_breaks_off_leaves_the_rows_as_they_came(path, monkeypatch):
+    file = partly(path, 2, 0)
+    before = path.read_bytes()
+
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(YoyakError, match=r"cannot be written \(No space left on device\)"):
+            file.finish()
+    assert path.read_bytes() == before
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [path.name, f"{path.name}.settings.json"]
+    assert saved(path).missing == [1]
+
+
+def test_going_on_keeps_what_is_there_and_the_settings(path):
+    partly(path, 2)
+    again = saved(path)
+    with again.growing():
+        again.add(0, {"summary": "new"})
+        assert saved(path).done == {0: {"summary": "new"}, 2: {"summary": "S2"}}  # while it grows
+    assert again.missing == [1]
+    assert json.loads(again.settings_path.read_text()) == SETTINGS
+    begun = saved(path, overwrite=True)
+    assert begun.missing == [0, 1, 2]
+    with begun.growing():
+        begun.add(1, {"summary": "only"})
+    assert saved(path).done == {1: {"summary": "only"}}

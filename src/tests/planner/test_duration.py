@@ -127,6 +127,7 @@ def test_a_step_that_computes_half_of_the_layers_again():
     assert counts["adapters"] == 2 * ADAPTERS * 20_000 * 3.5
     forward, backward = 8 * 3072 + 2 * 5120 + 3 * 8192, 12 * 3072 + 4 * 5120 + 7 * 8192
     assert counts["passes"] == 2 * (1.5 * forward + backward) * 20_000 * 28
+    assert step_counts(replace(JOB, method="lora"), WORK, ALL)["dequantization"] == 0  # weights of 16 bit
     dropped = step_counts(replace(JOB, dropout=0.1), WORK, Activations(14))
     assert dropped["passes"] - counts["passes"] == 2 * 4 * 26_624 * 20_000 * 28  # inputs of the seven matrices
 

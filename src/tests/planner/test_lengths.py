@@ -10,7 +10,7 @@ from src.config import load_config
 from src.data.llm_dataset import create_llm_dataset
 from src.errors import YoyakError
 from src.planner.data_lengths import data_lengths
-from src.planner.lengths import Lengths, lengths_by_hand, shipped_lengths, tokenizer_family
+from src.planner.lengths import Lengths, estimated_lengths, lengths_by_hand, shipped_lengths, tokenizer_family
 from src.planner.shapes import find_shape
 from src.tests.tiny_models import LLAMA3, tiny_tokenizer, write_tiny_model
 
@@ -95,6 +95,12 @@ def test_without_a_tokenizer_lengths_are_estimated_from_characters(tmp_path):
     assert found.estimated
     assert list(found.prompts) == [36 + 9, 36 + 3]  # 17 and 6 characters at 0.5452
     assert list(found.responses) == [1 + 6, 1 + 3]  # 11 and 5 characters at 0.5344
+
+
+def test_estimates_are_called_so_and_count_the_end_token():
+    """At 0.5452 tokens a character, 36 around a dialogue, 0.5344 in a summary and one for its end."""
+    found = estimated_lengths(["가" * 100, " 나\n"], ["다" * 10, ""], "llama3", "ko", "there")
+    assert found == Lengths([55 + 36, 1 + 36], [5 + 1, 0 + 1], "there", estimated=True)
 
 
 def test_an_absent_default_is_the_shipped_histogram_and_a_named_file_an_error(tmp_path, monkeypatch):

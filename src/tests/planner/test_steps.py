@@ -64,6 +64,16 @@ def test_padded_steps_are_those_of_the_sampler():
     assert work.largest.tokens == 4 * max(tokens for tokens, _ in lengths)  # the longest comes first
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_the_longest_example_is_in_the_first_micro_batch_and_not_among_the_later_ones(seed: int):
+    """Memory runs out at once where it does; micro-batches after it find gradients, and are smaller."""
+    work = padded_work(((10, 1),) * 6 + ((100, 5), (20, 2)), 1, 2, seed, 1)
+    assert (work.largest.longest, work.largest.targets) == (100, 5)
+    assert work.later is not None
+    assert work.later.longest in (10, 20)
+    assert padded_work(((10, 1),) * 8, 1, 1, seed, 3).later is None
+
+
 def test_warm_up_steps_are_left_out_of_the_means_only():
     lengths = ((100, 5), (50, 5), (10, 5), (10, 5))
     both, later = (packed_work(lengths, 2, 1000, 3, 2, first=first, multiple=1) for first in (0, 1))

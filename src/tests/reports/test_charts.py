@@ -107,3 +107,52 @@ def test_histogram_bars_are_as_tall_as_their_counts() -> None:
 def test_empty_histogram_gives_no_chart() -> None:
     assert histogram("lengths", "Lengths", [], "tokens", "example") == ""
     assert histogram("lengths", "Lengths", [(128, 0)], "tokens", "example") == ""
+
+
+def test_bars_stand_beside_each_other_on_the_ground() -> None:
+    page = Page(histogram("lengths", "Lengths", [(128, 5), (160, 20)], "tokens", "example"))
+    bars = [bar.attributes for bar in page.all("rect")]
+    assert [(bar["x"], bar["width"]) for bar in bars] == [("3.00%", "44.00%"), ("53.00%", "44.00%")]
+    assert [(bar["y"], bar["height"]) for bar in bars] == [("75.00%", "25.0%"), ("0.00%", "100.0%")]
+    assert page.texts("text", "tick") == ["0", "10", "20", "128", "160"]
+    assert page.texts("text", "axis") == ["upper bound, tokens"]
+
+
+def test_the_grid_has_low_values_below_and_marks_the_ground() -> None:
+    page = chart(Series("training", [(0, 3.0), (10, 1.0)]))
+    labels = [(text.text, text.attributes["y"]) for text in page.all("text", "y")]
+    assert labels == [("1.0", "100%"), ("1.5", "75%"), ("2.0", "50%"), ("2.5", "25%"), ("3.0", "0%")]
+    assert [line.attributes["y1"] for line in page.all("line", "grid")] == ["75%", "50%", "25%", "0%"]
+    assert page.all("line", "base")[0].attributes["y1"] == "100%"
+
+
+def test_an_axis_from_zero_holds_negative_values_too() -> None:
+    assert chart(Series("loss", [(0, 2.0), (10, 4.0)]), from_zero=True).texts("text", "y")[0] == "0"
+    assert chart(Series("loss", [(0, -2.0), (10, 4.0)]), from_zero=True).texts("text", "y")[0] == "\u22122"
+
+
+def test_series_are_told_apart_by_their_rank() -> None:
+    page = chart(Series("one", [(0, 1.0), (1, 2.0)]), Series("two", [(0, 2.0), (1, 1.0)], rank=1))
+    assert [line.attributes["class"] for line in page.all("polyline")] == ["line", "line s1"]
+    assert [key.attributes["class"] for key in page.all("span", "key")] == ["key", "key s1"]
+    assert Series("x", [], rank=7).styled("dot") == "dot s1"
+    assert page.texts("figcaption") == ["Lossonetwo"]
+
+
+def test_steps_have_no_tick_beyond_the_last() -> None:
+    page = chart(Series("training", [(0, 3.0), (45, 1.0)]))
+    ticks = [
+        (text.text, text.attributes["x"])
+        for text in page.all("text", "tick")
+        if "y" not in (text.attributes["class"] or "").split()
+    ]
+    assert ticks == [("0", "0%"), ("20", "44.44%"), ("40", "88.89%")]
+
+
+def test_hovers_say_step_and_value_up_to_300_points() -> None:
+    few = chart(Series("training", [(step, 1.0 + step % 2) for step in range(300)]))
+    assert len(few.all("circle", "hover")) == 300
+    assert few.all("circle", "hover")[1].text == "step 1, training: 2.000"
+    assert few.all("circle", "hover")[1].attributes["cy"] == "0%"
+    dense = chart(Series("training", [(step, 1.0 + step % 2) for step in range(1001)]))
+    assert dense.all("polyline")[0].attributes["class"] == "line dense"

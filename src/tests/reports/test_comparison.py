@@ -94,3 +94,68 @@ def test_unusable_runs_are_one_line(make_run) -> None:
         compare_runs([one, make_run("two", None)])
     with pytest.raises(YoyakError, match="--tokenization 'words' is unknown; choose word, morpheme"):
         compare_runs([one, make_run("three")], "words")
+
+
+def test_each_run_is_compared_with_the_first(make_run) -> None:
+    """0, 1 and 3 of three summaries are right; the third run gains on the second, and on the first by more."""
+    one, two = make_run("one", changed("x", "x", "x")), make_run("two", changed("a b c d", "x", "x"), 0.2)
+    three = make_run("three", changed("a b c d", "a b c d", "a b c d"))
+    found = compare_runs([one, two, three])
+    gains = [run.result.baseline.differences["rouge_sum"].difference for run in found.runs[1:]]
+    assert gains == pytest.approx([100, 300])
+    assert found.runs[0].result.baseline is None
+    assert [(e.rows[0].fname, e.rouge_sums, e.change) for e in found.examples] == [
+        ("d0", [0, 300, 300], 300),
+        ("d1", [0, 0, 300], 300),
+        ("d2", [0, 0, 300], 300),
+    ]
+    assert found.settings == [("training.learning_rate", [0.1, 0.2, 0.1])]
+
+
+def test_the_largest_change_may_be_a_loss(make_run) -> None:
+    worse = changed("a b", "x", "x")  # 2 of 4 words and 1 of 3 bigrams less, all, and nothing
+    found = compare_runs([make_run("one"), make_run("two", worse), make_run("three", changed("a b c d", "a b c", "x"))])
+    assert [(e.rows[0].fname, round(e.change, 1)) for e in found.examples] == [
+        ("d1", -300.0),
+        ("d0", -116.7),
+        ("d2", 0.0),
+    ]
+
+
+def test_as_many_other_dialogues_are_not_paired(make_run) -> None:
+    others = [{**row, "dialogue": f"Ben: Other {place}."} for place, row in enumerate(ROWS)]
+    found = compare_runs([make_run("one"), make_run("two", others)])
+    assert found.runs[1].result.baseline is None
+    assert "two summarized other dialogues than one (3 against 3, 0 in common)" in found.notes[0]
+
+
+def test_a_setting_that_only_the_last_run_changes_is_shown(make_run) -> None:
+    found = compare_runs([make_run("one"), make_run("two"), make_run("three", learning_rate=0.3)])
+    assert found.settings == [("training.learning_rate", [0.1, 0.1, 0.3])]
+
+
+def test_runs_of_one_name_are_called_by_their_folders(make_run, tmp_path) -> None:
+    one, two = make_run("one"), make_run("two")
+    record = json.loads((two / "run.json").read_text())
+    (two / "run.json").write_text(json.dumps(record | {"name": "one"}))
+    assert [run.name for run in compare_runs([one, two]).runs] == [str(one), str(two)]
+    (two / "run.json").write_text(json.dumps(record | {"name": None}))
+    assert [run.name for run in compare_runs([one, two]).runs] == ["one", "two"]
+
+
+def test_figures_for_json(make_run) -> None:
+    found = compare_runs([make_run("one", changed("x", "x", "x")), make_run("two", learning_rate=0.2)]).as_dict()
+    assert found["settings"] == {"training.learning_rate": {"one": 0.1, "two": 0.2}}
+    first, second = found["runs"]
+    assert (first["name"], first["n"], first["against_first"]) == ("one", 3, None)
+    assert second["against_first"]["differences"]["rouge_sum"]["difference"] == pytest.approx(200)
+    assert second["scores"]["rouge_sum"]["value"] == pytest.approx(200)
+    assert second["cost"] == {
+        "wall_seconds": 250.3,
+        "peak_memory_bytes": 4100000000,
+        "tokens_per_second": 150.2,
+        "samples_per_second": 0.6,
+        "steps": 40,
+    }
+    assert second["eval_loss"] == 1.8
+    assert found["examples"][0] == {"fname": "d0", "rouge_sum": {"one": 0.0, "two": 300.0}, "change": 300.0}
