@@ -70,6 +70,7 @@ def write_whole_model(job: Export) -> dict[str, Any]:
     """Write merged weights: a folder of transformers, or a GGUF file (with a Modelfile for Ollama)."""
     from ..export.check import check_examples, loss_of_merged, mean_loss
     from ..export.merged import merge_adapter, parameter_count, set_generation
+    from ..models.generation_settings import end_ids_of
 
     request, to_gguf = job.request, job.request.to in ("gguf", "ollama")
     loaded = load_source(job.source, request, job.console)
@@ -84,9 +85,10 @@ def write_whole_model(job: Export) -> dict[str, Any]:
     require_space(job.out, _needed_bytes(request, parameter_count(loaded.model)))
     job.say(f"Merging in float32, rounding to {str(dtype).removeprefix('torch.')} ...")
     tokenizer, prompt = loaded.tokenizer, loaded.prompt
+    ends = end_ids_of(loaded.model, prompt.end_id)
     model = merge_adapter(loaded.model, dtype)
     del loaded
-    set_generation(model, tokenizer, prompt.end_id, job.config.tokenizer.decoder_max_len)
+    set_generation(model, tokenizer, prompt.end_id, job.config.tokenizer.decoder_max_len, ends)
     base = request.base if job.source.is_adapter else None
     record = job.record(merged_onto=base, quantization=request.quantization if to_gguf else None)
     with written_whole(job.out, request.overwrite, record) as folder:
@@ -159,6 +161,7 @@ def _write_gguf(job: Export, folder: Path, model: Any, tokenizer: Any, prompt: A
     from ..export.gguf_model import QUANTIZATIONS, write_model_gguf
     from ..export.gguf_quantize import quantize_with_llama_cpp
     from ..export.ollama import modelfile
+    from ..models.generation_settings import end_ids_of
 
     wanted = job.request.quantization
     written = wanted if wanted in QUANTIZATIONS else "f16"
@@ -171,6 +174,7 @@ def _write_gguf(job: Export, folder: Path, model: Any, tokenizer: Any, prompt: A
         written,
         name=job.name,
         end_id=prompt.end_id,
+        more_ends=end_ids_of(model, prompt.end_id)[1:],
         add_bos=bool(bos_text(job.config, tokenizer)),
         chat_template=trained_chat_template(job.config, tokenizer, prompt),
     )
@@ -179,7 +183,8 @@ def _write_gguf(job: Export, folder: Path, model: Any, tokenizer: Any, prompt: A
         target.unlink()
     if job.request.to == "gguf":
         return f"llama-server -m {shlex.quote(str(job.out / path.name))}"
-    text = modelfile(job.config, tokenizer, prompt, path.name, model.config.max_position_embeddings)
+    ends = end_ids_of(model, prompt.end_id)
+    text = modelfile(job.config, tokenizer, prompt, path.name, model.config.max_position_embeddings, ends)
     (folder / "Modelfile").write_text(text, encoding="utf-8")
     return f"ollama create {job.name.lower()} -f {shlex.quote(str(job.out / 'Modelfile'))}"
 

@@ -84,8 +84,8 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
             raise YoyakError(f"{error}; it was trained on {other_base}, not on {config.model.checkpoint}") from error
         raise
     prompt = create_prompt_template(tokenizer, **prompt_arguments(config))
-    if prompt.note:
-        console.print(prompt.note, style="dim", markup=False, soft_wrap=True)
+    for note in [*loader.notes, *filter(None, [prompt.note])]:
+        console.print(note, style="dim", markup=False, soft_wrap=True)
     return LoadedModel(config, model, tokenizer, prompt, loader.resolved)
 
 

@@ -98,6 +98,7 @@ def _refuse_open_door(request: ServeRequest, key: str | None, listener: socket.s
 
 def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket) -> None:
     from ..inference.batches import largest_batch, token_budget
+    from ..models.generation_settings import end_ids_of
     from ..serving.engine import TransformersEngine
     from ..serving.limits import Limits
     from ..serving.server import run, url_of
@@ -117,7 +118,8 @@ def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket)
         timeout_seconds=request.timeout_s,
         truncate=request.truncate,
     )
-    service = Service(config, TransformersEngine(loaded.model), loaded.tokenizer, loaded.prompt, limits)
+    ends = end_ids_of(loaded.model, loaded.prompt.end_id)
+    service = Service(config, TransformersEngine(loaded.model), loaded.tokenizer, loaded.prompt, limits, ends)
     who = "with a key" if key is not None else "without a key"
     console.print(
         f"Serving {service.name} at {url_of(listener)}/v1 ({who}); Ctrl-C stops", markup=False, soft_wrap=True
@@ -134,6 +136,7 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     from ..data.templates import create_prompt_template
     from ..inference.batches import largest_batch
     from ..models.checkpoints import resolve_checkpoint
+    from ..models.generation_settings import CheckpointGeneration
     from ..models.lora_loader import LoRALoader
     from ..serving.vllm import serve_with_vllm
     from .steps import prompt_arguments
@@ -142,9 +145,10 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     checkpoint = resolve_checkpoint(config.model.checkpoint)
     tokenizer = LoRALoader(config)._load_tokenizer(checkpoint)
     prompt = create_prompt_template(tokenizer, **prompt_arguments(config))
+    ends = [prompt.end_id, *CheckpointGeneration(checkpoint, config.model).end_ids(tokenizer)]
     port = listener.getsockname()[1]
     listener.close()
     max_batch = request.max_batch or largest_batch(config.generation.batch_size, "cuda")
-    serve_with_vllm(
-        config, tokenizer, prompt, checkpoint, host=request.host, port=port, api_key=key, max_batch=max_batch
-    )
+    where = {"host": request.host, "port": port}
+    ends = list(dict.fromkeys(ends))
+    serve_with_vllm(config, tokenizer, prompt, checkpoint, ends, **where, api_key=key, max_batch=max_batch)

@@ -1,6 +1,6 @@
 """A whole model as one GGUF file, for llama.cpp and what is built on it (Ollama, LM Studio, llama-cpp-python)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,7 @@ def write_model_gguf(
     end_id: int,
     add_bos: bool,
     chat_template: str | None,
+    more_ends: Sequence[int] = (),
 ) -> int:
     """Write a plain model as GGUF; return the number of tensors.
 
@@ -121,6 +122,7 @@ def write_model_gguf(
         end_id: the token that ends a generation.
         add_bos: whether prompts start with BOS.
         chat_template: in Jinja.
+        more_ends: other tokens that end a generation.
 
     Raises:
         YoyakError: another architecture, or a tokenizer that llama.cpp does not know.
@@ -131,7 +133,8 @@ def write_model_gguf(
     try:
         _add_settings(writer, config, name, file_type)
         rows = model.get_input_embeddings().weight.shape[0]
-        add_tokenizer(writer, tokenizer, rows, end_id=end_id, add_bos=add_bos, chat_template=chat_template)
+        special: dict[str, Any] = {"end_id": end_id, "more_ends": more_ends, "add_bos": add_bos}
+        add_tokenizer(writer, tokenizer, rows, **special, chat_template=chat_template)
         tensors = list(_tensors(model, kind))
         for tensor in tensors:
             tensor.add_info(writer)

@@ -1,6 +1,7 @@
 """A tokenizer as GGUF metadata: tokens, their kinds, merges, how text is split before merging, special ids."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import gguf
@@ -47,7 +48,14 @@ def pre_tokenizer_name(state: dict[str, Any]) -> str:
 
 
 def add_tokenizer(
-    writer: gguf.GGUFWriter, tokenizer: Any, rows: int, *, end_id: int, add_bos: bool, chat_template: str | None
+    writer: gguf.GGUFWriter,
+    tokenizer: Any,
+    rows: int,
+    *,
+    end_id: int,
+    add_bos: bool,
+    chat_template: str | None,
+    more_ends: Sequence[int] = (),
 ) -> None:
     """Add a tokenizer's metadata to a GGUF file under way.
 
@@ -58,6 +66,7 @@ def add_tokenizer(
         end_id: the token that ends a summary, for llama.cpp the end of a generation.
         add_bos: whether the training prompts start with BOS.
         chat_template: in Jinja.
+        more_ends: other tokens that end a summary; the format has room for two, llama.cpp knows usual ones by name.
     """
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     name = pre_tokenizer_name(state)
@@ -74,7 +83,9 @@ def add_tokenizer(
         if token_id is not None:
             getattr(writer, f"add_{role}_token_id")(token_id)
     writer.add_eos_token_id(end_id)
-    writer.add_eot_token_id(end_id)
+    writer.add_eot_token_id(more_ends[0] if more_ends else end_id)
+    if len(more_ends) > 1:
+        writer.add_eom_token_id(more_ends[1])
     writer.add_add_bos_token(add_bos)
     writer.add_add_eos_token(False)
     writer.add_add_space_prefix(False)

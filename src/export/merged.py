@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,14 @@ def parameter_count(model: Any) -> int:
     )
 
 
-def set_generation(model: PreTrainedModel, tokenizer: Any, end_id: int, max_new_tokens: int) -> None:
-    """Make greedy decoding up to `max_new_tokens`, ended by what the summaries end with, the model's own default."""
-    ends = [end_id, *(i for i in [tokenizer.eos_token_id] if i is not None and i != end_id)]
+def set_generation(
+    model: PreTrainedModel, tokenizer: Any, end_id: int, max_new_tokens: int, more_ends: Sequence[int] = ()
+) -> None:
+    """Make greedy decoding up to `max_new_tokens`, ended by what the summaries end with, the model's own default.
+
+    `more_ends` end them beside `end_id` and the tokenizer's end token.
+    """
+    ends = [i for i in dict.fromkeys([end_id, tokenizer.eos_token_id, *more_ends]) if i is not None]
     special = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": ends if len(ends) > 1 else ends[0],

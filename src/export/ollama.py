@@ -1,6 +1,8 @@
 """A Modelfile for Ollama that renders the training prompt around a dialogue."""
 
+import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ..config.schema import Config
@@ -23,7 +25,14 @@ def _decoded(tokenizer: Any, ids: list[int]) -> str:
     return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
 
-def modelfile(config: Config, tokenizer: Any, prompt: PromptTemplate, gguf_name: str, context_length: int) -> str:
+def modelfile(
+    config: Config,
+    tokenizer: Any,
+    prompt: PromptTemplate,
+    gguf_name: str,
+    context_length: int,
+    end_ids: Sequence[int] = (),
+) -> str:
     """Return the text of a Modelfile beside a GGUF file.
 
     Args:
@@ -32,13 +41,15 @@ def modelfile(config: Config, tokenizer: Any, prompt: PromptTemplate, gguf_name:
         prompt: the training prompt.
         gguf_name: of the file, beside the Modelfile.
         context_length: the most tokens that the model takes.
+        end_ids: tokens that end a summary beside the prompt's own and the tokenizer's.
     """
     before, after = dialogue_prompt(config, tokenizer, prompt)
     end = tokenizer.convert_ids_to_tokens(prompt.end_id)
     template = f"{_go_text(before)}{{{{ .Prompt }}}}{_go_text(after)}{{{{ .Response }}}}{_go_text(end)}"
     room = prompt.encoder_max_len + prompt.decoder_max_len
     context = min(-(-room // _CONTEXT_STEP) * _CONTEXT_STEP, context_length)
-    stops = dict.fromkeys([end, *(token for token in [tokenizer.eos_token] if token)])
+    more = [tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(list(end_ids))]
+    stops = dict.fromkeys([end, *filter(None, more)])
     generation = config.generation
     parameters = {
         "temperature": f"{generation.temperature:g}" if generation.do_sample else "0",
@@ -51,7 +62,7 @@ def modelfile(config: Config, tokenizer: Any, prompt: PromptTemplate, gguf_name:
         "# The template adds the texts that the model was trained with.",
         f"FROM ./{gguf_name}",
         f'TEMPLATE """{template}"""',
-        *(f'PARAMETER stop "{stop}"' for stop in stops),
+        *(f"PARAMETER stop {json.dumps(stop, ensure_ascii=False)}" for stop in stops),
         *(f"PARAMETER {name} {value}" for name, value in parameters.items()),
     ]
     return "\n".join(lines) + "\n"

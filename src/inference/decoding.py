@@ -1,6 +1,6 @@
 """Token ids as text."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 
@@ -11,3 +11,14 @@ def summary_text(tokenizer: Any, ids: Sequence[int]) -> str:
     such spaces (`Yes , I do .`) would come back changed.
     """
     return str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+
+def length_to_end(ids: Sequence[int], end_ids: Collection[int]) -> int:
+    """Return how many ids there are up to and with the first that ends a summary; all where none does."""
+    return next((place for place, token in enumerate(ids, 1) if token in end_ids), len(ids))
+
+
+def before_end(ids: Sequence[int], end_ids: Collection[int]) -> list[int]:
+    """Return the ids before the first that ends a summary."""
+    kept = list(ids[: length_to_end(ids, end_ids)])
+    return kept[:-1] if kept and kept[-1] in end_ids else kept

@@ -14,8 +14,9 @@ from ..decoder.cached_decoder import CachedDecoder
 from ..decoder.generation import generate
 from ..decoder.picking import needs_earlier_tokens, row_seed
 from ..models.decoder_obstacle import decoder_obstacle
+from ..models.generation_settings import end_ids_of
 from .batches import in_batches, largest_batch, splits_of, token_budget
-from .decoding import summary_text
+from .decoding import before_end, summary_text
 from .mbr import choose_by_mbr
 from .sampling import sampling_processors
 
@@ -78,16 +79,19 @@ def stream_summaries(
     max_new_tokens: int,
     scoring: EvaluationSettings | None = None,
 ) -> Iterator[tuple[int, Generated]]:
-    """Yield the index and the summary of each prompt (token ids) as soon as it is there; see `generate_summaries`."""
+    """Yield the index and the summary of each prompt (token ids) as soon as it is there; see `generate_summaries`.
+
+    `end_id` is the token that ends a summary in training; the model's own ends (`model.generation_config`) do too.
+    """
     samples = max(1, settings.mbr_samples)
     if settings.mbr_samples:
         settings = settings.model_copy(update={"do_sample": True})
     repeated = [ids for ids in prompts for _ in range(samples)]
     candidates: dict[int, list[Generated]] = {}
-    for number, ids in _stream_ids(model, tokenizer, repeated, settings, samples, end_id, max_new_tokens):
-        ended = end_id in ids
-        ids = ids[: ids.index(end_id)] if ended else ids
-        text = summary_text(tokenizer, ids).strip()
+    ends = end_ids_of(model, end_id)
+    for number, ids in _stream_ids(model, tokenizer, repeated, settings, samples, ends, max_new_tokens):
+        ended = not set(ends).isdisjoint(ids)
+        text = summary_text(tokenizer, before_end(ids, ends)).strip()
         index = number // samples
         drawn = candidates.setdefault(index, [])
         drawn.append(Generated(text, ended))
@@ -107,7 +111,7 @@ def _stream_ids(
     prompts: Sequence[list[int]],
     settings: GenerationSettings,
     samples: int,
-    end_id: int,
+    end_ids: Sequence[int],
     max_new_tokens: int,
 ) -> Iterator[tuple[int, list[int]]]:
     """Yield index and new ids of each prompt as they end; prompts come in groups of `samples` equal ones.
@@ -115,7 +119,7 @@ def _stream_ids(
     The only place that knows how tokens are made.
     """
     pad = tokenizer.pad_token_id
-    pad_id = int(pad) if pad is not None else end_id
+    pad_id = int(pad) if pad is not None else end_ids[0]
     fast = not needs_earlier_tokens(settings) and decoder_obstacle(model) is None
 
     def run(indices: list[int], rows: int) -> Iterator[list[tuple[int, list[int]]]]:
@@ -127,12 +131,12 @@ def _stream_ids(
                 chosen,
                 settings,
                 max_new_tokens=max_new_tokens,
-                end_ids=[end_id],
+                end_ids=end_ids,
                 seeds=seeds if settings.do_sample else (),
                 rows=rows,
             )
         else:
-            parts = _by_transformers(model, chosen, settings, seeds, max_new_tokens, end_id, pad_id)
+            parts = _by_transformers(model, chosen, settings, seeds, max_new_tokens, end_ids, pad_id)
         while True:
             with generating(model), autocast(model):  # and not while the caller works
                 part = next(parts, None)
@@ -152,10 +156,10 @@ def _by_transformers(
     settings: GenerationSettings,
     seeds: Sequence[int],
     max_new_tokens: int,
-    end_id: int,
+    end_ids: Sequence[int],
     pad_id: int,
 ) -> Iterator[list[tuple[int, list[int]]]]:
-    """Yield all prompts of a batch with their new ids, which have the end token and padding after them."""
+    """Yield all prompts of a batch with their new ids, which have the token that ended each and padding after them."""
     width = max(len(ids) for ids in prompts)
     device = model.get_input_embeddings().weight.device
     input_ids = torch.tensor([[pad_id] * (width - len(ids)) + ids for ids in prompts], device=device)
@@ -171,7 +175,7 @@ def _by_transformers(
         num_beams=settings.num_beams,
         repetition_penalty=settings.repetition_penalty,
         no_repeat_ngram_size=settings.no_repeat_ngram_size,
-        eos_token_id=end_id,
+        eos_token_id=list(end_ids),
         pad_token_id=pad_id,
         use_cache=True,
         **sampling,

@@ -12,6 +12,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
+    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     set_seed,
@@ -25,6 +26,7 @@ from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
 from .dequantized import linear4bit_layers, prepare_linear4bit
 from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
+from .generation_settings import CheckpointGeneration
 from .loaded_weights import load_weights
 
 Model: TypeAlias = PreTrainedModel | PeftModel
@@ -36,6 +38,7 @@ class LoRALoader:
     Attributes:
         compute: device and compute type of this machine for the config.
         added_token_ids: control tokens that the checkpoint lacked; their rows train and are saved with the adapter.
+        notes: what the user should know about how the checkpoint is used, in words; logged too.
         resolved: choices made at run time, for the run's record.
     """
 
@@ -47,6 +50,7 @@ class LoRALoader:
         self.config = config
         self.logger = logger or logging.getLogger("yoyak")
         self.added_token_ids: list[int] = []
+        self.notes: list[str] = []
         self.resolved: dict[str, object] = {}
 
     @cached_property
@@ -83,6 +87,8 @@ class LoRALoader:
         set_seed(self.config.training.seed)
         model = self._load_causal_lm(checkpoint, self._create_bnb_config() if use_qlora else None)
         self._add_chat_tokens(model, tokenizer)
+        generation = self._generation(checkpoint)
+        model.generation_config = generation.plain_config(tokenizer)
         model.config.pad_token_id = tokenizer.pad_token_id
         model.config.use_cache = False  # a cache in training costs memory and is never read
         cached = prepare_linear4bit(model, compute.torch_dtype, self.config.lora.cache_dequantized)
@@ -93,6 +99,8 @@ class LoRALoader:
             threads=compute.threads,
             cache_dequantized=cached,
             model_revision=commit_of(checkpoint, self.config.model.revision),
+            end_token_ids=generation.end_ids(tokenizer),
+            ignored_generation_wishes=generation.wishes,
         )
         return (self._apply_lora(model) if use_lora else model), tokenizer
 
@@ -141,10 +149,20 @@ class LoRALoader:
             **origin_arguments(self.config.model),
             "device_map": {"": 0 if self.compute.device == "cuda" else "cpu"},
             "use_safetensors": True,  # pickled weights can run code
+            "generation_config": GenerationConfig(),  # else the checkpoint's is checked, and may be refused
         }
         if not self._stored_in_4bit(checkpoint) and bnb_config is not None:
             arguments["quantization_config"] = bnb_config
         return load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
+
+    def _generation(self, checkpoint: str) -> CheckpointGeneration:
+        """Return what the checkpoint says about generating; say what of it is ignored."""
+        found = CheckpointGeneration(checkpoint, self.config.model)
+        if found.wishes:
+            note = f"The checkpoint asks for {', '.join(found.wishes)}; generation.* decides alone"
+            self.notes.append(note)
+            self.logger.info(note)
+        return found
 
     def _stored_in_4bit(self, checkpoint: str) -> bool:
         """Tell whether a checkpoint is stored in bitsandbytes 4 bit; another stored quantization is refused."""

@@ -111,7 +111,7 @@ def _processors(job: Job, device: Any) -> "LogitsProcessorList":
         processors.append(NoRepeatNGramLogitsProcessor(settings.no_repeat_ngram_size))
     if settings.min_new_tokens:
         shortest = min(settings.min_new_tokens, job.max_new_tokens)
-        processors.append(MinNewTokensLengthLogitsProcessor(len(job.prompt), shortest, job.end_id, device=device))
+        processors.append(MinNewTokensLengthLogitsProcessor(len(job.prompt), shortest, sorted(job.ends), device=device))
     if settings.do_sample:
         processors.extend(sampling_processors(settings, [row_seed(settings.seed, 0, job.prompt)]))
     return processors

@@ -19,6 +19,7 @@ class Job:
     Attributes:
         prompt: token ids.
         end_id: the token that ends the summary.
+        more_ends: other tokens that do.
         max_new_tokens: most tokens that are generated, the end token among them.
         settings: how tokens are chosen; without beams and MBR.
         notify: called in the engine's thread after each token and at the end.
@@ -39,6 +40,12 @@ class Job:
     submitted_at: float = field(default_factory=time.monotonic)
     started_at: float | None = None
     finished_at: float | None = None
+    more_ends: frozenset[int] = frozenset()
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Return all tokens that end the summary."""
+        return self.more_ends | {self.end_id}
 
     @property
     def ids(self) -> list[int]:
@@ -50,7 +57,7 @@ class Job:
         if self.finish is not None:
             return
         self.generated.append(token)
-        if token == self.end_id:
+        if token == self.end_id or token in self.more_ends:
             self.end("stop")
         elif len(self.generated) >= self.max_new_tokens:
             self.end("length")

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..config.schema import Config, GenerationSettings
@@ -32,9 +32,15 @@ class Service:
     """
 
     def __init__(
-        self, config: Config, engine: Engine, tokenizer: Any, prompt: PromptTemplate, limits: Limits | None = None
+        self,
+        config: Config,
+        engine: Engine,
+        tokenizer: Any,
+        prompt: PromptTemplate,
+        limits: Limits | None = None,
+        more_ends: Iterable[int] = (),
     ) -> None:
-        """Put an engine behind a queue; `scheduler.start` starts it.
+        """Put an engine behind a queue; `scheduler.start` starts it. `more_ends` end a summary beside the prompt's own.
 
         Raises:
             YoyakError: the config asks for beam search or MBR.
@@ -45,6 +51,7 @@ class Service:
         self.metrics = Metrics()
         self.reader = DialogueReader(prompt, config, self.limits)
         self.scheduler = Scheduler(engine, self.limits, self.metrics)
+        self._more_ends = frozenset(more_ends)
         self._generation, self._tokenizer, self._prompt = config.generation, tokenizer, prompt
 
     def check_model(self, name: str | None) -> None:
@@ -78,15 +85,16 @@ class Service:
         if wanted is not None and wanted > most:
             message = f"{field}: {wanted} is more than this model's limit of {most}"
             raise ApiError(422, message, "too_many_tokens", field)
-        return Job(encoded.ids, self._prompt.end_id, wanted or most, _settings(self._generation, request))
+        settings = _settings(self._generation, request)
+        return Job(encoded.ids, self._prompt.end_id, wanted or most, settings, more_ends=self._more_ends)
 
     def text(self, job: Job) -> str:
         """Return the summary of a finished job."""
-        return decode(self._tokenizer, job.generated, job.end_id)
+        return decode(self._tokenizer, job.generated, job.ends)
 
     def text_stream(self, job: Job) -> TextStream:
         """Return what turns a job's tokens into text as they come."""
-        return TextStream(self._tokenizer, job.end_id)
+        return TextStream(self._tokenizer, job.ends)
 
     def summary(self, job: Job, encoded: EncodedDialogue) -> Summary:
         """Return a finished job as the summaries route gives it."""

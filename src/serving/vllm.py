@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +101,12 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def vllm_arguments(config: Config, checkpoint: str, template_file: str, max_batch: int) -> list[str]:
+def vllm_arguments(
+    config: Config, checkpoint: str, template_file: str, max_batch: int, generation: str = "vllm"
+) -> list[str]:
     """Return the arguments of `vllm serve` for a config's base model with its adapter, if it has one.
+
+    `generation` is the folder of a generation_config.json; by default vLLM takes the end tokens of the model's own.
 
     Raises:
         YoyakError: vLLM does not load the adapter.
@@ -116,7 +121,7 @@ def vllm_arguments(config: Config, checkpoint: str, template_file: str, max_batc
     arguments = [checkpoint, "--dtype", _DTYPES[config.model.dtype]]
     arguments += ["--max-model-len", str(limits.encoder_max_len + limits.decoder_max_len)]
     arguments += ["--max-num-seqs", str(max_batch), "--chat-template", template_file]
-    arguments += ["--generation-config", "vllm", "--override-generation-config", json.dumps(defaults)]
+    arguments += ["--generation-config", generation, "--override-generation-config", json.dumps(defaults)]
     if config.model.trust_remote_code:
         arguments.append("--trust-remote-code")
     if config.model.revision is not None:
@@ -143,6 +148,7 @@ def serve_with_vllm(
     tokenizer: Any,
     prompt: PromptTemplate,
     checkpoint: str,
+    end_ids: Sequence[int],
     *,
     host: str,
     port: int,
@@ -156,6 +162,7 @@ def serve_with_vllm(
         tokenizer: of the model.
         prompt: the training prompt.
         checkpoint: the base model's folder or hub name.
+        end_ids: all tokens that end a summary.
         host: address to bind.
         port: port to bind.
         api_key: handed over in the environment, where other users of the machine don't see it.
@@ -169,7 +176,10 @@ def serve_with_vllm(
     with tempfile.TemporaryDirectory(prefix="yoyak-") as folder:
         template_file = Path(folder) / "chat_template.jinja"
         template_file.write_text(dialogue_chat_template(config, tokenizer, prompt), encoding="utf-8")
-        arguments = vllm_arguments(config, checkpoint, str(template_file), max_batch)
+        # vLLM knows the tokenizer's end token and those of this file, whose template's may be another.
+        ends = json.dumps({"eos_token_id": list(end_ids)})
+        (Path(folder) / "generation_config.json").write_text(ends, encoding="utf-8")
+        arguments = vllm_arguments(config, checkpoint, str(template_file), max_batch, folder)
         command = [vllm, "serve", *arguments, "--host", host, "--port", str(port)]
         environment = os.environ | ({"VLLM_API_KEY": api_key} if api_key is not None else {})
         process = subprocess.Popen(command, env=environment)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -159,7 +160,9 @@ VLLM = """#!{python}
 import json, os, sys
 arguments = sys.argv[1:]
 template = open(arguments[arguments.index("--chat-template") + 1], encoding="utf-8").read()
-seen = {{"arguments": arguments, "template": template, "key": os.environ.get("VLLM_API_KEY")}}
+folder = arguments[arguments.index("--generation-config") + 1]
+ends = json.load(open(os.path.join(folder, "generation_config.json"), encoding="utf-8"))
+seen = {{"arguments": arguments, "template": template, "key": os.environ.get("VLLM_API_KEY"), "ends": ends}}
 json.dump(seen, open("seen.json", "w"))
 sys.exit({code})
 """
@@ -190,6 +193,9 @@ class TestVllm:
         assert called[:2] == ["serve", str(tiny / "base")]
         assert int(options.pop("--port")) > 0
         assert options.pop("--chat-template").endswith("chat_template.jinja")
+        # Its own end tokens are the tokenizer's and the checkpoint's; the template's is another here.
+        assert seen["ends"] == {"eos_token_id": [258, 256]}
+        assert options.pop("--generation-config").startswith(tempfile.gettempdir())
         assert json.loads(options.pop("--override-generation-config")) == {
             "temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, "max_new_tokens": 8
         }  # fmt: skip
@@ -197,7 +203,6 @@ class TestVllm:
             "--dtype": "bfloat16",
             "--max-model-len": "264",
             "--max-num-seqs": "256",
-            "--generation-config": "vllm",
             "--served-model-name": "tiny_qlora",
             "--host": "127.0.0.1",
         }
