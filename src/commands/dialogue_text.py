@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..data.encodings import detect_encoding
+from ..data.plain_text import plain_lines
 from ..data.records import LONGEST_ROW_CHARS
 from ..data.turns import LABEL
 from ..errors import YoyakError, nearest
@@ -84,7 +85,7 @@ def read_dialogue(text: str, encoding: str = "auto") -> str:
         return dialogue_of(path, encoding)
     if text == "-":
         return _read_standard_input(encoding)
-    dialogue = text.replace("\\n", "\n")
+    dialogue = plain_lines(text.replace("\\n", "\n"))
     if not dialogue.strip():
         raise YoyakError("the dialogue is empty")
     return dialogue
@@ -114,7 +115,7 @@ def _decoded(content: bytes, name: str, encoding: str) -> str:
     if len(content) > 4 * LONGEST_ROW_CHARS:
         raise _too_long(name)
     codec = detect_encoding(content, name, encoding)
-    dialogue = content.decode(codec).replace("\r\n", "\n").replace("\r", "\n")
+    dialogue = plain_lines(content.decode(codec))
     if not dialogue.strip():
         raise YoyakError(f"{name}: the dialogue is empty")
     if len(dialogue) > LONGEST_ROW_CHARS:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..config.schema import Config
+from .plain_text import plain_text
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,13 @@ def sentence(config: Config) -> str:
     """Return the configured sentence (chat) or instruction (instruction format) before a dialogue."""
     texts = PROMPT_TEXTS[config.dataset.language]
     default = texts.chat_sentence if config.dataset.format_type == "chat" else texts.instruction
-    return (config.dataset.instruction or default).strip()
+    return plain_text(config.dataset.instruction or default)
 
 
 def system_text(config: Config) -> str:
     """Return the configured system message of the chat format; empty where there is none."""
     texts = PROMPT_TEXTS[config.dataset.language]
-    return (texts.system if config.dataset.system is None else config.dataset.system).strip()
+    return plain_text(texts.system if config.dataset.system is None else config.dataset.system)
 
 
 def instruction_before(dialogue: str) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 from ..config.schema import DataSettings
 from ..errors import YoyakError, nearest
 from ..resources import sample_dir
+from .plain_text import plain_text
 from .readers import SUFFIXES, open_records
 from .records import BadRow, Record, RecordStream, conversation_columns, names_of
 
@@ -168,7 +169,7 @@ def _row(values: dict[str, Any], default_name: str, settings: DataSettings, need
 
 
 def _text(value: Any, column: str) -> str:
-    """Return a cell as text: newlines as \\n, stripped at both ends, otherwise as given; null and NaN are empty."""
+    """Return a cell as `plain_text`; null and NaN are empty."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, Number) and not isinstance(value, bool):
@@ -181,7 +182,7 @@ def _text(value: Any, column: str) -> str:
         value.encode()
     except UnicodeEncodeError:  # JSON can hold half of a surrogate pair, which no tokenizer takes
         raise _BadCellError("broken character", f"a lone surrogate in column '{column}'") from None
-    return value.replace("\r\n", "\n").replace("\r", "\n").strip()
+    return plain_text(value)
 
 
 def _refusal(table: DialogueTable) -> str:

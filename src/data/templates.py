@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import YoyakError, nearest
 from ..models.families import FAMILIES, Family, family_of_tokenizer
 from .own_template import PromptPieces, empty_reasoning_ids, own_template_pieces
+from .plain_text import plain_text
 from .prompts import PROMPT_TEXTS
 from .text_encoder import TextEncoder, text_encoder
 from .truncation import TruncationCounts, shorten_dialogue
@@ -83,7 +84,7 @@ class PromptTemplate:
     def prompt_lengths(self, dialogues: Sequence[str]) -> list[int]:
         """Return the number of tokens of each dialogue's whole prompt, before anything is cut."""
         fixed = len(self.head_ids) + len(self.tail_ids)
-        texts = [self.lead + dialogue.strip() + self.trail for dialogue in dialogues]
+        texts = [self.lead + plain_text(dialogue) + self.trail for dialogue in dialogues]
         return [fixed + len(ids) for ids in self.encoder.encode_batch(texts)]
 
     def encode_prompt(self, dialogue: str) -> list[int]:
@@ -92,7 +93,7 @@ class PromptTemplate:
 
     def encode_prompts(self, dialogues: Sequence[str]) -> list[list[int]]:
         """Return the prompts of many dialogues; what is cut is added to `counts`."""
-        stripped = [dialogue.strip() for dialogue in dialogues]
+        stripped = [plain_text(dialogue) for dialogue in dialogues]
         bodies = self.encoder.encode_batch([self.lead + dialogue + self.trail for dialogue in stripped])
         prompts = [self.head_ids + body + self.tail_ids for body in bodies]
         self.counts.examples += len(prompts)
@@ -123,7 +124,7 @@ class PromptTemplate:
         """Return many examples; the summary is kept whole, one longer than `decoder_max_len` is counted."""
         prompts = self.encode_prompts(dialogues)
         responses = self.encoder.encode_batch(
-            [self.answer_lead + summary.strip() + self.answer_trail for summary in summaries]
+            [self.answer_lead + plain_text(summary) + self.answer_trail for summary in summaries]
         )
         self.counts.long_summaries += sum(len(ids) > self.decoder_max_len for ids in responses)
         return [
@@ -167,12 +168,12 @@ def create_prompt_template(
     _refuse_unknown("language", language, list(PROMPT_TEXTS))
     texts = PROMPT_TEXTS[language]
     encoder = encoder or text_encoder(tokenizer)
-    system = (texts.system if system is None else system).strip()
+    system = plain_text(texts.system if system is None else system)
     family = family_of_tokenizer(tokenizer)
     if format_type == "instruction":
-        pieces = _instruction_pieces(tokenizer, family, (instruction or texts.instruction).strip())
+        pieces = _instruction_pieces(tokenizer, family, plain_text(instruction or texts.instruction))
     else:
-        sentence = (instruction or texts.chat_sentence).strip()
+        sentence = plain_text(instruction or texts.chat_sentence)
         if chat_template == "auto" and (tokenizer.chat_template or family is None):
             pieces = own_template_pieces(tokenizer, encoder, system, sentence)
             bos = bos_ids(tokenizer, family)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ..data.plain_text import plain_text
 from ..data.readers import SUFFIXES, open_records
 from ..data.records import BadRow, Record, names_of
 from ..errors import YoyakError, nearest
@@ -60,7 +61,7 @@ class Table:
             return ""
         if not isinstance(value, str):
             raise YoyakError(f"{self._place(record)}: '{column}' is {_KINDS.get(type(value), 'something')}, not text")
-        return value.replace("\r\n", "\n").replace("\r", "\n").strip()
+        return plain_text(value)
 
     def _place(self, record: Record) -> str:
         return _place(self.source, self.unit, record.line)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..config.schema import Config
+from ..data.plain_text import plain_text
 from ..data.prompts import sentence, system_text
 from ..data.templates import PromptTemplate
 from ..data.truncation import TruncationCounts
@@ -49,7 +50,7 @@ class DialogueReader:
                     "unsupported_messages",
                     "messages",
                 )
-        if system and messages[system[0]].text.strip() not in ("", self.system):
+        if system and plain_text(messages[system[0]].text) not in ("", self.system):
             trained = f"which is {self.system!r}" if self.system else "and it was trained with none"
             raise ApiError(
                 422,
@@ -64,7 +65,7 @@ class DialogueReader:
 
     def _without_instruction(self, content: str) -> str:
         """Return the dialogue of a content that may be the whole prompt text already."""
-        text = content.strip()
+        text = plain_text(content)
         if self._headings and text.startswith(self._headings[0]):
             before, after = self._headings
             return text.removeprefix(before).strip().removesuffix(after).strip()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.schema import Config
+from ..data.plain_text import LINE_ENDS
 from ..data.prompts import sentence, system_text
 from ..data.templates import PromptTemplate
 from ..errors import YoyakError
@@ -60,7 +61,9 @@ def dialogue_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplat
         "{% set messages = messages[1:] %}{% endif %}"
         "{% if messages | length != 1 or messages[0]['role'] != 'user' %}"
         "{{ raise_exception(" + _quoted(refusal) + ") }}{% endif %}"
-        "{% set dialogue = messages[0]['content'] | trim %}"
+        "{% set dialogue = messages[0]['content']"
+        + "".join(f" | replace({_quoted(end)}, {_quoted(chr(10))})" for end in LINE_ENDS)
+        + " | trim %}"
         + (_without(f"{system}\n\n", "") if prompt.folds_system else "")
         + _without(sentence(config) + "\n", "")
         + ("" if is_chat else _without(prompt.lead.strip(), prompt.trail.strip()))
