@@ -47,7 +47,7 @@ def read_all_columns(source: str, config: Config, console: "Console") -> "Dialog
     if source.startswith("hub:"):
         raise YoyakError(f"{source}: name a file; load_dataset(...).to_json('rows.jsonl') of datasets writes one")
     table = load_dialogues(source, config.data, keep_values=True)
-    for reason, count in table.dropped_by_reason().items():
+    for count, reason in table.losses():
         console.print(f"{source}: {count:,} rows are left out ({reason})", style="yellow", markup=False)
     return table
 

@@ -45,7 +45,7 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
                 }
             }
         )
-        lost = "".join(f", dropped {count} ({reason})" for reason, count in dropped.items())
+        lost = "".join(f", dropped {count} ({reason})" for count, reason in table.losses())
         run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
     return tables
 

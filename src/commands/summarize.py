@@ -160,7 +160,7 @@ def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]]
     only_dialogues = {"id_column": _NO_COLUMN, "summary_column": _NO_COLUMN, "topic_column": _NO_COLUMN}
     settings = settings.model_copy(update=only_dialogues)
     table = load_dialogues(source, settings, need_summary=False, keep_values=True)
-    for reason, count in table.dropped_by_reason().items():
+    for count, reason in table.losses():
         print(f"yoyak: {source}: {count} rows are left out ({reason})", file=sys.stderr)
     return table.values, [row.dialogue for row in table.rows]
 

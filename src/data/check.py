@@ -73,7 +73,8 @@ class DataReport:
     """What a file holds. Counts of turns, speakers and characters are per dialogue, over the usable rows.
 
     A turn is a line that is not blank; its speaker is the short name before its first colon. `common_speakers` are the
-    names found in most dialogues, with the number of dialogues. `unit` says what the lines of `bad_rows` count.
+    names found in most dialogues, with the number of dialogues. `unit` says what the lines of `bad_rows` count, and
+    `bad_lines` how many of them these rows took: a broken quote may take many.
     """
 
     source: str
@@ -89,6 +90,7 @@ class DataReport:
     dialogue_chars: Distribution
     summary_chars: Distribution
     prompts: PromptLengths | None = None
+    bad_lines: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain dicts, lists, strings and numbers, ready for JSON."""
@@ -128,6 +130,7 @@ def check_file(
         dialogue_chars=Distribution.of([len(dialogue) for dialogue in dialogues]),
         summary_chars=Distribution.of([len(row.summary) for row in table.rows]),
         prompts=_prompts(prompt_lengths(dialogues), encoder_max_len) if prompt_lengths else None,
+        bad_lines=table.dropped_lines.total(),
     )
 
 
@@ -182,7 +185,7 @@ def _facts_table(report: DataReport) -> "Table":
         ("file", report.source),
         ("encoding", report.encoding),
         ("usable rows", f"{report.rows:,}"),
-        ("bad rows", f"{bad:,}"),
+        ("bad rows", f"{bad:,}" + (f" ({report.bad_lines:,} lines)" if report.bad_lines > bad else "")),
         ("repeated dialogues", f"{report.duplicate_dialogues:,}"),
         ("turns without a speaker", f"{report.turns_without_speaker:,}"),
         ("most common speakers", speakers or "none"),
@@ -204,7 +207,11 @@ def _bad_rows_table(report: DataReport) -> "Table":
             f"{line}: {detail}" if detail else f"{line}" for line, detail in zip(rows.lines, rows.details, strict=True)
         ]
         more = ["..."] if rows.count > len(rows.lines) else []
-        table.add_row(Text(reason), f"{rows.count:,}", Text(("\n" if any(rows.details) else ", ").join(places + more)))
+        table.add_row(
+            Text(reason),
+            f"{rows.count:,}",
+            Text(("\n" if any(rows.details) else ", ").join(places + more)),
+        )
     return table
 
 

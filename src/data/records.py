@@ -1,7 +1,7 @@
 """What a data file's reader yields: rows with the line on which each starts, and the bounds on a row's size."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -19,11 +19,15 @@ _LONGEST_NAME_SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be used: the line (1-based) on which it starts, the kind of fault, and the fault itself."""
+    """A row that cannot be used: the line (1-based) on which it starts, the kind of fault, and the fault itself.
+
+    `lines` is how many lines it took, some of which may have been rows of their own.
+    """
 
     line: int
     reason: str
     detail: str = ""
+    lines: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

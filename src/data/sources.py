@@ -41,7 +41,8 @@ class DialogueTable:
 
     `source` is the path as the user said it, `encoding` what its text was decoded with, `unit` what the line numbers of
     `dropped` count: lines, or rows in files without lines (Parquet, hub). `dropped` has the first rows of each reason,
-    `dropped_counts` counts all. `values` has all columns of each row, where they were asked for.
+    `dropped_counts` counts all, `dropped_lines` the lines that they took. `values` has all columns of each row, where
+    they were asked for.
     """
 
     source: str
@@ -50,6 +51,7 @@ class DialogueTable:
     rows: list[DialogueRow] = field(default_factory=list)
     dropped: list[BadRow] = field(default_factory=list)
     dropped_counts: Counter[str] = field(default_factory=Counter)
+    dropped_lines: Counter[str] = field(default_factory=Counter)
     values: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -60,12 +62,21 @@ class DialogueTable:
     def drop(self, bad: BadRow) -> None:
         """Count a row that is left out, and keep it where it is among the first of its reason."""
         self.dropped_counts[bad.reason] += 1
+        self.dropped_lines[bad.reason] += bad.lines
         if self.dropped_counts[bad.reason] <= _MOST_KEPT:
             self.dropped.append(bad)
 
     def dropped_by_reason(self) -> dict[str, int]:
         """Return how many rows were left out for each reason, the most frequent reason first."""
         return dict(self.dropped_counts.most_common())
+
+    def losses(self) -> list[tuple[int, str]]:
+        """Return as `dropped_by_reason`, each reason with the number of lines that its rows took where that is more."""
+        lines = self.dropped_lines
+        return [
+            (count, f"{reason}, {lines[reason]:,} lines" if lines[reason] > count else reason)
+            for reason, count in self.dropped_counts.most_common()
+        ]
 
 
 def load_dialogues(
