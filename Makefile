@@ -21,10 +21,10 @@ test:  # two processes of one thread each: more of either than cores makes them 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu" --cov --cov-report=term:skip-covered
 
 test-slow:
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -o faulthandler_timeout=5400
 
 test-gpu:
-	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m pytest -m gpu -o faulthandler_timeout=5400
 
 FUZZ_SECONDS ?= 600
 fuzz:  # each reader, the config loader, the server's schema; exit code 1 for any crash
@@ -45,7 +45,7 @@ audit:  # known vulnerabilities (needs PyPI), dangerous code, licences; pip inst
 	$(BIN)/python scripts/audit.py
 
 control-tokens:  # 10,000 hostile rows for each family and each way into a model
-	$(BIN)/python -m pytest -q -s -m slow src/tests/security/test_control_tokens.py
+	$(BIN)/python -m pytest -q -s -m slow -o faulthandler_timeout=5400 src/tests/security/test_control_tokens.py
 
 soak-kills:  # KILLS=3 for a short form
 	$(BIN)/python benchmarks/soak_kills.py $(if $(KILLS),--kills $(KILLS)) $(if $(OUT),--out $(OUT))

@@ -1,4 +1,4 @@
-"""Without a GPU, Triton's kernels run in its interpreter; Triton reads the switch when it is first imported."""
+"""What all tests share: no network, Triton's interpreter where there is no GPU, and an end for what never ends."""
 
 import os
 import shutil
@@ -7,8 +7,24 @@ import pytest
 
 from src.tests.chromium import CHROMIUM
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's package is imported; a name would be asked for 46 s long
 if shutil.which("nvidia-smi") is None:
-    os.environ.setdefault("TRITON_INTERPRET", "1")
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # likewise
+
+
+def pytest_addoption(parser, pluginmanager):
+    """Know pyproject's limits where pytest-timeout isn't installed (a GPU host without network); they rest there."""
+    if not pluginmanager.hasplugin("timeout"):
+        parser.addini("timeout", "without effect: pytest-timeout is not installed")
+        parser.addini("timeout_method", "without effect: pytest-timeout is not installed")
+
+
+def pytest_collection_modifyitems(items):
+    """Give tests that take minutes an hour, where they name no limit of their own."""
+    for item in items:
+        long = item.get_closest_marker("slow") or item.get_closest_marker("gpu")
+        if long and item.config.pluginmanager.hasplugin("timeout") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(3600))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from src.commands.runs import busy_cores, busy_cores_note
@@ -31,7 +32,13 @@ def test_a_core_that_computes_counts_and_others_do_not():
     spins = f"import os; os.sched_setaffinity(0, [{core}]); print(flush=True)\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", spins], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline()
-        busy = busy_cores({core})
+        # A look of 0.2 s is some 20 ticks of a clock that other machines on the host may hold up: one of many counts.
+        seen = any(busy_cores({core}) >= 0.8 for _ in range(50))
         process.kill()
-    assert busy == pytest.approx(1, abs=0.15)
+    assert seen
     assert busy_cores({core + 10_000}) == 0
+
+
+def test_a_core_counts_by_its_share_and_only_where_it_is_ours(monkeypatch):
+    monkeypatch.setattr(psutil, "cpu_percent", lambda seconds, percpu: [100.0, 7.0, 50.0, 3.0])
+    assert busy_cores({0, 2}) == 1.5

@@ -11,7 +11,7 @@ from importlib.metadata import version
 import httpx
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from src import __version__
@@ -25,7 +25,8 @@ OPEN = {"/healthz", "/readyz"}
 PATHS = ["/v1/chat/completions", "/v1/summaries", "/v1/models", "/v1/models/tiny", "/metrics", "/docs", "/", "/healthz"]
 
 printable = st.text(string.ascii_letters + string.digits + "-_.~%/:;=+", max_size=30)
-paths = st.sampled_from(PATHS) | printable.map(lambda text: "/" + text)
+# Whole addresses: a client takes a path such as `//::` alone for a host.
+urls = (st.sampled_from(PATHS) | printable.map(lambda text: "/" + text)).map(lambda path: f"http://testserver{path}")
 keys = st.sampled_from(
     [
         "",
@@ -63,24 +64,27 @@ def tells_nothing(answer) -> None:
 
 
 @fuzz
-@given(method=methods, path=paths, key=keys, body=bodies)
-def test_without_the_key_all_is_refused(locked, method, path, key, body):
+@example(method="GET", url="http://testserver//::", key="", body=b"")
+@example(method="GET", url="http://testserver//healthz", key="", body=b"")
+@given(method=methods, url=urls, key=keys, body=bodies)
+def test_without_the_key_all_is_refused(locked, method, url, key, body):
     client, engine = locked
     headers = {"Authorization": key, "Content-Type": "application/json"}
-    answer = client.request(method, path, content=body, headers=headers, follow_redirects=False)
+    answer = client.request(method, url, content=body, headers=headers, follow_redirects=False)
     tells_nothing(answer)
-    if httpx.URL(path).path not in OPEN:
-        assert answer.status_code == 401, (method, path)
+    if httpx.URL(url).path not in OPEN:
+        assert answer.status_code == 401, (method, url)
         if method != "HEAD":
             assert answer.json()["error"]["code"] == "invalid_api_key"
     assert engine.prompts == []
 
 
 @fuzz
-@given(method=methods, path=paths, body=bodies, kind=st.sampled_from(["application/json", "text/plain", "a/b;c", ""]))
-def test_with_the_key_nothing_is_told(locked, method, path, body, kind):
+@example(method="GET", url="http://testserver//::", body=b"", kind="")
+@given(method=methods, url=urls, body=bodies, kind=st.sampled_from(["application/json", "text/plain", "a/b;c", ""]))
+def test_with_the_key_nothing_is_told(locked, method, url, body, kind):
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": kind}
-    answer = locked[0].request(method, path, content=body, headers=headers, follow_redirects=False)
+    answer = locked[0].request(method, url, content=body, headers=headers, follow_redirects=False)
     assert answer.status_code < 500
     tells_nothing(answer)
 
