@@ -130,6 +130,16 @@ def test_foreign_references_leave_none_at_home():
     assert all(sorted(donors[i][0] for donors in foreign) == [its[0] for its in homes] for i in range(7))
 
 
+def test_each_of_five_derangements_is_another_one():
+    """Twenty dialogues: one of a thousand cycles would give two of them the same donor five times."""
+    homes = [[f"text {number}"] for number in range(20)]
+    foreign = foreign_references(homes)
+    assert {len(donors) for donors in foreign} == {5}
+    assert all(len({donors[i][0] for donors in foreign}) == 20 for i in range(5))
+    assert sum(len({donor[0] for donor in donors}) for donors in foreign) > 20 * 4
+    assert foreign == foreign_references(homes, seed=0, derangements=5)
+
+
 def test_paired_difference_as_dict_is_plain():
     result = paired_difference([1.0, 2.0], [0.0, 0.0]).as_dict()
     assert list(result) == ["difference", "low", "high", "p_value", "wins", "ties", "losses", "n"]

@@ -1,3 +1,4 @@
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -89,3 +90,34 @@ def _write(path: Path, content: Any, dump: Callable[[Any], str]) -> None:
 
 def _lines(records: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+ROWS = [
+    {"fname": f"d{place}", "topic": "tea", "dialogue": f"Ann: Tea at {place + 2}?", "summary": "a b c d",
+     "fine_tuned": text}
+    for place, text in enumerate(["a b c d", "a b c d", "x"])
+]  # fmt: skip
+
+
+@pytest.fixture
+def make_run(tmp_path: Path):
+    def make(name: str, rows: Any = ROWS, learning_rate: float = 0.1, status: str = "completed") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        run = {
+            **copy.deepcopy(RUN),
+            "name": name,
+            "status": status,
+            "config": {"training": {"learning_rate": learning_rate}},
+        }
+        (folder / "run.json").write_text(json.dumps(run))
+        (folder / "metrics.jsonl").write_text('{"step": 2, "loss": 2.0}\n{"step": 4, "loss": 1.0}\n')
+        if rows is not None:
+            (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return folder
+
+    return make
+
+
+def changed(*texts: str) -> list[dict[str, Any]]:
+    return [{**row, "fine_tuned": text} for row, text in zip(ROWS, texts, strict=True)]

@@ -1,45 +1,12 @@
-import copy
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from src.errors import YoyakError
 from src.reports.compare_page import render_comparison
 from src.reports.comparison import compare_runs
-from src.tests.reports.conftest import RUN
+from src.tests.reports.conftest import ROWS, changed
 from src.tests.reports.page import Page
-
-ROWS = [
-    {"fname": f"d{place}", "topic": "tea", "dialogue": f"Ann: Tea at {place + 2}?", "summary": "a b c d",
-     "fine_tuned": text}
-    for place, text in enumerate(["a b c d", "a b c d", "x"])
-]  # fmt: skip
-
-
-@pytest.fixture
-def make_run(tmp_path: Path):
-    def make(name: str, rows: Any = ROWS, learning_rate: float = 0.1, status: str = "completed") -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        run = {
-            **copy.deepcopy(RUN),
-            "name": name,
-            "status": status,
-            "config": {"training": {"learning_rate": learning_rate}},
-        }
-        (folder / "run.json").write_text(json.dumps(run))
-        (folder / "metrics.jsonl").write_text('{"step": 2, "loss": 2.0}\n{"step": 4, "loss": 1.0}\n')
-        if rows is not None:
-            (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return folder
-
-    return make
-
-
-def changed(*texts: str) -> list[dict[str, Any]]:
-    return [{**row, "fine_tuned": text} for row, text in zip(ROWS, texts, strict=True)]
 
 
 def test_runs_on_the_same_dialogues_are_paired(make_run) -> None:
@@ -134,7 +101,7 @@ def test_a_setting_that_only_the_last_run_changes_is_shown(make_run) -> None:
     assert found.settings == [("training.learning_rate", [0.1, 0.1, 0.3])]
 
 
-def test_runs_of_one_name_are_called_by_their_folders(make_run, tmp_path) -> None:
+def test_runs_of_one_name_are_called_by_their_folders(make_run) -> None:
     one, two = make_run("one"), make_run("two")
     record = json.loads((two / "run.json").read_text())
     (two / "run.json").write_text(json.dumps(record | {"name": "one"}))

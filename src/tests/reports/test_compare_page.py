@@ -1,0 +1,68 @@
+"""The page of several runs: whose figures stand where."""
+
+from src.reports.compare_page import EXAMPLES_SHOWN, _span, render_comparison
+from src.reports.comparison import compare_runs
+from src.tests.reports.conftest import ROWS, changed
+from src.tests.reports.page import Page
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def page_of(*folders) -> Page:
+    return Page(render_comparison(compare_runs(list(folders))))
+
+
+def test_figures_stand_under_their_runs(make_run) -> None:
+    page = page_of(make_run("one"), make_run("two", changed("x", "x", "x"), 0.2))
+    rows = page.texts("tr")
+    assert rows[0] == "F1 × 100onetwoBy chance"
+    assert rows[1].startswith("ROUGE-166.67")  # two of three summaries of the first run are right, none of the other
+    assert rows[4].startswith("Sum200.00") or rows[4].startswith("ROUGE sum200.00")
+    assert "ROUGE sum" in rows[4]
+    difference = next(row for row in rows if row.startswith("two, ROUGE sum"))
+    assert difference.startswith(f"two, ROUGE sum{MINUS}200.00")
+    assert difference.endswith("0 / 1 / 2")
+    assert "Wall time4 min 10 s4 min 10 s" in rows
+    assert "Peak memory3.82 GiB3.82 GiB" in rows
+    assert "Trained parameters4.88 M4.88 M" in rows
+    assert "Evaluation loss1.8001.800" in rows
+    assert "Optimizer steps4040" in rows
+    assert "Scored with word tokenization, Porter stemmer, n = 3 dialogues." in page.texts("p", "note")
+    verdict = page.texts("div", "verdicts")[0]
+    assert verdict.startswith("two against one: ROUGE sum: no difference that these 3 dialogues can show")
+
+
+def test_chance_is_a_span_over_the_runs() -> None:
+    assert _span([]) == "\N{EN DASH}"
+    assert _span([3.14]) == _span([3.14, 3.12]) == "3.1"
+    assert _span([5.0, 3.0, 4.0]) == "3.0 to 5.0"
+
+
+def test_examples_have_the_largest_change_first_and_each_runs_summary(make_run) -> None:
+    page = page_of(make_run("one", changed("x", "it is at 9", "x")), make_run("two", changed("x", "a b c d", "x")))
+    first = page.texts("article")[0]
+    assert first == (
+        "Example 1: d1teachange +300.0Ann: Tea at 3?Referencea b c done · ROUGE sum 0.0it is at 9"
+        "two · ROUGE sum 300.0a b c d"
+    )
+    assert page.texts("mark") == ["9"]
+    assert page.texts("mark", "unheld") == ["9"]
+    assert [box.attributes["class"] for box in page.all("section", "run")[:2]] == ["run s0", "run s1"]
+    assert "3 of 3 evaluation dialogues, the largest change of the ROUGE sum first." in page.texts("p", "note")
+
+
+def test_no_more_examples_than_a_reader_takes(make_run) -> None:
+    rows = [{**ROWS[0], "fname": f"d{place}", "dialogue": f"Ann: {place}"} for place in range(EXAMPLES_SHOWN + 2)]
+    page = page_of(make_run("one", rows), make_run("two", rows))
+    assert len(page.texts("article")) == 10
+    assert any(note.startswith("10 of 12 evaluation dialogues") for note in page.texts("p", "note"))
+    assert "The runs have the same settings." in page.texts("p")
+
+
+def test_curves_lie_over_each_other(make_run) -> None:
+    page = page_of(make_run("one"), make_run("two"))
+    assert page.texts("desc") == [
+        "One: 2.000 at step 2, 1.000 at step 4, between 1.000 and 2.000. "
+        "Two: 2.000 at step 2, 1.000 at step 4, between 1.000 and 2.000."
+    ]
+    assert [line.attributes["class"] for line in page.all("polyline")] == ["line", "line s1"]
