@@ -18,6 +18,7 @@ that can't be used.
 
 import argparse
 import ast
+import gc
 import multiprocessing
 import os
 import queue
@@ -39,7 +40,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 _FORKS = multiprocessing.get_context("forkserver")
-_IMPORTED = ["pytest", "numpy", "torch", "peft", "transformers.models.auto.modeling_auto"]
+_NOT_NEEDED = ("cacheprovider", "hypothesispytest", "xdist", "xdist.looponfail", "pytest_cov", "anyio")
+"""Plugins that take most of the second in which a small test file is run."""
+_IMPORTED = ["pytest", "hypothesis", "numpy", "torch", "peft", "transformers.models.auto.modeling_auto"]
 """What takes seconds to import and is none of the tree: once, and not at each fault."""
 TABLES = Path(__file__).parent
 SHARE = 0.9
@@ -244,9 +247,11 @@ def _run_tests(tree: Path, tests: tuple[str, ...]) -> None:
     os.environ["PYTHONPATH"] = str(tree)
     # A changed file of the same size within a second would be taken from its compiled form, so there is none.
     sys.dont_write_bytecode = True
+    gc.freeze()  # what was imported before isn't looked through
     import pytest
 
-    options = ["-x", "-p", "no:cacheprovider", "-m", "not slow and not gpu"]
+    options = ["-x", "-m", "not slow and not gpu"]
+    options += [word for plugin in _NOT_NEEDED for word in ("-p", f"no:{plugin}")]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of plugins among what was imported
     raise SystemExit(pytest.main([*options, *tests]))
 
