@@ -42,6 +42,7 @@ def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None
     quiet_libraries()
     from transformers import AutoTokenizer
 
+    from ..data.round_trip import UnfitTokenizerError
     from ..data.templates import create_prompt_template
     from ..models.checkpoints import load_from, origin_arguments, resolve_checkpoint
     from .steps import prompt_arguments
@@ -50,5 +51,7 @@ def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None
         checkpoint = resolve_checkpoint(config.model.checkpoint)
         tokenizer = load_from(checkpoint, AutoTokenizer.from_pretrained, **origin_arguments(config.model))
         return create_prompt_template(tokenizer, **prompt_arguments(config)), None
+    except UnfitTokenizerError:
+        raise
     except YoyakError as error:
         return None, str(error)

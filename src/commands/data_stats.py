@@ -68,19 +68,22 @@ def _token_lengths(config: Config) -> tuple[Callable[[list[str]], list[int]] | N
     quiet_libraries()
     from transformers import PreTrainedTokenizerFast
 
-    from ..data.text_encoder import TextEncoder
+    from ..data.round_trip import UnfitTokenizerError
+    from ..data.text_encoder import text_encoder
     from ..models.checkpoints import load_from, origin_arguments, resolve_checkpoint
 
     try:
         checkpoint = resolve_checkpoint(config.model.checkpoint)
         file = Path(checkpoint) / "tokenizer.json"
         if file.is_file():
-            encoder = TextEncoder(load_from(str(file), lambda name: PreTrainedTokenizerFast(tokenizer_file=name)))
+            encoder = text_encoder(load_from(str(file), lambda name: PreTrainedTokenizerFast(tokenizer_file=name)))
         else:  # imports torch, for which counting needs not wait otherwise
             from transformers import AutoTokenizer
 
             origin = origin_arguments(config.model)
-            encoder = TextEncoder(load_from(checkpoint, AutoTokenizer.from_pretrained, **origin))
+            encoder = text_encoder(load_from(checkpoint, AutoTokenizer.from_pretrained, **origin))
+    except UnfitTokenizerError:
+        raise
     except YoyakError as error:
         return None, str(error)
     return lambda texts: [len(ids) for ids in encoder.encode_batch(texts)], None

@@ -1,32 +1,17 @@
 """A tokenizer's own chat template, taken apart into ids and text, the same on every day."""
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..errors import YoyakError
+from .prompt_pieces import PromptPieces
 from .reasoning import EMPTY_BLOCK, THINKING_OFF
 from .text_encoder import TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-
-@dataclass(frozen=True)
-class PromptPieces:
-    """What a `PromptTemplate` is put together from; see its attributes of these names."""
-
-    head_ids: list[int]
-    lead: str
-    trail: str
-    tail_ids: list[int]
-    end_id: int
-    answer_lead: str = ""
-    answer_trail: str = ""
-    folds_system: bool = False
 
 
 # What a template may print of the current day; fixed so that training and use see the same prompt.
@@ -60,32 +45,23 @@ def own_template_pieces(
     rendered = _rendered(tokenizer, with_system) if system and _takes_system(tokenizer, with_system) else None
     folds_system = bool(system) and rendered is None
     prompt, end = rendered or _rendered(tokenizer, [user])
-    before, after = (_parts(tokenizer, part) for part in prompt.split(_USER_MARK))
+    before, after = (_parts(encoder, part) for part in prompt.split(_USER_MARK))
     # The system text goes in after the split: control tokens in it stay text.
     before = [part if isinstance(part, int) else part.replace(_SYSTEM_MARK, system) for part in before]
     lead = str(before.pop()) if before and isinstance(before[-1], str) else ""
     if folds_system:
         lead += f"{system}\n\n"
-    answer_lead = ""
-    if after and isinstance(after[-1], str):
-        # Tokenizers join a space to the word after it, so it belongs to the answer ("[/INST] They").
-        header = str(after.pop())
-        answer_lead = header[len(header.rstrip(" ")) :]
-        after += [header.rstrip(" ")] * bool(header.rstrip(" "))
     trail = str(after.pop(0)) if after and isinstance(after[0], str) else ""
-    head, tail = _encode_parts(encoder, before), _encode_parts(encoder, after)
-    end_parts = _parts(tokenizer, end)
+    end_parts = _parts(encoder, end)
     before_end = str(end_parts.pop(0)) if end_parts and isinstance(end_parts[0], str) else ""
     if not end_parts:
         raise YoyakError("the tokenizer's chat template has no end token; set model.chat_template to llama or qwen")
     answer_trail = before_end if before_end.isspace() else ""  # anything else would become part of the summary
-    return PromptPieces(
-        head, f"{lead}{sentence}\n", trail, tail, int(end_parts[0]), answer_lead, answer_trail, folds_system
-    )
+    return PromptPieces(before, f"{lead}{sentence}\n", trail, after, int(end_parts[0]), (), answer_trail, folds_system)
 
 
-def empty_reasoning_ids(tokenizer: "PreTrainedTokenizerFast", encoder: TextEncoder) -> list[int]:
-    """Return the ids of the empty reasoning block that a tokenizer's own template puts before an answer, if any.
+def empty_reasoning(tokenizer: "PreTrainedTokenizerFast", encoder: TextEncoder) -> list[int | str]:
+    """Return the empty reasoning block, in parts, that a tokenizer's own template puts before an answer, if any.
 
     Hybrid models (Qwen3) were trained to answer at once behind it, and to reason first without it.
     """
@@ -93,7 +69,7 @@ def empty_reasoning_ids(tokenizer: "PreTrainedTokenizerFast", encoder: TextEncod
     if tokenizer.chat_template:
         with suppress(YoyakError):  # a template that does not take the messages says nothing about it
             block = EMPTY_BLOCK.search(_rendered(tokenizer, [{"role": "user", "content": _USER_MARK}])[0])
-    return _encode_parts(encoder, _parts(tokenizer, block[0])) if block else []
+    return _parts(encoder, block[0]) if block else []
 
 
 def _takes_system(tokenizer: "PreTrainedTokenizerFast", messages: list[dict[str, str]]) -> bool:
@@ -149,18 +125,18 @@ def _render(tokenizer: "PreTrainedTokenizerFast", messages: list[dict[str, str]]
         ) from error
 
 
-def _parts(tokenizer: "PreTrainedTokenizerFast", rendered: str) -> list[int | str]:
+def _parts(encoder: TextEncoder, rendered: str) -> list[int | str]:
     """Split rendered text into control token ids and the texts between them."""
-    added = tokenizer.get_added_vocab()
-    if not added:
-        return [rendered] if rendered else []
-    pattern = "|".join(re.escape(token) for token in sorted(added, key=len, reverse=True))
-    pieces = re.split(f"({pattern})", rendered)
-    return [added.get(piece, piece) for piece in pieces if piece]
-
-
-def _encode_parts(encoder: TextEncoder, parts: Sequence[int | str]) -> list[int]:
-    ids: list[int] = []
-    for part in parts:
-        ids.extend([part] if isinstance(part, int) else encoder.encode(part))
-    return ids
+    parts: list[int | str] = []
+    strips = False
+    pattern = "|".join(re.escape(token) for token in sorted(encoder.controls, key=len, reverse=True))
+    for piece in re.split(f"({pattern})", rendered) if pattern else [rendered]:
+        token = encoder.controls.get(piece)
+        if token is None:
+            parts.append(piece.lstrip() if strips else piece)
+        else:
+            if token.lstrip and parts and isinstance(parts[-1], str):
+                parts[-1] = parts[-1].rstrip()
+            parts.append(token.id)
+        strips = token is not None and token.rstrip
+    return [part for part in parts if part != ""]

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import YoyakError, nearest
-from ..models.families import FAMILIES, Family, family_of_tokenizer
-from .own_template import PromptPieces, empty_reasoning_ids, own_template_pieces
+from ..models.families import FAMILIES, family_of_tokenizer
+from .layouts import bos_ids, family_pieces, instruction_pieces
+from .own_template import own_template_pieces
 from .plain_text import plain_text
+from .prompt_pieces import PromptPieces, joined
 from .prompts import PROMPT_TEXTS
+from .round_trip import PROBES, UnfitTokenizerError, own_encoding
 from .text_encoder import TextEncoder, text_encoder
 from .truncation import TruncationCounts, shorten_dialogue
 
@@ -46,6 +49,10 @@ class PromptTemplate:
     Attributes:
         answer_lead: white space that the layout puts before a summary; it belongs to the summary's first token.
         answer_trail: white space that the layout puts between a summary and its end token.
+        answer_context: the prompt's last text, behind which a summary has its ids.
+        before: the prompt's text before a dialogue, control tokens written out.
+        after: the prompt's text behind a dialogue.
+        is_start: whether `lead` is the first text of all.
         folds_system: whether the system text is part of `lead`, since the layout takes no system message.
     """
 
@@ -59,12 +66,16 @@ class PromptTemplate:
     decoder_max_len: int
     answer_lead: str = ""
     answer_trail: str = ""
+    answer_context: str = ""
+    before: str = ""
+    after: str = ""
+    is_start: bool = False
     folds_system: bool = False
     counts: TruncationCounts = field(default_factory=TruncationCounts)
 
     def __post_init__(self) -> None:
         """Raise YoyakError where the template alone leaves no room for a dialogue."""
-        fixed = len(self._prompt_ids(""))
+        fixed = len(self.prompt_ids(""))
         if fixed >= self.encoder_max_len:
             raise YoyakError(
                 f"tokenizer.encoder_max_len = {self.encoder_max_len}: the prompt's own text takes {fixed} tokens, "
@@ -78,14 +89,25 @@ class PromptTemplate:
             return None
         return "The model's chat template takes no system message: dataset.system stands at the start of the user's"
 
-    def _prompt_ids(self, dialogue: str) -> list[int]:
-        return self.head_ids + self.encoder.encode(self.lead + dialogue + self.trail) + self.tail_ids
+    def prompt_ids(self, dialogue: str) -> list[int]:
+        """Return the ids of the prompt of a stripped dialogue, however long; nothing is counted."""
+        return self._prompts([dialogue])[0]
+
+    def _prompts(self, dialogues: Sequence[str]) -> list[list[int]]:
+        bodies = self.encoder.encode_batch([self.lead + text + self.trail for text in dialogues], self.is_start)
+        return [self.head_ids + body + self.tail_ids for body in bodies]
+
+    def _responses(self, summaries: Sequence[str]) -> list[list[int]]:
+        texts = [self.answer_lead + plain_text(summary) + self.answer_trail for summary in summaries]
+        return self.encoder.encode_behind(self.answer_context, texts)
 
     def prompt_lengths(self, dialogues: Sequence[str]) -> list[int]:
         """Return the number of tokens of each dialogue's whole prompt, before anything is cut."""
-        fixed = len(self.head_ids) + len(self.tail_ids)
-        texts = [self.lead + plain_text(dialogue) + self.trail for dialogue in dialogues]
-        return [fixed + len(ids) for ids in self.encoder.encode_batch(texts)]
+        return [len(ids) for ids in self._prompts([plain_text(dialogue) for dialogue in dialogues])]
+
+    def response_lengths(self, summaries: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each summary with its end token."""
+        return [len(ids) + 1 for ids in self._responses(summaries)]
 
     def encode_prompt(self, dialogue: str) -> list[int]:
         """Return the ids of the prompt, at most `encoder_max_len`; only the dialogue is ever shortened."""
@@ -94,8 +116,7 @@ class PromptTemplate:
     def encode_prompts(self, dialogues: Sequence[str]) -> list[list[int]]:
         """Return the prompts of many dialogues; what is cut is added to `counts`."""
         stripped = [plain_text(dialogue) for dialogue in dialogues]
-        bodies = self.encoder.encode_batch([self.lead + dialogue + self.trail for dialogue in stripped])
-        prompts = [self.head_ids + body + self.tail_ids for body in bodies]
+        prompts = self._prompts(stripped)
         self.counts.examples += len(prompts)
         for index, prompt in enumerate(prompts):
             if len(prompt) > self.encoder_max_len:
@@ -103,10 +124,10 @@ class PromptTemplate:
         return prompts
 
     def _shortened(self, dialogue: str, length: int) -> list[int]:
-        budget = self.encoder_max_len - len(self._prompt_ids(""))
+        budget = self.encoder_max_len - len(self.prompt_ids(""))
         while True:
             shorter, turns_cut = shorten_dialogue(dialogue, budget, self.encoder.token_ends)
-            prompt = self._prompt_ids(shorter.strip())
+            prompt = self.prompt_ids(shorter.strip())
             if len(prompt) <= self.encoder_max_len:
                 break
             # Tokens that join across turns are rare; the next try has as much less room as this one took too much.
@@ -123,9 +144,7 @@ class PromptTemplate:
     def encode_examples(self, dialogues: Sequence[str], summaries: Sequence[str]) -> list[EncodedExample]:
         """Return many examples; the summary is kept whole, one longer than `decoder_max_len` is counted."""
         prompts = self.encode_prompts(dialogues)
-        responses = self.encoder.encode_batch(
-            [self.answer_lead + plain_text(summary) + self.answer_trail for summary in summaries]
-        )
+        responses = self._responses(summaries)
         self.counts.long_summaries += sum(len(ids) > self.decoder_max_len for ids in responses)
         return [
             EncodedExample([*prompt, *response, self.end_id], len(prompt))
@@ -171,83 +190,111 @@ def create_prompt_template(
     system = plain_text(texts.system if system is None else system)
     family = family_of_tokenizer(tokenizer)
     if format_type == "instruction":
-        pieces = _instruction_pieces(tokenizer, family, plain_text(instruction or texts.instruction))
+        pieces = instruction_pieces(tokenizer, family, plain_text(instruction or texts.instruction))
     else:
         sentence = plain_text(instruction or texts.chat_sentence)
         if chat_template == "auto" and (tokenizer.chat_template or family is None):
             pieces = own_template_pieces(tokenizer, encoder, system, sentence)
             bos = bos_ids(tokenizer, family)
-            if pieces.head_ids[: len(bos)] != bos:  # some templates leave it to the tokenizer
-                pieces = replace(pieces, head_ids=[*bos, *pieces.head_ids])
+            if pieces.head[: len(bos)] != bos:  # some templates leave it to the tokenizer
+                pieces = replace(pieces, start_ids=tuple(bos))
         elif chat_template is not None and chat_template != "auto":
-            pieces = _family_pieces(tokenizer, encoder, FAMILIES[chat_template], system, sentence)
+            pieces = family_pieces(tokenizer, encoder, FAMILIES[chat_template], system, sentence)
         elif family is not None:
-            pieces = _family_pieces(tokenizer, encoder, family, system, sentence)
+            pieces = family_pieces(tokenizer, encoder, family, system, sentence)
         else:
             raise YoyakError(
                 "the tokenizer has neither Llama's nor ChatML's control tokens; use dataset.format_type=instruction "
                 "or load it with LoRALoader, which adds them"
             )
-    return PromptTemplate(encoder, **vars(pieces), encoder_max_len=encoder_max_len, decoder_max_len=decoder_max_len)
+    template = _assembled(tokenizer, encoder, pieces, encoder_max_len, decoder_max_len)
+    _refuse_other_ids(template, tokenizer, pieces)
+    return template
+
+
+def _refuse_other_ids(template: PromptTemplate, tokenizer: "PreTrainedTokenizerFast", pieces: PromptPieces) -> None:
+    """Raise UnfitTokenizerError where an example's ids are not those of its whole text under the tokenizer itself."""
+    texts = [part for part in (*pieces.head, pieces.lead, pieces.trail, *pieces.tail) if isinstance(part, str)]
+    if any(token in text for token in template.encoder.controls for text in texts):
+        return  # the tokenizer would make control tokens of a system text or an instruction
+    backend = tokenizer.backend_tokenizer
+    start = "".join(backend.id_to_token(token) for token in pieces.start_ids)
+    for dialogue, summary in zip(PROBES, PROBES[::-1], strict=True):
+        [response] = template._responses([summary])
+        ids = [*template.prompt_ids(dialogue), *response, template.end_id]
+        answer = template.answer_lead + summary + template.answer_trail + backend.id_to_token(template.end_id)
+        text = template.before.removeprefix(start) + dialogue + template.after + answer
+        own = [*pieces.start_ids, *own_encoding(backend, text).ids]
+        if ids != own:
+            at = next((place for place, pair in enumerate(zip(ids, own, strict=False)) if pair[0] != pair[1]), 0)
+            ours, theirs = ([backend.id_to_token(token) for token in row[at : at + 3]] for row in (ids, own))
+            raise UnfitTokenizerError(
+                f"an example's tokens are not those of its whole text: {ours} where the tokenizer itself has {theirs}; "
+                "use another dataset.format_type or model.chat_template, or another checkpoint"
+            )
+
+
+def _assembled(
+    tokenizer: "PreTrainedTokenizerFast",
+    encoder: TextEncoder,
+    pieces: PromptPieces,
+    encoder_max_len: int,
+    decoder_max_len: int,
+) -> PromptTemplate:
+    """Return a template of these pieces: texts as ids, each as it is where it stands."""
+
+    def ids(parts: Sequence[int | str], is_start: bool = False) -> list[int]:
+        encoded = [
+            [part] if isinstance(part, int) else encoder.encode(part, is_start and not place)
+            for place, part in enumerate(parts)
+        ]
+        return [token for part in encoded for token in part]
+
+    def text(parts: Sequence[int | str]) -> str:
+        return "".join(
+            part if isinstance(part, str) else tokenizer.backend_tokenizer.id_to_token(part) for part in parts
+        )
+
+    trail, tail = pieces.trail, joined(pieces.tail)
+    last = tail[-1] if tail else trail
+    context, context_ids = _settled(encoder, last) if isinstance(last, str) else ("", [])
+    if tail and isinstance(last, str):
+        tail = [*tail[:-1], context] if context else tail[:-1]
+    elif not tail:
+        trail = context
+    tail_ids = ids(tail) if not context or not tail else ids(tail[:-1]) + context_ids
+    return PromptTemplate(
+        encoder,
+        [*pieces.start_ids, *ids(pieces.head, is_start=True)],
+        pieces.lead,
+        trail,
+        tail_ids,
+        pieces.end_id,
+        encoder_max_len=encoder_max_len,
+        decoder_max_len=decoder_max_len,
+        before=text([*pieces.start_ids, *pieces.head]) + pieces.lead,
+        after=trail + text(tail),
+        is_start=not pieces.head,
+        answer_trail=pieces.answer_trail,
+        folds_system=pieces.folds_system,
+        answer_context=context,
+        answer_lead=last.removeprefix(context) if isinstance(last, str) else "",
+    )
+
+
+def _settled(encoder: TextEncoder, last: str) -> tuple[str, list[int]]:
+    """Return what of a prompt's last text has its own tokens whatever summary comes behind it, with their ids.
+
+    A space at the end goes with the summary's first word in most vocabularies.
+    """
+    for length in range(len(last.rstrip(" ")), len(last.rstrip()) - 1, -1):
+        kept, rest = last[:length], last[length:]
+        split = encoder.split_behind(kept, [rest + text for text in ("They", "요약", "#Person1#", "1", '"A"')])
+        if None not in split and all(ids and split[0] and ids[0] == split[0][0] for ids in split):
+            return kept, split[0][0] if split[0] else []
+    return last, encoder.encode(last)  # whoever checks the whole example will find it
 
 
 def _refuse_unknown(argument: str, value: str, known: list[str]) -> None:
     if value not in known:
         raise YoyakError(f"{argument}={value!r} is unknown{nearest(value, known)}; there are: {', '.join(known)}")
-
-
-def _instruction_pieces(tokenizer: "PreTrainedTokenizerFast", family: Family | None, instruction: str) -> PromptPieces:
-    head = bos_ids(tokenizer, family)
-    end_id = tokenizer.eos_token_id
-    if family is not None and (end_id is None or end_id == tokenizer.pad_token_id):
-        end_id = tokenizer.convert_tokens_to_ids(family.end_of_turn)
-    if end_id is None:
-        raise YoyakError("the tokenizer has no end-of-sequence token, so a summary could not end; set its eos_token")
-    lead = f"### Instruction:\n{instruction}\n\n### Input:\n"
-    return PromptPieces(head, lead, "\n\n### Response:\n", [], int(end_id))
-
-
-def bos_ids(tokenizer: "PreTrainedTokenizerFast", family: Family | None) -> list[int]:
-    """Return the ids that start a text: one BOS where the family (or the tokenizer itself) has one, else none."""
-    if family is not None and family.bos is None:
-        return []
-    known = tokenizer.backend_tokenizer.token_to_id(family.bos) if family is not None else None
-    if known is not None:
-        return [int(known)]
-    # Of no known family, or given its control tokens later: what the tokenizer itself puts before an empty text.
-    bos = tokenizer.bos_token_id
-    return [bos] if bos is not None and tokenizer("").input_ids[:1] == [bos] else []
-
-
-def _control_id(tokenizer: "PreTrainedTokenizerFast", token: str) -> int:
-    token_id = tokenizer.backend_tokenizer.token_to_id(token)
-    if token_id is None:
-        raise YoyakError(
-            f"the tokenizer has no token {token}, which this chat layout needs; check model.chat_template, "
-            "or load it with LoRALoader, which adds it"
-        )
-    return int(token_id)
-
-
-def _family_pieces(
-    tokenizer: "PreTrainedTokenizerFast", encoder: TextEncoder, family: Family, system: str, sentence: str
-) -> PromptPieces:
-    ids = {token: _control_id(tokenizer, token) for token in family.control_tokens}
-    end = ids[family.end_of_turn]
-    answered_at_once = empty_reasoning_ids(tokenizer, encoder)
-    if family.name == "llama":
-        start, stop = ids["<|start_header_id|>"], ids["<|end_header_id|>"]
-
-        def header(role: str) -> list[int]:
-            return [start, *encoder.encode(role), stop]
-
-        opening = [*header("system"), *encoder.encode("\n\n" + system), end] if system else []
-        head = [*bos_ids(tokenizer, family), *opening, *header("user")]
-        tail = [end, *header("assistant"), *encoder.encode("\n\n"), *answered_at_once]
-        return PromptPieces(head, f"\n\n{sentence}\n", "", tail, end)
-    start = ids["<|im_start|>"]
-    newline = encoder.encode("\n")
-    opening = [start, *encoder.encode("system\n" + system), end, *newline] if system else []
-    head = [*opening, start]
-    tail = [end, *newline, start, *encoder.encode("assistant\n"), *answered_at_once]
-    return PromptPieces(head, f"user\n{sentence}\n", "", tail, end)

@@ -7,10 +7,11 @@ from typing import Any
 from jinja2 import TemplateError
 
 from ..config.schema import Config
+from ..data.layouts import bos_ids
 from ..data.own_template import FIXED_DATE
 from ..data.prompts import sentence, system_text
 from ..data.reasoning import THINKING_OFF
-from ..data.templates import PromptTemplate, bos_ids
+from ..data.templates import PromptTemplate
 from ..errors import YoyakError
 from ..models.families import FAMILIES, Family, family_of_tokenizer
 
@@ -38,8 +39,9 @@ def training_messages(config: Config, dialogue: str, with_system: bool = True) -
 def bos_text(config: Config, tokenizer: Any) -> str:
     """Return the BOS that the training prompts start with, as text; empty for families that have none."""
     chosen = config.model.chat_template
-    named = config.dataset.format_type == "chat" and chosen != "auto"
-    ids = bos_ids(tokenizer, FAMILIES[chosen] if named else family_of_tokenizer(tokenizer))  # type: ignore[index]
+    is_chat = config.dataset.format_type == "chat"
+    family = FAMILIES[chosen] if is_chat and chosen != "auto" else family_of_tokenizer(tokenizer)
+    ids = bos_ids(tokenizer, family, is_chat)
     return "".join(tokenizer.convert_ids_to_tokens(ids))
 
 
@@ -63,7 +65,7 @@ def trained_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplate
         if own:
             template = _own_layout(own, bos, config, tokenizer, prompt)
         else:
-            template = _layout(_known(family), bos, system_text(config), _text(tokenizer, prompt.tail_ids))
+            template = _layout(_known(family), bos, system_text(config), prompt.after)
     if not _renders(template, config, tokenizer, prompt):
         raise YoyakError(
             "the tokenizer's chat template does not render the training prompt; "
@@ -81,10 +83,6 @@ def _known(family: Family | None) -> Family:
 def _quoted(text: str) -> str:
     """Return text as a string literal of Jinja, which reads JSON's escapes."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def _text(tokenizer: Any, ids: list[int]) -> str:
-    return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
 
 def _layout(family: Family, bos: str, system: str, tail: str) -> str:
@@ -137,8 +135,7 @@ def _as_trained(template: str, config: Config, tokenizer: Any, prompt: PromptTem
         asked_nothing = tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False)
     except (TemplateError, TypeError, ValueError):
         return template
-    trained = _text(tokenizer, prompt.head_ids) + prompt.lead + _SAMPLE + prompt.trail
-    _, found, asked = (trained + _text(tokenizer, prompt.tail_ids)).partition(asked_nothing)
+    _, found, asked = (prompt.before + _SAMPLE + prompt.after).partition(asked_nothing)
     if not found:
         return template
     return (
@@ -157,5 +154,5 @@ def _renders(template: str, config: Config, tokenizer: Any, prompt: PromptTempla
     except (TemplateError, TypeError, ValueError):
         return False
     # Not encode_prompt: this prompt is not one of the counted examples.
-    expected = prompt.head_ids + prompt.encoder.encode(prompt.lead + _SAMPLE + prompt.trail) + prompt.tail_ids
+    expected = prompt.prompt_ids(_SAMPLE)
     return bool(tokenizer(text, add_special_tokens=False).input_ids == expected)

@@ -17,12 +17,7 @@ def dialogue_prompt(config: Config, tokenizer: Any, prompt: PromptTemplate) -> t
 
     llama.cpp puts the BOS there itself, as the GGUF file says.
     """
-    before = _decoded(tokenizer, prompt.head_ids) + prompt.lead
-    return before.removeprefix(bos_text(config, tokenizer)), prompt.trail + _decoded(tokenizer, prompt.tail_ids)
-
-
-def _decoded(tokenizer: Any, ids: list[int]) -> str:
-    return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+    return prompt.before.removeprefix(bos_text(config, tokenizer)), prompt.after
 
 
 def modelfile(

@@ -2,15 +2,24 @@
 
 from collections.abc import Collection, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
+
+_LEFT_OUT: "WeakKeyDictionary[Any, frozenset[int]]" = WeakKeyDictionary()
 
 
 def summary_text(tokenizer: Any, ids: Sequence[int]) -> str:
     """Return ids as the model wrote them, without control tokens, not stripped.
 
     Some tokenizers (Llama 3's) ask to drop spaces before punctuation when decoding; texts that were trained on with
-    such spaces (`Yes , I do .`) would come back changed.
+    such spaces (`Yes , I do .`) would come back changed. Some call white space special: it is text all the same.
     """
-    return str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+    if tokenizer not in _LEFT_OUT:
+        added = tokenizer.backend_tokenizer.get_added_tokens_decoder()
+        _LEFT_OUT[tokenizer] = frozenset(
+            number for number, token in added.items() if token.special and token.content.replace("▁", " ").strip()
+        )
+    kept = [token for token in ids if token not in _LEFT_OUT[tokenizer]]
+    return str(tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
 
 def length_to_end(ids: Sequence[int], end_ids: Collection[int]) -> int:

@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from ..config.schema import Config
+from ..data.text_encoder import text_encoder
 from ..errors import YoyakError
 from .adapters import has_trained_rows, load_adapter, refuse_on_4bit, start_orthogonal
 from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint
@@ -111,7 +112,11 @@ class LoRALoader:
             AutoTokenizer.from_pretrained,
             **origin_arguments(self.config.model),
         )
-        return self._configure_tokenizer(tokenizer)
+        tokenizer = self._configure_tokenizer(tokenizer)
+        note = text_encoder(tokenizer).note  # refuses one that loses text, before a model is loaded
+        if note:
+            self.logger.warning(note)
+        return tokenizer
 
     def _configure_tokenizer(self, tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
         """Set sides to left and give it a pad token that is not its end token; return it."""

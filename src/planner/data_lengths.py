@@ -87,14 +87,14 @@ def _count(config: Config, source: str, tokenizer: Path | None, family: str) -> 
         found = estimated_lengths(dialogues, summaries, family, config.dataset.language, source)
         return list(found.prompts), list(found.responses)
     template = _template(config, tokenizer)
-    responses = [len(ids) + 1 for ids in template.encoder.encode_batch([text.strip() for text in summaries])]
-    return template.prompt_lengths(dialogues), responses
+    return template.prompt_lengths(dialogues), template.response_lengths(summaries)
 
 
 def _template(config: Config, tokenizer: Path) -> Any:
     """Return the prompt template of a `tokenizer.json`, without transformers."""
     from tokenizers import Tokenizer
 
+    from ..data.round_trip import refuse_lossy
     from ..data.templates import create_prompt_template
     from ..data.text_encoder import TextEncoder
 
@@ -106,6 +106,8 @@ def _template(config: Config, tokenizer: Path) -> Any:
     backend.no_padding()
     stand_in = cast("PreTrainedTokenizerFast", _FileTokenizer(backend))
     layout = config.model.chat_template
+    encoder = TextEncoder.of_backend(backend)
+    refuse_lossy(encoder, backend)
     return create_prompt_template(
         stand_in,
         encoder_max_len=1 << 30,
@@ -115,7 +117,7 @@ def _template(config: Config, tokenizer: Path) -> Any:
         language=config.dataset.language,
         system=config.dataset.system,
         instruction=config.dataset.instruction,
-        encoder=TextEncoder.of_backend(backend),
+        encoder=encoder,
     )
 
 

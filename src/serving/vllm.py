@@ -45,17 +45,12 @@ def dialogue_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplat
     Raises:
         YoyakError: the tokenizer does not give the rendered text the ids of the training prompt.
     """
-
-    def text(ids: list[int]) -> str:
-        return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
-
     is_chat = config.dataset.format_type == "chat"
     system = system_text(config) if is_chat else ""
     # vLLM reads control tokens out of the rendered text, those that a dialogue spells out too.
-    controls = json.dumps(sorted(tokenizer.get_added_vocab()), ensure_ascii=False)
+    controls = json.dumps(sorted(prompt.encoder.controls), ensure_ascii=False)
     spelled = "The dialogue holds a control token of the model, which this server can't read as text."
     refusal = "This model summarizes one dialogue: send it as the only user message, without a system message."
-    before, after = text(prompt.head_ids) + prompt.lead, prompt.trail + text(prompt.tail_ids)
     template = (
         "{% if messages[0]['role'] == 'system' and messages[0]['content'] | trim == " + _quoted(system) + " %}"
         "{% set messages = messages[1:] %}{% endif %}"
@@ -74,15 +69,15 @@ def dialogue_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplat
         + _quoted(spelled)
         + ") }}{% endif %}{% endfor %}"
         + "{{ "
-        + _quoted(before)
+        + _quoted(prompt.before)
         + " + dialogue + "
-        + _quoted(after)
+        + _quoted(prompt.after)
         + " }}"
     )
     rendered = tokenizer.apply_chat_template(
         [{"role": "user", "content": _SAMPLE}], chat_template=template, tokenize=False, add_generation_prompt=True
     )
-    expected = prompt.head_ids + prompt.encoder.encode(prompt.lead + _SAMPLE + prompt.trail) + prompt.tail_ids
+    expected = prompt.prompt_ids(_SAMPLE)
     if tokenizer(rendered, add_special_tokens=False).input_ids != expected:
         raise YoyakError(
             "--engine vllm: the tokenizer does not read the training prompt's text as its ids; leave --engine out"

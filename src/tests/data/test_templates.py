@@ -65,9 +65,10 @@ class TestLiteralIds:
         plain = create_prompt_template(tiny_tokenizer("plain", adds_bos=True), **TEXTS)
         assert plain.encode_prompt(DIALOGUE) == [259, *INSTRUCTION]
 
-    def test_chatml_has_no_bos_even_where_the_tokenizer_adds_one(self):
-        chatml = create_prompt_template(tiny_tokenizer("chatml", adds_bos=True), **TEXTS)
-        assert chatml.encode_prompt(DIALOGUE) == INSTRUCTION
+    def test_chatml_tokens_leave_a_tokenizer_that_adds_a_bos_its_own_in_instructions_only(self):
+        tokenizer = tiny_tokenizer("chatml", adds_bos=True)
+        assert create_prompt_template(tokenizer, **TEXTS).encode_prompt(DIALOGUE) == [259, *INSTRUCTION]
+        assert create_prompt_template(tokenizer, format_type="chat", **TEXTS).encode_prompt(DIALOGUE) == CHATML_CHAT
 
     def test_llamas_control_tokens_added_to_a_foreign_tokenizer_leave_it_its_own_bos(self):
         tokenizer = tiny_tokenizer("plain", adds_bos=True)
