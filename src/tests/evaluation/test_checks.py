@@ -62,6 +62,33 @@ def test_json_counts_and_lists():
     assert found["references"]["facts"]["names"]["found"] == 3
 
 
+def test_a_summary_of_spaces_is_empty():
+    checks = check_texts(IDS, [" \n", "x"], REFERENCES)
+    assert checks.predictions.empty == ["a"]
+    assert checks.as_dict()["empty"] == {"count": 1, "fnames": ["a"]}
+
+
+def test_coverage_and_density_of_a_copied_clause():
+    """`run to bonn` of five words is one piece: 3 of 5 words, 9 / 5; the other summary copies nothing."""
+    ours = check_texts(IDS, ["x y", "Ben run to Bonn now"], REFERENCES, dialogues=DIALOGUES).predictions
+    # ben, and i run to bonn: ben stands before the colon, so it is a piece of one word
+    assert ours.coverage == pytest.approx((0 + 4 / 5) / 2)
+    assert ours.density == pytest.approx((0 + (1 + 9) / 5) / 2)
+
+
+def test_words_that_a_dialogue_has_in_lower_case_are_no_names():
+    dialogues = ["Anna: The customers wait.", "Ben: Walkers run."]
+    found = check_texts(IDS, ["Customers wait.", "Walkers run."], REFERENCES, dialogues=dialogues).predictions.facts
+    assert found.found == {"number": 0, "date": 0, "name": 1}
+
+
+def test_references_are_checked_against_their_own_dialogues():
+    checks = check_texts(IDS, ["x", "y"], [["Anna.", "Tom."], ["Ben.", "Anna too."]], dialogues=DIALOGUES)
+    assert [(fact.fname, fact.text) for fact in checks.references.facts.unsupported] == [("b", "Anna")]
+    assert checks.unended is None
+    assert check_texts(IDS, ["x", "y"], REFERENCES, ended=[True, True]).unended == []
+
+
 def test_english_needs_no_kiwi():
     import subprocess
     import sys
