@@ -117,6 +117,45 @@ def test_beams_take_their_settings(loaded):
     assert beams != generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, GenerationSettings())
 
 
+def test_a_beam_search_of_several_dialogues_gives_each_what_it_gets_alone(loaded):
+    model, tokenizer, dataset = loaded
+
+    def searched(dialogues=DIALOGUES, **settings):
+        settings = GenerationSettings(num_beams=3, **settings)
+        return generate_summaries(model, tokenizer, dataset.prompt, dialogues, settings)
+
+    alone = searched(batch_size=1)
+    assert searched(batch_size=4) == alone
+    assert [searched([dialogue])[0] for dialogue in DIALOGUES] == alone
+    free = searched(no_repeat_ngram_size=0)
+    assert searched(no_repeat_ngram_size=2) != free
+
+
+def test_a_batchs_tokens_are_prompts_and_summaries_times_beams(loaded, monkeypatch):
+    """Room for two dialogues of two beams, each as long as the longest prompt with 12 new tokens, or for one."""
+    model, tokenizer, dataset = loaded
+    longest = max(len(ids) for ids in dataset.prompt.encode_prompts(DIALOGUES))
+    sizes = []
+    generate = model.generate
+
+    def counted(**arguments):
+        sizes.append(len(arguments["input_ids"]))
+        return generate(**arguments)
+
+    monkeypatch.setattr(model, "generate", counted)
+
+    def batches(tokens):
+        sizes.clear()
+        settings = GenerationSettings(num_beams=2, batch_tokens=tokens)
+        generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, settings)
+        return list(sizes)
+
+    two = 2 * 2 * (longest + 12)
+    assert batches(two)[0] == 2
+    assert batches(two - 1)[0] == 1
+    assert batches(10**6) == [4]
+
+
 def test_a_sample_depends_on_dialogue_and_seed_not_on_the_batch(loaded):
     model, tokenizer, dataset = loaded
 
