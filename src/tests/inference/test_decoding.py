@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.inference.decoding import summary_text
+from src.inference.decoding import before_end, length_to_end, summary_text
 from src.tests.real_tokenizers import smollm2_tokenizer
 from src.tests.tiny_models import END, tiny_tokenizer
 
@@ -24,3 +24,17 @@ def test_control_tokens_are_no_text():
     tokenizer = tiny_tokenizer()
     assert summary_text(tokenizer, [*tokenizer("a", add_special_tokens=False).input_ids, 256]) == "a"
     assert tokenizer.convert_ids_to_tokens(256) == END
+
+
+def test_a_summary_is_what_stands_before_the_first_of_its_ends():
+    assert (length_to_end([5, 6, 2, 7, 0], (0, 2)), before_end([5, 6, 2, 7, 0], (0, 2))) == (3, [5, 6])
+    assert (length_to_end([5, 6], (0, 2)), before_end([5, 6], (0, 2))) == (2, [5, 6])
+    assert (length_to_end([2], (0, 2)), before_end([2], (0, 2))) == (1, [])
+    assert (length_to_end([], (0, 2)), before_end([], (0, 2))) == (0, [])
+
+
+def test_white_space_that_a_tokenizer_calls_special_is_text():
+    tokenizer = tiny_tokenizer(("\n\n", "<x>"))
+    first, last = (tokenizer(text, add_special_tokens=False).input_ids for text in "ab")
+    assert tokenizer.convert_ids_to_tokens([257, 258]) == ["\n\n", "<x>"]
+    assert summary_text(tokenizer, [*first, 257, 258, *last]) == "a\n\nb"
