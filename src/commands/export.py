@@ -70,7 +70,8 @@ def _out(request: ExportRequest) -> Path:
 
 def _write(request: ExportRequest, source: Source, out: Path, console: "Console") -> dict[str, Any]:
     """Write the export into `out` and return what there is to say about it."""
-    from .export_targets import Export, write_adapter_folder, write_gguf_lora, write_whole_model
+    from .export_targets import Export, write_adapter_folder, write_gguf_lora
+    from .export_whole import write_whole_model
 
     config = source_config(source, request)
     job = Export(request, source, config, out, console)
@@ -104,10 +105,11 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
 
     loss = result.get("loss")
     if loss:
-        merged = "not measured (no room on the GPU)" if loss["merged"] is None else f"{loss['merged']:.4f}"
         base = f"merged onto the {result['base']} weights" if result.get("base") else "in 16 bit"
         dialogues = f"{loss['dialogues']} dialogue{'s' * (loss['dialogues'] != 1)}"
-        say(f"Loss on {dialogues}: {loss['trained']:.4f} as trained, {merged} {base}")
+        say(f"Loss on {dialogues}: {loss['trained']:.4f} as trained, {loss['merged']:.4f} {base}")
+    elif "loss" in result:
+        say("The loss was not checked (--check 0)")
     total = sum(file["bytes"] for file in result["files"])
     place = "Would go" if result.get("dry_run") else f"Written to {result['folder']}"
     say(f"{place}: {len(result['files'])} files, {_size(total)}")

@@ -11,12 +11,10 @@ import yaml
 from ..config.schema import Config
 from ..errors import YoyakError
 from ..export.folder import listed_files, require_space, written_whole
-from .export_source import ExportRequest, Source, load_source
+from .export_source import ExportRequest, Source
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from .model import LoadedModel
 
 
 @dataclass
@@ -66,127 +64,13 @@ class Export:
         return yaml.safe_dump(settings, allow_unicode=True, sort_keys=False)
 
 
-def write_whole_model(job: Export) -> dict[str, Any]:
-    """Write merged weights: a folder of transformers, or a GGUF file (with a Modelfile for Ollama)."""
-    from ..export.check import check_examples, loss_of_merged, mean_loss
-    from ..export.merged import merge_adapter, parameter_count, set_generation
-    from ..models.generation_settings import end_ids_of
-
-    request, to_gguf = job.request, job.request.to in ("gguf", "ollama")
-    loaded = load_source(job.source, request, job.console)
-    examples = check_examples(job.config, loaded.prompt, request.check)
-    loss: dict[str, Any] = {}
-    if examples:
-        loss = {"dialogues": len(examples), "trained": mean_loss(loaded.model, examples), "merged": None}
-    if request.base == "original" and _is_on_4bit(job, loaded):
-        del loaded  # the memory of one model, not two
-        loaded = _load_original(job)
-    dtype = _dtype(job)
-    require_space(job.out, _needed_bytes(request, parameter_count(loaded.model)))
-    job.say(f"Merging in float32, rounding to {str(dtype).removeprefix('torch.')} ...")
-    tokenizer, prompt = loaded.tokenizer, loaded.prompt
-    ends = end_ids_of(loaded.model, prompt.end_id)
-    model = merge_adapter(loaded.model, dtype)
-    del loaded
-    set_generation(model, tokenizer, prompt.end_id, job.config.tokenizer.decoder_max_len, ends)
-    base = request.base if job.source.is_adapter else None
-    record = job.record(merged_onto=base, quantization=request.quantization if to_gguf else None)
-    with written_whole(job.out, request.overwrite, record) as folder:
-        hint = (_write_gguf if to_gguf else _write_transformers)(job, folder, model, tokenizer, prompt)
-        if examples:
-            record["loss"] = loss | {"merged": loss_of_merged(model, examples, job.config.model.dtype)}
-    return {"files": listed_files(job.out), "base": base, "loss": record.get("loss"), "next": hint}
-
-
-def _is_on_4bit(job: Export, loaded: "LoadedModel") -> bool:
-    from ..export.merged import is_4bit
-
-    return job.source.is_adapter and is_4bit(loaded.model)
-
-
-def _load_original(job: Export) -> "LoadedModel":
-    loaded = load_source(job.source, job.request, job.console, original=True)
-    if _is_on_4bit(job, loaded):
-        raise YoyakError(
-            f"--base original: {job.config.model.checkpoint} is itself stored in 4 bit; leave --base out, or name the "
-            "16-bit checkpoint with model.checkpoint=NAME"
-        )
-    return loaded
-
-
-def _dtype(job: Export) -> Any:
-    """Return the type of the merged weights: the config's 16 bit; for GGUF one that loses nothing on the way there."""
-    import torch
-
-    if job.request.to in ("gguf", "ollama"):
-        return {"f32": torch.float32, "bf16": torch.bfloat16}.get(job.request.quantization, torch.float16)
-    return torch.float16 if job.config.model.dtype == "fp16" else torch.bfloat16
-
-
-def _needed_bytes(request: ExportRequest, parameters: int) -> int:
-    from ..export.gguf_model import QUANTIZATIONS, gguf_bytes
-
-    if request.to not in ("gguf", "ollama"):
-        return 2 * parameters + 40_000_000  # tokenizer and small files
-    if request.quantization in QUANTIZATIONS:
-        return gguf_bytes(parameters, request.quantization)
-    return gguf_bytes(parameters, "f16") + gguf_bytes(parameters, "q8_0")  # llama.cpp makes one from the other
-
-
-def _write_transformers(job: Export, folder: Path, model: Any, tokenizer: Any, prompt: Any) -> str:
-    """Write a folder of transformers, with a model card where it is for the hub; return what to do next."""
-    from ..export.chat_template import trained_chat_template
-    from ..export.merged import save_merged
-
-    save_merged(model, tokenizer, trained_chat_template(job.config, tokenizer, prompt), folder)
-    for_hub = job.request.to == "hub"
-    checkpoint = (job.request.push or job.name) if for_hub else str(job.out.absolute())
-    (folder / "yoyak.yaml").write_text(job.settings(checkpoint, keep_adapter=False), encoding="utf-8")
-    if for_hub:
-        return _write_card(job, folder, merged=True)
-    return f"vllm serve {shlex.quote(str(job.out))}, or yoyak summarize -e {shlex.quote(str(job.out / 'yoyak.yaml'))}"
-
-
-def _write_card(job: Export, folder: Path, merged: bool) -> str:
+def write_card(job: Export, folder: Path, merged: bool) -> str:
+    """Write the model card into `folder`; return what to do next."""
     from ..export.model_card import model_card
 
     card = model_card(job.config, job.source.record, name=job.name, merged=merged)
     (folder / "README.md").write_text(card, encoding="utf-8")
     return f"look at {job.out / 'README.md'}, then send it with --push OWNER/{job.name}"
-
-
-def _write_gguf(job: Export, folder: Path, model: Any, tokenizer: Any, prompt: Any) -> str:
-    """Write a GGUF file, with a Modelfile where it is for Ollama; return what to do next."""
-    from ..export.chat_template import bos_text, trained_chat_template
-    from ..export.gguf_model import QUANTIZATIONS, write_model_gguf
-    from ..export.gguf_quantize import quantize_with_llama_cpp
-    from ..export.ollama import modelfile
-    from ..models.generation_settings import end_ids_of
-
-    wanted = job.request.quantization
-    written = wanted if wanted in QUANTIZATIONS else "f16"
-    path = folder / f"{job.name}-{wanted}.gguf"
-    target = path if written == wanted else folder / "f16.gguf"
-    write_model_gguf(
-        target,
-        model,
-        tokenizer,
-        written,
-        name=job.name,
-        end_id=prompt.end_id,
-        more_ends=end_ids_of(model, prompt.end_id)[1:],
-        add_bos=bool(bos_text(job.config, tokenizer)),
-        chat_template=trained_chat_template(job.config, tokenizer, prompt),
-    )
-    if target != path:
-        quantize_with_llama_cpp(target, path, wanted)
-        target.unlink()
-    if job.request.to == "gguf":
-        return f"llama-server -m {shlex.quote(str(job.out / path.name))}"
-    ends = end_ids_of(model, prompt.end_id)
-    text = modelfile(job.config, tokenizer, prompt, path.name, model.config.max_position_embeddings, ends)
-    (folder / "Modelfile").write_text(text, encoding="utf-8")
-    return f"ollama create {job.name.lower()} -f {shlex.quote(str(job.out / 'Modelfile'))}"
 
 
 def write_adapter_folder(job: Export) -> dict[str, Any]:
@@ -217,7 +101,7 @@ def write_adapter_folder(job: Export) -> dict[str, Any]:
             f"--lora-modules {job.name}={shlex.quote(str(job.out))}"
         )
         if for_hub:
-            hint = _write_card(job, folder, merged=False)
+            hint = write_card(job, folder, merged=False)
     return {"files": listed_files(job.out), "max_lora_rank": rank, "next": hint}
 
 

@@ -1,6 +1,7 @@
 """An adapter and its base as one plain model in 16 bit."""
 
 import copy
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +11,20 @@ import bitsandbytes as bnb
 import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
+from peft.tuners.lora.layer import ParamWrapper
+from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import nn
-from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
 from ..errors import YoyakError
 from ..models.dequantized import linear4bit_layers
+from ..models.lora_variants import TRAINED, refuse_unknown_variants
 
 # What transformers and bitsandbytes leave in a config; either would stop save_pretrained or mislead a later load.
 _QUANTIZATION_LEFTOVERS = ("quantization_config", "_pre_quantization_dtype")
+
+_DORA_EMBEDDING = "the variant DoraEmbedding"
 
 
 def frozen_weight(layer: Any) -> torch.Tensor:
@@ -54,20 +61,58 @@ def merge_adapter(model: Any, dtype: torch.dtype) -> PreTrainedModel:
         dtype: of the result.
 
     Raises:
-        YoyakError: a weight is beyond what `dtype` holds, or a bias has no place.
+        YoyakError: an adapter of a variant that is not merged here, a weight beyond what `dtype` holds, or a bias
+            without a place.
     """
+    tied = bool(model.config.tie_word_embeddings)
     if isinstance(model, PeftModel):
-        for name in _names(model, LoraLayer):
+        refuse_unknown_variants(model, "merging", known=(*TRAINED, _DORA_EMBEDDING))
+        _untie(model.get_base_model())
+        for name in reversed(_names(model, LoraLayer)):  # wrappers of fused experts lie inside one another
             layer = model.get_submodule(name)
-            if hasattr(layer, "lora_A") and len(layer.lora_A):  # an adapted embedding has its factors elsewhere
+            if isinstance(layer.get_base_layer(), nn.Linear) and not isinstance(layer, ParamWrapper):
                 _put(model, name, _plain_linear(name, merged_weight(layer), _merged_bias(name, layer), dtype))
+            else:  # embeddings, fused experts
+                _put(model, name, _merged_in_place(name, layer, dtype))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Input and output embeddings are no longer tied")
             model = model.base_model.merge_and_unload()  # what is left: rows of added tokens, whole saved modules
     for name in _names(model, bnb.nn.Linear4bit):
         layer = model.get_submodule(name)
         _put(model, name, _plain_linear(name, frozen_weight(layer), layer.bias, dtype))
+    if tied:
+        first, last = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+        model.config.tie_word_embeddings = first is last or torch.equal(first, last)
     return _fresh(model, dtype)
+
+
+def _untie(core: PreTrainedModel) -> None:
+    """Give the head of a tied model its own weight where an adapter changes the embedding, the head, or both.
+
+    Merged in place, what was learnt for the one would change the other too.
+    """
+    outer = core.get_input_embeddings(), core.get_output_embeddings()
+    embedding, head = map(_innermost, outer)
+    if outer != (embedding, head) and embedding.weight is head.weight:
+        head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+
+
+def _innermost(module: Any) -> Any:
+    """Return the layer inside PEFT's wrappers around it."""
+    while isinstance(module, BaseTunerLayer | AuxiliaryTrainingWrapper):
+        module = module.base_layer if isinstance(module, BaseTunerLayer) else module.original_module
+    return module
+
+
+def _merged_in_place(name: str, layer: Any, dtype: torch.dtype) -> nn.Module:
+    """Return the base layer, no linear one, with what its adapter learnt added in float32 and rounded once."""
+    base, parameter = layer.get_base_layer(), getattr(layer, "parameter_name", "weight")
+    weight = getattr(base, parameter)
+    weight.data = weight.data.float()
+    layer.merge()
+    weight.data = _rounded(f"{name}.{parameter}", weight.data, dtype)
+    module: nn.Module = base
+    return module
 
 
 def _names(model: nn.Module, kind: Any) -> list[str]:
@@ -101,7 +146,7 @@ def _plain_linear(name: str, weight: torch.Tensor, bias: torch.Tensor | None, dt
 
 
 def _rounded(name: str, weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    result = weight.detach().to("cpu", dtype)
+    result = weight.detach().to("cpu", dtype if weight.is_floating_point() else weight.dtype)
     if not torch.isfinite(result).all():
         name = name.removeprefix("base_model.model.")
         whole = torch.isfinite(weight).all()
@@ -123,12 +168,22 @@ def _fresh(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
         if hasattr(config, leftover):
             delattr(config, leftover)
     config.use_cache = True  # training switched it off
-    with init_empty_weights(include_buffers=False):
-        fresh: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)
-    state = {name: _rounded(name, weight, dtype) for name, weight in model.state_dict().items()}
+    with init_empty_weights(include_buffers=False):  # of its own class, which may be the checkpoint's
+        fresh: PreTrainedModel = type(model)._from_config(config, dtype=dtype)
+    kept = re.compile("|".join(map(re.escape, _kept_in_float32(model, dtype))) or "$^")
+    state = {
+        name: _rounded(name, weight, torch.float32 if kept.search(name) else dtype)
+        for name, weight in model.state_dict().items()
+    }
     fresh.load_state_dict(state, assign=True)
     fresh.tie_weights()
     return fresh.requires_grad_(False).eval()
+
+
+def _kept_in_float32(model: PreTrainedModel, dtype: torch.dtype) -> set[str]:
+    """Return parts of the names of weights that a family keeps in float32 beside others in `dtype`."""
+    names = set(model._keep_in_fp32_modules_strict or ()) if dtype != torch.float32 else set()
+    return names | set(model._keep_in_fp32_modules or ()) if dtype == torch.float16 else names
 
 
 def is_4bit(model: Any) -> bool:
@@ -171,5 +226,6 @@ def save_merged(model: PreTrainedModel, tokenizer: Any, chat_template: str | Non
     tokenizer = copy.deepcopy(tokenizer)
     if chat_template is not None:
         tokenizer.chat_template = chat_template
-    tokenizer.padding_side = "left"  # to generate in batches
+    # To generate in batches. transformers writes what a tokenizer was made with, not what was set on it since.
+    tokenizer.padding_side = tokenizer.init_kwargs["padding_side"] = "left"
     tokenizer.save_pretrained(folder)

@@ -122,6 +122,8 @@ class LoRALoader:
         """Set sides to left and give it a pad token that is not its end token; return it."""
         tokenizer.padding_side = "left"
         tokenizer.truncation_side = "left"
+        # transformers writes what a tokenizer was made with; others would pad right and generate from padding.
+        tokenizer.init_kwargs |= {"padding_side": "left", "truncation_side": "left"}
         family = self._family(tokenizer)
         ends = {tokenizer.eos_token, family.end_of_turn if family else None}
         if tokenizer.pad_token is None or tokenizer.pad_token in ends:

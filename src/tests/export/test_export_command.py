@@ -104,8 +104,9 @@ def test_adapter(yoyak: Any, run: str) -> None:
         json.loads(yoyak("summarize", "A: Hi.", "--adapter", folder, "--json").out)["summary"] for folder in ("a", run)
     )
     assert ours == theirs
-    tokenizer = AutoTokenizer.from_pretrained("a")
-    assert "<|im_start|>" in tokenizer.chat_template
+    for folder in ("a", run):
+        assert AutoTokenizer.from_pretrained(folder).padding_side == "left"
+    assert "<|im_start|>" in AutoTokenizer.from_pretrained("a").chat_template
 
 
 def test_hub(yoyak: Any, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaForCausalLM
 
 from src.commands.steps import prompt_arguments
 from src.config import load_config
@@ -142,7 +142,7 @@ def test_a_bias_without_a_place_is_refused() -> None:
     config = LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False, lora_bias=True)
     with pytest.warns(UserWarning, match="lora_bias"):
         adapted = get_peft_model(small_model("llama"), config)
-    with pytest.raises(YoyakError, match=r"bias can't be merged: model.layers.0.self_attn.q_proj has none"):
+    with pytest.raises(YoyakError, match=r"bias can't be merged: model.layers.1.self_attn.q_proj has none"):
         merge_adapter(adapted, torch.float32)
 
 
@@ -217,3 +217,43 @@ def test_an_adapter_on_the_bundled_model_keeps_its_loss_and_logits(tmp_path: Pat
     with torch.no_grad():
         difference = merged(input_ids=ids).logits - adapted
     assert (difference.norm() / adapted.norm()).item() < 0.02
+
+
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False")
+def test_transposed_weights_are_merged() -> None:
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=260, n_embd=64, n_layer=1, n_head=4, n_positions=64)).eval()
+    layers = ["c_attn", "c_proj"]  # the second one is square: transposed, it would fit as well
+    adapted = get_peft_model(model, LoraConfig(r=2, target_modules=layers, init_lora_weights=False)).eval()
+    before = logits_of(adapted)
+    assert torch.allclose(logits_of(merge_adapter(adapted, torch.float32)), before, atol=2e-4)
+
+
+def test_an_unknown_variant_is_refused() -> None:
+    config = LoraConfig(r=2, target_modules=["q_proj"], alora_invocation_tokens=[1], task_type="CAUSAL_LM")
+    with pytest.raises(YoyakError, match=r"merging: aLoRA in model.layers.0.self_attn.q_proj, which is not computed"):
+        merge_adapter(get_peft_model(small_model("llama"), config), torch.float32)
+
+
+def test_the_tokenizer_of_a_merged_model_pads_left(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer(pad_token="<|im_start|>")
+    tokenizer.padding_side = "right"
+    save_merged(merge_adapter(small_model("llama"), torch.float32), tokenizer, None, tmp_path)
+    assert tokenizer.padding_side == "right"  # the loaded one is left alone
+    written = AutoTokenizer.from_pretrained(tmp_path)
+    assert written.padding_side == "left"
+    assert written(["ab", "a"], padding=True).attention_mask == [[1, 1], [0, 1]]
+
+
+def test_the_class_of_the_checkpoint_stays() -> None:
+    class Halved(LlamaForCausalLM):
+        def forward(self, *arguments: Any, **settings: Any) -> Any:
+            output = super().forward(*arguments, **settings)
+            output.logits = output.logits / 2
+            return output
+
+    model = Halved(small_model("llama").config).eval()
+    before = logits_of(model)
+    merged = merge_adapter(model, torch.float32)
+    assert type(merged) is Halved
+    assert torch.equal(logits_of(merged), before)

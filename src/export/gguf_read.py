@@ -1,0 +1,89 @@
+"""A GGUF file of a whole model read back: what is checked is what was written, not what was meant to be."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from ..errors import YoyakError
+from .gguf_model import gguf_names, rotary_heads
+
+_SETTINGS = {
+    "block_count": "num_hidden_layers",
+    "embedding_length": "hidden_size",
+    "feed_forward_length": "intermediate_size",
+    "attention.head_count": "num_attention_heads",
+    "attention.head_count_kv": "num_key_value_heads",
+    "attention.key_length": "head_dim",
+    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
+    "context_length": "max_position_embeddings",
+    "vocab_size": "vocab_size",
+}
+"""llama.cpp's names, below the architecture's, for what a config of transformers holds."""
+
+
+def read_model_gguf(path: Path, kind: Any, config: Any, dtype: torch.dtype) -> PreTrainedModel:
+    """Return the model that a GGUF file holds, on the CPU, its matrices in `dtype`.
+
+    Args:
+        path: of the file.
+        kind: class of the model.
+        config: by which it is built; sizes, rotary base and weights come from the file.
+        dtype: of the result.
+
+    Raises:
+        YoyakError: the file lacks a tensor.
+    """
+    from accelerate import init_empty_weights
+
+    reader = gguf.GGUFReader(path)
+    config = _config(reader, config)
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    config.tie_word_embeddings = "output.weight" not in tensors
+    names = gguf_names(config)
+    with init_empty_weights(include_buffers=False):
+        read: PreTrainedModel = kind._from_config(config, dtype=dtype)
+    state = {}
+    for name in read.state_dict():
+        if config.tie_word_embeddings and name == "lm_head.weight":
+            continue
+        theirs = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        if theirs not in tensors:
+            raise YoyakError(f"{path.name}: {name} is missing in the file that was written; export merged instead")
+        values = gguf.dequantize(tensors[theirs].data, tensors[theirs].tensor_type)
+        heads = rotary_heads(config, name)
+        state[name] = torch.from_numpy(np.array(_unpermuted(values, heads) if heads else values)).to(dtype)
+    read.load_state_dict(state, strict=False, assign=True)
+    read.tie_weights()
+    if "rope_freqs.weight" in tensors:
+        _divide_frequencies(read, tensors["rope_freqs.weight"].data)
+    return read.requires_grad_(False).eval()
+
+
+def _config(reader: gguf.GGUFReader, config: Any) -> Any:
+    """Return a copy of a config with the sizes that a file states."""
+    config = copy.deepcopy(config)
+    kind = reader.fields["general.architecture"].contents()
+    for theirs, ours in _SETTINGS.items():
+        setattr(config, ours, reader.fields[f"{kind}.{theirs}"].contents())
+    rope = dict(config.rope_parameters)
+    rope["rope_theta"] = reader.fields[f"{kind}.rope.freq_base"].contents()
+    if rope["rope_type"] == "llama3":
+        rope = {"rope_type": "default", "rope_theta": rope["rope_theta"]}  # the file holds factors instead
+    config.rope_parameters = rope
+    return config
+
+
+def _unpermuted(x: np.ndarray[Any, Any], heads: int) -> np.ndarray[Any, Any]:
+    """Undo `permuted`: it is the same exchange with the two lengths swapped."""
+    rows = x.shape[0]
+    return x.reshape(heads, rows // heads // 2, 2, *x.shape[1:]).swapaxes(1, 2).reshape(x.shape)
+
+
+def _divide_frequencies(model: Any, factors: np.ndarray[Any, Any]) -> None:
+    rotary = model.get_decoder().rotary_emb
+    rotary.inv_freq = rotary.inv_freq / torch.from_numpy(np.array(factors))
