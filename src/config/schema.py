@@ -115,13 +115,15 @@ class DataSettings(Section):
     eval: str = "data/raw/dev.csv"
     """Evaluation file, as `data.train`."""
     dialogue_column: str = "dialogue"
-    """Column with the dialogue, one turn a line."""
+    """Column with the dialogue, one turn a line, or a list of turns; inside objects with dots: `body.dialogue`."""
     summary_column: str = "summary"
     """Column with the summary."""
     id_column: str = "fname"
     """Column that names a row; optional in the file."""
     topic_column: str = "topic"
     """Column with the topic; optional in the file."""
+    records: str | None = None
+    """Where a .json file has its rows, if in one of several lists: `document`, or with dots `corpus.document`."""
     encoding: Literal[
         "auto", "utf-8", "cp949", "johab", "cp1252", "cp1250", "cp1251", "iso8859-15", "mac-roman", "utf-16",
         "utf-16-le", "utf-16-be", "cp932", "euc-jp", "gb18030", "big5"

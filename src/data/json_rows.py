@@ -10,8 +10,10 @@ from typing import Any
 from ..errors import YoyakError
 from .records import LONGEST_ROW_CHARS, BadRow, Record, RecordStream, conversation_columns, names_of, too_long
 from .text_lines import BoundedLines, RowTooLongError
+from .turn_lists import is_row
 
 LARGEST_JSON_BYTES = 512 << 20
+_DEEPEST = 4
 _MOST_PARTS = 200_000  # brackets that open in one conversation: as Python objects, lists take many times their text
 
 _DECODER = json.JSONDecoder()
@@ -30,8 +32,10 @@ def open_json_lines(path: Path, encoding: str) -> RecordStream:
     return RecordStream(None, encoding, "line", _json_lines(path, encoding))
 
 
-def open_json(path: Path, name: str, encoding: str) -> RecordStream:
+def open_json(path: Path, name: str, encoding: str, records: str | None = None) -> RecordStream:
     """Open a file that is a list of objects, an object with one list, a conversation, or JSON Lines after all.
+
+    `records` is `data.records`: the list to take, where an object has several, with dots inside objects.
 
     Its text is held in memory, its rows one at a time.
 
@@ -42,6 +46,8 @@ def open_json(path: Path, name: str, encoding: str) -> RecordStream:
     if start == len(text):
         raise YoyakError(f"{name}: the file is empty")
     if text[start] == "[":
+        if records is not None:
+            raise YoyakError(f"{name}: is a list of rows by itself; leave data.records={records} out")
         return RecordStream(None, encoding, "line", _list_records(text, start, name))
     try:
         if text[start] != "{":
@@ -56,12 +62,26 @@ def open_json(path: Path, name: str, encoding: str) -> RecordStream:
         value = _DECODER.raw_decode(text, start)[0] if _is_short(text, start, end) else {}
     except (ValueError, RecursionError) as error:
         raise _invalid_json(name, error) from None
-    if conversation_columns(value) is not None:
+    if records is not None:
+        if records not in lists:
+            raise YoyakError(f"{name}: no list data.records={records}; {_its_lists(lists)}")
+        return RecordStream(None, encoding, "line", _list_records(text, lists[records], name))
+    if conversation_columns(value) is not None or is_row(value):
         return RecordStream(None, encoding, "line", iter([Record(1 + text.count("\n", 0, start), value)]))
-    if len(lists) != 1:
-        found = f"with the lists {names_of(lists)}" if lists else "without a list"
-        raise YoyakError(f"{name}: expected a list of objects, or an object with one list, not an object {found}")
-    return RecordStream(None, encoding, "line", _list_records(text, next(iter(lists.values())), name))
+    outer = [path for path in lists if "." not in path]
+    with_rows = [path for path in lists if text[_skip_space(text, lists[path] + 1)] == "{"]
+    chosen = outer if len(outer) == 1 and len(with_rows) != 1 else with_rows
+    if len(chosen) != 1:
+        found = f"with the lists {names_of(outer)}" if outer else "without a list"
+        advice = f"; name one with data.records={with_rows[0]} or another" if with_rows else ""
+        raise YoyakError(
+            f"{name}: expected a list of objects, or an object with one list, not an object {found}{advice}"
+        )
+    return RecordStream(None, encoding, "line", _list_records(text, lists[chosen[0]], name))
+
+
+def _its_lists(lists: dict[str, int]) -> str:
+    return f"its lists are {names_of(lists)}" if lists else "it has no list"
 
 
 def _is_short(text: str, start: int, end: int) -> bool:
@@ -128,10 +148,11 @@ def _items(text: str, start: int) -> Iterator[tuple[int, Any, int]]:
         position = position if closed else _skip_space(text, position + 1)
 
 
-def _lists_of_object(text: str, start: int) -> tuple[dict[str, int], int]:
+def _lists_of_object(text: str, start: int, depth: int = 1) -> tuple[dict[str, int], int]:
     """Return where each list of the object that opens at `start` opens, and where what follows the object starts.
 
-    The elements of lists are parsed one at a time: a file's rows as Python objects take many times its size.
+    Lists in objects inside it have names with dots. The elements of lists are parsed one at a time: a file's rows as
+    Python objects take many times its size.
     """
     lists: dict[str, int] = {}
     position = _skip_space(text, start + 1)
@@ -141,11 +162,15 @@ def _lists_of_object(text: str, start: int) -> tuple[dict[str, int], int]:
         if not isinstance(key, str):
             raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, position)
         value_start = _skip_space(text, _after(":", text, end))
-        lists.pop(key, None)
+        for path in [path for path in lists if path == key or path.startswith(f"{key}.")]:
+            del lists[path]  # of a key that occurs again, the last value counts
         if text[value_start : value_start + 1] == "[":
             lists[key] = value_start
             last = deque(_items(text, value_start), maxlen=1)
             end = _skip_space(text, last[0][2] if last else value_start + 1) + 1
+        elif text[value_start : value_start + 1] == "{" and depth < _DEEPEST:
+            inside, end = _lists_of_object(text, value_start, depth + 1)
+            lists |= {f"{key}.{path}": place for path, place in inside.items()}
         else:
             _, end = _DECODER.raw_decode(text, value_start)
         position = _skip_space(text, end)

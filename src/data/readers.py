@@ -22,8 +22,9 @@ MOST_ROWS = 4_000_000
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
 
-def open_records(path: Path, name: str, encoding: str = "auto") -> RecordStream:
-    """Open an existing file by its suffix; `name` is how messages call it, `encoding` is `data.encoding`.
+def open_records(path: Path, name: str, encoding: str = "auto", records: str | None = None) -> RecordStream:
+    """Open an existing file by its suffix; `name` is how messages call it, the others are `data.encoding` and
+    `data.records`.
 
     Raises YoyakError for a suffix that is not in SUFFIXES, and for files that cannot be decoded or parsed or are empty.
     """
@@ -34,18 +35,20 @@ def open_records(path: Path, name: str, encoding: str = "auto") -> RecordStream:
         raise YoyakError(f"{name}: cannot read {kind}, only {' '.join(SUFFIXES)}; {advice}")
     if path.stat().st_size == 0:
         raise YoyakError(f"{name}: the file is empty")
-    stream = _open(path, name, suffix, encoding)
+    if records is not None and suffix != ".json":
+        raise YoyakError(f"{name}: data.records={records} is for .json files; leave it out")
+    stream = _open(path, name, suffix, encoding, records)
     return replace(stream, records=_counted(stream.records, name))
 
 
-def _open(path: Path, name: str, suffix: str, encoding: str) -> RecordStream:
+def _open(path: Path, name: str, suffix: str, encoding: str, records: str | None) -> RecordStream:
     if suffix == ".parquet":
         return open_parquet(path, name)
     if suffix == ".json":
         refuse_large_json(path, name)
     encoding = detect_encoding(path, name, encoding)
     if suffix == ".json":
-        return open_json(path, name, encoding)
+        return open_json(path, name, encoding, records)
     if suffix == ".jsonl":
         return open_json_lines(path, encoding)
     return open_delimited(path, name, encoding, delimiter="\t" if suffix == ".tsv" else ",")

@@ -1,5 +1,6 @@
 """Load dialogues and their summaries from files, the shipped samples and the hub into one table of checked rows."""
 
+import logging
 import math
 import os
 from collections import Counter
@@ -14,7 +15,9 @@ from ..errors import YoyakError, nearest
 from ..resources import sample_dir
 from .plain_text import plain_text
 from .readers import SUFFIXES, open_records
-from .records import BadRow, Record, RecordStream, conversation_columns, names_of
+from .records import BadRow, Record, RecordStream, names_of
+from .row_columns import RowColumns
+from .turn_lists import NotTurnsError
 
 USUAL_DIALOGUE_COLUMNS = ("dialogue", "dialog", "conversation", "text", "대화", "본문", "content")
 USUAL_SUMMARY_COLUMNS = ("summary", "요약", "target", "highlights", "label")
@@ -107,7 +110,7 @@ def read_table(
         if source.startswith("hub:"):
             stream = _open_hub(source)
         else:
-            stream = open_records(existing_file(source), source, settings.encoding)
+            stream = open_records(existing_file(source), source, settings.encoding, settings.records)
         return _read_rows(stream, source, settings, need_summary, keep_values)
     except OSError as error:
         raise YoyakError(f"{source}: cannot be read ({error.strerror or _first_line(error)})") from None
@@ -122,27 +125,28 @@ class _BadCellError(Exception):
 def _read_rows(
     stream: RecordStream, source: str, settings: DataSettings, need_summary: bool, keep_values: bool
 ) -> DialogueTable:
-    if stream.columns is not None and not {"messages", "conversations"} & set(stream.columns):
-        _require_columns(stream.columns, source, settings, need_summary)
+    if stream.columns is not None and stream.unit == "line" and not {"messages", "conversations"} & set(stream.columns):
+        _require_columns(stream.columns, set(stream.columns), source, settings, need_summary)
     if keep_values and stream.columns is not None:
         _refuse_repeated(stream.columns, source)
     table = DialogueTable(source, stream.encoding, stream.unit)
-    columns_seen: dict[str, None] = {}
+    columns = RowColumns(settings, need_summary)
     line_of_id: dict[str, int] = {}
     number = 0
     for number, record in enumerate(stream.records, 1):
         if isinstance(record, BadRow):
             table.drop(record)
             continue
-        values = _with_plain_columns(record, settings)
-        columns_seen.update(dict.fromkeys(values))
         try:
-            row = _row(values, f"row_{number}", settings, need_summary)
+            row = _row(columns.values(record.values), f"row_{number}", settings, need_summary)
             if row.fname in line_of_id:
                 first = line_of_id[row.fname]
                 raise _BadCellError("repeated id", f"{row.fname!r} is that of {stream.unit} {first} too")
         except _BadCellError as bad:
             table.drop(BadRow(record.line, bad.reason, bad.detail))
+            continue
+        except NotTurnsError as error:
+            table.drop(BadRow(record.line, "not text", str(error)))
             continue
         line_of_id[row.fname] = record.line
         table.rows.append(row)
@@ -150,18 +154,12 @@ def _read_rows(
             table.values.append(record.values)
     if number == 0:
         raise YoyakError(f"{source}: {'a header but no rows' if stream.columns else 'no rows'}")
-    if columns_seen:  # JSON names its columns row by row; a conversation layout shows in the rows
-        _require_columns(list(columns_seen), source, settings, need_summary)
+    if columns.names:  # JSON names its columns row by row; a conversation layout shows in the rows
+        names = list(columns.names)
+        _require_columns(names, {getattr(settings, name) for name in columns.found}, source, settings, need_summary)
+    if columns.note:
+        logging.getLogger("yoyak").warning("%s: %s", source, columns.note)
     return table
-
-
-def _with_plain_columns(record: Record, settings: DataSettings) -> dict[str, Any]:
-    if settings.dialogue_column in record.values:
-        return record.values
-    conversation = conversation_columns(record.values)
-    if conversation is None:
-        return record.values
-    return record.values | dict(zip((settings.dialogue_column, settings.summary_column), conversation, strict=True))
 
 
 def _row(values: dict[str, Any], default_name: str, settings: DataSettings, need_summary: bool) -> DialogueRow:
@@ -205,12 +203,14 @@ def _refusal(table: DialogueTable) -> str:
     return f"{place}: {first.reason}{detail}{more}; mend the rows or set data.on_bad_rows=drop"
 
 
-def _require_columns(columns: list[str], source: str, settings: DataSettings, need_summary: bool) -> None:
+def _require_columns(
+    columns: list[str], found: set[str], source: str, settings: DataSettings, need_summary: bool
+) -> None:
     wanted: dict[str, tuple[str, ...]] = {"dialogue_column": USUAL_DIALOGUE_COLUMNS}
     if need_summary:
         wanted["summary_column"] = USUAL_SUMMARY_COLUMNS
     _refuse_repeated([column for column in columns if column in {getattr(settings, name) for name in wanted}], source)
-    missing = [setting for setting in wanted if getattr(settings, setting) not in columns]
+    missing = [setting for setting in wanted if getattr(settings, setting) not in found]
     if not missing:
         return
     if len(columns) == 1 and (mark := next((mark for mark in ";\t|," if mark in columns[0]), None)):
@@ -232,7 +232,9 @@ def _refuse_repeated(columns: list[str], source: str) -> None:
 def _likely_column(columns: list[str], usual: Iterable[str], wanted: str) -> str | None:
     from difflib import get_close_matches
 
-    by_lower_name = {column.lower(): column for column in reversed(columns[:_MOST_COLUMNS_COMPARED])}
+    by_lower_name: dict[str, str] = {}
+    for column in reversed(columns[:_MOST_COLUMNS_COMPARED]):
+        by_lower_name |= {column.lower(): column, column.rpartition(".")[2].lower(): column}
     for name in usual:
         if name in by_lower_name:
             return by_lower_name[name]

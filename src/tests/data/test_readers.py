@@ -45,7 +45,7 @@ def test_json_lines_under_either_suffix(tmp_path):
     text = '{"dialogue": "a\\u2028b", "summary": "s"}\n\n{"dialogue": "c", "summary": "t"}\n'
     for name in ("a.jsonl", "a.json"):
         assert load(write(tmp_path, name, text)).rows == [
-            DialogueRow("row_1", "a\u2028b", "s"),
+            DialogueRow("row_1", "a\nb", "s"),
             DialogueRow("row_2", "c", "t"),
         ]
 
@@ -96,9 +96,12 @@ def test_sharegpt_layout(tmp_path):
 
 
 def test_message_content_that_is_not_text_is_a_bad_row(tmp_path):
-    turns = [{"role": "user", "content": [{"type": "text", "text": "d"}]}, {"role": "assistant", "content": "s"}]
+    turns = [
+        {"role": "user", "content": [{"type": "image_url", "image_url": "x"}]},
+        {"role": "assistant", "content": "s"},
+    ]
     message = refusal(write(tmp_path, "a.jsonl", json.dumps({"messages": turns})))
-    assert message.startswith("FILE:1: not text: column 'dialogue' holds a list;")
+    assert message.startswith("FILE:1: not text: column 'dialogue' holds a part of type 'image_url';")
 
 
 @pytest.mark.parametrize(
