@@ -143,7 +143,9 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
 
     quiet_libraries()
     checkpoint = resolve_checkpoint(config.model.checkpoint)
-    tokenizer = LoRALoader(config)._load_tokenizer(checkpoint)
+    loader = LoRALoader(config)
+    tokenizer = loader._load_tokenizer(checkpoint)
+    loader.check_weights(checkpoint)  # vLLM leaves what it doesn't know without a word
     prompt = create_prompt_template(tokenizer, **prompt_arguments(config))
     ends = [prompt.end_id, *CheckpointGeneration(checkpoint, config.model).end_ids(tokenizer)]
     port = listener.getsockname()[1]

@@ -171,6 +171,13 @@ class LoRALoader:
             self.logger.info(note)
         return found
 
+    def check_weights(self, checkpoint: str) -> None:
+        """Raise YoyakError where a checkpoint's weights are not its config's; nothing is kept of them."""
+        origin = origin_arguments(self.config.model)
+        if not getattr(load_from(checkpoint, AutoConfig.from_pretrained, **origin), "quantization_config", None):
+            arguments = {"device_map": {"": "meta"}, "use_safetensors": True, **origin}
+            load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
+
     def _stored_in_4bit(self, checkpoint: str) -> bool:
         """Tell whether a checkpoint is stored in bitsandbytes 4 bit; another stored quantization is refused."""
         config = load_from(checkpoint, AutoConfig.from_pretrained, **origin_arguments(self.config.model))

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 
 from src.serving.server import is_local, listen, url_of
 from src.tests.tiny_models import load_tiny, tiny_config
@@ -243,3 +244,12 @@ class TestVllm:
         assert result.code == 2
         assert result.err.startswith("yoyak: --engine vllm: vLLM is not installed here; install it")
         assert result.err.count("\n") == 1
+
+    def test_a_checkpoint_that_lacks_a_matrix_is_not_handed_over(self, yoyak, tiny, fake_vllm):
+        fake_vllm()
+        weights = tiny / "base" / "model.safetensors"
+        save_file({n: t for n, t in load_file(weights).items() if "0.mlp.up" not in n}, weights, {"format": "pt"})
+        result = yoyak("serve", "-e", "tiny.yaml", "--port", "0", "--engine", "vllm")
+        assert result.code == 2
+        assert "lacks a tensor of the model in its config.json, model.layers.0.mlp.up_proj.weight" in result.err
+        assert not (tiny / "seen.json").exists()
