@@ -163,9 +163,23 @@ def record_model(run: RunContext, loader: Any, model: Any) -> None:
     total = sum(p.quant_state.shape.numel() if hasattr(p, "quant_state") else p.numel() for p in model.parameters())
     resolved = loader.resolved | engine.resolved(training)
     run.file.update(resolved=resolved, trainable_parameters=trainable, total_parameters=total)
+    _record_coverage(run, model)
     choice = loader.compute
     run.logger.info("Compute: %s on %s (%s)", choice.dtype, choice.device, choice.reason)
     run.logger.info("Parameters: %s of %s train", f"{trainable:,}", f"{total:,}")
+
+
+def _record_coverage(run: RunContext, model: Any) -> None:
+    """Record which share of the layers' weights has adapters and is in 4 bit; warn where that is less than asked."""
+    from ..models.coverage import measure_coverage
+
+    lora = run.config.lora
+    if lora.use_lora:
+        coverage = measure_coverage(model, lora.target_modules, lora.use_qlora)
+        run.file.update(coverage=coverage.as_dict())
+        run.logger.info(coverage.sentence())
+        for line in coverage.warnings():
+            run.logger.warning(line)
 
 
 def score(

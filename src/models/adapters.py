@@ -21,6 +21,12 @@ from .causal_head import decoder_states, head_kind
 from .dequantized import linear4bit_layers
 from .lora_variants import refuse_unknown_variants
 
+PEFT_SAYS = (
+    "`is_gradient_checkpointing` is deprecated",  # it asks for it itself
+    "fan_in_fan_out is set to",  # of GPT-2's Conv1D, which it sets right
+    "The following (rank|alpha)_pattern keys did not match",  # those of stacked experts, which it does apply
+)
+"""Warnings of PEFT that mean nothing here, as patterns."""
 CHANGES_BASE = ("pissa", "olora")
 """Initializations that take the adapter's start out of the base weights."""
 
@@ -100,7 +106,8 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
             refuse_on_4bit(saved.get("init_lora_weights"), f"{folder}: init_lora_weights")
         with biases_allowed():
             warnings.filterwarnings("ignore", message="Found missing adapter keys")  # refused below, in our words
-            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")  # PEFT asks for it
+            for message in PEFT_SAYS:
+                warnings.filterwarnings("ignore", message=message)
             adapted = PeftModel.from_pretrained(model, str(path), is_trainable=is_trainable)
         refuse_unknown_variants(adapted, folder)
         with safe_open(weights, framework="pt") as file:

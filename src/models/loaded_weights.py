@@ -73,6 +73,7 @@ def load_weights(
         parts = sorted({_part(model, name) for name in left_out})
         say(f"{checkpoint}: {names(parts)} left out, which a text model has no use for ({len(left_out)} in all)")
     _untie(model, checkpoint, say)
+    _show_decoder(model)
     return model
 
 
@@ -199,3 +200,11 @@ def _untie(model: PreTrainedModel, checkpoint: str, say: Callable[[str], None]) 
             f"{checkpoint}: its config.json ties the head to the embedding, and it holds a head of its own that "
             "differs: that head is used"
         )
+
+
+def _show_decoder(model: Any) -> None:
+    """Let `get_decoder` return the decoder where transformers doesn't find it and returns the whole model (Llama 4)."""
+    if model.get_decoder() is model:
+        decoder = next((child for child in model.children() if isinstance(child, PreTrainedModel)), None)
+        if decoder is not None:
+            model.get_decoder = lambda: decoder

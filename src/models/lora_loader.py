@@ -21,7 +21,7 @@ from transformers import (
 from ..config.schema import Config
 from ..data.text_encoder import text_encoder
 from ..errors import YoyakError
-from .adapters import has_trained_rows, load_adapter, refuse_on_4bit, start_orthogonal
+from .adapters import PEFT_SAYS, has_trained_rows, load_adapter, refuse_on_4bit, start_orthogonal
 from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint
 from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
@@ -29,6 +29,7 @@ from .dequantized import linear4bit_layers, prepare_linear4bit
 from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
 from .generation_settings import CheckpointGeneration
 from .loaded_weights import load_weights
+from .lora_targets import fit_to_experts, target_modules
 
 Model: TypeAlias = PreTrainedModel | PeftModel
 
@@ -149,10 +150,12 @@ class LoRALoader:
         """Return the base model on the run's device; a checkpoint stored in bitsandbytes 4 bit stays as it is."""
         checkpoint = resolve_checkpoint(checkpoint, self.logger.info)
         # Full fine-tuning with fp16's narrow range needs float32 weights under the gradient scaler.
+        wanted = self.config.model.attn_implementation
         full_fp16 = not self.config.lora.use_lora and self.compute.dtype == "fp16"
         arguments: dict[str, Any] = {
             "dtype": torch.float32 if full_fp16 else self.compute.torch_dtype,
-            "attn_implementation": self.config.model.attn_implementation,
+            # Left at sdpa, transformers takes what the class has: eager for Gemma 2's softcap and gpt-oss's sinks.
+            "attn_implementation": None if wanted == "sdpa" else wanted,
             **origin_arguments(self.config.model),
             "device_map": {"": 0 if self.compute.device == "cuda" else "cpu"},
             "use_safetensors": True,  # pickled weights can run code
@@ -160,7 +163,13 @@ class LoRALoader:
         }
         if not self._stored_in_4bit(checkpoint) and bnb_config is not None:
             arguments["quantization_config"] = bnb_config
-        return load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
+        model = load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
+        taken = model.config._attn_implementation
+        if taken != wanted and taken is not None:
+            self.logger.warning(
+                "model.attn_implementation: %s, since %s has no %s", taken, type(model).__name__, wanted
+            )
+        return model
 
     def _generation(self, checkpoint: str) -> CheckpointGeneration:
         """Return what the checkpoint says about generating; say what of it is ignored."""
@@ -256,7 +265,7 @@ class LoRALoader:
             r=lora.r,
             lora_alpha=lora.alpha,
             lora_dropout=lora.dropout,
-            target_modules=self._target_modules(model),
+            target_modules=target_modules(model, lora.target_modules),
             use_rslora=lora.use_rslora,
             use_dora=lora.use_dora,
             init_lora_weights=True if ours_or_default else lora.init,
@@ -264,25 +273,19 @@ class LoRALoader:
             task_type="CAUSAL_LM",
             **arguments,
         )
+        fit_to_experts(model, lora, peft_config, self.logger.warning)
         with warnings.catch_warnings():
             # The advice to start EVA's adapter without memory would leave no model to score before training.
             warnings.filterwarnings("ignore", message="lora with eva initialization")
-            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")  # PEFT asks for it
-            adapted = get_peft_model(model, peft_config)
+            for message in PEFT_SAYS:
+                warnings.filterwarnings("ignore", message=message)
+            try:
+                adapted = get_peft_model(model, peft_config)
+            except ValueError as error:
+                raise YoyakError(f"lora: PEFT can't put this adapter on the model: {_first_line(error)}") from error
         if lora.init == "orthogonal":
             start_orthogonal(adapted)
         return adapted
-
-    def _target_modules(self, model: PreTrainedModel) -> list[str]:
-        names = {
-            name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)
-        }
-        unknown = [target for target in self.config.lora.target_modules if target not in names]
-        if unknown:
-            raise YoyakError(
-                f"lora.target_modules: the model has no layer {', '.join(unknown)}; it has {', '.join(sorted(names))}"
-            )
-        return list(self.config.lora.target_modules)
 
     def _trainable_rows(self, model: PreTrainedModel) -> dict[str, list[int]]:
         """Return embedding layers by name with the rows to train; a tied head follows its embedding."""
@@ -291,6 +294,10 @@ class LoRALoader:
         if not model.config.tie_word_embeddings:
             layers.append(model.get_output_embeddings())
         return {names[layer]: list(self.added_token_ids) for layer in layers}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def load_lora_model_and_tokenizer(

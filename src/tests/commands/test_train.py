@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from src.tests.tiny_architectures import write_architecture
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -57,6 +59,21 @@ def test_a_whole_run(yoyak, tiny):
     assert len(logs) == 1
     assert re.fullmatch(r"logs/\d{8}/train/train_llm_tiny_\d{8}_\d{6}\.log", str(logs[0].relative_to(tiny)))
     assert "Trained 2 steps" in logs[0].read_text(encoding="utf-8")
+    assert record["coverage"]["adapters"] == record["coverage"]["4_bit"] == 1
+    assert "Of the layers' weights 100% have adapters and 100% are in 4 bit" in logs[0].read_text(encoding="utf-8")
+
+
+def test_a_run_that_is_hardly_qlora_says_so(yoyak, tiny):
+    checkpoint = write_architecture(tiny / "moe", "qwen3_moe")
+    result = yoyak("train", "-e", "tiny.yaml", f"model.checkpoint={checkpoint}")
+    assert result.code == 0, result.err
+    assert run_json(tiny)["coverage"]["in_16_bit"] == {
+        "mlp.experts.gate_up_proj": 0.4414,
+        "mlp.experts.down_proj": 0.2207,
+    }
+    log = (tiny / "outputs" / "tiny_qlora" / "train.log").read_text(encoding="utf-8")
+    assert "Of the layers' weights 99.3% have adapters and 33.1% are in 4 bit" in log
+    assert "QLoRA: 66.2% of the layers' weights stay in 16 bit" in log
 
 
 def test_the_packed_engine_where_it_cannot_train_is_one_line(yoyak, tiny):
