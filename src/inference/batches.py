@@ -130,9 +130,14 @@ def token_budget(model: Any) -> int:
 def cache_bytes_a_token(model: Any) -> int:
     """Return the bytes that a token's keys and values take in all layers."""
     config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     number_bytes = model.get_input_embeddings().weight.dtype.itemsize
-    return int(2 * config.num_hidden_layers * heads * head_width(config) * number_bytes)
+    # Gemma 4's layers differ in their heads' width, and its config refuses to name one for all.
+    layers = list(getattr(config, "per_layer_config", None) or [config] * config.num_hidden_layers)
+    return int(2 * sum(_key_heads(layer) * head_width(layer) for layer in layers) * number_bytes)
+
+
+def _key_heads(config: Any) -> int:
+    return getattr(config, "num_key_value_heads", None) or int(config.num_attention_heads)
 
 
 def _free_bytes(device: torch.device) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import bitsandbytes as bnb
 import torch
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
 from ..errors import YoyakError
 from .checkpoints import load_from
@@ -49,6 +49,7 @@ def load_weights(
         YoyakError: it can't be loaded; a tensor is missing, has another shape, or has no place in the model.
     """
     arguments |= {"output_loading_info": True, "ignore_mismatched_sizes": True}  # said below, in our words
+    arguments["generation_config"] = GenerationConfig()  # else the checkpoint's is checked, and may be refused
     try:
         model, report = load_from(checkpoint, loader, **arguments)
     except YoyakError as error:

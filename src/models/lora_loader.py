@@ -12,7 +12,6 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
-    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     set_seed,
@@ -159,7 +158,6 @@ class LoRALoader:
             **origin_arguments(self.config.model),
             "device_map": {"": 0 if self.compute.device == "cuda" else "cpu"},
             "use_safetensors": True,  # pickled weights can run code
-            "generation_config": GenerationConfig(),  # else the checkpoint's is checked, and may be refused
         }
         if not self._stored_in_4bit(checkpoint) and bnb_config is not None:
             arguments["quantization_config"] = bnb_config

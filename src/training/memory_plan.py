@@ -1,5 +1,6 @@
 """Run the planner on the loaded model, using measured memory."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,13 +80,26 @@ def recomputes(trainer: Any) -> bool:
 def settle_checkpointing(trainer: Any, training: TrainingSettings, earlier: bool | None = None) -> None:
     """Let the planner say whether the trainer engine computes layers again, where `auto` leaves it open.
 
-    Not on a CPU, where memory is seldom what is short. A run that goes on does as `earlier`.
+    Not on a CPU, where memory is seldom what is short; always where the planner doesn't know the model; never where its
+    class can't. A run that goes on does as `earlier`.
     """
+    log = logging.getLogger("yoyak")
+    causal_lm = trainer.model.get_base_model() if isinstance(trainer.model, PeftModel) else trainer.model
     if earlier is not None:
-        setattr(trainer.args, _checkpointing_name(), earlier)
+        again = earlier
+    elif not causal_lm.supports_gradient_checkpointing:
+        again = False
+        if training.gradient_checkpointing is True:
+            log.warning("training.gradient_checkpointing: off, since %s can't", type(causal_lm).__name__)
     elif training.gradient_checkpointing == "auto":
-        again = torch.cuda.is_available() and plan_loaded(trainer, training, "trainer")[0].how.kept_layers == 0
-        setattr(trainer.args, _checkpointing_name(), again)
+        try:
+            again = torch.cuda.is_available() and plan_loaded(trainer, training, "trainer")[0].how.kept_layers == 0
+        except YoyakError as error:
+            again = True
+            log.warning("training.gradient_checkpointing = auto: on, since memory can't be planned (%s)", error)
+    else:
+        return
+    setattr(trainer.args, _checkpointing_name(), again)
 
 
 def job_of_model(model: Any, training: TrainingSettings, engine: Engine) -> Job:

@@ -15,6 +15,7 @@ from src.inference.batches import (
     splits_of,
     token_budget,
 )
+from src.tests.tiny_architectures import write_architecture
 from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
 
 NO_MACHINE_HAS = 2**50
@@ -168,3 +169,10 @@ def test_out_of_memory_on_a_gpu_halves_and_frees():
 
     assert list(in_batches([5] * 8, run, most=8, budget=1000)) == [(index, 3) for index in range(8)]
     assert sizes == [8, 4, 2, 2, 2, 2]
+
+
+def test_the_cache_of_layers_with_heads_of_two_widths(tmp_path):
+    # Gemma 4: five layers of sliding attention with 2 key heads of 16, one of full attention with 2 of 32.
+    folder = write_architecture(tmp_path, "gemma4_text")
+    model, _ = load_tiny(tiny_config(folder, lora__use_qlora=False, model__dtype="fp32"))
+    assert cache_bytes_a_token(model) == 2 * (5 * 2 * 16 + 2 * 32) * 4

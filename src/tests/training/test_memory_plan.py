@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from src.config.schema import TrainingSettings
 from src.errors import YoyakError
+from src.tests.tiny_architectures import write_architecture
 from src.training.memory_plan import (
     checkpointing_arguments,
     dataset_examples,
@@ -125,3 +126,24 @@ def test_auto_settles_recomputation_by_what_is_free(model, card):
     assert recomputes(some) is True
     settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"), earlier=False)
     assert recomputes(some) is False  # as the run that goes on did
+
+
+def test_auto_recomputes_where_the_planner_does_not_know_the_model(tmp_path, card, caplog):
+    folder = write_architecture(tmp_path, "qwen3_5_text")
+    causal_lm = AutoModelForCausalLM.from_pretrained(folder)
+    some = trainer(get_peft_model(causal_lm, LoraConfig(target_modules=["q_proj"])))
+    settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"))
+    assert recomputes(some) is True
+    assert caplog.messages == [
+        "training.gradient_checkpointing = auto: on, since memory can't be planned (the model: models of type "
+        "qwen3_5_text can't be planned; those of llama, qwen2 and qwen3 can)"
+    ]
+
+
+@pytest.mark.parametrize(("wanted", "said"), [("auto", 0), (True, 1)])
+def test_a_class_that_can_not_recompute_does_not(model, caplog, monkeypatch, wanted, said):
+    monkeypatch.setattr(type(model.get_base_model()), "supports_gradient_checkpointing", False)
+    some = trainer(model)
+    settle_checkpointing(some, TrainingSettings(gradient_checkpointing=wanted))
+    assert recomputes(some) is False
+    assert caplog.messages == ["training.gradient_checkpointing: off, since LlamaForCausalLM can't"][:said]
