@@ -146,6 +146,7 @@ def test_a_fact_counts_once_and_names_beside_each_other_are_one():
     assert facts_of("Tom Brown met Ann. Tom Brown left, Ann too.") == [("name", "Tom Brown"), ("name", "Ann")]
     assert facts_of("They saw Ann, Ben.") == [("name", "Ann"), ("name", "Ben")]
     assert facts_of("They saw Mr. Lee. Walking is fun! They left.") == [("name", "Lee")]
+    assert facts_of("They saw Mr. Kelly. Early birds left.") == [("name", "Kelly")]  # the dot of Mr. ends no sentence
 
 
 @pytest.mark.parametrize(

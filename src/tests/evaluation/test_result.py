@@ -1,6 +1,7 @@
 import csv
 import json
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 
 from src.errors import YoyakError
-from src.evaluation.result import SCORES, score_report
+from src.evaluation.result import SCORES, Comparison, score_report
+from src.evaluation.significance import Estimate, PairedDifference
 
 KOREAN_TRAIN = Path(__file__).resolve().parents[4] / "shared" / "data" / "dialogsum_ko" / "train.csv"
 IDS = [f"d{number}" for number in range(8)]
@@ -96,6 +98,43 @@ def test_three_wins_of_three_show_nothing():
     assert "no difference that these 3 dialogues can show" in report.baseline.sentence("rouge1")
 
 
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        ((5.0, 2.0, 8.04, 0.049), "ROUGE sum better by 5.0, 95% interval 2.0 to 8.0, n = 8"),
+        ((-5.0, -8.04, -2.0, 0.001), "ROUGE sum worse by 5.0, 95% interval 2.0 to 8.0, n = 8"),
+        ((5.0, -1.0, 8.0, 0.01), "ROUGE sum: no difference that these 8 dialogues can show (+5.0, 95% interval -1.0"),
+        ((5.0, 2.0, 8.0, 0.051), "ROUGE sum: no difference that these 8 dialogues can show (+5.0, 95% interval 2.0"),
+        ((-5.0, -8.0, 1.0, 0.01), "ROUGE sum: no difference that these 8 dialogues can show (-5.0, 95% interval -8.0"),
+    ],
+)
+def test_a_comparison_in_words(figures, sentence):
+    comparison = Comparison({}, {"rouge_sum": PairedDifference(*figures, wins=5, ties=1, losses=2, n=8)})
+    assert comparison.sentence().startswith(sentence)
+
+
+def test_a_score_up_to_the_floors_upper_bound_is_within_chance():
+    report = score_report(IDS, PREDICTIONS, REFERENCES)
+    floor = {"chrf": Estimate(20.0, 15.0, 25.0)}
+    for value, chance in ((10.0, True), (20.0, True), (25.0, True), (25.1, False)):
+        scores = {"chrf": Estimate(value, 0.0, 100.0)}
+        assert replace(report, scores=scores, floor=floor).within_chance("chrf") is chance
+
+
+def test_the_floor_does_not_depend_on_the_baseline():
+    alone, beside = (score_report(IDS, PREDICTIONS, REFERENCES, baseline=given) for given in (None, REFERENCES))
+    assert alone.floor == beside.floor
+    assert beside.baseline.scores["rouge1"].value == 100
+
+
+def test_only_the_ascii_tokenization_of_korean_is_warned_of():
+    texts = ["점심을 먹었다", "x"]
+    (warning,) = score_report(["a", "b"], texts, texts, "ascii").warnings
+    assert warning.startswith("The tokenization ascii drops all Hangul")
+    assert score_report(["a", "b"], texts, texts, "word").warnings == []
+    assert score_report(["a", "b"], ["x", "y"], texts, "ascii").warnings == []
+
+
 def test_json_is_plain():
     report = score_report(IDS, PREDICTIONS, REFERENCES, baseline=PREDICTIONS, dialogues=REFERENCES, ended=[True] * 8)
     found = json.loads(json.dumps(report.as_dict()))
@@ -141,6 +180,9 @@ def test_decomposed_hangul_equals_composed_for_chrf():
         ({"baseline": ["x"]}, "1 baseline for 2 predictions"),
         ({"dialogues": ["x"]}, "1 dialogues for 2 predictions"),
         ({"ended": [True]}, "1 ended for 2 predictions"),
+        ({"ids": ["a", "b", "c"]}, "3 ids for 2 predictions"),
+        ({"baseline": ["x", "y", "z"]}, "3 baseline for 2 predictions"),
+        ({"dialogues": ["x", "y", "z"]}, "3 dialogues for 2 predictions"),
         ({"references": ["x"]}, "2 predictions and 1 references"),
         ({"tokenization": "words"}, "did you mean 'word'"),
     ],

@@ -79,6 +79,15 @@ def test_ended_is_read_from_json_and_from_text(write):
         join_files("p.csv", "r.csv")
 
 
+@pytest.mark.parametrize(
+    ("written", "ended"), [("true", True), ("1", True), ("YES", True), ("no", False), ("0", False)]
+)
+def test_truth_values_as_text(write, written, ended):
+    write("r.csv", "fname,summary\nd1,one\n")
+    write("p.csv", f"fname,summary,ended\nd1,x, {written}\n")
+    assert join_files("p.csv", "r.csv").ended == [ended]
+
+
 def test_files_without_ids_are_joined_row_by_row(write):
     write("r.csv", "summary\none\ntwo\n")
     write("p.csv", "summary\neins\nzwei\n")

@@ -31,6 +31,11 @@ def test_placeholder_does_not_swallow_its_particle():
     assert tokenize("#사람1#은 #사람2#의 집에 갔다", "morpheme")[:4] == ["사람1", "은", "사람2", "의"]
 
 
+def test_a_hash_makes_no_word_of_a_noun_and_its_particle():
+    assert tokenize("#점심은 좋다", "morpheme") == ["점심", "은", "좋", "다"]
+    assert tokenize("방 #3은 크다", "morpheme") == ["방", "3", "은", "크", "다"]
+
+
 def test_irregular_verbs_and_adjectives_are_content_and_endings_are_not():
     assert tokenize("학생은 더운 날에 예쁜 꽃을 주웠다", "content") == ["학생", "덥", "날", "예쁘", "꽃", "줍"]
 

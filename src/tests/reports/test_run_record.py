@@ -86,3 +86,15 @@ def test_steps_logged_twice_count_once_and_the_later_line_counts() -> None:
     metrics += [Metric(step=20, loss=1.5), Metric(step=20, eval_loss=1.9)]
     assert over_steps(metrics, "loss") == [(10, 3.0), (15, 2.4), (20, 1.5)]
     assert over_steps(metrics, "eval_loss") == [(20, 1.9)]
+
+
+def test_null_is_the_same_as_a_missing_key(write_run: WriteRun) -> None:
+    nulls = {"device": None, "versions": {"torch": "2", "x": None}, "data": {"train": {"dropped": None}, "eval": None}}
+    record = read_run(write_run(run=nulls, metrics=None, predictions='{"dialogue": null}\n')).record
+    assert (record.device.name, record.versions, list(record.data)) == (None, {"torch": "2"}, ["train"])
+    assert (
+        read_run(write_run(run={"unknown": 1}, predictions='{"dialogue": null, "summary": "x"}\n'))
+        .predictions[0]
+        .dialogue
+        == ""
+    )
