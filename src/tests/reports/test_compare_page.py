@@ -2,6 +2,7 @@
 
 from src.reports.compare_page import EXAMPLES_SHOWN, _span, render_comparison
 from src.reports.comparison import compare_runs
+from src.reports.wording import decimal
 from src.tests.reports.conftest import ROWS, changed
 from src.tests.reports.page import Page
 
@@ -13,7 +14,8 @@ def page_of(*folders) -> Page:
 
 
 def test_figures_stand_under_their_runs(make_run) -> None:
-    page = page_of(make_run("one"), make_run("two", changed("x", "x", "x"), 0.2))
+    folders = [make_run("one"), make_run("two", changed("x", "x", "x"), 0.2)]
+    page = page_of(*folders)
     rows = page.texts("tr")
     assert rows[0] == "F1 × 100onetwoBy chance"
     assert rows[1].startswith("ROUGE-166.67")  # two of three summaries of the first run are right, none of the other
@@ -22,6 +24,9 @@ def test_figures_stand_under_their_runs(make_run) -> None:
     difference = next(row for row in rows if row.startswith("two, ROUGE sum"))
     assert difference.startswith(f"two, ROUGE sum{MINUS}200.00")
     assert difference.endswith("0 / 1 / 2")
+    found = compare_runs(folders).runs[1].result.baseline.differences["rouge_sum"]
+    assert found.low < found.high
+    assert f"{decimal(found.low, 1)} to {decimal(found.high, 1)}" in difference
     assert "Wall time4 min 10 s4 min 10 s" in rows
     assert "Peak memory3.82 GiB3.82 GiB" in rows
     assert "Trained parameters4.88 M4.88 M" in rows
@@ -49,6 +54,14 @@ def test_examples_have_the_largest_change_first_and_each_runs_summary(make_run) 
     assert page.texts("mark", "unheld") == ["9"]
     assert [box.attributes["class"] for box in page.all("section", "run")[:2]] == ["run s0", "run s1"]
     assert "3 of 3 evaluation dialogues, the largest change of the ROUGE sum first." in page.texts("p", "note")
+
+
+def test_facts_are_marked_in_the_summary_that_says_them(make_run) -> None:
+    one, two = changed("at 2", "at 9", "at 4"), changed("at 5", "at 3", "a b c d")  # tea is at 2, 3 and 4
+    page = page_of(make_run("one", one), make_run("two", two))
+    assert [heading[:13] for heading in page.texts("h3")] == ["Example 1: d2", "Example 2: d0", "Example 3: d1"]
+    assert page.texts("mark") == ["4", "2", "5", "9", "3"]
+    assert page.texts("mark", "unheld") == ["5", "9"]
 
 
 def test_no_more_examples_than_a_reader_takes(make_run) -> None:
