@@ -72,9 +72,11 @@ def train(
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
     from .commands.runs import TrainRequest
     from .commands.train import train_run
+    from .commands.train_folds import train_folds
 
     more = {"debug": debug, "overwrite": overwrite, "resume": resume, "force": force}
-    train_run(TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, **more), folds)
+    request = TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, **more)
+    train_run(request) if folds is None else train_folds(request, folds)
 
 
 @app.command()

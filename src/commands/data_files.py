@@ -4,12 +4,14 @@ import io
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.loader import load_config
 from ..config.schema import Config
 from ..errors import YoyakError
+from ..files import written_beside
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,17 +106,11 @@ def write_whole(files: Mapping[Path, bytes], overwrite: bool) -> None:
     if there and not overwrite:
         more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
         raise YoyakError(f"{there[0]}: is there already{more}; add --overwrite, or name another place with --out")
-    unfinished = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
     try:
-        for path, content in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished[path].write_bytes(content)
-        for path, beside in unfinished.items():
-            os.replace(beside, path)
+        with ExitStack() as written:  # each takes its place at the end, when all are written
+            for path, content in files.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                written.enter_context(written_beside(path)).write_bytes(content)
     except OSError as error:
         where = error.filename or next(iter(files))
         raise YoyakError(f"{where}: cannot be written ({error.strerror}); name another place with --out") from None
-    finally:
-        for beside in unfinished.values():
-            if beside.parent.is_dir():
-                beside.unlink(missing_ok=True)

@@ -1,8 +1,5 @@
 """`--resume`: what is there of a run, whether it may go on, and from where."""
 
-import hashlib
-import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +8,12 @@ from ..config.schema import Config
 from ..errors import YoyakError
 
 if TYPE_CHECKING:
-    from ..data.sources import DialogueTable
-    from ..evaluation.evaluator import Evaluation
     from ..training.checkpoints import Checkpoint
     from ..training.resolved import Resolved
-    from .runs import RunContext
 
-ZERO_SHOT = "zero_shot.json"
-"""In the folder of a run under way: the base model's summaries, which a run that goes on does not make again."""
 EVALUATION_FOLDER = "evaluation"
 """In a run's folder: what `yoyak evaluate` generated. It may be there before the run, with the base model's."""
-_FROM_THE_FIRST_MOMENT = {EVALUATION_FOLDER, "train.log", ".run.json.tmp"}
+_FROM_THE_FIRST_MOMENT = {EVALUATION_FOLDER, "train.log"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +64,7 @@ def find_earlier_run(config: Config) -> EarlierRun | None:
 
     folder = Path(config.experiment.output_dir) / config.experiment.name
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    names = {name for name in names if not name.startswith(".run.json.")}  # of a process killed while it wrote
     if names <= {EVALUATION_FOLDER}:
         return None
     if names <= _FROM_THE_FIRST_MOMENT:
@@ -91,37 +84,6 @@ def is_complete(config: Config, earlier: EarlierRun | None) -> bool:
     folder = Path(config.experiment.output_dir) / config.experiment.name
     done = earlier is not None and earlier.record.get("status") == "completed"
     return done and (folder / "final_model").is_dir()
-
-
-def keep_zero_shot(run: "RunContext", table: "DialogueTable", result: "Evaluation") -> None:
-    """Write the base model's summaries to the run's folder."""
-    beside = run.folder / f".{ZERO_SHOT}.tmp"
-    content = {"of": _digest(table), "summaries": result.summaries, "unended": result.unended}
-    beside.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-    os.replace(beside, run.folder / ZERO_SHOT)
-
-
-def kept_zero_shot(run: "RunContext", table: "DialogueTable") -> "Evaluation | None":
-    """Return what `keep_zero_shot` wrote, where the run goes on with the settings of then; otherwise None."""
-    from ..evaluation.evaluator import Evaluation
-    from ..evaluation.rouge import score_summaries
-
-    if run.earlier is None or run.earlier.record.get("config") != run.config.model_dump():
-        return None
-    try:
-        kept = json.loads((run.folder / ZERO_SHOT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if kept["of"] != _digest(table):
-        return None
-    how = run.config.evaluation
-    references = [row.summary for row in table.rows]
-    scores = score_summaries(kept["summaries"], references, how.tokenization, how.stemmer)
-    return Evaluation(kept["summaries"], scores, kept["unended"])
-
-
-def _digest(table: "DialogueTable") -> str:
-    return hashlib.sha256(json.dumps([row.dialogue for row in table.rows]).encode()).hexdigest()
 
 
 def other_surroundings(earlier: EarlierRun) -> list[str]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config
 from ..errors import YoyakError
-from .resume import ZERO_SHOT, keep_zero_shot, kept_zero_shot
 from .runs import RunContext
 from .show import progress
+from .zero_shot import ZERO_SHOT, keep_zero_shot, kept_zero_shot
 
 if TYPE_CHECKING:
     from ..data.llm_dataset import LLMSummarizationDataset

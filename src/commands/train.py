@@ -1,5 +1,7 @@
 """`yoyak train`: a run from its config to its report, or from where it stopped."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..config.loader import load_config_with_sources
@@ -10,22 +12,25 @@ from .resume import find_earlier_run, is_complete
 from .runs import TrainRequest, started_run
 
 
-def train_run(request: TrainRequest, folds: int | None = None) -> Path:
-    """Run an experiment from its config to its report, or on each of `folds` folds; return the folder.
+def train_run(request: TrainRequest) -> Path:
+    """Run an experiment from its config to its report; return the folder. Raises as `trained_alone`."""
+    with trained_alone():
+        return train_config(resolve_config(request), request)
+
+
+@contextmanager
+def trained_alone() -> Iterator[None]:
+    """Train in this one process.
 
     Raises:
-        YoyakError: a launcher has started several processes.
+        YoyakError: a launcher has started several.
         SystemExit: stopped by Ctrl-C (130) or SIGTERM (143).
     """
     from ..training.one_process import refuse_several_processes
 
     refuse_several_processes()
     try:
-        if folds is None:
-            return train_config(resolve_config(request), request)
-        from .train_folds import train_folds
-
-        return train_folds(request, folds)
+        yield
     except KeyboardInterrupt as stop:
         raise SystemExit(getattr(stop, "exit_code", 130)) from None
 

@@ -5,7 +5,6 @@ ensemble and every single fold summarize it.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from ..config.loader import differences
 from ..config.schema import Config
 from ..errors import YoyakError
+from ..files import write_atomic
 from .console import create_console
 from .data_files import table_bytes, write_whole
 from .folds_ensemble import ensemble_of
 from .generating import stoppable
 from .resume import EVALUATION_FOLDER
 from .runs import TrainRequest
-from .train import resolve_config, train_config
+from .train import resolve_config, train_config, trained_alone
 
 if TYPE_CHECKING:
     from ..data.sources import DialogueRow
@@ -54,10 +54,11 @@ def train_folds(request: TrainRequest, folds: int) -> Path:
     """
     from ..training.run_lock import run_lock
 
-    config = resolve_config(request)
-    folder = Path(config.experiment.output_dir) / config.experiment.name
-    with run_lock(folder):
-        return _train_folds(config, request, folds, folder)
+    with trained_alone():
+        config = resolve_config(request)
+        folder = Path(config.experiment.output_dir) / config.experiment.name
+        with run_lock(folder):
+            return _train_folds(config, request, folds, folder)
 
 
 def _train_folds(config: Config, request: TrainRequest, folds: int, folder: Path) -> Path:
@@ -218,7 +219,5 @@ def _sentences(record: dict[str, Any]) -> list[str]:
 
 
 def _write_record(folder: Path, record: dict[str, Any]) -> None:
-    beside = folder / f".{RECORD}.tmp"
     folder.mkdir(parents=True, exist_ok=True)
-    beside.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, folder / RECORD)
+    write_atomic(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")

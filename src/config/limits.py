@@ -1,15 +1,13 @@
 """What a config may not do, whoever wrote it: be endless, hold a secret, or run a stranger's code."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import yaml
 
 from ..errors import YoyakError
 from ..redaction import kind_of_secret
-
-if TYPE_CHECKING:
-    from .provenance import Leaf
+from .leaf import Leaf
 
 MAX_BYTES = 1 << 18
 """Of a YAML file; ours have a few hundred bytes."""
@@ -48,7 +46,7 @@ def refuse_large(root: yaml.Node, refuse: Callable[[yaml.Node, str], NoReturn]) 
     size(root, 0)
 
 
-def refuse_unsafe(leaves: "Mapping[str, Leaf]") -> None:
+def refuse_unsafe(leaves: Mapping[str, Leaf]) -> None:
     """Raise YoyakError where a setting holds a secret, or a file (and not the command line) lets code run."""
     for setting, leaf in leaves.items():
         kind = kind_of_secret(leaf.value)

@@ -10,8 +10,9 @@ from pydantic.fields import FieldInfo
 
 from ..errors import YoyakError, nearest
 from ..resources import configs_dir
+from .leaf import Leaf
 from .limits import refuse_unsafe
-from .provenance import SECTIONS, SETTINGS, Leaf, place, read_file, read_override, show
+from .provenance import SECTIONS, SETTINGS, place, read_file, read_override, show
 from .schema import Config
 
 DEFAULT = "default"

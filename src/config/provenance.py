@@ -6,12 +6,13 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
 import yaml
 from pydantic.fields import FieldInfo
 
 from ..errors import YoyakError
+from .leaf import Leaf
 from .limits import MAX_BYTES, refuse_large
 from .schema import Config
 
@@ -44,13 +45,6 @@ _OTHER_NAMES = {
     "run_name": "experiment.name",
 }
 _TAG = "tag:yaml.org,2002:"
-
-
-class Leaf(NamedTuple):
-    """A value and where it was set: `configs/models/x.yaml:7` or `command line`."""
-
-    value: object
-    source: str
 
 
 class _Loader(yaml.SafeLoader):

@@ -12,7 +12,7 @@ from peft import PeftModel
 
 from ..data.bins import assign_to_bins
 from ..kernels.few_rows import linear
-from ..kernels.packed_attention import Rotary, Sequences
+from ..kernels.heads import Rotary, Sequences
 from ..kernels.rms_norm import rms_norm
 from ..models.adapter_buffers import Refresh
 from ..models.decoder_layer import SITES

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ..kernels.packed_attention import Rotary
+from ..kernels.heads import Rotary
 from .cached_decoder import Cache, CachedDecoder
 
 _PLACES_STEP = 256

@@ -1,7 +1,6 @@
 """Scoring a model: generate a summary of each dialogue, compare with the references."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from ..config.schema import Config
 from ..data.sources import DialogueRow
 from ..data.templates import PromptTemplate
+from ..files import written_beside
 from ..inference.generator import generate_summaries
 from .result import EvaluationResult, score_report
 from .rouge import RougeScores, score_summaries
@@ -71,13 +71,8 @@ def score_rows(
 
 def write_predictions(path: Path, rows: Sequence[DialogueRow], **summaries: Sequence[str]) -> None:
     """Write a JSON line for each row: its own fields and one for each named list of summaries."""
-    beside = path.with_name(f".{path.name}.tmp")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            for index, row in enumerate(rows):
-                line = {"fname": row.fname, "topic": row.topic, "dialogue": row.dialogue, "summary": row.summary}
-                line |= {name: values[index] for name, values in summaries.items()}
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with written_beside(path) as beside, beside.open("w", encoding="utf-8") as file:
+        for index, row in enumerate(rows):
+            line = {"fname": row.fname, "topic": row.topic, "dialogue": row.dialogue, "summary": row.summary}
+            line |= {name: values[index] for name, values in summaries.items()}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")

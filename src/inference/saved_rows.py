@@ -1,7 +1,6 @@
 """A file of rows and their summaries that grows as they are generated, and from which a stopped run goes on."""
 
 import json
-import os
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import YoyakError
+from ..files import write_atomic
 from .row_formats import Row, RowFormat, refuse_other_formats, row_format
 
 
@@ -134,12 +134,7 @@ def _text(path: Path) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    beside = path.with_name(f".{path.name}.tmp")
-    try:
-        beside.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_atomic(path, text.encode("utf-8", errors="backslashreplace"))
 
 
 @contextmanager

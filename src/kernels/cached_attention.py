@@ -2,7 +2,8 @@
 
 import torch
 
-from .packed_attention import AttentionShape, HeadNorms, Rotary, rotate
+from .heads import AttentionShape, HeadNorms, Rotary
+from .packed_attention import rotate
 from .rms_norm import rms_norm
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..data.packing import MicroBatch
-from ..kernels.packed_attention import Sequences
+from ..kernels.heads import Sequences
 from .decoder_layer import among
 from .packed_decoder import PackedDecoder, Passes, dropout_seed
 

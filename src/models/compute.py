@@ -1,7 +1,6 @@
 """The compute type and device of a run: chosen in one place, by what the machine does best, and said."""
 
 import json
-import os
 import platform
 import time
 from contextlib import suppress
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from ..files import write_atomic
 from ..resources import yoyak_home
 
 if TYPE_CHECKING:
@@ -88,9 +88,7 @@ def cpu_product_rates() -> dict[str, float]:
         known[key] = _measured(key)
         with suppress(OSError):  # without a cache folder it is measured at each start
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_suffix(f".{os.getpid()}")
-            beside.write_text(json.dumps(known, indent=1), encoding="utf-8")
-            os.replace(beside, path)
+            write_atomic(path, json.dumps(known, indent=1))
     rates: dict[str, float] = known[key]
     return rates
 

@@ -14,14 +14,8 @@ import torch
 from ..kernels.adapted_linear import AdaptedLinear
 from ..kernels.cached_attention import cached_attention
 from ..kernels.dropout import Drop
-from ..kernels.packed_attention import (
-    AttentionShape,
-    HeadNorms,
-    Rotary,
-    Sequences,
-    packed_attention,
-    packed_attention_backward,
-)
+from ..kernels.heads import AttentionShape, HeadNorms, Rotary, Sequences
+from ..kernels.packed_attention import packed_attention, packed_attention_backward
 from ..kernels.swiglu import swiglu, swiglu_backward
 from .decoder_norm import DecoderNorm
 from .wide_weights import WideWeights

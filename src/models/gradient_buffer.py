@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from ..kernels.adapted_linear import AdaptedLinear
-
-if TYPE_CHECKING:
-    from .packed_decoder import PackedDecoder
 
 
 @dataclass(frozen=True)
@@ -73,20 +70,3 @@ def adapter_sinks(linears: Sequence[AdaptedLinear]) -> Iterator[Sink]:
             yield Sink(linear, "grad_a", [block.adapter.a for block in linear.blocks])
         for block in linear.blocks:
             yield Sink(block, "grad_b", [block.adapter.b])
-
-
-def weight_sinks(decoder: "PackedDecoder") -> Iterator[Sink]:
-    """Yield those of all weights of a model; the table of a tied head is one."""
-    yield Sink(decoder, "grad_embeddings", [decoder.embeddings.weight])
-    if not decoder.tied:
-        yield Sink(decoder, "grad_head", [decoder.head.weight])
-    for layer in decoder.layers:
-        for norm in (layer.norm, layer.middle_norm):
-            yield Sink(norm, "gradient", [norm.module.weight])
-        if layer.head_norms is not None:
-            yield Sink(layer.head_norms, "gradient", layer.head_norm_weights)
-        for linear, projections in zip(layer.linears, layer.projections, strict=True):
-            yield Sink(linear, "grad_weight", [projection.weight for projection in projections])
-            if linear.bias is not None:
-                yield Sink(linear, "grad_bias", [projection.bias for projection in projections])
-    yield Sink(decoder.norm, "gradient", [decoder.norm.module.weight])

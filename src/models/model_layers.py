@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from ..kernels.packed_attention import AttentionShape, Rotary
+from ..kernels.heads import AttentionShape, Rotary
 from .decoder_layer import DecoderLayer
 from .wide_weights import WideWeights
 

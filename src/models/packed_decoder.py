@@ -3,7 +3,7 @@
 The model itself is not changed, so saving, evaluation and generation go on as before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +15,13 @@ from torch import nn
 from ..data.packing import MicroBatch
 from ..kernels.dropout import Drop, DroppedPlaces
 from ..kernels.embedding_gradient import add_embedding_gradient
-from ..kernels.packed_attention import Rotary, Sequences
+from ..kernels.heads import Rotary, Sequences
 from ..kernels.response_loss import response_loss_and_gradient
 from .adapter_buffers import Refresh
 from .decoder_layer import SITES, Drops, Saved
 from .decoder_norm import DecoderNorm
 from .decoder_obstacle import decoder_obstacle
-from .gradient_buffer import GradientBuffer, adapter_sinks, weight_sinks
+from .gradient_buffer import GradientBuffer, Sink, adapter_sinks
 from .model_layers import decoder_layers, rotary_table
 
 
@@ -220,6 +220,23 @@ class Passes:
 def dropout_seed(key: tuple[int, int]) -> int:
     """Return seed and step as one number of 63 bits."""
     return (key[0] * 0x9E3779B97F4A7C15 + key[1]) % (1 << 63)
+
+
+def weight_sinks(decoder: PackedDecoder) -> Iterator[Sink]:
+    """Yield those of all weights of a model; the table of a tied head is one."""
+    yield Sink(decoder, "grad_embeddings", [decoder.embeddings.weight])
+    if not decoder.tied:
+        yield Sink(decoder, "grad_head", [decoder.head.weight])
+    for layer in decoder.layers:
+        for norm in (layer.norm, layer.middle_norm):
+            yield Sink(norm, "gradient", [norm.module.weight])
+        if layer.head_norms is not None:
+            yield Sink(layer.head_norms, "gradient", layer.head_norm_weights)
+        for linear, projections in zip(layer.linears, layer.projections, strict=True):
+            yield Sink(linear, "grad_weight", [projection.weight for projection in projections])
+            if linear.bias is not None:
+                yield Sink(linear, "grad_bias", [projection.bias for projection in projections])
+    yield Sink(decoder.norm, "gradient", [decoder.norm.module.weight])
 
 
 def packing_obstacle(model: Any) -> str | None:

@@ -1,8 +1,6 @@
 """Lengths of a data file's examples, counted by the model's own tokenizer without transformers, once a content."""
 
 import json
-import os
-import tempfile
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..config.schema import Config
 from ..data.sources import existing_file, load_dialogues
 from ..errors import YoyakError
+from ..files import write_atomic
 from ..resources import yoyak_home
 from .lengths import Lengths, estimated_lengths, shipped_lengths, tokenizer_family
 from .shapes import ModelShape, cached_file
@@ -74,10 +73,7 @@ def _write_cache(key: str, lengths: tuple[list[int], list[int]]) -> None:
     path = _cache_path(key)
     with suppress(OSError):  # without a cache folder they are counted at each call
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{key}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"prompts": lengths[0], "responses": lengths[1]}, file)
-        os.replace(beside, path)
+        write_atomic(path, json.dumps({"prompts": lengths[0], "responses": lengths[1]}))
 
 
 def _count(config: Config, source: str, tokenizer: Path | None, family: str) -> tuple[list[int], list[int]]:

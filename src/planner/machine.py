@@ -1,7 +1,6 @@
 """The card of this machine: asked of the driver, or as `yoyak plan --calibrate` measured it."""
 
 import json
-import os
 import shutil
 import subprocess
 from contextlib import suppress
@@ -9,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..errors import YoyakError
+from ..files import write_atomic
 from ..resources import yoyak_home
 from .devices import CARDS, Device, find_device
 
@@ -22,9 +22,7 @@ def save_profile(device: Device) -> None:
     """Keep a measured profile, whole or not at all."""
     path = profile_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}")
-    beside.write_text(json.dumps(asdict(device), indent=1), encoding="utf-8")
-    os.replace(beside, path)
+    write_atomic(path, json.dumps(asdict(device), indent=1))
 
 
 def read_profile() -> Device | None:

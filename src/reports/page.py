@@ -3,11 +3,11 @@
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import YoyakError
+from ..files import write_atomic
 from .korean import translations
 from .markup import Html, join, tag
 
@@ -45,12 +45,9 @@ def write_page(path: Path, page: str) -> None:
     Raises:
         YoyakError: The page cannot be written.
     """
-    unfinished = path.parent / f".{path.name}.{os.getpid()}"
     try:
-        unfinished.write_bytes(page.encode("utf-8"))
-        os.replace(unfinished, path)
+        write_atomic(path, page)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise YoyakError(f"{path}: cannot be written: {error.strerror}; free the place and run again") from error
 
 

@@ -9,7 +9,6 @@ run that goes on from this one needs too::
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import YoyakError
+from ..files import flush
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -134,15 +134,6 @@ def steps_to_keep(steps: Collection[int], best_step: int | None, limit: int) -> 
     first = [order[0], *([best_step] if best_step in order[1:] else [])]
     others = [step for step in order if step not in first]
     return first + others[: max(0, limit - len(first))]
-
-
-def flush(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _put_in_place(beside: Path, final: Path) -> None:

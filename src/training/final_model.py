@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from ..config.schema import Config
-from .checkpoints import flush
+from ..files import flush
 from .disk import raise_if_disk_full
 from .response_trainer import save_model
 

@@ -7,12 +7,9 @@ from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
-if TYPE_CHECKING:
-    from .checkpointed_trainer import CheckpointedTrainer
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Loop = TypeVar("Loop", bound=Callable[..., Any])
@@ -36,6 +33,14 @@ class TrainingInterrupted(Stopped):
         self.checkpoint, self.step = checkpoint, step
 
 
+class Stoppable(Protocol):
+    """A trainer that a signal stops: what it is told, and whether it is evaluating."""
+
+    stop_requested: bool
+    in_evaluation: bool
+    is_in_train: bool
+
+
 class EvaluationStopped(BaseException):
     """Raised when a signal abandons an evaluation. The resumed run repeats it."""
 
@@ -47,7 +52,7 @@ class StopOnSignal(TrainerCallback):
         number: of the first signal that came, or None.
     """
 
-    def __init__(self, trainer: "CheckpointedTrainer") -> None:
+    def __init__(self, trainer: Stoppable) -> None:
         """Watch `trainer`; nothing is caught until training begins."""
         self.trainer = trainer
         self.number: int | None = None
@@ -94,7 +99,7 @@ def left_on_stop(loop: Loop) -> Loop:
     """Let a trainer's evaluation loop be left in its midst when a signal comes."""
 
     @wraps(loop)
-    def watched(self: "CheckpointedTrainer", *args: Any, **kwargs: Any) -> Any:
+    def watched(self: Stoppable, *args: Any, **kwargs: Any) -> Any:
         if self.stop_requested:
             raise EvaluationStopped
         self.in_evaluation = self.is_in_train

@@ -1,7 +1,6 @@
 """`run.json`: what a run is, what was resolved for it, how far it is, and its figures."""
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -10,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ..files import write_atomic
 from ..redaction import redacted
-from .checkpoints import flush
 
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")
 
@@ -28,13 +27,7 @@ class RunFile:
         """Set fields, mappings merged leaf by leaf, without secrets, and write the file."""
         _merge(self.content, redacted(fields))
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(".run.json.tmp")
-        try:
-            beside.write_text(json.dumps(self.content, ensure_ascii=False, indent=1), encoding="utf-8")
-            flush(beside)
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_atomic(self.path, json.dumps(self.content, ensure_ascii=False, indent=1), durable=True)
 
 
 def read_run_file(folder: Path) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import torch
 import triton
 import triton.language as tl
 
-from ..packed_attention import AttentionShape, HeadNorms, Rotary
+from ..heads import AttentionShape, HeadNorms, Rotary
 from .rotary import rotate_heads
 
 

@@ -22,12 +22,12 @@ def _write_rows(
     tl.store(values + row * out_stride + places, rounded, mask=places < padded)
 
 
-def write_rows(x: torch.Tensor, values: torch.Tensor, scales: torch.Tensor, new_scales: bool) -> None:
-    """See `kernels.float8.write_rows`."""
-    from ..float8 import LARGEST, SMALLEST
-
+def write_rows(
+    x: torch.Tensor, values: torch.Tensor, scales: torch.Tensor, new_scales: bool, largest: float, smallest: float
+) -> None:
+    """See `kernels.float8.write_rows`; `largest` is the type's largest number, `smallest` the least scale times it."""
     block = triton.next_power_of_2(values.shape[1])
     _write_rows[(len(x),)](
         x, values, scales, x.stride(0), values.stride(0), x.shape[1], values.shape[1],
-        LARGEST=LARGEST, SMALLEST=SMALLEST, BLOCK=block, NEW=new_scales, num_warps=max(1, min(16, block // 512)),
+        LARGEST=largest, SMALLEST=smallest, BLOCK=block, NEW=new_scales, num_warps=max(1, min(16, block // 512)),
     )  # fmt: skip

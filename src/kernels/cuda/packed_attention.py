@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..packed_attention import AttentionShape, HeadNorms, Rotary, Sequences
+from ..heads import AttentionShape, HeadNorms, Rotary, Sequences
 from .packed_flash import flash_backward, flash_forward
 from .rotary import rotate_heads, rotate_heads_backward
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from src.kernels.packed_attention import AttentionShape, HeadNorms, Rotary, Sequences
+from src.kernels.heads import AttentionShape, HeadNorms, Rotary, Sequences
 
 
 def sequences_of(starts: list[int], shared: int = 0, filler: bool = False) -> Sequences:

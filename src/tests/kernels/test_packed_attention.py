@@ -3,13 +3,8 @@
 import pytest
 import torch
 
-from src.kernels.packed_attention import (
-    AttentionShape,
-    HeadNorms,
-    packed_attention,
-    packed_attention_backward,
-    rotate,
-)
+from src.kernels.heads import AttentionShape, HeadNorms
+from src.kernels.packed_attention import packed_attention, packed_attention_backward, rotate
 from src.tests.kernels.attention_reference import reference, rotary_of, sequences_of
 
 F64 = torch.float64

@@ -125,15 +125,10 @@ def test_a_profile_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypat
     monkeypatch.setenv("YOYAK_HOME", str(tmp_path))
     save_profile(CARDS[0])
 
-    def full(_: object, text: str, **__: object) -> None:
+    def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    from pathlib import Path
-
-    opened = Path.write_text
-    monkeypatch.setattr(
-        Path, "write_text", lambda path, text, **how: (opened(path, text[:20], **how), full(path, text))
-    )
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
         save_profile(CARDS[1])
     monkeypatch.undo()

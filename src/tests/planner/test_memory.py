@@ -9,7 +9,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
 
 from src.data.packing import StepPacker
-from src.kernels.packed_attention import Sequences
+from src.kernels.heads import Sequences
 from src.models.packed_decoder import PackedDecoder
 from src.planner.job import Job
 from src.planner.memory import (

@@ -29,7 +29,7 @@ from src.kernels.cuda import (
     rms_norm,
     swiglu,
 )
-from src.kernels.packed_attention import AttentionShape, HeadNorms, Sequences
+from src.kernels.heads import AttentionShape, HeadNorms, Sequences
 
 TOKENS = 20480
 _TYPES = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from src.kernels.cached_attention import cached_attention
-from src.kernels.packed_attention import AttentionShape, HeadNorms
+from src.kernels.heads import AttentionShape, HeadNorms
 
 
 @pytest.mark.parametrize("normalized", [False, True])

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from src.kernels.packed_attention import AttentionShape, HeadNorms, Sequences, packed_attention
+from src.kernels.heads import AttentionShape, HeadNorms, Sequences
+from src.kernels.packed_attention import packed_attention
 from src.kernels.packed_attention import packed_attention_backward as backward
 from src.tests.kernels.attention_reference import reference, rotary_of, sequences_of
 

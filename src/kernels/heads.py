@@ -1,0 +1,59 @@
+"""What attention is told of heads and sequences, on the CPU and on a GPU."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+
+Rotary: TypeAlias = tuple[torch.Tensor, torch.Tensor]
+"""Cosines and sines (tokens, head width / 2)."""
+
+
+@dataclass(frozen=True)
+class AttentionShape:
+    """Numbers of query heads and key/value heads, and the width of one."""
+
+    heads: int
+    key_heads: int
+    width: int
+
+    @property
+    def columns(self) -> int:
+        """Return the width of queries, keys and values side by side."""
+        return (self.heads + 2 * self.key_heads) * self.width
+
+
+@dataclass
+class HeadNorms:
+    """RMSNorm of each query and key head before rotation (Qwen3).
+
+    Attributes:
+        weights: (2, width), queries' first.
+        gradient: (2 x width,), sum of the weights' gradients, where these train.
+    """
+
+    weights: torch.Tensor
+    eps: float
+    gradient: torch.Tensor | None = None
+
+    def gradients(self) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Return the sums of both, queries' first."""
+        if self.gradient is None:
+            return None, None
+        queries, keys = self.gradient.chunk(2)
+        return queries, keys
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Sequences laid end to end: where each begins and at last the end; each token's position, and its sequence's end.
+
+    The first `shared` tokens, a sequence of their own, stand before each of the others too, which see them.
+
+    The CPU reads `starts` and `shared`, a GPU the tensors (int64, on it).
+    """
+
+    starts: list[int]
+    positions: torch.Tensor
+    ends: torch.Tensor
+    shared: int = 0
