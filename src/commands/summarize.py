@@ -43,6 +43,8 @@ def summarize(request: SummarizeRequest) -> None:
     """Summarize a text, a file or standard input, or each row of a table and each text of a folder."""
     from ..data.readers import SUFFIXES
 
+    if not request.text.strip():
+        raise YoyakError("the dialogue is empty")
     path = None if _SHIPPED.match(request.text) else as_path(request.text)
     settings = _config(request).data
     if path is not None and path.is_dir():

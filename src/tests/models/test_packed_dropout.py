@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from src.kernels.dropout import DroppedPlaces
+from src.models.causal_head import head_kind
 from src.tests.models.test_packed_decoder import LENGTHS
 from src.tests.packed_models import SEVEN, adapted_model, examples, packed, reference, worst_error
 
@@ -30,6 +31,7 @@ class _Masked(nn.Module):
 
 def dropout_reference(model: Any, items: Any) -> tuple[float, dict[str, torch.Tensor]]:
     """Return loss and gradients, one example at a time, each with the places of its number in the step."""
+    head_kind(model.get_base_model())  # tried out on a few tokens, before there are masks for whole examples
     for name, module in model.named_modules():
         if name.endswith("lora_dropout"):
             layer, projection = int(name.split("layers.")[1].split(".")[0]), name.split(".")[-2]
