@@ -48,6 +48,14 @@ def test_percentiles_are_by_nearest_rank():
     assert Distribution.of([]) == Distribution(0.0, 0, 0, 0)
 
 
+def test_a_speaker_counts_once_a_dialogue(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('dialogue,summary\n"Ann: hi\nBob: yo\nAnn: bye",S\n"Ann: ah\nAnn: oh",S\n', encoding="utf-8")
+    report = check_file(str(path), SETTINGS)
+    assert report.speakers == Distribution(1.5, 1, 2, 2)
+    assert report.common_speakers == {"Ann": 2, "Bob": 1}
+
+
 def test_report_counts(source):
     report = check_file(source, SETTINGS)
     assert (report.rows, report.encoding, report.unit, report.duplicate_dialogues) == (3, "utf-8", "line", 1)

@@ -80,6 +80,8 @@ class TestItems:
     def test_numbers_of_dialogues_and_summaries_must_agree(self):
         with pytest.raises(YoyakError, match=re.escape("2 dialogues but 1 summaries; each needs one")):
             create_llm_dataset(["A: a", "B: b"], ["s"], tiny_tokenizer("llama"))
+        with pytest.raises(YoyakError, match=re.escape("1 dialogues but 2 summaries; each needs one")):
+            create_llm_dataset(["A: a"], ["s", "t"], tiny_tokenizer("llama"))
 
     def test_without_examples(self):
         data = create_llm_dataset([], [], tiny_tokenizer("llama"))

@@ -21,6 +21,12 @@ def lists(batch: MicroBatch) -> dict[str, list[int]]:
 ITEMS = [item([5, 6, 2], 2), item([7, 2], 1), item([8, 9, 3, 4, 2], 3)]
 
 
+def test_no_token_of_an_example_predicts_the_first_of_the_next() -> None:
+    """Even where all of an example is a target, as without a prompt."""
+    (batch,) = StepPacker(micro_batch_tokens=7)([item([5, 6, 2], 3), item([7, 2], 2)])["micro_batches"]
+    assert (lists(batch)["target_positions"], lists(batch)["targets"]) == ([0, 1, 3], [6, 2, 2])
+
+
 def test_a_step_laid_out() -> None:
     step = StepPacker(micro_batch_tokens=7)(ITEMS)
     assert step["target_tokens"] == 6
