@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,12 +79,15 @@ def write_adapter_folder(job: Export) -> dict[str, Any]:
     from ..export.adapter_file import read_adapter
     from ..export.chat_template import trained_chat_template
     from ..export.model_card import base_name, is_on_hub
-    from ..export.vllm_rules import max_lora_rank, refuse_unless_loadable, uniform, write_adapter
+    from ..export.vllm_rules import max_lora_rank, refuse_unless_loadable, renamed, uniform, write_adapter
     from ..models.bundled import PREFIX
     from ..models.checkpoints import resolve_checkpoint
+    from ..models.text_part import names_in_whole
 
     adapter = read_adapter(_adapter_folder(job))
     refuse_unless_loadable(adapter)
+    with suppress(YoyakError):  # without its base's config it keeps its names
+        adapter = renamed(adapter, names_in_whole(_base_config(job)))
     checkpoint, for_hub = job.config.model.checkpoint, job.request.to == "hub"
     base = checkpoint if is_on_hub(checkpoint) else base_name(checkpoint) if for_hub else resolve_checkpoint(checkpoint)
     tokenizer, prompt = _tokenizer_and_prompt(job)

@@ -138,14 +138,15 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     from ..models.checkpoints import resolve_checkpoint
     from ..models.generation_settings import CheckpointGeneration
     from ..models.lora_loader import LoRALoader
-    from ..serving.vllm import serve_with_vllm
+    from ..serving.vllm import refuse_text_names, serve_with_vllm
     from .steps import prompt_arguments
 
     quiet_libraries()
     checkpoint = resolve_checkpoint(config.model.checkpoint)
     loader = LoRALoader(config)
     tokenizer = loader._load_tokenizer(checkpoint)
-    loader.check_weights(checkpoint)  # vLLM leaves what it doesn't know without a word
+    base = loader.check_weights(checkpoint)  # vLLM leaves what it doesn't know without a word
+    refuse_text_names(config, base)
     prompt = create_prompt_template(tokenizer, **prompt_arguments(config))
     ends = [prompt.end_id, *CheckpointGeneration(checkpoint, config.model).end_ids(tokenizer)]
     port = listener.getsockname()[1]

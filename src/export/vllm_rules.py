@@ -14,6 +14,7 @@ MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM's `--max-lora-rank` may be."""
 
 _LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_OTHER_SENSES = r".*\b(vision\w*|visual|audio\w*|\w*projector\w*|embed_vision|embed_audio)\b.*"
 _UNSUPPORTED = ("lora_bias", "alora_invocation_tokens", "layer_replication", "use_bdlora", "use_qalora")
 
 
@@ -74,6 +75,20 @@ def uniform(adapter: AdapterFile) -> AdapterFile:
     alpha = scale * (rank**0.5 if settings.get("use_rslora") else rank)
     plain = {**settings, "r": rank, "lora_alpha": alpha, "rank_pattern": {}, "alpha_pattern": {}}
     return AdapterFile(adapter.folder, plain, factors, adapter.others)
+
+
+def renamed(adapter: AdapterFile, names: dict[str, str]) -> AdapterFile:
+    """Return an adapter with other beginnings of its layers' names (see `models.text_part.names_in_whole`)."""
+    if not names:
+        return adapter
+
+    def in_whole(layer: str) -> str:
+        start = next((start for start in names if layer.startswith(start)), "")
+        return names.get(start, "") + layer.removeprefix(start)
+
+    # Its modules are named by their last part alone, which the other senses' layers have too.
+    settings = {**adapter.settings, "exclude_modules": _OTHER_SENSES}
+    return AdapterFile(adapter.folder, settings, {in_whole(n): f for n, f in adapter.factors.items()}, adapter.others)
 
 
 def write_adapter(adapter: AdapterFile, base: str, tokenizer: Any, chat_template: str | None, folder: Path) -> None:

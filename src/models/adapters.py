@@ -20,10 +20,12 @@ from ..errors import YoyakError
 from .causal_head import decoder_states, head_kind
 from .dequantized import linear4bit_layers
 from .lora_variants import refuse_unknown_variants
+from .text_part import TO_TEXT, name_in_text
 
 PEFT_SAYS = (
     "`is_gradient_checkpointing` is deprecated",  # it asks for it itself
     "fan_in_fan_out is set to",  # of GPT-2's Conv1D, which it sets right
+    "You have passed exclude_modules",  # of a whole model's other senses
     "The following (rank|alpha)_pattern keys did not match",  # those of stacked experts, which it does apply
 )
 """Warnings of PEFT that mean nothing here, as patterns."""
@@ -108,10 +110,10 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
             warnings.filterwarnings("ignore", message="Found missing adapter keys")  # refused below, in our words
             for message in PEFT_SAYS:
                 warnings.filterwarnings("ignore", message=message)
-            adapted = PeftModel.from_pretrained(model, str(path), is_trainable=is_trainable)
+            adapted = PeftModel.from_pretrained(model, str(path), is_trainable=is_trainable, key_mapping=TO_TEXT)
         refuse_unknown_variants(adapted, folder)
         with safe_open(weights, framework="pt") as file:
-            stored = set(file.keys())
+            stored = {name_in_text(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
     except YoyakError:
         raise
     except Exception as error:  # a damaged file raises whatever its parser raises

@@ -12,6 +12,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     set_seed,
@@ -29,6 +30,7 @@ from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
 from .generation_settings import CheckpointGeneration
 from .loaded_weights import load_weights
 from .lora_targets import fit_to_experts, target_modules
+from .text_part import text_arguments
 
 Model: TypeAlias = PreTrainedModel | PeftModel
 
@@ -159,8 +161,10 @@ class LoRALoader:
             "device_map": {"": 0 if self.compute.device == "cuda" else "cpu"},
             "use_safetensors": True,  # pickled weights can run code
         }
-        if not self._stored_in_4bit(checkpoint) and bnb_config is not None:
+        config = load_from(checkpoint, AutoConfig.from_pretrained, **origin_arguments(self.config.model))
+        if not self._stored_in_4bit(checkpoint, config) and bnb_config is not None:
             arguments["quantization_config"] = bnb_config
+        arguments |= text_arguments(config, checkpoint)
         model = load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
         taken = model.config._attn_implementation
         if taken != wanted and taken is not None:
@@ -178,16 +182,18 @@ class LoRALoader:
             self.logger.info(note)
         return found
 
-    def check_weights(self, checkpoint: str) -> None:
-        """Raise YoyakError where a checkpoint's weights are not its config's; nothing is kept of them."""
+    def check_weights(self, checkpoint: str) -> PretrainedConfig:
+        """Return a checkpoint's config; YoyakError where its weights are not the config's. None of them are kept."""
         origin = origin_arguments(self.config.model)
-        if not getattr(load_from(checkpoint, AutoConfig.from_pretrained, **origin), "quantization_config", None):
+        config = load_from(checkpoint, AutoConfig.from_pretrained, **origin)
+        if not getattr(config, "quantization_config", None):
             arguments = {"device_map": {"": "meta"}, "use_safetensors": True, **origin}
+            arguments |= text_arguments(config, checkpoint)
             load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
+        return config
 
-    def _stored_in_4bit(self, checkpoint: str) -> bool:
+    def _stored_in_4bit(self, checkpoint: str, config: PretrainedConfig) -> bool:
         """Tell whether a checkpoint is stored in bitsandbytes 4 bit; another stored quantization is refused."""
-        config = load_from(checkpoint, AutoConfig.from_pretrained, **origin_arguments(self.config.model))
         stored = getattr(config, "quantization_config", None)
         if not stored:
             return False

@@ -141,6 +141,27 @@ def vllm_arguments(
     return [*arguments, "--served-model-name", f"{name}-base", *lora]
 
 
+def refuse_text_names(config: Config, base: Any) -> None:
+    """Raise YoyakError for an adapter of a text part whose layers are not named as in the whole model that vLLM loads.
+
+    Args:
+        config: of the model; `lora.adapter` is the adapter to serve.
+        base: the base model's own config.
+    """
+    from ..models.text_part import names_in_whole
+
+    if config.lora.adapter is None:
+        return
+    whole = tuple(start for text, start in names_in_whole(base).items() if text != start)
+    layers = read_adapter(Path(config.lora.adapter)).factors
+    if whole and not any(layer.startswith(whole) for layer in layers):
+        raise YoyakError(
+            f"{config.lora.adapter}: names its layers as the text part alone does, and vLLM loads the whole "
+            f"{base.model_type} model; export it first (yoyak export --to adapter --adapter {config.lora.adapter} "
+            "--out FOLDER) and serve that"
+        )
+
+
 def serve_with_vllm(
     config: Config,
     tokenizer: Any,

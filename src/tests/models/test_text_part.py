@@ -1,0 +1,116 @@
+"""The text part of checkpoints that see too: its loss is the whole's, and its adapter fits the whole."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForImageTextToText
+
+from src.cli import main
+from src.errors import YoyakError
+from src.models.text_part import name_in_text, names_in_whole
+from src.tests.tiny_architectures import architecture_config
+from src.tests.tiny_models import load_tiny, tiny_config, tiny_tokenizer, train_tiny
+
+VISION = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "image_size": 28,
+    "patch_size": 14,
+    "num_heads": 2,
+    "depth": 2,
+    "out_hidden_size": 64,
+}
+IDS = torch.tensor([[5, 100, 40, 41, 200, 256, 7]])
+WHOLES = {
+    "mistral3": ("mistral", "MistralForCausalLM", "multi_modal_projector, vision_tower"),
+    "exaone4_5": ("exaone4", "Exaone4ForCausalLM", "model.visual"),
+    "gemma3": ("gemma3_text", "Gemma3ForCausalLM", "multi_modal_projector, vision_tower"),
+    "gemma4": ("gemma4_text", "Gemma4ForCausalLM", "model.embed_vision, model.vision_tower"),
+    "qwen3_5": ("qwen3_5_text", "Qwen3_5ForCausalLM", None),  # whose class leaves the tower out by itself
+    "llama4": ("llama4_text", "Llama4ForCausalLM", "multi_modal_projector, vision_model"),
+}
+
+
+def write_whole(folder: Path, name: str, text: str, **settings: Any) -> Any:
+    """Write a tiny model that sees, of an architecture and that of its text part; return it."""
+    text_settings = architecture_config(text, pad_token_id=0, **settings).to_dict()
+    config = AutoConfig.for_model(name, text_config=text_settings, vision_config=dict(VISION))
+    torch.manual_seed(0)
+    whole = AutoModelForImageTextToText.from_config(config).eval()
+    whole.save_pretrained(folder)
+    tiny_tokenizer(pad_token="<|im_start|>").save_pretrained(folder)
+    return whole
+
+
+def logits_of(model: Any) -> torch.Tensor:
+    with torch.no_grad():
+        result: torch.Tensor = model.eval()(input_ids=IDS, use_cache=False).logits
+    return result[..., :259]  # a pad token may have been added to the text part
+
+
+@pytest.mark.parametrize("name", WHOLES)
+def test_the_text_part_computes_what_the_whole_does(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    text, class_name, left_out = WHOLES[name]
+    whole = write_whole(tmp_path / "base", name, text)
+    config = tiny_config(str(tmp_path / "base"), lora__use_qlora=False, lora__target_modules=["q_proj"])
+    config.model.dtype = "fp32"
+    with caplog.at_level(logging.WARNING, "yoyak"):
+        model, _ = load_tiny(config)
+    assert type(model.get_base_model()).__name__ == class_name
+    assert torch.equal(logits_of(model), logits_of(whole))
+    said = [line for line in caplog.messages if "left out" in line]
+    assert [f"{left_out} left out, which a text model has no use for" in line for line in said] == [True] * len(said)
+    assert len(said) == (left_out is not None)
+    assert not [n for n, _ in model.named_parameters() if "vision" in n or "visual" in n]
+
+
+@pytest.mark.parametrize("name", ["mistral3", "qwen3_5", "llama4"])
+def test_an_exported_adapter_has_the_wholes_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = write_whole(tmp_path / "base", name, WHOLES[name][0])
+    config = tiny_config(str(tmp_path / "base"), tmp_path, lora__use_qlora=False, lora__target_modules=["q_proj"])
+    config.model.dtype, config.model.chat_template = "fp32", "qwen"
+    model, tokenizer = load_tiny(config)
+    trained = train_tiny(config, model, tokenizer)
+    with pytest.raises(SystemExit):
+        main(["export", "--to", "adapter", "--adapter", trained, "--out", "exported"])
+    names = load_file("exported/adapter_model.safetensors").keys()
+    start = "language_model.model" if name == "llama4" else "model.language_model"
+    assert names
+    assert all(name.startswith(f"base_model.model.{start}.layers.") for name in names)
+    expected = logits_of(model)
+    # vLLM loads the whole, as PEFT does here.
+    assert torch.allclose(logits_of(PeftModel.from_pretrained(whole, "exported")), expected, atol=1e-5)
+    again = config.model_copy(deep=True)
+    again.lora.adapter = "exported"
+    assert torch.allclose(logits_of(load_tiny(again)[0]), expected, atol=1e-5)
+
+
+def test_a_text_part_without_a_class_of_its_own_is_refused(tmp_path: Path) -> None:
+    config = AutoConfig.for_model("qwen3_vl")
+    config.save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(YoyakError) as caught:
+        load_tiny(tiny_config(str(tmp_path)))
+    assert str(caught.value) == (
+        f"model.checkpoint = {tmp_path}: a model of type qwen3_vl, whose text part (qwen3_vl_text) transformers has no "
+        "class for; name a text model"
+    )
+
+
+def test_names_of_layers() -> None:
+    assert names_in_whole(architecture_config("llama")) == {}
+    layer = "layers.0.self_attn.q_proj.lora_A.weight"
+    for whole in (f"model.language_model.{layer}", f"language_model.model.{layer}", f"model.{layer}"):
+        assert name_in_text(f"base_model.model.{whole}") == f"base_model.model.model.{layer}"
