@@ -119,7 +119,9 @@ def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket)
         truncate=request.truncate,
     )
     ends = end_ids_of(loaded.model, loaded.prompt.end_id)
-    service = Service(config, TransformersEngine(loaded.model), loaded.tokenizer, loaded.prompt, limits, ends)
+    engine = TransformersEngine(loaded.model)
+    engine.refuse_wrong_logits(config.tokenizer.encoder_max_len + config.tokenizer.decoder_max_len)
+    service = Service(config, engine, loaded.tokenizer, loaded.prompt, limits, ends)
     who = "with a key" if key is not None else "without a key"
     console.print(
         f"Serving {service.name} at {url_of(listener)}/v1 ({who}); Ctrl-C stops", markup=False, soft_wrap=True

@@ -193,6 +193,7 @@ def score(
     """Generate and score the evaluation dialogues where `evaluation.generate` is on; None where it is off."""
     from ..evaluation.evaluator import evaluate_model
     from ..evaluation.result import score_report
+    from ..models.probe import found_by_probes
 
     if not run.config.evaluation.generate:
         return None
@@ -205,6 +206,7 @@ def score(
             result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
         if stage == "zero_shot":
             keep_zero_shot(run, table, result)
+        run.file.update(resolved={"probes": found_by_probes(model)})
     report = score_report(
         [row.fname for row in table.rows],
         result.summaries,
@@ -223,11 +225,16 @@ def score(
 def show_progress(run: RunContext, trainer: Any) -> None:
     """Put the progress bar on a trainer, and record its optimizer."""
     from ..data.own_template import FIXED_DATE
+    from ..models.probe import found_by_probes
     from ..training.callbacks import ProgressBar
 
     trainer.trainer.add_callback(ProgressBar(run.console, trainer.trainer))
     training = run.config.training
+    before = run.file.content.get("resolved", {})  # of an engine that the probe may have ruled out
     resolved: dict[str, object] = {
+        **{name: None for name in before if name.startswith("micro_batch")},
+        **trainer.engine.resolved(training),
+        "probes": found_by_probes(trainer.model),
         "optimizer": trainer.optimizer_name,
         "gradient_checkpointing": training.gradient_checkpointing,
     }

@@ -13,7 +13,7 @@ from ..data.padding import RightPadder
 from ..data.sources import load_dialogues
 from ..data.templates import IGNORE, EncodedExample, PromptTemplate
 from ..errors import YoyakError
-from ..inference.generator import autocast
+from ..models.autocast import autocast
 from ..models.compute import DtypeName, resolve_compute
 from ..models.loaded_weights import load_weights
 from ..training.loss import response_loss

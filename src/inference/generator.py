@@ -1,7 +1,7 @@
 """Generating summaries: the training prompt, left padding, batches of similar length, results as they come."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ from ..data.templates import PromptTemplate
 from ..decoder.cached_decoder import CachedDecoder
 from ..decoder.generation import generate
 from ..decoder.picking import needs_earlier_tokens, row_seed
-from ..models.decoder_obstacle import decoder_obstacle
+from ..models.autocast import autocast
 from ..models.generation_settings import end_ids_of
 from .batches import in_batches, largest_batch, splits_of, token_budget
 from .decoding import before_end, summary_text
 from .mbr import choose_by_mbr
+from .probe import generates_fast
 from .sampling import sampling_processors
 
 
@@ -120,7 +121,7 @@ def _stream_ids(
     """
     pad = tokenizer.pad_token_id
     pad_id = int(pad) if pad is not None else end_ids[0]
-    fast = not needs_earlier_tokens(settings) and decoder_obstacle(model) is None
+    fast = not needs_earlier_tokens(settings) and generates_fast(model)
 
     def run(indices: list[int], rows: int) -> Iterator[list[tuple[int, list[int]]]]:
         chosen = [prompts[index] for index in indices]
@@ -194,11 +195,3 @@ def generating(model: Any) -> Iterator[None]:
             yield
     finally:
         model.train(was_training)
-
-
-def autocast(model: Any) -> AbstractContextManager[Any]:
-    """Return autocast to the base model's 16-bit type: adapters are float32 and would slow every product down."""
-    weight = model.get_input_embeddings().weight
-    if weight.dtype in (torch.bfloat16, torch.float16):
-        return torch.autocast(weight.device.type, dtype=weight.dtype)
-    return nullcontext()

@@ -37,10 +37,23 @@ class TransformersEngine:
         """Take a causal language model, with or without adapter."""
         self._model = model
 
+    def refuse_wrong_logits(self, most_tokens: int) -> None:
+        """See that the model's own logits come out, in sequences of up to `most_tokens`.
+
+        Raises:
+            YoyakError: other ones do, or none.
+        """
+        from ..inference.probe import generates_fast
+        from .slots import refuse_wrong_slots
+
+        if not generates_fast(self._model):
+            refuse_wrong_slots(self._model, most_tokens)
+
     def generate(self, admit: Callable[[], list[Job]]) -> None:
         """Generate (see `Engine`)."""
         from ..inference.batches import is_out_of_memory
-        from ..inference.generator import autocast, generating
+        from ..inference.generator import generating
+        from ..models.autocast import autocast
 
         try:
             with generating(self._model), autocast(self._model):
@@ -54,10 +67,10 @@ class TransformersEngine:
         """Return an empty batch, of the faster kind where the model allows it."""
         from ..decoder.cached_decoder import CachedDecoder
         from ..decoder.row_batch import RowBatch
-        from ..models.decoder_obstacle import decoder_obstacle
+        from ..inference.probe import generates_fast
         from .slots import Slots
 
-        return RowBatch(CachedDecoder(self._model)) if decoder_obstacle(self._model) is None else Slots(self._model)
+        return RowBatch(CachedDecoder(self._model)) if generates_fast(self._model) else Slots(self._model)
 
     def _generate(self, admit: Callable[[], list[Job]]) -> None:
         slots, jobs = self._slots(), list[Job]()

@@ -1,12 +1,17 @@
 """A key/value cache whose rows come and go: each sequence has a slot, and batches change between steps."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
+from ..errors import YoyakError
+from ..inference.batches import is_out_of_memory
+from ..inference.probe import probe_rows
 from ..models.causal_head import position_logits
+from ..models.probe import probed_once
 
 _LENGTH_STEP = 256
 """Slots grow by this many positions at a time."""
@@ -134,3 +139,33 @@ class Slots:
         if length > has_length:
             has_length = -(-length // _LENGTH_STEP) * _LENGTH_STEP
         self.capacity = (has_rows, has_length)
+
+
+def refuse_wrong_slots(model: Any, most_tokens: int) -> None:
+    """Raise YoyakError where a batch of slots doesn't give the model's own logits, in sequences of `most_tokens`."""
+    instead = "summarize files with yoyak summarize, or serve with --engine vllm"
+    window = _window(model.config.get_text_config())
+    if window is not None and most_tokens > window:
+        raise YoyakError(
+            f"serve: layers of this model see {window} tokens at a time, and tokenizer.encoder_max_len + "
+            f"tokenizer.decoder_max_len is {most_tokens}; lower these, {instead}"
+        )
+    try:
+        found = probed_once(model, "serving", partial(probe_rows, model, "server's", partial(Slots, model)))[0]
+    except Exception as error:  # of a cache or mask that a class doesn't take: whatever it raises
+        if is_out_of_memory(error):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise YoyakError(f"serve: this model takes no batches that grow ({reason}); {instead}") from error
+    if not found.agrees:
+        raise YoyakError(f"serve: the probe: {found}; {instead}")
+
+
+def _window(config: Any) -> int | None:
+    """Return how many tokens the layers with the narrowest attention see, which no step's mask here keeps to."""
+    windows = [getattr(config, "attention_chunk_size", None)]
+    if getattr(config, "use_sliding_window", True) and "sliding_attention" in (
+        getattr(config, "layer_types", None) or ["sliding_attention"]
+    ):
+        windows.append(getattr(config, "sliding_window", None))
+    return min((window for window in windows if window), default=None)

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerF
 
 from src.config.schema import Config
 from src.data.llm_dataset import create_llm_dataset
-from src.inference.generator import autocast
+from src.models.autocast import autocast
 from src.models.lora_loader import LoRALoader
 from src.training.llm_trainer import LLMTrainer
 from src.training.loss import response_loss

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
-from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback, TrainingArguments
 
 from ..config.schema import Config
 from ..data.packing import StepPacker
 from ..data.padding import RightPadder
 from ..errors import YoyakError
-from ..models.adapters import start_eva
 from ..models.compute import resolve_compute
 from ..models.dequantized import keeps_dequantized
+from ..models.probe import found_by_probes
+from .adapter_start import start_adapter
 from .callbacks import MetricsWriter
 from .checkpointed_trainer import STATE, EarlyStopping
 from .checkpoints import Checkpoint
@@ -33,6 +32,7 @@ from .interrupts import StopOnSignal, TrainingInterrupted
 from .memory_plan import checkpointing_arguments, common_tokens, recomputes, settle_checkpointing
 from .one_process import on_one_gpu, run_alone
 from .packed_step import PackedTrainer, choose_engine, plan_run
+from .probe import engine_after_probes
 from .recovery import RecoverySaves
 from .resolved import Resolved
 from .response_trainer import ResponseTrainer
@@ -82,21 +82,23 @@ class LLMTrainer:
         self.logger = logger or logging.getLogger("yoyak")
         run_alone(self.logger)
         self.resume = resume
+        self.run_dir = Path(config.experiment.output_dir) / config.experiment.name
         earlier = resume.read_json(f"{STATE}.json")["facts"] if resume else None
         self._resolved = Resolved.from_dict(earlier["resolved"]) if earlier else None
         if self._resolved:
             self._resolved.apply()
         self.compute = self._resolved.compute if self._resolved else resolve_compute(config.model.dtype)
         self.engine = self._resolved.engine if self._resolved else choose_engine(config.training, model, self.compute)
-        self.logger.info("Engine: %s (%s)", self.engine.name, self.engine.reason)
-        self.run_dir = Path(config.experiment.output_dir) / config.experiment.name
         identity = run_identity(config, model, train_dataset, self.eval_dataset)
         if earlier:
             refuse_another_run(self.run_dir, identity, earlier, config)
+        start_adapter(config, model, train_dataset, RightPadder(_pad_token_id(tokenizer)), self.logger)
+        self.engine = engine_after_probes(self, self._resolved)
+        self.logger.info("Engine: %s (%s)", self.engine.name, self.engine.reason)
         self.trainer = self._create_trainer()
         kept, plan = keeps_dequantized(model), getattr(self.trainer, "plan", None)
-        resolved = Resolved(self.compute, self.engine, kept, recomputes(self.trainer), plan)
-        self.trainer.facts = identity | {"resolved": resolved.as_dict()}
+        found = Resolved(self.compute, self.engine, kept, recomputes(self.trainer), plan, found_by_probes(model))
+        self.trainer.facts = identity | {"resolved": found.as_dict()}
         self.trainer.checkpoint_limit = config.training.save_total_limit
         self.interrupt = StopOnSignal(self.trainer)
         recovery = RecoverySaves(self.trainer, config.training.save_steps, config.training.save_minutes)
@@ -116,6 +118,11 @@ class LLMTrainer:
     def best_metric(self) -> str:
         """Return the name under which the metric that decides is logged: `eval_loss` or `eval_rouge_sum`."""
         return "eval_" + self.config.training.metric_for_best_model.removeprefix("eval_")
+
+    @property
+    def generates(self) -> bool:
+        """Tell whether summaries are generated in the training, since their score decides which weights are best."""
+        return self.best_metric == "eval_rouge_sum" and self.eval_dataset is not None
 
     def _create_training_args(self) -> TrainingArguments:
         """Return the Trainer's arguments for the config on this machine."""
@@ -165,15 +172,7 @@ class LLMTrainer:
         """Return the Trainer with the run's callbacks."""
         training, lora = self.config.training, self.config.lora
         collator = RightPadder(_pad_token_id(self.tokenizer))
-        if (
-            lora.init == "eva" and lora.adapter is None and isinstance(self.model, PeftModel)
-        ):  # also to go on: it gives the ranks
-            self.logger.info("EVA: computing the adapter's start from the training data")
-            batches = DataLoader(self.train_dataset, batch_size=training.batch_size, collate_fn=collator)
-            start_eva(self.model, batches)
-        scored = None
-        if self.best_metric == "eval_rouge_sum" and self.eval_dataset is not None:
-            scored = partial(rouge_sum, self.model, self.tokenizer, self.eval_dataset, self.config)
+        scored = partial(rouge_sum, self.model, self.tokenizer, self.eval_dataset, self.config)
         arguments: dict[str, Any] = {
             "model": self.model,
             "args": self._create_training_args(),
@@ -182,7 +181,7 @@ class LLMTrainer:
             "data_collator": collator,
             "processing_class": self.tokenizer,
             "loraplus_lr_ratio": lora.loraplus_lr_ratio,
-            "rouge_sum": scored,
+            "rouge_sum": scored if self.generates else None,
             "guard": StepGuard(self.run_dir, training.max_bad_steps, training.on_divergence),
         }
         trainer: ResponseTrainer

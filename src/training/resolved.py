@@ -1,6 +1,6 @@
 """What was decided at run time, so that a run which goes on decides and measures nothing anew."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..errors import YoyakError
@@ -19,6 +19,7 @@ class Resolved:
         cache_dequantized: whether 4-bit weights are kept dequantized.
         recomputes: whether the trainer engine's layers compute their activations again.
         memory_plan: of the packed engine on a GPU.
+        probes: what was found of the model's engines, by what they were for (see `models.probe`).
     """
 
     compute: ComputeChoice
@@ -26,6 +27,7 @@ class Resolved:
     cache_dequantized: bool
     recomputes: bool
     memory_plan: MemoryPlan | None = None
+    probes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -41,6 +43,7 @@ class Resolved:
             values["cache_dequantized"],
             values["recomputes"],
             MemoryPlan(**plan) if plan else None,
+            values.get("probes", {}),  # runs of before there were probes go on as they began
         )
 
     def apply(self) -> None:

@@ -1,0 +1,75 @@
+"""The probe of what generates against the model's own `forward`: the logits of two prompts and of a token more each."""
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from ..decoder.cached_decoder import CachedDecoder
+from ..decoder.row_batch import RowBatch
+from ..models.decoder_obstacle import decoder_obstacle
+from ..models.probe import Items, Probe, bounds_of, own_logits, padded, probe_items, probed_once, verdict
+
+
+class Rows(Protocol):
+    """Sequences that are continued together, as `RowBatch` and the server's `Slots`."""
+
+    def add(self, prompts: list[list[int]]) -> torch.Tensor:
+        """Return the logits after each of some prompts."""
+
+    def step(self, tokens: list[int]) -> torch.Tensor:
+        """Return the logits after one more token each."""
+
+
+def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
+    """Compare the logits after prompts, and after a token more, with those of the model's own `forward`.
+
+    Args:
+        model: with or without adapter.
+        engine: its name in what is said.
+        new_rows: makes an empty `Rows`.
+    """
+    start, items = time.perf_counter(), probe_items(model)
+    with torch.inference_mode():
+        ids = [item["input_ids"].tolist() for item in items]
+        rows: Rows = new_rows()
+        ours = [rows.add([one[:-2] for one in ids]).clone(), rows.step([one[-2] for one in ids]).clone()]
+        theirs = _own_rows(model, items)
+    last = torch.tensor([one[-2:] for one in ids], device=theirs.device).T.flatten()
+    both = torch.cat(ours).float(), theirs.float()
+    error = (both[0] - both[1]).norm() / (both[1] - both[1].mean(dim=1, keepdim=True)).norm().clamp(min=1e-30)
+    loss, own = (float(nn.functional.cross_entropy(logits, last)) for logits in both)
+    return verdict(engine, loss, own, float(error), bounds_of(model), start)
+
+
+def _own_rows(model: Any, items: Items) -> torch.Tensor:
+    """Return the own logits (4, vocabulary): after each prompt, then after each one's next token."""
+    batch = padded(items, model.get_input_embeddings().weight.device)
+    lengths = [len(item["input_ids"]) for item in items]
+    places = sorted({length - back for length in lengths for back in (3, 2)})
+    logits = own_logits(model, batch, torch.tensor(places, device=batch["input_ids"].device))
+    return torch.stack(
+        [logits[row, places.index(length - back)] for back in (3, 2) for row, length in enumerate(lengths)]
+    )
+
+
+def probe_cached(model: Any) -> Probe:
+    """Return the probe of the cached decoder, with which a model generates where `decoder_obstacle` allows it."""
+    return probe_rows(model, "cached decoder's", lambda: RowBatch(CachedDecoder(model)))
+
+
+def generates_fast(model: Any) -> bool:
+    """Tell whether the cached decoder generates for a model: it knows it, and agrees with the model's own `forward`."""
+    if decoder_obstacle(model) is not None:
+        return False
+    found, new = probed_once(model, "generation", partial(probe_cached, model))
+    logger = logging.getLogger("yoyak")
+    if new and found.agrees:
+        logger.debug("Probe: %s", found)
+    elif new:
+        logger.warning("Probe: %s; transformers generates, which is slower", found)
+    return found.agrees

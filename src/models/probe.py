@@ -1,0 +1,228 @@
+"""A few tokens through an engine and through the model's own `forward`, before anything is trained or generated.
+
+What an engine leaves out (a scale, a cap, a bias, a variant of an adapter, a module that somebody replaced) shows in
+loss, gradients or logits at once, whatever its name.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from torch import nn
+
+from ..data.padding import RightPadder
+from ..data.templates import IGNORE
+from .autocast import autocast
+from .causal_head import takes_positions
+
+Items = list[dict[str, torch.Tensor]]
+LENGTHS = ((56, 16), (40, 12))
+"""Tokens and targets of the two examples."""
+BOUNDS = {
+    torch.float64: (1e-4, 1e-3),
+    torch.float32: (1e-4, 1e-3),
+    torch.bfloat16: (2e-2, 0.2),
+    torch.float16: (5e-3, 0.1),
+}
+"""Largest relative differences of loss, and of gradients or logits, by what the model computes in.
+
+As measured by `benchmarks/probe_bounds.py`: in float32 engines that are right differ by less than 1e-5, wrong ones by
+more than 1e-2.
+"""
+FLOAT8_BOUNDS = (5e-2, 0.5)
+_SMALL = 0.1  # of the usual gradient: a smaller one is compared with this
+_B_STARTS = 0.02  # standard deviation of B in the probe where all of it is zero, which would hide A and the sum
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What an engine and the model's own `forward` made of the same tokens.
+
+    Attributes:
+        engine: which one.
+        loss: its mean loss, in nats a target token.
+        own_loss: that of the model's own `forward`.
+        error: largest relative difference of a weight's gradient (training) or of the logits (generation); None
+            where neither was compared.
+        agrees: whether loss and error are within `BOUNDS`.
+        seconds: that it took.
+    """
+
+    engine: str
+    loss: float
+    own_loss: float
+    error: float | None
+    agrees: bool
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for a run's record."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Return a phrase with both numbers."""
+        loss, own = _told_apart(self.loss, self.own_loss)
+        apart = f", {self.error:.1g} apart" if self.error is not None else ""
+        return f"loss {loss} by the {self.engine} engine, {own} by the model's own forward{apart}"
+
+
+def _told_apart(one: float, other: float) -> tuple[str, str]:
+    """Return two numbers with as many decimals as it takes to see that they differ, if they do by 1e-6."""
+    for decimals in (4, 5):
+        if f"{one:.{decimals}f}" != f"{other:.{decimals}f}":
+            return f"{one:.{decimals}f}", f"{other:.{decimals}f}"
+    return f"{one:.6f}", f"{other:.6f}"
+
+
+def verdict(
+    engine: str, loss: float, own_loss: float, error: float | None, bounds: tuple[float, float], start: float
+) -> Probe:
+    """Return the probe of what was found; a number that is not finite agrees only where both losses are not."""
+    if not torch.isfinite(torch.tensor(own_loss)):  # a broken model, which is found elsewhere
+        agrees = not torch.isfinite(torch.tensor(loss))
+    else:
+        agrees = abs(loss - own_loss) <= bounds[0] * max(abs(own_loss), 0.1)
+        agrees = agrees and (error is None or error <= bounds[1])
+    return Probe(engine, loss, own_loss, error, bool(agrees), time.perf_counter() - start)
+
+
+def bounds_of(model: Any) -> tuple[float, float]:
+    """Return the bounds for what a model computes in."""
+    return BOUNDS[model.get_input_embeddings().weight.dtype]
+
+
+def probe_items(model: Any) -> Items:
+    """Return two examples as a data set's items, `input_ids` and `labels`; always the same for a model."""
+    generator = torch.Generator().manual_seed(17)
+    rows = model.get_input_embeddings().weight.shape[0]
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None) or LENGTHS[0][0]
+    items = []
+    for tokens, targets in LENGTHS:
+        ids = torch.randint(rows, (tokens,), generator=generator)[:most]
+        labels = ids.clone()
+        labels[: max(len(ids) - targets, 1)] = IGNORE
+        items.append({"input_ids": ids, "labels": labels})
+    return items
+
+
+def padded(items: Items, device: torch.device) -> dict[str, torch.Tensor]:
+    """Return items as a batch, padded right."""
+    whole = [item | {"attention_mask": torch.ones_like(item["input_ids"])} for item in items]
+    return {name: values.to(device) for name, values in RightPadder(0)(whole).items()}
+
+
+def own_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the mean loss a target token of a padded batch by the logits of the model's own `forward`."""
+    is_target = batch["labels"][:, 1:] != IGNORE
+    places = torch.nonzero(is_target.any(0)).squeeze(1)
+    logits = own_logits(model, batch, places)[is_target[:, places]]
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return nn.functional.cross_entropy(logits, batch["labels"][:, 1:][is_target])
+
+
+def own_logits(model: Any, batch: dict[str, torch.Tensor], places: torch.Tensor) -> torch.Tensor:
+    """Return the logits (batch, places, vocabulary) of the model's own `forward`, adapter and all."""
+    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    some = {"logits_to_keep": places} if takes_positions(causal_lm) else {}
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask, use_cache=False, **some).logits
+    return logits if some else logits[:, places]
+
+
+class GradientComparison:
+    """Compares the gradients of a backward with others, one after the other as they come, and keeps none."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], ours: dict[nn.Parameter, torch.Tensor]) -> None:
+        """Watch parameters, whose `.grad` is None, for `ours`; one that is not in there has none."""
+        self._ours = dict(ours)
+        self._norms: list[torch.Tensor] = []  # of the difference and of the gradient, for each parameter
+        self._handles = [
+            p.register_post_accumulate_grad_hook(self._compare)  # type: ignore[no-untyped-call]
+            for p in parameters
+        ]
+
+    def _compare(self, parameter: torch.Tensor) -> None:
+        gradient, parameter.grad = parameter.grad, None
+        assert gradient is not None
+        theirs = gradient.float()
+        ours = self._ours.pop(parameter, None)  # type: ignore[call-overload]
+        difference = theirs if ours is None else theirs - ours.float()
+        self._norms.append(torch.stack([difference.norm(), theirs.norm()]))
+
+    def error(self) -> float:
+        """Return the largest |ours - theirs| / |theirs| of a parameter, and stop watching."""
+        for handle in self._handles:
+            handle.remove()
+        self._norms += [torch.stack([ours.float().norm(), ours.new_zeros(()).float()]) for ours in self._ours.values()]
+        difference, size = torch.stack(self._norms).double().cpu().unbind(1)
+        usual = size.square().mean().sqrt()
+        return float((difference / (size + _SMALL * usual).clamp(min=1e-30)).max())
+
+
+@contextmanager
+def untouched(model: Any) -> Iterator[None]:
+    """Compute in eval mode with the adapters' B at random where they start at zero, and leave no trace of it."""
+    modes = [(module, module.training) for module in model.modules()]
+    gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
+    device = model.get_input_embeddings().weight.device
+    starts = _starting(model)
+    for parameter, _ in gradients:
+        parameter.grad = None
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        try:
+            model.eval()
+            generator = torch.Generator().manual_seed(17)
+            with torch.no_grad():
+                for b in starts:
+                    b.copy_(_B_STARTS * torch.randn(b.shape, generator=generator))
+            yield
+        finally:
+            with torch.no_grad():
+                for b in starts:
+                    b.zero_()
+            for module, training in modes:
+                module.training = training
+            for parameter, gradient in gradients:
+                parameter.grad = gradient
+
+
+def _starting(model: Any) -> list[torch.Tensor]:
+    """Return the B of all adapters where they are all zero, else none."""
+    layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+    bs = [b.weight.data for layer in layers for b in layer.lora_B.values()]
+    bs = [b for b in bs if b.is_floating_point()]
+    return [] if not bs or any(bool(b.any()) for b in bs) else bs
+
+
+_KNOWN: "WeakKeyDictionary[Any, dict[str, Probe]]" = WeakKeyDictionary()
+
+
+def probes_of(model: Any) -> dict[str, Probe]:
+    """Return the probes of a model by what they were for: `training`, `loss`, `generation`. It may be added to."""
+    return _KNOWN.setdefault(model, {})
+
+
+def found_by_probes(model: Any) -> dict[str, dict[str, Any]]:
+    """Return what the probes of a model have found, for a run's record."""
+    return {name: found.as_dict() for name, found in probes_of(model).items()}
+
+
+def recall_probes(model: Any, found: dict[str, dict[str, Any]]) -> None:
+    """Let what earlier probes of a model found, as `found_by_probes` gave it, stand for new ones."""
+    probes_of(model).update({name: Probe(**values) for name, values in found.items()})
+
+
+def probed_once(model: Any, name: str, probe: Callable[[], Probe]) -> tuple[Probe, bool]:
+    """Return a model's probe of a name, made now unless there is one; and whether it is new."""
+    known = probes_of(model)
+    if name in known:
+        return known[name], False
+    with untouched(model), autocast(model):
+        known[name] = probe()
+    return known[name], True

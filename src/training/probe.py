@@ -1,0 +1,123 @@
+"""The probe of a training engine against the model's own `forward`, and what a run does about it."""
+
+import logging
+import time
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from peft import PeftModel
+
+from ..config.schema import TrainingSettings
+from ..data.packing import StepPacker
+from ..errors import YoyakError
+from ..inference.probe import generates_fast
+from ..models.packed_decoder import PackedDecoder
+from ..models.probe import (
+    FLOAT8_BOUNDS,
+    GradientComparison,
+    Probe,
+    bounds_of,
+    own_loss,
+    padded,
+    probe_items,
+    probed_once,
+    recall_probes,
+    verdict,
+)
+from .loss import response_loss
+from .packed_step import EngineChoice
+
+_TOKENS = 1024  # of a micro-batch: both examples are in one
+
+
+def probe_packed(model: Any, float8: bool = False) -> Probe:
+    """Compare loss and gradients of the packed engine with those of the model's own `forward`, on two examples.
+
+    Called by `probe` and `settled_engine`, which leave no trace of it; the model is one that `packing_obstacle` has
+    nothing against.
+    """
+    start, items = time.perf_counter(), probe_items(model)
+    device = model.get_input_embeddings().weight.device
+    decoder = PackedDecoder(model, float8=float8)
+    step = StepPacker(_TOKENS)(items)
+    batches, targets = step["micro_batches"], step["target_tokens"]
+    loss = sum(float(decoder.add_gradients(b.to(device), targets, None, new_step=b is batches[0])) for b in batches)
+    ours = {parameter: parameter.grad for parameter, _ in decoder.gradients.pairs if parameter.grad is not None}
+    for parameter in ours:
+        parameter.grad = None
+    comparison = GradientComparison([p for p in model.parameters() if p.requires_grad], ours)
+    with torch.enable_grad():
+        own = own_loss(model, padded(items, device))
+        own.backward()  # type: ignore[no-untyped-call]
+    bounds = FLOAT8_BOUNDS if float8 else bounds_of(model)
+    return verdict("packed", loss / targets, float(own.detach()), comparison.error(), bounds, start)
+
+
+def probe_loss(model: Any, engine: str = "trainer") -> Probe:
+    """Compare `response_loss`, which the trainer engine trains on and every run is evaluated by, in the same way."""
+    start = time.perf_counter()
+    batch = padded(probe_items(model), model.get_input_embeddings().weight.device)
+    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    with torch.no_grad():
+        total, targets = response_loss(causal_lm, batch)
+        own = own_loss(model, batch)
+    return verdict(engine, float(total) / targets, float(own), None, bounds_of(model), start)
+
+
+def probe(model: Any, engine: str, float8: bool = False) -> Probe:
+    """Return how far the `packed` or `trainer` engine is from the model's own `forward`; a model is asked once."""
+    if engine == "packed":
+        return probed_once(model, "training", partial(probe_packed, model, float8))[0]
+    return probed_once(model, "loss", partial(probe_loss, model))[0]
+
+
+def settled_engine(
+    training: TrainingSettings, model: Any, engine: EngineChoice, logger: logging.Logger
+) -> EngineChoice:
+    """Return the engine that trains, after the probe: `engine`, or the trainer where the packed one computes otherwise.
+
+    Raises:
+        YoyakError: the packed engine is asked for and disagrees, or even the trainer engine's loss does.
+    """
+    if engine.name == "packed":
+        found = probe(model, "packed", engine.float8)
+        if found.agrees:
+            logger.info("Probe: %s", found)
+        elif training.engine == "packed" or engine.float8:
+            raise YoyakError(f"the probe: {found}; this model can't be trained by the packed engine: set training."
+                             "engine=auto and training.base_precision=compute")  # fmt: skip
+        else:
+            logger.warning("Probe: %s; the trainer engine is taken, with the model's own forward", found)
+            engine = replace(engine, name="trainer", reason=f"the probe: {found}")
+    found = probe(model, "trainer")
+    if not found.agrees:
+        raise YoyakError(
+            f"the probe: {found}; this model can't be trained here, since its loss would be another than its own"
+        )
+    if engine.name == "trainer":
+        logger.info("Probe: %s", found)
+    return engine
+
+
+def engine_after_probes(trainer: Any, earlier: Any) -> EngineChoice:
+    """Return the engine of an `LLMTrainer`'s run; what was found at the start of a run that goes on decides again.
+
+    Args:
+        trainer: about to make its Trainer.
+        earlier: the `Resolved` that the run goes on with, or None.
+
+    Raises:
+        YoyakError: see `settled_engine`; or the run began, without probes, on an engine that computes otherwise.
+    """
+    model, chosen = trainer.model, trainer.engine
+    if earlier is not None and earlier.probes:
+        recall_probes(model, earlier.probes)
+        return chosen  # type: ignore[no-any-return]
+    engine = settled_engine(trainer.config.training, model, chosen, trainer.logger)
+    if earlier is not None and engine != chosen:
+        raise YoyakError(f"{trainer.run_dir}: can't go on: {engine.reason}; begin anew with --overwrite")
+    if trainer.generates:
+        generates_fast(model)
+    return engine
