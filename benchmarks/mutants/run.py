@@ -11,7 +11,7 @@ The text of the `-` lines stands in the file exactly once, and the `+` lines (or
 numbers, so that a fault stays with its code. A row whose text is gone or ambiguous is an error: mend the row.
 
 Nothing is edited here: each process works in a copy of the tree. Tests must pass there before the first fault, stop at
-the first that fails, and have three times their time and a minute; what takes longer counts as caught. Prints the
+the first that fails, and have three times their time and half a minute; what takes longer counts as caught. Prints the
 faults that nothing noticed, and caught/of by folder. Exit code 1 where less than 90% were caught, 2 for a row or tests
 that can't be used.
 """
@@ -46,7 +46,7 @@ _IMPORTED = ["pytest", "hypothesis", "numpy", "torch", "peft", "transformers.mod
 """What takes seconds to import and is none of the tree: once, and not at each fault."""
 TABLES = Path(__file__).parent
 SHARE = 0.9
-EXTRA_SECONDS = 60
+EXTRA_SECONDS = 30
 """What the tests get beside three times their usual time, since the machine may be busy with other things."""
 MEMORY_BYTES = 8 << 30
 """For the process of the tests, since a loop that never ends may fill a list."""

@@ -17,6 +17,12 @@ def test_csv_is_written_as_usual():
     assert table.header() + table.line(ROWS[0]) == 'id,text,n\n1,"He said ""no"",\nthen left.",3\n'
 
 
+def test_tsv_is_separated_by_tabs():
+    table = row_format(".tsv", COLUMNS)
+    assert table.header() + table.line({"id": "1", "text": "a, b", "n": "c\td"}) == 'id\ttext\tn\n1\ta, b\t"c\td"\n'
+    assert row_format(".csv", COLUMNS).line({"id": "1", "text": "a, b", "n": "c\td"}) == '1,"a, b",c\td\n'
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
 def test_what_is_written_is_read_back(suffix):
     table = row_format(suffix, COLUMNS)
@@ -46,6 +52,8 @@ def test_values_that_are_no_text():
 def test_other_content_is_one_line():
     with pytest.raises(YoyakError, match=r"out\.csv: its columns are a, b, not id, text, n"):
         Delimited(COLUMNS).parse("a,b\n1,2\n", "out.csv")
+    with pytest.raises(YoyakError, match=r"out\.csv: its columns are id, n, text, not id, text, n"):
+        Delimited(COLUMNS).parse("id,n,text\n1,2,3\n", "out.csv")
     with pytest.raises(YoyakError, match=r"out\.jsonl:2: broken JSON .*--overwrite"):
         JsonLines().parse('{"a": 1}\n{"a":\n', "out.jsonl")
     with pytest.raises(YoyakError, match=r"out\.jsonl:1: not a JSON object"):
