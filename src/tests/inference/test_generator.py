@@ -42,6 +42,13 @@ def test_summaries_equal_a_greedy_loop_on_the_training_prompt(loaded):
         assert result.ended is ended
 
 
+def test_spaces_around_a_summary_are_no_part_of_it(loaded, monkeypatch):
+    model, tokenizer, dataset = loaded
+    monkeypatch.setattr(generator, "summary_text", lambda tokenizer, ids: " They greet.\n\n")
+    (result,) = generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES[:1], GenerationSettings())
+    assert result.text == "They greet."
+
+
 def test_order_and_batches_change_nothing(loaded):
     model, tokenizer, dataset = loaded
     one_by_one = generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, GenerationSettings(batch_size=1))

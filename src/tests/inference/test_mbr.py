@@ -22,6 +22,16 @@ def test_one_that_occurs_twice_counts_twice():
     assert choose_by_mbr([["a b c d", "a b", "x y z", "x y z"]]) == [2]
 
 
+def test_a_candidate_does_not_count_for_itself():
+    """The twins have 300 from each other and nothing else; each of the other three 217 from both of its like."""
+    assert choose_by_mbr([["x y z", "x y z", "a b c d", "a b c e", "a b c f"]]) == [2]
+
+
+def test_the_order_of_words_counts_in_a_rouge_sum():
+    """By single words the first two are alike; the third has the order of the second."""
+    assert choose_by_mbr([["d c b a", "a b c d", "a b c d e"]]) == [1]
+
+
 def test_the_metric_and_the_tokenization_decide():
     """No word is shared, so ROUGE over words finds nothing to prefer; characters and morphemes do."""
     candidates = [["전혀 다른 문장", "민수는 떠났다", "민수가 떠났어"]]
