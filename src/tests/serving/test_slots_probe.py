@@ -53,9 +53,7 @@ def test_a_model_without_such_a_cache_is_refused(model_type: str, settings: dict
 
 def test_logits_of_another_model_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("src.serving.slots.position_logits", lambda base, states: base.lm_head(states))
-    line = (
-        r"^serve: the probe: loss \d+\.\d+ by the server's engine, \d+\.\d+ by the model's own forward, \S+ apart; "
-    )
+    line = r"^serve: the probe: loss \d+\.\d+ by the server's engine, \d+\.\d+ by the model's own forward, \S+ apart; "
     with pytest.raises(YoyakError, match=line):
         refuse_wrong_slots(tiny("granite", logits_scaling=8.0), most_tokens=64)
 
