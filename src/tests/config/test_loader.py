@@ -109,6 +109,13 @@ def test_missing_base():
     )
 
 
+def test_a_base_is_yaml_by_its_name():
+    write("notes.txt", MODEL)
+    assert error_of("_base_: notes.txt\n") == "x.yaml:1: _base_ 'notes.txt': must be a .yaml or .yml file"
+    write("notes.yml", MODEL)
+    assert load_config(write("x.yaml", "_base_: notes.yml\n")).model.checkpoint == "some/model"
+
+
 def test_a_folder_is_no_base():
     assert error_of("_base_: .\n").startswith("x.yaml:1: _base_ '.' does not exist")
 

@@ -110,6 +110,12 @@ def test_text_that_is_not_utf_8():
     assert error_of(None) == "x.yaml:2: not UTF-8 text; save the file as UTF-8"
 
 
+def test_a_file_of_more_than_256_kib_is_no_config():
+    exact = MODEL + "#" * ((256 << 10) - len(MODEL))
+    assert load_config(write("x.yaml", exact)).model.checkpoint == "some/model"
+    assert error_of(exact + "#") == "x.yaml: larger than 256 KiB, so it is no config; check the path"
+
+
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
 def test_an_empty_file_has_no_settings(text):
     assert error_of(text) == "x.yaml: model.checkpoint is not set; set it there or name a _base_ that does"

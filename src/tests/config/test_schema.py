@@ -4,6 +4,7 @@ import pytest
 
 from src.config import load_config
 from src.config.loader import flatten
+from src.config.schema import Config
 from src.tests.config import MODEL, error_of, write
 
 DEFAULTS = {
@@ -138,5 +139,14 @@ def test_values_are_checked_when_they_are_assigned():
     config = load_config(write("x.yaml", MODEL))
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         config.training.batch_size = 0
-    with pytest.raises(ValueError, match=r"no field|Object has no attribute"):
+    with pytest.raises(ValueError, match=r"has no field|no attribute"):
         config.training.learning_rat = 1.0  # type: ignore[attr-defined]
+
+
+def test_unknown_keys_and_values_of_another_type_are_refused_wherever_they_come_from():
+    values = {"model": {"checkpoint": "x"}, "experiment": {"name": "x"}}
+    assert Config.model_validate(values).training.batch_size == 8
+    with pytest.raises(ValueError, match="Extra inputs are not permitted"):
+        Config.model_validate(values | {"training": {"lr": 1.0}})
+    with pytest.raises(ValueError, match="valid integer"):
+        Config.model_validate(values | {"training": {"batch_size": "4"}})
