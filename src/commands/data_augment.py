@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import DataSettings
+from ..config.typed import typed
 from ..errors import YoyakError
 from .console import create_console
 from .data_files import files_and_config, read_all_columns, refuse_other_suffixes, table_bytes, write_whole
@@ -166,5 +167,5 @@ def _next(request: AugmentRequest) -> list[str]:
         ]
     return [
         "Augment the training file only, after the split: a copy of an evaluation dialogue gives its answer away",
-        f"Next: yoyak train -e CONFIG data.train={request.out}",
+        f"Next: yoyak train -e CONFIG {typed('data.train', str(request.out))}",
     ]

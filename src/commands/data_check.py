@@ -18,6 +18,7 @@ def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> 
 
     config = load_config(experiment, overrides)
     template, why_not = _prompt_template(config)
+    too_long = _beyond_positions(config)
 
     def lengths(dialogues: list[str]) -> list[int]:
         assert template is not None
@@ -27,14 +28,15 @@ def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> 
     report = check_file(source, config.data, lengths if template else None, config.tokenizer.encoder_max_len)
     if as_json:
         truncation = template.counts.as_dict() if template else None
-        print(json.dumps(report.as_dict() | {"truncation": truncation}, ensure_ascii=False))
+        positions = {"positions": too_long} if too_long else {}
+        print(json.dumps(report.as_dict() | {"truncation": truncation} | positions, ensure_ascii=False))
         return
     console = create_console()
     console.print(render(report))
     said = f"Truncation: {template.counts.sentence()}" if template else f"Lengths in tokens are left out: {why_not}"
     console.print(said, markup=False, soft_wrap=True)
-    if template and template.note:
-        console.print(template.note, markup=False, soft_wrap=True)
+    for note in filter(None, [template.note if template else None, too_long]):
+        console.print(note, markup=False, soft_wrap=True)
 
 
 def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None]":
@@ -55,3 +57,17 @@ def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None
         raise
     except YoyakError as error:
         return None, str(error)
+
+
+def _beyond_positions(config: Config) -> str | None:
+    """Return what to say where prompts and summaries may take more positions than the model has, None where not."""
+    from ..models.generation_settings import checkpoint_json
+    from ..models.positions import check_positions
+    from ..planner.shapes import cached_file
+
+    path = cached_file(config.model.checkpoint, "config.json")  # a check of data fetches no model
+    try:
+        found = checkpoint_json(str(path.parent), "config.json") if path is not None else {}
+        return check_positions(found, config.model.checkpoint, config.tokenizer)
+    except YoyakError as error:
+        return str(error)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config.typed import typed
 from ..errors import YoyakError, nearest
 from .console import create_console
 from .data_files import files_and_config, read_all_columns, table_bytes, write_whole, written_suffix
@@ -139,5 +140,5 @@ def _sentences(request: SplitRequest, report: dict[str, Any]) -> list[str]:
     else:
         lines.append(f"Dealt out at random; seed {request.seed}")
     train, dev = list(report["files"])[:2]
-    lines.append(f"Next: yoyak train -e CONFIG data.train={train} data.eval={dev}")
+    lines.append(f"Next: yoyak train -e CONFIG {typed('data.train', train)} {typed('data.eval', dev)}")
     return lines

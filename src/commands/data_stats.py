@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.schema import Config
+from ..config.typed import typed_path
 from ..errors import YoyakError
 from .console import create_console, quiet_libraries
 from .data_files import files_and_config, write_whole
@@ -43,7 +44,7 @@ def stats(request: StatsRequest) -> None:
     tables = [read_table(file, config.data) for file in files]
     empty = next((table.source for table in tables if not table.rows), None)
     if empty:
-        raise YoyakError(f"{empty}: no usable row; yoyak data check {empty} says why")
+        raise YoyakError(f"{empty}: no usable row; yoyak data check {typed_path(empty)} says why")
     token_lengths, why_not = _token_lengths(config)
     measures = [_measures(table.rows, token_lengths, request.tokenization) for table in tables]
     tokenizer = config.model.checkpoint if token_lengths else None

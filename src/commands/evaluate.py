@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.schema import Config
+from ..config.typed import typed_path
 from ..errors import YoyakError
 from .console import create_console
 from .generating import deciding_settings, fill
@@ -59,7 +60,7 @@ def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bo
         deciding_settings(config),
         request.overwrite,
     )
-    fill(saved, [row.dialogue for row in rows], config, console, lambda g: {"summary": g.text, "ended": g.ended})
+    fill(saved, [row.dialogue for row in rows], config, console, lambda g: {"summary": g.written, "ended": g.ended})
     console.print(f"Summaries: {saved.path}", style="dim", markup=False, soft_wrap=True)
     made = [saved.done[index] for index in range(len(rows))]
     ended = [values["ended"] in (True, "True") for values in made]  # CSV holds text
@@ -117,5 +118,5 @@ def _say_what_is_scored(config: Config, request: ModelEvaluation, console: "Cons
     """Say where no adapter was named that the base model is scored, and which adapter could have been meant."""
     own = Path(config.experiment.output_dir) / config.experiment.name / "final_model"
     if config.lora.adapter is None and not request.zero_shot and own.is_dir():
-        note = f"No adapter is named: the base model is scored. For the trained one: --adapter {own}"
+        note = f"No adapter is named: the base model is scored. For the trained one: --adapter {typed_path(own)}"
         console.print(note, style="yellow", markup=False, soft_wrap=True)

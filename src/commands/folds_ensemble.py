@@ -28,13 +28,14 @@ def ensemble_of(runs: Sequence[Path], config: Config, folder: Path, console: "Co
     (`choose_by_mbr`). Returns what `folds.json` keeps: the ensemble's scores, each fold's ROUGE sum, and the
     difference between the ensemble and the mean fold with its interval over dialogues.
     """
+    from ..data.reasoning import without_reasoning
     from ..data.sources import load_dialogues
     from ..evaluation.evaluator import score_rows, write_predictions
     from ..inference.mbr import choose_by_mbr
 
     rows = load_dialogues(config.data.eval, config.data).rows[: config.data.max_eval_examples]
     made = [_summaries(run, rows, config, folder, console) for run in runs]
-    candidates = [[values[index]["summary"] for values in made] for index in range(len(rows))]
+    candidates = [[without_reasoning(values[index]["summary"])[0] for values in made] for index in range(len(rows))]
     scoring, metric = config.evaluation, config.generation.mbr_metric
     chosen = choose_by_mbr(candidates, metric, scoring.tokenization, scoring.stemmer)
     picked = [made[fold][index] for index, fold in enumerate(chosen)]
@@ -100,7 +101,7 @@ def _summaries(
     except YoyakError:  # of other rows or settings of generation: nothing that a new pass does not give back
         saved = SavedRows(path, *made_by, overwrite=True)
     console.print(f"{run.name}: {config.data.eval}", style="dim", markup=False, soft_wrap=True)
-    fill(saved, [row.dialogue for row in rows], used, console, lambda g: {"summary": g.text, "ended": g.ended})
+    fill(saved, [row.dialogue for row in rows], used, console, lambda g: {"summary": g.written, "ended": g.ended})
     return [saved.done[index] for index in range(len(rows))]
 
 

@@ -138,13 +138,17 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     from ..data.templates import create_prompt_template
     from ..inference.batches import largest_batch
     from ..models.checkpoints import resolve_checkpoint
-    from ..models.generation_settings import CheckpointGeneration
+    from ..models.generation_settings import CheckpointGeneration, checkpoint_json
     from ..models.lora_loader import LoRALoader
+    from ..models.positions import check_positions
     from ..serving.vllm import refuse_text_names, serve_with_vllm
     from .steps import prompt_arguments
 
     quiet_libraries()
     checkpoint = resolve_checkpoint(config.model.checkpoint)
+    settings = checkpoint_json(checkpoint, "config.json", config.model.revision)
+    if too_long := check_positions(settings, checkpoint, config.tokenizer):
+        raise YoyakError(f"--engine vllm starts no model beyond its positions. {too_long}")
     loader = LoRALoader(config)
     tokenizer = loader._load_tokenizer(checkpoint)
     base = loader.check_weights(checkpoint)  # vLLM leaves what it doesn't know without a word

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..config.typed import typed_path
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -82,4 +84,6 @@ def show_next_command(run: "RunContext") -> None:
     print_line = run.console.print
     print_line(f"\nReport:  {run.folder / 'report.html'}", markup=False, soft_wrap=True)
     model = run.folder / "final_model"
-    print_line(f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {model}', markup=False, soft_wrap=True)
+    print_line(
+        f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {typed_path(model)}', markup=False, soft_wrap=True
+    )

@@ -130,6 +130,14 @@ def encode_tables(
     return datasets[0], datasets[1]
 
 
+def refuse_long_examples(run: RunContext, loader: "LoRALoader", *datasets: "LLMSummarizationDataset") -> None:
+    """Raise YoyakError where an example, whose summary is never cut, goes beyond the model's table of positions."""
+    from ..models.positions import refuse_long_example
+
+    longest = max(int(dataset.lengths.max()) for dataset in datasets)
+    refuse_long_example(loader.checkpoint_config, run.config.model.checkpoint, longest)
+
+
 def length_summary(lengths: Any) -> dict[str, Any]:
     """Return mean, median, 95th percentile, maximum and histogram of example lengths in tokens."""
     import numpy as np
@@ -191,6 +199,7 @@ def score(
     stage: str,
 ) -> "Evaluation | None":
     """Generate and score the evaluation dialogues where `evaluation.generate` is on; None where it is off."""
+    from ..data.reasoning import reasoning_note
     from ..evaluation.evaluator import evaluate_model
     from ..evaluation.result import score_report
     from ..models.probe import found_by_probes
@@ -214,7 +223,10 @@ def score(
         result.scores.tokenization,
         result.scores.stemmer,
     )
-    run.file.update(scores={stage: report.run_scores() | {"unended": result.unended}})
+    found = {"unended": result.unended, "reasoning_removed": result.reasoning_removed}
+    run.file.update(scores={stage: report.run_scores() | found})
+    if result.reasoning_removed:
+        run.logger.warning("%s: %s", stage.replace("_", "-"), reasoning_note(result.reasoning_removed))
     interval = report.scores["rouge_sum"]
     run.logger.info(
         "%s: %s, sum's 95%% interval %.2f to %.2f", stage.replace("_", "-"), result.scores, interval.low, interval.high

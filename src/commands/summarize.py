@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config, DataSettings
+from ..data.reasoning import reasoning_note
 from ..errors import YoyakError
 from .console import create_console
 from .dialogue_text import as_path, dialogue_of, read_dialogue
@@ -70,6 +71,9 @@ def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
     if counts.prompts_cut:
         print(f"yoyak: the dialogue is too long: {counts.turns_cut} turns were left out", file=sys.stderr)
     line = {"summary": result.text, "ended": result.ended, **counts.as_dict()}
+    if result.with_reasoning is not None:
+        line["reasoning_removed"] = 1
+        print(f"yoyak: {reasoning_note(1, 'summary')}", file=sys.stderr)
     shown = json.dumps(line, ensure_ascii=False) if request.as_json else result.text
     if request.out is None:
         print(shown)
@@ -101,7 +105,7 @@ def _summarize_rows(
     sys.stdout.write(table.header())
     for row, result in zip(rows, results, strict=True):
         sys.stdout.write(table.line({**row, column: result.text}))
-    _say_what_was_cut(loaded.prompt.counts, sum(not result.ended for result in results), console)
+    _say_what_was_cut(loaded.prompt.counts, results, console)
 
 
 def _summarize_into(
@@ -118,22 +122,23 @@ def _summarize_into(
         raise YoyakError(f"--out {out}: is the input itself; name another file")
     config = _config(request)
     saved = SavedRows(out, rows, [column], deciding_settings(config), request.overwrite)
-    kept, unended = len(saved.done), 0
+    kept, made = len(saved.done), list["Generated"]()
 
     def values(result: "Generated") -> dict[str, str]:
-        nonlocal unended
-        unended += not result.ended
+        made.append(result)
         return {column: result.text}
 
     loaded: LoadedModel | None = fill(saved, dialogues, config, console, values)
     counts = loaded.prompt.counts if loaded else None
     if request.as_json:
+        unended, reasoned = sum(not result.ended for result in made), _reasoned(made)
         line = {"out": str(out), "column": column, "rows": len(rows), "kept": kept, "unended": unended}
+        line |= {"reasoning_removed": reasoned} if reasoned else {}
         print(json.dumps(line | (counts.as_dict() if counts else {}), ensure_ascii=False))
         return
     console.print(f"{len(rows)} summaries in {out}, column {column}", markup=False, soft_wrap=True)
     if counts:
-        _say_what_was_cut(counts, unended, console)
+        _say_what_was_cut(counts, made, console)
 
 
 def _new_column(rows: Sequence[dict[str, Any]], console: "Console") -> str:
@@ -147,10 +152,17 @@ def _new_column(rows: Sequence[dict[str, Any]], console: "Console") -> str:
     return "generated_summary"
 
 
-def _say_what_was_cut(counts: "TruncationCounts", unended: int, console: "Console") -> None:
+def _reasoned(results: "Sequence[Generated]") -> int:
+    return sum(result.with_reasoning is not None for result in results)
+
+
+def _say_what_was_cut(counts: "TruncationCounts", results: "Sequence[Generated]", console: "Console") -> None:
     if counts.prompts_cut:
         note = f"{counts.prompts_cut} dialogues were too long: {counts.turns_cut} of their turns were left out"
         console.print(note, style="yellow")
+    if _reasoned(results):
+        console.print(reasoning_note(_reasoned(results)), style="yellow")
+    unended = sum(not result.ended for result in results)
     if unended:
         console.print(f"{unended} summaries ran into tokenizer.decoder_max_len", style="yellow")
 

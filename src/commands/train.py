@@ -60,6 +60,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
         steps.record_model(run, loader, model)
         train_set, eval_set = steps.encode_tables(run, tables, tokenizer)
+        steps.refuse_long_examples(run, loader, train_set, eval_set)
         before = steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
         checkpoint = earlier.checkpoint if earlier else None
         options = {"logger": run.logger, "resume": checkpoint}

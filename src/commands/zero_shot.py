@@ -18,6 +18,7 @@ ZERO_SHOT = "zero_shot.json"
 def keep_zero_shot(run: RunContext, table: "DialogueTable", result: "Evaluation") -> None:
     """Write the base model's summaries to the run's folder."""
     content = {"of": _digest(table), "summaries": result.summaries, "unended": result.unended}
+    content["reasoning_removed"] = result.reasoning_removed
     write_atomic(run.folder / ZERO_SHOT, json.dumps(content, ensure_ascii=False))
 
 
@@ -37,7 +38,7 @@ def kept_zero_shot(run: RunContext, table: "DialogueTable") -> "Evaluation | Non
     how = run.config.evaluation
     references = [row.summary for row in table.rows]
     scores = score_summaries(kept["summaries"], references, how.tokenization, how.stemmer)
-    return Evaluation(kept["summaries"], scores, kept["unended"])
+    return Evaluation(kept["summaries"], scores, kept["unended"], kept.get("reasoning_removed", 0))
 
 
 def _digest(table: "DialogueTable") -> str:

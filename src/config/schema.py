@@ -102,7 +102,8 @@ class DatasetSettings(Section):
     language: Literal["ko", "en"] = "ko"
     """Language of the prompt's own texts."""
     system: str | None = None
-    """System message of the chat format; null takes the language's default, "" leaves the message out."""
+    """System message of the chat format; null takes the language's default, "" leaves the message out (typed into
+    a shell: `'dataset.system=""'`)."""
     instruction: str | None = None
     """The user's sentence before the dialogue; null takes the language's default."""
 

@@ -27,3 +27,8 @@ def without_reasoning(text: str) -> tuple[str, bool]:
     if not _ANY.search(text):
         return text, False
     return _UP_TO_CLOSING.sub("", _BLOCK.sub("", text)).strip(), True
+
+
+def reasoning_note(count: int, what: str = "summaries") -> str:
+    """Return in words that reasoning was left out of so many texts."""
+    return f"{count} {what} held reasoning in tags such as <think>, which was left out"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.schema import DataSettings
+from ..config.typed import typed
 from ..errors import YoyakError, nearest
 from ..resources import sample_dir
 from .plain_text import plain_text
@@ -217,7 +218,7 @@ def _require_columns(
         raise YoyakError(f"{source}: one column, with {mark!r} in its name; separate by commas (.csv) or tabs (.tsv)")
     names = " and ".join(f"'{getattr(settings, setting)}'" for setting in missing)
     hints = " ".join(
-        f"data.{setting}={_likely_column(columns, wanted[setting], getattr(settings, setting)) or 'COLUMN'}"
+        typed(f"data.{setting}", _likely_column(columns, wanted[setting], getattr(settings, setting)) or "COLUMN")
         for setting in missing
     )
     raise YoyakError(f"{source}: no column {names}; its columns are {names_of(columns)}; use {hints}")

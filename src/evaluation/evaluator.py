@@ -23,6 +23,8 @@ class Evaluation:
     scores: RougeScores
     unended: int
     """Summaries that ran into `decoder_max_len`."""
+    reasoning_removed: int = 0
+    """Summaries out of which reasoning in tags was left."""
 
 
 def evaluate_model(
@@ -44,7 +46,8 @@ def evaluate_model(
     summaries = [result.text for result in generated]
     settings = config.evaluation
     scores = score_summaries(summaries, [row.summary for row in rows], settings.tokenization, settings.stemmer)
-    return Evaluation(summaries, scores, sum(not result.ended for result in generated))
+    reasoned = sum(result.with_reasoning is not None for result in generated)
+    return Evaluation(summaries, scores, sum(not result.ended for result in generated), reasoned)
 
 
 def score_rows(

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..data.reasoning import reasoning_note, without_reasoning
 from ..errors import YoyakError
 from .checks import Checks, check_texts
 from .chrf import chrf_score, chrf_statistics
@@ -83,12 +84,14 @@ class EvaluationResult:
     multi: Multi
     n: int
     per_dialogue: dict[str, tuple[float, ...]] = field(repr=False)
+    reasoning_removed: dict[str, int]
+    """How many texts of each kind (summaries, baseline, references) were scored without the reasoning in them."""
     warnings: list[str]
     """Why the figures do not say what they seem to."""
 
     def notes(self) -> list[str]:
         """Return in words what a reader of the figures must know."""
-        notes = [*self.warnings]
+        notes = [*self.warnings, *(reasoning_note(n, kind) for kind, n in self.reasoning_removed.items())]
         by_chance = [SCORE_NAMES[name] for name in self.floor if self.within_chance(name)]
         if by_chance:
             notes.append(
@@ -116,6 +119,7 @@ class EvaluationResult:
             "baseline": self.baseline.as_dict() if self.baseline else None,
             "checks": self.checks.as_dict(),
             "notes": self.notes(),
+            **({"reasoning_removed": self.reasoning_removed} if self.reasoning_removed else {}),
         }
 
     def run_scores(self) -> dict[str, Any]:
@@ -162,6 +166,11 @@ def score_report(
         YoyakError: lists of different lengths, or as in `score_summaries`.
     """
     listed = list_references(predictions, references)
+    removed: dict[str, int] = {}
+    predictions = _answers(predictions, "summaries", removed)
+    baseline = None if baseline is None else _answers(baseline, "baseline", removed)
+    flat = iter(_answers([text for its in listed for text in its], "references", removed))
+    listed = [[next(flat) for _ in its] for its in listed]
     for name, given in (("ids", ids), ("baseline", baseline), ("dialogues", dialogues), ("ended", ended)):
         if given is not None and len(given) != len(listed):
             raise YoyakError(f"{len(given)} {name} for {len(listed)} predictions; give one a dialogue")
@@ -183,8 +192,17 @@ def score_report(
         multi=multi,
         n=len(listed),
         per_dialogue={name: tuple(column) for name, column in zip(SCORES, _scores(ours).T.tolist(), strict=True)},
+        reasoning_removed=removed,
         warnings=[_ASCII_ON_HANGUL] if tokenization == "ascii" and any(map(has_hangul, predictions)) else [],
     )
+
+
+def _answers(texts: Sequence[str], kind: str, removed: dict[str, int]) -> list[str]:
+    """Return texts without the reasoning in them, and count in `removed` how many had some."""
+    answers = [without_reasoning(text) for text in texts]
+    if count := sum(reasoned for _, reasoned in answers):
+        removed[kind] = count
+    return [text for text, _ in answers]
 
 
 def _statistics(

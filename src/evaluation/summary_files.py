@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ..config.typed import typed_path
 from ..data.plain_text import plain_text
 from ..data.readers import SUFFIXES, open_records
 from ..data.records import BadRow, Record, names_of
@@ -253,8 +254,8 @@ def _existing_file(source: str) -> Path:
 def _folder_advice(path: Path) -> str:
     """Return what the folder is, and which file to name instead."""
     if any((path / name).is_file() for name in _MODEL_FILES):
-        option = "--adapter" if (path / _MODEL_FILES[0]).is_file() else "-e CONFIG model.checkpoint="
-        return f"a model's folder, not a file of summaries; to score a model: yoyak evaluate {option} {path}"
+        option = "--adapter " if (path / _MODEL_FILES[0]).is_file() else "-e CONFIG model.checkpoint="
+        return f"a model's folder, not a file of summaries; to score a model: yoyak evaluate {option}{typed_path(path)}"
     if (path / "predictions.jsonl").is_file():
         return f"a run's folder; name its file {path / 'predictions.jsonl'}"
     files = sorted(child.name for child in path.iterdir() if child.suffix.lower() in SUFFIXES)

@@ -6,6 +6,8 @@ from weakref import WeakKeyDictionary
 
 _LEFT_OUT: "WeakKeyDictionary[Any, frozenset[int]]" = WeakKeyDictionary()
 
+from ..data.reasoning import TAGS
+
 
 def summary_text(tokenizer: Any, ids: Sequence[int]) -> str:
     """Return ids as the model wrote them, without control tokens, not stripped.
@@ -31,3 +33,17 @@ def before_end(ids: Sequence[int], end_ids: Collection[int]) -> list[int]:
     """Return the ids before the first that ends a summary."""
     kept = list(ids[: length_to_end(ids, end_ids)])
     return kept[:-1] if kept and kept[-1] in end_ids else kept
+
+
+def written_text(tokenizer: Any, ids: Sequence[int]) -> str:
+    """Return ids as `summary_text` does, with the tags around reasoning even where they are control tokens."""
+    tags = {tokenizer.convert_tokens_to_ids(tag): tag for tag in TAGS if tag in tokenizer.get_added_vocab()}
+    if tags.keys().isdisjoint(ids):
+        return summary_text(tokenizer, ids)
+    pieces: list[str] = []
+    start = 0
+    for place, token in enumerate([*ids, None]):
+        if token is None or token in tags:
+            pieces += [summary_text(tokenizer, ids[start:place]), tags.get(token, "")]
+            start = place + 1
+    return "".join(pieces)

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from ..config.schema import EvaluationSettings, GenerationSettings
+from ..data.reasoning import without_reasoning
 from ..data.templates import PromptTemplate
 from ..decoder.cached_decoder import CachedDecoder
 from ..decoder.generation import generate
@@ -16,7 +17,7 @@ from ..decoder.picking import needs_earlier_tokens, row_seed
 from ..models.autocast import autocast
 from ..models.generation_settings import end_ids_of
 from .batches import in_batches, largest_batch, splits_of, token_budget
-from .decoding import before_end, summary_text
+from .decoding import before_end, written_text
 from .mbr import choose_by_mbr
 from .probe import generates_fast
 from .sampling import sampling_processors
@@ -24,10 +25,19 @@ from .sampling import sampling_processors
 
 @dataclass(frozen=True)
 class Generated:
-    """A summary, and whether it ended by itself (False: it ran into `decoder_max_len`)."""
+    """A summary, and whether it ended by itself (False: it ran into `decoder_max_len`).
+
+    `with_reasoning` is the whole text, where the model wrote reasoning in tags: `text` is without it.
+    """
 
     text: str
     ended: bool
+    with_reasoning: str | None = None
+
+    @property
+    def written(self) -> str:
+        """Return all that the model wrote."""
+        return self.text if self.with_reasoning is None else self.with_reasoning
 
 
 def generate_summaries(
@@ -92,10 +102,11 @@ def stream_summaries(
     ends = end_ids_of(model, end_id)
     for number, ids in _stream_ids(model, tokenizer, repeated, settings, samples, ends, max_new_tokens):
         ended = not set(ends).isdisjoint(ids)
-        text = summary_text(tokenizer, before_end(ids, ends)).strip()
+        written = written_text(tokenizer, before_end(ids, ends)).strip()
+        text, reasoned = without_reasoning(written)
         index = number // samples
         drawn = candidates.setdefault(index, [])
-        drawn.append(Generated(text, ended))
+        drawn.append(Generated(text, ended, written if reasoned else None))
         if len(drawn) == samples:
             yield index, _closest(candidates.pop(index), settings, scoring or EvaluationSettings())
 

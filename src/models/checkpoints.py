@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.schema import ModelSettings
+from ..config.typed import typed
 from ..errors import YoyakError
 from .bundled import PREFIX, ensure_bundled
 
@@ -85,7 +86,7 @@ def _pickled(checkpoint: str, file: str, source: str) -> YoyakError:
     return YoyakError(
         f"model.checkpoint = {checkpoint}: {file} is pickled, which can run code when loaded; only safetensors are "
         f"loaded. If you trust its maker, convert it: python -c {shlex.quote(convert)} "
-        f"and set model.checkpoint={target}"
+        f"and set {typed('model.checkpoint', target)}"
     )
 
 

@@ -41,7 +41,7 @@ class CheckpointGeneration:
         Raises:
             YoyakError: a file is broken, or names no token ids as the ends.
         """
-        self._places = {name: _read(checkpoint, name, model.revision) for name in (_FILE, "config.json")}
+        self._places = {name: checkpoint_json(checkpoint, name, model.revision) for name in (_FILE, "config.json")}
         self.wishes = [
             f"{name}={json.dumps(content[name])}"
             for content in self._places.values()
@@ -86,7 +86,12 @@ def _ids(value: Any, file: str) -> list[int]:
     return [item for item in listed if item >= 0]  # some write -1 for none
 
 
-def _read(checkpoint: str, name: str, revision: str | None) -> dict[str, Any]:
+def checkpoint_json(checkpoint: str, name: str, revision: str | None = None) -> dict[str, Any]:
+    """Return what a JSON file of a checkpoint (a folder, or a hub's) holds; nothing where there is no such file.
+
+    Raises:
+        YoyakError: the file is broken.
+    """
     path = _path(checkpoint, name, revision)
     if path is None or not path.is_file():
         return {}

@@ -27,10 +27,11 @@ from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
 from .dequantized import linear4bit_layers, prepare_linear4bit
 from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
-from .generation_settings import CheckpointGeneration
+from .generation_settings import CheckpointGeneration, checkpoint_json
 from .loaded_weights import load_weights
 from .lora_targets import fit_to_experts, target_modules
 from .text_part import text_arguments
+from .positions import check_positions, model_positions
 
 Model: TypeAlias = PreTrainedModel | PeftModel
 
@@ -41,6 +42,7 @@ class LoRALoader:
     Attributes:
         compute: device and compute type of this machine for the config.
         added_token_ids: control tokens that the checkpoint lacked; their rows train and are saved with the adapter.
+        checkpoint_config: what the checkpoint's config.json holds.
         notes: what the user should know about how the checkpoint is used, in words; logged too.
         resolved: choices made at run time, for the run's record.
     """
@@ -53,6 +55,7 @@ class LoRALoader:
         self.config = config
         self.logger = logger or logging.getLogger("yoyak")
         self.added_token_ids: list[int] = []
+        self.checkpoint_config: dict[str, Any] = {}
         self.notes: list[str] = []
         self.resolved: dict[str, object] = {}
 
@@ -81,6 +84,9 @@ class LoRALoader:
         checkpoint = resolve_checkpoint(self.config.model.checkpoint, self.logger.info)
         if self.config.model.trust_remote_code:
             self.logger.warning("model.trust_remote_code: Python code from %s runs with all your rights", checkpoint)
+        self.checkpoint_config = checkpoint_json(checkpoint, "config.json", self.config.model.revision)
+        if warning := check_positions(self.checkpoint_config, checkpoint, self.config.tokenizer):
+            self.logger.warning(warning)
         tokenizer = self._load_tokenizer(checkpoint)
         compute = self.compute
         if compute.device == "cpu":
@@ -102,6 +108,7 @@ class LoRALoader:
             threads=compute.threads,
             cache_dequantized=cached,
             model_revision=commit_of(checkpoint, self.config.model.revision),
+            model_positions=model_positions(self.checkpoint_config),
             end_token_ids=generation.end_ids(tokenizer),
             ignored_generation_wishes=generation.wishes,
         )

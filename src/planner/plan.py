@@ -86,6 +86,8 @@ class Plan:
             "steps": self.steps,
             "micro_batches_a_step": round(work.micro_batches, 2),
             "filler": round(work.filler, 4),
+            "model_positions": situation.shape.positions,
+            "longest_tokens": situation.config.tokenizer.encoder_max_len + situation.config.tokenizer.decoder_max_len,
             "prompts_cut": self.cut[0],
             "tokens_cut": self.cut[1],
             "engine": choice.job.engine,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import YoyakError
+from ..models.positions import model_positions
 from ..resources import yoyak_home
 
 _SHIPPED = Path(__file__).parent / "shapes.json"
@@ -29,6 +30,7 @@ class ModelShape:
     head_width: int
     tied: bool
     biases: bool = False
+    positions: int | None = None  # that the model was made for
 
     @property
     def head_norms(self) -> bool:
@@ -103,6 +105,7 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
             head_width=int(config.get("head_dim") or width // heads),
             tied=bool(config.get("tie_word_embeddings", False)),
             biases=kind == "qwen2" or bool(config.get("attention_bias")),
+            positions=model_positions(config),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise YoyakError(f"{where}: no usable {error} in the model's config.json") from None

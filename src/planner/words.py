@@ -1,5 +1,6 @@
 """A plan in words, with a bar of the card's memory."""
 
+from ..models.positions import position_warning
 from .advice import Change, hours
 from .plan import Plan
 
@@ -70,12 +71,14 @@ def _head(plan: Plan) -> list[str]:
         else f"micro-batches of {job.batch_size} examples, padded"
     )
     cut = f"{plan.cut[0]:,} prompts lose {plan.cut[1]:,} tokens" if plan.cut[0] else "nothing is cut"
+    warning = position_warning(situation.shape.positions, config.tokenizer)
     return [
         f"{config.experiment.name}: {METHODS[job.method]} of {config.model.checkpoint} on {situation.device.name}",
         f"  engine {job.engine}, {job.dtype}, {batch}; computed again: {choice.checkpointing}",
         f"  lengths: {situation.train.source}{' (an estimate)' if situation.train.estimated else ''}; {cut}",
         f"  {plan.steps:,} steps of {job.examples} examples, {work.micro_batches:.1f} micro-batches each, "
         f"{100 * work.filler:.1f}% filler",
+        *([f"  {warning}"] if warning else []),
     ]
 
 

@@ -24,7 +24,11 @@ def completion(service: Service, job: Job, encoded: EncodedDialogue) -> dict[str
         "logprobs": None,
         "finish_reason": job.finish,
     }
-    return _head(service, "chat.completion") | {"choices": [choice], "usage": _usage(job)} | _cut(encoded)
+    return (
+        _head(service, "chat.completion")
+        | {"choices": [choice], "usage": _usage(job)}
+        | _left_out(service, job, encoded)
+    )
 
 
 class EventStream(StreamingResponse):
@@ -68,7 +72,7 @@ async def completion_events(
     except ApiError as error:
         yield _event(error.body())
         return
-    yield event({}, job.finish, **_cut(encoded))
+    yield event({}, job.finish, **_left_out(service, job, encoded))
     if include_usage:
         yield _event(head | {"choices": [], "usage": _usage(job)})
     yield "data: [DONE]\n\n"
@@ -93,8 +97,11 @@ def _usage(job: Job) -> dict[str, int]:
     return {"prompt_tokens": read, "completion_tokens": generated, "total_tokens": read + generated}
 
 
-def _cut(encoded: EncodedDialogue) -> dict[str, Any]:
-    """Return what of the dialogue was left out, where something was: a field that OpenAI does not have."""
-    if not encoded.tokens_cut:
-        return {}
-    return {"truncation": {"turns_cut": encoded.turns_cut, "tokens_cut": encoded.tokens_cut}}
+def _left_out(service: Service, job: Job, encoded: EncodedDialogue) -> dict[str, Any]:
+    """Return what of the dialogue, or of what the model wrote, was left out: fields that OpenAI does not have."""
+    said: dict[str, Any] = {}
+    if encoded.tokens_cut:
+        said["truncation"] = {"turns_cut": encoded.turns_cut, "tokens_cut": encoded.tokens_cut}
+    if service.left_out_reasoning(job):
+        said["reasoning_removed"] = True
+    return said

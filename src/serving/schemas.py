@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ..errors import nearest
 
@@ -117,6 +117,16 @@ class Summary(BaseModel):
     completion_tokens: int
     turns_cut: Annotated[int, Field(description="Turns of the dialogue that were left out.")]
     tokens_cut: int
+    reasoning_removed: Annotated[
+        bool, Field(description="There and true where the model wrote reasoning in tags (<think>), which was left out.")
+    ] = False
+
+    @model_serializer(mode="wrap")
+    def _say_what_happened(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = written(self)
+        if not self.reasoning_removed:
+            fields.pop("reasoning_removed", None)
+        return fields
 
 
 class SummaryResponse(Summary):

@@ -17,7 +17,7 @@ from .limits import Limits
 from .metrics import Metrics
 from .scheduler import Scheduler
 from .schemas import ChatRequest, Summary, SummaryRequest
-from .text import TextStream, decode
+from .text import TextStream, decode, decode_answer
 
 
 class Service:
@@ -92,6 +92,10 @@ class Service:
         """Return the summary of a finished job."""
         return decode(self._tokenizer, job.generated, job.ends)
 
+    def left_out_reasoning(self, job: Job) -> bool:
+        """Tell whether a finished job's summary is without reasoning that the model wrote."""
+        return decode_answer(self._tokenizer, job.generated, job.ends)[1]
+
     def text_stream(self, job: Job) -> TextStream:
         """Return what turns a job's tokens into text as they come."""
         return TextStream(self._tokenizer, job.ends)
@@ -105,6 +109,7 @@ class Service:
             completion_tokens=len(job.generated),
             turns_cut=encoded.turns_cut,
             tokens_cut=encoded.tokens_cut,
+            reasoning_removed=self.left_out_reasoning(job),
         )
 
 

@@ -4,16 +4,24 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ..inference.decoding import before_end, summary_text
+from ..data.reasoning import TAGS, without_reasoning
+from ..inference.decoding import before_end, written_text
 
-# What the next token may still change: half of a character, and white space that may turn out to be the end's.
-_UNSETTLED = re.compile(r"[\s\ufffd]+\Z")
+_beginnings = sorted({re.escape(tag[:most]) for tag in TAGS for most in range(1, len(tag))}, key=len, reverse=True)
+# What the next token may still change: half of a character, white space that may turn out to be the end's, and what may
+# become a tag of reasoning.
+_UNSETTLED = re.compile(rf"(?:\s*(?:{'|'.join(_beginnings)}))?[\s\ufffd]*\Z")
 
 
 def decode(tokenizer: Any, ids: Sequence[int], ends: int | Collection[int]) -> str:
-    """Return the text of generated ids up to the (or an) end token, stripped."""
+    """Return the text of generated ids up to the (or an) end token, stripped, without reasoning in tags."""
+    return decode_answer(tokenizer, ids, ends)[0]
+
+
+def decode_answer(tokenizer: Any, ids: Sequence[int], ends: int | Collection[int]) -> tuple[str, bool]:
+    """Return what `decode` returns, and whether reasoning was left out of it."""
     ends = [ends] if isinstance(ends, int) else ends
-    return summary_text(tokenizer, before_end(ids, ends)).strip()
+    return without_reasoning(written_text(tokenizer, before_end(ids, ends)).strip())
 
 
 class TextStream:

@@ -39,6 +39,6 @@ def prompts_and_references(dataset: Any, tokenizer: Any) -> tuple[list[list[int]
     for item in dataset:
         ids, own = item["input_ids"], item["labels"] != IGNORE
         prompts.append(ids[~own].tolist())
-        references.append(summary_text(tokenizer, ids[own][:-1]))
+        references.append(summary_text(tokenizer, ids[own][:-1]).strip())
         end_id = int(ids[-1])
     return prompts, references, end_id

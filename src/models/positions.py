@@ -1,0 +1,120 @@
+"""How many positions a model was made for, from its `config.json`; no torch."""
+
+from typing import Any
+
+from ..config.schema import TokenizerSettings
+from ..errors import YoyakError
+
+# Models that look positions up in a table, beyond which there is nothing to read; the others compute them (rotary,
+# ALiBi) or have none.
+_WITH_TABLES = frozenset(
+    [
+        "bart",
+        "bert",
+        "bert-generation",
+        "big_bird",
+        "bigbird_pegasus",
+        "biogpt",
+        "blenderbot",
+        "blenderbot-small",
+        "camembert",
+        "codegen",
+        "ctrl",
+        "data2vec-text",
+        "electra",
+        "ernie",
+        "gpt-sw3",
+        "gpt2",
+        "gpt_bigcode",
+        "gpt_neo",
+        "gptj",
+        "marian",
+        "mbart",
+        "megatron-bert",
+        "mvp",
+        "openai-gpt",
+        "opt",
+        "pegasus",
+        "plbart",
+        "prophetnet",
+        "rembert",
+        "roberta",
+        "roberta-prelayernorm",
+        "roc_bert",
+        "roformer",
+        "trocr",
+        "xlm",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+        "xmod",
+    ]
+)
+_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")  # the first that a config has
+_SCALED = ("linear", "dynamic", "yarn")  # whose scale is not in `max_position_embeddings` yet, or may not be
+
+
+def model_positions(config: dict[str, Any]) -> int | None:
+    """Return how many positions a model was made for, with the scaling of its rotations; None where nothing says so."""
+    text = config.get("text_config")
+    inner = text if isinstance(text, dict) else config
+    found = [int(inner[name]) for name in _NAMES if type(inner.get(name)) is int and inner[name] > 0]
+    limit = found[0] if found else None
+    rope = inner.get("rope_parameters") or inner.get("rope_scaling")
+    if limit is None or not isinstance(rope, dict) or rope.get("rope_type", rope.get("type")) not in _SCALED:
+        return limit
+    factor, original = rope.get("factor"), rope.get("original_max_position_embeddings")
+    if not isinstance(factor, int | float) or isinstance(factor, bool):
+        return limit
+    return max(limit, int((original if type(original) is int else limit) * factor))
+
+
+def check_positions(config: dict[str, Any], checkpoint: str, lengths: TokenizerSettings) -> str | None:
+    """Return a warning where prompt and summary together may take more positions than the model was made for.
+
+    Raises:
+        YoyakError: the model has a table of positions that is too short, so it would fail or read something else.
+    """
+    limit = model_positions(config)
+    if limit is None or config.get("model_type") not in _WITH_TABLES:
+        return position_warning(limit, lengths)
+    if lengths.encoder_max_len + lengths.decoder_max_len > limit:
+        raise YoyakError(
+            f"model.checkpoint = {checkpoint}: the model has {limit} positions, and {_sum_of(lengths)}; "
+            f"use {_shorter(limit, lengths)}"
+        )
+    return None
+
+
+def position_warning(limit: int | None, lengths: TokenizerSettings) -> str | None:
+    """Return what to say where prompt and summary together may take more than `limit` positions; None where not."""
+    if limit is None or lengths.encoder_max_len + lengths.decoder_max_len <= limit:
+        return None
+    return (
+        f"The model was made for {limit} positions, and {_sum_of(lengths)}: longer texts than it has seen get worse "
+        f"summaries; {_shorter(limit, lengths)} keeps within"
+    )
+
+
+def _sum_of(lengths: TokenizerSettings) -> str:
+    prompt, summary = lengths.encoder_max_len, lengths.decoder_max_len
+    return f"tokenizer.encoder_max_len + decoder_max_len = {prompt} + {summary} = {prompt + summary}"
+
+
+def _shorter(limit: int, lengths: TokenizerSettings) -> str:
+    """Return settings that keep within `limit` positions."""
+    summary = min(lengths.decoder_max_len, max(1, limit // 4))
+    shorter = f"tokenizer.encoder_max_len={limit - summary}"
+    if summary < lengths.decoder_max_len:
+        shorter += f" tokenizer.decoder_max_len={summary}"
+    return shorter
+
+
+def refuse_long_example(config: dict[str, Any], checkpoint: str, longest: int) -> None:
+    """Raise YoyakError where an example of `longest` tokens, its summary whole, goes beyond a table of positions."""
+    limit = model_positions(config)
+    if limit is not None and longest > limit and config.get("model_type") in _WITH_TABLES:
+        raise YoyakError(
+            f"model.checkpoint = {checkpoint}: the model has {limit} positions, and the longest example {longest} "
+            "tokens (summaries are trained on whole); shorten its summary, or lower tokenizer.encoder_max_len by "
+            f"{longest - limit}"
+        )
