@@ -133,16 +133,17 @@ def _adapter_folder(job: Export) -> Path:
 
 def _tokenizer_and_prompt(job: Export) -> tuple[Any, Any]:
     """Return the adapter's own tokenizer, else its base's, and the training prompt."""
-    from ..data.templates import create_prompt_template
     from ..models.lora_loader import LoRALoader
     from .console import quiet_libraries
-    from .steps import prompt_arguments
+    from .model import prompt_of
 
     quiet_libraries()
     own = (job.source.folder / "tokenizer.json").is_file()
     checkpoint = job.config.model.checkpoint
     tokenizer = LoRALoader(job.config)._load_tokenizer(checkpoint) if not own else _own_tokenizer(job)
-    return tokenizer, create_prompt_template(tokenizer, **prompt_arguments(job.config))
+    config = job.config.model_copy(deep=True)
+    config.lora.adapter = str(job.source.folder)
+    return tokenizer, prompt_of(config, tokenizer)[0]
 
 
 def _own_tokenizer(job: Export) -> Any:

@@ -66,9 +66,7 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
     quiet_libraries()
     console.print(f"Loading {config.model.checkpoint} ...", style="dim", markup=False)
 
-    from ..data.templates import create_prompt_template
     from ..models.lora_loader import LoRALoader
-    from .steps import prompt_arguments
 
     adapter = config.lora.adapter
     other_base = _other_base(config)
@@ -83,10 +81,43 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
         if other_base and str(error).startswith(f"{adapter}: the adapter does not fit"):
             raise YoyakError(f"{error}; it was trained on {other_base}, not on {config.model.checkpoint}") from error
         raise
-    prompt = create_prompt_template(tokenizer, **prompt_arguments(config))
-    for note in [*loader.notes, *filter(None, [prompt.note])]:
+    prompt, notes = prompt_of(config, tokenizer)
+    for note in [*loader.notes, *notes]:
         console.print(note, style="dim", markup=False, soft_wrap=True)
     return LoadedModel(config, model, tokenizer, prompt, loader.resolved)
+
+
+def prompt_of(config: Config, tokenizer: Any) -> "tuple[PromptTemplate, list[str]]":
+    """Return the prompt of a config, as its model was trained, and what is to be said about it."""
+    from ..data.templates import create_prompt_template
+    from .steps import prompt_arguments
+
+    arguments = prompt_arguments(config)
+    prompt = create_prompt_template(tokenizer, **arguments)
+    notes = [prompt.note] if prompt.note else []
+    trained = _resolved_in_training(config)
+    if trained is None:
+        return prompt, notes
+    if "prompt" not in trained:  # by a version that knew no empty reasoning block in a family's layout
+        earlier = create_prompt_template(tokenizer, **arguments, empty_block=False)
+        if earlier.tail_ids != prompt.tail_ids:
+            notes.append("An older version trained this model without an empty reasoning block, so it gets none")
+        return earlier, notes
+    changed = [name for name, value in prompt.record().items() if trained["prompt"].get(name) != value]
+    if changed:
+        notes.append(f"The prompt is not the one that the model was trained with: {', '.join(changed)} differ")
+    return prompt, notes
+
+
+def _resolved_in_training(config: Config) -> dict[str, Any] | None:
+    """Return what was resolved in the run that trained a config's adapter or whole model; None where none is known."""
+    from ..training.run_file import read_run_file
+
+    folder = Path(os.path.expanduser(config.lora.adapter or config.model.checkpoint))
+    if not (folder / "yoyak.yaml").is_file():
+        return None
+    resolved = (read_run_file(folder.parent) or {}).get("resolved")
+    return resolved if isinstance(resolved, dict) and resolved else None
 
 
 def _other_base(config: Config) -> str | None:

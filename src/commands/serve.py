@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import YoyakError, nearest
 from .console import create_console, quiet_libraries
-from .model import config_for_use, load_configured
+from .model import config_for_use, load_configured, prompt_of
 
 ENGINES = ["transformers", "vllm"]
 
@@ -135,14 +135,12 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
 
     find_vllm()  # before anything that takes time
     config = config_for_use(request.experiment, request.adapter, request.overrides)
-    from ..data.templates import create_prompt_template
     from ..inference.batches import largest_batch
     from ..models.checkpoints import resolve_checkpoint
     from ..models.generation_settings import CheckpointGeneration, checkpoint_json
     from ..models.lora_loader import LoRALoader
     from ..models.positions import check_positions
     from ..serving.vllm import refuse_text_names, serve_with_vllm
-    from .steps import prompt_arguments
 
     quiet_libraries()
     checkpoint = resolve_checkpoint(config.model.checkpoint)
@@ -153,7 +151,9 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     tokenizer = loader._load_tokenizer(checkpoint)
     base = loader.check_weights(checkpoint)  # vLLM leaves what it doesn't know without a word
     refuse_text_names(config, base)
-    prompt = create_prompt_template(tokenizer, **prompt_arguments(config))
+    prompt, notes = prompt_of(config, tokenizer)
+    for note in notes:
+        print(f"yoyak: {note}", file=sys.stderr)
     ends = [prompt.end_id, *CheckpointGeneration(checkpoint, config.model).end_ids(tokenizer)]
     port = listener.getsockname()[1]
     listener.close()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
     """Read training and evaluation files, and record what was read and dropped."""
+    from ..data.reasoning import without_reasoning
     from ..data.sources import load_dialogues
     from ..training.data_watch import fingerprint
 
@@ -33,6 +34,9 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         _refuse_instructions(table)
         table.rows = table.rows[:most]
         dropped = table.dropped_by_reason()
+        if reasoned := sum(without_reasoning(row.summary)[1] for row in table.rows):
+            note = "%s: %d summaries hold tags of reasoning such as <think>, which are learned as part of them"
+            run.logger.warning(note, split, reasoned)
         run.file.update(
             data={
                 split: {
@@ -125,6 +129,7 @@ def encode_tables(
             data={split: {"examples": len(dataset)}},
         )
         datasets.append(dataset)
+    run.file.update(resolved={"prompt": datasets[0].prompt.record()})
     if datasets[0].prompt.note:
         run.logger.info(datasets[0].prompt.note)
     return datasets[0], datasets[1]

@@ -52,12 +52,20 @@ def _control_id(tokenizer: "PreTrainedTokenizerFast", token: str) -> int:
 
 
 def family_pieces(
-    tokenizer: "PreTrainedTokenizerFast", encoder: TextEncoder, family: Family, system: str, sentence: str
+    tokenizer: "PreTrainedTokenizerFast",
+    encoder: TextEncoder,
+    family: Family,
+    system: str,
+    sentence: str,
+    empty_block: bool = True,
 ) -> PromptPieces:
-    """Return a family's messages: system text (where there is one), dialogue below its sentence, and answer."""
+    """Return a family's messages: system text (where there is one), dialogue below its sentence, and answer.
+
+    `empty_block` puts the empty reasoning block of hybrid models before the answer.
+    """
     ids = {token: _control_id(tokenizer, token) for token in family.control_tokens}
     end = ids[family.end_of_turn]
-    answer_now = empty_reasoning(tokenizer, encoder)
+    answer_now = empty_reasoning(tokenizer, encoder) if empty_block else []
     if family.name == "llama":
         start, stop = ids["<|start_header_id|>"], ids["<|end_header_id|>"]
 

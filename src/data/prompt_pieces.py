@@ -1,7 +1,23 @@
-"""What prompt templates are put together from."""
+"""What prompt templates are put together from, and what they make."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+IGNORE = -100
+"""The label of tokens that carry no loss."""
+
+
+@dataclass(frozen=True)
+class EncodedExample:
+    """Ids and labels of one example, both of length n; labels are `IGNORE` exactly on the first `prompt_length`."""
+
+    input_ids: list[int]
+    prompt_length: int
+
+    @property
+    def labels(self) -> list[int]:
+        """Return the ids of summary and end token, with `IGNORE` on the prompt."""
+        return [IGNORE] * self.prompt_length + self.input_ids[self.prompt_length :]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from ..models.families import FAMILIES, family_of_tokenizer
 from .layouts import bos_ids, family_pieces, instruction_pieces
 from .own_template import own_template_pieces
 from .plain_text import plain_text
+from .prompt_pieces import IGNORE as IGNORE
+from .prompt_pieces import EncodedExample as EncodedExample
 from .prompt_pieces import PromptPieces, joined
 from .prompts import PROMPT_TEXTS
 from .round_trip import PROBES, UnfitTokenizerError, own_encoding
@@ -22,22 +24,6 @@ from .truncation import TruncationCounts, shorten_dialogue
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-IGNORE = -100
-"""The label of tokens that carry no loss."""
-
-
-@dataclass(frozen=True)
-class EncodedExample:
-    """Ids and labels of one example, both of length n; labels are `IGNORE` exactly on the first `prompt_length`."""
-
-    input_ids: list[int]
-    prompt_length: int
-
-    @property
-    def labels(self) -> list[int]:
-        """Return the ids of summary and end token, with `IGNORE` on the prompt."""
-        return [IGNORE] * self.prompt_length + self.input_ids[self.prompt_length :]
 
 
 @dataclass(frozen=True)
@@ -81,6 +67,11 @@ class PromptTemplate:
                 f"tokenizer.encoder_max_len = {self.encoder_max_len}: the prompt's own text takes {fixed} tokens, "
                 f"which leaves none for a dialogue; use {fixed + 128} or more"
             )
+
+    def record(self) -> dict[str, object]:
+        """Return the parts that are the same in each example, for a run's record."""
+        names = ("before", "after", "end_id", "answer_lead", "answer_trail")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def note(self) -> str | None:
@@ -163,6 +154,7 @@ def create_prompt_template(
     system: str | None = None,
     instruction: str | None = None,
     encoder: TextEncoder | None = None,
+    empty_block: bool = True,
 ) -> PromptTemplate:
     """Build the prompt of one format, layout and language.
 
@@ -177,6 +169,8 @@ def create_prompt_template(
         system: system message instead of the language's; an empty one leaves the message out.
         instruction: the sentence before the dialogue instead of the language's.
         encoder: of `tokenizer`, where one is there already (making one takes a second for large vocabularies).
+        empty_block: in a family's layout, the empty reasoning block of hybrid models; models that an older version
+            trained know none.
 
     Raises:
         YoyakError: the layout needs control tokens that the tokenizer lacks, `encoder_max_len` is too small, or a
@@ -199,9 +193,9 @@ def create_prompt_template(
             if pieces.head[: len(bos)] != bos:  # some templates leave it to the tokenizer
                 pieces = replace(pieces, start_ids=tuple(bos))
         elif chat_template is not None and chat_template != "auto":
-            pieces = family_pieces(tokenizer, encoder, FAMILIES[chat_template], system, sentence)
+            pieces = family_pieces(tokenizer, encoder, FAMILIES[chat_template], system, sentence, empty_block)
         elif family is not None:
-            pieces = family_pieces(tokenizer, encoder, family, system, sentence)
+            pieces = family_pieces(tokenizer, encoder, family, system, sentence, empty_block)
         else:
             raise YoyakError(
                 "the tokenizer has neither Llama's nor ChatML's control tokens; use dataset.format_type=instruction "

@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-_LEFT_OUT: "WeakKeyDictionary[Any, frozenset[int]]" = WeakKeyDictionary()
-
 from ..data.reasoning import TAGS
+
+_LEFT_OUT: "WeakKeyDictionary[Any, frozenset[int]]" = WeakKeyDictionary()
 
 
 def summary_text(tokenizer: Any, ids: Sequence[int]) -> str:

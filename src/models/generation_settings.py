@@ -49,6 +49,11 @@ class CheckpointGeneration:
             if content.get(name) is not None and content[name] not in neutral
         ]
 
+    @property
+    def notes(self) -> list[str]:
+        """Return the wishes in words, where there are any."""
+        return [f"The checkpoint asks for {', '.join(self.wishes)}; generation.* decides alone"] if self.wishes else []
+
     def end_ids(self, tokenizer: "PreTrainedTokenizerFast") -> list[int]:
         """Return all tokens that end the model's texts: those of both files, and the tokenizer's end token."""
         found: list[int] = []
@@ -98,9 +103,10 @@ def checkpoint_json(checkpoint: str, name: str, revision: str | None = None) -> 
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise YoyakError(f"{path}: can't be read ({error}); get the checkpoint again, or remove the file") from None
+        reason = str(error).partition(":")[0]
+        raise YoyakError(f"model.checkpoint = {checkpoint}: can't be loaded: {name}: {reason}; get it again") from None
     if not isinstance(content, dict):
-        raise YoyakError(f"{path}: holds no settings; get the checkpoint again, or remove the file")
+        raise YoyakError(f"model.checkpoint = {checkpoint}: can't be loaded: {name} holds no settings; get it again")
     return content
 
 

@@ -96,7 +96,10 @@ class LoRALoader:
         set_seed(self.config.training.seed)
         model = self._load_causal_lm(checkpoint, self._create_bnb_config() if use_qlora else None)
         self._add_chat_tokens(model, tokenizer)
-        generation = self._generation(checkpoint)
+        generation = CheckpointGeneration(checkpoint, self.config.model)
+        self.notes += generation.notes
+        for note in generation.notes:
+            self.logger.info(note)
         model.generation_config = generation.plain_config(tokenizer)
         model.config.pad_token_id = tokenizer.pad_token_id
         model.config.use_cache = False  # a cache in training costs memory and is never read
@@ -179,15 +182,6 @@ class LoRALoader:
                 "model.attn_implementation: %s, since %s has no %s", taken, type(model).__name__, wanted
             )
         return model
-
-    def _generation(self, checkpoint: str) -> CheckpointGeneration:
-        """Return what the checkpoint says about generating; say what of it is ignored."""
-        found = CheckpointGeneration(checkpoint, self.config.model)
-        if found.wishes:
-            note = f"The checkpoint asks for {', '.join(found.wishes)}; generation.* decides alone"
-            self.notes.append(note)
-            self.logger.info(note)
-        return found
 
     def check_weights(self, checkpoint: str) -> PretrainedConfig:
         """Return a checkpoint's config; YoyakError where its weights are not the config's. None of them are kept."""
