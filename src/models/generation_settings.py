@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.schema import ModelSettings
 from ..errors import YoyakError
+from .positions import model_positions
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedTokenizerFast
@@ -53,6 +54,19 @@ class CheckpointGeneration:
     def notes(self) -> list[str]:
         """Return the wishes in words, where there are any."""
         return [f"The checkpoint asks for {', '.join(self.wishes)}; generation.* decides alone"] if self.wishes else []
+
+    def resolved(self, tokenizer: "PreTrainedTokenizerFast") -> dict[str, object]:
+        """Return what a run records."""
+        return {
+            "model_positions": model_positions(self.model_config),
+            "end_token_ids": self.end_ids(tokenizer),
+            "ignored_generation_wishes": self.wishes,
+        }
+
+    @property
+    def model_config(self) -> dict[str, Any]:
+        """Return what config.json holds."""
+        return self._places["config.json"]
 
     def end_ids(self, tokenizer: "PreTrainedTokenizerFast") -> list[int]:
         """Return all tokens that end the model's texts: those of both files, and the tokenizer's end token."""

@@ -27,11 +27,11 @@ from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
 from .dequantized import linear4bit_layers, prepare_linear4bit
 from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
-from .generation_settings import CheckpointGeneration, checkpoint_json
+from .generation_settings import CheckpointGeneration
 from .loaded_weights import load_weights
 from .lora_targets import fit_to_experts, target_modules
+from .positions import check_positions
 from .text_part import text_arguments
-from .positions import check_positions, model_positions
 
 Model: TypeAlias = PreTrainedModel | PeftModel
 
@@ -84,7 +84,10 @@ class LoRALoader:
         checkpoint = resolve_checkpoint(self.config.model.checkpoint, self.logger.info)
         if self.config.model.trust_remote_code:
             self.logger.warning("model.trust_remote_code: Python code from %s runs with all your rights", checkpoint)
-        self.checkpoint_config = checkpoint_json(checkpoint, "config.json", self.config.model.revision)
+        generation = CheckpointGeneration(checkpoint, self.config.model)
+        self.checkpoint_config, self.notes = generation.model_config, generation.notes
+        for note in self.notes:
+            self.logger.info(note)
         if warning := check_positions(self.checkpoint_config, checkpoint, self.config.tokenizer):
             self.logger.warning(warning)
         tokenizer = self._load_tokenizer(checkpoint)
@@ -96,10 +99,6 @@ class LoRALoader:
         set_seed(self.config.training.seed)
         model = self._load_causal_lm(checkpoint, self._create_bnb_config() if use_qlora else None)
         self._add_chat_tokens(model, tokenizer)
-        generation = CheckpointGeneration(checkpoint, self.config.model)
-        self.notes += generation.notes
-        for note in generation.notes:
-            self.logger.info(note)
         model.generation_config = generation.plain_config(tokenizer)
         model.config.pad_token_id = tokenizer.pad_token_id
         model.config.use_cache = False  # a cache in training costs memory and is never read
@@ -111,9 +110,7 @@ class LoRALoader:
             threads=compute.threads,
             cache_dequantized=cached,
             model_revision=commit_of(checkpoint, self.config.model.revision),
-            model_positions=model_positions(self.checkpoint_config),
-            end_token_ids=generation.end_ids(tokenizer),
-            ignored_generation_wishes=generation.wishes,
+            **generation.resolved(tokenizer),
         )
         return (self._apply_lora(model) if use_lora else model), tokenizer
 
