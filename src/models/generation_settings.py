@@ -1,6 +1,7 @@
 """What a checkpoint's files say about generating: its end tokens, which count, and its wishes, which don't."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +35,11 @@ class CheckpointGeneration:
 
     Attributes:
         wishes: what they ask for and don't get, for `generation.*` decides alone; as `name=value`.
+        notes: the same in words.
     """
 
-    def __init__(self, checkpoint: str, model: ModelSettings) -> None:
-        """Read both files of a folder, or of a hub's checkpoint.
+    def __init__(self, checkpoint: str, model: ModelSettings, say: Callable[[str], None] = lambda _: None) -> None:
+        """Read both files of a folder, or of a hub's checkpoint, and `say` what of them is ignored.
 
         Raises:
             YoyakError: a file is broken, or names no token ids as the ends.
@@ -49,11 +51,10 @@ class CheckpointGeneration:
             for name, neutral in _WISHES.items()
             if content.get(name) is not None and content[name] not in neutral
         ]
-
-    @property
-    def notes(self) -> list[str]:
-        """Return the wishes in words, where there are any."""
-        return [f"The checkpoint asks for {', '.join(self.wishes)}; generation.* decides alone"] if self.wishes else []
+        asked = ", ".join(self.wishes)
+        self.notes = [f"The checkpoint asks for {asked}; generation.* decides alone"] if asked else []
+        for note in self.notes:
+            say(note)
 
     def resolved(self, tokenizer: "PreTrainedTokenizerFast") -> dict[str, object]:
         """Return what a run records."""

@@ -43,7 +43,7 @@ class LoRALoader:
         compute: device and compute type of this machine for the config.
         added_token_ids: control tokens that the checkpoint lacked; their rows train and are saved with the adapter.
         checkpoint_config: what the checkpoint's config.json holds.
-        notes: what the user should know about how the checkpoint is used, in words; logged too.
+        notes: what of the checkpoint's settings is ignored, in words.
         resolved: choices made at run time, for the run's record.
     """
 
@@ -55,9 +55,8 @@ class LoRALoader:
         self.config = config
         self.logger = logger or logging.getLogger("yoyak")
         self.added_token_ids: list[int] = []
-        self.checkpoint_config: dict[str, Any] = {}
         self.notes: list[str] = []
-        self.resolved: dict[str, object] = {}
+        self.checkpoint_config, self.resolved = dict[str, Any](), dict[str, object]()
 
     @cached_property
     def compute(self) -> ComputeChoice:
@@ -84,10 +83,8 @@ class LoRALoader:
         checkpoint = resolve_checkpoint(self.config.model.checkpoint, self.logger.info)
         if self.config.model.trust_remote_code:
             self.logger.warning("model.trust_remote_code: Python code from %s runs with all your rights", checkpoint)
-        generation = CheckpointGeneration(checkpoint, self.config.model)
+        generation = CheckpointGeneration(checkpoint, self.config.model, self.logger.info)
         self.checkpoint_config, self.notes = generation.model_config, generation.notes
-        for note in self.notes:
-            self.logger.info(note)
         if warning := check_positions(self.checkpoint_config, checkpoint, self.config.tokenizer):
             self.logger.warning(warning)
         tokenizer = self._load_tokenizer(checkpoint)
