@@ -17,13 +17,14 @@ LONG = ("tokenizer.encoder_max_len=600", "lora.use_qlora=false")
         ("evaluate", "-e", "tiny.yaml"),
     ],
 )
-def test_a_rotary_model_goes_on(yoyak, tiny, command):
+def test_a_rotary_model_goes_on(yoyak, tiny, command, caplog):
     result = yoyak(*command, *LONG)
     assert result.code == 0
-    assert SAID in " ".join((result.out + result.err).split())
+    assert SAID in " ".join((result.out + result.err + caplog.text).split())  # without pytest, warnings go to stderr
+    caplog.clear()
     again = ["--overwrite"] if command[0] == "evaluate" else []
     within = yoyak(*command, *again, "tokenizer.encoder_max_len=504", "lora.use_qlora=false")
-    assert "positions" not in within.out + within.err
+    assert "positions" not in within.out + within.err + caplog.text
 
 
 def test_json(yoyak, tiny):
