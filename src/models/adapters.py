@@ -16,6 +16,7 @@ from safetensors import safe_open
 from torch import nn
 from transformers import PreTrainedModel
 
+from ..config.schema import Config
 from ..errors import YoyakError
 from .causal_head import decoder_states, head_kind
 from .dequantized import linear4bit_layers
@@ -128,6 +129,17 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
         lacking = "the model has no place for the adapter's" if unplaced else "the adapter has no"
         raise YoyakError(f"{folder}: the adapter does not fit {model.config._name_or_path}: {lacking} {odd}")
     return adapted
+
+
+def needs_family_layout(config: Config, tokenizer: Any) -> bool:
+    """Tell whether prompts are in a family's layout: not where the tokenizer has a chat template of its own.
+
+    An older version gave such checkpoints Llama's control tokens too; adapters with their rows still need them.
+    """
+    if config.dataset.format_type != "chat":
+        return False
+    own = config.model.chat_template == "auto" and tokenizer.chat_template
+    return not own or (config.lora.adapter is not None and has_trained_rows(config.lora.adapter))
 
 
 def has_trained_rows(folder: str) -> bool:

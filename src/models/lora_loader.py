@@ -21,7 +21,7 @@ from transformers import (
 from ..config.schema import Config
 from ..data.text_encoder import text_encoder
 from ..errors import YoyakError
-from .adapters import PEFT_SAYS, has_trained_rows, load_adapter, refuse_on_4bit, start_orthogonal
+from .adapters import PEFT_SAYS, load_adapter, needs_family_layout, refuse_on_4bit, start_orthogonal
 from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint
 from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
@@ -211,22 +211,12 @@ class LoRALoader:
             return FAMILIES[chosen]
         return family_of_tokenizer(tokenizer) or (family_of_config(model.config) if model is not None else None)
 
-    def _needs_family(self, tokenizer: PreTrainedTokenizerFast) -> bool:
-        """Tell whether prompts are in a family's layout: not where the tokenizer has a chat template of its own.
-
-        An older version gave such checkpoints Llama's control tokens too; adapters with their rows still need them.
-        """
-        if self.config.dataset.format_type != "chat":
-            return False
-        own = self.config.model.chat_template == "auto" and tokenizer.chat_template
-        return not own or (self.config.lora.adapter is not None and has_trained_rows(self.config.lora.adapter))
-
     def _add_chat_tokens(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> list[str]:
         """Add the control tokens that the family's layout needs and the tokenizer lacks; return those added.
 
         Rows for them start as the mean of the others, so that a reload builds the same model.
         """
-        family = self._family(tokenizer, model) if self._needs_family(tokenizer) else None
+        family = self._family(tokenizer, model) if needs_family_layout(self.config, tokenizer) else None
         needed = family.control_tokens if family else ()
         missing = [token for token in needed if token not in tokenizer.get_vocab()]
         tokenizer.add_tokens(missing, special_tokens=True)
