@@ -23,6 +23,7 @@ import torch
 from src.commands.console import quiet_libraries
 from src.config import load_config
 from src.inference.probe import probe_cached
+from src.kernels.float8 import float8_obstacle
 from src.models.adapter_buffers import Refresh
 from src.models.autocast import autocast
 from src.models.lora_loader import LoRALoader
@@ -78,6 +79,9 @@ def readings(model: Any, what: str, dtype: str) -> Iterator[dict[str, Any]]:
         if dtype == "fp16":  # trained by the other engine
             return
         yield reading(probe_packed(model), "training")
+        if not float8_obstacle(torch.device(DEVICE), DTYPES[dtype]) and hasattr(model, "peft_config"):
+            model.zero_grad(set_to_none=True)
+            yield reading(probe_packed(model, float8=True), "float8")
         for name, fault in FAULTS.items():
             if name != "adapters_at_half" or hasattr(model, "peft_config"):
                 with _patched(*fault):
@@ -124,12 +128,15 @@ def main() -> None:
                 found += readings(model, f"{checkpoint}, {'4 bit' if use_qlora else 'not quantized'}", dtype)
     summary: dict[str, Any] = {}
     for dtype in arguments.dtypes:
-        right = [one for one in found if one["dtype"] == dtype and not one["fault"]]
+        float8 = [one for one in found if one["dtype"] == dtype and one["probe"] == "float8"]
+        right = [one for one in found if one["dtype"] == dtype and not one["fault"] and one not in float8]
         wrong = [one for one in found if one["dtype"] == dtype and one["fault"]]
         loss, error = BOUNDS[DTYPES[dtype]]
         summary[dtype] = {
             "right_loss": max(one["loss"] for one in right),
             "right_error": max(one["error"] or 0.0 for one in right),
+            "float8_loss": max((one["loss"] for one in float8), default=None),
+            "float8_error": max((one["error"] for one in float8), default=None),
             "wrong_error_least": min((one["error"] for one in wrong), default=None),
             "refused_though_right": sum(not one["agrees"] for one in right),
             "missed": [f"{one['model']}: {one['fault']}" for one in wrong if one["agrees"]],

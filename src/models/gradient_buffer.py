@@ -62,6 +62,11 @@ class GradientBuffer:
         for sink, view in zip(self._sinks, self._views, strict=True):
             setattr(sink.owner, sink.name, view)
 
+    def detach(self) -> None:
+        """Make the backward add to nothing until a buffer is claimed, so that this one can be freed."""
+        for sink in self._sinks:
+            setattr(sink.owner, sink.name, None)
+
 
 def adapter_sinks(linears: Sequence[AdaptedLinear]) -> Iterator[Sink]:
     """Yield those of all adapters; the A of layers that share an input lie one below the other."""

@@ -47,6 +47,7 @@ def probe_packed(model: Any, float8: bool = False) -> Probe:
     ours = {parameter: parameter.grad for parameter, _ in decoder.gradients.pairs if parameter.grad is not None}
     for parameter in ours:
         parameter.grad = None
+    decoder.gradients.detach()  # the layers outlive this decoder
     comparison = GradientComparison([p for p in model.parameters() if p.requires_grad], ours)
     with torch.enable_grad():
         own = own_loss(model, padded(items, device))

@@ -14,7 +14,7 @@ from src.models import packed_decoder
 from src.models.adapter_buffers import Refresh
 from src.models.decoder_layer import DecoderLayer
 from src.models.probe import Probe, found_by_probes, probes_of
-from src.tests.packed_models import adapted_model
+from src.tests.packed_models import adapted_model, examples, packed
 from src.tests.tiny_models import DIALOGUES, load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training import probe as training_probe
 from src.training.checkpoints import find_checkpoint
@@ -56,6 +56,26 @@ def test_it_leaves_no_trace() -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert not any(parameter._post_accumulate_grad_hooks for parameter in model.parameters())
+
+
+def test_its_gradients_are_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layers are kept for the training, and would keep as much as all weights that train."""
+    import gc
+    import weakref
+
+    model, kept = adapted_model("llama", torch.float32, None), []
+    right = packed_decoder.GradientBuffer.__init__
+
+    def init(self: Any, sinks: Any) -> None:
+        right(self, sinks)
+        kept.append(weakref.ref(self.flat))
+
+    monkeypatch.setattr(packed_decoder.GradientBuffer, "__init__", init)
+    assert probe(model, "packed").agrees
+    gc.collect()
+    assert len(kept) == 1
+    assert kept[0]() is None
+    assert packed(model, examples([(20, 5)]), 64)[0] > 0  # and training takes a buffer of its own
 
 
 def test_gradients_that_were_there_stay() -> None:
