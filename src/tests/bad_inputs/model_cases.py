@@ -65,6 +65,16 @@ CHECKPOINTS = [
     checkpoint("config.json is no JSON", copied("base", config_json="{"), "can't be loaded: ..."),
     checkpoint("config.json is a list", copied("base", config_json="[]"), "can't be loaded: ..."),
     checkpoint("config.json is deep", copied("base", config_json="[" * 100_000), "can't be loaded: ..."),
+    checkpoint(
+        "generation_config.json is no JSON",
+        copied("base", generation_config_json="{"),
+        "can't be loaded: generation_config.json: Expecting property name enclosed in double quotes; get it again",
+    ),
+    checkpoint(
+        "too few positions in its table",
+        changed_json("base", "config.json", model_type="gpt2", max_position_embeddings=100),
+        "the model has 100 positions, and tokenizer.encoder_max_len + decoder_max_len = ...",
+    ),
     checkpoint("an unknown architecture", changed_json("base", "config.json", model_type="x"), "can't be loaded: ..."),
     checkpoint("a size that is text", changed_json("base", "config.json", hidden_size="big"), "can't be loaded: ..."),
     checkpoint(
