@@ -11,6 +11,7 @@ from ..data.plain_text import plain_lines
 from ..data.records import LONGEST_ROW_CHARS
 from ..data.turns import LABEL
 from ..errors import YoyakError, nearest
+from ..text_forms import existing_path
 
 DOCUMENTS = {
     "doc", "docm", "docx", "dot", "dotx", "epub", "gz", "hwp", "hwpx", "key", "m4a", "mp3", "mp4", "numbers",
@@ -37,7 +38,7 @@ def as_path(text: str) -> Path | None:
     """
     if "\n" in text or len(text) >= _LONGEST_NAME or not text.strip() or text == "-":
         return None
-    name = os.path.expanduser(text)
+    name = str(existing_path(Path(os.path.expanduser(text))))
     # Not Path.exists, which raises for a text that is too long for a name.
     if os.path.exists(name):
         _refuse_document(Path(name), text)

@@ -5,8 +5,11 @@ A setting lives in one place. YAML files name only what differs from these defau
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ..text_forms import plain_name
+
+ColumnName = Annotated[str, AfterValidator(plain_name)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -115,15 +118,15 @@ class DataSettings(Section):
     """Training file (CSV, TSV, JSON, JSONL, Parquet) or `hub:NAME[@REVISION][:SPLIT]`."""
     eval: str = "data/raw/dev.csv"
     """Evaluation file, as `data.train`."""
-    dialogue_column: str = "dialogue"
+    dialogue_column: ColumnName = "dialogue"
     """Column with the dialogue, one turn a line, or a list of turns; inside objects with dots: `body.dialogue`."""
-    summary_column: str = "summary"
+    summary_column: ColumnName = "summary"
     """Column with the summary."""
-    id_column: str = "fname"
+    id_column: ColumnName = "fname"
     """Column that names a row; optional in the file."""
-    topic_column: str = "topic"
+    topic_column: ColumnName = "topic"
     """Column with the topic; optional in the file."""
-    records: str | None = None
+    records: ColumnName | None = None
     """Where a .json file has its rows, if in one of several lists: `document`, or with dots `corpus.document`."""
     encoding: Literal[
         "auto", "utf-8", "cp949", "johab", "cp1252", "cp1250", "cp1251", "iso8859-15", "mac-roman", "utf-16",

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import DataSettings
@@ -74,7 +74,8 @@ class DataReport:
 
     A turn is a line that is not blank; its speaker is the short name before its first colon. `common_speakers` are the
     names found in most dialogues, with the number of dialogues. `unit` says what the lines of `bad_rows` count, and
-    `bad_lines` how many of them these rows took: a broken quote may take many.
+    `bad_lines` how many of them these rows took: a broken quote may take many. `composed_rows` had decomposed
+    characters, as macOS writes Hangul, and `composed_columns` such a name or one with characters without width.
     """
 
     source: str
@@ -91,6 +92,8 @@ class DataReport:
     summary_chars: Distribution
     prompts: PromptLengths | None = None
     bad_lines: int = 0
+    composed_rows: int = 0
+    composed_columns: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain dicts, lists, strings and numbers, ready for JSON."""
@@ -131,6 +134,8 @@ def check_file(
         summary_chars=Distribution.of([len(row.summary) for row in table.rows]),
         prompts=_prompts(prompt_lengths(dialogues), encoder_max_len) if prompt_lengths else None,
         bad_lines=table.dropped_lines.total(),
+        composed_rows=table.composed_rows,
+        composed_columns=table.composed_columns,
     )
 
 
@@ -186,12 +191,18 @@ def _facts_table(report: DataReport) -> "Table":
         ("encoding", report.encoding),
         ("usable rows", f"{report.rows:,}"),
         ("bad rows", f"{bad:,}" + (f" ({report.bad_lines:,} lines)" if report.bad_lines > bad else "")),
+        *([("composed (NFC)", _composed(report))] if report.composed_rows or report.composed_columns else []),
         ("repeated dialogues", f"{report.duplicate_dialogues:,}"),
         ("turns without a speaker", f"{report.turns_without_speaker:,}"),
         ("most common speakers", speakers or "none"),
     ):
         table.add_row(Text(name, style="bold"), Text(value))
     return table
+
+
+def _composed(report: DataReport) -> str:
+    columns = ", ".join(report.composed_columns)
+    return f"{report.composed_rows:,} rows" + (f", column names {columns}" if columns else "")
 
 
 def _bad_rows_table(report: DataReport) -> "Table":

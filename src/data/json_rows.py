@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import YoyakError
+from ..text_forms import plain_name
 from .records import LONGEST_ROW_CHARS, BadRow, Record, RecordStream, conversation_columns, names_of, too_long
 from .text_lines import BoundedLines, RowTooLongError
 from .turn_lists import is_row
@@ -63,6 +64,7 @@ def open_json(path: Path, name: str, encoding: str, records: str | None = None) 
     except (ValueError, RecursionError) as error:
         raise _invalid_json(name, error) from None
     if records is not None:
+        lists = {plain_name(path): place for path, place in lists.items()}
         if records not in lists:
             raise YoyakError(f"{name}: no list data.records={records}; {_its_lists(lists)}")
         return RecordStream(None, encoding, "line", _list_records(text, lists[records], name))

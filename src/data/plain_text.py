@@ -2,6 +2,8 @@
 
 import re
 
+from ..text_forms import composed
+
 LINE_ENDS = ("\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029")
 """What ends a line somewhere: CRLF (Windows), CR (old Macs), VT, FF, NEL, Unicode's line and paragraph separators."""
 
@@ -14,5 +16,5 @@ def plain_text(text: str) -> str:
 
 
 def plain_lines(text: str) -> str:
-    r"""Return a text with `\n` for each of `LINE_ENDS`."""
-    return _ANY.sub("\n", text)
+    r"""Return a text with `\n` for each of `LINE_ENDS` and composed characters (NFC)."""
+    return composed(_ANY.sub("\n", text))

@@ -1,7 +1,13 @@
 """What prompt templates are put together from, and what they make."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from .text_encoder import TextEncoder
 
 IGNORE = -100
 """The label of tokens that carry no loss."""
@@ -54,3 +60,21 @@ def joined(parts: Sequence[int | str]) -> list[int | str]:
         else:
             whole.append(part)
     return whole
+
+
+def text_of(backend: "Tokenizer", parts: Iterable[int | str]) -> str:
+    """Return parts as one text, control tokens written out."""
+    return "".join(part if isinstance(part, str) else str(backend.id_to_token(part)) for part in parts)
+
+
+def settled(encoder: "TextEncoder", last: str) -> tuple[str, list[int]]:
+    """Return what of a prompt's last text has its own tokens whatever summary comes behind it, with their ids.
+
+    A space at the end goes with the summary's first word in most vocabularies.
+    """
+    for length in range(len(last.rstrip(" ")), len(last.rstrip()) - 1, -1):
+        kept, rest = last[:length], last[length:]
+        split = encoder.split_behind(kept, [rest + text for text in ("They", "요약", "#Person1#", "1", '"A"')])
+        if None not in split and all(ids and split[0] and ids[0] == split[0][0] for ids in split):
+            return kept, split[0][0] if split[0] else []
+    return last, encoder.encode(last)  # whoever checks the whole example will find it

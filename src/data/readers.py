@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import YoyakError
+from .composed_rows import with_composed_text
 from .delimited import open_delimited
 from .encodings import detect_encoding
 from .json_rows import open_json, open_json_lines, refuse_large_json
@@ -38,7 +39,7 @@ def open_records(path: Path, name: str, encoding: str = "auto", records: str | N
     if records is not None and suffix != ".json":
         raise YoyakError(f"{name}: data.records={records} is for .json files; leave it out")
     stream = _open(path, name, suffix, encoding, records)
-    return replace(stream, records=_counted(stream.records, name))
+    return with_composed_text(replace(stream, records=_counted(stream.records, name)), name)
 
 
 def _open(path: Path, name: str, suffix: str, encoding: str, records: str | None) -> RecordStream:

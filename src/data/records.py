@@ -32,10 +32,11 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row as the file has it: the line (1-based) on which it starts, and its values by column name."""
+    """A row: the line (1-based) on which it starts, and its values by column name, whose text is `composed` or was."""
 
     line: int
     values: dict[str, Any]
+    composed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,15 @@ class RecordStream:
     """An opened file: its rows, read as they are asked for.
 
     `columns` is None where they are known only at the end (JSON). `unit` says what `Record.line` counts: lines, or rows
-    where a file has no lines. `encoding` is the one that the text was decoded with.
+    where a file has no lines. `encoding` is the one that the text was decoded with. `composed_columns` are those whose
+    names the file has in another form.
     """
 
     columns: list[str] | None
     encoding: str
     unit: str
     records: Iterator[Record | BadRow]
+    composed_columns: list[str] = field(default_factory=list)
 
 
 def too_long(line: int) -> BadRow:

@@ -14,6 +14,8 @@ from ..config.schema import DataSettings
 from ..config.typed import typed
 from ..errors import YoyakError, nearest
 from ..resources import sample_dir
+from ..text_forms import existing_path
+from .composed_rows import with_composed_text
 from .plain_text import plain_text
 from .readers import SUFFIXES, open_records
 from .records import BadRow, Record, RecordStream, names_of
@@ -46,7 +48,7 @@ class DialogueTable:
     `source` is the path as the user said it, `encoding` what its text was decoded with, `unit` what the line numbers of
     `dropped` count: lines, or rows in files without lines (Parquet, hub). `dropped` has the first rows of each reason,
     `dropped_counts` counts all, `dropped_lines` the lines that they took. `values` has all columns of each row, where
-    they were asked for.
+    they were asked for. `composed_rows` had decomposed characters, `composed_columns` such a name (`composed_rows.py`).
     """
 
     source: str
@@ -57,6 +59,8 @@ class DialogueTable:
     dropped_counts: Counter[str] = field(default_factory=Counter)
     dropped_lines: Counter[str] = field(default_factory=Counter)
     values: list[dict[str, Any]] = field(default_factory=list)
+    composed_rows: int = 0
+    composed_columns: list[str] = field(default_factory=list)
 
     @property
     def duplicate_dialogues(self) -> int:
@@ -109,7 +113,7 @@ def read_table(
     """Read `source` as `load_dialogues` does, but record bad rows whatever `settings.on_bad_rows` says."""
     try:
         if source.startswith("hub:"):
-            stream = _open_hub(source)
+            stream = with_composed_text(_open_hub(source), source)
         else:
             stream = open_records(existing_file(source), source, settings.encoding, settings.records)
         return _read_rows(stream, source, settings, need_summary, keep_values)
@@ -130,7 +134,7 @@ def _read_rows(
         _require_columns(stream.columns, set(stream.columns), source, settings, need_summary)
     if keep_values and stream.columns is not None:
         _refuse_repeated(stream.columns, source)
-    table = DialogueTable(source, stream.encoding, stream.unit)
+    table = DialogueTable(source, stream.encoding, stream.unit, composed_columns=stream.composed_columns)
     columns = RowColumns(settings, need_summary)
     line_of_id: dict[str, int] = {}
     number = 0
@@ -138,6 +142,7 @@ def _read_rows(
         if isinstance(record, BadRow):
             table.drop(record)
             continue
+        table.composed_rows += record.composed
         try:
             row = _row(columns.values(record.values), f"row_{number}", settings, need_summary)
             if row.fname in line_of_id:
@@ -251,7 +256,7 @@ def existing_file(source: str) -> Path:
             samples = sorted(file.relative_to(sample_dir()).as_posix() for file in sample_dir().glob("*/*.csv"))
             raise YoyakError(f"{source}: no such sample; there are {', '.join(f'sample:{name}' for name in samples)}")
         return path
-    path = Path(os.path.expanduser(source))
+    path = existing_path(Path(os.path.expanduser(source)))
     if path.is_file():
         return path
     if path.is_dir():

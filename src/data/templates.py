@@ -16,7 +16,7 @@ from .own_template import own_template_pieces
 from .plain_text import plain_text
 from .prompt_pieces import IGNORE as IGNORE
 from .prompt_pieces import EncodedExample as EncodedExample
-from .prompt_pieces import PromptPieces, joined
+from .prompt_pieces import PromptPieces, joined, settled, text_of
 from .prompts import PROMPT_TEXTS
 from .round_trip import PROBES, UnfitTokenizerError, own_encoding
 from .text_encoder import TextEncoder, text_encoder
@@ -212,12 +212,12 @@ def _refuse_other_ids(template: PromptTemplate, tokenizer: "PreTrainedTokenizerF
     if any(token in text for token in template.encoder.controls for text in texts):
         return  # the tokenizer would make control tokens of a system text or an instruction
     backend = tokenizer.backend_tokenizer
-    start = "".join(backend.id_to_token(token) for token in pieces.start_ids)
-    for dialogue, summary in zip(PROBES, PROBES[::-1], strict=True):
+    before = text_of(backend, pieces.head) + pieces.lead
+    for dialogue, summary in zip(map(plain_text, PROBES), map(plain_text, PROBES[::-1]), strict=True):
         [response] = template._responses([summary])
         ids = [*template.prompt_ids(dialogue), *response, template.end_id]
         answer = template.answer_lead + summary + template.answer_trail + backend.id_to_token(template.end_id)
-        text = template.before.removeprefix(start) + dialogue + template.after + answer
+        text = before + dialogue + template.after + answer
         own = [*pieces.start_ids, *own_encoding(backend, text).ids]
         if ids != own:
             at = next((place for place, pair in enumerate(zip(ids, own, strict=False)) if pair[0] != pair[1]), 0)
@@ -244,14 +244,20 @@ def _assembled(
         ]
         return [token for part in encoded for token in part]
 
-    def text(parts: Sequence[int | str]) -> str:
-        return "".join(
-            part if isinstance(part, str) else tokenizer.backend_tokenizer.id_to_token(part) for part in parts
-        )
-
+    backend = tokenizer.backend_tokenizer
+    start = text_of(backend, pieces.start_ids)
+    if start and not pieces.head:
+        # Written out, a BOS leaves no first text, before which a tokenizer would put a space of its own (Mistral's).
+        ids_so_far = [*pieces.start_ids, *encoder.encode(pieces.lead, is_start=True)]
+        if (
+            own_encoding(backend, f"{start} {pieces.lead}").ids
+            == ids_so_far
+            != own_encoding(backend, start + pieces.lead).ids
+        ):
+            start += " "
     trail, tail = pieces.trail, joined(pieces.tail)
     last = tail[-1] if tail else trail
-    context, context_ids = _settled(encoder, last) if isinstance(last, str) else ("", [])
+    context, context_ids = settled(encoder, last) if isinstance(last, str) else ("", [])
     if tail and isinstance(last, str):
         tail = [*tail[:-1], context] if context else tail[:-1]
     elif not tail:
@@ -266,27 +272,14 @@ def _assembled(
         pieces.end_id,
         encoder_max_len=encoder_max_len,
         decoder_max_len=decoder_max_len,
-        before=text([*pieces.start_ids, *pieces.head]) + pieces.lead,
-        after=trail + text(tail),
+        before=start + text_of(backend, pieces.head) + pieces.lead,
+        after=trail + text_of(backend, tail),
         is_start=not pieces.head,
         answer_trail=pieces.answer_trail,
         folds_system=pieces.folds_system,
         answer_context=context,
         answer_lead=last.removeprefix(context) if isinstance(last, str) else "",
     )
-
-
-def _settled(encoder: TextEncoder, last: str) -> tuple[str, list[int]]:
-    """Return what of a prompt's last text has its own tokens whatever summary comes behind it, with their ids.
-
-    A space at the end goes with the summary's first word in most vocabularies.
-    """
-    for length in range(len(last.rstrip(" ")), len(last.rstrip()) - 1, -1):
-        kept, rest = last[:length], last[length:]
-        split = encoder.split_behind(kept, [rest + text for text in ("They", "요약", "#Person1#", "1", '"A"')])
-        if None not in split and all(ids and split[0] and ids[0] == split[0][0] for ids in split):
-            return kept, split[0][0] if split[0] else []
-    return last, encoder.encode(last)  # whoever checks the whole example will find it
 
 
 def _refuse_unknown(argument: str, value: str, known: list[str]) -> None:

@@ -14,6 +14,7 @@ from ..data.readers import SUFFIXES, open_records
 from ..data.records import BadRow, Record, names_of
 from ..errors import YoyakError, nearest
 from ..resources import sample_dir
+from ..text_forms import existing_path, plain_name
 
 T = TypeVar("T")
 ID, SUMMARY, DIALOGUE, ENDED = "fname", "summary", "dialogue", "ended"
@@ -105,6 +106,8 @@ def join_files(
         YoyakError: a file or a column is missing, an id is missing, repeated, extra or of mixed type, or all summaries
             are empty.
     """
+    column = plain_name(column) if column is not None else None
+    baseline_column = plain_name(baseline_column) if baseline_column is not None else None
     expected, predicted = read_table(references), read_table(predictions)
     groups = _references(expected)
     texts = _summaries(predicted, column, "--column")
@@ -239,7 +242,7 @@ def _dialogues(source: str | None, expected: Table, predicted: Table) -> list[st
 
 def _existing_file(source: str) -> Path:
     sample = source.startswith("sample:")
-    path = sample_dir() / source.removeprefix("sample:") if sample else Path(os.path.expanduser(source))
+    path = sample_dir() / source.removeprefix("sample:") if sample else existing_path(Path(os.path.expanduser(source)))
     if path.is_dir():
         raise YoyakError(f"{source}: {_folder_advice(path)}")
     if not path.is_file():

@@ -56,8 +56,8 @@ def trained_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplate
     """
     bos = bos_text(config, tokenizer)
     if config.dataset.format_type == "instruction":
-        before, after = f"{bos}{prompt.lead}", prompt.trail
-        template = f"{{{{ {_quoted(before)} + messages[-1]['content'] | trim + {_quoted(after)} }}}}"
+        before, after = _quoted(prompt.before), _quoted(prompt.after)
+        template = f"{{{{ {before} + messages[-1]['content'] | trim + {after} }}}}"
     else:
         chosen = config.model.chat_template
         family = FAMILIES[chosen] if chosen != "auto" else family_of_tokenizer(tokenizer)

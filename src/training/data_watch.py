@@ -3,11 +3,13 @@
 import hashlib
 from pathlib import Path
 
+from ..text_forms import existing_path
+
 
 def fingerprint(source: str) -> str | None:
     """Return the SHA-256 of a data file, or None for a source that is no file here (the hub, a shipped sample)."""
     try:
-        with Path(source).open("rb") as file:
+        with existing_path(Path(source)).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None

@@ -6,6 +6,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from src.data.plain_text import plain_text
 from src.data.round_trip import PROBES, UnfitTokenizerError
 from src.data.templates import create_prompt_template
 from src.data.text_encoder import text_encoder
@@ -14,7 +15,7 @@ from src.serving.text import TextStream
 from src.tests.odd_tokenizers import ODD_KINDS, odd_tokenizer
 from src.tests.real_tokenizers import shared_tokenizer, smollm2_tokenizer, tiny_tokenizer
 
-DIALOGUE = "#Person1#: the  3\n\n\n#Person2#: 네, <table>\t요 '1' , e\u0301\n    t"
+DIALOGUE = "#Person1#: the  3\n\n\n#Person2#: 네, <table>\t요 '1' , x\u0301\n    t"
 SUMMARY = "They  talk.\n요약"
 TEXTS = {"system": "", "instruction": "I"}
 
@@ -47,6 +48,10 @@ class TestWholeText:
         ids = template.encode_example(DIALOGUE, SUMMARY).input_ids
         assert ids == tokenizer(whole).input_ids
         assert ids.count(tokenizer.bos_token_id) == adds_bos
+        written = (
+            template.before + DIALOGUE + template.after + template.answer_lead + SUMMARY + "</s>"
+        )  # as exports render it
+        assert tokenizer(written, add_special_tokens=False).input_ids == ids
 
     @pytest.mark.parametrize("kind", [kind for kind in ODD_KINDS if kind != "gemma"])
     def test_chatml_has_no_bos(self, kind):
@@ -131,7 +136,7 @@ def test_generated_text_comes_back_whole_and_piece_by_piece(kind):
         ids = example.input_ids[example.prompt_length :]
         stream = TextStream(tokenizer, template.end_id)
         pieces = [stream.piece(ids[:count], count == len(ids)) for count in range(1, len(ids) + 1)]
-        assert "".join(pieces) == text
+        assert "".join(pieces) == plain_text(text)
 
 
 def lossy(normalizer=None, pre_tokenizer=None, decoder=None, kind="plain"):

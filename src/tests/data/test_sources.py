@@ -71,9 +71,9 @@ def test_files_for_inference_need_no_summary(tmp_path):
 
 
 def test_newlines_and_ends_are_normalized_and_nothing_else(tmp_path):
-    # "é" as e + U+0301 stays two characters; inner spaces and the literal backslash-n stay.
+    # "é" as e + U+0301 becomes one character; inner spaces and the literal backslash-n stay.
     source = write(tmp_path, "a.csv", 'dialogue,summary\r\n" \r\nA:  e\u0301 \r\nB: x\\ny\rC: z\r\n ", s \r\n')
-    assert load(source).rows == [DialogueRow("row_1", "A:  e\u0301 \nB: x\\ny\nC: z", "s")]
+    assert load(source).rows == [DialogueRow("row_1", "A:  \u00e9 \nB: x\\ny\nC: z", "s")]
 
 
 # Bad rows
