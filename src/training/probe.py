@@ -23,6 +23,7 @@ from ..models.probe import (
     padded,
     probe_items,
     probed_once,
+    probes_of,
     recall_probes,
     verdict,
 )
@@ -63,8 +64,9 @@ def probe_loss(model: Any, engine: str = "trainer") -> Probe:
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
     with torch.no_grad():
         total, targets = response_loss(causal_lm, batch)
-        own = own_loss(model, batch)
-    return verdict(engine, float(total) / targets, float(own), None, bounds_of(model), start)
+        trained = probes_of(model).get("training")  # on the same tokens
+        own = trained.own_loss if trained else float(own_loss(model, batch))
+    return verdict(engine, float(total) / targets, own, None, bounds_of(model), start)
 
 
 def probe(model: Any, engine: str, float8: bool = False) -> Probe:
