@@ -95,14 +95,16 @@ def evaluate(
     overrides: Overrides = None,
     experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of the model to score.")] = None,
     adapter: Adapter = None,
-    predictions: Annotated[Path | None, typer.Option(help="CSV or JSONL with fname and summary to score.")] = None,
-    references: Annotated[Path | None, typer.Option(help="CSV or JSONL with fname and the reference summary.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="File with ids and summaries to score.")] = None,
+    references: Annotated[Path | None, typer.Option(help="File with the same ids and references.")] = None,
     tokenization: Annotated[str | None, typer.Option(help="word, morpheme, content, char or ascii.")] = None,
     stemmer: Annotated[bool | None, typer.Option("--stemmer/--no-stemmer", help="Stem English words.")] = None,
     baseline: Annotated[Path | None, typer.Option(help="Another system's summaries, to compare with.")] = None,
     dialogues: Annotated[Path | None, typer.Option(help="With files: fname and dialogue, if no other has it.")] = None,
     column: Annotated[str | None, typer.Option(help="With files: column of the summaries, by default summary.")] = None,
     baseline_column: Annotated[str | None, typer.Option(help="Column of the baseline's summaries.")] = None,
+    reference_column: Annotated[str | None, typer.Option(help="With files: column of the references.")] = None,
+    by_row: Annotated[bool, typer.Option("--by-row", help="With files without ids in common: join by order.")] = False,
     multi: Annotated[str, typer.Option(help="With files: several references count by mean or best.")] = "mean",
     facts: Annotated[bool, typer.Option(help="Look for facts that the dialogue does not hold.")] = True,
     split: Annotated[str, typer.Option(help="With a model: dev (data.eval) or train (data.train).")] = "dev",
@@ -119,9 +121,12 @@ def evaluate(
     if predictions is not None or references is not None:
         from .commands.evaluate_files import FilesRequest, evaluate_files
 
-        if experiment is not None or adapter is not None or overrides:
-            raise YoyakError("--predictions and --references score files: leave out --experiment, --adapter, KEY=VALUE")
-        files = FilesRequest(predictions, references, baseline, dialogues, column, baseline_column)
+        settings = overrides or []
+        if experiment is not None or adapter is not None or not all(name.startswith("data.") for name in settings):
+            said = "--predictions and --references score files: leave out --experiment, --adapter, KEY=VALUE"
+            raise YoyakError(f"{said} (but for data.*)")
+        columns = {"column": column, "baseline_column": baseline_column, "reference_column": reference_column}
+        files = FilesRequest(predictions, references, baseline, dialogues, **columns, by_row=by_row, overrides=settings)
         evaluate_files(files, tokenization or "word", bool(stemmer), multi, facts, as_json)
     else:
         from .commands.evaluate import BaselineFile, ModelEvaluation, evaluate_experiment, scoring_overrides

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config.schema import Config
+from ..config.schema import Config, DataSettings
 from ..config.typed import typed_path
 from ..errors import YoyakError
 from .console import create_console
@@ -51,7 +51,7 @@ def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bo
     config = config_for_use(request.experiment, request.adapter, list(request.overrides), request.zero_shot)
     source, most = split_source(config, request.split)
     rows = load_dialogues(source, config.data).rows[:most]
-    baseline = read_baseline(other.path, other.column, rows) if other.path else None
+    baseline = read_baseline(other.path, other.column, rows, config.data) if other.path else None
     _say_what_is_scored(config, request, console)
     saved = SavedRows(
         request.out or predictions_path(config, request.split),
@@ -74,27 +74,23 @@ def scoring_overrides(tokenization: str | None, stemmer: bool | None) -> list[st
     return [f"evaluation.{name}={value}" for name, value in options.items() if value is not None]
 
 
-def read_baseline(path: Path, column: str | None, rows: "Sequence[DialogueRow]") -> list[str]:
-    """Return another system's summaries of `rows`, joined on `fname`; the file may hold more than these.
+def read_baseline(
+    path: Path, column: str | None, rows: "Sequence[DialogueRow]", settings: DataSettings | None = None
+) -> list[str]:
+    """Return another system's summaries of `rows`, joined by their ids or dialogues; the file may hold more than these.
 
     Raises:
-        YoyakError: the file can't be read, has no `fname` or no such column, or lacks one of the rows.
+        YoyakError: the file can't be read, has no ids or no such column, lacks one of the rows, or has other dialogues
+            under the same ids.
     """
-    from ..evaluation.summary_files import RUN_COLUMNS, read_table
+    from ..evaluation.joining import rows_of_ids
+    from ..evaluation.summary_files import summaries_of
+    from ..evaluation.summary_table import read_table
 
-    table = read_table(str(path))
-    own = [name for name in RUN_COLUMNS if name in table.columns]
-    if column is None and own:
-        choices = " or ".join(f"--baseline-column {name}" for name in own)
-        raise YoyakError(f"{path}: a run's predictions, whose 'summary' is the reference; say {choices}")
-    for needed in ("fname", column or "summary"):
-        if needed not in table.columns:
-            raise YoyakError(f"{path}: no column '{needed}'; its columns are {', '.join(table.columns[:20])}")
-    by_id = dict(zip(table.ids or [], table.texts(column or "summary"), strict=True))
-    missing = [row.fname for row in rows if row.fname not in by_id]
-    if missing:
-        raise YoyakError(f"{path}: {len(missing)} of {len(rows)} dialogues are not in it, such as {missing[0]}")
-    return [by_id[row.fname] for row in rows]
+    table = read_table(str(path), settings)
+    places = rows_of_ids(table, [row.fname for row in rows], [row.dialogue for row in rows])
+    texts = summaries_of(table, column, "--baseline-column", [])
+    return [texts[place] for place in places]
 
 
 def split_source(config: Config, split: str) -> tuple[str, int | None]:

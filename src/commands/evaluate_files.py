@@ -1,9 +1,11 @@
 """`yoyak evaluate --predictions P --references R`: scores of summaries in files; no model is loaded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from ..config.loader import load_config
 from ..errors import YoyakError, nearest
 from .console import create_console
 
@@ -11,10 +13,12 @@ if TYPE_CHECKING:
     from ..evaluation.rouge import Multi
     from ..evaluation.tokenizations import Tokenization
 
+_ANY_CONFIG = "smollm2_135m"  # only its data section counts
+
 
 @dataclass(frozen=True)
 class FilesRequest:
-    """The files to score; columns that are None have their usual names."""
+    """The files to score; columns that are None have their usual names, `overrides` are settings of `data`."""
 
     predictions: Path | None
     references: Path | None
@@ -22,19 +26,22 @@ class FilesRequest:
     dialogues: Path | None = None
     column: str | None = None
     baseline_column: str | None = None
+    reference_column: str | None = None
+    by_row: bool = False
+    overrides: Sequence[str] = ()
 
 
 def evaluate_files(
     files: FilesRequest, tokenization: str, stemmer: bool, multi: str, facts: bool, as_json: bool
 ) -> None:
-    """Score a file of summaries against a file of references, joined on `fname`, and print what was found."""
+    """Score a file of summaries against a file of references, joined by their ids, and print what was found."""
     from ..evaluation.result import score_report
     from ..evaluation.rouge import MULTI
     from ..evaluation.summary_files import join_files
     from ..evaluation.tokenizations import TOKENIZATIONS
     from .show_evaluation import print_evaluation
 
-    if files.predictions is None or files.references is None:
+    if files.predictions is None:
         raise YoyakError("name both files: --predictions FILE --references FILE")
     for option, value, known in (
         ("--tokenization", tokenization, TOKENIZATIONS),
@@ -45,14 +52,20 @@ def evaluate_files(
             raise YoyakError(f"{option} '{value}' is unknown; choose {', '.join(known)}{hint}")
     joined = join_files(
         str(files.predictions),
-        str(files.references),
+        _text(files.references),
         _text(files.baseline),
         _text(files.dialogues),
         files.column,
         files.baseline_column,
+        files.reference_column,
+        files.by_row,
+        load_config(_ANY_CONFIG, list(files.overrides)).data if files.overrides else None,
     )
+    console = create_console(stderr=True)
+    for note in joined.notes:
+        console.print(note, style="yellow", markup=False, soft_wrap=True)
     if joined.by_row:
-        create_console(stderr=True).print("No fname in the files: joined row by row.", style="yellow")
+        console.print("No ids in common: joined row by row.", style="yellow")
     result = score_report(
         joined.ids,
         joined.predictions,

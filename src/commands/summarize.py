@@ -47,6 +47,9 @@ def summarize(request: SummarizeRequest) -> None:
     if not request.text.strip():
         raise YoyakError("the dialogue is empty")
     path = None if _SHIPPED.match(request.text) else as_path(request.text)
+    if path is None and request.text != "-" and not _SHIPPED.match(request.text):
+        _summarize_one(request, read_dialogue(request.text))
+        return
     settings = _config(request).data
     if path is not None and path.is_dir():
         rows = read_folder(path, settings.encoding)

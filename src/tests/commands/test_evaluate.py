@@ -1,6 +1,7 @@
 """`yoyak evaluate` on files; `test_evaluate_model.py` has it with a model."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from src.tests.commands.conftest import write_csv
 
 ROOT = Path(__file__).resolve().parents[3]
+CASES = ROOT / "src/tests/data/cases"
 FILES = ("--predictions", "p.csv", "--references", "r.csv")
 DIALOGUES = ["#Person1#: Two books, please.", "Anna: I'll call the clinic at 3."]
 REFERENCES = ["#Person1# buys three books.", "Anna calls the clinic."]
@@ -74,12 +76,47 @@ def test_ascii_on_hangul_warns_on_standard_error(yoyak, files):
     assert "drops all Hangul" in json.loads(result.out)["notes"][0]
 
 
-def test_files_without_ids_are_joined_by_row_and_it_is_said(yoyak, folder):
+def test_files_without_ids_are_joined_by_row_where_asked_and_it_is_said(yoyak, folder):
     (folder / "r.csv").write_text("summary\none\ntwo\n")
     (folder / "p.csv").write_text("summary\none\ntwo\n")
-    result = yoyak("evaluate", *FILES, "--json")
-    assert result.err == "No fname in the files: joined row by row.\n"
+    assert "say --by-row" in yoyak("evaluate", *FILES).err
+    result = yoyak("evaluate", *FILES, "--by-row", "--json")
+    assert result.err == "No ids in common: joined row by row.\n"
     assert json.loads(result.out)["scores"]["rouge1"]["value"] == 100
+
+
+def scored(result):
+    """ROUGE-1 of a result, 100 for equal texts."""
+    assert result.code == 0, result.err
+    return json.loads(result.out)["scores"]["rouge1"]["value"]
+
+
+def test_ids_under_other_names_join_whatever_the_order(yoyak, folder):
+    for name in ("pred_id.jsonl", "ref_id.json"):
+        shutil.copy(CASES / name, folder)
+    result = yoyak("evaluate", "--predictions", "pred_id.jsonl", "--references", "ref_id.json", "--json", "--no-facts")
+    assert (scored(result), result.err) == (100, "")
+    (folder / "p.csv").write_text("key,summary\nr-3,c\nr-1,a\n")
+    (folder / "r.csv").write_text("key,summary\nr-1,a\nr-3,c\n")
+    assert yoyak("evaluate", *FILES).code == 2
+    assert scored(yoyak("evaluate", *FILES, "data.id_column=key", "--json")) == 100
+
+
+def test_the_file_of_another_trainer_is_scored_by_itself(yoyak, folder):
+    rows = [{"prompt": "A: a", "predict": "one two", "label": "one two"}, {"prompt": "B", "predict": "x", "label": "x"}]
+    (folder / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = yoyak("evaluate", "--predictions", "p.jsonl", "--json")
+    assert scored(result) == 100
+    assert result.err == "p.jsonl: the summaries are 'predict'.\np.jsonl: the references are 'label'.\n"
+    columns = ("--column", "predict", "--reference-column", "prompt")
+    assert scored(yoyak("evaluate", "--predictions", "p.jsonl", *columns, "--json")) == 0
+
+
+def test_files_in_another_encoding_are_named(yoyak, folder):
+    (folder / "p.csv").write_bytes("id,summary\na,can’t\n".encode("cp1252"))
+    (folder / "r.csv").write_bytes("id,summary\na,can’t\n".encode("cp1252"))
+    assert "p.csv:2: not UTF-8, and no Korean in CP949" in yoyak("evaluate", *FILES).err
+    assert scored(yoyak("evaluate", *FILES, "data.encoding=cp1252", "--json")) == 100
 
 
 def test_best_of_several_references(yoyak, folder):
@@ -115,6 +152,11 @@ BAD_INPUT = [
     ([*FILES, "--baseline", "nowhere.csv"], "nowhere.csv: no such file"),
     ([*FILES, "--dialogues", "p.txt"], "p.txt: no such file"),
     ([*FILES, "--adapter", "model"], "score files: leave out --experiment, --adapter, KEY=VALUE"),
+    ([*FILES, "--reference-column", "text"], "r.csv: no column 'text'; its columns are"),
+    (
+        ["--predictions", "r.csv", "--references", "r.csv"],
+        "r.csv: 'summary' would be scored against itself; name other",
+    ),
     ([*FILES, "evaluation.stemmer=true"], "score files: leave out"),
     (["--predictions", "p.csv", "--references", "model"], "model: a model's folder, not a file of summaries"),
     (["--predictions", "empty.csv", "--references", "r.csv"], "empty.csv: the file is empty"),

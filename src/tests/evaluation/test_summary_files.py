@@ -88,16 +88,22 @@ def test_truth_values_as_text(write, written, ended):
     assert join_files("p.csv", "r.csv").ended == [ended]
 
 
-def test_files_without_ids_are_joined_row_by_row(write):
+def test_files_without_ids_are_joined_row_by_row_where_asked(write):
     write("r.csv", "summary\none\ntwo\n")
     write("p.csv", "summary\neins\nzwei\n")
-    joined = join_files("p.csv", "r.csv")
+    with pytest.raises(YoyakError) as caught:
+        join_files("p.csv", "r.csv")
+    assert str(caught.value) == (
+        "p.csv: no ids in common with r.csv (fname, id, dialogue_id, or data.id_column); add them, or say --by-row "
+        "where the rows of both stand in the same order"
+    )
+    joined = join_files("p.csv", "r.csv", by_row=True)
     assert joined.by_row
     assert joined.ids == ["row_1", "row_2"]
     assert joined.predictions == ["eins", "zwei"]
     write("p.csv", "summary\neins\n")
     with pytest.raises(YoyakError, match=r"p.csv: 1 rows, but r.csv has 2; without a column 'fname' rows are joined"):
-        join_files("p.csv", "r.csv")
+        join_files("p.csv", "r.csv", by_row=True)
 
 
 def test_samples_can_be_named():
