@@ -90,6 +90,28 @@ def _pickled(checkpoint: str, file: str, source: str) -> YoyakError:
     )
 
 
+def stored_in_4bit(checkpoint: str, config: Any, use_lora: bool) -> bool:
+    """Tell whether a checkpoint is stored in bitsandbytes 4 bit, by its config.
+
+    Raises:
+        YoyakError: it is stored in another quantization, or in 4 bit where all weights would train.
+    """
+    stored = getattr(config, "quantization_config", None)
+    if not stored:
+        return False
+    if stored.get("quant_method") != "bitsandbytes" or not stored.get("load_in_4bit", stored.get("_load_in_4bit")):
+        raise YoyakError(
+            f"model.checkpoint = {checkpoint}: stored as {stored.get('quant_method')}, which can't be trained here; "
+            "name the 16-bit checkpoint, or one in bitsandbytes 4 bit"
+        )
+    if not use_lora:
+        raise YoyakError(
+            f"model.checkpoint = {checkpoint}: stored in 4 bit, and 4-bit weights can't be trained; "
+            "name the 16-bit checkpoint, or set lora.use_lora=true"
+        )
+    return True
+
+
 def unreachable(checkpoint: str, error: Exception) -> YoyakError:
     """Return the error for a checkpoint that could not be loaded, with what to do about it."""
     if Path(checkpoint).is_dir():

@@ -22,7 +22,7 @@ from ..config.schema import Config
 from ..data.text_encoder import text_encoder
 from ..errors import YoyakError
 from .adapters import PEFT_SAYS, load_adapter, needs_family_layout, refuse_on_4bit, start_orthogonal
-from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint
+from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint, stored_in_4bit
 from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
 from .dequantized import linear4bit_layers, prepare_linear4bit
@@ -166,7 +166,7 @@ class LoRALoader:
             "use_safetensors": True,  # pickled weights can run code
         }
         config = load_from(checkpoint, AutoConfig.from_pretrained, **origin_arguments(self.config.model))
-        if not self._stored_in_4bit(checkpoint, config) and bnb_config is not None:
+        if not stored_in_4bit(checkpoint, config, self.config.lora.use_lora) and bnb_config is not None:
             arguments["quantization_config"] = bnb_config
         arguments |= text_arguments(config, checkpoint)
         model = load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
@@ -186,23 +186,6 @@ class LoRALoader:
             arguments |= text_arguments(config, checkpoint)
             load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
         return config
-
-    def _stored_in_4bit(self, checkpoint: str, config: PretrainedConfig) -> bool:
-        """Tell whether a checkpoint is stored in bitsandbytes 4 bit; another stored quantization is refused."""
-        stored = getattr(config, "quantization_config", None)
-        if not stored:
-            return False
-        if stored.get("quant_method") != "bitsandbytes" or not stored.get("load_in_4bit", stored.get("_load_in_4bit")):
-            raise YoyakError(
-                f"model.checkpoint = {checkpoint}: stored as {stored.get('quant_method')}, which can't be trained here;"
-                " name the 16-bit checkpoint, or one in bitsandbytes 4 bit"
-            )
-        if not self.config.lora.use_lora:
-            raise YoyakError(
-                f"model.checkpoint = {checkpoint}: stored in 4 bit, and 4-bit weights can't be trained; "
-                "name the 16-bit checkpoint, or set lora.use_lora=true"
-            )
-        return True
 
     def _family(self, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel | None = None) -> Family | None:
         """Return the family by `model.chat_template`, else by the tokenizer's tokens, else by the model's config."""

@@ -27,6 +27,13 @@ def target_modules(model: PreTrainedModel, wanted: Sequence[str]) -> list[str]:
     return list(wanted)
 
 
+def linear_layers(model: PreTrainedModel) -> list[str]:
+    """Return the names of all linear layers but the head that can get adapters, in alphabetical order."""
+    head = model.get_output_embeddings()
+    linear = {name for name, module in model.named_modules() if module is not head and _takes_adapter(module)}
+    return sorted({name.rpartition(".")[2] for name in linear} | set(experts_targets(model, _EXPERTS)))
+
+
 def _takes_adapter(module: nn.Module) -> bool:
     """Tell whether PEFT can wrap a module: routers that are linear layers return more than their product."""
     return isinstance(module, nn.Linear | Conv1D) and "Router" not in type(module).__name__
