@@ -104,6 +104,14 @@ CONVERSATIONS = [
     {"messages": [{"role": "user", "content": "A: a"}, {"role": "assistant", "content": "b"}]},
     {"conversations": [{"from": "human", "value": "A: a"}, {"from": "gpt", "value": "b"}]},
 ]
+TURNS = [{"speaker": "A", "utterance": "hi"}, {"participantID": 2, "text": [{"type": "text", "text": "yo"}]}]
+CORPUS = [
+    {"id": "x", "input": {"conversation": TURNS}, "output": "They greet."},
+    {"header": {"topic": "x"}, "body": {"dialogue": TURNS, "summary": "They greet."}},
+    {"dialogue": ["A: hi", "B: yo"], "summary": [{"type": "text", "text": "They greet."}]},
+    {"dialogue": {"speaker": ["A", "B"], "utterance": ["hi", "yo"]}, "summary": "They greet."},
+    {"dialogue": json.dumps(TURNS), "summary": "They greet."},
+]
 
 
 def csv_files(delimiter: str) -> Strategy:
@@ -111,8 +119,20 @@ def csv_files(delimiter: str) -> Strategy:
     mark = delimiter
     head = mark.join(("fname", "dialogue", "summary", "topic"))
     rows = [mark.join(("a", '"A: hi\nB: ""yo"""', "They greet.", "x")), mark.join(("b", "가: 안녕", "인사한다.", ""))]
+    cell = json.dumps(TURNS).replace('"', '""')
+    rows.append(mark.join(("c", f'"{cell}"', "They greet.", "")))
     text = "\n".join([head, *rows, ""])
-    return mutated([text.encode(), text.encode("utf-8-sig"), text.encode("cp949"), text.replace("\n", "\r\n").encode()])
+    stray = text.replace("가: 안녕", f'"Wait{mark}x\nstop"')
+    return mutated(
+        [
+            stray.encode(),
+            text.replace("yo", "can’t").encode("cp1252", "replace"),
+            text.encode(),
+            text.encode("utf-8-sig"),
+            text.encode("cp949"),
+            text.replace("\n", "\r\n").encode(),
+        ]
+    )
 
 
 def json_files() -> Strategy:
@@ -123,6 +143,9 @@ def json_files() -> Strategy:
         CONVERSATIONS,
         *CONVERSATIONS,
         {"conversations": ROWS},
+        CORPUS,
+        *CORPUS,
+        {"tags": ["a"], "corpus": {"document": CORPUS}},
     ]
     rows = st.lists(st.dictionaries(_names, json_values, max_size=4), max_size=4)
     wrapped = st.dictionaries(_names, rows | json_values, max_size=3)
@@ -133,7 +156,7 @@ def json_files() -> Strategy:
 
 def json_lines_files() -> Strategy:
     """Return lines of rows and conversations, mutated, and lines of other JSON."""
-    seed = b"\n".join(_as_json(row) for row in [*ROWS, *CONVERSATIONS]) + b"\n"
+    seed = b"\n".join(_as_json(row) for row in [*ROWS, *CONVERSATIONS, *CORPUS]) + b"\n"
     rows = st.dictionaries(_names, json_values, max_size=4) | json_values
     return mutated([seed]) | st.builds(b"\n".join, st.lists(st.builds(_as_json, rows), max_size=4))
 
@@ -152,6 +175,7 @@ def parquet_files() -> Strategy:
         "half": pa.array([1.5, None], pa.float32()),
         "elapsed": pa.array([1, None], pa.duration("us")),
     }
+    corpus = pa.Table.from_pylist([CORPUS[0] | {"input": {"conversation": TURNS[:1]}}])
     messages = pa.table({"messages": [row.get("messages", []) for row in CONVERSATIONS]})
     many = pa.table({"dialogue": [f"A: {n}" for n in range(200)], "summary": ["s"] * 200})
     writers: list[tuple[pa.Table, dict[str, Any]]] = [
@@ -159,6 +183,7 @@ def parquet_files() -> Strategy:
         (pa.Table.from_pylist(ROWS), {"compression": "none", "use_dictionary": False, "write_statistics": False}),
         (pa.Table.from_pylist(ROWS), {"compression": "gzip", "data_page_version": "2.0"}),
         (messages, {"compression": "zstd", "store_schema": False}),
+        (corpus, {"compression": "none"}),
         (many, {"row_group_size": 50, "column_encoding": "DELTA_BYTE_ARRAY", "use_dictionary": False}),
     ]  # fmt: skip
     return mutated([_parquet(table, options) for table, options in writers])

@@ -20,6 +20,7 @@ from src.inference.saved_rows import SavedRows
 from src.tests.bad_inputs import mutations
 
 MOST_MESSAGE_CHARS = 2000
+NESTED = DataSettings(dialogue_column="body.dialogue", summary_column="body.summary", id_column="header.topic")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def reader(suffix: str) -> Callable[[bytes], None]:
     def read(content: bytes) -> None:
         path = Path(f"input{suffix}")
         path.write_bytes(content)
-        for settings in (DataSettings(), DataSettings(dialogue_column="content", id_column="value")):
+        for settings in (DataSettings(), DataSettings(dialogue_column="content", id_column="value"), NESTED):
             with refused_in_one_line():
                 table = read_table(str(path), settings)
                 assert all(row.dialogue.encode() and row.summary for row in table.rows)
