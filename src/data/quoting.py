@@ -148,7 +148,8 @@ class _Reader:
         yield from held
 
     def _is_behind_broken_row(self) -> bool:
-        return bool(self._held) and isinstance(self._held[0], BadRow)
+        first = self._held[0] if self._held else None
+        return isinstance(first, BadRow) or (first is not None and len(first.fields) != self._delimiters + 1)
 
     def _hold_merged(self, row: Row) -> None:
         """Make one bad row of all that is held and of a row that closes a quote which was not opened."""
@@ -202,7 +203,7 @@ class _Reader:
                 if line[end + 1 : end + 2] not in self._ends:
                     row.kind, row.fault_line = "broken", row.last
                     row.opens_in_last = len(row.lines) > 1 and end == 0
-                    if len(row.lines) == 1 and parts[0].startswith(self._delimiter):
+                    if parts[0].startswith(self._delimiter):
                         row.kind = "closing"  # what is between two quoted fields is in quotes
                     return row
                 row.fields.append("".join(parts))

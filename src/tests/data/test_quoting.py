@@ -189,6 +189,8 @@ GOOD = '"A: x\nB: y",S.\n'
         (f'{GOOD}"A: he said "ok", then left\nB: fine, sure\nC: bye",S.\n{GOOD}', 2, [(4, 3)]),
         # A quote that is missing at the start: the lines before could be a row, and the row before broken.
         (f'{GOOD}A: hi, there\nB: yo",S.\n{GOOD}', 1, [(2, 4)]),
+        # One too many at the end of a line: the row has too few fields, and the lines behind it are its rest.
+        (f'{GOOD}"A: hi"\nB: a,b\nC: well,",S.\n{GOOD}{GOOD}', 2, [(4, 5)]),
         # One that is missing at the end: the next row opens with it, or a line of this one does.
         (f'{GOOD}"A: hi\nB: yo,S.\n{GOOD}{GOOD}', 2, [(4, 4)]),
         (f'{GOOD}"A: hi\n"hello", he said\nB: yo",S.\n{GOOD}', 2, [(4, 3)]),
