@@ -71,3 +71,21 @@ def test_a_changed_prompt_label_is_no_target(model_and_batch):
     }
     after, _ = response_loss(model, padded)
     assert after.item() == pytest.approx(before.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("chunk", [1024, 5])
+def test_a_16_bit_head_is_summed_in_float32(model_and_batch, monkeypatch, chunk):
+    """The head's own logits, in bf16, go through the cross entropy in float32."""
+    model, batch = model_and_batch
+    model.to(torch.bfloat16)
+    monkeypatch.setattr(loss, "_CHUNK", chunk)
+    with torch.no_grad():
+        total, targets = response_loss(model, batch)
+        expected, _ = reference_loss(model, batch)
+    assert total.dtype == torch.float32
+    assert total.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert targets > 5
+
+
+def test_a_chunk_is_1024_positions():
+    assert loss._CHUNK == 1024

@@ -1,8 +1,10 @@
 """Two processes and one folder."""
 
+import fcntl
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -99,3 +101,42 @@ def test_a_lock_that_someone_replaced_is_not_removed(tmp_path: Path) -> None:
         path.unlink()
         path.write_text("another's")
     assert path.read_text() == "another's"
+
+
+def test_a_lock_that_its_holder_removes_meanwhile_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between opening and locking the holder may end and unlink the file: a lock on that would lock nobody out."""
+    path, flock, calls = lock_path(tmp_path / "run"), fcntl.flock, []
+
+    def flock_after_the_holder_has_gone(descriptor: int, how: int) -> None:
+        if not calls:
+            path.unlink()
+        calls.append(how)
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock_after_the_holder_has_gone)
+    with run_lock(tmp_path / "run"):
+        assert len(calls) == 2
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+        with pytest.raises(YoyakError, match=f"process {os.getpid()} on "), run_lock(tmp_path / "run"):
+            pass
+    assert not path.exists()
+
+
+def test_a_shorter_name_in_the_lock_leaves_nothing_of_a_longer_one(tmp_path: Path) -> None:
+    lock_path(tmp_path / "run").write_text(json.dumps({"pid": 1, "host": "h" * 300}))
+    os.utime(lock_path(tmp_path / "run"), (0, 0))
+    with run_lock(tmp_path / "run"):
+        assert json.loads(lock_path(tmp_path / "run").read_text()).keys() == {"pid", "host", "since"}
+
+
+def test_a_lock_of_this_machine_is_never_taken_for_anothers(tmp_path: Path) -> None:
+    """Its holder ended without removing it, a moment ago."""
+    lock_path(tmp_path / "run").write_text(json.dumps({"pid": 1, "host": socket.gethostname()}))
+    with run_lock(tmp_path / "run"):
+        pass
+
+
+def test_the_limits_are_the_documented_ones() -> None:
+    assert (module._TOUCH_SECONDS, module._STALE_SECONDS) == (20.0, 300.0)
