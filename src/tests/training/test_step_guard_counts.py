@@ -7,6 +7,7 @@ from collections import deque
 
 import pytest
 import torch
+from transformers import TrainerControl
 
 from src.tests.tiny_models import write_tiny_model
 from src.tests.training.test_step_guard import judged, trainer_for
@@ -139,3 +140,14 @@ def test_a_run_that_was_stopped_for_going_wrong_goes_on(checkpoint, tmp_path, ca
     results = again.train()
     assert results["steps"] == 6
     assert again.trainer.faults() == {"bad_steps": 2, "rollbacks": 0}
+
+
+@pytest.mark.parametrize("moment", ["on_step_end", "on_log"])
+def test_a_run_that_goes_wrong_is_asked_to_save_and_to_stop_without_an_evaluation(tmp_path, moment):
+    guard = StepGuard(tmp_path, 1, "stop")
+    control = TrainerControl(should_evaluate=True)
+    getattr(guard, moment)(None, None, control)
+    assert (control.should_save, control.should_training_stop, control.should_evaluate) == (False, False, True)
+    guard.reason = "went wrong"
+    getattr(guard, moment)(None, None, control)
+    assert (control.should_save, control.should_training_stop, control.should_evaluate) == (True, True, False)
