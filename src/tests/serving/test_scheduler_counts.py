@@ -129,7 +129,8 @@ def test_a_job_that_is_taken_up_again_keeps_its_start(start):
 
 
 @pytest.mark.parametrize(
-    ("mean", "waiting", "most", "seconds"), [(1.0, 0, 4, 1), (1.0, 6, 4, 3), (0.01, 0, 4, 1), (50.0, 8, 4, 60)]
+    ("mean", "waiting", "most", "seconds"),
+    [(0.0, 0, 4, 1), (1.0, 0, 4, 1), (1.0, 6, 4, 3), (0.01, 0, 4, 1), (50.0, 8, 4, 60)],
 )
 def test_when_to_try_again(start, mean, waiting, most, seconds):
     scheduler = start(max_batch=most)
@@ -148,7 +149,7 @@ def test_the_mean_time_of_a_summary_follows_slowly_and_only_those_that_ended(sta
 
 
 def test_the_widest_of_a_batch_decides_its_memory(start):
-    scheduler = start(max_batch=8, batch_tokens=60)
+    scheduler = start(max_batch=8, batch_tokens=79)
     jobs = [job([1] * 16), job([1] * 2), job([1] * 2), job([1] * 2)]  # 20 wide with the summary
     scheduler.submit(jobs)
     assert scheduler._admit() == jobs[:3]
@@ -162,6 +163,16 @@ def test_prompts_of_2048_tokens_join_at_a_time(start):
     scheduler.submit(jobs)
     assert scheduler._admit() == jobs[:2]
     assert scheduler._admit() == jobs[2:]
+    long = job([1] * 3000)
+    scheduler.submit([long])
+    assert scheduler._admit() == [long]
+
+
+def test_nobody_joins_after_the_stop(start):
+    scheduler = start()
+    scheduler.submit([job()])
+    scheduler._stopped = True
+    assert scheduler._admit() == []
 
 
 @pytest.mark.parametrize(("running", "waiting", "more", "taken"), [(0, 0, 4, True), (0, 0, 5, False), (2, 1, 1, True),
@@ -213,6 +224,7 @@ def test_stopping_before_the_wait_for_company_is_over(start):
     scheduler.start()
     one = job()
     scheduler.submit([one])
+    time.sleep(0.3)  # until the engine's thread waits for company
     began = time.monotonic()
     scheduler.stop()
     assert time.monotonic() - began < 5
