@@ -100,6 +100,8 @@ def random_models(dtype: torch.dtype) -> Iterator[tuple[str, Any]]:
                     for name, p in model.named_parameters():
                         if p.ndim == 2:
                             p.mul_((p.shape[1] ** -0.5) / 0.2)  # as if trained: outputs as large as inputs
+                        if "lora_B" in name:
+                            p.zero_()  # as a new adapter's, for which the probe puts random ones
                         if "lora_" not in name:
                             p.data = p.data.to(dtype)
                 yield f"{family}, {layers} layers, {'adapted' if lora is not None else 'whole'}", model.to(DEVICE)

@@ -54,7 +54,13 @@ def probe_packed(model: Any, float8: bool = False) -> Probe:
         own = own_loss(model, padded(items, device))
         own.backward()  # type: ignore[no-untyped-call]
     bounds = FLOAT8_BOUNDS if float8 else bounds_of(model)
-    return verdict("packed", loss / targets, float(own.detach()), comparison.error(), bounds, start)
+    return verdict(
+        "packed", loss / targets, float(own.detach()), comparison.error(of_all=_in_16_bit(model)), bounds, start
+    )
+
+
+def _in_16_bit(model: Any) -> bool:
+    return bool(model.get_input_embeddings().weight.dtype.itemsize == 2)
 
 
 def probe_loss(model: Any, engine: str = "trainer") -> Probe:
