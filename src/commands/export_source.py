@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config
 from ..errors import YoyakError
+from .saved_settings import load_saved
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,10 +95,7 @@ def source_config(source: Source, request: ExportRequest) -> Config:
 
     if request.experiment is not None:
         return load_config(request.experiment, request.overrides)
-    saved = source.folder / "yoyak.yaml"
-    if not saved.is_file():
-        raise YoyakError(f"{source.folder}: no yoyak.yaml, so its base model is not known; add --experiment NAME")
-    return load_config(saved, request.overrides)
+    return load_saved(source.folder, request.overrides)
 
 
 def load_source(source: Source, request: ExportRequest, console: "Console", original: bool = False) -> "LoadedModel":

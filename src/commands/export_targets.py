@@ -78,7 +78,7 @@ def write_adapter_folder(job: Export) -> dict[str, Any]:
     """Write an adapter's folder that vLLM and PEFT load; no model is loaded for it."""
     from ..export.adapter_file import read_adapter
     from ..export.chat_template import trained_chat_template
-    from ..export.model_card import base_name, is_on_hub
+    from ..export.model_card import base_of_adapter
     from ..export.vllm_rules import max_lora_rank, refuse_unless_loadable, renamed, uniform, write_adapter
     from ..models.bundled import PREFIX
     from ..models.checkpoints import resolve_checkpoint
@@ -89,7 +89,7 @@ def write_adapter_folder(job: Export) -> dict[str, Any]:
     with suppress(YoyakError):  # without its base's config it keeps its names
         adapter = renamed(adapter, names_in_whole(_base_config(job)))
     checkpoint, for_hub = job.config.model.checkpoint, job.request.to == "hub"
-    base = checkpoint if is_on_hub(checkpoint) else base_name(checkpoint) if for_hub else resolve_checkpoint(checkpoint)
+    base = base_of_adapter(checkpoint) if for_hub else resolve_checkpoint(checkpoint)
     tokenizer, prompt = _tokenizer_and_prompt(job)
     size = sum(a.nbytes + b.nbytes for a, b in adapter.factors.values())
     require_space(job.out, 2 * size + 40_000_000)
@@ -98,7 +98,7 @@ def write_adapter_folder(job: Export) -> dict[str, Any]:
         template = trained_chat_template(job.config, tokenizer, prompt)
         write_adapter(uniform(adapter), base, tokenizer, template, folder)
         # A local base is at the same place only on this machine, and its path is nobody's business.
-        named = base if for_hub and not checkpoint.startswith(PREFIX) else checkpoint
+        named = checkpoint if checkpoint.startswith(PREFIX) else base
         (folder / "yoyak.yaml").write_text(job.settings(named, keep_adapter=True), encoding="utf-8")
         hint = (
             f"vllm serve {shlex.quote(base)} --enable-lora --max-lora-rank {rank} "

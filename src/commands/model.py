@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.loader import load_config
+from ..config.located import found_again
 from ..config.schema import Config
 from ..errors import YoyakError
 from .console import quiet_libraries
+from .saved_settings import FILE, load_saved
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -139,9 +141,9 @@ def _place(checkpoint: str) -> str:
 
 def _base_of(folder: Path) -> str | None:
     """Return the base model that an adapter's own files name: the run's settings, else PEFT's."""
-    saved = folder / "yoyak.yaml"
-    if saved.is_file():
-        return load_config(saved, ["model.trust_remote_code=false"]).model.checkpoint
+    if (folder / FILE).is_file():
+        saved = load_config(folder / FILE, ["model.trust_remote_code=false"])
+        return found_again(saved, folder, ()).model.checkpoint
     try:
         written = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         return str(written["base_model_name_or_path"])
@@ -154,9 +156,6 @@ def _config(experiment: str | None, adapter: str | None, overrides: list[str]) -
         return load_config(experiment, overrides)
     if adapter is None:
         raise YoyakError("name a model: --adapter outputs/NAME/final_model, or --experiment NAME")
-    saved = Path(adapter) / "yoyak.yaml"
-    if not saved.is_file():
-        if not Path(adapter).is_dir():
-            raise YoyakError(f"{adapter}: no such adapter folder; name a run's final_model")
-        raise YoyakError(f"{adapter}: no yoyak.yaml, so its base model is not known; add --experiment NAME")
-    return load_config(saved, overrides)
+    if not Path(adapter).is_dir():
+        raise YoyakError(f"{adapter}: no such adapter folder; name a run's final_model")
+    return load_saved(Path(adapter), overrides)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.loader import differences, load_config
+from ..config.located import located
 from ..config.schema import Config
 from ..errors import YoyakError
 from ..resources import configs_dir
@@ -203,7 +204,7 @@ def first_record(config: Config, request: TrainRequest) -> dict[str, object]:
         "commit": source_commit(),
         "device": device_description(),
         "versions": package_versions(),
-        "config": config.model_dump(),
+        "config": located(config).model_dump(),
         "settings_changed": {
             name: {"base": old, "value": new} for name, (old, new) in changed if not name.startswith("experiment.")
         },

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.loader import differences
+from ..config.located import located
 from ..config.schema import Config
 from ..errors import YoyakError
 from ..files import write_atomic
@@ -158,7 +159,7 @@ def _is_complete(fold: Fold) -> bool:
         return False
     changed = {
         name: values
-        for name, values in differences(fold.config, Config.model_validate(record["config"])).items()
+        for name, values in differences(located(fold.config), located(Config.model_validate(record["config"]))).items()
         if not name.startswith(_AFTER_TRAINING)
     }
     for name, (before, now) in changed.items():

@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from ..config.located import located
 from ..files import write_atomic
 from .runs import RunContext
 
@@ -27,7 +28,7 @@ def kept_zero_shot(run: RunContext, table: "DialogueTable") -> "Evaluation | Non
     from ..evaluation.evaluator import Evaluation
     from ..evaluation.rouge import score_summaries
 
-    if run.earlier is None or run.earlier.record.get("config") != run.config.model_dump():
+    if run.earlier is None or run.earlier.record.get("config") != located(run.config).model_dump():
         return None
     try:
         kept = json.loads((run.folder / ZERO_SHOT).read_text(encoding="utf-8"))

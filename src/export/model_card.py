@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from ..config.limits import MAX_BYTES
+from ..config.located import looks_local
 from ..config.schema import Config
 from ..data.prompts import sentence, system_text
 from ..models.bundled import PREFIX, bundled_model
@@ -21,12 +22,22 @@ def base_name(checkpoint: str) -> str:
     """Return a base model's name for others: the hub's for a bundled model, the folder's last part for a local one."""
     if checkpoint.startswith(PREFIX):
         return _BUNDLED_ON_HUB.get(bundled_model(checkpoint).name, bundled_model(checkpoint).name)
-    return Path(checkpoint).name if Path(checkpoint).expanduser().is_dir() else checkpoint
+    return checkpoint if is_on_hub(checkpoint) else Path(checkpoint).name
 
 
 def is_on_hub(checkpoint: str) -> bool:
     """Tell whether others can get the base model itself by its name."""
-    return not checkpoint.startswith(PREFIX) and not Path(checkpoint).expanduser().is_dir()
+    return not checkpoint.startswith(PREFIX) and not _is_folder(checkpoint)
+
+
+def _is_folder(checkpoint: str) -> bool:
+    return looks_local(checkpoint) or Path(checkpoint).expanduser().is_dir()
+
+
+def base_of_adapter(checkpoint: str) -> str:
+    """Return what an adapter on the hub says its base is: a name that others can load, or one that is no hub's."""
+    name = base_name(checkpoint)
+    return f"./{name}" if _is_folder(checkpoint) else name
 
 
 def base_licence(checkpoint: str) -> str | None:
@@ -63,11 +74,12 @@ def model_card(config: Config, record: Mapping[str, Any] | None, *, name: str, m
     """
     licence = base_licence(config.model.checkpoint)
     base = base_name(config.model.checkpoint)
+    on_hub = not _is_folder(config.model.checkpoint)
     header = {
         "license": licence or "other",
         "language": [config.dataset.language],
-        "base_model": base,
-        "base_model_relation": "finetune" if merged else "adapter",
+        **({"base_model": base} if on_hub else {}),  # the name of a folder here would be a stranger's model there
+        **({"base_model_relation": "finetune" if merged else "adapter"} if on_hub else {}),
         "library_name": "transformers" if merged else "peft",
         "pipeline_tag": "text-generation",
         "tags": ["summarization", "dialogue", "lora", "yoyak"],

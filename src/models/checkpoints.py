@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..config.located import looks_local
 from ..config.schema import ModelSettings
 from ..config.typed import typed
 from ..errors import YoyakError
@@ -30,11 +31,10 @@ def resolve_checkpoint(checkpoint: str, say: Callable[[str], None] = lambda _: N
         if not (path / "config.json").is_file():
             raise YoyakError(f"model.checkpoint = {checkpoint}: the folder has no config.json, so it is no model")
         _refuse_pickles(path, checkpoint)
-        return str(path)
+        return os.path.abspath(path)  # found from any folder, and never taken for a hub's name
     if path.is_file() and path.suffix in _PICKLED:
         raise _pickled(checkpoint, path.name, str(path.parent))
-    looks_like_path = checkpoint.startswith((".", "/", "~")) or checkpoint.count("/") > 1
-    if looks_like_path or path.is_file():
+    if looks_local(checkpoint) or path.is_file():
         raise YoyakError(f"model.checkpoint = {checkpoint}: no such model folder")
     return checkpoint
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from ..config.located import located
 from ..config.schema import Config
 from ..files import flush
 from .disk import raise_if_disk_full
@@ -30,7 +31,7 @@ def write_final_model(run_dir: Path, model: Any, tokenizer: Any, config: Config)
     try:
         save_model(model, beside)
         tokenizer.save_pretrained(beside)
-        settings = yaml.safe_dump(config.model_dump(), allow_unicode=True, sort_keys=False)
+        settings = yaml.safe_dump(located(config).model_dump(), allow_unicode=True, sort_keys=False)
         (beside / "yoyak.yaml").write_text(settings, encoding="utf-8")
         beside.chmod(0o755)
         for path in [*beside.rglob("*"), beside]:

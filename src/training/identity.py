@@ -9,6 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from ..config.loader import differences
+from ..config.located import located
 from ..config.schema import Config
 from ..errors import YoyakError
 
@@ -31,7 +32,7 @@ _SAMPLED = 64  # elements of each weight that are compared: another model differ
 def run_identity(config: Config, model: Any, train_dataset: Any, eval_dataset: Any) -> dict[str, Any]:
     """Return settings and hashes of a run, for its checkpoints and `refuse_another_run`."""
     return {
-        "config": config.model_dump(),
+        "config": located(config).model_dump(),
         "train_examples": examples_digest(train_dataset),
         "eval_examples": examples_digest(eval_dataset) if eval_dataset is not None else None,
         "model": model_digest(model),
@@ -69,7 +70,7 @@ def setting_differences(config: Config, earlier: Mapping[str, Any]) -> list[str]
         return [f"settings of another version of yoyak ({error.error_count()} can't be read)"]
     scored = config.training.metric_for_best_model == "rouge_sum"
     neutral = _NEUTRAL if scored else (*_NEUTRAL, *_SCORING)
-    changed = differences(config, before).items()
+    changed = differences(located(config), located(before)).items()
     return [f"{name} is {now!r}, was {was!r}" for name, (was, now) in changed if not name.startswith(neutral)]
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from src.config.schema import Config
-from src.export.model_card import base_licence, base_name, is_on_hub, model_card
+from src.export.model_card import base_licence, base_name, base_of_adapter, is_on_hub, model_card
 from src.tests.tiny_models import write_tiny_model
 
 RECORD = {
@@ -93,7 +93,9 @@ def test_the_licence_is_what_the_base_states(tmp_path: Path, readme: str | None,
         (tmp_path / "my-base" / "README.md").write_text(readme)
     assert base_licence(folder) == licence
     header, body = card_of(config_of(folder))
-    assert (header["license"], header["base_model"]) == (licence or "other", "my-base")
+    assert header["license"] == (licence or "other")
+    assert "base_model" not in header  # it would link to a stranger's model of that name
+    assert "made from `my-base` with yoyak" in body
     assert str(tmp_path) not in body
     assert ("not stated in its files" in body) is (licence is None)
 
@@ -104,6 +106,12 @@ def test_which_base_others_can_get(tmp_path: Path) -> None:
     assert not is_on_hub(write_tiny_model(tmp_path / "base"))
     assert base_name("Qwen/Qwen3-4B-Instruct-2507") == "Qwen/Qwen3-4B-Instruct-2507"
     assert base_licence("nobody/nothing-at-all") is None
+    # Of a folder that is gone only the last part is told, as something that no hub has.
+    assert not is_on_hub("/home/mina/models/base")
+    assert base_name("/home/mina/models/base") == "base"
+    places = ("/home/mina/base", "gpt2", "Qwen/Qwen3-4B", "bundled:smollm2-135m")
+    told = ["./base", "gpt2", "Qwen/Qwen3-4B", "HuggingFaceTB/SmolLM2-135M-Instruct"]
+    assert [base_of_adapter(place) for place in places] == told
 
 
 def test_a_base_models_readme_cannot_grow_without_end(tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""The settings that a run left in its `final_model` (or an export in its folder)."""
+
+from pathlib import Path
+
+from ..config.loader import load_config
+from ..config.located import found_again, looks_local
+from ..config.schema import Config
+from ..errors import YoyakError
+from ..models.bundled import PREFIX
+
+FILE = "yoyak.yaml"
+
+
+def load_saved(folder: Path, overrides: list[str]) -> Config:
+    """Return the settings in a folder that a run or an export wrote, with its local places found from here.
+
+    Raises:
+        YoyakError: none there, broken ones, or a base model that was a folder and is not found: its name would be
+            taken for a hub's.
+    """
+    if not (folder / FILE).is_file():
+        raise YoyakError(f"{folder}: no {FILE}, so its base model is not known; add --experiment NAME")
+    named = [override.partition("=")[0] for override in overrides]
+    config = found_again(load_config(folder / FILE, overrides), folder, named)
+    checkpoint = config.model.checkpoint
+    could_be_a_hubs = not looks_local(checkpoint) and not checkpoint.startswith(PREFIX)
+    gone = "model.checkpoint" not in named and not Path(checkpoint).expanduser().is_dir()
+    if gone and could_be_a_hubs and _was_folder(folder):
+        raise YoyakError(
+            f"{folder / FILE}: model.checkpoint = {checkpoint} was a folder, and is not found from here; name it with "
+            "model.checkpoint=FOLDER"
+        )
+    return config
+
+
+def _was_folder(folder: Path) -> bool:
+    """Tell whether the run's record says that its base came from no hub."""
+    from ..training.run_file import read_run_file
+
+    resolved = (read_run_file(folder.parent) or {}).get("resolved")
+    return isinstance(resolved, dict) and "model_revision" in resolved and resolved["model_revision"] is None
