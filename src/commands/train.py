@@ -61,6 +61,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         steps.record_model(run, loader, model)
         train_set, eval_set = steps.encode_tables(run, tables, tokenizer)
         steps.refuse_long_examples(run, loader, train_set, eval_set)
+        steps.note_exports(run, model, tokenizer, train_set.prompt)
         before = steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
         checkpoint = earlier.checkpoint if earlier else None
         options = {"logger": run.logger, "resume": checkpoint}

@@ -35,7 +35,7 @@ def write_lora_gguf(path: Path, adapter: AdapterFile, base_config: Any, name: st
     Raises:
         YoyakError: parts that GGUF has no place for (DoRA, rows of added tokens, biases), or another base.
     """
-    obstacle = _obstacle(adapter)
+    obstacle = lora_obstacle(adapter)
     if obstacle:
         raise YoyakError(f"{adapter.folder}: GGUF adapters have no place for {obstacle}; use --to gguf instead")
     names, alpha = gguf_names(base_config), written_alpha(adapter)
@@ -62,7 +62,7 @@ def write_lora_gguf(path: Path, adapter: AdapterFile, base_config: Any, name: st
     return 2 * len(adapter.factors)
 
 
-def _obstacle(adapter: AdapterFile) -> str | None:
+def lora_obstacle(adapter: AdapterFile) -> str | None:
     """Return what of an adapter a GGUF adapter can't hold; None where it holds all."""
     if adapter.settings.get("use_dora"):
         return "DoRA's magnitudes"

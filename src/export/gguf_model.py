@@ -42,6 +42,24 @@ def architecture(config: Any) -> gguf.MODEL_ARCH:
     return ARCHITECTURES[config.model_type]
 
 
+def refuse_unwritten(model: Any) -> None:
+    """Raise YoyakError for a model that llama.cpp, which goes by the family's name, would compute otherwise."""
+    config = model.config
+    architecture(config)
+    kind = config.rope_parameters["rope_type"]
+    if kind not in ("default", "llama3", "linear", "yarn"):
+        raise YoyakError(f"GGUF: rotary scaling {kind} is not written here; export merged instead")
+    what = None
+    if not type(model).__module__.startswith("transformers."):
+        what = "the checkpoint's own code"
+    elif config.hidden_act not in ("silu", "swish"):
+        what = f"the activation {config.hidden_act}"
+    elif getattr(config, "use_sliding_window", False):
+        what = "attention in a sliding window"
+    if what:
+        raise YoyakError(f"GGUF: llama.cpp does not compute {what} for {config.model_type} models; export merged")
+
+
 def permuted(x: np.ndarray[Any, Any], heads: int) -> np.ndarray[Any, Any]:
     """Return rows (heads x size, ...) of q or k in llama.cpp's order for Llama: rotary pairs next to each other."""
     rows = x.shape[0]
@@ -125,8 +143,9 @@ def write_model_gguf(
         more_ends: other tokens that end a generation.
 
     Raises:
-        YoyakError: another architecture, or a tokenizer that llama.cpp does not know.
+        YoyakError: what llama.cpp would compute otherwise, or a tokenizer that it does not know.
     """
+    refuse_unwritten(model)
     config = model.config
     kind, file_type = QUANTIZATIONS[quantization]
     writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[architecture(config)])
@@ -210,5 +229,3 @@ def _add_rope(writer: gguf.GGUFWriter, config: Any) -> None:
         writer.add_rope_scaling_factor(float(rope["factor"]))
         if kind == "yarn":
             writer.add_rope_scaling_orig_ctx_len(int(rope["original_max_position_embeddings"]))
-    elif kind not in ("default", "llama3"):
-        raise YoyakError(f"GGUF: rotary scaling {kind} is not written here; export merged instead")

@@ -47,6 +47,11 @@ def pre_tokenizer_name(state: dict[str, Any]) -> str:
     raise YoyakError("GGUF: llama.cpp has no known name for how this tokenizer splits text; export merged instead")
 
 
+def refuse_tokenizer(tokenizer: Any) -> None:
+    """Raise YoyakError for a tokenizer that llama.cpp has no name for."""
+    pre_tokenizer_name(json.loads(tokenizer.backend_tokenizer.to_str()))
+
+
 def add_tokenizer(
     writer: gguf.GGUFWriter,
     tokenizer: Any,
