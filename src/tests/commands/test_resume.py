@@ -180,7 +180,7 @@ def test_changed_data_are_named(yoyak, tiny):
         file.write("d9,A: More.,A says more.\n")
     refused = yoyak(*TRAIN, "training.max_steps=1", "--resume")
     assert refused.code == 2
-    assert "this is another run: data.eval dev.csv gives other examples; " in refused.err
+    assert f"this is another run: data.eval {tiny}/dev.csv gives other examples; " in refused.err
     assert run_json(tiny)["status"] == "failed"
     assert (run / "checkpoints" / "checkpoint-1").is_dir()
 
