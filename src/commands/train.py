@@ -52,7 +52,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         say_left_out(left_out, run.logger)
         from ..reports.report import write_report
         from ..training.llm_trainer import create_llm_trainer
-        from . import show, steps, train_plan
+        from . import show, steps, train_exports, train_plan
 
         tables = steps.load_tables(run)
         plan = train_plan.plan_first(run, request)
@@ -61,7 +61,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         steps.record_model(run, loader, model)
         train_set, eval_set = steps.encode_tables(run, tables, tokenizer)
         steps.refuse_long_examples(run, loader, train_set, eval_set)
-        steps.note_exports(run, model, tokenizer, train_set.prompt)
+        train_exports.note_exports(run, model, tokenizer, train_set.prompt)
         before = steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
         checkpoint = earlier.checkpoint if earlier else None
         options = {"logger": run.logger, "resume": checkpoint}
