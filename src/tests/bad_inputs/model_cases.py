@@ -212,4 +212,22 @@ ADAPTERS = [
         f"summarize 'A: a' --adapter {'m' * 300}",
         f"{'m' * 300}/yoyak.yaml: File name too long",
     ),
+    *(
+        Case(
+            f"tokenizer: loses capitals, {command.split(' -')[0]}",
+            f"{command} -e TINY model.checkpoint=m",
+            "the tokenizer does not give text back (it makes capitals small): '#Person1#: Hello, how ar' becomes ...",
+            files={"d.csv": "dialogue,summary\nA: a,b\n"},
+            prepare=changed_json("base", "tokenizer.json", normalizer={"type": "Lowercase"}),
+        )
+        for command in (
+            "summarize 'A: a'",
+            "train",
+            "evaluate",
+            "serve",
+            "plan --memory-gb 24",
+            "data check d.csv",
+            "data stats d.csv",
+        )
+    ),
 ]

@@ -77,8 +77,12 @@ def drawn(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
 
 
 def control_ids(tokenizer: Any) -> frozenset[int]:
-    """Return the ids of all special and added tokens."""
-    return frozenset(tokenizer.get_added_vocab().values()) | frozenset(tokenizer.all_special_ids)
+    """Return the ids of all special and added tokens, but for those that the model's vocabulary has as text."""
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    vocabulary = state["model"]["vocab"]
+    learnt = set(vocabulary) if isinstance(vocabulary, dict) else {piece for piece, _ in vocabulary}
+    text = {token["id"] for token in state["added_tokens"] if not token["special"] and token["content"] in learnt}
+    return frozenset(tokenizer.get_added_vocab().values()) - text | frozenset(tokenizer.all_special_ids)
 
 
 def controls_of(ids: list[int], controls: frozenset[int]) -> list[int]:
@@ -87,8 +91,13 @@ def controls_of(ids: list[int], controls: frozenset[int]) -> list[int]:
 
 
 def same_text(tokenizer: Any, ids: list[int], text: str) -> bool:
-    """Tell whether ids are that text, character for character (both tokenizers keep all of it; Qwen's makes it NFC)."""
+    """Tell whether ids are that text, character for character (all tokenizers keep all of it; Qwen's makes it NFC).
+
+    Those of sentencepiece write a space as `▁`, which is one in a text as well, and may put one before it.
+    """
     decoded = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    if tokenizer.unk_token:  # not of the byte-level ones
+        decoded, text = decoded.strip(), text.replace("▁", " ").strip()
     return unicodedata.normalize("NFC", decoded) == unicodedata.normalize("NFC", text)
 
 

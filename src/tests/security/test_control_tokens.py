@@ -10,9 +10,11 @@ from functools import cache
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
+from tokenizers import Tokenizer
 
 from src.config.schema import DataSettings
 from src.data.llm_dataset import create_llm_dataset
+from src.data.plain_text import plain_text
 from src.data.sources import load_dialogues
 from src.data.templates import create_prompt_template
 from src.data.text_encoder import TextEncoder
@@ -20,6 +22,7 @@ from src.inference import generator
 from src.serving.app import create_app
 from src.serving.limits import Limits
 from src.serving.service import Service
+from src.tests.odd_tokenizers import ODD_KINDS, odd_tokenizer
 from src.tests.real_tokenizers import shared_tokenizer
 from src.tests.security.hostile_rows import (
     ALL_CASES,
@@ -39,7 +42,8 @@ from src.tests.security.hostile_rows import (
 from src.tests.serving.conftest import RecordingEngine
 from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
 
-FAMILIES = ["llama3", "qwen3"]
+REAL = ["llama3", "qwen3"]
+FAMILIES = [*REAL, *ODD_KINDS]  # the others as sentencepiece and BERT make them
 LAYOUTS = [("chat", None), ("chat", "auto"), ("instruction", None)]
 BENIGN = HostileRow("Ann: hi\n민수: go", "They talk.")
 CASES = [
@@ -49,30 +53,35 @@ CASES = [
 
 
 @cache
+def tokenizer_of(family):
+    return shared_tokenizer(family) if family in REAL else odd_tokenizer(family)
+
+
+@cache
 def prompts(family):
-    tokenizer = shared_tokenizer(family)
+    tokenizer = tokenizer_of(family)
     encoder = TextEncoder(tokenizer)
     return [
         create_prompt_template(
             tokenizer, format_type=layout, chat_template=template, encoder_max_len=4096, encoder=encoder
         )
-        for layout, template in LAYOUTS
+        for layout, template in (LAYOUTS[1:] if family == "gemma" else LAYOUTS)
     ]
 
 
 @cache
 def controls_in(family):
-    return control_ids(shared_tokenizer(family))
+    return control_ids(tokenizer_of(family))
 
 
 @cache
 def tokens_of(family):
-    return sorted(shared_tokenizer(family).get_added_vocab())
+    return sorted(token for token in tokenizer_of(family).get_added_vocab() if token.strip("\n▁"))
 
 
 def check(family, rows):
     """Fail where an example of a row holds a control id that the template did not put there, or other text."""
-    tokenizer, controls = shared_tokenizer(family), controls_in(family)
+    tokenizer, controls = tokenizer_of(family), controls_in(family)
     for prompt in prompts(family):
         own = controls_of(prompt.encode_example(BENIGN.dialogue, BENIGN.summary).input_ids, controls)
         examples = prompt.encode_examples([row.dialogue for row in rows], [row.summary for row in rows])
@@ -81,8 +90,8 @@ def check(family, rows):
             assert controls_of(ids, controls) == own, row
             assert controls_of(ids[length:], controls) == [prompt.end_id], row
             body = ids[len(prompt.head_ids) : length - len(prompt.tail_ids)]
-            assert same_text(tokenizer, body, prompt.lead + row.dialogue.strip() + prompt.trail), row
-            assert same_text(tokenizer, ids[length:-1], row.summary.strip()), row
+            assert same_text(tokenizer, body, prompt.lead + plain_text(row.dialogue) + prompt.trail), row
+            assert same_text(tokenizer, ids[length:-1], plain_text(row.summary)), row
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -90,7 +99,7 @@ def check(family, rows):
 def test_every_token_in_every_place(family, place):
     """Each in one form, the forms in turn."""
     tokens = tokens_of(family)
-    assert len(tokens) == {"llama3": 256, "qwen3": 26}[family]
+    assert len(tokens) == {"llama3": 256, "qwen3": 26, "gemma": 9}.get(family, 8)
     forms = [FORMS[number % len(FORMS)] for number in range(len(tokens))]
     check(family, [row_with(disguised(*pair, 7), place, 5) for pair in zip(tokens, forms, strict=True)])
 
@@ -118,23 +127,36 @@ def test_training_examples(family, cases):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_check_itself_can_fail(family):
     """The tokenizer as it is, given the whole text, does what must not happen."""
-    token = {"llama3": "<|eot_id|>", "qwen3": "<think>"}[family]
-    ids = shared_tokenizer(family)(f"Ann: {token}", add_special_tokens=False).input_ids
-    assert controls_of(ids, control_ids(shared_tokenizer(family))) != []
+    token = {"llama3": "<|eot_id|>", "qwen3": "<think>"}.get(family, "<s>")
+    ids = tokenizer_of(family)(f"Ann: {token}", add_special_tokens=False).input_ids
+    assert controls_of(ids, control_ids(tokenizer_of(family))) != []
+
+
+@pytest.mark.parametrize("family", ["gemma", "first", "unigram"])
+def test_without_added_tokens_their_vocabulary_still_reaches_control_tokens(family):
+    """What the rows are tried against: merges and pieces that lead to `<s>`."""
+    state = json.loads(tokenizer_of(family).backend_tokenizer.to_str())
+    state.update(added_tokens=[], post_processor=None)
+    assert tokenizer_of(family).bos_token_id in Tokenizer.from_str(json.dumps(state)).encode("Ann: <s>").ids
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("cases", CASES)
 def test_rows_of_a_file_with_topics(family, cases, tmp_path):
     """From the file to the item that the trainer gets; a topic is no part of it."""
-    tokenizer, controls = shared_tokenizer(family), controls_in(family)
+    tokenizer, controls = tokenizer_of(family), controls_in(family)
     rows = [row_with(tokens_of(family)[0], place) for place in PLACES] + drawn(hostile_rows(tokens_of(family)), cases)
     write_rows(tmp_path / "rows.csv", rows)
     table = load_dialogues(str(tmp_path / "rows.csv"), DataSettings())
     assert len(table.rows) == len(rows)
     assert tokens_of(family)[0] in {row.topic for row in table.rows}
     dataset = create_llm_dataset(
-        [row.dialogue for row in table.rows], [row.summary for row in table.rows], tokenizer, 4096, format_type="chat"
+        [row.dialogue for row in table.rows],
+        [row.summary for row in table.rows],
+        tokenizer,
+        4096,
+        format_type="chat",
+        chat_template=template_of(family),
     )
     own = controls_of(dataset.prompt.encode_example(BENIGN.dialogue, BENIGN.summary).input_ids, controls)
     for index in range(len(dataset)):
@@ -154,11 +176,15 @@ def write_rows(path, rows):
 # Through a model: tiny weights of random numbers under a real tokenizer.
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+def template_of(family):
+    return None if family in REAL else "auto"
+
+
+@pytest.fixture(scope="module", params=[*REAL, "gemma", "first"])
 def real(request, tmp_path_factory):
     """A family, its config and a loaded model."""
-    tokenizer, folder = shared_tokenizer(request.param), tmp_path_factory.mktemp(request.param)
-    kind = "llama" if request.param == "llama3" else "qwen3"
+    tokenizer, folder = tokenizer_of(request.param), tmp_path_factory.mktemp(request.param)
+    kind = "qwen3" if request.param == "qwen3" else "llama"
     base = write_tiny_model(folder / "base", kind, tokenizer=tokenizer, rows=len(tokenizer))
     limits = {"tokenizer__encoder_max_len": 1024, "tokenizer__decoder_max_len": 1}
     config = tiny_config(base, folder, lora__use_qlora=False, dataset__format_type="chat", **limits)
@@ -176,7 +202,8 @@ def test_evaluation_and_summarize(real, cases, monkeypatch):
     from src.evaluation.evaluator import evaluate_model
 
     family, config, model, tokenizer = real
-    prompt = create_prompt_template(tokenizer, format_type="chat", encoder_max_len=1024, decoder_max_len=1)
+    limits = {"encoder_max_len": 1024, "decoder_max_len": 1}
+    prompt = create_prompt_template(tokenizer, format_type="chat", chat_template=template_of(family), **limits)
     read = []
     generate = generator.generate
 
@@ -205,7 +232,8 @@ def _as_dialogue(index, row):
 def test_server(real, cases):
     """What the server's engine is given for a list of dialogues, and for chats with names."""
     family, config, model, tokenizer = real
-    prompt = create_prompt_template(tokenizer, format_type="chat", encoder_max_len=1024, decoder_max_len=1)
+    limits = {"encoder_max_len": 1024, "decoder_max_len": 1}
+    prompt = create_prompt_template(tokenizer, format_type="chat", chat_template=template_of(family), **limits)
     engine = RecordingEngine(model)
     service = Service(config, engine, tokenizer, prompt, Limits(max_queue=200, batch_wait_seconds=0))
     rows = [row for row in drawn(hostile_rows(tokens_of(family)), cases) if row.dialogue.strip()]
