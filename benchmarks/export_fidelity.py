@@ -75,7 +75,9 @@ def _reloaded(folder: Path, **options: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **options).eval()  # nosec B615 - a local folder
+    from src.models.loaded_weights import load_weights
+
+    return load_weights(str(folder), AutoModelForCausalLM.from_pretrained, print, dtype=torch.float32, **options).eval()
 
 
 def _gguf_figures(folder: Path, model: Any, tokenizer: Any, again: Any, ids: Any) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 from src.cli import main
 from src.errors import YoyakError
+from src.export.adapter_file import read_adapter
+from src.export.vllm_rules import renamed, write_adapter
 from src.models.text_part import name_in_text, names_in_whole
+from src.serving.vllm import refuse_text_names
 from src.tests.tiny_architectures import architecture_config
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_tokenizer, train_tiny
 
@@ -95,6 +98,25 @@ def test_an_exported_adapter_has_the_wholes_names(tmp_path: Path, name: str, mon
     again = config.model_copy(deep=True)
     again.lora.adapter = "exported"
     assert torch.allclose(logits_of(load_tiny(again)[0]), expected, atol=1e-5)
+
+
+def test_vllm_is_not_handed_an_adapter_with_the_text_parts_names(tmp_path: Path) -> None:
+    write_whole(tmp_path / "base", "mistral3", "mistral")
+    config = tiny_config(str(tmp_path / "base"), lora__use_qlora=False, lora__target_modules=["q_proj"])
+    load_tiny(config)[0].save_pretrained(tmp_path / "adapter", save_embedding_layers=False)
+    config.lora.adapter = str(tmp_path / "adapter")
+    base = AutoConfig.from_pretrained(tmp_path / "base")
+    with pytest.raises(YoyakError) as caught:
+        refuse_text_names(config, base)
+    assert str(caught.value) == (
+        f"{tmp_path}/adapter: names its layers as the text part alone does, and vLLM loads the whole mistral3 model; "
+        f"export it first (yoyak export --to adapter --adapter {tmp_path}/adapter --out FOLDER) and serve that"
+    )
+    whole = names_in_whole(base)
+    (tmp_path / "out").mkdir()
+    write_adapter(renamed(read_adapter(tmp_path / "adapter"), whole), "b", tiny_tokenizer(), None, tmp_path / "out")
+    config.lora.adapter = str(tmp_path / "out")
+    refuse_text_names(config, base)
 
 
 def test_a_text_part_without_a_class_of_its_own_is_refused(tmp_path: Path) -> None:
