@@ -44,7 +44,7 @@ def test_summaries_equal_a_greedy_loop_on_the_training_prompt(loaded):
 
 def test_spaces_around_a_summary_are_no_part_of_it(loaded, monkeypatch):
     model, tokenizer, dataset = loaded
-    monkeypatch.setattr(generator, "summary_text", lambda tokenizer, ids: " They greet.\n\n")
+    monkeypatch.setattr(generator, "written_text", lambda tokenizer, ids: " They greet.\n\n")
     (result,) = generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES[:1], GenerationSettings())
     assert result.text == "They greet."
 
