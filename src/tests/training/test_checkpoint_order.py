@@ -120,7 +120,9 @@ def test_only_folders_with_a_number_are_checkpoints(tmp_path):
 
 def test_the_record_of_a_run_is_flushed_before_it_takes_its_place(tmp_path, calls):
     RunFile(tmp_path).update(status="running")
-    assert calls == [("flush", ".run.json.tmp"), ("rename", ".run.json.tmp", "run.json")]
+    beside = calls[0][1]
+    assert beside.startswith(".run.json.")
+    assert calls == [("flush", beside), ("rename", beside, "run.json")]
 
 
 def test_a_record_that_cannot_be_written_leaves_the_one_before_alone(tmp_path):
