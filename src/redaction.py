@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .visible import one_line, visible
+
 HIDDEN = "[secret]"
 _SHORTEST = 8
 _NAMES = re.compile(r"(?:^|_)(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)S?$", re.IGNORECASE)
@@ -60,16 +62,20 @@ def redacted(value: Any) -> Any:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Lines of a log, tracebacks included, without secrets."""
+    """Lines of a log, tracebacks included, without secrets and with control characters shown."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the message on one line, whatever it quotes."""
+        return one_line(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        return redact(super().format(record))
+        """Return the line, with a traceback below it where there is one."""
+        return visible(redact(super().format(record)))
 
 
 def traceback_of(error: BaseException) -> str:
     """Return an error's whole traceback without secrets."""
-    return redact("".join(traceback.format_exception(error)))
+    return visible(redact("".join(traceback.format_exception(error))))
 
 
 def _where() -> tuple[tuple[tuple[str, str], ...], tuple[Path, ...]]:

@@ -1,12 +1,11 @@
 """`yoyak compare RUN RUN ...`: runs beside each other, on the screen, as JSON or as a page."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import YoyakError
-from .console import create_console
+from .console import create_console, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +33,7 @@ def compare(runs: Sequence[str], tokenization: str | None, out: Path | None, as_
         out.parent.mkdir(parents=True, exist_ok=True)
         write_page(out, render_comparison(comparison))
     if as_json:
-        print(json.dumps(comparison.as_dict(), ensure_ascii=False))
+        print_json(comparison.as_dict())
     else:
         _print(comparison)
         if out is not None:

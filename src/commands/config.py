@@ -3,14 +3,14 @@
 import json
 
 from ..config.loader import flatten, known_configs, load_config_with_sources
-from .console import create_console
+from .console import create_console, print_json, print_text
 
 
 def show(experiment: str, overrides: list[str], as_json: bool) -> None:
     """Print every setting of an experiment with its source."""
     config, sources = load_config_with_sources(experiment, overrides)
     if as_json:
-        print(json.dumps({"config": config.model_dump(), "sources": sources}, ensure_ascii=False))
+        print_json({"config": config.model_dump(), "sources": sources})
         return
     from rich.table import Table
 
@@ -27,8 +27,8 @@ def list_configs(as_json: bool) -> None:
     """Print the names that `--experiment` takes."""
     known = {name: str(path) for name, path in known_configs().items()}
     if as_json:
-        print(json.dumps(known, ensure_ascii=False))
+        print_json(known)
     else:
         width = max(map(len, known))
         for name, path in known.items():
-            print(f"{name:{width}}  {path}")
+            print_text(f"{name:{width}}  {path}")

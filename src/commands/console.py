@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..models.cpu_memory import ask_for_huge_pages
 from ..models.gpu_memory import ask_for_growing_segments
 from ..redaction import RedactingFormatter, redact
+from ..visible import json_line, visible
 from .log_file import LogFile
 
 if TYPE_CHECKING:
@@ -21,12 +22,33 @@ ONLY_TO_FILES = {"only_to_files": True}
 """`extra` of a log call whose line the screen already has."""
 
 
-def create_console(stderr: bool = False) -> "Console":
-    """Return a console; where it is no terminal, lines are not wrapped at 80 columns."""
-    from rich.console import Console
+def create_console(stderr: bool = False, forgiving: bool = False) -> "Console":
+    """Return a console; where it is no terminal, lines are not wrapped at 80 columns.
+
+    Args:
+        stderr: on standard error.
+        forgiving: what can't be written is lost, and whoever writes goes on.
+    """
+    from .screen import Forgiving, Screen
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else 120, highlight=False)
+    if stream is None:  # closed by who started us
+        return Screen(stderr=stderr, width=120)
+    return Screen(
+        stderr=stderr,
+        file=Forgiving(stream) if forgiving else None,
+        width=None if stream.isatty() else 120,
+    )
+
+
+def print_json(value: object) -> None:
+    """Print a value as one line of JSON."""
+    print(json_line(value))
+
+
+def print_text(text: str) -> None:
+    """Print a text of others: as it is into files and pipes, with control characters shown on a terminal."""
+    print(visible(text) if sys.stdout is not None and sys.stdout.isatty() else text)
 
 
 def quiet_libraries() -> None:

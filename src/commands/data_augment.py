@@ -1,6 +1,5 @@
 """`yoyak data augment`: more training rows, by renaming speakers or by other instructions."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.schema import DataSettings
 from ..config.typed import typed
 from ..errors import YoyakError
-from .console import create_console
+from .console import create_console, print_json
 from .data_files import files_and_config, read_all_columns, refuse_other_suffixes, table_bytes, write_whole
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def augment(request: AugmentRequest) -> None:
     write_whole({request.out: content}, request.overwrite)
     report["rows_written"] = len(written)
     if request.as_json:
-        print(json.dumps(report, ensure_ascii=False))
+        print_json(report)
         return
     console.print(f"{len(written):,} rows in {request.out}", markup=False, soft_wrap=True)
     for line in _next(request):

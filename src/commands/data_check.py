@@ -1,12 +1,11 @@
 """`yoyak data check`: what is in a data file, and what a model's prompt would cut of it."""
 
-import json
 from typing import TYPE_CHECKING
 
 from ..config.loader import load_config
 from ..config.schema import Config
 from ..errors import YoyakError
-from .console import create_console, quiet_libraries
+from .console import create_console, print_json, quiet_libraries
 
 if TYPE_CHECKING:
     from ..data.templates import PromptTemplate
@@ -29,7 +28,7 @@ def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> 
     if as_json:
         truncation = template.counts.as_dict() if template else None
         positions = {"positions": too_long} if too_long else {}
-        print(json.dumps(report.as_dict() | {"truncation": truncation} | positions, ensure_ascii=False))
+        print_json(report.as_dict() | {"truncation": truncation} | positions)
         return
     console = create_console()
     console.print(render(report))

@@ -1,6 +1,5 @@
 """`yoyak data split`: a training and an evaluation file, or folds, out of one file."""
 
-import json
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.typed import typed
 from ..errors import YoyakError, nearest
-from .console import create_console
+from .console import create_console, print_json
 from .data_files import files_and_config, read_all_columns, table_bytes, write_whole, written_suffix
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def split(request: SplitRequest) -> None:
     )
     report = _report(request, table, parts, plan, suffix)
     if request.as_json:
-        print(json.dumps(report, ensure_ascii=False))
+        print_json(report)
         return
     for line in _sentences(request, report):
         console.print(line, markup=False, soft_wrap=True)

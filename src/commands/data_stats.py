@@ -1,6 +1,5 @@
 """`yoyak data stats`: lengths, turns, speakers, compression, overlap, topics, shared dialogues, as table and page."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..config.schema import Config
 from ..config.typed import typed_path
 from ..errors import YoyakError
-from .console import create_console, quiet_libraries
+from .console import create_console, print_json, quiet_libraries
 from .data_files import files_and_config, write_whole
 from .data_measures import MEASURES, short_names, written
 
@@ -54,7 +53,7 @@ def stats(request: StatsRequest) -> None:
 
         write_whole({request.out: render_page(report, measures).encode()}, overwrite=True)
     if request.as_json:
-        print(json.dumps(report.as_dict(), ensure_ascii=False))
+        print_json(report.as_dict())
         return
     _show(report, create_console())
     console = create_console()

@@ -1,13 +1,12 @@
 """`yoyak export`: an adapter or a trained model in the form that other programs read."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config
 from ..errors import YoyakError, nearest
-from .console import create_console
+from .console import create_console, print_json
 from .export_source import TARGETS, ExportRequest, Source, find_source, source_config
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def _merges(request: ExportRequest, source: Source, config: Config) -> bool:
 
 def _show(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(result, ensure_ascii=False))
+        print_json(result)
         return
     console = create_console()
 

@@ -1,6 +1,5 @@
 """`yoyak models`: what is cached, what fits this machine, where each model comes from."""
 
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from ..config.loader import known_configs, load_config
 from ..errors import YoyakError
 from ..models.bundled import BUNDLED_MODELS, PREFIX, bundled_path, fetch_bundled, is_whole
-from .console import create_console, quiet_libraries
+from .console import create_console, print_json, quiet_libraries
 
 # Peak memory of QLoRA training in GB (GB is 1e9 bytes), as documented for each size.
 _QLORA_GB = {"135M": 4.0, "3B": 8.0, "4B": 10.0, "8B": 16.0}
@@ -32,7 +31,7 @@ def list_models(as_json: bool) -> None:
     memory = machine_memory_bytes()
     lines = [_line(name, memory) for name, path in known_configs().items() if path.parent.name == "models"]
     if as_json:
-        print(json.dumps({"memory_bytes": memory, "models": [asdict(line) for line in lines]}, ensure_ascii=False))
+        print_json({"memory_bytes": memory, "models": [asdict(line) for line in lines]})
         return
     from rich.table import Table
 

@@ -1,6 +1,5 @@
 """`yoyak plan`: memory and time of a run, before it."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ..planner.lengths import Lengths, lengths_by_hand
 from ..planner.machine import choose_device
 from ..planner.plan import Plan, Situation, make_plan
 from ..planner.shapes import ModelShape, find_shape
+from .console import print_json, print_text
 from .data_files import write_whole
 
 _PICTURE = Path("outputs/plan_compare.svg")
@@ -55,12 +55,12 @@ def plan(request: PlanRequest) -> None:
     result = make_plan(situation)
     refuse_budget(result)
     if request.as_json:
-        print(json.dumps(result.as_json(request.price_per_hour), ensure_ascii=False))
+        print_json(result.as_json(request.price_per_hour))
         return
     from ..planner.advice import best_changes
     from ..planner.words import plan_text
 
-    print(plan_text(result, best_changes(result), request.price_per_hour))
+    print_text(plan_text(result, best_changes(result), request.price_per_hour))
 
 
 def refuse_budget(result: Plan) -> None:
@@ -118,10 +118,10 @@ def compare(situation: Situation, request: PlanRequest) -> None:
         found = [
             {"card": row.card, "method": row.method, "length_scale": row.scale} | row.plan.as_json() for row in rows
         ]
-        print(json.dumps(found, ensure_ascii=False))
+        print_json(found)
         return
-    print(table_text(rows))
-    print(f"Picture: {path}")
+    print_text(table_text(rows))
+    print_text(f"Picture: {path}")
 
 
 def calibrate(as_json: bool) -> None:
@@ -134,9 +134,9 @@ def calibrate(as_json: bool) -> None:
     device = measure_machine()
     save_profile(device)
     if as_json:
-        print(json.dumps(asdict(device), ensure_ascii=False))
+        print_json(asdict(device))
         return
-    print(
+    print_text(
         f"{device.name}: products {device.flops / 1e12:.2f} TFLOP/s, {device.bandwidth / 1e9:.0f} GB/s, "
         f"half of it at {device.product_half:.0f} rows, {1e6 * (device.launch or 0):.0f} us a call; "
         f"kept in {profile_path()}"

@@ -69,7 +69,7 @@ def started_run(config: Config, request: TrainRequest, earlier: EarlierRun | Non
         stopped_by_sigterm(),
         run_lock(Path(config.experiment.output_dir) / config.experiment.name),
         kept_folder(config) if earlier else run_folder(config, request) as folder,
-        run_logger([log, folder / "train.log"], create_console()) as logger,
+        run_logger([log, folder / "train.log"], create_console(forgiving=True)) as logger,
     ):
         file = RunFile(folder)
         try:
@@ -78,7 +78,7 @@ def started_run(config: Config, request: TrainRequest, earlier: EarlierRun | Non
             warn_low_rate(config, logger)
             warn_busy_cores(logger)
             say_where_it_goes_on(earlier, logger)
-            yield RunContext(config, folder, file, logger, create_console(), earlier)
+            yield RunContext(config, folder, file, logger, create_console(forgiving=True), earlier)
             file.update(status="completed", ended=now())
         except TrainingInterrupted as stop:
             file.update(status="interrupted", ended=now())

@@ -1,10 +1,9 @@
 """How `yoyak evaluate` shows what it found."""
 
-import json
 from typing import TYPE_CHECKING
 
 from ..evaluation.result import SCORE_NAMES, Comparison, EvaluationResult
-from .console import create_console
+from .console import create_console, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +19,7 @@ def print_evaluation(result: EvaluationResult, as_json: bool = False) -> None:
     for warning in result.warnings:
         create_console(stderr=True).print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     if as_json:
-        print(json.dumps(result.as_dict(), ensure_ascii=False))
+        print_json(result.as_dict())
         return
     console = create_console()
     console.print(_scores_table(result))

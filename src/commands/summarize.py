@@ -1,6 +1,5 @@
 """`yoyak summarize`: the summary of a dialogue, or of each dialogue in a folder or a table."""
 
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..config.schema import Config, DataSettings
 from ..data.reasoning import reasoning_note
 from ..errors import YoyakError
-from .console import create_console
+from ..visible import json_line, one_line
+from .console import create_console, print_json, print_text
 from .dialogue_text import as_path, dialogue_of, read_dialogue
 from .generating import deciding_settings, fill, stoppable, summaries
 from .model import LoadedModel, config_for_use, load_configured
@@ -77,9 +77,9 @@ def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
     if result.with_reasoning is not None:
         line["reasoning_removed"] = 1
         print(f"yoyak: {reasoning_note(1, 'summary')}", file=sys.stderr)
-    shown = json.dumps(line, ensure_ascii=False) if request.as_json else result.text
+    shown = json_line(line) if request.as_json else result.text
     if request.out is None:
-        print(shown)
+        print_text(shown)
     elif request.out.exists() and not request.overwrite:
         raise YoyakError(f"--out {request.out}: is there already; pass --overwrite to replace it")
     else:
@@ -137,7 +137,7 @@ def _summarize_into(
         unended, reasoned = sum(not result.ended for result in made), _reasoned(made)
         line = {"out": str(out), "column": column, "rows": len(rows), "kept": kept, "unended": unended}
         line |= {"reasoning_removed": reasoned} if reasoned else {}
-        print(json.dumps(line | (counts.as_dict() if counts else {}), ensure_ascii=False))
+        print_json(line | (counts.as_dict() if counts else {}))
         return
     console.print(f"{len(rows)} summaries in {out}, column {column}", markup=False, soft_wrap=True)
     if counts:
@@ -178,7 +178,7 @@ def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]]
     settings = settings.model_copy(update=only_dialogues)
     table = load_dialogues(source, settings, need_summary=False, keep_values=True)
     for count, reason in table.losses():
-        print(f"yoyak: {source}: {count} rows are left out ({reason})", file=sys.stderr)
+        print(one_line(f"yoyak: {source}: {count} rows are left out ({reason})"), file=sys.stderr)
     return table.values, [row.dialogue for row in table.rows]
 
 

@@ -69,7 +69,7 @@ def _train_folds(config: Config, request: TrainRequest, folds: int, folder: Path
     _write_parts(planned, request.overwrite)
     record: dict[str, Any] = {"folds": folds, "seed": config.training.seed, "train": config.data.train}
     _write_record(folder, record)
-    console = create_console()
+    console = create_console(forgiving=True)
     again = " without --overwrite" if request.overwrite else ""
     with stoppable(lambda: f"{len(complete)} of {folds} folds are complete; the same command{again} goes on"):
         for fold in planned:

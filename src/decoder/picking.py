@@ -88,6 +88,7 @@ class Picker:
         # Tokens that have occurred in a row, where that makes them less likely.
         penalized = settings.repetition_penalty != 1
         self._seen = torch.zeros(rows, vocabulary, dtype=torch.bool, device=device) if penalized else None
+        self._true = torch.ones((), dtype=torch.bool, device=device)  # on the device, for graphs
 
     def begin(self, rows: torch.Tensor, prompts: Sequence[list[int]], seeds: Sequence[int]) -> None:
         """Take prompts with their seeds into rows."""
@@ -130,5 +131,5 @@ class Picker:
             place = count.clamp(max=self._most - 1)
             tokens = draw(self._warp(None, scores), self._uniform[rows, place])
         if self._seen is not None:
-            self._seen[rows, tokens] = True
+            self._seen.index_put_((rows, tokens), self._true)
         return tokens

@@ -9,13 +9,12 @@ from src.reports.comparison import compare_runs
 from src.reports.report import write_report
 from src.tests.chromium import needs_chromium
 from src.tests.reports.conftest import RUN, WriteRun
-from src.tests.reports.test_comparison import make_run  # noqa: F401
 
 pytestmark = needs_chromium
 
 
 @pytest.fixture(params=["report", "comparison"])
-def page_file(request, write_run: WriteRun, make_run, tmp_path: Path) -> Path:  # noqa: F811
+def page_file(request, write_run: WriteRun, make_run, tmp_path: Path) -> Path:
     if request.param == "report":
         return write_report(write_run(run=RUN))
     path = tmp_path / "compare.html"

@@ -1,0 +1,150 @@
+"""Texts of data, configs and models on a terminal: shown as they are, never as markup, and steering nothing."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.table import Table
+from rich.text import Text
+
+from src.commands.screen import Forgiving, Screen
+from src.visible import json_line, one_line, visible
+
+HOSTILE = "[/quote] [bold]x[/bold] \x1b[2J\x1b]0;t\x07 \x9b31m \u202edesrever\u2066 \r over \ud800 :smile: ok"
+STEERING = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2069"}
+
+
+def on_screen(show):
+    """Return what a console writes, as on a terminal without colours."""
+    stream = io.StringIO()
+    show(Screen(file=stream, width=200, force_terminal=True, color_system=None))
+    return stream.getvalue()
+
+
+def as_table(text):
+    table = Table(title=text)
+    table.add_column(text)
+    table.add_row(text)
+    table.add_row(Text(text))
+    return table
+
+
+@pytest.mark.parametrize("wrap", [str, Text, as_table], ids=["text", "styled", "table"])
+def test_markup_and_escapes_are_shown(wrap):
+    shown = on_screen(lambda screen: screen.print(wrap(HOSTILE), style="bold"))
+    assert "[/quote] [bold]x[/bold]" in shown
+    assert "\\x1b[2J\\x1b]0;t" in shown  # rich's own texts leave the bell and line feeds out
+    assert "\\x9b31m \\u202edesrever\\u2066" in shown
+    assert ":smile:" in shown
+    assert STEERING.isdisjoint(shown.replace("\n", ""))
+
+
+@given(st.text(st.characters() | st.sampled_from("[]/\x1b\x9b\u202e\r\n\ud800")))
+def test_no_text_fails_or_steers(text):
+    for wrap in (str, as_table):
+        shown = on_screen(lambda screen, wrap=wrap: screen.print(wrap(text)))
+        assert STEERING.isdisjoint(shown.replace("\n", ""))
+        shown.encode()
+    assert json.loads(json_line({"a": text})) == {"a": text}
+    assert STEERING.isdisjoint(json_line(text))
+    assert STEERING.isdisjoint(one_line(text))
+    assert STEERING.isdisjoint(visible(text).replace("\n", "").replace("\t", ""))
+
+
+def test_styles_of_ours_still_reach_a_terminal():
+    stream = io.StringIO()
+    Screen(file=stream, force_terminal=True, color_system="standard").print("x", style="red")
+    assert stream.getvalue() == "\x1b[31mx\x1b[0m\n"
+
+
+def test_config_show_tells_where_a_run_would_write(yoyak, tiny):
+    folder = "outputs[a/../../victim/x]\x1b[2K"
+    result = yoyak("config", "show", "tiny.yaml", f"experiment.output_dir={folder}", "experiment.tags=['[/foo]']")
+    assert result.code == 0
+    assert "outputs[a/../../victim/x]\\x1b[2K" in result.out
+    assert "[/foo]" in result.out
+    assert "\x1b" not in result.out
+
+
+def test_a_run_shows_hostile_examples_and_ends_well(yoyak, tiny):
+    rows = [
+        {"fname": f"{HOSTILE[:40]}{i}", "dialogue": f"\x1b[31mA[/b]: [laughs] {i}", "summary": "[/quote]"}
+        for i in (1, 2)
+    ]
+    for name in ("train", "eval"):
+        (tiny / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = ("data.train=train.jsonl", "data.eval=eval.jsonl", "evaluation.generate=true")
+    result = yoyak("train", "-e", "tiny.yaml", *data, "training.max_steps=1", "experiment.name=hostile")
+    assert result.code == 0
+    assert "[laughs]" in result.out
+    assert "\\x1b[31mA[/b]" in result.out
+    assert "\x1b" not in result.out
+    assert json.loads((tiny / "outputs/hostile/run.json").read_text())["status"] == "completed"
+    for command in (("check", "train.jsonl"), ("stats", "train.jsonl")):
+        result = yoyak("data", *command)
+        assert result.code == 0
+        assert "\x1b" not in result.out + result.err
+
+
+class Full(io.StringIO):
+    """A stream that takes so many characters."""
+
+    def __init__(self, room, error):
+        super().__init__()
+        self.room, self.error = room, error
+
+    def write(self, text):
+        if self.tell() + len(text) > self.room:
+            raise self.error
+        return super().write(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BrokenPipeError(32, "Broken pipe"), ""),
+        (
+            OSError(28, "No space left on device"),
+            "can't be written any more (No space left on device); the run goes on",
+        ),
+        (UnicodeEncodeError("ascii", "ü", 0, 1, "ordinal not in range"), "the run goes on"),
+    ],
+    ids=["pipe", "full", "ascii"],
+)
+def test_what_can_not_be_shown_is_lost(error, said, capsys):
+    stream = Full(20, error)
+    screen = Screen(file=Forgiving(stream))
+    for number in range(5):
+        screen.print(f"line {number} {'.' * 5}")
+    assert stream.getvalue() == "line 0 .....\n"
+    err = capsys.readouterr().err
+    assert err.count("\n") == (1 if said else 0)
+    assert said in err
+
+
+@pytest.mark.parametrize("out", ["closed", "full", "head"])
+def test_a_training_ends_whole_whatever_becomes_of_its_output(tiny, out):
+    """A reader that goes after one line (`| head -1`), a full disk, and no standard output at all."""
+    name = f"shown_{out}"
+    command = [sys.executable, "-m", "src.cli", "train", "-e", "tiny.yaml", f"experiment.name={name}"]
+    line = " ".join(map(repr, command)) + {"closed": " >&-", "full": " > /dev/full", "head": " | head -1"}[out]
+    source = str(Path(__file__).parents[3])
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}"],
+        cwd=tiny,
+        env=os.environ | {"PYTHONPATH": source, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tiny / "outputs" / name / "run.json").read_text())["status"] == "completed"
+    assert (tiny / "outputs" / name / "report.html").is_file()
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") <= (1 if out == "full" else 0), done.stderr

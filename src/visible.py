@@ -1,0 +1,28 @@
+"""Text of data, configs and models with its control characters shown, so that it can't steer a terminal."""
+
+import json
+import re
+
+# Line ends, other controls, halves of surrogate pairs, and what turns the direction of the text after it.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONGEST, _END = 2000, 500
+
+
+def visible(text: str) -> str:
+    """Return a text, which may have several lines and tabs, with control characters as escapes."""
+    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in "\n\t" else _escape(match), text)
+
+
+def one_line(message: str) -> str:
+    """Return a text with line ends and control characters as escapes, and at most 2,000 characters of it."""
+    line = _UNPRINTABLE.sub(_escape, message)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - _END]} ... {line[5 - _END :]}"
+
+
+def json_line(value: object) -> str:
+    """Return a value as JSON on one line: Korean as it is, control characters as JSON's own escapes."""
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
