@@ -19,6 +19,7 @@ from ..models.probe import (
     GradientComparison,
     Probe,
     bounds_of,
+    is_coarse,
     own_loss,
     padded,
     probe_items,
@@ -55,12 +56,8 @@ def probe_packed(model: Any, float8: bool = False) -> Probe:
         own.backward()  # type: ignore[no-untyped-call]
     bounds = FLOAT8_BOUNDS if float8 else bounds_of(model)
     return verdict(
-        "packed", loss / targets, float(own.detach()), comparison.error(of_all=_in_16_bit(model)), bounds, start
+        "packed", loss / targets, float(own.detach()), comparison.error(of_all=is_coarse(model)), bounds, start
     )
-
-
-def _in_16_bit(model: Any) -> bool:
-    return bool(model.get_input_embeddings().weight.dtype.itemsize == 2)
 
 
 def probe_loss(model: Any, engine: str = "trainer") -> Probe:
