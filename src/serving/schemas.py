@@ -2,8 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from ..data.turn_lists import NotTurnsError, text_of
 from ..errors import nearest
 
 # Settings of chat completions that this server does not carry out, each with the values that change nothing.
@@ -95,16 +104,27 @@ class ChatRequest(_Request):
         return rest
 
 
-class SummaryRequest(_Request):
-    """A body of `/v1/summaries`: one dialogue or several."""
+def _lines(value: Any) -> Any:
+    """Return a list of turns as files give it, one line a turn; a text stays as it is, though it spells a list."""
+    try:
+        return value if isinstance(value, str) else text_of(value, is_dialogue=True)
+    except NotTurnsError as error:
+        raise ValueError(f"{error}; send a text or a list of turns, each with a speaker and a text") from None
 
-    dialogue: str | None = None
-    dialogues: Annotated[list[str] | None, Field(min_length=1, max_length=1024)] = None
+
+_Dialogue = Annotated[str, BeforeValidator(_lines)]
+
+
+class SummaryRequest(_Request):
+    """A body of `/v1/summaries`: one dialogue or several, each a text or a list of turns."""
+
+    dialogue: _Dialogue | None = None
+    dialogues: Annotated[list[_Dialogue] | None, Field(min_length=1, max_length=1024)] = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "SummaryRequest":
         if (self.dialogue is None) == (self.dialogues is None):
-            raise ValueError("send either dialogue (a text) or dialogues (a list of texts)")
+            raise ValueError("send either dialogue (a text or a list of turns) or dialogues (a list of these)")
         return self
 
 

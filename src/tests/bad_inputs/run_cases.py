@@ -144,9 +144,20 @@ BODIES = [
         "summaries",
         b"{}",
         422,
-        "send either dialogue (a text) or dialogues (a list of texts)",
+        "send either dialogue (a text or a list of turns) or dialogues (a list of these)",
     ),
     post("an empty dialogue", "summaries", b'{"dialogue": " "}', 422, "dialogue: the dialogue is empty"),
+    post("no turns", "summaries", b'{"dialogue": []}', 422, "dialogue: the dialogue is empty"),
+    *(
+        post(f"turns: {name}", "summaries", b'{"dialogues": ["A: a", ' + turns + b"]}", 422, f"dialogues[1]: {line}...")
+        for name, turns, line in (
+            ("a number", b"[1]", "a list with a int in it; send a text or a list of turns"),
+            ("no text", b'[{"speaker": "A", "said": "a"}]', "a list of objects without a usual key for a turn's text"),
+            ("a picture", b'[{"type": "image_url"}]', "a part of type 'image_url'"),
+            ("a number for a text", b'[{"speaker": "A", "text": 4}]', "a list of objects without a usual key"),
+            ("an object", b'{"speaker": "A"}', "input should be a valid string"),
+        )
+    ),
     post("half of a pair", "summaries", b'{"dialogue": "\\ud800"}', 400, "the body is not JSON: ..."),
     post(
         "an unknown field", "summaries", b'{"dialogeu": "a"}', 422, "dialogeu: unknown field; did you mean 'dialogue'?"
