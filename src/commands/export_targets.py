@@ -155,9 +155,7 @@ def _own_tokenizer(job: Export) -> Any:
 
 
 def _base_config(job: Export) -> Any:
-    from transformers import AutoConfig
+    from ..models.checkpoint_config import load_config
+    from ..models.checkpoints import resolve_checkpoint
 
-    from ..models.checkpoints import load_from, origin_arguments, resolve_checkpoint
-
-    checkpoint = resolve_checkpoint(job.config.model.checkpoint)
-    return load_from(checkpoint, AutoConfig.from_pretrained, **origin_arguments(job.config.model))
+    return load_config(resolve_checkpoint(job.config.model.checkpoint), job.config.model)

@@ -12,6 +12,8 @@ from ..config.schema import ModelSettings
 from ..config.typed import typed
 from ..errors import YoyakError
 from .bundled import PREFIX, ensure_bundled
+from .config_limits import refuse_endless
+from .generation_settings import checkpoint_json
 
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
@@ -96,7 +98,8 @@ def stored_in_4bit(checkpoint: str, config: Any, use_lora: bool) -> bool:
     Raises:
         YoyakError: it is stored in another quantization, or in 4 bit where all weights would train.
     """
-    stored = getattr(config, "quantization_config", None)
+    parts = [config, config.get_text_config(decoder=True)]
+    stored = next((found for part in parts if (found := getattr(part, "quantization_config", None))), None)
     if not stored:
         return False
     if stored.get("quant_method") != "bitsandbytes" or not stored.get("load_in_4bit", stored.get("_load_in_4bit")):
@@ -130,6 +133,8 @@ def load_from(checkpoint: str, loader: Callable[..., Any], **arguments: Any) -> 
     """Call a transformers `from_pretrained`, turning its many errors of reaching and reading into one line."""
     # Else transformers, finding only pickled weights on the hub, takes safetensors from a bot's unmerged request.
     os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "true"
+    if os.path.isdir(checkpoint):
+        refuse_endless(checkpoint, checkpoint_json(checkpoint, "config.json"))
     try:
         return loader(checkpoint, **arguments)
     except ImportError as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.schema import ModelSettings
 from ..errors import YoyakError
+from .config_limits import refuse_endless
 from .positions import model_positions
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class CheckpointGeneration:
             YoyakError: a file is broken, or names no token ids as the ends.
         """
         self._places = {name: checkpoint_json(checkpoint, name, model.revision) for name in (_FILE, "config.json")}
+        refuse_endless(checkpoint, self.model_config)
         self.wishes = [
             f"{name}={json.dumps(content[name])}"
             for content in self._places.values()

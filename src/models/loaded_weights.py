@@ -14,6 +14,7 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel
 
 from ..errors import YoyakError
+from .checkpoint_config import adapter_beside
 from .checkpoints import load_from
 
 # Parts that a text model has no use for: other senses, tokens ahead, heads for other tasks.
@@ -58,10 +59,7 @@ def load_weights(
             raise
         raise _lacks(checkpoint, [missing], ()) from error
     if getattr(model, "_hf_peft_config_loaded", False):
-        raise YoyakError(
-            f"model.checkpoint = {checkpoint}: an adapter, loaded on the base model that it names; "
-            "set model.checkpoint to that base model and lora.adapter to the adapter's folder"
-        )
+        raise adapter_beside(checkpoint)
     buffers = {name for name, _ in model.named_buffers()}
     unexpected = sorted({*report["unexpected_keys"]} - buffers, key=in_layer_order)
     if report["missing_keys"]:

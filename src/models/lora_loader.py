@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import torch
 from peft import EvaConfig, LoraConfig, PeftModel, get_peft_model
 from transformers import (
-    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
@@ -22,6 +21,7 @@ from ..config.schema import Config
 from ..data.text_encoder import text_encoder
 from ..errors import YoyakError
 from .adapters import PEFT_SAYS, load_adapter, needs_family_layout, refuse_on_4bit, start_orthogonal
+from .checkpoint_config import load_config
 from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint, stored_in_4bit
 from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
@@ -165,10 +165,10 @@ class LoRALoader:
             "device_map": {"": 0 if self.compute.device == "cuda" else "cpu"},
             "use_safetensors": True,  # pickled weights can run code
         }
-        config = load_from(checkpoint, AutoConfig.from_pretrained, **origin_arguments(self.config.model))
+        config = load_config(checkpoint, self.config.model)
         if not stored_in_4bit(checkpoint, config, self.config.lora.use_lora) and bnb_config is not None:
             arguments["quantization_config"] = bnb_config
-        arguments |= text_arguments(config, checkpoint)
+        arguments |= {"config": config, **text_arguments(config, checkpoint)}
         model = load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
         taken = model.config._attn_implementation
         if taken != wanted and taken is not None:
@@ -180,10 +180,10 @@ class LoRALoader:
     def check_weights(self, checkpoint: str) -> PretrainedConfig:
         """Return a checkpoint's config; YoyakError where its weights are not the config's. None of them are kept."""
         origin = origin_arguments(self.config.model)
-        config = load_from(checkpoint, AutoConfig.from_pretrained, **origin)
+        config = load_config(checkpoint, self.config.model)
         if not getattr(config, "quantization_config", None):
             arguments = {"device_map": {"": "meta"}, "use_safetensors": True, **origin}
-            arguments |= text_arguments(config, checkpoint)
+            arguments |= {"config": config, **text_arguments(config, checkpoint)}
             load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
         return config
 

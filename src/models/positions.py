@@ -68,6 +68,11 @@ def model_positions(config: dict[str, Any]) -> int | None:
     return max(limit, int((original if type(original) is int else limit) * factor))
 
 
+def has_position_table(model_type: str) -> bool:
+    """Tell whether models of a type look positions up in a table."""
+    return model_type in _WITH_TABLES
+
+
 def check_positions(config: dict[str, Any], checkpoint: str, lengths: TokenizerSettings) -> str | None:
     """Return a warning where prompt and summary together may take more positions than the model was made for.
 
@@ -75,7 +80,7 @@ def check_positions(config: dict[str, Any], checkpoint: str, lengths: TokenizerS
         YoyakError: the model has a table of positions that is too short, so it would fail or read something else.
     """
     limit = model_positions(config)
-    if limit is None or config.get("model_type") not in _WITH_TABLES:
+    if limit is None or not has_position_table(str(config.get("model_type"))):
         return position_warning(limit, lengths)
     if lengths.encoder_max_len + lengths.decoder_max_len > limit:
         raise YoyakError(

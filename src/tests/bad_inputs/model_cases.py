@@ -82,6 +82,44 @@ CHECKPOINTS = [
         changed_json("base", "config.json", hidden_size=32),
         "model.embed_tokens.weight is 259 x 64, and 259 x 32 by its config.json (20 tensors differ); get ...",
     ),
+    checkpoint(
+        "an endless number of layers",
+        changed_json("base", "config.json", num_hidden_layers=10**9),
+        "can't be loaded: num_hidden_layers = 1000000000 in its config.json, 2,000 at most; get it again",
+    ),
+    checkpoint(
+        "an endless number of labels",
+        changed_json("base", "config.json", num_labels=10**9),
+        "can't be loaded: num_labels = 1000000000 in its config.json, 100,000 at most; get it again",
+    ),
+    *(
+        checkpoint(
+            f"a size that no file has, {name}",
+            changed_json("base", "config.json", **{name: 10**9}),
+            f"can't be loaded: {said} in its config.json, and ...",
+        )
+        for name, said in (
+            ("hidden_size", "vocab_size = 259 at hidden_size = 1000000000"),
+            ("intermediate_size", "intermediate_size = 1000000000 at hidden_size = 64"),
+            ("vocab_size", "vocab_size = 1000000000 at hidden_size = 64"),
+        )
+    ),
+    *(
+        checkpoint(
+            f"its quantization is {stored!r}",
+            changed_json("base", "config.json", quantization_config=stored),
+            line,
+        )
+        for stored, line in (
+            ([1], "can't be loaded: ..."),
+            ({"quant_method": "quark"}, "stored as quark, which can't be trained here; name the 16-bit ..."),
+        )
+    ),
+    checkpoint(
+        "code of its own",
+        changed_json("base", "config.json", model_type="x", auto_map={"AutoConfig": "someone/code--c.C"}),
+        "can't be loaded: ...",
+    ),
     checkpoint("no heads", changed_json("base", "config.json", num_attention_heads=0), "can't be loaded: ..."),
     checkpoint("weights cut off", cut("base", "model.safetensors", 5000), "can't be loaded: ..."),
     checkpoint("weights of zero bytes", copied("base", model_safetensors=b"\0" * 5000), "can't be loaded: ..."),

@@ -48,7 +48,7 @@ def run(tmp_path, monkeypatch, capsys):
         assert err.splitlines()[-1] == lines[0]
         assert "Traceback" not in out + err
         assert files_in(tmp_path) == before
-        return lines[0].removeprefix("yoyak: ")
+        return lines[0].removeprefix("yoyak: ").replace(f"{tmp_path}/", "")
 
     with warnings.catch_warnings():  # a command sets the warnings of its whole process
         yield run
