@@ -5,7 +5,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config
-from ..errors import YoyakError
 from .runs import RunContext
 from .show import progress
 from .zero_shot import ZERO_SHOT, keep_zero_shot, kept_zero_shot
@@ -15,56 +14,6 @@ if TYPE_CHECKING:
     from ..data.sources import DialogueTable
     from ..evaluation.evaluator import Evaluation
     from ..models.lora_loader import LoRALoader
-
-
-def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
-    """Read training and evaluation files, and record what was read and dropped."""
-    from ..data.reasoning import without_reasoning
-    from ..data.sources import load_dialogues
-    from ..training.data_watch import fingerprint
-
-    settings = run.config.data
-    tables = {}
-    for split, source, most in (
-        ("train", settings.train, settings.max_train_examples),
-        ("eval", settings.eval, settings.max_eval_examples),
-    ):
-        digest = fingerprint(source)
-        table = tables[split] = load_dialogues(source, settings)
-        _refuse_instructions(table)
-        table.rows = table.rows[:most]
-        dropped = table.dropped_by_reason()
-        if reasoned := sum(without_reasoning(row.summary)[1] for row in table.rows):
-            note = "%s: %d summaries hold tags of reasoning such as <think>, which are learned as part of them"
-            run.logger.warning(note, split, reasoned)
-        run.file.update(
-            data={
-                split: {
-                    "source": source,
-                    "sha256": digest,
-                    "rows": len(table.rows),
-                    "encoding": table.encoding,
-                    "dropped": dropped,
-                    "duplicate_dialogues": table.duplicate_dialogues,
-                }
-            }
-        )
-        lost = "".join(f", dropped {count} ({reason})" for count, reason in table.losses())
-        run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
-    return tables
-
-
-def _refuse_instructions(table: "DialogueTable") -> None:
-    """Raise YoyakError for rows that hold an instruction already: the prompt would have two."""
-    from ..data.prompts import instruction_before
-
-    found = instruction_before(table.rows[0].dialogue)
-    if found:
-        raise YoyakError(
-            f"{table.source}: its dialogues begin with an instruction ({found!r}), as rows of yoyak data augment "
-            "--instructions do, which are for other trainers; name the file that they were made from, and set "
-            "data.instruction_augmentation=true for the training dialogues"
-        )
 
 
 def create_loader(run: RunContext) -> "LoRALoader":
@@ -81,16 +30,6 @@ def create_loader(run: RunContext) -> "LoRALoader":
     config = run.config.model_copy(deep=True)
     config.lora.cache_dequantized = "on" if resolved.cache_dequantized else "off"
     return LoRALoader(config, run.logger, resolved.compute)
-
-
-def note_changed_data(run: RunContext) -> None:
-    """Record and say which data files are not any more what the run has read; it goes by what it read."""
-    from ..training.data_watch import fingerprint
-
-    for split, record in run.file.content["data"].items():
-        if record["sha256"] is not None and fingerprint(record["source"]) != record["sha256"]:
-            run.file.update(data={split: {"changed_during_run": True}})
-            run.logger.warning("%s: changed during the run, which used what it held at the start", record["source"])
 
 
 def prompt_arguments(config: Config) -> dict[str, Any]:

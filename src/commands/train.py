@@ -52,9 +52,9 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         say_left_out(left_out, run.logger)
         from ..reports.report import write_report
         from ..training.llm_trainer import create_llm_trainer
-        from . import show, steps, train_exports, train_plan
+        from . import show, steps, train_data, train_exports, train_plan
 
-        tables = steps.load_tables(run)
+        tables = train_data.load_tables(run)
         plan = train_plan.plan_first(run, request)
         loader = steps.create_loader(run)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
@@ -75,7 +75,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         if before and after:
             steps.save_predictions(run, tables["eval"], before, after)
             show.show_examples(run, tables["eval"], before, after)
-        steps.note_changed_data(run)
+        train_data.note_changed_data(run)
     write_report(run.folder)
     show.show_next_command(run)
     return run.folder
