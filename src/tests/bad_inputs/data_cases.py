@@ -168,6 +168,7 @@ JSON = [
     data("blank lines", "jsonl", "\n \n", "x.jsonl: no rows"),
 ]
 
+LONG = pa.DictionaryArray.from_arrays(pa.array([0] * 4000, pa.int32()), ["x" * (8 << 20)])
 PARQUET = [
     data(
         "text",
@@ -219,6 +220,19 @@ PARQUET = [
         "parquet",
         parquet({"dialogue": pa.repeat("x" * 2000, 40_000), "summary": pa.repeat("s", 40_000)}),
         "x.parquet: unpacks to more than 100 times its size after row ...",
+    ),
+    *(
+        data(
+            f"one text 4,000 times in a dictionary, {where}",
+            "parquet",
+            parquet({"dialogue": ["A: a"] * 4000, "summary": ["s"] * 4000, "x": column}, compression="zstd"),
+            "x.parquet: unpacks to more than 100 times its size after row 0",
+        )
+        for where, column in (
+            ("alone", LONG),
+            ("in lists", pa.ListArray.from_arrays(pa.array(range(4001), pa.int32()), LONG)),
+            ("in objects", pa.StructArray.from_arrays([LONG], ["a"])),
+        )
     ),
     data(
         "a dialogue of 17 million characters",

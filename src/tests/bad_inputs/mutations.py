@@ -189,6 +189,27 @@ def parquet_files() -> Strategy:
     return mutated([_parquet(table, options) for table, options in writers])
 
 
+def parquet_dictionaries() -> Strategy:
+    """Return Parquet files whose columns are dictionaries, plain and inside of others, mutated."""
+    texts = pa.array(["A: hi\nB: yo", "가: 안녕", None, "A: hi\nB: yo"]).dictionary_encode()
+    columns = {
+        "dialogue": texts,
+        "summary": pa.array(["s", "t", "u", "s"]).dictionary_encode(),
+        "fname": pa.array([1, 2, 3, 1]).dictionary_encode(),
+        "list": pa.ListArray.from_arrays(pa.array(range(5), pa.int32()), texts),
+        "nested": pa.StructArray.from_arrays([texts], ["a"]),
+        "bytes": pa.array([b"\xff", None, b"", b"\xff"]).dictionary_encode(),
+        "large": pa.array(["a", "b", None, "a"], pa.large_string()).dictionary_encode(),
+    }
+    writers: list[dict[str, Any]] = [
+        {},
+        {"compression": "none", "write_statistics": False},
+        {"compression": "zstd", "dictionary_pagesize_limit": 8, "data_page_version": "2.0"},
+        {"compression": "none", "store_schema": False},
+    ]
+    return mutated([_parquet(pa.table(columns), options) for options in writers])
+
+
 def _parquet(table: pa.Table, options: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer, **options)

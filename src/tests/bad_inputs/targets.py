@@ -158,6 +158,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "json": lambda: Target(mutations.json_files(), reader(".json")),
     "jsonl": lambda: Target(mutations.json_lines_files(), reader(".jsonl")),
     "parquet": lambda: Target(mutations.parquet_files(), reader(".parquet")),
+    "parquet_dictionaries": lambda: Target(mutations.parquet_dictionaries(), reader(".parquet")),
     "saved_csv": lambda: Target(mutations.csv_files(","), saved_rows(".csv")),
     "saved_jsonl": lambda: Target(mutations.json_lines_files(), saved_rows(".jsonl")),
     "saved_settings": lambda: Target(mutations.json_files(), settings_file),
