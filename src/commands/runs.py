@@ -135,12 +135,16 @@ def kept_folder(config: Config) -> Iterator[Path]:
 def run_folder(config: Config, request: TrainRequest) -> Iterator[Path]:
     """Yield the run's new, empty folder.
 
-    An earlier run that is replaced comes back where this one fails before it has trained; a run that fails so early
-    leaves no folder, so that its name is free for the next try. Evaluations of the base model from before the run stay.
+    An earlier run that is replaced comes back where this one fails before it has trained, or with the next run where
+    this one is killed so early; a run that fails so early leaves no folder, so that its name is free for the next try.
+    Evaluations of the base model from before the run stay.
     """
     folder = Path(config.experiment.output_dir) / config.experiment.name
-    refuse_other_run(folder, request)
     earlier = folder.with_name(f".{folder.name}.replaced")
+    if earlier.exists() and not _has_trained(folder):  # its replacement was killed
+        shutil.rmtree(folder, ignore_errors=True)
+        earlier.rename(folder)
+    refuse_other_run(folder, request)
     shutil.rmtree(earlier, ignore_errors=True)
     if folder.exists() and not _holds_only_evaluations(folder):
         folder.rename(earlier)

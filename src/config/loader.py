@@ -20,6 +20,10 @@ _FOLDERS = ("experiments", "models", "base")
 _SUFFIXES = (".yaml", ".yml")
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 _LIMITS = {"ge": "of at least", "gt": "above", "le": "at most", "lt": "below"}
+_LEAST_SLIP = 1_000
+"""A bound from which on it is said only to whom it concerns."""
+_MOST_FILES = 64
+"""That a config is merged of, each counted as often as it is named."""
 
 
 def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -42,7 +46,7 @@ def load_config_with_sources(name_or_path: str | Path, overrides: Sequence[str] 
         The config, and for every dotted setting `configs/models/x.yaml:7`, `command line` or `default`.
     """
     path = _find(name_or_path)
-    leaves = _read_with_bases(path, ())
+    leaves = _read_with_bases(path, (), [])
     leaves.update(read_override(text) for text in overrides)
     refuse_unsafe(leaves)
     sources = {setting: leaves[setting].source if setting in leaves else DEFAULT for setting in SETTINGS}
@@ -91,11 +95,13 @@ def _find(name_or_path: str | Path) -> Path:
     raise YoyakError(f"no config '{name}': neither a YAML file nor a name in {roots}{hint}")
 
 
-def _read_with_bases(path: Path, children: tuple[Path, ...]) -> dict[str, Leaf]:
+def _read_with_bases(path: Path, children: tuple[Path, ...], read: list[Path]) -> dict[str, Leaf]:
     """Return the settings of a file and its bases: the file wins over its bases, later bases over earlier ones.
 
-    `children` are the files that led here, to notice circles.
+    `children` are the files that led here, to notice circles; `read` all that have been read, to notice that each of
+    a few leads to all of the next few.
     """
+    read.append(path)
     own, bases = read_file(path)
     chain = (*children, path)
     merged: dict[str, Leaf] = {}
@@ -108,7 +114,9 @@ def _read_with_bases(path: Path, children: tuple[Path, ...]) -> dict[str, Leaf]:
             raise YoyakError(f"{base.source}: _base_ '{base.value}' does not exist: no file {place(base_path)}")
         if base_path.suffix not in _SUFFIXES:  # whatever else a stranger's config names is not read at all
             raise YoyakError(f"{base.source}: _base_ '{base.value}': must be a .yaml or .yml file")
-        merged |= _read_with_bases(base_path, chain)
+        if len(read) >= _MOST_FILES:
+            raise YoyakError(f"{base.source}: _base_ leads to more than {_MOST_FILES} files; name fewer")
+        merged |= _read_with_bases(base_path, chain, read)
     return merged | own
 
 
@@ -134,7 +142,7 @@ def _explain(setting: str, problem: dict[str, Any], leaf: Leaf | None, path: Pat
         return f"{place(path)}: {setting} is not set; set it there or name a _base_ that does"
     if problem["type"].endswith("_type") or problem["type"].startswith(("greater", "less", "literal", "finite")):
         field = SETTINGS[setting]
-        rule = f"must be {_allowed(field.annotation, field.metadata)}"
+        rule = f"must be {_allowed(field.annotation, field.metadata, too_large=problem['type'].startswith('less'))}"
     else:  # the schema's own checks, which speak plainly themselves, and pydantic's rarer ones
         rule = str(problem.get("ctx", {}).get("error") or problem["msg"])
     if leaf is None:
@@ -142,22 +150,26 @@ def _explain(setting: str, problem: dict[str, Any], leaf: Leaf | None, path: Pat
     return f"{leaf.source}: {setting} = {show(leaf.value)}: {rule}"
 
 
-def _allowed(annotation: Any, limits: Sequence[Any] = ()) -> str:
-    """Say in words which values a field's type and limits allow."""
+def _allowed(annotation: Any, limits: Sequence[Any] = (), too_large: bool = False) -> str:
+    """Say in words which values a field's type and limits allow; what only bounds slips, where one is `too_large`."""
     if annotation in _WORDS:
         bounds = [
-            f"{word} {getattr(limit, name):g}"
+            f"{word} {_number(bound)}"
             for limit in limits
             for name, word in _LIMITS.items()
-            if hasattr(limit, name)
+            if (bound := getattr(limit, name, None)) is not None and (bound < _LEAST_SLIP or too_large)
         ]
         return " ".join([_WORDS[annotation], " and ".join(bounds)]).strip()
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return f"one of {', '.join(map(str, arguments))}" if len(arguments) > 1 else str(arguments[0])
     if origin is list:
-        return f"a list such as [a, b]; each item must be {_allowed(arguments[0])}"
+        return f"a list such as [a, b]; each item must be {_allowed(arguments[0], (), too_large)}"
     if origin is Annotated:
         limits = [limit for info in arguments[1:] if isinstance(info, FieldInfo) for limit in info.metadata]
-        return _allowed(arguments[0], limits)
-    return ", or ".join(_allowed(part, limits) for part in arguments)
+        return _allowed(arguments[0], limits, too_large)
+    return ", or ".join(_allowed(part, limits, too_large) for part in arguments)
+
+
+def _number(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"

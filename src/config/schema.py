@@ -11,8 +11,11 @@ from ..text_forms import plain_name
 
 ColumnName = Annotated[str, AfterValidator(plain_name)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
-PositiveFloat = Annotated[float, Field(gt=0)]
+MOST = 10**9
+"""Of any count or factor: what is above it is a slip, and would fill the memory or end in an overflow."""
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Positive = Annotated[int, Field(ge=1, le=MOST)]
+PositiveFloat = Annotated[float, Field(gt=0, le=MOST)]
 
 
 class Section(BaseModel):
@@ -58,7 +61,7 @@ class LoraSettings(Section):
     """Train an adapter; off trains all weights."""
     use_qlora: bool = True
     """Keep the frozen base model in 4 bit (NF4 with double quantization)."""
-    r: Positive = 16
+    r: Annotated[int, Field(ge=1, le=2**14)] = 16
     """Rank of the adapter."""
     alpha: PositiveFloat = 32
     """Scale of the adapter: its output is multiplied by alpha / r (alpha / sqrt(r) with rsLoRA)."""
@@ -80,7 +83,7 @@ class LoraSettings(Section):
     """Weight-decomposed LoRA (Liu et al. 2024): slower, sometimes better at low rank."""
     init: Literal["default", "gaussian", "eva", "pissa", "olora", "orthogonal"] = "default"
     """Initialization of the adapter. `pissa` and `olora` need a 16-bit base (use_qlora false)."""
-    loraplus_lr_ratio: Annotated[float, Field(ge=1)] | None = None
+    loraplus_lr_ratio: Annotated[float, Field(ge=1, le=MOST)] | None = None
     """LoRA+ (Hayou et al. 2024): learning rate of B as a multiple of A's; off when empty, 16 is usual."""
     adapter: str | None = None
     """Folder of an existing adapter to go on training from, or to evaluate."""
@@ -91,9 +94,9 @@ class LoraSettings(Section):
 class TokenizerSettings(Section):
     """Length limits, in tokens."""
 
-    encoder_max_len: Positive = 1024
+    encoder_max_len: Annotated[int, Field(ge=1, le=2**24)] = 1024
     """Longest prompt. Longer dialogues lose whole turns from their middle."""
-    decoder_max_len: Positive = 200
+    decoder_max_len: Annotated[int, Field(ge=1, le=2**20)] = 200
     """Most tokens that are generated for a summary. Longer training summaries are kept whole and counted."""
 
 
@@ -177,7 +180,7 @@ class TrainingSettings(Section):
     """Shape of the learning rate over the run."""
     warmup_ratio: Fraction = 0.1
     """Share of the steps in which the learning rate rises from 0."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0, le=MOST)] = 0.1
     """Decoupled weight decay."""
     max_grad_norm: PositiveFloat = 1.2
     """Gradients are scaled down to this norm."""
@@ -188,7 +191,7 @@ class TrainingSettings(Section):
     gradient_checkpointing: Literal["auto"] | bool = True
     """Activations may be computed again in the backward pass: less memory, a third more compute. The packed engine
     does so where memory asks for it, the trainer engine always, or with `auto` where memory asks for it too."""
-    seed: Annotated[int, Field(ge=0)] = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Seed of everything random in a training."""
     eval_steps: Positive | None = None
     """Evaluate and save every N steps instead of each epoch."""
@@ -227,27 +230,27 @@ class GenerationSettings(Section):
     beams, on the server, or where transformers generates), fewer where `batch_tokens` holds fewer."""
     batch_tokens: Positive | None = None
     """Most tokens of a batch, prompts and summaries, times beams; by default what half of the free memory can cache."""
-    num_beams: Positive = 1
+    num_beams: Annotated[int, Field(ge=1, le=2**10)] = 1
     """Beams; 1 is greedy (or sampling)."""
     do_sample: bool = False
     """Draw tokens by probability instead of taking the most likely."""
-    temperature: PositiveFloat = 1.0
+    temperature: Annotated[float, Field(ge=1e-6, le=MOST)] = 1.0
     """Sampling temperature."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Sample from the smallest set of tokens with this probability."""
-    top_k: Annotated[int, Field(ge=0)] = 0
+    top_k: Count = 0
     """Sample from the k most likely tokens; 0 is all."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Seed of sampling: with the dialogue it decides what is drawn, whatever else is in the batch."""
-    min_new_tokens: Annotated[int, Field(ge=0)] = 0
+    min_new_tokens: Count = 0
     """A summary does not end before this many tokens."""
-    repetition_penalty: PositiveFloat = 1.0
+    repetition_penalty: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
     """Above 1 makes tokens that have occurred less likely."""
-    no_repeat_ngram_size: Annotated[int, Field(ge=0)] = 0
+    no_repeat_ngram_size: Count = 0
     """Never generate an n-gram of this size twice; 0 is off."""
-    length_penalty: float = 1.0
+    length_penalty: Annotated[float, Field(ge=-100, le=100)] = 1.0
     """Beam search: above 0 favours longer summaries."""
-    mbr_samples: Annotated[int, Field(ge=0)] = 0
+    mbr_samples: Annotated[int, Field(ge=0, le=2**14)] = 0
     """Samples a dialogue, of which the one closest to the others is taken (minimum Bayes risk); 0 is off."""
     mbr_metric: Literal["rouge_sum", "chrf"] = "rouge_sum"
     """What "closest" means; ROUGE counts as `evaluation.tokenization` says."""

@@ -57,6 +57,45 @@ CONFIGS = [
     ),
     config("17 levels", "model: " + "[" * 17 + "]" * 17 + "\n", "x.yaml:1: more than 16 levels..."),
     config("300 KB", "# " + "x" * 300_000 + "\n" + MODEL, "x.yaml..."),
+    Case(
+        "config: bases that fan out",
+        "config show x.yaml",
+        "a28.yaml:1: _base_ leads to more than 64 files; name fewer",
+        files={
+            "x.yaml": "_base_: [a0.yaml, a0.yaml]\n" + MODEL,
+            **{f"a{n}.yaml": f"_base_: [a{n + 1}.yaml, a{n + 1}.yaml]\n" for n in range(30)},
+            "a30.yaml": "",
+        },
+    ),
+    *(
+        Case(
+            f"override: {setting}={value:.0f}",
+            f"config show smollm2_135m {setting}={value}",
+            f"command line: {setting} = {value}: must be a whole number of at least {least} and {most}",
+        )
+        for setting, value, least, most in (
+            ("training.seed", 2**32, 0, "below 4,294,967,296"),
+            ("generation.seed", 2**63, 0, "below 9,223,372,036,854,775,808"),
+            ("lora.r", 10**8, 1, "at most 16,384"),
+            ("tokenizer.encoder_max_len", 10**20, 1, "at most 16,777,216"),
+            ("tokenizer.decoder_max_len", 10**20, 1, "at most 1,048,576"),
+            ("training.batch_size", 10**20, 1, "at most 1,000,000,000"),
+            ("training.max_steps", 10**20, 1, "at most 1,000,000,000, or null"),
+            ("generation.num_beams", 10**6, 1, "at most 1,024"),
+            ("generation.mbr_samples", 10**6, 0, "at most 16,384"),
+            ("generation.top_k", 10**20, 0, "at most 1,000,000,000"),
+        )
+    ),
+    Case(
+        "override: a temperature near 0",
+        "config show smollm2_135m generation.temperature=1e-300",
+        "command line: generation.temperature = 1e-300: must be a number of at least 1e-06",
+    ),
+    Case(
+        "override: 10^300 epochs",
+        "config show smollm2_135m training.epochs=1e300",
+        "command line: training.epochs = 1e+300: must be a number above 0 and at most 1,000,000,000",
+    ),
     Case("config: a folder", "config show .", "no config '.': neither a YAML file nor a name in ..."),
     Case(
         "override: no value", "config show smollm2_135m lora.r", 'command line: "lora.r": write section.key=value, ...'

@@ -27,6 +27,19 @@ RUNS = [
         "outputs/o: is there already and holds no run; ...",
         files={"outputs/o/x": "x"},
     ),
+    *(
+        Case(
+            f"train: {setting} is refused before the earlier run is touched",
+            f"train -e TINY {setting} --overwrite",
+            "command line: ...",
+            files={"outputs/tiny/run.json": RUN, "outputs/tiny/metrics.jsonl": "{}"},
+        )
+        for setting in (
+            "training.seed=4294967296",
+            "lora.r=100000000",
+            "tokenizer.decoder_max_len=99999999999",
+        )
+    ),
     Case("train: outputs that are a file", "train -e TINY experiment.output_dir=o", "...", files={"o": ""}),
     Case(
         "train: a checkpoint cut off",

@@ -102,6 +102,17 @@ def test_another_run_is_refused_unless_overwritten(yoyak, tiny):
     assert run_json(tiny)["seed"] == 1
 
 
+def test_a_run_whose_replacement_was_killed_comes_back(yoyak, tiny):
+    kept, killed = tiny / "outputs" / ".tiny_qlora.replaced", tiny / "outputs" / "tiny_qlora"
+    for folder, status in ((kept, "completed"), (killed, "running")):
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"name": "tiny_qlora", "status": status}))
+    refused = yoyak("train", "--experiment", "tiny.yaml")
+    assert (refused.code, refused.err.split("(")[0]) == (2, "yoyak: outputs/tiny_qlora: holds a run ")
+    assert run_json(tiny)["status"] == "completed"
+    assert not kept.exists()
+
+
 def test_a_folder_that_holds_no_run_is_left_alone(yoyak, tiny):
     mine = tiny / "outputs" / "tiny_qlora" / "thesis.txt"
     mine.parent.mkdir(parents=True)
