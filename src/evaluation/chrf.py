@@ -57,7 +57,8 @@ def chrf_score(statistics: Array) -> Array:
     precision = (np.where(counted, common, 0) / np.where(counted, ours, 1)).sum(axis=-1) / orders
     recall = (np.where(counted, common, 0) / np.where(counted, theirs, 1)).sum(axis=-1) / orders
     weighted = BETA**2 * precision + recall
-    return np.asarray(100 * (1 + BETA**2) * precision * recall / np.where(weighted > 0, weighted, 1))
+    # In sacrebleu's order of operations: of references that are equally good, rounding decides which is the best.
+    return np.asarray(100 * ((1 + BETA**2) * precision * recall / np.where(weighted > 0, weighted, 1)))
 
 
 def _pair_statistics(ours: Indices, predictions: Sequence[str], theirs: Sequence[str]) -> Array:

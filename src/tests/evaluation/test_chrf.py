@@ -3,7 +3,7 @@ import unicodedata
 import numpy as np
 import pytest
 import sacrebleu
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from src.evaluation.chrf import chrf_score, chrf_statistics, corpus_chrf
@@ -30,6 +30,7 @@ def test_counts_are_summed_over_dialogues_not_scores():
 
 
 @settings(deadline=None, max_examples=200)
+@example([("", ["1"]), ("1#a##a#a", ["111", "11111aaa"])])  # both references are worth 1/12
 @given(st.lists(st.tuples(text, st.lists(text, min_size=1, max_size=3)), min_size=1, max_size=6))
 def test_equals_sacrebleu(dialogues):
     predictions, references = zip(*dialogues, strict=True)
