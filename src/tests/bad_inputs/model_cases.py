@@ -248,7 +248,7 @@ ADAPTERS = [
     Case(
         "adapter: of a long name",
         f"summarize 'A: a' --adapter {'m' * 300}",
-        f"{'m' * 300}/yoyak.yaml: File name too long",
+        f"{'m' * 300}: File name too long",
     ),
     *(
         Case(

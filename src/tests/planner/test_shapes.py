@@ -71,7 +71,8 @@ def write(path: Path, **config: object) -> Path:
 
 def test_a_local_folder_comes_before_what_is_shipped_and_the_cache_after(home):
     name = "Qwen/Qwen3-4B-Instruct-2507"
-    assert find_shape(name) == (ModelShape("qwen3", 151_936, 2560, 9728, 36, 32, 8, 128, True, positions=262_144), "shipped")
+    shipped = ModelShape("qwen3", 151_936, 2560, 9728, 36, 32, 8, 128, True, positions=262_144)
+    assert find_shape(name) == (shipped, "shipped")
     local = write(home / name / "config.json")
     assert find_shape(name) == (shape_of_config(CONFIG, ""), str(local.relative_to(home)))
     snapshots = home / "hub" / "models--some--model" / "snapshots"
