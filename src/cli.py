@@ -10,7 +10,8 @@ import typer
 from .commands.config_cli import config_app
 from .commands.data_cli import data_app
 from .commands.plan_cli import plan
-from .errors import YoyakError, refusals_of_the_disk
+from .errors import YoyakError, refusals_of_the_disk, refuse_removed_folder
+from .streams import forgiving_streams
 
 app = typer.Typer(
     name="yoyak",
@@ -50,6 +51,7 @@ def options(
 
         typer.echo(f"yoyak {__version__}")
         raise typer.Exit
+    refuse_removed_folder()
 
 
 @app.command()
@@ -260,12 +262,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     show_traceback = "--debug-errors" in given
     given = [argument for argument in given if argument != "--debug-errors"]
-    sys.exit(_exit_code(lambda: refusals_of_the_disk()(app)(given, standalone_mode=True), show_traceback))
+    with forgiving_streams() as output:
+        code = _exit_code(lambda: refusals_of_the_disk()(app)(given, standalone_mode=True), show_traceback)
+        output.flush()
+        if output.reason is not None and code in (0, None):
+            typer.secho(f"yoyak: standard output can't be written ({output.reason})", err=True, fg="red")
+            code = 2
+    sys.exit(code)
 
 
-def _exit_code(command: Callable[[], Any], show_traceback: bool) -> int:
+def _exit_code(command: Callable[[], Any], show_traceback: bool) -> int | str | None:
     try:
         command()
+    except SystemExit as stop:
+        return stop.code
     except KeyboardInterrupt:
         return 130
     except Exception as error:

@@ -1,14 +1,15 @@
 """The one error that users see: a line that says what is wrong, where, and how to mend it."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .visible import one_line
 
 _MENDABLE = {
-    errno.EACCES, errno.EDQUOT, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM,
-    errno.EROFS,
+    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.EMFILE, errno.ENAMETOOLONG,
+    errno.ENFILE, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
 }  # fmt: skip
 
 
@@ -26,9 +27,23 @@ def refusals_of_the_disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _MENDABLE or error.filename is None:
+        if isinstance(error, FileNotFoundError):
+            refuse_removed_folder()
+            if "temporary directory" in str(error.strerror):
+                raise YoyakError(
+                    f"no folder takes temporary files ({error.strerror}); free one or set TMPDIR"
+                ) from error
+        if error.errno not in _MENDABLE:
             raise
-        raise YoyakError(f"{error.filename}: {error.strerror}") from error
+        raise YoyakError(f"{error.filename or 'a file could not be written'}: {error.strerror}") from error
+
+
+def refuse_removed_folder() -> None:
+    """Raise YoyakError where the working folder is not there any more: no relative path leads anywhere."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise YoyakError("the working folder has been removed; change to one that is there") from None
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -1,25 +1,40 @@
 """Files that are whole or not there."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
+
+_OPEN_FILES = ("/dev", "/dev/fd", "/proc/self/fd")
 
 
 @contextmanager
 def written_beside(path: Path, durable: bool = False) -> Iterator[Path]:
     """Yield a new file beside `path`, which takes its place at the end, or is removed where an error comes.
 
-    Its name can't be guessed and it follows no link, so that in a shared folder nobody can have put one there.
+    Its name can't be guessed and it follows no link, so that in a shared folder nobody can have put one there. A device
+    or a pipe (`/dev/stdout`) is written itself.
 
     Args:
-        path: in a folder that is there.
+        path: folders that are made for it are removed where an error comes and they are empty.
         durable: wait until the content is on the disk before the name leads to it.
 
     Raises:
-        OSError: the folder or the disk refuses.
+        OSError: the folder or the disk refuses; it names `path` where the system names no file.
     """
+    with _naming(path), _in_folder(path.parent):
+        if _is_device(path):
+            yield path
+        else:
+            with _beside(path, durable) as beside:
+                yield beside
+
+
+@contextmanager
+def _beside(path: Path, durable: bool) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(handle)
     beside = Path(name)
@@ -39,6 +54,12 @@ def write_atomic(path: Path, content: str | bytes, durable: bool = False) -> Non
         beside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
+def appending(path: Path) -> TextIO:
+    """Open a file of ours, there or not, to append text as UTF-8; a link in its place is refused (OSError)."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return open(os.open(path, flags, 0o666), "a", encoding="utf-8", errors="backslashreplace", newline="")
+
+
 def flush(path: Path) -> None:
     """Wait until a file, or a folder's list of names, is on the disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -46,6 +67,41 @@ def flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put a file's name into errors of writing, which have none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
+def _in_folder(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it; where an error comes, those that were made go again if they are empty."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()
+        raise
+
+
+def _is_device(path: Path) -> bool:
+    """Return whether a path leads to a device or a pipe, or to an open file: a new file can't take its place."""
+    if str(path.absolute().parent) in _OPEN_FILES:
+        return True
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _usual_mode(path: Path) -> int:

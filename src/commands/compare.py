@@ -30,7 +30,6 @@ def compare(runs: Sequence[str], tokenization: str | None, out: Path | None, as_
         from ..reports.compare_page import render_comparison
         from ..reports.page import write_page
 
-        out.parent.mkdir(parents=True, exist_ok=True)
         write_page(out, render_comparison(comparison))
     if as_json:
         print_json(comparison.as_dict())

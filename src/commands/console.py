@@ -1,5 +1,6 @@
 """What commands share: the console, quiet libraries, and the run's log."""
 
+import json
 import logging
 import os
 import sys
@@ -9,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import YoyakError
 from ..models.cpu_memory import ask_for_huge_pages
 from ..models.gpu_memory import ask_for_growing_segments
 from ..redaction import RedactingFormatter, redact
+from ..streams import Forgiving, has_characters_of
 from ..visible import json_line, visible
 from .log_file import LogFile
 
@@ -29,26 +32,40 @@ def create_console(stderr: bool = False, forgiving: bool = False) -> "Console":
         stderr: on standard error.
         forgiving: what can't be written is lost, and whoever writes goes on.
     """
-    from .screen import Forgiving, Screen
+    from .screen import Screen
 
     stream = sys.stderr if stderr else sys.stdout
     if stream is None:  # closed by who started us
         return Screen(stderr=stderr, width=120)
     return Screen(
         stderr=stderr,
-        file=Forgiving(stream) if forgiving else None,
+        file=Forgiving(getattr(stream, "stream", stream), _the_run_goes_on) if forgiving else None,
         width=None if stream.isatty() else 120,
     )
 
 
+def _the_run_goes_on(reason: str) -> None:
+    print(f"yoyak: the output can't be written any more ({reason}); the run goes on", file=sys.stderr)
+
+
 def print_json(value: object) -> None:
-    """Print a value as one line of JSON."""
-    print(json_line(value))
+    """Print a value as one line of JSON, in ASCII where the output has no other letters."""
+    line = json_line(value)
+    print(line if has_characters_of(sys.stdout, line) else json.dumps(value))
 
 
-def print_text(text: str) -> None:
-    """Print a text of others: as it is into files and pipes, with control characters shown on a terminal."""
-    print(visible(text) if sys.stdout is not None and sys.stdout.isatty() else text)
+def print_text(text: str, end: str = "\n") -> None:
+    """Print a text of others: as it is into files and pipes, with control characters shown on a terminal.
+
+    Raises:
+        YoyakError: the output's encoding lacks some of its characters; they have been printed as escapes.
+    """
+    print(visible(text) if sys.stdout is not None and sys.stdout.isatty() else text, end=end)
+    if not has_characters_of(sys.stdout, text):
+        raise YoyakError(
+            f"the output's encoding ({sys.stdout.encoding}) lacks characters, which were printed as escapes such as "
+            "\\uac00; set PYTHONIOENCODING=utf-8 or pass --out FILE"
+        )
 
 
 def quiet_libraries() -> None:

@@ -109,7 +109,6 @@ def write_whole(files: Mapping[Path, bytes], overwrite: bool) -> None:
     try:
         with ExitStack() as written:  # each takes its place at the end, when all are written
             for path, content in files.items():
-                path.parent.mkdir(parents=True, exist_ok=True)
                 written.enter_context(written_beside(path)).write_bytes(content)
     except OSError as error:
         where = error.filename or next(iter(files))

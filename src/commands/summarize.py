@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.schema import Config, DataSettings
 from ..data.reasoning import reasoning_note
 from ..errors import YoyakError
+from ..files import write_atomic
 from ..visible import json_line, one_line
 from .console import create_console, print_json, print_text
 from .dialogue_text import as_path, dialogue_of, read_dialogue
@@ -67,6 +68,8 @@ def _config(request: SummarizeRequest) -> Config:
 
 def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
     console = create_console(stderr=True)
+    if request.out is not None and request.out.is_file() and not request.overwrite:
+        raise YoyakError(f"--out {request.out}: is there already; pass --overwrite to replace it")
     with stoppable(lambda: "the summary was not finished"):
         loaded = load_configured(_config(request), console)
         result = summaries(loaded, [dialogue], lambda *_: None)[0]
@@ -77,14 +80,19 @@ def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
     if result.with_reasoning is not None:
         line["reasoning_removed"] = 1
         print(f"yoyak: {reasoning_note(1, 'summary')}", file=sys.stderr)
-    shown = json_line(line) if request.as_json else result.text
+
+    def show() -> None:
+        print_json(line) if request.as_json else print_text(result.text)
+
     if request.out is None:
-        print_text(shown)
-    elif request.out.exists() and not request.overwrite:
-        raise YoyakError(f"--out {request.out}: is there already; pass --overwrite to replace it")
-    else:
-        request.out.parent.mkdir(parents=True, exist_ok=True)
-        request.out.write_text(shown + "\n", encoding="utf-8")
+        show()
+        return
+    try:
+        write_atomic(request.out, (json_line(line) if request.as_json else result.text) + "\n")
+    except OSError as error:
+        show()
+        said = f"--out {request.out}: cannot be written ({error.strerror}); the summary was printed instead"
+        raise YoyakError(said) from None
 
 
 def _summarize_rows(
@@ -105,9 +113,8 @@ def _summarize_rows(
             results = summaries(loaded, dialogues, lambda *_: advance(1))
     columns = dict.fromkeys(name for row in rows for name in row)
     table = row_format(".jsonl" if request.as_json or suffix not in TABLE_SUFFIXES else suffix, [*columns, column])
-    sys.stdout.write(table.header())
-    for row, result in zip(rows, results, strict=True):
-        sys.stdout.write(table.line({**row, column: result.text}))
+    lines = [table.line({**row, column: result.text}) for row, result in zip(rows, results, strict=True)]
+    print_text("".join([table.header(), *lines]), end="")
     _say_what_was_cut(loaded.prompt.counts, results, console)
 
 

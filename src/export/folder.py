@@ -52,7 +52,7 @@ def written_whole(out: Path, overwrite: bool, record: Mapping[str, Any]) -> Iter
     Raises:
         YoyakError: `out` is occupied, can't be written, or the disk is full.
     """
-    from ..training.disk import is_disk_full
+    from ..training.disk import is_disk_full, is_too_large
 
     refuse_occupied(out, overwrite)
     place = out.absolute()
@@ -69,6 +69,9 @@ def written_whole(out: Path, overwrite: bool, record: Mapping[str, Any]) -> Iter
     except Exception as error:  # safetensors and torch have errors of their own for a full disk
         if is_disk_full(error):
             raise YoyakError(f"--out {out}: the disk is full; nothing half-written was kept") from error
+        if is_too_large(error):
+            said = "a file is larger than this process may write (ulimit -f)"
+            raise YoyakError(f"--out {out}: {said}; nothing half-written was kept") from error
         if isinstance(error, PermissionError):
             raise YoyakError(f"--out {out}: can't be written ({error.strerror})") from error
         raise

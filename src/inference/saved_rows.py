@@ -3,12 +3,12 @@
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import YoyakError
-from ..files import write_atomic
+from ..files import appending, write_atomic
 from .row_formats import Row, RowFormat, refuse_other_formats, row_format
 
 
@@ -68,12 +68,14 @@ class SavedRows:
     def growing(self) -> Iterator[None]:
         """Hold the file open for `add`; what a killed run left half-written is gone from it."""
         with _refusing_unwritable(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             _replace(self.settings_path, json.dumps(self.settings, ensure_ascii=False, indent=1) + "\n")
             self._write_in_order()
-            self._file: TextIO = self.path.open("a", encoding="utf-8", errors="backslashreplace", newline="")
-        with self._file:
+            self._file: TextIO = appending(self.path)
+        try:
             yield
+        finally:
+            with suppress(OSError):  # every row was flushed; what a full disk has refused has been said
+                self._file.close()
 
     def add(self, index: int, values: Row) -> None:
         """Append a row with its generated values, at once readable in the file."""

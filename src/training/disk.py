@@ -7,12 +7,18 @@ from ..errors import YoyakError
 
 # How OSError, safetensors and torch.save each say it; torch's first error hides behind its second.
 _DISK_FULL = ("No space left on device", "os error 28", "file write failed", "iostream error", "Disk quota exceeded")
+_TOO_LARGE = ("File too large", "os error 27")
 _READ_ONLY = ("Read-only file system", "os error 30", "Permission denied", "os error 13")
 
 
 def is_disk_full(error: BaseException | None) -> bool:
     """Tell whether an error, or one that it came from, means that no space is left on the disk."""
     return _says(error, _DISK_FULL)
+
+
+def is_too_large(error: BaseException | None) -> bool:
+    """Tell whether an error means that a file went beyond the limit on file sizes (of process or file system)."""
+    return _says(error, _TOO_LARGE)
 
 
 def raise_if_disk_full(error: BaseException, folder: Path) -> None:
@@ -22,6 +28,11 @@ def raise_if_disk_full(error: BaseException, folder: Path) -> None:
         raise YoyakError(
             f"{folder}: the disk is full ({free / 1e6:.0f} MB free); nothing half-written was kept; "
             "free some space or set experiment.output_dir"
+        ) from error
+    if is_too_large(error):
+        raise YoyakError(
+            f"{folder}: a file is larger than this process may write; nothing half-written was kept; "
+            "raise the limit (ulimit -f) or set experiment.output_dir"
         ) from error
     if _says(error, _READ_ONLY):
         raise YoyakError(

@@ -133,6 +133,23 @@ RUNS = [
         files={"x.csv": "dialogue\na\n", "y.csv": "\0"},
     ),
     Case(
+        "summarize: a full disk",
+        "summarize 'A: a' -e TINY --out /dev/full",
+        "--out /dev/full: cannot be written (No space left on device); the summary was printed instead",
+    ),
+    Case(
+        "summarize: a file for a folder",
+        "summarize 'A: a' -e TINY --out x/y/z.txt",
+        "--out x/y/z.txt: cannot be written (Not a directory); the summary was printed instead",
+        files={"x": ""},
+    ),
+    Case(
+        "compare: a file for a folder",
+        "compare m n --out x/y.html",
+        "...",
+        files={"m/run.json": RUN, "n/run.json": RUN, "x": ""},
+    ),
+    Case(
         "summarize: settings of kept rows are a list",
         "summarize x.csv -e TINY --out y.csv",
         "y.csv.settings.json: cannot be read (...",

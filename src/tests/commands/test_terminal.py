@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from src.commands.screen import Forgiving, Screen
+from src.commands.console import _the_run_goes_on
+from src.commands.screen import Screen
+from src.streams import Forgiving
 from src.visible import json_line, one_line, visible
 
 HOSTILE = "[/quote] [bold]x[/bold] \x1b[2J\x1b]0;t\x07 \x9b31m \u202edesrever\u2066 \r over \ud800 :smile: ok"
@@ -119,7 +121,7 @@ class Full(io.StringIO):
 )
 def test_what_can_not_be_shown_is_lost(error, said, capsys):
     stream = Full(20, error)
-    screen = Screen(file=Forgiving(stream))
+    screen = Screen(file=Forgiving(stream, _the_run_goes_on))
     for number in range(5):
         screen.print(f"line {number} {'.' * 5}")
     assert stream.getvalue() == "line 0 .....\n"
