@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ..bounds import TooMuchError, bounded
 from ..errors import YoyakError
 from .prompt_pieces import PromptPieces
 from .reasoning import EMPTY_BLOCK, THINKING_OFF
@@ -24,6 +25,8 @@ _FIXED_CLOCK = (
     + " }}{% endmacro +%}"
 )
 
+_MOST_CHARS = 1 << 20
+"""Of a template; the longest known have some 10,000."""
 _SYSTEM_MARK, _USER_MARK, _SUMMARY_MARK = "\x02system\x03", "\x02user\x03", "\x02summary\x03"
 _CHANGES = "the tokenizer's chat template changes its messages; set model.chat_template to llama or qwen"
 
@@ -105,24 +108,30 @@ def _rendered(tokenizer: "PreTrainedTokenizerFast", messages: list[dict[str, str
 
 def _render(tokenizer: "PreTrainedTokenizerFast", messages: list[dict[str, str]], add_generation_prompt: bool) -> str:
     """Render messages on the fixed date, with thinking off."""
-    from jinja2 import TemplateError
-
-    wrong = (TemplateError, TypeError, ValueError, LookupError, AttributeError)  # the last ones of its expressions
+    template = tokenizer.get_chat_template()
     try:
-        return str(
-            tokenizer.apply_chat_template(
-                messages,
-                chat_template=_FIXED_CLOCK + tokenizer.get_chat_template(),
-                tokenize=False,
-                add_generation_prompt=add_generation_prompt,
-                **THINKING_OFF,
+        if len(template) > _MOST_CHARS:
+            raise TooMuchError(f"it has more than {_MOST_CHARS:,} characters")
+        with bounded():
+            return str(
+                tokenizer.apply_chat_template(
+                    messages,
+                    chat_template=_FIXED_CLOCK + template,
+                    tokenize=False,
+                    add_generation_prompt=add_generation_prompt,
+                    **THINKING_OFF,
+                )
             )
-        )
-    except wrong as error:
+    except Exception as error:  # a template is a program, whose expressions raise whatever they like
         raise YoyakError(
-            f"the tokenizer's chat template refuses the messages ({' '.join(str(error).split())}); "
+            f"the tokenizer's chat template refuses the messages ({_first_words(error)}); "
             "set model.chat_template to llama or qwen"
         ) from error
+
+
+def _first_words(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _parts(encoder: TextEncoder, rendered: str) -> list[int | str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from .control_tokens import ControlToken, control_tokens
-from .round_trip import UnfitTokenizerError, refuse_lossy
+from .round_trip import UnfitTokenizerError, panics_refused, refuse_lossy
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -65,7 +65,8 @@ class TextEncoder:
     def encode_batch(self, texts: Sequence[str], is_start: bool = False) -> list[list[int]]:
         """Return the token ids of each text, computed on all cores; see `encode`."""
         marked = list(texts) if is_start else [self._mark + text for text in texts]
-        encodings = self._backend.encode_batch_fast(marked, add_special_tokens=False)
+        with panics_refused():
+            encodings = self._backend.encode_batch_fast(marked, add_special_tokens=False)
         return [encoding.ids[0 if is_start else 1 :] for encoding in encodings]
 
     def encode_behind(self, context: str, texts: Sequence[str]) -> list[list[int]]:
@@ -77,9 +78,9 @@ class TextEncoder:
     def split_behind(self, context: str, texts: Sequence[str]) -> list[tuple[list[int], list[int]] | None]:
         """Return the ids of `context` and of the text behind it, for each text; None where one token spans both."""
         border = len(self._mark) + len(context)
-        encodings = self._backend.encode_batch(
-            [self._mark + context + text for text in texts], add_special_tokens=False
-        )
+        marked = [self._mark + context + text for text in texts]
+        with panics_refused():
+            encodings = self._backend.encode_batch(marked, add_special_tokens=False)
         split: list[tuple[list[int], list[int]] | None] = []
         for encoding in encodings:
             before = sum(end <= border for _, end in encoding.offsets)
@@ -89,7 +90,8 @@ class TextEncoder:
 
     def token_ends(self, text: str) -> list[int]:
         """Return, for each token of `text`, the character at which it ends."""
-        return [end for _, end in self._backend.encode(text, add_special_tokens=False).offsets]
+        with panics_refused():
+            return [end for _, end in self._backend.encode(text, add_special_tokens=False).offsets]
 
 
 _ENCODERS: "WeakKeyDictionary[PreTrainedTokenizerFast, tuple[object, TextEncoder]]" = WeakKeyDictionary()

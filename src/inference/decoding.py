@@ -5,6 +5,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..data.reasoning import TAGS
+from ..data.round_trip import panics_refused
 
 _LEFT_OUT: "WeakKeyDictionary[Any, frozenset[int]]" = WeakKeyDictionary()
 
@@ -21,7 +22,8 @@ def summary_text(tokenizer: Any, ids: Sequence[int]) -> str:
             number for number, token in added.items() if token.special and token.content.replace("▁", " ").strip()
         )
     kept = [token for token in ids if token not in _LEFT_OUT[tokenizer]]
-    return str(tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+    with panics_refused():
+        return str(tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
 
 def length_to_end(ids: Sequence[int], end_ids: Collection[int]) -> int:

@@ -18,8 +18,10 @@ from transformers import PreTrainedModel
 
 from ..config.schema import Config
 from ..errors import YoyakError
+from .adapter_config import read_adapter_config
 from .causal_head import decoder_states, head_kind
 from .dequantized import linear4bit_layers
+from .loaded_weights import refuse_broken_weights
 from .lora_variants import refuse_unknown_variants
 from .text_part import TO_TEXT, name_in_text
 
@@ -103,8 +105,7 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
     if not weights.is_file():
         raise YoyakError(f"{folder}: no adapter_model.safetensors (pickled adapters are not loaded: they can run code)")
     try:
-        saved = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
-        _refuse_other_methods(folder, saved)
+        saved = read_adapter_config(folder, [name for name, _ in model.named_modules()])
         if linear4bit_layers(model):
             refuse_on_4bit(saved.get("init_lora_weights"), f"{folder}: init_lora_weights")
         with biases_allowed():
@@ -122,13 +123,21 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
         raise YoyakError(f"{folder}: the adapter does not fit {base}: {_reason(error)}") from error
     with biases_allowed():
         expected = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
-    # Whole embeddings and heads may come with an adapter, in place of the base's own.
-    unplaced = {name for name in stored - expected if ".lora_" in name or name not in adapted.state_dict()}
+    # Whole embeddings and heads may come with an adapter, in place of the base's own; nothing else of the base may.
+    unplaced = stored - expected - _embedding_names(adapted)
     if unplaced or expected - stored:
         odd = min(unplaced or expected - stored).removeprefix("base_model.model.")
         lacking = "the model has no place for the adapter's" if unplaced else "the adapter has no"
         raise YoyakError(f"{folder}: the adapter does not fit {model.config._name_or_path}: {lacking} {odd}")
+    refuse_broken_weights(adapted, folder, only=".lora_")
     return adapted
+
+
+def _embedding_names(adapted: PeftModel) -> set[str]:
+    """Return the names of the weights of embedding and head."""
+    causal_lm = adapted.get_base_model()
+    wanted = {id(layer) for layer in (causal_lm.get_input_embeddings(), causal_lm.get_output_embeddings())}
+    return {f"{name}.weight" for name, layer in adapted.named_modules() if id(layer) in wanted}
 
 
 def needs_family_layout(config: Config, tokenizer: Any) -> bool:
@@ -157,16 +166,6 @@ def biases_allowed() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"(?s).*LoRA tensor.* have invalid shape.*lora_B\.bias")
         yield
-
-
-def _refuse_other_methods(folder: str, saved: Any) -> None:
-    """Raise YoyakError for what other methods' configs can do: load further files, import modules by name."""
-    if not isinstance(saved, dict):
-        raise YoyakError(f"{folder}: adapter_config.json holds no settings; copy or train the adapter again")
-    if saved.get("peft_type") != "LORA":
-        raise YoyakError(f"{folder}: a {saved.get('peft_type')} adapter; only LoRA is loaded")
-    if saved.get("megatron_config"):
-        raise YoyakError(f"{folder}: adapter_config.json asks for Megatron's modules, which are not loaded here")
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import bitsandbytes as bnb
 import torch
+from torch import nn
 from transformers import GenerationConfig, PreTrainedModel
 
 from ..errors import YoyakError
@@ -71,9 +72,34 @@ def load_weights(
     if left_out:
         parts = sorted({_part(model, name) for name in left_out})
         say(f"{checkpoint}: {names(parts)} left out, which a text model has no use for ({len(left_out)} in all)")
+    refuse_broken_weights(model, f"model.checkpoint = {checkpoint}")
     _untie(model, checkpoint, say)
     _show_decoder(model)
     return model
+
+
+@torch.no_grad()
+def refuse_broken_weights(model: nn.Module, where: str, only: str = "") -> None:
+    """Raise YoyakError where a weight holds a value that is no number, of which a model writes `!!!!`.
+
+    Args:
+        model: as loaded; what is on no device yet is left out.
+        where: what the line begins with.
+        only: what the names of the weights to look at have in them.
+    """
+    for name, weight in model.named_parameters():
+        if only in name and _is_broken(weight):
+            short = name.removeprefix("base_model.model.")
+            raise YoyakError(f"{where}: {short} holds values that are no numbers (NaN or infinite); get it again")
+
+
+def _is_broken(weight: torch.Tensor) -> bool:
+    state = getattr(weight, "quant_state", None)  # of 4 bit: what the sizes of all blocks are computed from
+    stored = weight if state is None else state.offset if state.nested else state.absmax
+    if stored.is_meta or not stored.is_floating_point():
+        return False
+    # A sum is a pass over the weights that takes no memory; it alone may overflow.
+    return not stored.sum(dtype=torch.float32).isfinite() and not bool(stored.isfinite().all())
 
 
 def in_layer_order(name: str) -> list[tuple[int, str]]:

@@ -1,5 +1,6 @@
 """Base models and adapters that are damaged."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,41 @@ def with_tensors(change: Callable[[Tensors], Tensors], source: str = "base") -> 
 def without(part: str) -> Callable[[Path], None]:
     """Return what copies the tiny model to `m` without the tensors that have `part` in their names."""
     return with_tensors(lambda tensors: {name: tensor for name, tensor in tensors.items() if part not in name})
+
+
+def not_a_number(source: str, part: str, value: float = float("nan")) -> Callable[[Path], None]:
+    """Return what copies a folder of the tiny model to `m` with a value that is no number in tensors named so."""
+
+    def broken(tensors: Tensors) -> Tensors:
+        for name, tensor in tensors.items():
+            if part in name:
+                tensor.view(-1)[3] = value
+        return tensors
+
+    return with_tensors(broken, source)
+
+
+def template(source: str, line: str, name: str) -> Case:
+    """Return the case of a tokenizer's chat template."""
+    said = f"the tokenizer's chat template refuses the messages ({line}"
+    said += "" if line == "..." else "); set model.chat_template to llama or qwen"
+    prepare = changed_json("base", "tokenizer_config.json", chat_template=source)
+    return Case(f"template: {name}", "summarize 'A: a' -e TINY model.checkpoint=m", said, prepare=prepare)
+
+
+def split_by(pattern: str, where: str = "pre_tokenizer") -> Callable[[Path], None]:
+    """Return what copies the tiny model to `m` with a tokenizer that splits, or replaces, by a pattern."""
+
+    def prepare(tiny: Path) -> None:
+        old = json.loads((tiny / "base" / "tokenizer.json").read_text())
+        by = {"pattern": {"Regex": pattern}}
+        split = {"type": "Split", **by, "behavior": "Isolated", "invert": False}
+        new = {"type": "Sequence", "pretokenizers": [split, old["pre_tokenizer"]]}
+        if where == "normalizer":
+            new = {"type": "Replace", **by, "content": "z"}
+        changed_json("base", "tokenizer.json", **{where: new})(tiny)
+
+    return prepare
 
 
 def adapter(name: str, prepare: Callable[[Path], None] | None, line: str) -> Case:
@@ -189,13 +225,133 @@ WEIGHTS = [
         with_tensors(lambda w: w | {"model.layers.0.mlp.up_proj.weight": w["model.layers.0.mlp.down_proj.weight"]}),
         "model.layers.0.mlp.up_proj.weight is 64 x 128, and 128 x 64 by its config.json; get the config.json that ...",
     ),
+    *weights(
+        "a weight that is no number",
+        not_a_number("base", "layers.1.mlp.up_proj"),
+        "model.layers.1.mlp.up_proj.weight holds values that are no numbers (NaN or infinite); get it again",
+        everywhere=True,
+    ),
+    *weights(
+        "an infinite weight",
+        not_a_number("base", "embed_tokens", float("inf")),
+        "model.embed_tokens.weight holds values that are no numbers (NaN or infinite); get it again",
+    ),
     checkpoint(
         "an adapter beside its config",
         lambda tiny: (copied("base")(tiny), shutil.copytree(tiny / "adapter", "m", dirs_exist_ok=True)),
         "an adapter, loaded on the base model that it names; set model.checkpoint to that base model and ...",
     ),
 ]
+TEMPLATES = [
+    template(
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "takes more than 3 seconds",
+        "of 10^10 rounds",
+    ),
+    template("{{ 'a' * 10**11 }}", "takes more than 256 MiB", "of 100 GB"),
+    template("{{ 'a' * (2**70) }}", "cannot fit 'int' into an index-sized integer", "of 2^70 bytes"),
+    template("{{ " + "(" * 300 + "1" + ")" * 300 + " }}", "...", "of 300 brackets"),
+    template("x" * ((1 << 20) + 1), "it has more than 1,048,576 characters", "of a megabyte"),
+    *(
+        Case(
+            f"tokenizer: a pattern without an end, {where}, {command.split(' -')[0]}",
+            f"{command} -e TINY model.checkpoint=m",
+            "the tokenizer does not get to an end with a text (Onig: Regex search error: retry-limit-in-match over)...",
+            files={"d.csv": "dialogue,summary\nA: a,b\n"},
+            prepare=split_by("(.+)+(?=~)(?!.)", where),
+        )
+        for where in ("pre_tokenizer", "normalizer")
+        for command in ("summarize 'A: a'", "train", "data check d.csv")
+    ),
+]
 ADAPTERS = [
+    *(
+        adapter(f"asks for {name}", changed_json("adapter", "adapter_config.json", **{key: value}), line)
+        for name, key, value, line in (
+            (
+                "a rank of 10^8",
+                "r",
+                10**8,
+                "the adapter does not fit its adapter_config.json: r = 100000000, and the largest rank that is "
+                "stored is 4; get the adapter again",
+            ),
+            (
+                "a rank of 10^8 by a pattern",
+                "rank_pattern",
+                {"q_proj": 10**8},
+                "the adapter does not fit its adapter_config.json: rank_pattern.q_proj = 100000000, and ...",
+            ),
+            (
+                "no number as scale",
+                "lora_alpha",
+                float("nan"),
+                "adapter_config.json: lora_alpha = NaN: a number of ...",
+            ),
+            (
+                "an endless scale by a pattern",
+                "alpha_pattern",
+                {"q_proj": float("inf")},
+                "adapter_config.json: alpha_pattern.q_proj = Infinity: a number of 1,000,000 at most is meant; ...",
+            ),
+            (
+                "layers by a pattern without an end",
+                "target_modules",
+                r"([\w.]+)+~",
+                "adapter_config.json: a pattern of layers' names = ...",
+            ),
+            (
+                "ranks by a pattern without an end",
+                "rank_pattern",
+                {r"([\w.]+)+~": 4},
+                "adapter_config.json: a pattern of layers' names = ...",
+            ),
+            (
+                "modules by a broken pattern",
+                "modules_to_save",
+                ["("],
+                "adapter_config.json: a pattern of layers' names = ...",
+            ),
+            (
+                "copies of layers",
+                "layer_replication",
+                [[0, 1]] * 10**5,
+                "adapter_config.json asks for layer_replication, which is not computed here",
+            ),
+            (
+                "rounds without an end",
+                "init_lora_weights",
+                "pissa_niter_999999999",
+                "adapter_config.json: init_lora_weights = 999999999: 1,000 rounds at most; get the adapter again",
+            ),
+            (
+                "a million layers",
+                "target_modules",
+                ["q_proj"] * 10**6,
+                "adapter_config.json is larger than 1 MiB; get the adapter again",
+            ),
+        )
+    ),
+    *(
+        adapter(
+            f"a base weight in it, {name}",
+            with_tensors(lambda w, name=name: w | {f"base_model.model.model.{name}.weight": torch.ones(64)}, "adapter"),
+            "the adapter does not fit ...",
+        )
+        for name in ("norm", "layers.0.input_layernorm")
+    ),
+    adapter(
+        "the weight below an adapter in it",
+        with_tensors(
+            lambda w: w | {"base_model.model.model.layers.0.self_attn.q_proj.base_layer.weight": torch.ones(64, 64)},
+            "adapter",
+        ),
+        "the adapter does not fit ...",
+    ),
+    adapter(
+        "a weight that is no number",
+        not_a_number("adapter", "layers.0.self_attn.q_proj.lora_A"),
+        "model.layers.0.self_attn.q_proj.lora_A.default.weight holds values that are no numbers (NaN or infinite); ...",
+    ),
     adapter("not there", None, "no such adapter folder; name a run's final_model"),
     adapter("empty folder", lambda _: Path("m").mkdir(), "no adapter_config.json, so this is no adapter folder; ..."),
     adapter(

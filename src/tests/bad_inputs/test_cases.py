@@ -10,10 +10,10 @@ import pytest
 from src.cli import main
 from src.tests.bad_inputs.config_cases import CONFIGS
 from src.tests.bad_inputs.data_cases import JSON, PARQUET, PREDICTIONS, TABLES
-from src.tests.bad_inputs.model_cases import ADAPTERS, CHECKPOINTS, WEIGHTS
+from src.tests.bad_inputs.model_cases import ADAPTERS, CHECKPOINTS, TEMPLATES, WEIGHTS
 from src.tests.bad_inputs.run_cases import BODIES, RUNS
 
-MODELS = [*CHECKPOINTS, *WEIGHTS, *ADAPTERS, *RUNS]
+MODELS = [*CHECKPOINTS, *WEIGHTS, *TEMPLATES, *ADAPTERS, *RUNS]
 ALL = [*CONFIGS, *TABLES, *JSON, *PARQUET, *PREDICTIONS, *MODELS, *BODIES]
 
 

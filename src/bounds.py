@@ -1,0 +1,54 @@
+"""Bounds on what a stranger's pattern or template takes: seconds and bytes."""
+
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SECONDS = 3
+BYTES = 256 << 20
+
+
+class TooMuchError(Exception):
+    """It took more than it may."""
+
+
+@contextmanager
+def bounded(seconds: float = SECONDS, more_bytes: int = BYTES) -> Iterator[None]:
+    """Raise TooMuchError where the block takes longer, or more memory, than it may.
+
+    The clock runs in the main thread only, where Python handles signals; memory is bounded on Linux, for the whole
+    process. Both are as before afterwards.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise TooMuchError(f"takes more than {seconds:g} seconds")
+
+    in_main = threading.current_thread() is threading.main_thread()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    handler = signal.signal(signal.SIGALRM, stop) if in_main else None
+    try:
+        if sys.platform == "linux":
+            resource.setrlimit(resource.RLIMIT_AS, (_least(before[0], _mapped_bytes() + more_bytes), before[1]))
+        if in_main:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    except MemoryError as error:
+        raise TooMuchError(f"takes more than {more_bytes >> 20} MiB") from error
+    finally:
+        if in_main:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, handler)
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _least(limit: int, other: int) -> int:
+    return other if limit == resource.RLIM_INFINITY else min(limit, other)
+
+
+def _mapped_bytes() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
