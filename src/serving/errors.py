@@ -56,3 +56,15 @@ def timed_out(seconds: float) -> ApiError:
 def generation_failed() -> ApiError:
     """Return what a client hears of a fault of the engine; the server's log has the rest."""
     return ApiError(500, "the model failed on this request", "generation_failed")
+
+
+def no_http() -> ApiError:
+    """Return the refusal of bytes that are no HTTP."""
+    return ApiError(400, "this is no valid HTTP request", "invalid_http")
+
+
+def too_many_connections() -> ApiError:
+    """Return the refusal of a connection where all that the server takes are being answered."""
+    return ApiError(
+        503, "the server has too many connections; try again", "too_many_connections", headers={"Retry-After": "5"}
+    )

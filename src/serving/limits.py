@@ -14,6 +14,8 @@ class Limits:
         batch_wait_seconds: how long an idle engine waits for more requests before it starts.
         timeout_seconds: from a request's arrival to its last token; 504 after that.
         body_bytes: largest body; 413 above it.
+        connections: open at a time, fewer where the process may open fewer files; one more takes the place of the one
+            that has waited longest without a request, or gets 503.
         head_seconds: longest time from a connection (or the answer before) to a request's head; closed after that.
         body_seconds: longest time for a body to arrive; 408 after that.
         chars_a_token: a dialogue of more than this many characters for each token of the longest prompt gets 422 before
@@ -27,6 +29,7 @@ class Limits:
     batch_wait_seconds: float = 0.01
     timeout_seconds: float = 120.0
     body_bytes: int = 1 << 20
+    connections: int = 1000
     head_seconds: float = 30.0
     body_seconds: float = 20.0
     chars_a_token: int = 64

@@ -1,12 +1,19 @@
 """The process: its socket, its signals, its end."""
 
+import asyncio
 import contextlib
 import errno
 import ipaddress
+import logging
+import math
+import os
+import resource
 import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -16,6 +23,13 @@ from .protocol import patient_protocol
 from .service import Service
 
 _KEEP_ALIVE_SECONDS = 30
+_QUEUE = 1024  # connections that the system holds until they are accepted
+_ACCEPTED_AT_A_TIME = 16
+_SPARE_FILES = (
+    64 + 4 * _ACCEPTED_AT_A_TIME
+)  # what the process opens meanwhile, and what is accepted before it is counted
+_FEWEST_CONNECTIONS = 16
+_COMPLAINT_SECONDS = 60.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -35,7 +49,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(128)  # binding twice can succeed, listening can't
+        listener.listen(_QUEUE)  # binding twice can succeed, listening can't
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
@@ -73,6 +87,13 @@ class _Server(uvicorn.Server):
         else:
             self.stopped_by, self.should_exit = sig, True
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept, a few at a time."""
+        asyncio.get_running_loop().set_exception_handler(_quiet_about_files())
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_QUEUE)  # asyncio takes one figure for the system's queue and for itself
+
     async def on_tick(self, counter: int) -> bool:
         """Look after the flags, every 0.1 s."""
         scheduler = self._service.scheduler
@@ -90,11 +111,12 @@ def create_server(service: Service, listener: socket.socket, host: str, api_key:
     hosts = [host] if api_key is None and is_local(listener) else None
     config = uvicorn.Config(
         create_app(service, api_key, hosts),
-        http=patient_protocol(service.limits.head_seconds),
+        http=patient_protocol(service.limits.head_seconds, most_connections(service.limits.connections)),
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="warning",
+        log_level="error",  # its warnings are about what strangers send
+        backlog=_ACCEPTED_AT_A_TIME,
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -102,6 +124,42 @@ def create_server(service: Service, listener: socket.socket, host: str, api_key:
         timeout_graceful_shutdown=5,
     )
     return _Server(config, service)
+
+
+def most_connections(wanted: int) -> int:
+    """Return how many connections the process can have open, at most `wanted`.
+
+    Raises:
+        YoyakError: the limit on open files leaves next to none.
+    """
+    most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if most_files == resource.RLIM_INFINITY:
+        return wanted
+    open_files = len(os.listdir("/dev/fd"))
+    room = most_files - open_files - _SPARE_FILES
+    if room < min(wanted, _FEWEST_CONNECTIONS):
+        needed = open_files + _SPARE_FILES + _FEWEST_CONNECTIONS
+        raise YoyakError(f"a limit of {most_files} open files leaves no room for clients; raise it: ulimit -n {needed}")
+    return min(wanted, room)
+
+
+def _quiet_about_files() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """Return a handler of asyncio's faults that says once a minute, in one line, that a connection has to wait.
+
+    Asyncio itself logs a traceback for each try to accept one.
+    """
+    said = -math.inf
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal said
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+            loop.default_exception_handler(context)
+        elif time.monotonic() - said > _COMPLAINT_SECONDS:
+            said = time.monotonic()
+            logging.getLogger("yoyak.serving").warning("no file is left for a connection; raise ulimit -n")
+
+    return handle
 
 
 def run(service: Service, listener: socket.socket, host: str, api_key: str | None) -> None:

@@ -1,5 +1,6 @@
 """`yoyak serve` as a process: its address, its signals, its exit codes, the hand-over to vLLM."""
 
+import contextlib
 import json
 import os
 import signal
@@ -101,16 +102,13 @@ class TestTheDoor:
         assert "--api-key" in result.out
 
 
-@pytest.fixture
-def started(tiny):
-    """Start `yoyak serve` on a tiny model that writes summaries of 300 tokens; give process and address."""
-    config = yaml.safe_load((tiny / "tiny.yaml").read_text())
-    config["tokenizer"] = {"encoder_max_len": 200, "decoder_max_len": 300}
-    config["generation"] = {"min_new_tokens": 300}
-    (tiny / "long.yaml").write_text(yaml.safe_dump(config))
+@contextlib.contextmanager
+def serving(folder, config, most_files=1024):
+    """Start `yoyak serve` with a limit on open files; give process and address."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "src.cli", "serve", "-e", "long.yaml", "--port", "0"]
-    process = subprocess.Popen(command, cwd=tiny, env=environment, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "src.cli", "serve", "-e", config, "--port", "0"]
+    limited = ["bash", "-c", f'ulimit -S -n {most_files}; exec "$@"', "serve", *command]
+    process = subprocess.Popen(limited, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         for line in process.stderr:
             if line.startswith("Serving"):
@@ -122,6 +120,35 @@ def started(tiny):
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+@pytest.fixture
+def started(tiny):
+    """Start `yoyak serve` on a tiny model that writes summaries of 300 tokens; give process and address."""
+    config = yaml.safe_load((tiny / "tiny.yaml").read_text())
+    config["tokenizer"] = {"encoder_max_len": 200, "decoder_max_len": 300}
+    config["generation"] = {"min_new_tokens": 300}
+    (tiny / "long.yaml").write_text(yaml.safe_dump(config))
+    with serving(tiny, "long.yaml") as process_and_url:
+        yield process_and_url
+
+
+def test_more_idle_connections_than_files(tiny):
+    """400 of them against a process that may open 256 files: it answers at once, and says nothing."""
+    with serving(tiny, "tiny.yaml", most_files=256) as (process, url), contextlib.ExitStack() as stack:
+        address = ("127.0.0.1", httpx.URL(url).port)
+        for number in range(400):
+            connection = stack.enter_context(socket.create_connection(address, timeout=5))
+            if number % 2:
+                connection.sendall(b"GET /healthz HTTP/1.1\r\n")  # a head that does not end
+        began = time.monotonic()
+        for _ in range(5):
+            assert httpx.get(f"{url}/healthz", timeout=5).status_code == 200
+        assert time.monotonic() - began < 3
+        assert 100 < len(list(Path(f"/proc/{process.pid}/fd").iterdir())) < 256
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert process.stderr.read() == ""
 
 
 def test_sigterm_finishes_what_runs_and_refuses_what_is_new(started):
