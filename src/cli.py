@@ -10,11 +10,13 @@ import typer
 from .commands.config_cli import config_app
 from .commands.data_cli import data_app
 from .commands.plan_cli import plan
+from .commands.usage import QuietGroup, refuse_undecodable
 from .errors import YoyakError, refusals_of_the_disk, refuse_removed_folder
 from .streams import forgiving_streams
 
 app = typer.Typer(
     name="yoyak",
+    cls=QuietGroup,
     help="Fine-tune Llama and Qwen models to summarize Korean and English dialogues.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -263,12 +265,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show_traceback = "--debug-errors" in given
     given = [argument for argument in given if argument != "--debug-errors"]
     with forgiving_streams() as output:
-        code = _exit_code(lambda: refusals_of_the_disk()(app)(given, standalone_mode=True), show_traceback)
+        code = _exit_code(lambda: _run(given), show_traceback)
         output.flush()
         if output.reason is not None and code in (0, None):
             typer.secho(f"yoyak: standard output can't be written ({output.reason})", err=True, fg="red")
             code = 2
     sys.exit(code)
+
+
+@refusals_of_the_disk()
+def _run(given: list[str]) -> None:
+    refuse_undecodable(given)
+    app(given, standalone_mode=True)
 
 
 def _exit_code(command: Callable[[], Any], show_traceback: bool) -> int | str | None:

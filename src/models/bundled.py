@@ -13,6 +13,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,16 @@ def ensure_bundled(name: str, say: Callable[[str], None] = lambda _: None) -> Pa
     """
     model, folder = bundled_model(name), bundled_path(name)
     if is_whole(folder, model):
-        return folder
+        if _is_as_written(folder):
+            return folder
+        say(f"{folder}: its weights are not those that were written there")
     spec = find_spec(model.package)
     gguf = Path(spec.origin).parent / model.file if spec and spec.origin else None
     if gguf is None or not gguf.is_file():
         raise YoyakError(f"model {PREFIX}{model.name} is not here yet; run: yoyak models fetch {model.name}")
     say(f"Converting {model.file} to safetensors, once ...")
     _convert(gguf, folder, model)
+    _is_as_written.cache_clear()
     return folder
 
 
@@ -118,8 +122,15 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+@cache
+def _is_as_written(folder: Path) -> bool:
+    """Tell whether a whole folder's weights have the hash that they had when written; asked once a process."""
+    record = json.loads((folder / "yoyak_conversion.json").read_text(encoding="utf-8"))
+    return bool(record.get("weights_sha256") == _sha256(folder / "model.safetensors"))
+
+
 def is_whole(folder: Path, model: BundledModel) -> bool:
-    """Tell whether the folder was written to its end from the expected file (weights are hashed when written)."""
+    """Tell whether the folder was written to its end from the expected file, by the size of its weights."""
     try:
         record = json.loads((folder / "yoyak_conversion.json").read_text(encoding="utf-8"))
         size = (folder / "model.safetensors").stat().st_size

@@ -96,6 +96,14 @@ CONFIGS = [
         "config show smollm2_135m training.epochs=1e300",
         "command line: training.epochs = 1e+300: must be a number above 0 and at most 1,000,000,000",
     ),
+    *(
+        Case(
+            f"argument: not UTF-8, {command.split()[0]}",
+            f"{command} 'x\udcff'",
+            "command line: x\\udcff: not UTF-8 text; write it in UTF-8, or rename the file that it names",
+        )
+        for command in ("config show", "summarize -e smollm2_135m", "train -e smollm2_135m", "data check", "evaluate")
+    ),
     Case("config: a folder", "config show .", "no config '.': neither a YAML file nor a name in ..."),
     Case(
         "override: no value", "config show smollm2_135m lora.r", 'command line: "lora.r": write section.key=value, ...'

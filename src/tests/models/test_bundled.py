@@ -120,6 +120,27 @@ def test_a_damaged_folder_is_noticed(converted: Path, tmp_path: Path, damage: st
 
 
 @has_wheel
+def test_weights_of_the_same_size_and_another_hash_are_converted_again(
+    converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOYAK_HOME", str(tmp_path))
+    folder = bundled_path("smollm2-135m")
+    shutil.copytree(converted, folder)
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    assert is_whole(folder, MODEL)
+    said: list[str] = []
+    assert ensure_bundled("smollm2-135m", said.append) == folder
+    assert said == [
+        f"{folder}: its weights are not those that were written there",
+        "Converting SmolLM2-135M-Instruct.Q4_1.gguf to safetensors, once ...",
+    ]
+    assert (folder / "model.safetensors").read_bytes() == weights
+    ensure_bundled("smollm2-135m", said.append)
+    assert len(said) == 2
+
+
+@has_wheel
 def test_a_tampered_file_is_refused(tampered: Path, home: Path) -> None:
     with pytest.raises(YoyakError) as caught:
         ensure_bundled("smollm2-135m")
