@@ -282,3 +282,17 @@ def test_an_end_token_at_the_limit_is_an_end():
     one = job(most=1)
     one.accept(256)
     assert one.finish == "stop"
+
+
+def test_an_idle_scheduler_waits_for_company(start):
+    """Two requests a moment apart share a batch; the second one waits no longer than the first one's time."""
+    engine = ToldEngine()
+    scheduler = start(engine, batch_wait_seconds=0.5, max_batch=8)
+    scheduler.start()
+    first, second = job(), job()
+    scheduler.submit([first])
+    time.sleep(0.1)
+    assert engine.batches == []
+    scheduler.submit([second])
+    until(lambda: scheduler.is_idle and not scheduler._running)
+    assert engine.batches == [[first, second]]
