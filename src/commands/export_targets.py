@@ -1,7 +1,6 @@
 """What each target of `yoyak export` writes into its folder."""
 
 import re
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ..config.schema import Config
+from ..config.typed import typed_path
 from ..errors import YoyakError
 from ..export.folder import listed_files, require_space, written_whole
 from .export_source import ExportRequest, Source
@@ -71,7 +71,7 @@ def write_card(job: Export, folder: Path, merged: bool) -> str:
 
     card = model_card(job.config, job.source.record, name=job.name, merged=merged)
     (folder / "README.md").write_text(card, encoding="utf-8")
-    return f"look at {job.out / 'README.md'}, then send it with --push OWNER/{job.name}"
+    return f"look at {typed_path(job.out / 'README.md')}, then send it with --push {typed_path(f'OWNER/{job.name}')}"
 
 
 def write_adapter_folder(job: Export) -> dict[str, Any]:
@@ -101,8 +101,8 @@ def write_adapter_folder(job: Export) -> dict[str, Any]:
         named = checkpoint if checkpoint.startswith(PREFIX) else base
         (folder / "yoyak.yaml").write_text(job.settings(named, keep_adapter=True), encoding="utf-8")
         hint = (
-            f"vllm serve {shlex.quote(base)} --enable-lora --max-lora-rank {rank} "
-            f"--lora-modules {job.name}={shlex.quote(str(job.out))}"
+            f"vllm serve {typed_path(base)} --enable-lora --max-lora-rank {rank} "
+            f"--lora-modules {typed_path(f'{job.name}={job.out}')}"
         )
         if for_hub:
             hint = write_card(job, folder, merged=False)
@@ -121,7 +121,7 @@ def write_gguf_lora(job: Export) -> dict[str, Any]:
     file = f"{job.name}-lora.gguf"
     with written_whole(job.out, job.request.overwrite, job.record()) as folder:
         count = write_lora_gguf(folder / file, adapter, base_config, job.name)
-    hint = f"llama-server -m BASE.gguf --lora {shlex.quote(str(job.out / file))}"
+    hint = f"llama-server -m BASE.gguf --lora {typed_path(job.out / file)}"
     return {"files": listed_files(job.out), "tensors": count, "next": hint}
 
 

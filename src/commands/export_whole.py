@@ -1,12 +1,12 @@
 """Whole models: an adapter merged into its base, as a folder of transformers or as GGUF, and its loss checked."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config.typed import typed_path
 from ..errors import YoyakError
 from ..export.folder import listed_files, require_space, written_whole
 from .export_source import ExportRequest, load_source
@@ -142,8 +142,7 @@ def _write_transformers(job: Export, folder: Path, model: Any, tokenizer: Any, p
     for_hub = job.request.to == "hub"
     checkpoint = (job.request.push or job.name) if for_hub else str(job.out.absolute())
     (folder / "yoyak.yaml").write_text(job.settings(checkpoint, keep_adapter=False), encoding="utf-8")
-    out, settings = shlex.quote(str(job.out)), shlex.quote(str(job.out / "yoyak.yaml"))
-    hint = f"vllm serve {out}, or yoyak summarize -e {settings}"
+    hint = f"vllm serve {typed_path(job.out)}, or yoyak summarize -e {typed_path(job.out / 'yoyak.yaml')}"
     if for_hub:
         hint = write_card(job, folder, merged=True)
     kind = "f16" if job.config.model.dtype == "fp16" else "bf16"
@@ -181,7 +180,7 @@ def _write_gguf(job: Export, folder: Path, model: Any, tokenizer: Any, prompt: A
         quantize_with_llama_cpp(target, path, wanted)
         files.append(_File(path, wanted, partial(read_model_gguf, path, kind, config)))
     if job.request.to == "gguf":
-        return _Written(files, f"llama-server -m {shlex.quote(str(job.out / path.name))}")
+        return _Written(files, f"llama-server -m {typed_path(job.out / path.name)}")
     text = modelfile(job.config, tokenizer, prompt, path.name, model.config.max_position_embeddings, ends)
     (folder / "Modelfile").write_text(text, encoding="utf-8")
-    return _Written(files, f"ollama create {job.name.lower()} -f {shlex.quote(str(job.out / 'Modelfile'))}")
+    return _Written(files, f"ollama create {typed_path(job.name.lower())} -f {typed_path(job.out / 'Modelfile')}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.schema import Config
+from ..config.typed import typed_path
 from ..data.plain_text import LINE_ENDS
 from ..data.prompts import sentence, system_text
 from ..data.templates import PromptTemplate
@@ -155,9 +156,10 @@ def refuse_text_names(config: Config, base: Any) -> None:
     whole = tuple(start for text, start in names_in_whole(base).items() if text != start)
     layers = read_adapter(Path(config.lora.adapter)).factors
     if whole and not any(layer.startswith(whole) for layer in layers):
+        folder = typed_path(config.lora.adapter)
         raise YoyakError(
             f"{config.lora.adapter}: names its layers as the text part alone does, and vLLM loads the whole "
-            f"{base.model_type} model; export it first (yoyak export --to adapter --adapter {config.lora.adapter} "
+            f"{base.model_type} model; export it first (yoyak export --to adapter --adapter {folder} "
             "--out FOLDER) and serve that"
         )
 

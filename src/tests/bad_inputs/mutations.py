@@ -243,6 +243,50 @@ def config_files() -> Strategy:
     return mutated([CONFIG.encode(), f"_base_: base.yaml\n{CONFIG}".encode(), b"_base_: [base.yaml]\nmodel:\n"])
 
 
+ADAPTER: dict[str, Any] = {
+    "peft_type": "LORA",
+    "task_type": "CAUSAL_LM",
+    "r": 4,
+    "lora_alpha": 8,
+    "lora_dropout": 0.0,
+    "bias": "none",
+    "target_modules": ["q_proj", "v_proj"],
+    "init_lora_weights": True,
+}
+
+
+def adapter_configs() -> Strategy:
+    """Return adapters' configs with strange values, mutated ones, and other JSON."""
+    patterns = st.sampled_from(["q_proj", ".*q_proj", "(", r"([\w.]+)+~", r"layers\.0\..*", "", "lm_head"])
+    names = st.sampled_from(
+        [
+            "r",
+            "lora_alpha",
+            "rank_pattern",
+            "alpha_pattern",
+            "target_modules",
+            "exclude_modules",
+            "modules_to_save",
+            "layers_to_transform",
+            "layers_pattern",
+            "layer_replication",
+            "init_lora_weights",
+            "trainable_token_indices",
+            "use_dora",
+            "use_rslora",
+            "bias",
+            "lora_bias",
+            "megatron_config",
+            "loftq_config",
+            "target_parameters",
+        ]
+    )
+    values = json_values | patterns | st.lists(patterns, max_size=3)
+    values |= st.dictionaries(patterns, st.integers(-2, 1 << 40) | st.floats(), max_size=2)
+    changed = st.builds(_merged, st.just(ADAPTER), st.dictionaries(names, values, max_size=3))
+    return mutated([_as_json(ADAPTER)]) | st.builds(_as_json, changed | json_values)
+
+
 def overrides(settings: Sequence[str]) -> Strategy:
     """Return `section.key=value` as people and attackers write it."""
     good = [f"{setting}={value}" for setting in settings for value in ("1", "a", "[a, b]", "null", "2e-5", "on", '"x"')]

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import copy
+import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from src.commands import config as commands_config
 from src.config.loader import load_config
 from src.config.provenance import SETTINGS
 from src.config.schema import DataSettings
@@ -96,6 +100,45 @@ def override(content: bytes) -> None:
         load_config("short.yaml", [text])
 
 
+def config_shown(content: bytes) -> None:
+    """Show a config file; what goes to a terminal holds no control character of it, and says what the file says."""
+    Path("input.yaml").write_bytes(content)
+    if not os.path.exists("base.yaml"):
+        Path("base.yaml").write_text(mutations.CONFIG)
+    for as_json in (False, True):
+        shown = io.StringIO()
+        with refused_in_one_line(), contextlib.redirect_stdout(shown):
+            commands_config.show("input.yaml", [], as_json)
+        odd = [character for character in shown.getvalue() if character != "\n" and not character.isprintable()]
+        assert not odd, f"control characters: {odd[:5]!r}"
+        if as_json and shown.getvalue():
+            assert json.loads(shown.getvalue())["config"] == load_config("input.yaml").model_dump()
+
+
+def adapter_config() -> Callable[[bytes], None]:
+    """Return what loads an adapter with a config of `content` onto a tiny model."""
+    import warnings
+
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from src.models.adapters import load_adapter
+    from src.tests.tiny_models import write_tiny_model
+
+    warnings.simplefilter("ignore")  # of PEFT, on settings that are none
+    folder = Path("adapter")
+    base = AutoModelForCausalLM.from_pretrained(write_tiny_model(Path("base")))
+    settings = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    get_peft_model(copy.deepcopy(base), settings).save_pretrained(str(folder))
+
+    def load(content: bytes) -> None:
+        (folder / "adapter_config.json").write_bytes(content)
+        with refused_in_one_line():
+            load_adapter(copy.deepcopy(base), str(folder))
+
+    return load
+
+
 def settings_file(content: bytes) -> None:
     """Go on from a file of summaries whose settings are `content`."""
     Path("kept.jsonl").write_text("")
@@ -163,6 +206,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "saved_jsonl": lambda: Target(mutations.json_lines_files(), saved_rows(".jsonl")),
     "saved_settings": lambda: Target(mutations.json_files(), settings_file),
     "config": lambda: Target(mutations.config_files(), config_file),
+    "config_shown": lambda: Target(mutations.config_files(), config_shown),
+    "adapter_config": lambda: Target(mutations.adapter_configs(), adapter_config()),
     "override": lambda: Target(mutations.overrides(list(SETTINGS)), override),
     "server": lambda: Target(mutations.bodies(), server()),
 }

@@ -1,6 +1,7 @@
 """`yoyak export`, from a run on a tiny model to each form; and what is refused, in a line."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,13 @@ def test_ollama(yoyak: Any, run: str) -> None:
     assert "FROM ./tiny_qlora-f16.gguf\n" in text
     assert 'PARAMETER stop "<|im_end|>"\n' in text
     assert "PARAMETER num_ctx 512\n" in text  # 256 + 8, in steps of 256; the model's own limit
+
+
+def test_what_comes_next_is_quoted_for_a_shell(yoyak: Any, run: str) -> None:
+    said = exported(yoyak, "--adapter", run, "--to", "adapter", "--out", "a; rm b")["next"]
+    assert shlex.split(said)[-2:] == ["--lora-modules", "tiny_qlora=a; rm b"]
+    said = exported(yoyak, "--adapter", run, "--to", "ollama", "--out", "o p")["next"]
+    assert shlex.split(said) == ["ollama", "create", "tiny_qlora", "-f", "o p/Modelfile"]
 
 
 def test_adapter(yoyak: Any, run: str) -> None:
