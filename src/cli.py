@@ -1,16 +1,18 @@
 """The command line: one function a command. Heavy imports stay inside, so that `--help` answers at once."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from .commands.config_cli import config_app
 from .commands.data_cli import data_app
+from .commands.exit_code import exit_code
 from .commands.plan_cli import plan
 from .commands.usage import QuietGroup, refuse_undecodable
+from .data.round_trip import panics_refused
 from .errors import YoyakError, refusals_of_the_disk, refuse_removed_folder
 from .streams import forgiving_streams
 
@@ -35,6 +37,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing el
 Adapter = Annotated[str | None, typer.Option(help="Folder of an adapter, such as a run's final_model.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a run that the output folder holds.")]
 Anew = Annotated[bool, typer.Option("--overwrite", help="Begin anew where the output file is there already.")]
+Spreadsheet = Annotated[bool, typer.Option("--spreadsheet", help="Write formulas in CSV and TSV as text, behind a '.")]
 NumBeams = Annotated[int | None, typer.Option("--num-beams", help="As generation.num_beams.")]
 MaxNewTokens = Annotated[int | None, typer.Option("--max-new-tokens", help="As tokenizer.decoder_max_len.")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="As generation.batch_size.")]
@@ -115,6 +118,7 @@ def evaluate(
     zero_shot: Annotated[bool, typer.Option("--zero-shot", help="With a model: without its adapter.")] = False,
     out: Annotated[Path | None, typer.Option(help="With a model: file for its summaries.")] = None,
     overwrite: Anew = False,
+    spreadsheet: Spreadsheet = False,
     num_beams: NumBeams = None,
     max_new_tokens: MaxNewTokens = None,
     batch_size: BatchSize = None,
@@ -138,7 +142,7 @@ def evaluate(
 
         settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
         settings += scoring_overrides(tokenization, stemmer)
-        model = ModelEvaluation(experiment, adapter, settings, split, zero_shot, out, overwrite)
+        model = ModelEvaluation(experiment, adapter, settings, split, zero_shot, out, overwrite, spreadsheet)
         evaluate_experiment(model, BaselineFile(baseline, baseline_column), facts, as_json)
 
 
@@ -169,6 +173,7 @@ def summarize(
     adapter: Adapter = None,
     out: Annotated[Path | None, typer.Option(help="File for the summaries, from which a stopped run goes on.")] = None,
     overwrite: Anew = False,
+    spreadsheet: Spreadsheet = False,
     num_beams: NumBeams = None,
     max_new_tokens: MaxNewTokens = None,
     batch_size: BatchSize = None,
@@ -181,7 +186,7 @@ def summarize(
     from .commands.summarize import summarize as run
 
     settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
-    run(SummarizeRequest(text, experiment, adapter, settings, out, overwrite, as_json))
+    run(SummarizeRequest(text, experiment, adapter, settings, out, overwrite, as_json, spreadsheet))
 
 
 @app.command()
@@ -265,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show_traceback = "--debug-errors" in given
     given = [argument for argument in given if argument != "--debug-errors"]
     with forgiving_streams() as output:
-        code = _exit_code(lambda: _run(given), show_traceback)
+        code = exit_code(lambda: _run(given), show_traceback)
         output.flush()
         if output.reason is not None and code in (0, None):
             typer.secho(f"yoyak: standard output can't be written ({output.reason})", err=True, fg="red")
@@ -276,29 +281,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @refusals_of_the_disk()
 def _run(given: list[str]) -> None:
     refuse_undecodable(given)
-    app(given, standalone_mode=True)
-
-
-def _exit_code(command: Callable[[], Any], show_traceback: bool) -> int | str | None:
-    try:
-        command()
-    except SystemExit as stop:
-        return stop.code
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:
-        from .redaction import redact, traceback_of
-
-        if show_traceback:
-            typer.echo(traceback_of(error), err=True, nl=False)
-            return 1
-        if isinstance(error, YoyakError):
-            typer.secho(redact(f"yoyak: {error}"), err=True, fg="red")
-            return 2
-        said = redact(f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}")
-        typer.secho(f"yoyak: unexpected {said}; --debug-errors shows where", err=True, fg="red")
-        return 1
-    return 0
+    with panics_refused():
+        app(given, standalone_mode=True)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class ModelEvaluation:
     zero_shot: bool = False
     out: Path | None = None
     overwrite: bool = False
+    spreadsheet: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bo
         ("summary", "ended"),
         deciding_settings(config),
         request.overwrite,
+        request.spreadsheet,
     )
     fill(saved, [row.dialogue for row in rows], config, console, lambda g: {"summary": g.written, "ended": g.ended})
     console.print(f"Summaries: {saved.path}", style="dim", markup=False, soft_wrap=True)

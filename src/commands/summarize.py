@@ -39,6 +39,7 @@ class SummarizeRequest:
     out: Path | None = None
     overwrite: bool = False
     as_json: bool = False
+    spreadsheet: bool = False
 
 
 def summarize(request: SummarizeRequest) -> None:
@@ -112,7 +113,8 @@ def _summarize_rows(
         with progress(console, "Summarizing", len(rows)) as advance:
             results = summaries(loaded, dialogues, lambda *_: advance(1))
     columns = dict.fromkeys(name for row in rows for name in row)
-    table = row_format(".jsonl" if request.as_json or suffix not in TABLE_SUFFIXES else suffix, [*columns, column])
+    form = ".jsonl" if request.as_json or suffix not in TABLE_SUFFIXES else suffix
+    table = row_format(form, [*columns, column], request.spreadsheet)
     lines = [table.line({**row, column: result.text}) for row, result in zip(rows, results, strict=True)]
     print_text("".join([table.header(), *lines]), end="")
     _say_what_was_cut(loaded.prompt.counts, results, console)
@@ -131,7 +133,7 @@ def _summarize_into(
     if out.resolve() == Path(request.text).resolve():
         raise YoyakError(f"--out {out}: is the input itself; name another file")
     config = _config(request)
-    saved = SavedRows(out, rows, [column], deciding_settings(config), request.overwrite)
+    saved = SavedRows(out, rows, [column], deciding_settings(config), request.overwrite, request.spreadsheet)
     kept, made = len(saved.done), list["Generated"]()
 
     def values(result: "Generated") -> dict[str, str]:

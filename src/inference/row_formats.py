@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,8 @@ from typing import Any, Protocol
 from ..errors import YoyakError
 
 Row = dict[str, Any]
+_FORMULA = re.compile(r"[\t\r\n ]*[=@\t\r]|[\t\r\n ]*[+-](?!\d+(\.\d*)?$)")
+"""The start of a cell that a spreadsheet computes; a number with its sign is a number."""
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 
 
@@ -66,9 +69,9 @@ class JsonLines:
 class Delimited:
     """CSV or TSV with a header; every row has all columns."""
 
-    def __init__(self, columns: Sequence[str], delimiter: str = ",") -> None:
-        """Keep the columns in their order."""
-        self.columns, self.delimiter = list(columns), delimiter
+    def __init__(self, columns: Sequence[str], delimiter: str = ",", formulas_as_text: bool = False) -> None:
+        """Keep the columns in their order; `formulas_as_text`: for a spreadsheet, which would run `=HYPERLINK(...)`."""
+        self.columns, self.delimiter, self.formulas_as_text = list(columns), delimiter, formulas_as_text
 
     def header(self) -> str:
         """Return the line with the columns' names."""
@@ -80,7 +83,7 @@ class Delimited:
 
     def stored(self, row: Row) -> Row:
         """Return the cells, all of them text."""
-        return {column: _cell(row.get(column)) for column in self.columns}
+        return {column: self._read(self._written(_cell(row.get(column)))) for column in self.columns}
 
     def parse(self, text: str, name: str) -> list[Row]:
         """Return the rows below the header, each ended by a newline."""
@@ -92,14 +95,20 @@ class Delimited:
             pass
         else:
             lines = lines if text.endswith("\n") else lines[:-1]
-        if lines and lines[0] != self.columns:
+        if lines and lines[0] != [self._written(column) for column in self.columns]:
             raise YoyakError(f"{name}: its columns are {', '.join(lines[0])}, not {', '.join(self.columns)}")
-        return [dict(zip(self.columns, cells, strict=False)) for cells in lines[1:]]
+        return [dict(zip(self.columns, map(self._read, cells), strict=False)) for cells in lines[1:]]
+
+    def _written(self, cell: str) -> str:
+        return f"'{cell}" if self.formulas_as_text and _FORMULA.match(cell) else cell
+
+    def _read(self, cell: str) -> str:
+        return cell[1:] if self.formulas_as_text and cell.startswith("'") and _FORMULA.match(cell[1:]) else cell
 
     def _joined(self, cells: Sequence[str]) -> str:
         # csv quotes only the newlines that it writes itself, so it writes both kinds.
         buffer = io.StringIO()
-        csv.writer(buffer, delimiter=self.delimiter, lineterminator="\r\n").writerow(cells)
+        csv.writer(buffer, delimiter=self.delimiter, lineterminator="\r\n").writerow(map(self._written, cells))
         return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
@@ -110,11 +119,11 @@ def _cell(value: Any) -> str:
     return text.encode("utf-8", errors="backslashreplace").decode()  # lone surrogates, from JSON, are no UTF-8
 
 
-def row_format(suffix: str, columns: Sequence[str]) -> RowFormat:
-    """Return the format of a suffix in `TABLE_SUFFIXES`; `columns` are those of CSV and TSV."""
+def row_format(suffix: str, columns: Sequence[str], formulas_as_text: bool = False) -> RowFormat:
+    """Return the format of a suffix in `TABLE_SUFFIXES`; the rest is of CSV and TSV, see `Delimited`."""
     if suffix == ".jsonl":
         return JsonLines()
-    return Delimited(columns, "\t" if suffix == ".tsv" else ",")
+    return Delimited(columns, "\t" if suffix == ".tsv" else ",", formulas_as_text)
 
 
 def refuse_other_formats(path: Path) -> None:

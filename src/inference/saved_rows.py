@@ -30,6 +30,7 @@ class SavedRows:
         generated: Sequence[str],
         settings: Mapping[str, Any],
         overwrite: bool = False,
+        formulas_as_text: bool = False,
     ) -> None:
         """Read what is there; nothing is written yet.
 
@@ -39,6 +40,7 @@ class SavedRows:
             generated: the columns that are added.
             settings: what decides the summaries.
             overwrite: leave out what is there.
+            formulas_as_text: write cells so that a spreadsheet shows them (CSV, TSV).
 
         Raises:
             YoyakError: the file was made with other settings, from other rows, or by something else.
@@ -48,7 +50,7 @@ class SavedRows:
         self.generated = list(generated)
         self.settings = json.loads(json.dumps(settings, default=str))
         columns = dict.fromkeys(column for row in self.rows for column in row)
-        self._format: RowFormat = row_format(path.suffix.lower(), [*columns, *self.generated])
+        self._format: RowFormat = row_format(path.suffix.lower(), [*columns, *self.generated], formulas_as_text)
         self.done: dict[int, Row] = {}
         if path.exists() and not overwrite:
             self._refuse_other_settings()

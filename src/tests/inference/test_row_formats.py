@@ -70,3 +70,22 @@ def test_other_files_are_refused(tmp_path):
 def test_lines_that_are_deeper_than_python_reads():
     with pytest.raises(YoyakError, match=r"^a.jsonl:1: broken JSON \(maximum recursion depth"):
         row_format(".jsonl", []).parse("[" * 100_000 + "\n", "a.jsonl")
+
+
+def test_formulas_are_text_where_a_spreadsheet_is_meant():
+    cells = {
+        "=a": "=HYPERLINK(1)",
+        "b": "+1 for it",
+        "c": "-5",
+        "d": "-2.5 or",
+        "e": "@x",
+        "f": " \t=1",
+        "g": "a=1",
+        "h": "'=x",
+    }
+    table = Delimited(list(cells), formulas_as_text=True)
+    written = table.header() + table.line(cells)
+    assert written == "'=a,b,c,d,e,f,g,h\n'=HYPERLINK(1),'+1 for it,-5,'-2.5 or,'@x,' \t=1,a=1,'=x\n"
+    assert table.parse(written, "x.csv") == [table.stored(cells)] == [cells | {"h": "=x"}]
+    assert Delimited(list(cells)).line(cells) == "=HYPERLINK(1),+1 for it,-5,-2.5 or,@x, \t=1,a=1,'=x\n"
+    assert row_format(".tsv", ["a"], formulas_as_text=True).line({"a": "=1"}) == "'=1\n"

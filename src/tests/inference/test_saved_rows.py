@@ -158,3 +158,13 @@ def test_going_on_keeps_what_is_there_and_the_settings(path):
     with begun.growing():
         begun.add(1, {"summary": "only"})
     assert saved(path).done == {1: {"summary": "only"}}
+
+
+def test_formulas_as_text_go_on_where_they_stopped(tmp_path):
+    rows = [{"dialogue": "=A: a"}, {"dialogue": "B: b"}]
+    saved = SavedRows(tmp_path / "x.csv", rows, ["summary"], {}, formulas_as_text=True)
+    with saved.growing():
+        saved.add(0, {"summary": '=HYPERLINK("a")'})
+    again = SavedRows(tmp_path / "x.csv", rows, ["summary"], {}, formulas_as_text=True)
+    assert again.done == {0: {"summary": '=HYPERLINK("a")'}}
+    assert (tmp_path / "x.csv").read_text() == 'dialogue,summary\n\'=A: a,"\'=HYPERLINK(""a"")"\n'
