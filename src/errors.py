@@ -2,15 +2,19 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .visible import one_line
 
 _MENDABLE = {
-    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.EMFILE, errno.ENAMETOOLONG,
-    errno.ENFILE, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.EMFILE,
+    errno.ENAMETOOLONG, errno.ENFILE, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
 }  # fmt: skip
+
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+_SOME_FILE = "a file could not be read or written"
 
 
 class YoyakError(Exception):
@@ -35,7 +39,12 @@ def refusals_of_the_disk() -> Iterator[None]:
                 ) from error
         if error.errno not in _MENDABLE:
             raise
-        raise YoyakError(f"{error.filename or 'a file could not be written'}: {error.strerror}") from error
+        raise YoyakError(f"{error.filename or _SOME_FILE}: {error.strerror}") from error
+    except Exception as error:  # safetensors and tokenizers have errors of their own
+        number = _SYSTEM_ERROR.search(str(error))
+        if isinstance(error, YoyakError) or number is None or int(number[1]) not in _MENDABLE:
+            raise
+        raise YoyakError(f"{_SOME_FILE}: {os.strerror(int(number[1]))}") from error
 
 
 def refuse_removed_folder() -> None:

@@ -1,12 +1,15 @@
 """Files that are whole or not there."""
 
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+
+from .errors import YoyakError
 
 _OPEN_FILES = ("/dev", "/dev/fd", "/proc/self/fd")
 
@@ -54,10 +57,33 @@ def write_atomic(path: Path, content: str | bytes, durable: bool = False) -> Non
         beside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
-def appending(path: Path) -> TextIO:
-    """Open a file of ours, there or not, to append text as UTF-8; a link in its place is refused (OSError)."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    return open(os.open(path, flags, 0o666), "a", encoding="utf-8", errors="backslashreplace", newline="")
+def no_link(path: str, flags: int) -> int:
+    """Open a file of ours under a name that others can guess (`opener` of `open`); OSError where it is a link."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def appending(path: Path) -> TextIOWrapper:
+    """Open a file of ours, there or not, to append text as UTF-8; OSError where it is a link."""
+    return open(path, "a", encoding="utf-8", errors="backslashreplace", newline="", opener=no_link)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder with all that is in it, or a link, as far as that can be done."""
+    if path.is_symlink():
+        with suppress(OSError):
+            path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def refuse_of_others(path: Path) -> None:
+    """Raise YoyakError where a name that only we use is taken by another user's file, folder or link."""
+    try:
+        owner = path.lstat().st_uid
+    except FileNotFoundError:
+        return
+    if owner != os.geteuid():
+        raise YoyakError(f"{path}: belongs to another user and is in the way; have it removed, or use another folder")
 
 
 def flush(path: Path) -> None:

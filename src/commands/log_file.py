@@ -2,17 +2,23 @@
 
 import logging
 from contextlib import suppress
+from io import TextIOWrapper
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
+from ..files import appending
+
 
 class LogFile(WatchedFileHandler):
-    """Appends lines. A file or folder that is gone is made again; a line that can't be written is lost."""
+    """Appends lines, to no link. A file or folder that is gone is made again; a line that can't be written is lost."""
 
     def __init__(self, path: Path) -> None:
         """Open `path`, with its folder."""
         path.parent.mkdir(parents=True, exist_ok=True)
         super().__init__(path, encoding="utf-8")
+
+    def _open(self) -> TextIOWrapper:
+        return appending(Path(self.baseFilename))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""

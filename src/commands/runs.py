@@ -16,6 +16,7 @@ from ..config.loader import differences, load_config
 from ..config.located import located
 from ..config.schema import Config
 from ..errors import YoyakError
+from ..files import refuse_of_others, remove
 from ..resources import configs_dir
 from .console import ONLY_TO_FILES, create_console, run_logger
 from .resume import EVALUATION_FOLDER, EarlierRun, other_surroundings
@@ -141,11 +142,12 @@ def run_folder(config: Config, request: TrainRequest) -> Iterator[Path]:
     """
     folder = Path(config.experiment.output_dir) / config.experiment.name
     earlier = folder.with_name(f".{folder.name}.replaced")
+    refuse_of_others(earlier)
     if earlier.exists() and not _has_trained(folder):  # its replacement was killed
         shutil.rmtree(folder, ignore_errors=True)
         earlier.rename(folder)
     refuse_other_run(folder, request)
-    shutil.rmtree(earlier, ignore_errors=True)
+    remove(earlier)
     if folder.exists() and not _holds_only_evaluations(folder):
         folder.rename(earlier)
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +161,7 @@ def run_folder(config: Config, request: TrainRequest) -> Iterator[Path]:
                 earlier.rename(folder)
         raise
     finally:
-        shutil.rmtree(earlier, ignore_errors=True)
+        remove(earlier)
 
 
 def _holds_only_evaluations(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import YoyakError
+from ..files import refuse_of_others, remove
 
 RECORD = "yoyak_export.json"
 """Marks a folder as an export (which `--overwrite` may replace) and says what it was made from."""
@@ -83,7 +84,8 @@ def written_whole(out: Path, overwrite: bool, record: Mapping[str, Any]) -> Iter
 def _replace(place: Path, beside: Path) -> None:
     """Put `beside` in the place of an earlier export, which comes back where that fails."""
     earlier = place.with_name(f".{place.name}.replaced")
-    shutil.rmtree(earlier, ignore_errors=True)
+    refuse_of_others(earlier)
+    remove(earlier)
     if place.exists():
         os.replace(place, earlier)
     try:
@@ -92,7 +94,7 @@ def _replace(place: Path, beside: Path) -> None:
         if earlier.exists():
             os.replace(earlier, place)
         raise
-    shutil.rmtree(earlier, ignore_errors=True)
+    remove(earlier)
 
 
 def _make_readable(folder: Path) -> None:

@@ -1,10 +1,12 @@
 """A file is replaced whole, or stays as it was, and nothing is left beside it."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from src import files
+from src.errors import YoyakError, refusals_of_the_disk
 from src.files import write_atomic, written_beside
 
 
@@ -65,3 +67,44 @@ def test_durable_content_is_on_the_disk_before_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "replace", lambda *names: (order.append("replace"), replace(*names)))
     write_atomic(tmp_path / "a", "12345", durable=True)
     assert order == [5, "replace"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device", "a/b"), "a/b: No space left on device"),
+        (OSError(27, "File too large"), "a file could not be read or written: File too large"),
+        (Exception("Error while serializing: I/O error: File too large (os error 27)"), "a file .*: File too large"),
+        (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), "no folder takes temporary files .*"),
+    ],
+)
+def test_what_the_disk_refuses_is_one_line(error, said):
+    with pytest.raises(YoyakError, match=f"^{said}"), refusals_of_the_disk():
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a (os error 2)"), FileNotFoundError(2, "No such file", "a"), KeyError(1)]
+)
+def test_what_is_our_fault_stays_one(error):
+    with pytest.raises(type(error)), refusals_of_the_disk():
+        raise error
+
+
+def test_a_device_is_written_and_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomic(tmp_path / "pipe", "text")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    write_atomic(Path("/dev/null"), "text")
+    assert not Path("/dev/null").is_file()
+
+
+def test_folders_for_a_file_that_can_not_be_written_go_again(tmp_path):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(OSError, match="too long"):
+        write_atomic(tmp_path / "there" / "a" / "b" / ("n" * 300), "")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "there"]
+    write_atomic(tmp_path / "a" / "b" / "c", "")
+    assert (tmp_path / "a" / "b" / "c").is_file()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ..files import appending, no_link, write_atomic
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -28,14 +30,14 @@ class MetricsWriter(TrainerCallback):
         self.path, self.trainer = path, trainer
         path.parent.mkdir(parents=True, exist_ok=True)
         if not (goes_on and path.exists()):
-            path.write_text("", encoding="utf-8")
+            write_atomic(path, "")
         self._written: list[str] = []  # for a file that someone removes
         self._since = (0.0, 0)
 
     def state_dict(self) -> dict[str, int]:
         """Return how much of the file belongs to a checkpoint, once that much is on the disk."""
         self._restore()
-        with self.path.open("ab") as file:
+        with open(self.path, "ab", opener=no_link) as file:
             os.fsync(file.fileno())
             return {"bytes": file.tell()}
 
@@ -67,7 +69,7 @@ class MetricsWriter(TrainerCallback):
 
     def _write(self) -> None:
         if not self._restore():
-            with self.path.open("a", encoding="utf-8") as file:
+            with appending(self.path) as file:
                 file.write(self._written[-1])
 
     def _restore(self) -> bool:
@@ -76,7 +78,7 @@ class MetricsWriter(TrainerCallback):
             return False
         logging.getLogger("yoyak").warning("%s is gone; it is made again with all that it held", self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("".join(self._written), encoding="utf-8")
+        write_atomic(self.path, "".join(self._written))
         return True
 
 

@@ -5,6 +5,7 @@ lock that can be taken is a stale one. Of another machine that shares the folder
 touches it, and what has not been touched for minutes is stale too.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -58,10 +59,12 @@ def _acquire(path: Path, folder: Path) -> int:
     for _ in range(100):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         except FileNotFoundError:  # another process has just removed the empty folder
             continue
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise YoyakError(f"{path}: is a link, which no run makes; remove it") from None
             raise YoyakError(f"{path.parent}: can't be written ({error.strerror}); set experiment.output_dir") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,6 +124,6 @@ def _touch(descriptor: int, released: threading.Event) -> None:
 
 def _is_same_file(descriptor: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
     except OSError:
         return False

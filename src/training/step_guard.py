@@ -19,6 +19,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..errors import YoyakError
+from ..files import appending
 
 OnDivergence = Literal["stop", "rollback", "ignore"]
 _RUNNING_LOSSES = 200  # steps whose losses make the running median
@@ -143,7 +144,7 @@ class StepGuard(TrainerCallback):
         names = list(self.names_of_step(step))
         line = {"step": step, "loss": _or_word(loss), "gradient_norm": _or_word(norm), "examples": names}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
+        with appending(self.path) as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
         logging.getLogger("yoyak").warning(
             "Step %d was left out: loss %s, gradient norm %s; its examples are in %s", step, loss, norm, self.path

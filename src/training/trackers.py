@@ -18,6 +18,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from ..config.schema import Config
 from ..errors import YoyakError
+from ..files import appending, no_link
 
 _MOST_WAITING = 1000  # lines for a tracker that doesn't take them; more are dropped
 _LAST_SECONDS = 10.0  # that the end of a run waits for a tracker
@@ -64,7 +65,7 @@ class WandbTracker(TrainerCallback):
         """Start the process."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         program = Path(__file__).with_name("wandb_process.py")
-        with self.log.open("a", encoding="utf-8") as output:
+        with appending(self.log) as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(program)],
                 stdin=subprocess.PIPE,
@@ -155,7 +156,7 @@ class TensorBoardScalars(TrainerCallback):
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as file:
+        with open(self.path, "ab", opener=no_link) as file:
             RecordWriter(file).write(Event(wall_time=time.time(), **fields).SerializeToString())
 
 

@@ -57,7 +57,7 @@ def test_nothing_half_written_stays(tmp_path: Path, was_there: bool) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))  # fails as on a full disk
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(YoyakError, match=r"\(ulimit -f\); nothing half-written was kept"):
             write(out, "x" * 100_000, overwrite=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
