@@ -1,6 +1,7 @@
 """The probe of what generates against the model's own `forward`: the logits of two prompts and of a token more each."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +12,7 @@ from torch import nn
 
 from ..decoder.cached_decoder import CachedDecoder
 from ..decoder.row_batch import RowBatch
+from ..errors import YoyakError
 from ..models.decoder_obstacle import decoder_obstacle
 from ..models.probe import Items, Probe, bounds_of, own_logits, padded, probe_items, probed_once, verdict
 
@@ -32,6 +34,9 @@ def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
         model: with or without adapter.
         engine: its name in what is said.
         new_rows: makes an empty `Rows`.
+
+    Raises:
+        YoyakError: the model's own logits are no numbers, of which any engine writes `!!!!`.
     """
     start, items = time.perf_counter(), probe_items(model)
     with torch.inference_mode():
@@ -43,6 +48,11 @@ def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
     both = torch.cat(ours).float(), theirs.float()
     error = (both[0] - both[1]).norm() / (both[1] - both[1].mean(dim=1, keepdim=True)).norm().clamp(min=1e-30)
     loss, own = (float(nn.functional.cross_entropy(logits, last)) for logits in both)
+    if not math.isfinite(own):
+        raise YoyakError(
+            f"{model.config._name_or_path}: the model's scores of a text are no numbers (NaN or infinite): its weights "
+            "or its adapter are broken; get them again"
+        )
     return verdict(engine, loss, own, float(error), bounds_of(model), start)
 
 

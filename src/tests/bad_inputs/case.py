@@ -2,7 +2,7 @@
 
 A command is a shell line after `yoyak`, run in a folder with the case's files, or `POST PATH` with a body. TINY is a
 config of a tiny model with good data. The line is the last one on standard error without its `yoyak: `, or the
-message of the server's answer; `...` at its end stands for any rest.
+message of the server's answer; `...` at its end, or at both ends, stands for any rest.
 """
 
 import io

@@ -347,6 +347,12 @@ ADAPTERS = [
         ),
         "the adapter does not fit ...",
     ),
+    Case(
+        "adapter: weights whose product overflows",
+        "summarize 'A: a' -e TINY --adapter m",
+        "...: the model's scores of a text are no numbers (NaN or infinite): its weights or its adapter are broken...",
+        prepare=with_tensors(lambda w: {name: torch.full_like(tensor, 1e30) for name, tensor in w.items()}, "adapter"),
+    ),
     adapter(
         "a weight that is no number",
         not_a_number("adapter", "layers.0.self_attn.q_proj.lora_A"),
