@@ -294,6 +294,13 @@ def overrides(settings: Sequence[str]) -> Strategy:
     return mutated([text.encode() for text in good]) | texts.map(str.encode)
 
 
+def screen_texts() -> Strategy:
+    """Return texts as data may hold them: markup, escapes that steer a terminal, turned directions, halves of pairs."""
+    seeds = ["[/quote] [laughs] [bold]A[/bold]: hi", "\x1b]0;x\x07\x1b[2J\x9b31mA: hi\r\n\tB:\u202ehi\u2028:smile:"]
+    odd = st.text(st.sampled_from("[]/=:\\'\"ab \n\r\t\x1b\x07\x9b\x00\u200f\u202e\u2066\u2028가👍"), max_size=40)
+    return mutated([seed.encode() for seed in seeds]) | odd.map(str.encode)
+
+
 def bodies() -> Strategy:
     """Return bodies of the server's requests: good ones with strange values, mutated ones, and other JSON."""
     chat: dict[str, Any] = {

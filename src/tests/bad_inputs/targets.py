@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
+from rich.panel import Panel
+from rich.table import Table
 
 from src.commands import config as commands_config
+from src.commands.screen import Screen
 from src.config.loader import load_config
 from src.config.provenance import SETTINGS
 from src.config.schema import DataSettings
@@ -22,6 +25,7 @@ from src.errors import YoyakError
 from src.evaluation import summary_files
 from src.inference.saved_rows import SavedRows
 from src.tests.bad_inputs import mutations
+from src.visible import visible
 
 MOST_MESSAGE_CHARS = 2000
 NESTED = DataSettings(dialogue_column="body.dialogue", summary_column="body.summary", id_column="header.topic")
@@ -139,6 +143,22 @@ def adapter_config() -> Callable[[bytes], None]:
     return load
 
 
+def on_screen(content: bytes) -> None:
+    """Print a text of others, in each way that commands do; nothing in it steers the terminal, or is left out."""
+    text = content.decode("utf-8", "surrogateescape")
+    shown = io.StringIO()
+    screen = Screen(file=shown, width=500, color_system=None)
+    table = Table(text, title=text)
+    table.add_row(text, style="dim")
+    for printed in (text, table, Panel(text)):
+        screen.print(printed, soft_wrap=True)
+    odd = [character for character in shown.getvalue() if not character.isprintable() and character not in "\n"]
+    steering = [character for character in odd if visible(character) != character]
+    assert not steering, f"control characters: {steering[:5]!r}"
+    letters = "".join(visible(text).split())
+    assert letters in "".join(shown.getvalue().split()), "something is left out"
+
+
 def settings_file(content: bytes) -> None:
     """Go on from a file of summaries whose settings are `content`."""
     Path("kept.jsonl").write_text("")
@@ -207,6 +227,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "saved_settings": lambda: Target(mutations.json_files(), settings_file),
     "config": lambda: Target(mutations.config_files(), config_file),
     "config_shown": lambda: Target(mutations.config_files(), config_shown),
+    "screen": lambda: Target(mutations.screen_texts(), on_screen),
     "adapter_config": lambda: Target(mutations.adapter_configs(), adapter_config()),
     "override": lambda: Target(mutations.overrides(list(SETTINGS)), override),
     "server": lambda: Target(mutations.bodies(), server()),
