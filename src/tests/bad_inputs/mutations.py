@@ -310,7 +310,8 @@ def bodies() -> Strategy:
         "seed": 1,
     }
     plain: dict[str, Any] = {"dialogue": "A: a", "max_tokens": 5, "truncate": True}
-    several: dict[str, Any] = {"dialogues": ["A: a", "B: b"], "top_p": 0.9}
+    turns = [{"speaker": "A", "text": "a"}, {"speaker": 2, "utterance": [{"type": "text", "text": "b"}]}]
+    several: dict[str, Any] = {"dialogues": ["A: a", turns, ["A: a"], {"speaker": ["A"], "text": ["a"]}], "top_p": 0.9}
     parts: dict[str, Any] = {
         "messages": [{"role": "user", "content": [{"type": "text", "text": "A: a"}]}],
         "stream": True,
