@@ -48,3 +48,10 @@ def test_another_type_or_no_room_takes_another_block():
     assert whole.untyped_storage().data_ptr() != other.untyped_storage().data_ptr()
     larger = arena.zeros((32 << 10) + 1, 1 << 10, torch.bfloat16)
     assert larger.untyped_storage().nbytes() == (64 << 20) + (1 << 11)
+
+
+def test_a_block_is_filled_to_its_end():
+    arena = _Arena()
+    first = arena.zeros(4, 64, torch.bfloat16)
+    rest = arena.zeros((32 << 20) // 64 - 4, 64, torch.bfloat16)
+    assert rest.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
