@@ -51,9 +51,9 @@ def main() -> None:
     import torch
     from transformers import TrainerCallback
 
-    from src.models.compute import cpu_name
     from src.models.dequantized import dequantized_bytes
     from src.models.lora_loader import LoRALoader
+    from src.planner.machine import cpu_name
     from src.training.llm_trainer import create_llm_trainer
 
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,7 @@ import httpx
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from src.models.compute import cpu_name
+from src.planner.machine import cpu_name
 
 
 def main() -> None:

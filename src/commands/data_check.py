@@ -61,7 +61,7 @@ def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None
 def _beyond_positions(config: Config) -> str | None:
     """Return what to say where prompts and summaries may take more positions than the model has, None where not."""
     from ..models.generation_settings import checkpoint_json
-    from ..models.positions import check_positions
+    from ..planner.positions import check_positions
     from ..planner.shapes import cached_file
 
     path = cached_file(config.model.checkpoint, "config.json")  # a check of data fetches no model

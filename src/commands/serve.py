@@ -139,7 +139,7 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     from ..models.checkpoints import resolve_checkpoint
     from ..models.generation_settings import CheckpointGeneration, checkpoint_json
     from ..models.lora_loader import LoRALoader
-    from ..models.positions import check_positions
+    from ..planner.positions import check_positions
     from ..serving.vllm import refuse_text_names, serve_with_vllm
 
     quiet_libraries()

@@ -76,7 +76,7 @@ def encode_tables(
 
 def refuse_long_examples(run: RunContext, loader: "LoRALoader", *datasets: "LLMSummarizationDataset") -> None:
     """Raise YoyakError where an example, whose summary is never cut, goes beyond the model's table of positions."""
-    from ..models.positions import refuse_long_example
+    from ..planner.positions import refuse_long_example
 
     longest = max(int(dataset.lengths.max()) for dataset in datasets)
     refuse_long_example(loader.checkpoint_config, run.config.model.checkpoint, longest)

@@ -2,16 +2,25 @@
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import YoyakError
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-    from .text_encoder import TextEncoder
+
+class Encoder(Protocol):
+    """What encodes text: `TextEncoder`."""
+
+    def encode(self, text: str, is_start: bool = ...) -> list[int]:
+        """Return the ids of a text."""
+
+    def encode_batch(self, texts: Sequence[str], is_start: bool = ...) -> list[list[int]]:
+        """Return the ids of each text."""
+
 
 PROBES = (
     "#Person1#: Hello, how are you?\n#Person2#: Fine.\n\nAnn: See\n\n\nyou at 12:30, 2,000 won!",
@@ -69,7 +78,7 @@ def own_encoding(backend: "Tokenizer", text: str, add_special_tokens: bool = Fal
     return backend.encode(text, add_special_tokens=add_special_tokens)
 
 
-def refuse_lossy(encoder: "TextEncoder", backend: "Tokenizer") -> str | None:
+def refuse_lossy(encoder: Encoder, backend: "Tokenizer") -> str | None:
     """Raise UnfitTokenizerError where decoding the ids of a text does not give the text.
 
     Returns what else users should know: a tokenizer that writes characters in a compatible form (NFKC) was trained so.

@@ -11,9 +11,9 @@ from transformers import AutoConfig, PretrainedConfig
 
 from ..config.schema import ModelSettings
 from ..errors import YoyakError
+from ..planner.positions import has_position_table
 from .checkpoints import load_from, origin_arguments
 from .generation_settings import checkpoint_json
-from .positions import has_position_table
 
 _TIMES_STORED = 16
 """Weights for each byte that is stored, above which a size is none of the checkpoint's: 4 bit has two."""

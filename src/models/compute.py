@@ -1,7 +1,6 @@
 """The compute type and device of a run: chosen in one place, by what the machine does best, and said."""
 
 import json
-import platform
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from ..files import write_atomic
+from ..planner.machine import cpu_name
 from ..resources import yoyak_home
 
 if TYPE_CHECKING:
@@ -100,17 +100,3 @@ def _measured(machine: str) -> dict[str, float]:
 
     rates = {"fp32": measure_product_rate(torch.float32), "bf16": measure_product_rate(torch.bfloat16)}
     return {name: round(rate / 1e9, 1) for name, rate in rates.items()}
-
-
-def cpu_name() -> str:
-    """Return the processor's name and whether it has bf16 instructions: machines of one name can differ in them."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            fields = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines() if ":" in line)
-    except OSError:
-        return platform.processor() or platform.machine()
-    info = {name.strip(): value.strip() for name, value in fields.items()}
-    features = [
-        flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in info.get("flags", "").split()
-    ]
-    return f"{info.get('model name', platform.machine())} ({' '.join(features)})"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.schema import ModelSettings
 from ..errors import YoyakError
+from ..planner.positions import model_positions
 from .config_limits import refuse_endless
-from .positions import model_positions
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedTokenizerFast

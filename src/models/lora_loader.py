@@ -20,6 +20,7 @@ from transformers import (
 from ..config.schema import Config
 from ..data.text_encoder import text_encoder
 from ..errors import YoyakError
+from ..planner.positions import check_positions
 from .adapters import PEFT_SAYS, load_adapter, needs_family_layout, refuse_on_4bit, start_orthogonal
 from .checkpoint_config import load_config
 from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint, stored_in_4bit
@@ -30,7 +31,6 @@ from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
 from .generation_settings import CheckpointGeneration
 from .loaded_weights import load_weights
 from .lora_targets import fit_to_experts, target_modules
-from .positions import check_positions
 from .text_part import text_arguments
 
 Model: TypeAlias = PreTrainedModel | PeftModel

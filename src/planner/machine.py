@@ -1,6 +1,7 @@
 """The card of this machine: asked of the driver, or as `yoyak plan --calibrate` measured it."""
 
 import json
+import platform
 import shutil
 import subprocess
 from contextlib import suppress
@@ -92,3 +93,17 @@ def _this_machine() -> Device:
         "this machine has no GPU; say which card to plan for (--gpu NAME or --memory-gb X), "
         "or measure this machine with yoyak plan --calibrate"
     )
+
+
+def cpu_name() -> str:
+    """Return the processor's name and whether it has bf16 instructions: machines of one name can differ in them."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            fields = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines() if ":" in line)
+    except OSError:
+        return platform.processor() or platform.machine()
+    info = {name.strip(): value.strip() for name, value in fields.items()}
+    features = [
+        flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in info.get("flags", "").split()
+    ]
+    return f"{info.get('model name', platform.machine())} ({' '.join(features)})"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import YoyakError
-from ..models.positions import model_positions
 from ..resources import yoyak_home
+from .positions import model_positions
 
 _SHIPPED = Path(__file__).parent / "shapes.json"
 _HUB_SECONDS, _MOST_CONFIG_BYTES = 5.0, 1 << 20

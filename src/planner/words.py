@@ -1,8 +1,8 @@
 """A plan in words, with a bar of the card's memory."""
 
-from ..models.positions import position_warning
 from .advice import Change, hours
 from .plan import Plan
+from .positions import position_warning
 
 _BAR = 40
 _MEMORY_NAMES = {

@@ -78,7 +78,7 @@ def _call_seconds(x: torch.Tensor, calls: int = 2000) -> float:
 
 
 def _name(on_gpu: bool) -> str:
-    from ..models.compute import cpu_name
+    from ..planner.machine import cpu_name
 
     return torch.cuda.get_device_name() if on_gpu else cpu_name()
 

@@ -71,7 +71,7 @@ def device_description() -> dict[str, Any]:
     import psutil
     import torch
 
-    from ..models.compute import cpu_name
+    from ..planner.machine import cpu_name
 
     if torch.cuda.is_available():
         memory = torch.cuda.get_device_properties(0).total_memory

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from src.models import compute
-from src.models.compute import cpu_name, cpu_product_rates
+from src.models.compute import cpu_product_rates
+from src.planner.machine import cpu_name
 
 
 @pytest.fixture(autouse=True)

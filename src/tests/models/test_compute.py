@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from src.models import compute
-from src.models.compute import DtypeName, cpu_name, cpu_product_rates, measure_product_rate, resolve_compute
+from src.models.compute import DtypeName, cpu_product_rates, measure_product_rate, resolve_compute
+from src.planner.machine import cpu_name
 from src.tests.models.conftest import write_rates
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, GPT2Config
 from src.config.schema import TokenizerSettings
 from src.errors import YoyakError
 from src.models.lora_loader import LoRALoader
-from src.models.positions import check_positions, model_positions, position_warning, refuse_long_example
+from src.planner.positions import check_positions, model_positions, position_warning, refuse_long_example
 from src.tests.tiny_models import tiny_config, tiny_tokenizer, write_tiny_model
 
 LENGTHS = TokenizerSettings(encoder_max_len=1024, decoder_max_len=200)
