@@ -45,7 +45,8 @@ def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None
 
     from ..data.round_trip import UnfitTokenizerError
     from ..data.templates import create_prompt_template
-    from ..models.checkpoints import load_from, origin_arguments, resolve_checkpoint
+    from ..models.checkpoints import load_from, origin_arguments
+    from ..models.resolve import resolve_checkpoint
     from .steps import prompt_arguments
 
     try:

@@ -70,7 +70,8 @@ def _token_lengths(config: Config) -> tuple[Callable[[list[str]], list[int]] | N
 
     from ..data.round_trip import UnfitTokenizerError
     from ..data.text_encoder import text_encoder
-    from ..models.checkpoints import load_from, origin_arguments, resolve_checkpoint
+    from ..models.checkpoints import load_from, origin_arguments
+    from ..models.resolve import resolve_checkpoint
 
     try:
         checkpoint = resolve_checkpoint(config.model.checkpoint)

@@ -81,7 +81,7 @@ def write_adapter_folder(job: Export) -> dict[str, Any]:
     from ..export.model_card import base_of_adapter
     from ..export.vllm_rules import max_lora_rank, refuse_unless_loadable, renamed, uniform, write_adapter
     from ..models.bundled import PREFIX
-    from ..models.checkpoints import resolve_checkpoint
+    from ..models.resolve import resolve_checkpoint
     from ..models.text_part import names_in_whole
 
     adapter = read_adapter(_adapter_folder(job))
@@ -156,6 +156,6 @@ def _own_tokenizer(job: Export) -> Any:
 
 def _base_config(job: Export) -> Any:
     from ..models.checkpoint_config import load_config
-    from ..models.checkpoints import resolve_checkpoint
+    from ..models.resolve import resolve_checkpoint
 
     return load_config(resolve_checkpoint(job.config.model.checkpoint), job.config.model)

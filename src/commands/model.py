@@ -126,7 +126,7 @@ def _other_base(config: Config) -> str | None:
     """Return the name of the base model that the adapter was trained on, where that is not the config's."""
     if config.lora.adapter is None:
         return None
-    from ..models.checkpoints import resolve_checkpoint
+    from ..models.resolve import resolve_checkpoint
 
     trained_on = _base_of(Path(os.path.expanduser(config.lora.adapter)))
     used = {config.model.checkpoint, _place(resolve_checkpoint(config.model.checkpoint))}

@@ -136,9 +136,9 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     find_vllm()  # before anything that takes time
     config = config_for_use(request.experiment, request.adapter, request.overrides)
     from ..inference.batches import largest_batch
-    from ..models.checkpoints import resolve_checkpoint
     from ..models.generation_settings import CheckpointGeneration, checkpoint_json
     from ..models.lora_loader import LoRALoader
+    from ..models.resolve import resolve_checkpoint
     from ..planner.positions import check_positions
     from ..serving.vllm import refuse_text_names, serve_with_vllm
 

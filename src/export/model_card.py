@@ -11,7 +11,7 @@ from ..config.located import looks_local
 from ..config.schema import Config
 from ..data.prompts import sentence, system_text
 from ..models.bundled import PREFIX, bundled_model
-from ..models.checkpoints import resolve_checkpoint
+from ..models.resolve import resolve_checkpoint
 
 _LANGUAGES = {"ko": "Korean", "en": "English"}
 _METRICS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rouge_sum": "ROUGE sum", "chrf": "chrF"}

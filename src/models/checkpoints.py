@@ -1,4 +1,4 @@
-"""Where a base model comes from: bundled, a local folder, or a hub; and the errors when it can't be had."""
+"""Reading a base model from a folder or a hub by transformers; and the errors when it can't be had."""
 
 import json
 import os
@@ -7,38 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..config.located import looks_local
 from ..config.schema import ModelSettings
 from ..config.typed import typed
 from ..errors import YoyakError
-from .bundled import PREFIX, ensure_bundled
 from .config_limits import refuse_endless
 from .generation_settings import checkpoint_json
 
-_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-
-
-def resolve_checkpoint(checkpoint: str, say: Callable[[str], None] = lambda _: None) -> str:
-    """Return the local folder of a bundled or local checkpoint, or the hub's name of any other.
-
-    Raises:
-        YoyakError: a path that is not a model folder, or a bundled model that is not here yet.
-    """
-    if checkpoint.startswith(PREFIX):
-        return str(ensure_bundled(checkpoint, say))
-    if checkpoint.startswith("-"):  # vLLM's command line would read it as an option
-        raise YoyakError(f"model.checkpoint = {checkpoint}: neither a folder nor a hub's name; it starts with '-'")
-    path = Path(os.path.expanduser(checkpoint))
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise YoyakError(f"model.checkpoint = {checkpoint}: the folder has no config.json, so it is no model")
-        _refuse_pickles(path, checkpoint)
-        return os.path.abspath(path)  # found from any folder, and never taken for a hub's name
-    if path.is_file() and path.suffix in _PICKLED:
-        raise _pickled(checkpoint, path.name, str(path.parent))
-    if looks_local(checkpoint) or path.is_file():
-        raise YoyakError(f"model.checkpoint = {checkpoint}: no such model folder")
-    return checkpoint
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+"""Suffixes of files that can run code when loaded."""
 
 
 def origin_arguments(model: ModelSettings) -> dict[str, Any]:
@@ -60,24 +36,7 @@ def commit_of(checkpoint: str, revision: str | None) -> str | None:
     return Path(cached).parent.name if isinstance(cached, str) else None
 
 
-def _refuse_pickles(folder: Path, checkpoint: str) -> None:
-    """Raise YoyakError where a folder has pickled weights and no others, or an index that leads to such."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise YoyakError(f"{index}: not an index of weights; get the checkpoint again") from error
-        for shard in shards:
-            if not isinstance(shard, str) or not shard.endswith(".safetensors") or Path(shard).name != shard:
-                raise YoyakError(f"{index}: names {shard!r}, and only .safetensors files beside it are loaded")
-    elif not any(folder.glob("*.safetensors")):
-        pickled = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLED)
-        if pickled:
-            raise _pickled(checkpoint, pickled[0], str(folder))
-
-
-def _pickled(checkpoint: str, file: str, source: str) -> YoyakError:
+def pickled_weights(checkpoint: str, file: str, source: str) -> YoyakError:
     """Return the refusal of pickled weights, with the command that converts those whose maker one trusts."""
     target = f"{source.rstrip('/')}-safetensors"
     convert = (
@@ -121,7 +80,7 @@ def unreachable(checkpoint: str, error: Exception) -> YoyakError:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return YoyakError(f"model.checkpoint = {checkpoint}: can't be loaded: {first}")
     if "safetensors" in str(error):  # it was reached, and has other files
-        return _pickled(checkpoint, "what it holds", checkpoint)
+        return pickled_weights(checkpoint, "what it holds", checkpoint)
     why = "the hub is switched off (HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE") == "1" else "no hub answers"
     return YoyakError(
         f"model.checkpoint = {checkpoint}: not a local folder, not in the cache, and {why} or has no such model; "

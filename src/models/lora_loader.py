@@ -23,7 +23,7 @@ from ..errors import YoyakError
 from ..planner.positions import check_positions
 from .adapters import PEFT_SAYS, load_adapter, needs_family_layout, refuse_on_4bit, start_orthogonal
 from .checkpoint_config import load_config
-from .checkpoints import commit_of, load_from, origin_arguments, resolve_checkpoint, stored_in_4bit
+from .checkpoints import commit_of, load_from, origin_arguments, stored_in_4bit
 from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
 from .dequantized import linear4bit_layers, prepare_linear4bit
@@ -31,6 +31,7 @@ from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
 from .generation_settings import CheckpointGeneration
 from .loaded_weights import load_weights
 from .lora_targets import fit_to_experts, target_modules
+from .resolve import resolve_checkpoint
 from .text_part import text_arguments
 
 Model: TypeAlias = PreTrainedModel | PeftModel

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from src.errors import YoyakError
-from src.models.checkpoints import resolve_checkpoint, unreachable
+from src.models.checkpoints import unreachable
+from src.models.resolve import resolve_checkpoint
 
 ROOT = Path(__file__).parents[3]
 
