@@ -149,3 +149,28 @@ def test_adapters_compute_in_16_bit_and_keep_float32_weights(checkpoint, tmp_pat
     train_tiny(config, model, tokenizer)
     assert set(computed) == {torch.bfloat16}
     assert {layer.weight.dtype for layer in layers.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("engine", ["packed", "trainer"])
+def test_tokens_are_summed_over_the_micro_batches_of_a_step(checkpoint, tmp_path, engine):
+    config = tiny_config(
+        checkpoint, tmp_path, training__engine=engine, training__gradient_accumulation_steps=2, training__max_steps=2
+    )
+    model, tokenizer = load_tiny(config)
+    dataset = tiny_dataset(tokenizer)
+    results = LLMTrainer(config, model, tokenizer, dataset).train()
+    assert results["trained_tokens"] == 2 * sum(len(item["input_ids"]) for item in dataset)
+
+
+def test_what_was_learned_from_faults_is_taken_over(checkpoint, tmp_path):
+    config = tiny_config(checkpoint, tmp_path)
+    model, tokenizer = load_tiny(config)
+    trainers = [LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer for _ in range(2)]
+    first, second = trainers
+    first.guard.now.bad_steps, first.guard.now.rollbacks = 3, 2
+    first.room.count, first.evaluation_room.count = 4, 5
+    assert second.faults_state() != first.faults_state()
+    second.load_faults_state(first.faults_state())
+    assert second.faults_state() == first.faults_state()
+    assert (second.guard.now.bad_steps, second.guard.now.rollbacks) == (3, 2)
+    assert (second.room.count, second.evaluation_room.count) == (4, 5)
