@@ -28,3 +28,10 @@ def test_a_frequent_token_is_summed_before_it_is_rounded() -> None:
     ids = torch.tensor([2, *[1] * 2000, 2, 0])
     add_embedding_gradient(total, ids, torch.ones(2003, 2, dtype=torch.bfloat16))
     assert total.tolist() == [[9.0, 9.0], [2008.0, 2008.0], [10.0, 10.0]]
+
+
+def test_rows_of_one_id_are_summed_before_they_are_rounded() -> None:
+    """In bf16 256 + 1 is 256: 256 ones, each added by itself, would be lost."""
+    total = torch.full((3, 2), 256.0, dtype=torch.bfloat16)
+    add_embedding_gradient(total, torch.ones(256, dtype=torch.int64), torch.ones(256, 2, dtype=torch.bfloat16))
+    assert total.tolist() == [[256.0, 256.0], [512.0, 512.0], [256.0, 256.0]]

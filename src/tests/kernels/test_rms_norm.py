@@ -28,3 +28,13 @@ def test_forward_and_backward_equal_torchs(dtype: torch.dtype, most: float) -> N
     got = rms_norm_backward(grad, x, weight, inverse, onto)
     assert got.dtype == dtype
     assert torch.allclose(got.double(), wanted + onto.double(), rtol=most, atol=2 * most)
+
+
+def test_what_a_residual_adds_is_added_first_and_kept() -> None:
+    x, plus = torch.tensor([[1.0, 1.0]]), torch.tensor([[2.0, 3.0]])
+    out = torch.empty(1, 2)
+    inverse = rms_norm(x, torch.ones(2), 0.0, out, plus)
+    assert x.tolist() == [[3.0, 4.0]]
+    assert plus.tolist() == [[2.0, 3.0]]
+    assert inverse.item() == pytest.approx(0.08**0.5)
+    assert out.tolist() == [pytest.approx([3 * 0.08**0.5, 4 * 0.08**0.5])]
