@@ -134,10 +134,11 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
 
 
 def _embedding_names(adapted: PeftModel) -> set[str]:
-    """Return the names of the weights of embedding and head."""
+    """Return the names of the weights of embedding and head, which may have adapters of their own around them."""
     causal_lm = adapted.get_base_model()
     wanted = {id(layer) for layer in (causal_lm.get_input_embeddings(), causal_lm.get_output_embeddings())}
-    return {f"{name}.weight" for name, layer in adapted.named_modules() if id(layer) in wanted}
+    names = [name for name, layer in adapted.named_modules() if id(layer) in wanted]
+    return {f"{name}{inside}.weight" for name in names for inside in ("", ".base_layer")}
 
 
 def needs_family_layout(config: Config, tokenizer: Any) -> bool:
