@@ -9,6 +9,7 @@ import argparse
 import faulthandler
 import itertools
 import json
+import logging
 import os
 import resource
 import secrets
@@ -39,6 +40,7 @@ def main() -> int:
     """Fuzz the targets that are named, or all, one after the other."""
     from src.tests.bad_inputs.targets import TARGETS
 
+    logging.getLogger("yoyak").addHandler(logging.NullHandler())  # else a line for each of a million inputs
     parser = argparse.ArgumentParser()
     parser.add_argument("targets", nargs="*", choices=[[], *TARGETS])
     parser.add_argument("--seconds", type=float, default=600, help="for each target")
