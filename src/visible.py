@@ -19,9 +19,15 @@ def one_line(message: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - _END]} ... {line[5 - _END :]}"
 
 
+def exact(text: str) -> str:
+    """Return a text with all that can't be seen as escapes, odd spaces and joiners too."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def json_line(value: object) -> str:
-    """Return a value as JSON on one line: Korean as it is, control characters as JSON's own escapes."""
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
+    """Return a value as JSON on one line: Korean as it is, what can't be seen as JSON's own escapes."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -1,8 +1,7 @@
 """`yoyak config`: the merged settings, and where each comes from."""
 
-import json
-
 from ..config.loader import flatten, known_configs, load_config_with_sources
+from ..visible import exact, json_line
 from .console import create_console, print_json, print_text
 
 
@@ -18,7 +17,7 @@ def show(experiment: str, overrides: list[str], as_json: bool) -> None:
     for column in ("setting", "value", "from"):
         table.add_column(column, overflow="fold")
     for name, value in flatten(config).items():
-        shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+        shown = exact(value) if isinstance(value, str) else json_line(value)
         table.add_row(name, shown, sources[name], style="dim" if sources[name] == "default" else None)
     create_console().print(table)
 

@@ -74,6 +74,17 @@ def test_config_show_tells_where_a_run_would_write(yoyak, tiny):
     assert "\x1b" not in result.out
 
 
+def test_config_show_hides_no_character(yoyak, tiny):
+    """A byte order mark, a space that doesn't break and a joiner look like nothing, or like a space."""
+    hidden = "\ufeffa\u00a0b\u200dc\U000e0041"
+    result = yoyak("config", "show", "tiny.yaml", f"experiment.tags=['{hidden}']", f"experiment.output_dir={hidden}")
+    assert "\\ufeffa\\xa0b\\u200dc\\U000e0041" in result.out
+    assert '["\\ufeffa\\u00a0b\\u200dc\\udb40\\udc41"]' in result.out
+    as_json = yoyak("config", "show", "tiny.yaml", f"experiment.tags=['{hidden}']", "--json").out
+    assert as_json.rstrip("\n").isprintable()
+    assert json.loads(as_json)["config"]["experiment"]["tags"] == [hidden]
+
+
 def test_a_run_shows_hostile_examples_and_ends_well(yoyak, tiny):
     rows = [
         {"fname": f"{HOSTILE[:40]}{i}", "dialogue": f"\x1b[31mA[/b]: [laughs] {i}", "summary": "[/quote]"}
