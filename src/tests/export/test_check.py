@@ -171,3 +171,10 @@ def test_llama_3_1_factors_are_read_back(tmp_path: Path) -> None:
     write_model_gguf(path, model, tokenizer, "f32", name="m", end_id=261, add_bos=False, chat_template=None)
     again = read_model_gguf(path, type(model), model.config, torch.float32)
     assert torch.allclose(logits_of(again), logits_of(model), atol=1e-4)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_model_is_given_back_in_its_mode(training: bool) -> None:
+    model = small_model("llama").train(training)
+    mean_loss(model, [EXAMPLE])
+    assert model.training is training

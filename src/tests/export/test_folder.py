@@ -1,8 +1,12 @@
 """The export's folder: whole or not at all, and never in the place of something else."""
 
 import json
+import os
 import resource
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -92,3 +96,35 @@ def test_files_are_listed_by_size(tmp_path: Path) -> None:
         {"name": "a", "bytes": 2},
         {"name": "b", "bytes": 2},
     ]
+
+
+@pytest.mark.parametrize(("free", "fits"), [(1019, False), (1020, True)])
+def test_the_disk_needs_a_fiftieth_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, fits: bool) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=free))
+    with nullcontext() if fits else pytest.raises(YoyakError, match="free some space"):
+        require_space(tmp_path / "out", 1000)
+
+
+def test_an_earlier_export_comes_back_where_the_new_one_can_not_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with written_whole(out, False, {}) as folder:
+        (folder / "old").touch()
+    replace = os.replace
+
+    def refusing(source: Path, target: Path) -> None:
+        if Path(target) == out and (Path(source) / "new").exists():
+            raise OSError(5, "Input/output error")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refusing)
+
+    def write() -> None:
+        with written_whole(out, True, {}) as folder:
+            (folder / "new").touch()
+
+    with pytest.raises(OSError, match="Input/output error"):
+        write()
+    assert sorted(os.listdir(out)) == ["old", RECORD]
+    assert os.listdir(tmp_path) == ["out"]
