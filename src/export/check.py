@@ -24,8 +24,8 @@ _TOKEN_NOISE = 0.3
 """What rounding adds at most: shares of the loss, by the quantization, and nats times the root of the target tokens.
 
 Twice or more what was measured on the 135M model, which loses most, after 6 steps: of one example of 25 targets 0.041
-nats in bf16, 0.007 in q8_0; of 12, 0.004 in bf16. Of the loss 2% in q6_k, 14% in q5_k, 21% in q4_k, 42% in q3_k. q2_k left
-nothing of that model (2.19 became 10.97), which is refused.
+nats in bf16, 0.007 in q8_0; of 12, 0.004 in bf16. Of the loss 2% in q6_k, 14% in q5_k, 21% in q4_k, 42% in q3_k. q2_k
+left nothing of that model (2.19 became 10.97), which is refused.
 """
 
 
