@@ -90,7 +90,7 @@ def _refuse_patterns(folder: str, saved: dict[str, Any], layers: Collection[str]
     wholes = [saved[name] for name in ("target_modules", "exclude_modules") if isinstance(saved.get(name), str)]
     ends = [key for name in ("rank_pattern", "alpha_pattern") for key, _ in _entries(saved, name, "{key}")]
     listed = [saved.get("modules_to_save"), saved.get("layers_pattern")]
-    inside = [str(item) for items in listed for item in (items if isinstance(items, list) else [items]) if items]
+    inside = [str(item) for items in listed for item in (items if isinstance(items, list | dict) else [items]) if items]
     # Plain names come to an end, and EVA writes one a layer.
     ends, inside = ([item for item in items if not re.fullmatch(r"[\w.]+", item)] for items in (ends, inside))
     patterns = [*wholes, *(rf"(.*\.)?({key})$" for key in ends), *(rf"(^|.*\.){item}($|\..*)" for item in inside)]

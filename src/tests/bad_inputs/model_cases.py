@@ -312,6 +312,12 @@ ADAPTERS = [
                 "adapter_config.json: a pattern of layers' names = ...",
             ),
             (
+                "modules by names with values",
+                "modules_to_save",
+                {r"([\w.]+)+~": 4},
+                "adapter_config.json: a pattern of layers' names = ...",
+            ),
+            (
                 "copies of layers",
                 "layer_replication",
                 [[0, 1]] * 10**5,
