@@ -183,8 +183,9 @@ def _written_list(text: str) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        found = ast.literal_eval(inner) if len(inner) <= _LONGEST_PYTHON else None
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        # Python's objects hold more than JSON's (bytes as keys, a set, a number of 10,000 digits): those are no turns
+        found = json.loads(json.dumps(ast.literal_eval(inner))) if len(inner) <= _LONGEST_PYTHON else None
+    except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError):
         found = None
     if isinstance(found, list):
         return found

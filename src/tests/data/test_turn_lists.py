@@ -130,6 +130,8 @@ def test_turns_are_lines(value, expected):
         ([{"a": 1, "b": 2}], "a list of objects without a usual key for a turn's text (a, b)"),
         ([{"type": "image_url"}], "a part of type 'image_url'"),
         ("[{'a': array([1])}]", "a list of objects that is no JSON"),
+        ("[{'a': 1, b'utterance': 'hi'}]", "a list of objects that is no JSON"),
+        ("[{'speaker': 0x" + "f" * 10_000 + ", 'text': 'hi'}]", "a list of objects that is no JSON"),
         ("[" + "{}," * 200_001 + "{}]", "a list with more than 200,000 parts"),
         ('[{"text": ' + "[" * 100_000 + "]" * 100_000 + "}]", "a list of objects that is no JSON"),
     ],
