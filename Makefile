@@ -52,7 +52,7 @@ soak-kills:  # KILLS=3 for a short form
 
 test-oldest:  # what overrides private methods of transformers, with the oldest one that is supported
 	$(BIN)/python -m pip install -q --upgrade --target .oldest --no-deps 'transformers==5.17.*' 'huggingface_hub>=1.5,<2'
-	PYTHONPATH=.oldest OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not gpu" src/tests/training src/tests/commands/test_resume.py
+	PYTHONPATH=.oldest OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not gpu" src/tests/training src/tests/commands/train/test_resume.py
 
 wheel-check:
 	PYTHON=$(BIN)/python scripts/check_wheel.sh

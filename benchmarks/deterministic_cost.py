@@ -37,7 +37,7 @@ def rates(given: argparse.Namespace, deterministic: bool) -> dict[str, Any]:
 def train_in_this_process(given: argparse.Namespace) -> None:
     """Train with `given.child` as the setting and print the figures."""
     if given.child == "true":
-        from src.training.deterministic import prepare_deterministic
+        from src.training.guards.deterministic import prepare_deterministic
 
         prepare_deterministic()
     from plan_accuracy import about

@@ -95,7 +95,7 @@ def timed(run: Callable[[], Ids]) -> tuple[float, Ids]:
 def on_cpu(adapter: str) -> dict[str, Any]:
     """Compare on the sample dialogues."""
     from src.commands.model import load_for_use
-    from src.data.sources import load_dialogues
+    from src.data.files.sources import load_dialogues
 
     loaded = load_for_use(None, adapter, [], create_console(stderr=True))
     rows = load_dialogues("sample:en/dev.csv", loaded.config.data).rows

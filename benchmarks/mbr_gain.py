@@ -22,7 +22,7 @@ def main() -> None:
 
     from src.commands.console import create_console
     from src.commands.model import load_for_use
-    from src.data.sources import load_dialogues
+    from src.data.files.sources import load_dialogues
     from src.evaluation.rouge import score_summaries
     from src.evaluation.significance import bootstrap_interval, paired_difference
     from src.inference.generator import generate_summaries

@@ -75,7 +75,7 @@ def free_memory() -> None:
     """Give back what the last case took."""
     import torch
 
-    from src.models import model_layers
+    from src.decoder import model_layers
 
     model_layers._LAYERS.clear()
     gc.collect()
@@ -185,7 +185,7 @@ def about() -> dict[str, Any]:
     """Return what every line says of where it was measured."""
     import torch
 
-    from src.training.run_file import package_versions
+    from src.runs.record import package_versions
 
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return {

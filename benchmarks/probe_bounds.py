@@ -22,12 +22,12 @@ import torch
 
 from src.commands.console import quiet_libraries
 from src.config import load_config
+from src.decoder.adapter_buffers import Refresh
+from src.decoder.packed_decoder import PackedDecoder
 from src.inference.probe import probe_cached
 from src.kernels.float8 import float8_obstacle
-from src.models.adapter_buffers import Refresh
 from src.models.autocast import autocast
 from src.models.lora_loader import LoRALoader
-from src.models.packed_decoder import PackedDecoder
 from src.models.probe import BOUNDS, FLOAT8_BOUNDS, Probe, untouched
 from src.tests.packed_models import adapted_model
 from src.training.probe import probe_loss, probe_packed

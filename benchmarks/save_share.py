@@ -21,11 +21,12 @@ STEPS = 4
 def main() -> None:
     """Train, measure and print."""
     from src.commands.console import quiet_libraries
-    from src.commands.runs import TrainRequest
-    from src.commands.train import resolve_config, train_config
+    from src.commands.train.config import resolve_config
+    from src.commands.train.folder import TrainRequest
+    from src.commands.train.train import train_config
     from src.config.schema import TrainingSettings
-    from src.training.checkpointed_trainer import CheckpointedTrainer
-    from src.training.recovery import RecoverySaves
+    from src.training.state.checkpointed_trainer import CheckpointedTrainer
+    from src.training.state.recovery import RecoverySaves
 
     quiet_libraries()
     seconds: list[float] = []

@@ -171,7 +171,7 @@ def watch(folder: Path, arguments: list[str], kill: Kill | None, usual: dict[str
 
 def preload() -> None:
     """Import once what each process needs: a fork then begins with loading."""
-    import src.commands.train
+    import src.commands.train.train
     import src.models.lora_loader
     import src.reports.report
     import src.training.llm_trainer  # noqa: F401
@@ -201,9 +201,9 @@ def train_in_this_process(writing: int, arguments: list[str]) -> int:
     tell("loading", ">")
     from src.cli import main as yoyak
     from src.training import llm_trainer
-    from src.training.checkpointed_trainer import CheckpointedTrainer
     from src.training.packed_step import PackedTrainer
     from src.training.response_trainer import ResponseTrainer
+    from src.training.state.checkpointed_trainer import CheckpointedTrainer
 
     def told(owner: Any, name: str, phase: str) -> None:
         setattr(owner, name, in_phase(getattr(owner, name), phase, tell))

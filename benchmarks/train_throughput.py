@@ -182,8 +182,8 @@ def main() -> None:
     given = parser.parse_args()
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     model, items = build_model(given.shape, given.dropout), load_examples(given.examples, WARM_UP + STEPS)
-    from src.data.bins import shared_tokens
-    from src.training.run_file import package_versions
+    from src.data.batches.bins import shared_tokens
+    from src.runs.record import package_versions
 
     if given.whole:
         items.common_tokens = 0

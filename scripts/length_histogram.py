@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from src.config import load_config
-from src.data.sources import load_dialogues
+from src.data.files.sources import load_dialogues
 from src.planner import data_lengths
 
 EXAMPLES, WIDTH = 12_457, 8

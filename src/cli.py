@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from .commands.config_cli import config_app
-from .commands.data_cli import data_app
+from .commands.data.data_cli import data_app
 from .commands.exit_code import exit_code
 from .commands.plan_cli import plan
 from .commands.usage import QuietGroup, refuse_undecodable
-from .data.round_trip import panics_refused
+from .data.prompt.round_trip import panics_refused
 from .errors import YoyakError, refusals_of_the_disk, refuse_removed_folder
 from .streams import forgiving_streams
 
@@ -77,9 +77,9 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Start though the plan says that it doesn't fit.")] = False,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
-    from .commands.runs import TrainRequest
-    from .commands.train import train_run
-    from .commands.train_folds import train_folds
+    from .commands.train.folder import TrainRequest
+    from .commands.train.train import train_run
+    from .commands.train.train_folds import train_folds
 
     more = {"debug": debug, "overwrite": overwrite, "resume": resume, "force": force}
     request = TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, **more)
@@ -92,7 +92,7 @@ def quickstart(
     korean: Annotated[bool, typer.Option("--korean", help="Use the Korean sample dialogues.")] = False,
 ) -> None:
     """Train and score a real 135M model on the shipped sample dialogues, in minutes on a CPU."""
-    from .commands.quickstart import quickstart as run
+    from .commands.train.quickstart import quickstart as run
 
     run(korean, overrides)
 
@@ -209,8 +209,8 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Carry a trained model elsewhere: vLLM, llama.cpp, Ollama, the hub."""
-    from .commands.export import export as export_model
-    from .commands.export_source import ExportRequest
+    from .commands.export.export import export as export_model
+    from .commands.export.export_source import ExportRequest
 
     source = {"adapter": adapter, "run": run, "experiment": experiment, "overrides": overrides or []}
     form = {"to": to, "out": out, "quantization": quantization, "base": base, "check": check, "merge": merge}

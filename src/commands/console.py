@@ -14,9 +14,9 @@ from ..errors import YoyakError
 from ..models.cpu_memory import ask_for_huge_pages
 from ..models.gpu_memory import ask_for_growing_segments
 from ..redaction import RedactingFormatter, redact
+from ..runs.log_file import LogFile
 from ..streams import Forgiving, has_characters_of
 from ..visible import json_line, visible
-from .log_file import LogFile
 
 if TYPE_CHECKING:
     from rich.console import Console

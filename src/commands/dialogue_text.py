@@ -6,10 +6,10 @@ import stat
 import sys
 from pathlib import Path
 
-from ..data.encodings import detect_encoding
-from ..data.plain_text import plain_lines
-from ..data.records import LONGEST_ROW_CHARS
-from ..data.turns import LABEL
+from ..data.files.encodings import detect_encoding
+from ..data.files.records import LONGEST_ROW_CHARS
+from ..data.prompt.plain_text import plain_lines
+from ..data.prompt.turns import LABEL
 from ..errors import YoyakError, nearest
 from ..text_forms import existing_path
 

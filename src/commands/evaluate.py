@@ -11,12 +11,12 @@ from ..errors import YoyakError
 from .console import create_console
 from .generating import deciding_settings, fill
 from .model import config_for_use
-from .resume import EVALUATION_FOLDER
+from .train.resume import EVALUATION_FOLDER
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..data.sources import DialogueRow
+    from ..data.files.sources import DialogueRow
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class BaselineFile:
 
 def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bool, as_json: bool) -> None:
     """Generate the summaries that the file of predictions lacks, and score all of them."""
-    from ..data.sources import load_dialogues
-    from ..evaluation.evaluator import score_rows
+    from ..data.files.sources import load_dialogues
     from ..inference.saved_rows import SavedRows
+    from ..inference.scored import score_rows
     from .show_evaluation import print_evaluation
 
     console = create_console(stderr=True)

@@ -16,7 +16,7 @@ from .saved_settings import FILE, load_saved
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..data.templates import PromptTemplate
+    from ..data.prompt.templates import PromptTemplate
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
 
 def prompt_of(config: Config, tokenizer: Any) -> "tuple[PromptTemplate, list[str]]":
     """Return the prompt of a config, as its model was trained, and what is to be said about it."""
-    from ..data.templates import create_prompt_template
-    from .steps import prompt_arguments
+    from ..data.prompt.templates import create_prompt_template
+    from .train.steps import prompt_arguments
 
     arguments = prompt_arguments(config)
     prompt = create_prompt_template(tokenizer, **arguments)
@@ -113,7 +113,7 @@ def prompt_of(config: Config, tokenizer: Any) -> "tuple[PromptTemplate, list[str
 
 def _resolved_in_training(config: Config) -> dict[str, Any] | None:
     """Return what was resolved in the run that trained a config's adapter or whole model; None where none is known."""
-    from ..training.run_file import read_run_file
+    from ..runs.record import read_run_file
 
     folder = Path(os.path.expanduser(config.lora.adapter or config.model.checkpoint))
     if not (folder / "yoyak.yaml").is_file():

@@ -16,7 +16,7 @@ from ..planner.machine import choose_device
 from ..planner.plan import Plan, Situation, make_plan
 from ..planner.shapes import ModelShape, find_shape
 from .console import print_json, print_text
-from .data_files import write_whole
+from .data.data_files import write_whole
 
 _PICTURE = Path("outputs/plan_compare.svg")
 
@@ -129,7 +129,7 @@ def calibrate(as_json: bool) -> None:
     from dataclasses import asdict
 
     from ..planner.machine import profile_path, save_profile
-    from ..training.calibration import measure_machine
+    from .calibrate import measure_machine
 
     device = measure_machine()
     save_profile(device)

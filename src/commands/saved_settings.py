@@ -35,7 +35,7 @@ def load_saved(folder: Path, overrides: list[str]) -> Config:
 
 def _was_folder(folder: Path) -> bool:
     """Tell whether the run's record says that its base came from no hub."""
-    from ..training.run_file import read_run_file
+    from ..runs.record import read_run_file
 
     resolved = (read_run_file(folder.parent) or {}).get("resolved")
     return isinstance(resolved, dict) and "model_revision" in resolved and resolved["model_revision"] is None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config, DataSettings
-from ..data.reasoning import reasoning_note
+from ..data.prompt.reasoning import reasoning_note
 from ..errors import YoyakError
 from ..files import write_atomic
 from ..visible import json_line, one_line
@@ -16,12 +16,12 @@ from .console import create_console, print_json, print_text
 from .dialogue_text import as_path, dialogue_of, read_dialogue
 from .generating import deciding_settings, fill, stoppable, summaries
 from .model import LoadedModel, config_for_use, load_configured
-from .show import progress
+from .train.show import progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..data.truncation import TruncationCounts
+    from ..data.prompt.truncation import TruncationCounts
     from ..inference.generator import Generated
 
 _NO_COLUMN = "\0"  # in no file
@@ -44,7 +44,7 @@ class SummarizeRequest:
 
 def summarize(request: SummarizeRequest) -> None:
     """Summarize a text, a file or standard input, or each row of a table and each text of a folder."""
-    from ..data.readers import SUFFIXES
+    from ..data.files.readers import SUFFIXES
 
     if not request.text.strip():
         raise YoyakError("the dialogue is empty")
@@ -181,7 +181,7 @@ def _say_what_was_cut(counts: "TruncationCounts", results: "Sequence[Generated]"
 
 def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the rows of a table with all columns, and their dialogues; ids may repeat and summaries be absent."""
-    from ..data.sources import load_dialogues
+    from ..data.files.sources import load_dialogues
 
     only_dialogues = {"id_column": _NO_COLUMN, "summary_column": _NO_COLUMN, "topic_column": _NO_COLUMN}
     settings = settings.model_copy(update=only_dialogues)

@@ -10,10 +10,10 @@ import torch
 from torch.utils.data import Dataset
 
 from ..errors import YoyakError
-from .prompts import PROMPT_TEXTS
-from .templates import IGNORE, PromptTemplate, create_prompt_template
-from .text_encoder import text_encoder
-from .truncation import TruncationCounts
+from .prompt.prompts import PROMPT_TEXTS
+from .prompt.templates import IGNORE, PromptTemplate, create_prompt_template
+from .prompt.text_encoder import text_encoder
+from .prompt.truncation import TruncationCounts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 import torch
 from peft import PeftModel
 
-from ..data.bins import assign_to_bins
+from ..data.batches.bins import assign_to_bins
 from ..kernels.few_rows import linear
 from ..kernels.heads import Rotary, Sequences
 from ..kernels.rms_norm import rms_norm
-from ..models.adapter_buffers import Refresh
-from ..models.decoder_layer import SITES
-from ..models.model_layers import decoder_layers, rotary_table
+from .adapter_buffers import Refresh
+from .decoder_layer import SITES
+from .model_layers import decoder_layers, rotary_table
 
 Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 

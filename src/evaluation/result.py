@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..data.reasoning import reasoning_note, without_reasoning
+from ..data.prompt.reasoning import reasoning_note, without_reasoning
 from ..errors import YoyakError
 from .checks import Checks, check_texts
 from .chrf import chrf_score, chrf_statistics

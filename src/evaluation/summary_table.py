@@ -9,11 +9,11 @@ from typing import Any
 
 from ..config.schema import DataSettings
 from ..config.typed import typed_path
-from ..data.plain_text import plain_text
-from ..data.readers import SUFFIXES, open_records
-from ..data.records import BadRow, Record, RecordStream, names_of
-from ..data.row_columns import RowColumns
-from ..data.turn_lists import ABSENT, NotTurnsError, value_at
+from ..data.files.readers import SUFFIXES, open_records
+from ..data.files.records import BadRow, Record, RecordStream, names_of
+from ..data.files.row_columns import RowColumns
+from ..data.files.turn_lists import ABSENT, NotTurnsError, value_at
+from ..data.prompt.plain_text import plain_text
 from ..errors import YoyakError, nearest
 from ..resources import sample_dir
 from ..text_forms import existing_path

@@ -7,13 +7,13 @@ from typing import Any
 from jinja2 import TemplateError
 
 from ..config.schema import Config
-from ..data.layouts import bos_ids
-from ..data.own_template import FIXED_DATE
-from ..data.prompts import sentence, system_text
-from ..data.reasoning import THINKING_OFF
-from ..data.templates import PromptTemplate
+from ..data.prompt.families import FAMILIES, Family, family_of_tokenizer
+from ..data.prompt.layouts import bos_ids
+from ..data.prompt.own_template import FIXED_DATE
+from ..data.prompt.prompts import sentence, system_text
+from ..data.prompt.reasoning import THINKING_OFF
+from ..data.prompt.templates import PromptTemplate
 from ..errors import YoyakError
-from ..models.families import FAMILIES, Family, family_of_tokenizer
 
 # Before, between and after a message's role and content, and what comes before an answer.
 _LAYOUTS = {

@@ -9,9 +9,9 @@ import torch
 from peft import PeftModel
 
 from ..config.schema import Config, DataSettings
-from ..data.padding import RightPadder
-from ..data.sources import load_dialogues
-from ..data.templates import IGNORE, EncodedExample, PromptTemplate
+from ..data.batches.padding import RightPadder
+from ..data.files.sources import load_dialogues
+from ..data.prompt.templates import IGNORE, EncodedExample, PromptTemplate
 from ..errors import YoyakError
 from ..models.autocast import autocast
 from ..models.compute import DtypeName, resolve_compute

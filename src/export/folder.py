@@ -53,7 +53,7 @@ def written_whole(out: Path, overwrite: bool, record: Mapping[str, Any]) -> Iter
     Raises:
         YoyakError: `out` is occupied, can't be written, or the disk is full.
     """
-    from ..training.disk import is_disk_full, is_too_large
+    from ..runs.disk import is_disk_full, is_too_large
 
     refuse_occupied(out, overwrite)
     place = out.absolute()

@@ -9,7 +9,7 @@ import yaml
 from ..config.limits import MAX_BYTES
 from ..config.located import looks_local
 from ..config.schema import Config
-from ..data.prompts import sentence, system_text
+from ..data.prompt.prompts import sentence, system_text
 from ..models.bundled import PREFIX, bundled_model
 from ..models.resolve import resolve_checkpoint
 

@@ -8,7 +8,7 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 
 from ..config.schema import Config
-from ..data.templates import PromptTemplate
+from ..data.prompt.templates import PromptTemplate
 from ..errors import YoyakError
 from .adapter_file import AdapterFile
 from .chat_template import trained_chat_template

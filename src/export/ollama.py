@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..config.schema import Config
-from ..data.templates import PromptTemplate
+from ..data.prompt.templates import PromptTemplate
 from .chat_template import bos_text
 
 _CONTEXT_STEP = 256  # llama.cpp rounds a context up to whole batches

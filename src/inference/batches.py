@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from ..decoder.model_layers import head_width
 from ..errors import YoyakError
-from ..models.model_layers import head_width
 
 T = TypeVar("T")
 _MOST = {"cpu": 16, "cuda": 256}  # of a batch; more is no faster

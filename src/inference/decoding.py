@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..data.reasoning import TAGS
-from ..data.round_trip import panics_refused
+from ..data.prompt.reasoning import TAGS
+from ..data.prompt.round_trip import panics_refused
 
 _LEFT_OUT: "WeakKeyDictionary[Any, frozenset[int]]" = WeakKeyDictionary()
 

@@ -9,8 +9,8 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from ..config.schema import EvaluationSettings, GenerationSettings
-from ..data.reasoning import without_reasoning
-from ..data.templates import PromptTemplate
+from ..data.prompt.reasoning import without_reasoning
+from ..data.prompt.templates import PromptTemplate
 from ..decoder.cached_decoder import CachedDecoder
 from ..decoder.generation import generate
 from ..decoder.picking import needs_earlier_tokens, row_seed

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from ..decoder.cached_decoder import CachedDecoder
+from ..decoder.decoder_obstacle import decoder_obstacle
 from ..decoder.row_batch import RowBatch
 from ..errors import YoyakError
-from ..models.decoder_obstacle import decoder_obstacle
 from ..models.probe import Items, Probe, bounds_of, own_logits, padded, probe_items, probed_once, verdict
 
 

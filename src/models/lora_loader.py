@@ -18,7 +18,8 @@ from transformers import (
 )
 
 from ..config.schema import Config
-from ..data.text_encoder import text_encoder
+from ..data.prompt.families import FAMILIES, Family, family_of_config, family_of_tokenizer
+from ..data.prompt.text_encoder import text_encoder
 from ..errors import YoyakError
 from ..planner.positions import check_positions
 from .adapters import PEFT_SAYS, load_adapter, needs_family_layout, refuse_on_4bit, start_orthogonal
@@ -27,7 +28,6 @@ from .checkpoints import commit_of, load_from, origin_arguments, stored_in_4bit
 from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
 from .dequantized import linear4bit_layers, prepare_linear4bit
-from .families import FAMILIES, Family, family_of_config, family_of_tokenizer
 from .generation_settings import CheckpointGeneration
 from .loaded_weights import load_weights
 from .lora_targets import fit_to_experts, target_modules

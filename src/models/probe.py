@@ -16,8 +16,8 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
-from ..data.padding import RightPadder
-from ..data.templates import IGNORE
+from ..data.batches.padding import RightPadder
+from ..data.prompt.templates import IGNORE
 from .autocast import autocast
 from .causal_head import takes_positions
 

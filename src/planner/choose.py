@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ..data.bins import filled_multiple, shared_tokens
+from ..data.batches.bins import filled_multiple, shared_tokens
 from .devices import Device
 from .duration import StepTime, step_time
 from .job import Job

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..config.schema import Config
-from ..data.sources import existing_file, load_dialogues
+from ..data.files.sources import existing_file, load_dialogues
 from ..errors import YoyakError
 from ..files import write_atomic
 from ..resources import yoyak_home
@@ -90,9 +90,9 @@ def _template(config: Config, tokenizer: Path) -> Any:
     """Return the prompt template of a `tokenizer.json`, without transformers."""
     from tokenizers import Tokenizer
 
-    from ..data.round_trip import refuse_lossy
-    from ..data.templates import create_prompt_template
-    from ..data.text_encoder import TextEncoder
+    from ..data.prompt.round_trip import refuse_lossy
+    from ..data.prompt.templates import create_prompt_template
+    from ..data.prompt.text_encoder import TextEncoder
 
     try:
         backend = Tokenizer.from_file(str(tokenizer))

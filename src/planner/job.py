@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..config.schema import Config
-from ..data.bins import SIDE_BY_SIDE
+from ..data.batches.bins import SIDE_BY_SIDE
 from ..errors import YoyakError
 from .devices import Device
 from .shapes import LINEARS, ModelShape

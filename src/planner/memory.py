@@ -3,7 +3,7 @@
 Names: T tokens of a micro-batch, P of them predict a target, w the model's width, i the MLP's, c queries, keys and
 values side by side, a the attention's output, h heads, V the vocabulary, L layers, r ranks, e bytes of a number.
 
-Peak of the packed engine (`models/packed_decoder.py`, `models/decoder_layer.py`), K layers keeping their activations::
+Peak of the packed engine (`decoder/packed_decoder.py`, `decoder/decoder_layer.py`), K layers keeping their activations::
 
     steady + L inputs (T w e) + max(K, 1) kept + work of a layer's backward
 
@@ -18,7 +18,7 @@ s of its states; products add to the buffer themselves, so that the gradients of
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..data.bins import CAPTURED_TOKENS
+from ..data.batches.bins import CAPTURED_TOKENS
 from .constants import MEMORY
 from .job import Job
 

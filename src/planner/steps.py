@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..data.bins import assign_to_bins, shared_tokens
+from ..data.batches.bins import assign_to_bins, shared_tokens
 from .memory import MicroBatchSize
 
 Example = tuple[int, int]

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ..evaluation.result import SCORE_NAMES
+from ..runs.read import over_steps
 from .charts import STYLES, Series, line_chart
 from .comparison import ComparedRun, Example, RunComparison
 from .examples import summary_box
 from .markup import Html, code, join, language, table, tag
 from .page import document
-from .run_record import over_steps
 from .sources import SourcedFact, dialogue_box, find_sources
 from .summary import MISSING
 from .wording import count, decimal, duration, gibibytes, millions, rate, setting, short

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import YoyakError
 from ..evaluation.result import EvaluationResult, score_report
 from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization
-from .run_record import Prediction, Run, read_run
+from ..runs.read import Prediction, Run, read_run
 
 COSTS = (
     "wall_seconds",

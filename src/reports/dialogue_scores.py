@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..evaluation.rouge import score_summaries
 from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization
-from .run_record import Prediction, Run
+from ..runs.read import Prediction, Run
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from ..runs.read import Prediction
 from .dialogue_scores import DialogueScores
 from .markup import Html, join, language, tag
-from .run_record import Prediction
 from .sources import SourcedFact, dialogue_box, find_sources, marked
 from .wording import count, decimal
 

@@ -1,7 +1,7 @@
 """The plan against the run: what was predicted of memory and time, and what was measured."""
 
+from ..runs.read import RunRecord
 from .markup import Html, table
-from .run_record import RunRecord
 from .wording import decimal
 
 _ROWS = (

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from ..runs.read import Run, read_run
 from . import sections, summary
 from .breakdown import breakdown
 from .dialogue_scores import dialogue_scores
 from .examples import examples
 from .page import document, write_page
 from .plan_section import plan_section
-from .run_record import Run, read_run
 
 
 def write_report(run_dir: Path) -> Path:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from ..runs.read import Lengths, Metric, RunRecord, SplitData, Truncation, over_steps
 from .charts import Series, histogram, line_chart
 from .markup import Html, code, facts, join, table, tag
-from .run_record import Lengths, Metric, RunRecord, SplitData, Truncation, over_steps
 from .wording import count, decimal, rate, setting, short
 
 SPLITS = {"train": "Training data", "eval": "Evaluation data"}

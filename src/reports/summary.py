@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..runs.read import Device, Run, RunRecord, Score, over_steps
 from .markup import Html, code, facts, join, table, tag
-from .run_record import Device, Run, RunRecord, Score, over_steps
 from .wording import change, count, decimal, duration, gibibytes, millions, moment, rate, short
 
 T = TypeVar("T")

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..config.schema import Config
-from ..data.plain_text import plain_text
-from ..data.prompts import sentence, system_text
-from ..data.templates import PromptTemplate
-from ..data.truncation import TruncationCounts
+from ..data.prompt.plain_text import plain_text
+from ..data.prompt.prompts import sentence, system_text
+from ..data.prompt.templates import PromptTemplate
+from ..data.prompt.truncation import TruncationCounts
 from .errors import ApiError
 from .limits import Limits
 from .schemas import Message

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from ..data.turn_lists import NotTurnsError, text_of
+from ..data.files.turn_lists import NotTurnsError, text_of
 from ..errors import nearest
 
 # Settings of chat completions that this server does not carry out, each with the values that change nothing.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..config.schema import Config, GenerationSettings
-from ..data.templates import PromptTemplate
+from ..data.prompt.templates import PromptTemplate
 from ..errors import YoyakError
 from ..inference.batches import largest_batch
 from .dialogues import DialogueReader, EncodedDialogue

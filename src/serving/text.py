@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ..data.reasoning import TAGS, without_reasoning
+from ..data.prompt.reasoning import TAGS, without_reasoning
 from ..inference.decoding import before_end, written_text
 
 _beginnings = sorted({re.escape(tag[:most]) for tag in TAGS for most in range(1, len(tag))}, key=len, reverse=True)

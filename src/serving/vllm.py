@@ -13,9 +13,9 @@ from typing import Any
 
 from ..config.schema import Config
 from ..config.typed import typed_path
-from ..data.plain_text import LINE_ENDS
-from ..data.prompts import sentence, system_text
-from ..data.templates import PromptTemplate
+from ..data.prompt.plain_text import LINE_ENDS
+from ..data.prompt.prompts import sentence, system_text
+from ..data.prompt.templates import PromptTemplate
 from ..errors import YoyakError
 from ..export.adapter_file import read_adapter
 from ..export.vllm_rules import max_lora_rank, vllm_objections

@@ -8,9 +8,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
 
-from src.data.packing import StepPacker
-from src.data.templates import IGNORE
-from src.models.packed_decoder import PackedDecoder, Passes
+from src.data.batches.packing import StepPacker
+from src.data.prompt.templates import IGNORE
+from src.decoder.packed_decoder import PackedDecoder, Passes
 from src.training.loss import response_loss
 
 Items = list[dict[str, torch.Tensor]]

@@ -7,7 +7,7 @@ from peft import PeftModel
 from torch.utils.data import DataLoader
 
 from ..config.schema import Config
-from ..data.padding import RightPadder
+from ..data.batches.padding import RightPadder
 from ..models.adapters import start_eva
 
 

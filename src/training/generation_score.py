@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..config.schema import Config
-from ..data.templates import IGNORE
+from ..data.prompt.templates import IGNORE
 from ..evaluation.rouge import score_summaries
 from ..inference.decoding import summary_text
 from ..inference.generator import stream_summaries

@@ -13,32 +13,32 @@ import torch
 from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback, TrainingArguments
 
 from ..config.schema import Config
-from ..data.packing import StepPacker
-from ..data.padding import RightPadder
+from ..data.batches.packing import StepPacker
+from ..data.batches.padding import RightPadder
 from ..errors import YoyakError
 from ..models.compute import resolve_compute
 from ..models.dequantized import keeps_dequantized
 from ..models.probe import found_by_probes
+from ..runs.disk import raise_if_disk_full
 from .adapter_start import start_adapter
-from .callbacks import MetricsWriter
-from .checkpointed_trainer import STATE, EarlyStopping
-from .checkpoints import Checkpoint
-from .deterministic import deterministic_kernels, raise_if_not_deterministic
-from .disk import raise_if_disk_full
-from .final_model import write_final_model
 from .generation_score import rouge_sum
-from .identity import refuse_another_run, run_identity
-from .interrupts import StopOnSignal, TrainingInterrupted
+from .guards.deterministic import deterministic_kernels, raise_if_not_deterministic
+from .guards.interrupts import StopOnSignal, TrainingInterrupted
+from .guards.one_process import on_one_gpu, run_alone
+from .guards.step_back import names_of_step, roll_back
+from .guards.step_guard import StepGuard
+from .logs.callbacks import MetricsWriter
+from .logs.trackers import trackers
 from .memory_plan import checkpointing_arguments, common_tokens, recomputes, settle_checkpointing
-from .one_process import on_one_gpu, run_alone
 from .packed_step import PackedTrainer, choose_engine, plan_run
 from .probe import engine_after_probes
-from .recovery import RecoverySaves
-from .resolved import Resolved
 from .response_trainer import ResponseTrainer
-from .step_back import names_of_step, roll_back
-from .step_guard import StepGuard
-from .trackers import trackers
+from .state.checkpointed_trainer import STATE, EarlyStopping
+from .state.checkpoints import Checkpoint
+from .state.final_model import write_final_model
+from .state.identity import refuse_another_run, run_identity
+from .state.recovery import RecoverySaves
+from .state.resolved import Resolved
 
 _CUDA_OPTIMIZERS = ("paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit")
 

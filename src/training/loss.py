@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from ..data.templates import IGNORE
+from ..data.prompt.templates import IGNORE
 from ..models.causal_head import decoder_states, head_kind, position_logits, takes_positions
 
 # Positions whose logits exist at a time: 1,024 x 128,256 in float32 are 0.5 GB.

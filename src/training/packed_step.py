@@ -11,14 +11,14 @@ from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
 from ..config.schema import TrainingSettings
-from ..data.bins import CAPTURED_TOKENS, SIDE_BY_SIDE, filled_multiple
-from ..data.packing import MicroBatch, StepPacker, unpacked
+from ..data.batches.bins import CAPTURED_TOKENS, SIDE_BY_SIDE, filled_multiple
+from ..data.batches.packing import MicroBatch, StepPacker, unpacked
+from ..decoder.captured_passes import CapturedPasses
+from ..decoder.packed_decoder import PackedDecoder, packing_obstacle
+from ..decoder.side_by_side import SideBySide, runs_side_by_side
 from ..errors import YoyakError
 from ..kernels.float8 import float8_obstacle
-from ..models.captured_passes import CapturedPasses
 from ..models.compute import ComputeChoice
-from ..models.packed_decoder import PackedDecoder, packing_obstacle
-from ..models.side_by_side import SideBySide, runs_side_by_side
 from .memory_plan import MemoryPlan, plan_loaded
 from .response_trainer import ResponseTrainer
 

@@ -10,10 +10,10 @@ import torch
 from peft import PeftModel
 
 from ..config.schema import TrainingSettings
-from ..data.packing import StepPacker
+from ..data.batches.packing import StepPacker
+from ..decoder.packed_decoder import PackedDecoder
 from ..errors import YoyakError
 from ..inference.probe import generates_fast
-from ..models.packed_decoder import PackedDecoder
 from ..models.probe import (
     FLOAT8_BOUNDS,
     GradientComparison,

@@ -14,14 +14,14 @@ from torch import nn
 from torch.utils.data import DataLoader, Sampler
 from transformers.trainer_utils import EvalLoopOutput
 
-from ..data.templates import IGNORE
+from ..data.prompt.templates import IGNORE
 from ..inference.batches import splits_of
 from ..models.adapters import biases_allowed
-from .checkpointed_trainer import CheckpointedTrainer
-from .interrupts import left_on_stop
+from .guards.interrupts import left_on_stop
+from .guards.out_of_memory import MemoryRoom
+from .guards.step_guard import StepGuard
 from .loss import response_loss
-from .out_of_memory import MemoryRoom
-from .step_guard import StepGuard
+from .state.checkpointed_trainer import CheckpointedTrainer
 
 
 class SimilarLengthSampler(Sampler[int]):

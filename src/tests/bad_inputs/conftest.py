@@ -4,7 +4,7 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 
-from src.data.templates import create_prompt_template
+from src.data.prompt.templates import create_prompt_template
 from src.serving.app import create_app
 from src.serving.engine import TransformersEngine
 from src.serving.service import Service

@@ -20,7 +20,7 @@ from src.commands.screen import Screen
 from src.config.loader import load_config
 from src.config.provenance import SETTINGS
 from src.config.schema import DataSettings
-from src.data.sources import read_table
+from src.data.files.sources import read_table
 from src.errors import YoyakError
 from src.evaluation import summary_files
 from src.inference.saved_rows import SavedRows
@@ -171,7 +171,7 @@ def server() -> Callable[[bytes], None]:
     """Return what takes a body through the server up to its queue, by both routes."""
     from starlette.requests import Request
 
-    from src.data.templates import create_prompt_template
+    from src.data.prompt.templates import create_prompt_template
     from src.serving.bodies import read_json
     from src.serving.errors import ApiError
     from src.serving.schemas import ChatRequest, SummaryRequest

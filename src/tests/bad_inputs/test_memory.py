@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from src.data import readers
+from src.data.files import readers
 from src.tests.data.loading import load, write
 from src.tests.data.loading import refusal as refusal_in_process
 

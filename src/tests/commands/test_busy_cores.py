@@ -5,7 +5,7 @@ import sys
 import psutil
 import pytest
 
-from src.commands.runs import busy_cores, busy_cores_note
+from src.commands.train.folder import busy_cores, busy_cores_note
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from src.config.schema import DataSettings
-from src.data.sources import DialogueTable, load_dialogues
+from src.data.files.sources import DialogueTable, load_dialogues
 from src.errors import YoyakError
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from src.data.llm_dataset import InstructionAugmentedDataset, LLMSummarizationDataset, create_llm_dataset
-from src.data.prompts import PROMPT_TEXTS
-from src.data.templates import create_prompt_template
-from src.data.truncation import TruncationCounts
+from src.data.prompt.prompts import PROMPT_TEXTS
+from src.data.prompt.templates import create_prompt_template
+from src.data.prompt.truncation import TruncationCounts
 from src.errors import YoyakError
 from src.tests.data.rows import sample_rows
 from src.tests.real_tokenizers import CHATML, LLAMA, YO, shared_tokenizer, smollm2_tokenizer, tiny_tokenizer

@@ -7,8 +7,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Co
 
 from src.config.schema import GenerationSettings
 from src.decoder.cached_decoder import CachedDecoder
+from src.decoder.decoder_obstacle import decoder_obstacle
 from src.decoder.generation import generate
-from src.models.decoder_obstacle import decoder_obstacle
 
 PROMPTS = [[5, 6, 7], [8], list(range(10, 47)), [3, 3, 3, 3, 9, 2], [60, 61]]
 SIZES = {

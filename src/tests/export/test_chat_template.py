@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from src.config.schema import Config
-from src.data.templates import create_prompt_template
-from src.data.text_encoder import TextEncoder
+from src.data.prompt.templates import create_prompt_template
+from src.data.prompt.text_encoder import TextEncoder
 from src.errors import YoyakError
 from src.export.chat_template import bos_text, trained_chat_template, training_messages
 from src.tests.real_tokenizers import CHATML, LLAMA, shared_tokenizer, smollm2_tokenizer, tiny_tokenizer

@@ -12,7 +12,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from src.data.templates import EncodedExample
+from src.data.prompt.templates import EncodedExample
 from src.errors import YoyakError
 from src.export import merged
 from src.export.check import loss_of_file, mean_loss, most_rise, refuse_risen

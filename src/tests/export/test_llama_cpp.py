@@ -15,7 +15,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from src.config.schema import DataSettings
-from src.data.sources import load_dialogues
+from src.data.files.sources import load_dialogues
 from src.export.adapter_file import read_adapter
 from src.export.gguf_lora import write_lora_gguf
 from src.export.gguf_model import write_model_gguf

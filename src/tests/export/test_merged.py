@@ -10,9 +10,9 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaForCausalLM
 
-from src.commands.steps import prompt_arguments
+from src.commands.train.steps import prompt_arguments
 from src.config import load_config
-from src.data.templates import create_prompt_template
+from src.data.prompt.templates import create_prompt_template
 from src.errors import YoyakError
 from src.export.check import check_examples, mean_loss
 from src.export.merged import merge_adapter, merged_weight, parameter_count, save_merged, set_generation

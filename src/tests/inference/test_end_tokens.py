@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from src.config.schema import GenerationSettings
-from src.data.templates import PromptTemplate, create_prompt_template
+from src.data.prompt.templates import PromptTemplate, create_prompt_template
 from src.decoder.cached_decoder import CachedDecoder
+from src.decoder.decoder_obstacle import decoder_obstacle
 from src.decoder.generation import generate
 from src.errors import YoyakError
 from src.inference.decoding import before_end, length_to_end
 from src.inference.generator import stream_summaries
-from src.models.decoder_obstacle import decoder_obstacle
 from src.models.lora_loader import LoRALoader
 from src.serving.engine import TransformersEngine
 from src.serving.jobs import Job
@@ -91,7 +91,7 @@ def test_each_end_token_ends_a_job_of_the_server(folder: str, slow: bool, monkey
     settle(folder, eos_token_id=[256, end])
     _, model, tokenizer, prompt = loaded(folder)
     if slow:
-        monkeypatch.setattr("src.models.decoder_obstacle.decoder_obstacle", lambda model: "slow")
+        monkeypatch.setattr("src.decoder.decoder_obstacle.decoder_obstacle", lambda model: "slow")
     jobs = [Job(i, prompt.end_id, 12, more_ends=frozenset({256, end})) for i in prompt.encode_prompts(DIALOGUES)]
     waiting = [jobs]
     TransformersEngine(model).generate(lambda: waiting.pop() if waiting else [])

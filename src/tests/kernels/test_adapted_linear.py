@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from src.decoder.adapter_buffers import Refresh
+from src.decoder.gradient_buffer import GradientBuffer, Sink, adapter_sinks
 from src.kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight
 from src.kernels.dropout import DropPlaces
-from src.models.adapter_buffers import Refresh
-from src.models.gradient_buffer import GradientBuffer, Sink, adapter_sinks
 
 F64 = torch.float64
 ROWS = [6, 3, 5]

@@ -11,7 +11,7 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 
-from src.data.padding import RightPadder
+from src.data.batches.padding import RightPadder
 from src.errors import YoyakError
 from src.models.adapters import load_adapter, start_eva
 from src.models.lora_loader import LoRALoader

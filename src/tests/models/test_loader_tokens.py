@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from src.models.decoder_obstacle import decoder_obstacle
+from src.decoder.decoder_obstacle import decoder_obstacle
 from src.models.lora_loader import LoRALoader
 from src.tests.chat_layouts import LAYOUTS, tokenizer_of
 from src.tests.tiny_models import (

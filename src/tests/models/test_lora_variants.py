@@ -10,10 +10,10 @@ from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import config as peft_configs
 from transformers import AutoModelForCausalLM, GPT2Config
 
+from src.decoder.packed_decoder import packing_obstacle
 from src.errors import YoyakError
 from src.models.adapters import load_adapter
 from src.models.lora_variants import DORA, lora_variant, refuse_unknown_variants, variants_of
-from src.models.packed_decoder import packing_obstacle
 from src.tests.packed_models import adapted_model
 
 BIASES = {"attention_bias": True, "mlp_bias": True}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.data.padding import RightPadder
+from src.data.batches.padding import RightPadder
+from src.decoder.decoder_obstacle import decoder_obstacle
 from src.models.causal_head import head_kind
-from src.models.decoder_obstacle import decoder_obstacle
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training.llm_trainer import LLMTrainer
 from src.training.loss import response_loss

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from src.data.bins import assign_to_bins
+from src.data.batches.bins import assign_to_bins
 from src.planner.choose import SIZES, Choice, Limits, Workload, _bounded, _step_tokens, choose, compute_as
 from src.planner.devices import Device, find_device
 from src.planner.job import Job

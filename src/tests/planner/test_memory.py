@@ -8,9 +8,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
 
-from src.data.packing import StepPacker
+from src.data.batches.packing import StepPacker
+from src.decoder.packed_decoder import PackedDecoder
 from src.kernels.heads import Sequences
-from src.models.packed_decoder import PackedDecoder
 from src.planner.job import Job
 from src.planner.memory import (
     Activations,

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from src.data.packing import StepPacker, filler_share
+from src.data.batches.packing import StepPacker, filler_share
 from src.planner.steps import evaluation_batch, largest_step_tokens, packed_work, padded_work
 from src.training.packed_step import ShuffledSampler
 from src.training.response_trainer import SimilarLengthSampler

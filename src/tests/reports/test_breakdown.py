@@ -6,7 +6,7 @@ import pytest
 
 from src.reports.breakdown import _by_length, _by_topic, breakdown
 from src.reports.dialogue_scores import DialogueScores, dialogue_scores
-from src.reports.run_record import Prediction, Run, RunRecord
+from src.runs.read import Prediction, Run, RunRecord
 from src.tests.reports.page import Page
 
 

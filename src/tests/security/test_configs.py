@@ -9,7 +9,7 @@ import pytest
 
 from src.config import load_config
 from src.config.schema import DataSettings
-from src.data.sources import load_dialogues
+from src.data.files.sources import load_dialogues
 from src.errors import YoyakError
 
 HEAD = "model: {checkpoint: x}\nexperiment: {name: y}\n"

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from tokenizers import Tokenizer
 
 from src.config.schema import DataSettings
+from src.data.files.sources import load_dialogues
 from src.data.llm_dataset import create_llm_dataset
-from src.data.plain_text import plain_text
-from src.data.sources import load_dialogues
-from src.data.templates import create_prompt_template
-from src.data.text_encoder import TextEncoder
+from src.data.prompt.plain_text import plain_text
+from src.data.prompt.templates import create_prompt_template
+from src.data.prompt.text_encoder import TextEncoder
 from src.inference import generator
 from src.serving.app import create_app
 from src.serving.limits import Limits
@@ -199,7 +199,7 @@ def own_controls(prompt, controls):
 @pytest.mark.parametrize("cases", CASES)
 def test_evaluation_and_summarize(real, cases, monkeypatch):
     """What `evaluate_model` and `generate_summaries` give the decoder."""
-    from src.evaluation.evaluator import evaluate_model
+    from src.inference.scored import evaluate_model
 
     family, config, model, tokenizer = real
     limits = {"encoder_max_len": 1024, "decoder_max_len": 1}
@@ -223,7 +223,7 @@ def test_evaluation_and_summarize(real, cases, monkeypatch):
 
 
 def _as_dialogue(index, row):
-    from src.data.sources import DialogueRow
+    from src.data.files.sources import DialogueRow
 
     return DialogueRow(f"r{index}", row.dialogue, row.summary, row.topic)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from src.commands.log_file import LogFile
 from src.errors import YoyakError
 from src.export.folder import written_whole
 from src.files import appending, refuse_of_others, remove
+from src.runs.lock import lock_path, run_lock
+from src.runs.log_file import LogFile
 from src.tests.commands.conftest import folder, tiny, yoyak  # noqa: F401
-from src.training.run_lock import lock_path, run_lock
 
 MINE = "mine\n"
 

@@ -122,7 +122,7 @@ def test_a_failing_run_writes_none(place, debug: list[str]) -> None:
     """An error, deep inside, whose text has every secret: in run.json, the log and the traceback it is hidden."""
     work, environment = place
     code = (
-        "import sys\nfrom src.commands import steps\nfrom src.cli import main\n"
+        "import sys\nfrom src.commands.train import steps\nfrom src.cli import main\n"
         f"def fail(*_, **__):\n    raise RuntimeError('401: ' + ' '.join({list(PLANTED.values())!r}))\n"
         "steps.score = fail\nmain(sys.argv[1:])\n"
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from src.config.schema import Config
-from src.data.templates import create_prompt_template
+from src.data.prompt.templates import create_prompt_template
 from src.serving.engine import TransformersEngine
 from src.serving.limits import Limits
 from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model

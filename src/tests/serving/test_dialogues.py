@@ -5,7 +5,7 @@ import time
 import pytest
 
 from src.config.schema import Config
-from src.data.templates import create_prompt_template
+from src.data.prompt.templates import create_prompt_template
 from src.serving.dialogues import DialogueReader
 from src.serving.errors import ApiError
 from src.serving.limits import Limits

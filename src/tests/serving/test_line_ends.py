@@ -11,9 +11,9 @@ import pytest
 
 from src.commands.dialogue_text import read_dialogue
 from src.config.schema import Config, DataSettings
-from src.data.plain_text import LINE_ENDS, plain_lines, plain_text
-from src.data.sources import load_dialogues
-from src.data.templates import create_prompt_template
+from src.data.files.sources import load_dialogues
+from src.data.prompt.plain_text import LINE_ENDS, plain_lines, plain_text
+from src.data.prompt.templates import create_prompt_template
 from src.evaluation.summary_files import read_table
 from src.serving.dialogues import DialogueReader
 from src.serving.limits import Limits

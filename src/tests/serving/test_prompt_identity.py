@@ -11,15 +11,15 @@ from jinja2 import TemplateError
 
 from src.commands.console import create_console
 from src.commands.model import load_configured
-from src.commands.steps import prompt_arguments
 from src.commands.summarize import SummarizeRequest, summarize
+from src.commands.train.steps import prompt_arguments
 from src.config.schema import Config
+from src.data.files.sources import DialogueRow
 from src.data.llm_dataset import create_llm_dataset
-from src.data.prompts import sentence, system_text
-from src.data.sources import DialogueRow
-from src.data.templates import create_prompt_template
-from src.evaluation.evaluator import evaluate_model
+from src.data.prompt.prompts import sentence, system_text
+from src.data.prompt.templates import create_prompt_template
 from src.inference import generator
+from src.inference.scored import evaluate_model
 from src.serving.limits import Limits
 from src.serving.service import Service
 from src.serving.vllm import dialogue_chat_template

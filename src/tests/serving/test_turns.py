@@ -5,7 +5,7 @@ import json
 import pytest
 
 from src.config.schema import DataSettings
-from src.data.sources import load_dialogues
+from src.data.files.sources import load_dialogues
 from src.tests.serving.conftest import RecordingEngine
 
 NIKL = [{"speaker_id": "SD1", "form": "점심 먹었어요?"}, {"speaker_id": "SD2", "form": "아직요.\n배고파요."}]

@@ -10,9 +10,9 @@ from transformers import TrainerCallback
 
 from src.data.llm_dataset import create_llm_dataset
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config
-from src.training.checkpoints import find_checkpoint
-from src.training.interrupts import TrainingInterrupted
+from src.training.guards.interrupts import TrainingInterrupted
 from src.training.llm_trainer import LLMTrainer
+from src.training.state.checkpoints import find_checkpoint
 
 EPOCH = 5  # steps: 4 dialogues under 5 instructions, 4 a step
 

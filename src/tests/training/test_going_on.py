@@ -8,8 +8,8 @@ import pytest
 from transformers import TrainerState
 
 from src.tests.training.stopped_runs import EPOCH, SignalAt, config_for, end_of, last_checkpoint, stopped, trainer_for
-from src.training.checkpoints import MANIFEST, Checkpoint, find_checkpoint, read_checkpoint, saved_steps
-from src.training.interrupts import TrainingInterrupted
+from src.training.guards.interrupts import TrainingInterrupted
+from src.training.state.checkpoints import MANIFEST, Checkpoint, find_checkpoint, read_checkpoint, saved_steps
 
 RUINS = {"training__learning_rate": 30.0, "training__lr_scheduler_type": "constant"}  # no evaluation beats the first
 

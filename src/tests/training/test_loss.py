@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from src.data.padding import RightPadder
+from src.data.batches.padding import RightPadder
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training import loss
 from src.training.loss import response_loss

@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 import torch
 
+from src.decoder import packed_decoder
+from src.decoder.adapter_buffers import Refresh
+from src.decoder.decoder_layer import DecoderLayer
 from src.errors import YoyakError
 from src.inference import probe as generation_probe
 from src.inference.generator import generate_summaries
-from src.models import packed_decoder
-from src.models.adapter_buffers import Refresh
-from src.models.decoder_layer import DecoderLayer
 from src.models.probe import Probe, found_by_probes, probes_of
 from src.tests.packed_models import adapted_model, examples, packed
 from src.tests.tiny_models import DIALOGUES, load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training import probe as training_probe
-from src.training.checkpoints import find_checkpoint
 from src.training.llm_trainer import LLMTrainer
 from src.training.packed_step import EngineChoice, PackedTrainer
 from src.training.probe import probe
-from src.training.resolved import Resolved
+from src.training.state.checkpoints import find_checkpoint
+from src.training.state.resolved import Resolved
 
 BIASES = {"attention_bias": True, "mlp_bias": True}
 

@@ -9,8 +9,8 @@ import torch
 from src.errors import YoyakError
 from src.tests.tiny_models import DIALOGUES
 from src.tests.training.stopped_runs import EPOCH, SignalAt, config_for, end_of, last_checkpoint, stopped, trainer_for
-from src.training.checkpoints import find_checkpoint
-from src.training.interrupts import TrainingInterrupted
+from src.training.guards.interrupts import TrainingInterrupted
+from src.training.state.checkpoints import find_checkpoint
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 
 from src.tests.tiny_models import write_tiny_model
 from src.tests.training.stopped_runs import SignalAt, config_for, end_of, last_checkpoint, trainer_for
-from src.training.interrupts import TrainingInterrupted
+from src.training.guards.interrupts import TrainingInterrupted
 
 pytestmark = [
     pytest.mark.gpu,

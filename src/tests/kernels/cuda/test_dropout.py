@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from src.data.packing import FILLER, SHARED
+from src.data.batches.packing import FILLER, SHARED
 
 
 def drop(x: torch.Tensor, probability: float, seed: int, examples: list[int], site: int = 0) -> torch.Tensor:

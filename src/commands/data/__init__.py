@@ -1,0 +1,1 @@
+"""`yoyak data`: check, stats, split, augment, and the command line that names them."""

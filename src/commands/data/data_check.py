@@ -1,0 +1,73 @@
+"""`yoyak data check`: what is in a data file, and what a model's prompt would cut of it."""
+
+from typing import TYPE_CHECKING
+
+from ...config.loader import load_config
+from ...config.schema import Config
+from ...errors import YoyakError
+from ..console import create_console, print_json, quiet_libraries
+
+if TYPE_CHECKING:
+    from ...data.prompt.templates import PromptTemplate
+
+
+def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> None:
+    """Report rows, encoding, bad rows, lengths, and what truncation would cut under an experiment's prompt."""
+    from ...data.tools.check import check_file, render
+
+    config = load_config(experiment, overrides)
+    template, why_not = _prompt_template(config)
+    too_long = _beyond_positions(config)
+
+    def lengths(dialogues: list[str]) -> list[int]:
+        assert template is not None
+        template.encode_prompts(dialogues)  # counts what truncation cuts
+        return template.prompt_lengths(dialogues)
+
+    report = check_file(source, config.data, lengths if template else None, config.tokenizer.encoder_max_len)
+    if as_json:
+        truncation = template.counts.as_dict() if template else None
+        positions = {"positions": too_long} if too_long else {}
+        print_json(report.as_dict() | {"truncation": truncation} | positions)
+        return
+    console = create_console()
+    console.print(render(report))
+    said = f"Truncation: {template.counts.sentence()}" if template else f"Lengths in tokens are left out: {why_not}"
+    console.print(said, markup=False, soft_wrap=True)
+    for note in filter(None, [template.note if template else None, too_long]):
+        console.print(note, markup=False, soft_wrap=True)
+
+
+def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None]":
+    """Return the experiment's prompt, or why there is none (a tokenizer that can't be had)."""
+    quiet_libraries()
+    from transformers import AutoTokenizer
+
+    from ...data.prompt.round_trip import UnfitTokenizerError
+    from ...data.prompt.templates import create_prompt_template
+    from ...models.checkpoints import load_from, origin_arguments
+    from ...models.resolve import resolve_checkpoint
+    from ..train.steps import prompt_arguments
+
+    try:
+        checkpoint = resolve_checkpoint(config.model.checkpoint)
+        tokenizer = load_from(checkpoint, AutoTokenizer.from_pretrained, **origin_arguments(config.model))
+        return create_prompt_template(tokenizer, **prompt_arguments(config)), None
+    except UnfitTokenizerError:
+        raise
+    except YoyakError as error:
+        return None, str(error)
+
+
+def _beyond_positions(config: Config) -> str | None:
+    """Return what to say where prompts and summaries may take more positions than the model has, None where not."""
+    from ...models.generation_settings import checkpoint_json
+    from ...planner.positions import check_positions
+    from ...planner.shapes import cached_file
+
+    path = cached_file(config.model.checkpoint, "config.json")  # a check of data fetches no model
+    try:
+        found = checkpoint_json(str(path.parent), "config.json") if path is not None else {}
+        return check_positions(found, config.model.checkpoint, config.tokenizer)
+    except YoyakError as error:
+        return str(error)

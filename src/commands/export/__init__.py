@@ -1,0 +1,1 @@
+"""`yoyak export`: which model, which targets, and what becomes of them."""

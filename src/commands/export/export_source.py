@@ -1,0 +1,132 @@
+"""What is exported: the request, the folder it names, its settings, and the loaded model."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...config.schema import Config
+from ...errors import YoyakError
+from ..saved_settings import load_saved
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..model import LoadedModel
+
+TARGETS = ("adapter", "merged", "gguf", "gguf-lora", "ollama", "hub")
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What the user asked for.
+
+    Attributes:
+        to: one of `TARGETS`.
+        adapter: folder of an adapter or whole model that a run wrote.
+        run: a run instead, by its folder or by its name under `outputs/`.
+        out: folder of the export.
+        experiment: config of an adapter that has no settings of its own.
+        overrides: `key=value` over the settings.
+        quantization: of GGUF files.
+        base: `dequantized` (the weights that a QLoRA adapter was trained on) or `original` (the 16-bit ones).
+        check: dialogues whose loss is measured before and after; 0 for none.
+        merge: hub: whole weights or the adapter; None decides by whether others can get the base.
+        push: hub: the repository to send to.
+        dry_run: hub: only list what would go.
+        overwrite: replace an earlier export.
+        as_json: print JSON.
+    """
+
+    to: str
+    adapter: str | None = None
+    run: str | None = None
+    out: Path | None = None
+    experiment: str | None = None
+    overrides: list[str] = field(default_factory=list)
+    quantization: str = "f16"
+    base: str = "dequantized"
+    check: int = 4
+    merge: bool | None = None
+    push: str | None = None
+    dry_run: bool = False
+    overwrite: bool = False
+    as_json: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """The folder that is exported, what it holds, and the record of the run that wrote it."""
+
+    folder: Path
+    is_adapter: bool
+    record: dict[str, Any] | None
+
+
+def find_source(adapter: str | None, run: str | None) -> Source:
+    """Return what a user names by `--adapter` or `--run`; YoyakError where it is not there or is something else."""
+    from ...runs.record import read_run_file
+
+    if (adapter is None) == (run is None):
+        raise YoyakError("name one of both: --adapter outputs/NAME/final_model, or --run NAME")
+    if run is not None:
+        folder = next((path for path in (Path(run), Path("outputs") / run) if (path / "run.json").is_file()), None)
+        if folder is None:
+            raise YoyakError(f"--run {run}: no such run: no run.json in {run} or {Path('outputs') / run}")
+        final = folder / "final_model"
+        if not final.is_dir():
+            status = (read_run_file(folder) or {}).get("status", "unknown")
+            raise YoyakError(f"--run {run}: the run ({status}) has no final_model; wait for it, or train it again")
+    else:
+        final = Path(str(adapter))
+        if not final.is_dir():
+            raise YoyakError(f"{adapter}: no such adapter folder; name a run's final_model")
+        if (final / "final_model").is_dir():
+            raise YoyakError(f"{adapter}: is a run's folder; name {final / 'final_model'}, or --run {adapter}")
+    is_adapter = (final / "adapter_config.json").is_file()
+    if not is_adapter and not (final / "config.json").is_file():
+        raise YoyakError(f"{final}: no adapter_config.json and no config.json, so it is neither adapter nor model")
+    return Source(final, is_adapter, read_run_file(final.parent))
+
+
+def source_config(source: Source, request: ExportRequest) -> Config:
+    """Return the settings that the source was trained with."""
+    from ...config.loader import load_config
+
+    if request.experiment is not None:
+        return load_config(request.experiment, request.overrides)
+    return load_saved(source.folder, request.overrides)
+
+
+def load_source(source: Source, request: ExportRequest, console: "Console", original: bool = False) -> "LoadedModel":
+    """Load the source with its adapter on the base it was trained on, or (`original`) on the 16-bit base.
+
+    Raises:
+        YoyakError: the adapter does not fit the base; both are named.
+    """
+    from ..model import load_for_use
+
+    overrides = list(request.overrides)
+    if not source.is_adapter:
+        whole = [f"model.checkpoint={source.folder}", "lora.use_qlora=false", "lora.adapter=null"]
+        experiment = request.experiment or str(source.folder / "yoyak.yaml")
+        return load_for_use(experiment, None, [*overrides, *whole], console)
+    if original:
+        overrides.append("lora.use_qlora=false")
+    try:
+        return load_for_use(request.experiment, str(source.folder), overrides, console)
+    except YoyakError as error:
+        base = _recorded_base(source.folder)
+        if base is None or "does not fit" not in str(error) or base in str(error):
+            raise
+        raise YoyakError(f"{error}; the adapter was trained on {base}") from error
+
+
+def _recorded_base(folder: Path) -> str | None:
+    """Return the base model that an adapter's own settings name."""
+    try:
+        settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    base = settings.get("base_model_name_or_path") if isinstance(settings, dict) else None
+    return str(base) if base else None

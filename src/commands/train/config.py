@@ -1,0 +1,25 @@
+"""A run's settings: the experiment's, with the flags of the command line applied."""
+
+from ...config.loader import load_config_with_sources
+from ...config.schema import Config
+from .folder import TrainRequest
+
+
+def resolve_config(request: TrainRequest) -> Config:
+    """Return the experiment's settings with the flags applied: adapter kind, name, augmentation, debug sizes."""
+    config, sources = load_config_with_sources(request.experiment, request.overrides)
+    if request.use_qlora is not None:
+        config.lora.use_qlora = request.use_qlora
+    elif not config.lora.use_lora and sources["lora.use_qlora"] != "command line":
+        config.lora.use_qlora = False  # full fine-tuning asked for; 4 bit was only the default
+    if not config.lora.use_qlora and sources["experiment.name"] != "command line":
+        kind = "_lora" if config.lora.use_lora else "_full"
+        if config.experiment.name.endswith("_qlora"):
+            config.experiment.name = config.experiment.name.removesuffix("_qlora") + kind
+    if request.use_instruction_augmentation:
+        config.data.instruction_augmentation = True
+    if request.debug:
+        config.data.max_train_examples, config.data.max_eval_examples = 50, 10
+        config.training.epochs, config.training.batch_size = 1, 2
+        config.training.report_to = []
+    return config

@@ -1,0 +1,279 @@
+"""A run's folder: refused where it holds another run, with log and `run.json` from the first moment to the last."""
+
+import logging
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...config.loader import differences, load_config
+from ...config.located import located
+from ...config.schema import Config
+from ...errors import YoyakError
+from ...files import refuse_of_others, remove
+from ...resources import configs_dir
+from ..console import ONLY_TO_FILES, create_console, run_logger
+from .resume import EVALUATION_FOLDER, EarlierRun, other_surroundings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ...runs.record import RunFile
+
+_LEAST_LORA_RATE = 1e-4
+_IDLE_LOAD = 0.7  # cores that others may keep busy unmentioned
+_LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What the user asked for: an experiment, what overrides it, and how an existing folder is treated."""
+
+    experiment: str
+    overrides: Sequence[str] = ()
+    use_qlora: bool | None = None
+    use_instruction_augmentation: bool = False
+    debug: bool = False
+    overwrite: bool = False
+    force: bool = False
+    resume: bool = False
+
+
+@dataclass
+class RunContext:
+    """A run under way: its settings, folder, record and where it speaks; `earlier` where it goes on."""
+
+    config: Config
+    folder: Path
+    file: "RunFile"
+    logger: logging.Logger
+    console: "Console"
+    earlier: EarlierRun | None = None
+
+
+@contextmanager
+def started_run(config: Config, request: TrainRequest, earlier: EarlierRun | None = None) -> Iterator[RunContext]:
+    """Make the run's folder, log and `run.json`, or go on with an earlier one's; set the final status in any case."""
+    from ...runs.disk import raise_if_disk_full
+    from ...runs.lock import run_lock
+    from ...runs.record import RunFile, now
+    from ...training.guards.interrupts import TrainingInterrupted, stopped_by_sigterm
+
+    log = log_path(request.experiment, datetime.now())
+    with (
+        stopped_by_sigterm(),
+        run_lock(Path(config.experiment.output_dir) / config.experiment.name),
+        kept_folder(config) if earlier else run_folder(config, request) as folder,
+        run_logger([log, folder / "train.log"], create_console(forgiving=True)) as logger,
+    ):
+        file = RunFile(folder)
+        try:
+            record_start(file, config, request, earlier)
+            logger.info("Run %s, log in %s", folder, log)
+            warn_low_rate(config, logger)
+            warn_busy_cores(logger)
+            say_where_it_goes_on(earlier, logger)
+            yield RunContext(config, folder, file, logger, create_console(forgiving=True), earlier)
+            file.update(status="completed", ended=now())
+        except TrainingInterrupted as stop:
+            file.update(status="interrupted", ended=now())
+            where = f"; its state is in {stop.checkpoint}" if stop.checkpoint else ""
+            logger.warning("Stopped after step %d of training%s", stop.step, where)
+            raise
+        except KeyboardInterrupt:
+            file.update(status="interrupted", ended=now())
+            logger.warning("Stopped; what was not finished is not kept")
+            raise
+        except BaseException as error:
+            logger.error("Failed: %s", error, extra=ONLY_TO_FILES)
+            with suppress(OSError):  # of a disk that takes no more; the last record that was whole stays
+                file.update(status="failed", ended=now(), error=str(error))
+            raise_if_disk_full(error, folder)
+            raise
+
+
+def record_start(file: "RunFile", config: Config, request: TrainRequest, earlier: EarlierRun | None) -> None:
+    """Write what `run.json` says from the start; a run that goes on keeps its beginning, and each going on is added."""
+    from ...runs.record import now
+
+    record = first_record(config, request)
+    if earlier and earlier.record:
+        file.content = {name: value for name, value in earlier.record.items() if name not in ("ended", "error")}
+        record["started"] = earlier.record["started"]
+        file.content.pop("settings_changed", None)
+    if earlier:
+        record["resumed"] = [*earlier.record.get("resumed", []), {"at": now(), "step": earlier.step}]
+    file.update(**record)
+
+
+def say_where_it_goes_on(earlier: EarlierRun | None, logger: logging.Logger) -> None:
+    """Name the step, each checkpoint that can't be used, and what is another version or device."""
+    if earlier is None:
+        return
+    for sentence in earlier.damaged:
+        logger.warning("Not used: %s", sentence)
+    if earlier.checkpoint is None:
+        logger.info("No whole checkpoint: training begins at step 0")
+        return
+    logger.info("Going on from %s", earlier.checkpoint.folder)
+    if others := other_surroundings(earlier):
+        logger.warning("The last bits may differ from an uninterrupted run's: %s", "; ".join(others))
+
+
+@contextmanager
+def kept_folder(config: Config) -> Iterator[Path]:
+    """Yield the folder of a run that goes on, which stays whatever happens."""
+    yield Path(config.experiment.output_dir) / config.experiment.name
+
+
+@contextmanager
+def run_folder(config: Config, request: TrainRequest) -> Iterator[Path]:
+    """Yield the run's new, empty folder.
+
+    An earlier run that is replaced comes back where this one fails before it has trained, or with the next run where
+    this one is killed so early; a run that fails so early leaves no folder, so that its name is free for the next try.
+    Evaluations of the base model from before the run stay.
+    """
+    folder = Path(config.experiment.output_dir) / config.experiment.name
+    earlier = folder.with_name(f".{folder.name}.replaced")
+    refuse_of_others(earlier)
+    if earlier.exists() and not _has_trained(folder):  # its replacement was killed
+        shutil.rmtree(folder, ignore_errors=True)
+        earlier.rename(folder)
+    refuse_other_run(folder, request)
+    remove(earlier)
+    if folder.exists() and not _holds_only_evaluations(folder):
+        folder.rename(earlier)
+    folder.mkdir(parents=True, exist_ok=True)
+    before = {path.name for path in folder.iterdir()}
+    try:
+        yield folder
+    except BaseException:
+        if not _has_trained(folder):
+            _empty(folder, before)
+            if earlier.exists():
+                earlier.rename(folder)
+        raise
+    finally:
+        remove(earlier)
+
+
+def _holds_only_evaluations(folder: Path) -> bool:
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {EVALUATION_FOLDER}
+
+
+def _empty(folder: Path, but: set[str]) -> None:
+    """Remove a folder, or what is in it except for the names in `but`."""
+    for path in folder.iterdir():
+        if path.name in but:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    if not but:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_trained(folder: Path) -> bool:
+    metrics = folder / "metrics.jsonl"
+    return (metrics.is_file() and metrics.stat().st_size > 0) or any(folder.glob("checkpoints/checkpoint-*"))
+
+
+def log_path(experiment: str, moment: datetime) -> Path:
+    """Return `logs/YYYYMMDD/train/train_llm_EXPERIMENT_YYYYMMDD_HHMMSS.log`."""
+    name = Path(experiment).stem if experiment.endswith((".yaml", ".yml")) else experiment
+    return Path("logs") / f"{moment:%Y%m%d}" / "train" / f"train_llm_{name}_{moment:%Y%m%d_%H%M%S}.log"
+
+
+def first_record(config: Config, request: TrainRequest) -> dict[str, object]:
+    """Return what `run.json` says from the start."""
+    from ... import __version__
+    from ...runs.record import device_description, now, package_versions, source_commit
+
+    base = load_config(configs_dir() / "base" / "causal_lm.yaml")
+    changed = differences(config, base).items()
+    return {
+        "yoyak": __version__,
+        "name": config.experiment.name,
+        "status": "running",
+        "debug": request.debug,
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started": now(),
+        "seed": config.training.seed,
+        "commit": source_commit(),
+        "device": device_description(),
+        "versions": package_versions(),
+        "config": located(config).model_dump(),
+        "settings_changed": {
+            name: {"base": old, "value": new} for name, (old, new) in changed if not name.startswith("experiment.")
+        },
+    }
+
+
+def refuse_other_run(folder: Path, request: TrainRequest) -> None:
+    """Raise YoyakError where the folder holds another run, or anything else; a debug run may be replaced."""
+    from ...runs.record import read_run_file
+
+    if not folder.exists() or _holds_only_evaluations(folder):
+        return
+    record = read_run_file(folder)
+    if record is None:
+        raise YoyakError(f"{folder}: is there already and holds no run; set experiment.name=OTHER")
+    goes_on = "" if record.get("status") == "completed" else ", --resume to go on with it"
+    if not (request.overwrite or record.get("debug")):
+        raise YoyakError(
+            f"{folder}: holds a run ({record.get('status')}, {record.get('started')}); "
+            f"pass --overwrite to replace it{goes_on}, or set experiment.name=OTHER"
+        )
+
+
+def warn_low_rate(config: Config, logger: logging.Logger) -> None:
+    """Say that a LoRA run hardly learns at a learning rate for full fine-tuning, and name a better one."""
+    rate = config.training.learning_rate
+    if config.lora.use_lora and rate < _LEAST_LORA_RATE:
+        better = "1e-3" if (config.model.size or "").upper().endswith("M") else "2e-4"
+        logger.warning(
+            "training.learning_rate = %g is low for LoRA, which hardly learns at it; try training.learning_rate=%s",
+            rate,
+            better,
+        )
+
+
+def warn_busy_cores(logger: logging.Logger) -> None:
+    """Say that training on a CPU whose cores others use is slow: threads of OpenMP that wait for each other spin."""
+    import torch
+
+    if torch.cuda.is_available() or not hasattr(os, "sched_getaffinity"):
+        return
+    cores = os.sched_getaffinity(0)
+    note = busy_cores_note(busy_cores(cores), torch.get_num_threads(), len(cores))
+    if note:
+        logger.warning(note)
+
+
+def busy_cores(cores: Collection[int]) -> float:
+    """Return how many of these cores compute right now, while this thread sleeps.
+
+    The load average would count what has just ended, such as the installation, and other cores of the host.
+    """
+    import psutil
+
+    shares = psutil.cpu_percent(_LOOK_SECONDS, percpu=True)
+    return sum(share for core, share in enumerate(shares) if core in cores) / 100
+
+
+def busy_cores_note(load: float, threads: int, cores: int) -> str | None:
+    """Return what to say of `load` cores that others use beside `threads` of ours on `cores`; None where all fit."""
+    if load + threads <= cores + _IDLE_LOAD:
+        return None
+    free = max(1, round(cores - load))
+    advice = f"; OMP_NUM_THREADS={free} is faster here" if free < threads else ""
+    ours = f"{threads} thread{'s' if threads > 1 else ''}"
+    return f"{load:.1f} of {cores} cores are busy and this run has {ours}: training will be slow{advice}"

@@ -1,0 +1,89 @@
+"""What a run shows on the terminal: bars, scores, examples, and what to type next."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ...config.typed import typed_path
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ...data.files.sources import DialogueTable
+    from ...inference.scored import Evaluation
+    from .folder import RunContext
+
+
+@contextmanager
+def progress(console: "Console", title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that moves a bar on by a number of summaries, with their rate and the time left beside it.
+
+    A line at the end says how long it took.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} summaries/s  left"),
+        TimeRemainingColumn(),
+    )
+    start, done = time.perf_counter(), 0
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=total, rate="-")
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            bar.update(task, advance=count, rate=f"{done / (time.perf_counter() - start):.2f}")
+
+        yield advance
+    seconds = time.perf_counter() - start
+    console.print(f"{done} summaries in {seconds:.0f} s, {done / seconds:.2f} summaries/s", style="dim")
+
+
+def show_examples(run: "RunContext", table: "DialogueTable", before: "Evaluation", after: "Evaluation") -> None:
+    """Print scores before and after, and three dialogues with reference and both summaries."""
+    from rich.table import Table
+
+    counted = after.scores
+    how = f"{counted.tokenization}, stemmed" if counted.stemmer else counted.tokenization
+    scores = Table(title=f"ROUGE F1 x100 ({how}; {counted.n} dialogues)", title_justify="left")
+    for column in ("", "ROUGE-1", "ROUGE-2", "ROUGE-L", "sum"):
+        scores.add_column(column, justify="left" if not column else "right")
+    for name, result in (("zero-shot", before.scores), ("fine-tuned", after.scores)):
+        values = (result.rouge1, result.rouge2, result.rougeL, result.rouge_sum)
+        scores.add_row(name, *(f"{value:.2f}" for value in values))
+    run.console.print(scores)
+    for index, row in enumerate(table.rows[:3]):
+        turns = row.dialogue.split("\n")
+        shown = turns if len(turns) <= 4 else [*turns[:2], f"... {len(turns) - 4} turns ...", *turns[-2:]]
+        example = Table(title=f"{row.fname}  {row.topic or ''}", title_justify="left", show_header=False, expand=True)
+        example.add_column(width=10, style="bold")
+        example.add_column(ratio=1)
+        for name, text in (
+            ("dialogue", "\n".join(shown)),
+            ("reference", row.summary),
+            ("before", shortened(before.summaries[index])),
+            ("after", shortened(after.summaries[index])),
+        ):
+            example.add_row(name, text, end_section=name == "dialogue")
+        run.console.print(example)
+
+
+def shortened(text: str, most: int = 320) -> str:
+    """Return `text` on one line, at most `most` characters of it."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 4].rstrip() + " ..."
+
+
+def show_next_command(run: "RunContext") -> None:
+    """Print where the run's page is and what to type next."""
+    print_line = run.console.print
+    print_line(f"\nReport:  {run.folder / 'report.html'}", markup=False, soft_wrap=True)
+    model = run.folder / "final_model"
+    print_line(
+        f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {typed_path(model)}', markup=False, soft_wrap=True
+    )

@@ -1,0 +1,245 @@
+"""The steps of a run: read, encode, score, record. Each says what it did and puts it into `run.json`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+from ...config.schema import Config
+from .folder import RunContext
+from .show import progress
+from .zero_shot import ZERO_SHOT, keep_zero_shot, kept_zero_shot
+
+if TYPE_CHECKING:
+    from ...data.files.sources import DialogueTable
+    from ...data.llm_dataset import LLMSummarizationDataset
+    from ...inference.scored import Evaluation
+    from ...models.lora_loader import LoRALoader
+
+
+def create_loader(run: RunContext) -> "LoRALoader":
+    """Return what loads the model; a run that goes on computes as it did before, whatever would be measured now."""
+    from ...models.lora_loader import LoRALoader
+    from ...training.guards.deterministic import prepare_deterministic
+
+    if run.config.training.deterministic:
+        prepare_deterministic()
+    resolved = run.earlier.resolved if run.earlier else None
+    if resolved is None:
+        return LoRALoader(run.config, run.logger)
+    resolved.apply()
+    config = run.config.model_copy(deep=True)
+    config.lora.cache_dequantized = "on" if resolved.cache_dequantized else "off"
+    return LoRALoader(config, run.logger, resolved.compute)
+
+
+def prompt_arguments(config: Config) -> dict[str, Any]:
+    """Return what decides the prompt, as `create_llm_dataset` and `create_prompt_template` take it."""
+    return {
+        "encoder_max_len": config.tokenizer.encoder_max_len,
+        "decoder_max_len": config.tokenizer.decoder_max_len,
+        "format_type": config.dataset.format_type,
+        "chat_template": config.model.chat_template,
+        "language": config.dataset.language,
+        "system": config.dataset.system,
+        "instruction": config.dataset.instruction,
+    }
+
+
+def encode_tables(
+    run: RunContext, tables: "dict[str, DialogueTable]", tokenizer: Any
+) -> "tuple[LLMSummarizationDataset, LLMSummarizationDataset]":
+    """Encode both tables, the five instructions for training only, and record lengths and truncation."""
+    from ...data.llm_dataset import create_llm_dataset
+
+    datasets = []
+    for split, table in tables.items():
+        dataset = create_llm_dataset(
+            [row.dialogue for row in table.rows],
+            [row.summary for row in table.rows],
+            tokenizer,
+            **prompt_arguments(run.config),
+            use_instruction_augmentation=split == "train" and run.config.data.instruction_augmentation,
+        )
+        dataset.names = [row.fname for row in table.rows]
+        run.logger.info("%s: %s", split, dataset.truncation.sentence())
+        run.file.update(
+            truncation={split: dataset.truncation.as_dict()},
+            lengths={split: length_summary(dataset.lengths)},
+            data={split: {"examples": len(dataset)}},
+        )
+        datasets.append(dataset)
+    run.file.update(resolved={"prompt": datasets[0].prompt.record()})
+    if datasets[0].prompt.note:
+        run.logger.info(datasets[0].prompt.note)
+    return datasets[0], datasets[1]
+
+
+def refuse_long_examples(run: RunContext, loader: "LoRALoader", *datasets: "LLMSummarizationDataset") -> None:
+    """Raise YoyakError where an example, whose summary is never cut, goes beyond the model's table of positions."""
+    from ...planner.positions import refuse_long_example
+
+    longest = max(int(dataset.lengths.max()) for dataset in datasets)
+    refuse_long_example(loader.checkpoint_config, run.config.model.checkpoint, longest)
+
+
+def length_summary(lengths: Any) -> dict[str, Any]:
+    """Return mean, median, 95th percentile, maximum and histogram of example lengths in tokens."""
+    import numpy as np
+
+    from ...data.tools.check import histogram
+
+    p50, p95 = np.percentile(lengths, [50, 95])
+    bins = [[part.high, part.count] for part in histogram([int(n) for n in lengths])]
+    return {
+        "mean": round(float(lengths.mean()), 1),
+        "p50": round(float(p50), 1),
+        "p95": round(float(p95), 1),
+        "max": int(lengths.max()),
+        "histogram": bins,
+    }
+
+
+def record_model(run: RunContext, loader: Any, model: Any) -> None:
+    """Record what was resolved at run time and how many parameters train.
+
+    Raises:
+        YoyakError: the configured engine can't train the model.
+    """
+    from ...training.packed_step import choose_engine
+
+    training = run.config.training
+    earlier = run.earlier.resolved if run.earlier else None
+    engine = earlier.engine if earlier else choose_engine(training, model, loader.compute)
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    # 4-bit weights hold two values a byte; quant_state knows the shape of the original.
+    total = sum(p.quant_state.shape.numel() if hasattr(p, "quant_state") else p.numel() for p in model.parameters())
+    resolved = loader.resolved | engine.resolved(training)
+    run.file.update(resolved=resolved, trainable_parameters=trainable, total_parameters=total)
+    _record_coverage(run, model)
+    choice = loader.compute
+    run.logger.info("Compute: %s on %s (%s)", choice.dtype, choice.device, choice.reason)
+    run.logger.info("Parameters: %s of %s train", f"{trainable:,}", f"{total:,}")
+
+
+def _record_coverage(run: RunContext, model: Any) -> None:
+    """Record which share of the layers' weights has adapters and is in 4 bit; warn where that is less than asked."""
+    from ...models.coverage import measure_coverage
+
+    lora = run.config.lora
+    if lora.use_lora:
+        coverage = measure_coverage(model, lora.target_modules, lora.use_qlora)
+        run.file.update(coverage=coverage.as_dict())
+        run.logger.info(coverage.sentence())
+        for line in coverage.warnings():
+            run.logger.warning(line)
+
+
+def score(
+    run: RunContext,
+    model: Any,
+    tokenizer: Any,
+    eval_set: "LLMSummarizationDataset",
+    table: "DialogueTable",
+    stage: str,
+) -> "Evaluation | None":
+    """Generate and score the evaluation dialogues where `evaluation.generate` is on; None where it is off."""
+    from ...data.prompt.reasoning import reasoning_note
+    from ...evaluation.result import score_report
+    from ...inference.scored import evaluate_model
+    from ...models.probe import found_by_probes
+
+    if not run.config.evaluation.generate:
+        return None
+    # A new adapter starts at zero; one that is trained further is switched off for the base model's own score.
+    switched_off = stage == "zero_shot" and run.config.lora.adapter is not None
+    result = kept_zero_shot(run, table) if stage == "zero_shot" else None
+    if result is None:
+        bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
+        with bar as advance, model.disable_adapter() if switched_off else nullcontext():
+            result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
+        if stage == "zero_shot":
+            keep_zero_shot(run, table, result)
+        run.file.update(resolved={"probes": found_by_probes(model)})
+    report = score_report(
+        [row.fname for row in table.rows],
+        result.summaries,
+        [row.summary for row in table.rows],
+        result.scores.tokenization,
+        result.scores.stemmer,
+    )
+    found = {"unended": result.unended, "reasoning_removed": result.reasoning_removed}
+    run.file.update(scores={stage: report.run_scores() | found})
+    if result.reasoning_removed:
+        run.logger.warning("%s: %s", stage.replace("_", "-"), reasoning_note(result.reasoning_removed))
+    interval = report.scores["rouge_sum"]
+    run.logger.info(
+        "%s: %s, sum's 95%% interval %.2f to %.2f", stage.replace("_", "-"), result.scores, interval.low, interval.high
+    )
+    return result
+
+
+def show_progress(run: RunContext, trainer: Any) -> None:
+    """Put the progress bar on a trainer, and record its optimizer."""
+    from ...data.prompt.own_template import FIXED_DATE
+    from ...models.probe import found_by_probes
+    from ...training.logs.callbacks import ProgressBar
+
+    trainer.trainer.add_callback(ProgressBar(run.console, trainer.trainer))
+    training = run.config.training
+    before = run.file.content.get("resolved", {})  # of an engine that the probe may have ruled out
+    resolved: dict[str, object] = {
+        **{name: None for name in before if name.startswith("micro_batch")},
+        **trainer.engine.resolved(training),
+        "probes": found_by_probes(trainer.model),
+        "optimizer": trainer.optimizer_name,
+        "gradient_checkpointing": training.gradient_checkpointing,
+    }
+    if run.config.dataset.format_type == "chat" and run.config.model.chat_template == "auto":
+        resolved["chat_template_date"] = f"{FIXED_DATE:%Y-%m-%d}"  # what a template that prints the day is given
+    run.file.update(resolved=resolved)
+
+
+@contextmanager
+def counted_faults(run: RunContext, trainer: Any) -> Iterator[None]:
+    """Record at the end, whatever it is, what went wrong in a training and was mended."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # of the disk, which is said elsewhere
+            run.file.update(faults=trainer.trainer.faults())
+
+
+def record_results(run: RunContext, results: dict[str, Any]) -> None:
+    """Record the figures of a finished training."""
+    run.file.update(
+        train={
+            "loss": results["train_loss"],
+            "eval_loss": results["eval_metrics"].get("eval_loss"),
+            "eval_rouge_sum": results["eval_metrics"].get("eval_rouge_sum"),
+            "samples_per_second": results["samples_per_second"],
+            "tokens_per_second": results["tokens_per_second"],
+            "peak_memory_bytes": results["peak_memory_bytes"],
+            "wall_seconds": results["train_runtime"],
+            "saving_seconds": results["saving_seconds"],
+            "steps": results["steps"],
+        },
+        model_path=results["model_path"],
+        **({"resolved": {"memory_plan": results["memory_plan"]}} if results["memory_plan"] else {}),
+    )
+    run.logger.info(
+        "Trained %d steps in %.0f s: loss %.3f, %.0f tokens/s, peak memory %.2f GB",
+        results["steps"],
+        results["train_runtime"],
+        results["train_loss"],
+        results["tokens_per_second"],
+        results["peak_memory_bytes"] / 1e9,
+    )
+
+
+def save_predictions(run: RunContext, table: "DialogueTable", before: "Evaluation", after: "Evaluation") -> None:
+    """Write `predictions.jsonl`: each dialogue with its reference and both summaries."""
+    from ...inference.scored import write_predictions
+
+    path = run.folder / "predictions.jsonl"
+    write_predictions(path, table.rows, zero_shot=before.summaries, fine_tuned=after.summaries)
+    (run.folder / ZERO_SHOT).unlink(missing_ok=True)  # it stands in the predictions now

@@ -1,0 +1,69 @@
+"""The data files of a run: read at its start, looked at again at its end; both are said and put into `run.json`."""
+
+from typing import TYPE_CHECKING
+
+from ...errors import YoyakError
+from .folder import RunContext
+
+if TYPE_CHECKING:
+    from ...data.files.sources import DialogueTable
+
+
+def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
+    """Read training and evaluation files, and record what was read and dropped."""
+    from ...data.files.sources import load_dialogues
+    from ...data.prompt.reasoning import without_reasoning
+    from ...runs.data_watch import fingerprint
+
+    settings = run.config.data
+    tables = {}
+    for split, source, most in (
+        ("train", settings.train, settings.max_train_examples),
+        ("eval", settings.eval, settings.max_eval_examples),
+    ):
+        digest = fingerprint(source)
+        table = tables[split] = load_dialogues(source, settings)
+        _refuse_instructions(table)
+        table.rows = table.rows[:most]
+        dropped = table.dropped_by_reason()
+        if reasoned := sum(without_reasoning(row.summary)[1] for row in table.rows):
+            note = "%s: %d summaries hold tags of reasoning such as <think>, which are learned as part of them"
+            run.logger.warning(note, split, reasoned)
+        run.file.update(
+            data={
+                split: {
+                    "source": source,
+                    "sha256": digest,
+                    "rows": len(table.rows),
+                    "encoding": table.encoding,
+                    "dropped": dropped,
+                    "duplicate_dialogues": table.duplicate_dialogues,
+                }
+            }
+        )
+        lost = "".join(f", dropped {count} ({reason})" for count, reason in table.losses())
+        run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
+    return tables
+
+
+def _refuse_instructions(table: "DialogueTable") -> None:
+    """Raise YoyakError for rows that hold an instruction already: the prompt would have two."""
+    from ...data.prompt.prompts import instruction_before
+
+    found = instruction_before(table.rows[0].dialogue)
+    if found:
+        raise YoyakError(
+            f"{table.source}: its dialogues begin with an instruction ({found!r}), as rows of yoyak data augment "
+            "--instructions do, which are for other trainers; name the file that they were made from, and set "
+            "data.instruction_augmentation=true for the training dialogues"
+        )
+
+
+def note_changed_data(run: RunContext) -> None:
+    """Record and say which data files are not any more what the run has read; it goes by what it read."""
+    from ...runs.data_watch import fingerprint
+
+    for split, record in run.file.content["data"].items():
+        if record["sha256"] is not None and fingerprint(record["source"]) != record["sha256"]:
+            run.file.update(data={split: {"changed_during_run": True}})
+            run.logger.warning("%s: changed during the run, which used what it held at the start", record["source"])

@@ -1,0 +1,225 @@
+"""`yoyak train --folds K`: a run on each fold of the training data, how far they agree, and an ensemble of them.
+
+Each fold trains on the others' rows and is evaluated on its own. `data.eval` stays unseen until the end, where the
+ensemble and every single fold summarize it.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...config.loader import differences
+from ...config.located import located
+from ...config.schema import Config
+from ...errors import YoyakError
+from ...files import write_atomic
+from ..console import create_console
+from ..data.data_files import table_bytes, write_whole
+from ..generating import stoppable
+from .config import resolve_config
+from .folder import TrainRequest
+from .folds_ensemble import ensemble_of
+from .resume import EVALUATION_FOLDER
+from .train import train_config, trained_alone
+
+if TYPE_CHECKING:
+    from ...data.files.sources import DialogueRow
+
+RECORD = "folds.json"
+_AFTER_TRAINING = ("generation.", "evaluation.")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One of the runs: its settings, in which `data.train` and `data.eval` are the fold's own files."""
+
+    config: Config
+    train_rows: "list[DialogueRow]" = field(repr=False)
+    eval_rows: "list[DialogueRow]" = field(repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """Return the run's folder."""
+        return Path(self.config.experiment.output_dir) / self.config.experiment.name
+
+
+def train_folds(request: TrainRequest, folds: int) -> Path:
+    """Train the folds that are not complete, write `folds.json` and, with `evaluation.generate`, the ensemble.
+
+    Returns the folder with all of them, `outputs/<experiment.name>/`.
+
+    Raises:
+        YoyakError: the folder holds something else, folds of other data or settings, or the data can't be divided.
+    """
+    from ...runs.lock import run_lock
+
+    with trained_alone():
+        config = resolve_config(request)
+        folder = Path(config.experiment.output_dir) / config.experiment.name
+        with run_lock(folder):
+            return _train_folds(config, request, folds, folder)
+
+
+def _train_folds(config: Config, request: TrainRequest, folds: int, folder: Path) -> Path:
+    _refuse_other_content(folder, folds, request.overwrite)
+    planned = plan_folds(config, folds)
+    complete = [] if request.overwrite else [fold for fold in planned if _is_complete(fold)]
+    _write_parts(planned, request.overwrite)
+    record: dict[str, Any] = {"folds": folds, "seed": config.training.seed, "train": config.data.train}
+    _write_record(folder, record)
+    console = create_console(forgiving=True)
+    again = " without --overwrite" if request.overwrite else ""
+    with stoppable(lambda: f"{len(complete)} of {folds} folds are complete; the same command{again} goes on"):
+        for fold in planned:
+            if fold in complete:
+                console.print(f"{fold.folder}: is complete and kept", markup=False, soft_wrap=True)
+                continue
+            console.print(f"\nFold {len(complete) + 1} of {folds}", style="bold", markup=False)
+            _train(fold, request)
+            complete.append(fold)
+    record |= summary_of(planned)
+    _write_record(folder, record)
+    for line in _sentences(record):
+        console.print(line, markup=False, soft_wrap=True)
+    if config.evaluation.generate:
+        record["ensemble"] = ensemble_of([fold.folder for fold in planned], config, folder, console)
+        _write_record(folder, record)
+    console.print(f"Figures: {folder / RECORD}", markup=False, soft_wrap=True)
+    return folder
+
+
+def plan_folds(config: Config, folds: int) -> list[Fold]:
+    """Divide the training data by topic, seeded by `training.seed`; return each fold with its run's settings."""
+    from ...data.files.sources import load_dialogues
+    from ...data.tools.split import fold_indices
+
+    rows = load_dialogues(config.data.train, config.data).rows[: config.data.max_train_examples]
+    parts = fold_indices(rows, folds, seed=config.training.seed)
+    folder = Path(config.experiment.output_dir) / config.experiment.name
+    planned = []
+    for number, (train, evaluation) in enumerate(parts):
+        its = config.model_copy(deep=True)
+        its.experiment.output_dir, its.experiment.name = str(folder), f"fold_{number}"
+        its.data.train, its.data.eval = (
+            str(folder / "data" / f"fold_{number}_{part}.jsonl") for part in ("train", "dev")
+        )
+        its.data.max_train_examples = None  # applied before the rows were divided
+        planned.append(Fold(its, [rows[row] for row in train], [rows[row] for row in evaluation]))
+    return planned
+
+
+def summary_of(planned: Sequence[Fold]) -> dict[str, Any]:
+    """Return each fold's figures on its own rows, their means and their standard deviations (of a sample: n - 1)."""
+    from statistics import mean, stdev
+
+    from ...evaluation.result import SCORES
+    from ...runs.record import read_run_file
+
+    runs: list[dict[str, Any]] = []
+    for fold in planned:
+        record = read_run_file(fold.folder) or {}
+        scores = record.get("scores", {}).get("fine_tuned", {})
+        figures = {name: scores[name] for name in SCORES if name in scores}
+        figures["eval_loss"] = record.get("train", {}).get("eval_loss")
+        rows = {"train_rows": len(fold.train_rows), "eval_rows": len(fold.eval_rows)}
+        runs.append({"run": fold.folder.name, **rows, "scores": figures})
+    columns = {name: [run["scores"].get(name) for run in runs] for name in (*SCORES, "eval_loss")}
+    whole = {name: values for name, values in columns.items() if None not in values}
+    return {
+        "runs": runs,
+        "mean": {name: mean(values) for name, values in whole.items()},
+        "standard_deviation": {name: stdev(values) for name, values in whole.items()},
+    }
+
+
+def _refuse_other_content(folder: Path, folds: int, overwrite: bool) -> None:
+    """Raise YoyakError where the folder holds no folds, or another number of them."""
+    if not folder.exists() or {path.name for path in folder.iterdir()} <= {EVALUATION_FOLDER}:
+        return
+    try:
+        there = json.loads((folder / RECORD).read_text(encoding="utf-8"))["folds"]
+    except (OSError, ValueError, LookupError, TypeError):
+        raise YoyakError(f"{folder}: is there already and holds no folds; set experiment.name=OTHER") from None
+    if there != folds and not overwrite:
+        raise YoyakError(f"{folder}: holds {there} folds, not {folds}; pass --overwrite, or set experiment.name=OTHER")
+
+
+def _is_complete(fold: Fold) -> bool:
+    """Return whether a fold's run is there, complete.
+
+    Raises:
+        YoyakError: it is, but with other settings; those of generating and scoring may differ.
+    """
+    from ...runs.record import read_run_file
+
+    record = read_run_file(fold.folder)
+    if record is None or record.get("status") != "completed":
+        return False
+    changed = {
+        name: values
+        for name, values in differences(located(fold.config), located(Config.model_validate(record["config"]))).items()
+        if not name.startswith(_AFTER_TRAINING)
+    }
+    for name, (before, now) in changed.items():
+        raise YoyakError(
+            f"{fold.folder}: was trained with {name} = {json.dumps(before)}, not {json.dumps(now)}; "
+            "pass --overwrite to train all folds anew, or set experiment.name=OTHER"
+        )
+    return True
+
+
+def _write_parts(planned: Sequence[Fold], overwrite: bool) -> None:
+    """Write the folds' files; they may be there, with the same rows."""
+    files: dict[Path, bytes] = {}
+    for fold in planned:
+        data = fold.config.data
+        for name, rows in ((data.train, fold.train_rows), (data.eval, fold.eval_rows)):
+            values = [
+                {data.id_column: row.fname, data.topic_column: row.topic}
+                | {data.dialogue_column: row.dialogue, data.summary_column: row.summary}
+                for row in rows
+            ]
+            files[Path(name)] = table_bytes(values, ".jsonl", name, "utf-8")
+    for path, content in files.items():
+        if not overwrite and path.exists() and path.read_bytes() != content:
+            raise YoyakError(
+                f"{path}: the training data have changed since; "
+                "pass --overwrite to train all folds anew, or set experiment.name=OTHER"
+            )
+    write_whole(files, overwrite=True)
+
+
+def _train(fold: Fold, request: TrainRequest) -> None:
+    """Train one fold, in place of what is there of it; the memory is free afterwards.
+
+    Where all are replaced, the other old folds go once the first new one is there: a setting that is wrong costs none.
+    """
+    import gc
+
+    import torch
+
+    evaluations = fold.folder.parent / EVALUATION_FOLDER
+    train_config(fold.config, TrainRequest(**{**vars(request), "overwrite": not request.resume}))
+    for path in evaluations.glob(f"{fold.folder.name}.jsonl*"):
+        path.unlink()
+    if request.overwrite and fold.folder.name == "fold_0":
+        for older in fold.folder.parent.glob("fold_*"):
+            if older != fold.folder:
+                shutil.rmtree(older, ignore_errors=True)
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _sentences(record: dict[str, Any]) -> list[str]:
+    lines = [f"\n{record['folds']} folds, each on its own rows (mean, standard deviation over folds):"]
+    spread = record["standard_deviation"]
+    return lines + [f"  {name:<10} {value:7.3f}  {spread[name]:6.3f}" for name, value in record["mean"].items()]
+
+
+def _write_record(folder: Path, record: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")

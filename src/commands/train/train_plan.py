@@ -1,0 +1,96 @@
+"""The plan at the start of `yoyak train`, and what came of it at its end."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...errors import YoyakError
+from ..plan import situation_of
+from .folder import RunContext, TrainRequest
+
+if TYPE_CHECKING:
+    from ...planner.devices import Device
+    from ...planner.plan import Plan
+
+
+def plan_first(run: RunContext, request: TrainRequest) -> "Plan | None":
+    """Say what the run will take; None where this machine or model can't be planned.
+
+    Raises:
+        YoyakError: the run can't fit, with the nearest settings that do, unless `--force` is on.
+    """
+    from ...planner.advice import hours
+    from ...planner.plan import make_plan
+    from ...planner.words import verdict
+
+    device = _device()
+    if device is None:
+        return None
+    named = {"data.train": "named", "data.eval": "named"}
+    try:
+        plan = make_plan(situation_of(run.config, named, device, None))
+    except YoyakError as error:
+        run.logger.info("No plan: %s", error)
+        return None
+    estimate = "" if device.measured else " (an estimate)"
+    run.logger.info("Plan: about %s%s, %.2f s a step", hours(plan.total_seconds), estimate, plan.choice.time.seconds)
+    run.logger.info("Plan: %s", verdict(plan))
+    if not plan.fits and not device.cpu:
+        _refuse(run, plan, request.force)
+    return plan
+
+
+def _refuse(run: RunContext, plan: "Plan", force: bool) -> None:
+    from ...planner.advice import nearest_fitting
+    from ...planner.words import verdict
+
+    change = nearest_fitting(plan)
+    way = f"; this fits: {change.as_arguments}" if change else "; no settings of this model do"
+    if not force:
+        raise YoyakError(f"{verdict(plan).rstrip('.')}{way}; or try with --force")
+    run.logger.warning("Started all the same (--force)%s", way)
+
+
+def _device() -> "Device | None":
+    """Return this machine's card, or its processor where it was calibrated; None where neither is known."""
+    import torch
+
+    from ...planner.machine import read_profile
+
+    if torch.cuda.is_available():
+        from ...training.memory_plan import this_device
+
+        return this_device()
+    profile = read_profile()
+    return profile if profile is not None and profile.cpu else None
+
+
+def record_plan(run: RunContext, plan: "Plan | None", results: Mapping[str, Any]) -> None:
+    """Write predicted against measured into `run.json`: the loaded model's plan where there is one, else the first."""
+    chosen = results["memory_plan"]
+    if plan is None and not chosen:
+        return
+    steps = max(int(results["steps"]), 1)
+    predicted: dict[str, Any] = {}
+    if plan is not None:
+        predicted = {
+            "predicted_peak_bytes": plan.choice.memory.peak_bytes,
+            "predicted_step_seconds": round(plan.choice.time.seconds, 4),
+            "predicted_seconds": round(plan.total_seconds, 1),
+        }
+    if chosen:
+        predicted["predicted_peak_bytes"] = chosen["peak_bytes"]
+        predicted["predicted_step_seconds"] = round(chosen["step_seconds"], 4)
+    trained = results["train_runtime"] - results["evaluation_seconds"]
+    measured = {
+        "measured_peak_bytes": results["peak_memory_bytes"],
+        "measured_step_seconds": round(trained / steps, 4),
+        "measured_seconds": round(results["train_runtime"], 1),
+    }
+    run.file.update(plan=predicted | measured)
+    run.logger.info(
+        "Plan against run: %.2f and %.2f GB, %.2f and %.2f s a step",
+        predicted["predicted_peak_bytes"] / 1e9,
+        measured["measured_peak_bytes"] / 1e9,
+        predicted["predicted_step_seconds"],
+        measured["measured_step_seconds"],
+    )

@@ -1,0 +1,46 @@
+"""The base model's summaries of a run under way, which a run that goes on does not make again."""
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from ...config.located import located
+from ...files import write_atomic
+from .folder import RunContext
+
+if TYPE_CHECKING:
+    from ...data.files.sources import DialogueTable
+    from ...inference.scored import Evaluation
+
+ZERO_SHOT = "zero_shot.json"
+"""In the folder of a run under way."""
+
+
+def keep_zero_shot(run: RunContext, table: "DialogueTable", result: "Evaluation") -> None:
+    """Write the base model's summaries to the run's folder."""
+    content = {"of": _digest(table), "summaries": result.summaries, "unended": result.unended}
+    content["reasoning_removed"] = result.reasoning_removed
+    write_atomic(run.folder / ZERO_SHOT, json.dumps(content, ensure_ascii=False))
+
+
+def kept_zero_shot(run: RunContext, table: "DialogueTable") -> "Evaluation | None":
+    """Return what `keep_zero_shot` wrote, where the run goes on with the settings of then; otherwise None."""
+    from ...evaluation.rouge import score_summaries
+    from ...inference.scored import Evaluation
+
+    if run.earlier is None or run.earlier.record.get("config") != located(run.config).model_dump():
+        return None
+    try:
+        kept = json.loads((run.folder / ZERO_SHOT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if kept["of"] != _digest(table):
+        return None
+    how = run.config.evaluation
+    references = [row.summary for row in table.rows]
+    scores = score_summaries(kept["summaries"], references, how.tokenization, how.stemmer)
+    return Evaluation(kept["summaries"], scores, kept["unended"], kept.get("reasoning_removed", 0))
+
+
+def _digest(table: "DialogueTable") -> str:
+    return hashlib.sha256(json.dumps([row.dialogue for row in table.rows]).encode()).hexdigest()

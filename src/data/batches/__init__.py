@@ -1,0 +1,1 @@
+"""Examples packed or padded into batches."""

@@ -1,0 +1,1 @@
+"""Files of dialogues in every format, encoding and shape, as rows."""

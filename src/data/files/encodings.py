@@ -1,0 +1,146 @@
+"""Which encoding a text has, by its bytes: UTF-8, CP949 where it is Korean by its letters, or the one that is named."""
+
+import codecs
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ...errors import YoyakError
+from .korean_letters import KoreanLetters
+
+_CHUNK = 1 << 20
+_HEAD_BYTES = 4096
+_MIXED_BYTES = 16 << 20
+_SAVE = "save the file as UTF-8, or name its encoding with data.encoding"
+_LONG_JAMO = b"\xa4\xd4"  # begins a syllable that KS X 1001 writes as jamo, in 8 bytes, which the codec cp949 leaves so
+
+
+def detect_encoding(source: Path | bytes, name: str, named: str = "auto") -> str:
+    """Return the codec of a text: `utf-8-sig` (UTF-8 with a byte order mark), `utf-8`, `cp949`, or the named one.
+
+    CP949 is taken only for text that is Korean by its letters (`KoreanLetters`), because most bytes of Windows-1252,
+    Shift-JIS or GBK can be decoded as CP949 too.
+
+    Args:
+        source: a file, or all bytes of a text.
+        name: what messages call it.
+        named: `data.encoding`; with another one than `auto` only that is tried.
+
+    Raises:
+        YoyakError: with the place at which each encoding fails, counted in bytes from 0 and in lines from 1, or with
+            the line that is not Korean.
+    """
+
+    def opened() -> BinaryIO:
+        return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+    with opened() as stream:
+        head = stream.read(_HEAD_BYTES)
+    has_mark = head.startswith(codecs.BOM_UTF8)
+    if named != "auto":
+        return _named(opened, name, "utf-8-sig" if named == "utf-8" and has_mark else named)
+    _refuse_other_alphabets(head, name)
+    fault = _first_undecodable(opened, "utf-8")
+    if fault is None:
+        return "utf-8-sig" if has_mark else "utf-8"
+    faults = [_described("utf-8", fault)]
+    if not has_mark:
+        korean = _first_undecodable(opened, codec := "euc-kr" if _has_long_jamo(opened) else "cp949")
+        if korean is None:
+            _refuse_other_letters(opened, codec, name)
+            return codec
+        faults.append(_described(codec, korean))
+        _refuse_mixture(opened, name)
+    raise YoyakError(f"{name}: cannot be decoded: {', '.join(faults)}; {_SAVE}")
+
+
+def _described(encoding: str, fault: tuple[int, int]) -> str:
+    return f"{encoding} fails at byte {fault[0]} (line {fault[1]})"
+
+
+def _named(opened: Callable[[], BinaryIO], name: str, encoding: str) -> str:
+    if fault := _first_undecodable(opened, encoding):
+        raise YoyakError(f"{name}: is not data.encoding={encoding}: {_described(encoding, fault)}; name another")
+    return encoding
+
+
+def _refuse_other_alphabets(head: bytes, name: str) -> None:
+    """Raise YoyakError for UTF-16, which is no text of bytes, and for ISO-2022, which is all ASCII."""
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise YoyakError(f"{name}: UTF-16 text; save the file as UTF-8, or say data.encoding=utf-16")
+    zeros = [head[first::2].count(0) for first in (0, 1)]  # of ASCII every second byte, of Hangul few
+    if max(zeros) >= max(4, len(head) // 20, 4 * min(zeros)):
+        codec = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+        raise YoyakError(f"{name}: UTF-16 text without a mark; save the file as UTF-8, or say data.encoding={codec}")
+    if b"\x1b$" in head and head.isascii():
+        raise YoyakError(f"{name}: ISO-2022 text (escape sequences); save the file as UTF-8")
+
+
+def _has_long_jamo(opened: Callable[[], BinaryIO]) -> bool:
+    return any(_LONG_JAMO in line for line in _lines(opened))
+
+
+def _refuse_other_letters(opened: Callable[[], BinaryIO], codec: str, name: str) -> None:
+    letters = KoreanLetters()
+    with io.TextIOWrapper(opened(), encoding=codec, newline="\n") as stream:
+        while line := stream.readline(_CHUNK):
+            letters.add(line)
+    if (line_number := letters.foreign_line) is not None:
+        raise YoyakError(
+            f"{name}:{line_number}: not UTF-8, and no Korean in CP949, but perhaps Windows-1252 (curly quotes, "
+            f"accents); save the file as UTF-8, or name its encoding, such as data.encoding=cp1252"
+        )
+
+
+def _refuse_mixture(opened: Callable[[], BinaryIO], name: str) -> None:
+    """Raise YoyakError for a text of which some lines are UTF-8 and all others CP949, such as two files in one."""
+    first: dict[str, int] = {}
+    for number, line in enumerate(_lines(opened), 1):
+        if not line.isascii():
+            codec = next((codec for codec in ("utf-8", "cp949") if _decodes(line, codec)), None)
+            if codec is None:
+                return
+            first.setdefault(codec, number)
+    if len(first) == 2:
+        raise YoyakError(
+            f"{name}: mixed encodings: line {first['utf-8']} is UTF-8, line {first['cp949']} is not; save its parts as "
+            "UTF-8 before you join them"
+        )
+
+
+def _decodes(line: bytes, codec: str) -> bool:
+    try:
+        line.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _lines(opened: Callable[[], BinaryIO]) -> Iterator[bytes]:
+    """Yield the lines of the first _MIXED_BYTES."""
+    left = _MIXED_BYTES
+    with opened() as stream:
+        while left > 0 and (line := stream.readline(left)):
+            left -= len(line)
+            yield line
+
+
+def _first_undecodable(opened: Callable[[], BinaryIO], encoding: str) -> tuple[int, int] | None:
+    """Return the byte (from 0) and the line (from 1) at which a text can't be decoded."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line_end = "\n".encode(encoding.replace("utf-16", "utf-16-le") if encoding == "utf-16" else encoding)
+    offset, line = 0, 1
+    with opened() as stream:
+        chunk = b"begin"
+        while chunk:
+            chunk = stream.read(_CHUNK)
+            try:
+                text = decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                kept_back = len(error.object) - len(chunk)  # the first bytes of a character that the chunk before cut
+                before = error.object[: error.start]
+                return offset - kept_back + error.start, line + before.count(line_end)
+            offset += len(chunk)
+            line += text.count("\n")
+    return None

@@ -1,0 +1,302 @@
+"""Load dialogues and their summaries from files, the shipped samples and the hub into one table of checked rows."""
+
+import logging
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from numbers import Number
+from pathlib import Path
+from typing import Any
+
+from ...config.schema import DataSettings
+from ...config.typed import typed
+from ...errors import YoyakError, nearest
+from ...resources import sample_dir
+from ...text_forms import existing_path
+from ..prompt.plain_text import plain_text
+from .composed_rows import with_composed_text
+from .readers import SUFFIXES, open_records
+from .records import BadRow, Record, RecordStream, names_of
+from .row_columns import RowColumns
+from .turn_lists import NotTurnsError
+
+USUAL_DIALOGUE_COLUMNS = ("dialogue", "dialog", "conversation", "text", "대화", "본문", "content")
+USUAL_SUMMARY_COLUMNS = ("summary", "요약", "target", "highlights", "label")
+
+_MOST_COLUMNS_COMPARED = 1000  # with the names that are usual
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueRow:
+    """A dialogue (one turn a line), its summary (empty where none was needed), its name and perhaps its topic."""
+
+    fname: str
+    dialogue: str
+    summary: str
+    topic: str | None = None
+
+
+_MOST_KEPT = 1000  # bad rows of a reason: a file may hold millions
+
+
+@dataclass
+class DialogueTable:
+    """The rows of a source, and the ones that were left out.
+
+    `source` is the path as the user said it, `encoding` what its text was decoded with, `unit` what the line numbers of
+    `dropped` count: lines, or rows in files without lines (Parquet, hub). `dropped` has the first rows of each reason,
+    `dropped_counts` counts all, `dropped_lines` the lines that they took. `values` has all columns of each row, where
+    they were asked for. `composed_rows` had decomposed characters, `composed_columns` such a name (`composed_rows.py`).
+    """
+
+    source: str
+    encoding: str
+    unit: str = "line"
+    rows: list[DialogueRow] = field(default_factory=list)
+    dropped: list[BadRow] = field(default_factory=list)
+    dropped_counts: Counter[str] = field(default_factory=Counter)
+    dropped_lines: Counter[str] = field(default_factory=Counter)
+    values: list[dict[str, Any]] = field(default_factory=list)
+    composed_rows: int = 0
+    composed_columns: list[str] = field(default_factory=list)
+
+    @property
+    def duplicate_dialogues(self) -> int:
+        """How many rows repeat the dialogue of an earlier row, character for character."""
+        return len(self.rows) - len({row.dialogue for row in self.rows})
+
+    def drop(self, bad: BadRow) -> None:
+        """Count a row that is left out, and keep it where it is among the first of its reason."""
+        self.dropped_counts[bad.reason] += 1
+        self.dropped_lines[bad.reason] += bad.lines
+        if self.dropped_counts[bad.reason] <= _MOST_KEPT:
+            self.dropped.append(bad)
+
+    def dropped_by_reason(self) -> dict[str, int]:
+        """Return how many rows were left out for each reason, the most frequent reason first."""
+        return dict(self.dropped_counts.most_common())
+
+    def losses(self) -> list[tuple[int, str]]:
+        """Return as `dropped_by_reason`, each reason with the number of lines that its rows took where that is more."""
+        lines = self.dropped_lines
+        return [
+            (count, f"{reason}, {lines[reason]:,} lines" if lines[reason] > count else reason)
+            for reason, count in self.dropped_counts.most_common()
+        ]
+
+
+def load_dialogues(
+    source: str, settings: DataSettings, need_summary: bool = True, keep_values: bool = False
+) -> DialogueTable:
+    """Load all dialogues of `source`: a file, `sample:en/train.csv`, or `hub:NAME[:SPLIT]`.
+
+    `need_summary=False` accepts rows and files without summaries (inference); `keep_values` keeps all columns. With
+    `settings.on_bad_rows` `refuse` the first bad row raises YoyakError with its line; with `drop` bad rows are recorded
+    in the table's `dropped`.
+
+    Raises YoyakError as well for a source that cannot be found, read or decoded, that lacks a column, or that is empty.
+    """
+    table = read_table(source, settings, need_summary, keep_values)
+    if table.dropped and settings.on_bad_rows == "refuse":
+        raise YoyakError(_refusal(table))
+    if not table.rows:
+        counts = ", ".join(f"{count} {reason}" for reason, count in table.dropped_by_reason().items())
+        raise YoyakError(f"{source}: no usable row ({counts})")
+    return table
+
+
+def read_table(
+    source: str, settings: DataSettings, need_summary: bool = True, keep_values: bool = False
+) -> DialogueTable:
+    """Read `source` as `load_dialogues` does, but record bad rows whatever `settings.on_bad_rows` says."""
+    try:
+        if source.startswith("hub:"):
+            stream = with_composed_text(_open_hub(source), source)
+        else:
+            stream = open_records(existing_file(source), source, settings.encoding, settings.records)
+        return _read_rows(stream, source, settings, need_summary, keep_values)
+    except OSError as error:
+        raise YoyakError(f"{source}: cannot be read ({error.strerror or _first_line(error)})") from None
+
+
+class _BadCellError(Exception):
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
+
+
+def _read_rows(
+    stream: RecordStream, source: str, settings: DataSettings, need_summary: bool, keep_values: bool
+) -> DialogueTable:
+    if stream.columns is not None and stream.unit == "line" and not {"messages", "conversations"} & set(stream.columns):
+        _require_columns(stream.columns, set(stream.columns), source, settings, need_summary)
+    if keep_values and stream.columns is not None:
+        _refuse_repeated(stream.columns, source)
+    table = DialogueTable(source, stream.encoding, stream.unit, composed_columns=stream.composed_columns)
+    columns = RowColumns(settings, need_summary)
+    line_of_id: dict[str, int] = {}
+    number = 0
+    for number, record in enumerate(stream.records, 1):
+        if isinstance(record, BadRow):
+            table.drop(record)
+            continue
+        table.composed_rows += record.composed
+        try:
+            row = _row(columns.values(record.values), f"row_{number}", settings, need_summary)
+            if row.fname in line_of_id:
+                first = line_of_id[row.fname]
+                raise _BadCellError("repeated id", f"{row.fname!r} is that of {stream.unit} {first} too")
+        except _BadCellError as bad:
+            table.drop(BadRow(record.line, bad.reason, bad.detail))
+            continue
+        except NotTurnsError as error:
+            table.drop(BadRow(record.line, "not text", str(error)))
+            continue
+        line_of_id[row.fname] = record.line
+        table.rows.append(row)
+        if keep_values:
+            table.values.append(record.values)
+    if number == 0:
+        raise YoyakError(f"{source}: {'a header but no rows' if stream.columns else 'no rows'}")
+    if columns.names:  # JSON names its columns row by row; a conversation layout shows in the rows
+        names = list(columns.names)
+        _require_columns(names, {getattr(settings, name) for name in columns.found}, source, settings, need_summary)
+    if columns.note:
+        logging.getLogger("yoyak").warning("%s: %s", source, columns.note)
+    return table
+
+
+def _row(values: dict[str, Any], default_name: str, settings: DataSettings, need_summary: bool) -> DialogueRow:
+    dialogue = _text(values.get(settings.dialogue_column), settings.dialogue_column)
+    summary = _text(values.get(settings.summary_column), settings.summary_column)
+    if not dialogue:
+        raise _BadCellError("no dialogue")
+    if not summary and need_summary:
+        raise _BadCellError("no summary")
+    return DialogueRow(
+        fname=_text(values.get(settings.id_column), settings.id_column) or default_name,
+        dialogue=dialogue,
+        summary=summary,
+        topic=_text(values.get(settings.topic_column), settings.topic_column) or None,
+    )
+
+
+def _text(value: Any, column: str) -> str:
+    """Return a cell as `plain_text`; null and NaN are empty."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, Number) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise _BadCellError("not text", f"column '{column}' holds a {type(value).__name__}")
+    if "\0" in value:
+        raise _BadCellError("NUL character", f"in column '{column}'")
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # JSON can hold half of a surrogate pair, which no tokenizer takes
+        raise _BadCellError("broken character", f"a lone surrogate in column '{column}'") from None
+    return plain_text(value)
+
+
+def _refusal(table: DialogueTable) -> str:
+    first = table.dropped[0]
+    place = f"{table.source}:{first.line}" if table.unit == "line" else f"{table.source}: {table.unit} {first.line}"
+    detail = f": {first.detail}" if first.detail else ""
+    others = table.dropped_counts.total() - 1
+    more = f" (and {others} more)" if others else ""
+    return f"{place}: {first.reason}{detail}{more}; mend the rows or set data.on_bad_rows=drop"
+
+
+def _require_columns(
+    columns: list[str], found: set[str], source: str, settings: DataSettings, need_summary: bool
+) -> None:
+    wanted: dict[str, tuple[str, ...]] = {"dialogue_column": USUAL_DIALOGUE_COLUMNS}
+    if need_summary:
+        wanted["summary_column"] = USUAL_SUMMARY_COLUMNS
+    _refuse_repeated([column for column in columns if column in {getattr(settings, name) for name in wanted}], source)
+    missing = [setting for setting in wanted if getattr(settings, setting) not in found]
+    if not missing:
+        return
+    if len(columns) == 1 and (mark := next((mark for mark in ";\t|," if mark in columns[0]), None)):
+        raise YoyakError(f"{source}: one column, with {mark!r} in its name; separate by commas (.csv) or tabs (.tsv)")
+    names = " and ".join(f"'{getattr(settings, setting)}'" for setting in missing)
+    hints = " ".join(
+        typed(f"data.{setting}", _likely_column(columns, wanted[setting], getattr(settings, setting)) or "COLUMN")
+        for setting in missing
+    )
+    raise YoyakError(f"{source}: no column {names}; its columns are {names_of(columns)}; use {hints}")
+
+
+def _refuse_repeated(columns: list[str], source: str) -> None:
+    for column, count in Counter(columns).items():
+        if count > 1:
+            raise YoyakError(f"{source}: the column '{column}' occurs twice; rename one")
+
+
+def _likely_column(columns: list[str], usual: Iterable[str], wanted: str) -> str | None:
+    from difflib import get_close_matches
+
+    by_lower_name: dict[str, str] = {}
+    for column in reversed(columns[:_MOST_COLUMNS_COMPARED]):
+        by_lower_name |= {column.lower(): column, column.rpartition(".")[2].lower(): column}
+    for name in usual:
+        if name in by_lower_name:
+            return by_lower_name[name]
+    close = get_close_matches(wanted.lower(), list(by_lower_name), n=1, cutoff=0.7)
+    return by_lower_name[close[0]] if close else None
+
+
+def existing_file(source: str) -> Path:
+    """Return the file that a source names, a sample's too; YoyakError where there is none."""
+    if source.startswith("sample:"):
+        path = sample_dir() / source.removeprefix("sample:")
+        if not path.is_file():
+            samples = sorted(file.relative_to(sample_dir()).as_posix() for file in sample_dir().glob("*/*.csv"))
+            raise YoyakError(f"{source}: no such sample; there are {', '.join(f'sample:{name}' for name in samples)}")
+        return path
+    path = existing_path(Path(os.path.expanduser(source)))
+    if path.is_file():
+        return path
+    if path.is_dir():
+        files = sorted(child.name for child in path.iterdir() if child.suffix.lower() in SUFFIXES)
+        raise YoyakError(f"{source}: a folder; name a file in it" + (f", such as {path / files[0]}" if files else ""))
+    if path.exists():
+        raise YoyakError(f"{source}: not a regular file")
+    if not path.parent.is_dir():
+        raise YoyakError(f"{source}: no such file, and no folder '{path.parent}'{_own_file_hint(source)}")
+    neighbours = [child.name for child in path.parent.iterdir() if child.suffix.lower() in SUFFIXES]
+    raise YoyakError(f"{source}: no such file{nearest(path.name, neighbours)}{_own_file_hint(source)}")
+
+
+def _own_file_hint(source: str) -> str:
+    for setting, sample in (("train", "sample:en/train.csv"), ("eval", "sample:en/dev.csv")):
+        if source == DataSettings.model_fields[setting].default:
+            return f"; name your own with data.{setting}=FILE, or try the shipped sample: data.{setting}={sample}"
+    return ""
+
+
+def _open_hub(source: str) -> RecordStream:
+    """Open `hub:NAME[@REVISION][:SPLIT]` (split `train` by default) through the `datasets` package."""
+    name, _, split = source.removeprefix("hub:").partition(":")
+    name, _, revision = name.partition("@")
+    try:
+        import datasets  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        raise YoyakError(
+            f"{source}: needs the datasets package; pip install datasets, or download a file and name its path"
+        ) from None
+    try:
+        pinned = {"revision": revision} if revision else {}
+        dataset = datasets.load_dataset(name, split=split or "train", **pinned)  # nosec B615 - pinned where asked
+    except (OSError, ValueError, RuntimeError) as error:
+        raise YoyakError(
+            f"{source}: cannot be loaded ({_first_line(error)}); check name, split and network, or name a local file"
+        ) from None
+    records = (Record(number, dict(values)) for number, values in enumerate(dataset, 1))
+    return RecordStream(list(dataset.column_names), "utf-8", "row", records)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

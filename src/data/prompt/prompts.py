@@ -1,0 +1,72 @@
+"""The fixed texts of prompts: system message, user's sentence and instructions of each language."""
+
+from dataclasses import dataclass
+
+from ...config.schema import Config
+from .plain_text import plain_text
+
+
+@dataclass(frozen=True)
+class PromptTexts:
+    """The texts that one language puts around a dialogue.
+
+    `more_instructions` are the augmentation's four besides the format's default.
+    """
+
+    system: str
+    chat_sentence: str
+    instruction: str
+    more_instructions: tuple[str, str, str, str]
+
+
+PROMPT_TEXTS = {
+    "ko": PromptTexts(
+        system="당신은 대화를 요약하는 전문가입니다.",
+        chat_sentence="다음 대화를 요약해주세요:",
+        instruction="다음 대화를 간결하게 요약해주세요.",
+        more_instructions=(
+            "아래 대화의 핵심 내용을 정리해주세요.",
+            "다음 대화를 읽고 중요한 내용을 한두 문장으로 요약하세요.",
+            "아래 대화에서 누가 무엇을 하기로 했는지 요약해주세요.",
+            "주어진 대화의 요점을 짧게 써주세요.",
+        ),
+    ),
+    "en": PromptTexts(
+        system="You are an expert at summarizing dialogues.",
+        chat_sentence="Please summarize the following dialogue:",
+        instruction="Please summarize the following dialogue concisely.",
+        more_instructions=(
+            "Write down the key points of the dialogue below.",
+            "Read the following dialogue and sum up what matters in one or two sentences.",
+            "Summarize who decided to do what in the dialogue below.",
+            "State briefly what the given dialogue is about.",
+        ),
+    ),
+}
+
+
+def sentence(config: Config) -> str:
+    """Return the configured sentence (chat) or instruction (instruction format) before a dialogue."""
+    texts = PROMPT_TEXTS[config.dataset.language]
+    default = texts.chat_sentence if config.dataset.format_type == "chat" else texts.instruction
+    return plain_text(config.dataset.instruction or default)
+
+
+def system_text(config: Config) -> str:
+    """Return the configured system message of the chat format; empty where there is none."""
+    texts = PROMPT_TEXTS[config.dataset.language]
+    return plain_text(texts.system if config.dataset.system is None else config.dataset.system)
+
+
+def instruction_before(dialogue: str) -> str | None:
+    """Return the sentence of ours that a dialogue begins with as a line of its own, None where it has none.
+
+    `yoyak data augment --instructions` writes such rows, for trainers that add no sentence themselves.
+    """
+    first = dialogue.partition("\n")[0].strip()
+    sentences = {
+        sentence
+        for texts in PROMPT_TEXTS.values()
+        for sentence in (texts.chat_sentence, texts.instruction, *texts.more_instructions)
+    }
+    return first if first in sentences else None

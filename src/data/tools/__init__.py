@@ -1,0 +1,1 @@
+"""What is done with a file of dialogues before a run: check, stats, split, augment."""

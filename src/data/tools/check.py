@@ -1,0 +1,262 @@
+"""What `yoyak data check FILE` reports: what a file holds, its bad rows, and how long its dialogues are."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ...config.schema import DataSettings
+from ..files.sources import DialogueTable, read_table
+from ..prompt.turns import turns_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+MOST_LINES_NAMED = 5
+MOST_SPEAKERS_NAMED = 5
+MOST_BINS = 12
+
+_BAR_CELLS = 40
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Mean, median, 95th percentile and largest of some counts; percentiles by nearest rank, all 0 for no counts."""
+
+    mean: float
+    p50: int
+    p95: int
+    max: int
+
+    @classmethod
+    def of(cls, counts: Sequence[int]) -> "Distribution":
+        """Summarize `counts`, in any order."""
+        if not counts:
+            return cls(0.0, 0, 0, 0)
+        ranked = sorted(counts)
+        p50, p95 = (ranked[math.ceil(share * len(ranked) / 100) - 1] for share in (50, 95))
+        return cls(sum(ranked) / len(ranked), p50, p95, ranked[-1])
+
+
+@dataclass(frozen=True)
+class BadRows:
+    """The bad rows of one reason: how many, and the places and faults of the first MOST_LINES_NAMED."""
+
+    count: int
+    lines: list[int]
+    details: list[str]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """How many dialogues have prompts of `low` to `high` tokens, both included."""
+
+    low: int
+    high: int
+    count: int
+
+
+@dataclass(frozen=True)
+class PromptLengths:
+    """Lengths of whole prompts in tokens, before truncation, and how many exceed `limit`."""
+
+    tokens: Distribution
+    histogram: list[Bin]
+    limit: int
+    over_limit: int
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What a file holds. Counts of turns, speakers and characters are per dialogue, over the usable rows.
+
+    A turn is a line that is not blank; its speaker is the short name before its first colon. `common_speakers` are the
+    names found in most dialogues, with the number of dialogues. `unit` says what the lines of `bad_rows` count, and
+    `bad_lines` how many of them these rows took: a broken quote may take many. `composed_rows` had decomposed
+    characters, as macOS writes Hangul, and `composed_columns` such a name or one with characters without width.
+    """
+
+    source: str
+    encoding: str
+    unit: str
+    rows: int
+    bad_rows: dict[str, BadRows]
+    duplicate_dialogues: int
+    turns: Distribution
+    turns_without_speaker: int
+    speakers: Distribution
+    common_speakers: dict[str, int]
+    dialogue_chars: Distribution
+    summary_chars: Distribution
+    prompts: PromptLengths | None = None
+    bad_lines: int = 0
+    composed_rows: int = 0
+    composed_columns: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain dicts, lists, strings and numbers, ready for JSON."""
+        return asdict(self)
+
+
+def check_file(
+    source: str,
+    settings: DataSettings,
+    prompt_lengths: Callable[[list[str]], list[int]] | None = None,
+    encoder_max_len: int = 1024,
+    need_summary: bool = True,
+) -> DataReport:
+    """Read `source` (as `load_dialogues` takes it) and report on it; bad rows are reported, whatever the settings say.
+
+    `prompt_lengths` takes dialogues and returns the number of tokens of each one's whole prompt before truncation;
+    with it the report holds their histogram and how many exceed `encoder_max_len`.
+
+    Raises YoyakError where the file as a whole cannot be used: missing, undecodable, empty, without the columns.
+    """
+    table = read_table(source, settings, need_summary)
+    dialogues = [row.dialogue for row in table.rows]
+    speakers = [[speaker for speaker, _ in turns_of(dialogue)] for dialogue in dialogues]
+    names = [{name for name in dialogue_speakers if name} for dialogue_speakers in speakers]
+    common = Counter(name for dialogue_names in names for name in sorted(dialogue_names))
+    return DataReport(
+        source=table.source,
+        encoding=table.encoding,
+        unit=table.unit,
+        rows=len(table.rows),
+        bad_rows=_bad_rows(table),
+        duplicate_dialogues=table.duplicate_dialogues,
+        turns=Distribution.of([len(dialogue_speakers) for dialogue_speakers in speakers]),
+        turns_without_speaker=sum(dialogue_speakers.count(None) for dialogue_speakers in speakers),
+        speakers=Distribution.of([len(dialogue_names) for dialogue_names in names]),
+        common_speakers=dict(common.most_common(MOST_SPEAKERS_NAMED)),
+        dialogue_chars=Distribution.of([len(dialogue) for dialogue in dialogues]),
+        summary_chars=Distribution.of([len(row.summary) for row in table.rows]),
+        prompts=_prompts(prompt_lengths(dialogues), encoder_max_len) if prompt_lengths else None,
+        bad_lines=table.dropped_lines.total(),
+        composed_rows=table.composed_rows,
+        composed_columns=table.composed_columns,
+    )
+
+
+def _bad_rows(table: DialogueTable) -> dict[str, BadRows]:
+    report = {}
+    for reason, count in table.dropped_by_reason().items():
+        first = [bad for bad in table.dropped if bad.reason == reason][:MOST_LINES_NAMED]
+        report[reason] = BadRows(count, [bad.line for bad in first], [bad.detail for bad in first])
+    return report
+
+
+def _prompts(lengths: list[int], limit: int) -> PromptLengths:
+    over_limit = sum(length > limit for length in lengths)
+    return PromptLengths(Distribution.of(lengths), histogram(lengths), limit, over_limit)
+
+
+def histogram(lengths: Sequence[int]) -> list[Bin]:
+    """Count `lengths` in at most MOST_BINS bins of equal width (1, 2 or 5 times a power of 10).
+
+    Bins start at multiples of the width; the first holds the shortest, the last the longest.
+    """
+    if not lengths:
+        return []
+    widths = (step * 10**power for power in range(20) for step in (1, 2, 5))
+    width = next(width for width in widths if max(lengths) // width < MOST_BINS)
+    counts = Counter(length // width for length in lengths)
+    return [Bin(i * width, (i + 1) * width - 1, counts[i]) for i in range(min(counts), max(counts) + 1)]
+
+
+def render(report: DataReport) -> "RenderableType":
+    """Return the report for a rich console: facts, bad rows, lengths, and a histogram where prompts were counted."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [_facts_table(report)]
+    if report.bad_rows:
+        parts += [Text(), _bad_rows_table(report)]
+    parts += [Text(), _lengths_table(report)]
+    if report.prompts:
+        parts += [Text(), *_histogram_lines(report.prompts)]
+    return Group(*parts)
+
+
+def _facts_table(report: DataReport) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    bad = sum(rows.count for rows in report.bad_rows.values())
+    speakers = ", ".join(f"{name} ({count:,})" for name, count in report.common_speakers.items())
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, value in (
+        ("file", report.source),
+        ("encoding", report.encoding),
+        ("usable rows", f"{report.rows:,}"),
+        ("bad rows", f"{bad:,}" + (f" ({report.bad_lines:,} lines)" if report.bad_lines > bad else "")),
+        *([("composed (NFC)", _composed(report))] if report.composed_rows or report.composed_columns else []),
+        ("repeated dialogues", f"{report.duplicate_dialogues:,}"),
+        ("turns without a speaker", f"{report.turns_without_speaker:,}"),
+        ("most common speakers", speakers or "none"),
+    ):
+        table.add_row(Text(name, style="bold"), Text(value))
+    return table
+
+
+def _composed(report: DataReport) -> str:
+    columns = ", ".join(report.composed_columns)
+    return f"{report.composed_rows:,} rows" + (f", column names {columns}" if columns else "")
+
+
+def _bad_rows_table(report: DataReport) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Bad rows", title_justify="left")
+    table.add_column("reason")
+    table.add_column("rows", justify="right")
+    table.add_column(f"first {report.unit}s")
+    for reason, rows in report.bad_rows.items():
+        places = [
+            f"{line}: {detail}" if detail else f"{line}" for line, detail in zip(rows.lines, rows.details, strict=True)
+        ]
+        more = ["..."] if rows.count > len(rows.lines) else []
+        table.add_row(
+            Text(reason),
+            f"{rows.count:,}",
+            Text(("\n" if any(rows.details) else ", ").join(places + more)),
+        )
+    return table
+
+
+def _lengths_table(report: DataReport) -> "Table":
+    from rich.table import Table
+
+    table = Table(title="Per dialogue", title_justify="left")
+    table.add_column("")
+    for heading in ("mean", "p50", "p95", "max"):
+        table.add_column(heading, justify="right")
+    lengths = {
+        "turns": report.turns,
+        "speakers": report.speakers,
+        "dialogue characters": report.dialogue_chars,
+        "summary characters": report.summary_chars,
+    }
+    if report.prompts:
+        lengths["prompt tokens"] = report.prompts.tokens
+    for name, spread in lengths.items():
+        table.add_row(name, f"{spread.mean:,.1f}", f"{spread.p50:,}", f"{spread.p95:,}", f"{spread.max:,}")
+    return table
+
+
+def _histogram_lines(prompts: PromptLengths) -> list["RenderableType"]:
+    from rich.text import Text
+
+    total = sum(one.count for one in prompts.histogram)
+    most = max((one.count for one in prompts.histogram), default=0)
+    lines: list[RenderableType] = [Text("Prompt tokens before truncation", style="italic")]
+    for one in prompts.histogram:
+        bar = "█" * math.ceil(_BAR_CELLS * one.count / most)
+        lines.append(Text(f"{one.low:>7,} - {one.high:>7,}  {bar} {one.count:,}", no_wrap=True))
+    share = 100 * prompts.over_limit / total if total else 0.0
+    lines.append(
+        Text(f"{prompts.over_limit:,} of {total:,} ({share:.1f}%) exceed {prompts.limit:,} tokens and lose turns")
+    )
+    return lines

@@ -1,0 +1,129 @@
+"""Which models the hand-written decoder supports; see `decoder_layer`.
+
+It asks for what the decoder computes, module by module, and not for what it is known to lack: what nobody has thought
+of is an obstacle too.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import bitsandbytes as bnb
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils.other import AuxiliaryTrainingWrapper
+from torch import nn
+
+from ..kernels.requirements import kernel_obstacle
+from ..models.dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
+from ..models.lora_variants import lora_variant
+from .model_layers import head_width
+
+MODEL_TYPES = ("llama", "qwen2", "qwen3")
+_LINEARS = (nn.Linear, bnb.nn.Linear4bit, CachedLinear4bit)
+
+
+def decoder_obstacle(model: Any) -> str | None:
+    """Return why `decoder_layers` doesn't know a model (with or without an adapter), in words, or None."""
+    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    config = causal_lm.config
+    if config.model_type not in MODEL_TYPES:
+        return f"the model is of type {config.model_type}, not {', '.join(MODEL_TYPES)}"
+    if config.hidden_act != "silu" or getattr(config, "use_sliding_window", False) or not _attends_to_all(config):
+        return "its activation or attention is of another kind"
+    obstacle = _class_obstacle(causal_lm)
+    if obstacle is not None:
+        return obstacle
+    if causal_lm.model.rotary_emb.rope_type in ("dynamic", "longrope"):
+        return "its rotary positions depend on the longest sequence of a batch"
+    obstacle = kernel_obstacle(causal_lm.lm_head.weight.device, head_width(config))
+    if obstacle is not None:
+        return obstacle
+    obstacle = (_adapter_obstacle(model) if isinstance(model, PeftModel) else None) or _weights_obstacle(causal_lm)
+    if obstacle is not None:
+        return obstacle
+    return None if _fits_dequantized(causal_lm) else "its weights don't fit in memory dequantized"
+
+
+def _attends_to_all(config: Any) -> bool:
+    return set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
+
+
+def _class_obstacle(causal_lm: Any) -> str | None:
+    """Return which module is not of the classes that are written out: transformers' own for the model's type."""
+    own = f"transformers.models.{causal_lm.config.model_type}.modeling_{causal_lm.config.model_type}"
+    if type(causal_lm).__module__ != own or not type(causal_lm).__name__.endswith("ForCausalLM"):
+        return f"{type(causal_lm).__name__} is not transformers' own class"
+    for name, module in (*_walk("model", causal_lm.model), *_walk("lm_head", causal_lm.lm_head)):
+        kind = type(module)
+        plain = kind in (*_LINEARS, nn.Embedding, nn.ModuleList, nn.SiLU) or kind.__name__ == "SiLUActivation"
+        if not (plain or kind.__module__ == own) or "forward" in vars(module):
+            return f"{name} is not as transformers' own class has it"
+    head = causal_lm.lm_head
+    if type(head) is not nn.Linear and not isinstance(head, BaseTunerLayer | AuxiliaryTrainingWrapper):
+        return "its head is of another kind"
+    return "its head has a bias" if getattr(head, "bias", None) is not None else None
+
+
+def _walk(name: str, module: Any) -> Iterator[tuple[str, Any]]:
+    """Yield modules by name; what PEFT has wrapped is left to `_adapter_obstacle`."""
+    if isinstance(module, BaseTunerLayer | AuxiliaryTrainingWrapper):
+        return
+    yield name, module
+    for child, inner in module.named_children():
+        yield from _walk(f"{name}.{child}", inner)
+
+
+def _adapter_obstacle(model: Any) -> str | None:
+    causal_lm = model.get_base_model()
+    if len(model.peft_config) > 1:
+        return "more than one adapter"
+    name = next(iter(model.peft_config))
+    in_layers = {id(m) for m in causal_lm.model.layers.modules()}
+    adapted = [m for m in causal_lm.modules() if isinstance(m, BaseTunerLayer | AuxiliaryTrainingWrapper)]
+    for layer in adapted:
+        if id(layer) in in_layers:
+            variant = lora_variant(layer, name) if isinstance(layer, LoraLayer) else f"a {type(layer).__name__}"
+            if variant is not None:
+                return variant
+    tuned = [layer for layer in adapted if isinstance(layer, BaseTunerLayer)]
+    if any(layer.disable_adapters or layer.merged or layer.active_adapters != [name] for layer in tuned):
+        return "its adapter is switched off or merged"
+    if any(id(m) not in in_layers for m in adapted):
+        return "adapters outside the layers (rows of added tokens)"
+    return None
+
+
+def _weights_obstacle(causal_lm: Any) -> str | None:
+    """Return which of the layers that are computed as one product can't be: their biases or types differ."""
+    for index, layer in enumerate(causal_lm.model.layers):
+        attention, mlp = layer.self_attn, layer.mlp
+        together = {
+            "q/k/v": (attention.q_proj, attention.k_proj, attention.v_proj),
+            "o": (attention.o_proj,),
+            "gate/up": (mlp.gate_proj, mlp.up_proj),
+            "down": (mlp.down_proj,),
+        }
+        for names, layers in together.items():
+            obstacle = _unlike([m.get_base_layer() if isinstance(m, LoraLayer) else m for m in layers])
+            if obstacle is not None:
+                return f"{obstacle} {names} of layer {index}"
+    return None
+
+
+def _unlike(bases: Sequence[Any]) -> str | None:
+    if any(type(base) not in _LINEARS for base in bases):
+        return f"a layer of kind {next(type(base).__name__ for base in bases if type(base) not in _LINEARS)} in"
+    if len({base.bias is None for base in bases}) > 1:
+        return "a bias on only some of"
+    if len({(type(base), base.weight.dtype) for base in bases}) > 1:
+        return "weights of more than one type in"
+    return None
+
+
+def _fits_dequantized(model: Any) -> bool:
+    """Tell whether 4-bit weights on the CPU are dequantized already or can be; a GPU does it at each use."""
+    layers = linear4bit_layers(model)
+    if not layers or layers[0].weight.device.type != "cpu" or isinstance(layers[0], CachedLinear4bit):
+        return True
+    return dequantized_fits(model, layers[0].compute_dtype)

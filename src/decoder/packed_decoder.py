@@ -1,0 +1,256 @@
+"""Loss and gradients of packed micro-batches, of adapters or of all weights; see `decoder_layer`.
+
+The model itself is not changed, so saving, evaluation and generation go on as before.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from torch import nn
+
+from ..data.batches.packing import MicroBatch
+from ..kernels.dropout import Drop, DroppedPlaces
+from ..kernels.embedding_gradient import add_embedding_gradient
+from ..kernels.heads import Rotary, Sequences
+from ..kernels.response_loss import response_loss_and_gradient
+from .adapter_buffers import Refresh
+from .decoder_layer import SITES, Drops, Saved
+from .decoder_norm import DecoderNorm
+from .decoder_obstacle import decoder_obstacle
+from .gradient_buffer import GradientBuffer, Sink, adapter_sinks
+from .model_layers import decoder_layers, rotary_table
+
+
+class PackedDecoder:
+    """Computes loss and gradients of packed micro-batches for a model with LoRA adapters, or one that trains whole.
+
+    Attributes:
+        kept_layers: the last so many layers keep their activations for the backward, the others compute them again.
+        keeps_inputs: whether these layers keep the inputs of their products too, which are cheap to compute again.
+        dropout: probability with which an element of an adapter's input is dropped.
+        tied: whether the head's table is that of the embeddings.
+        grad_embeddings: (vocabulary, width), sum of the table's gradients, where it trains.
+        grad_head: the same of the head's own.
+    """
+
+    def __init__(
+        self, model: Any, kept_layers: int | None = None, keeps_inputs: bool = True, float8: bool = False
+    ) -> None:
+        """Read the model's weights; those that are held move together (see `wide_weights`).
+
+        With `float8`, which needs adapters, products with frozen weights are in 8 bit (see `kernels.float8`).
+        """
+        causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+        decoder = causal_lm.model
+        self.embeddings, self.norm, self.head = decoder.embed_tokens, DecoderNorm(decoder.norm), causal_lm.lm_head
+        self.tied = self.head.weight is self.embeddings.weight
+        self.grad_embeddings: torch.Tensor | None = None
+        self.grad_head: torch.Tensor | None = None
+        self.layers = decoder_layers(causal_lm, float8)
+        self.linears = [linear for layer in self.layers for linear in layer.linears]
+        self.rotary_embedding = decoder.rotary_emb
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        sinks = adapter_sinks(self.linears) if isinstance(model, PeftModel) else weight_sinks(self)
+        self.gradients = GradientBuffer(list(sinks))
+        self.refresh = Refresh(self.linears)
+        self.dropout = max(linear.dropout for linear in self.linears)
+        self.kept_layers = len(self.layers) if kept_layers is None else kept_layers
+        self.keeps_inputs = keeps_inputs
+
+    @torch.no_grad()
+    def add_gradients(
+        self,
+        batch: MicroBatch,
+        target_tokens: int,
+        dropout_key: tuple[int, int] | None,
+        passes: "Passes | None" = None,
+        new_step: bool = True,
+    ) -> torch.Tensor:
+        """Add a micro-batch's gradients to the `.grad` of what trains; return its summed loss in nats.
+
+        Args:
+            batch: the micro-batch, on the model's device.
+            target_tokens: of the whole step: the gradients are those of the step's mean loss per target token.
+            dropout_key: seed and step, for the dropped elements; None turns dropout off.
+            passes: how forward and backward are run; by default operation by operation.
+            new_step: False where no weight has changed since the last call, and no `.grad` been reset.
+        """
+        key = dropout_key if self.dropout else None
+        if new_step:
+            self.begin_step(key)
+        passes = passes or Passes(self)
+        loss, grad = self.head_gradient(passes.forward(batch, key), batch.targets, target_tokens)
+        grad = passes.backward(grad)
+        if self.grad_embeddings is not None:
+            add_embedding_gradient(self.grad_embeddings, batch.input_ids, grad)
+        return loss
+
+    def begin_step(self, dropout_key: tuple[int, int] | None) -> None:
+        """Take over the adapters' new values, and give each `.grad` that was reset its part of the sums, zeroed."""
+        self.gradients.claim()
+        self.refresh(dropping=bool(self.dropout) and dropout_key is not None)
+
+    def embed(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """Return the first layer's input (tokens, width)."""
+        return nn.functional.embedding(input_ids, self.embeddings.weight)
+
+    def rotary(self, hidden: torch.Tensor, positions: torch.Tensor) -> Rotary:
+        """Return cosines and sines (tokens, head width / 2) in the type of `hidden`."""
+        return rotary_table(self.rotary_embedding, hidden, positions)
+
+    def run_layers(
+        self,
+        hidden: torch.Tensor,
+        rotary: Rotary,
+        sequences: Sequences,
+        drops: Sequence[Drops],
+        rows: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, list[Saved | torch.Tensor]]:
+        """Return the last layer's output, and of each layer what its backward needs or its input.
+
+        With `rows` the output is of these tokens only.
+        """
+        saved: list[Saved | torch.Tensor] = []
+        first_kept = len(self.layers) - self.kept_layers
+        middle = None
+        for index, (layer, some) in enumerate(zip(self.layers, drops, strict=True)):
+            keeps = index >= first_kept
+            of_layer = rows if layer is self.layers[-1] else None
+            hidden, kept = layer.forward(hidden, middle, rotary, sequences, some, self.keeps_inputs and keeps, of_layer)
+            middle = kept.middle
+            saved.append(kept if keeps else kept.hidden)
+            del kept
+        return hidden if middle is None else hidden.add_(middle), saved
+
+    def run_layers_back(
+        self,
+        grad: torch.Tensor,
+        saved: list[Saved | torch.Tensor],
+        rotary: Rotary,
+        sequences: Sequences,
+        drops: Sequence[Drops],
+        rows: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Add to the gradients for `grad`, that of the last layer's output; return that of the embeddings.
+
+        `saved` is emptied; `rows` as in the forward.
+        """
+        for layer, some in zip(reversed(self.layers), reversed(drops), strict=True):
+            kept = saved.pop()
+            again = isinstance(kept, torch.Tensor)
+            if isinstance(kept, torch.Tensor):
+                kept = layer.keep(kept, rotary, sequences, some, rows=rows if layer is self.layers[-1] else None)
+            grad = layer.backward(grad, kept, rotary, sequences, some, loaded=again)
+        return grad
+
+    def head_gradient(
+        self, last: torch.Tensor, targets: torch.Tensor, target_tokens: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the summed loss, and the gradient of `last`, the last layer's output (targets, width)."""
+        states = torch.empty_like(last)
+        inverse = self.norm.forward(last, states)
+        total = self.grad_embeddings if self.tied else self.grad_head
+        head = self.head.weight
+        loss, grad_states = response_loss_and_gradient(states, head, targets, 1 / target_tokens, total)
+        return loss, self.norm.backward(grad_states, last, inverse, onto=torch.zeros_like(last))
+
+    def drops(self, batch: MicroBatch, key: tuple[int, int] | None, seed: torch.Tensor | None = None) -> list[Drops]:
+        """Return for each layer and site what zeroes its dropped elements.
+
+        Args:
+            batch: whose `examples`, `positions` (and, on the CPU, `starts`) decide with the key what is dropped.
+            key: seed and step; None drops nothing.
+            seed: on a GPU, one int64 made of the key, on the device.
+        """
+        if key is None:
+            return [(None,) * SITES] * len(self.layers)
+        if seed is not None:
+            from ..kernels.cuda.dropout import CountedDrop
+
+            counted = CountedDrop(self.dropout, seed, batch.examples, batch.positions)
+            all_sites: list[Drop] = [replace(counted, site=site) for site in range(len(self.layers) * SITES)]
+        else:
+            widths = [linear.width for linear in self.layers[0].linears]
+            numbers = batch.examples[batch.starts[:-1]].tolist()
+            places = DroppedPlaces(self.dropout, key, numbers, batch.starts.tolist(), widths, len(self.layers))
+            all_sites = list(places.drops)
+        return [tuple(all_sites[first : first + SITES]) for first in range(0, len(all_sites), SITES)]
+
+
+class Passes:
+    """Forward and backward of a micro-batch through the layers, operation by operation."""
+
+    def __init__(self, decoder: PackedDecoder) -> None:
+        """Run on `decoder`."""
+        self.decoder = decoder
+        self._state: tuple[list[Any], Rotary, Sequences, list[Drops], torch.Tensor | None] | None = None
+
+    def forward(self, batch: MicroBatch, key: tuple[int, int] | None) -> torch.Tensor:
+        """Return the last layer's output where a target is predicted, and keep what the backward needs.
+
+        Returns:
+            (targets, width).
+        """
+        on_gpu = batch.input_ids.is_cuda
+        starts = [] if on_gpu else batch.starts.tolist()
+        sequences = Sequences(starts, batch.positions, batch.ends, batch.shared)
+        seed = torch.tensor([dropout_seed(key)], device=batch.input_ids.device) if on_gpu and key else None
+        return self._run(batch, sequences, self.decoder.drops(batch, key, seed), batch.target_positions)
+
+    def _run(
+        self, batch: MicroBatch, sequences: Sequences, drops: list[Drops], rows: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        hidden = self.decoder.embed(batch.input_ids)
+        rotary = self.decoder.rotary(hidden, batch.positions)
+        hidden, saved = self.decoder.run_layers(hidden, rotary, sequences, drops, rows)
+        self._state = saved, rotary, sequences, drops, rows
+        return hidden
+
+    def backward(self, grad: torch.Tensor) -> torch.Tensor:
+        """Add to the gradients for `grad`, that of what `forward` returned; return that of the embeddings."""
+        assert self._state is not None
+        state, self._state = self._state, None
+        return self.decoder.run_layers_back(grad, *state)
+
+
+def dropout_seed(key: tuple[int, int]) -> int:
+    """Return seed and step as one number of 63 bits."""
+    return (key[0] * 0x9E3779B97F4A7C15 + key[1]) % (1 << 63)
+
+
+def weight_sinks(decoder: PackedDecoder) -> Iterator[Sink]:
+    """Yield those of all weights of a model; the table of a tied head is one."""
+    yield Sink(decoder, "grad_embeddings", [decoder.embeddings.weight])
+    if not decoder.tied:
+        yield Sink(decoder, "grad_head", [decoder.head.weight])
+    for layer in decoder.layers:
+        for norm in (layer.norm, layer.middle_norm):
+            yield Sink(norm, "gradient", [norm.module.weight])
+        if layer.head_norms is not None:
+            yield Sink(layer.head_norms, "gradient", layer.head_norm_weights)
+        for linear, projections in zip(layer.linears, layer.projections, strict=True):
+            yield Sink(linear, "grad_weight", [projection.weight for projection in projections])
+            if linear.bias is not None:
+                yield Sink(linear, "grad_bias", [projection.bias for projection in projections])
+    yield Sink(decoder.norm, "gradient", [decoder.norm.module.weight])
+
+
+def packing_obstacle(model: Any) -> str | None:
+    """Return why `PackedDecoder` can't train a model, in words, or None where it can."""
+    obstacle = decoder_obstacle(model)
+    if obstacle is not None:
+        return obstacle
+    if model.config.attention_dropout:
+        return "dropout of attention weights"
+    if not isinstance(model, PeftModel):
+        if not all(p.requires_grad for p in model.parameters()):
+            return "some of its weights are frozen, without adapters"
+        return None if len({p.dtype for p in model.parameters()}) == 1 else "its weights are of more than one type"
+    in_layers = [module for module in model.get_base_model().model.layers.modules() if isinstance(module, LoraLayer)]
+    known = {id(p) for layer in in_layers for name, p in layer.named_parameters() if "lora_" in name}
+    trained = {id(p) for p in model.parameters() if p.requires_grad}
+    return None if trained <= known else "weights outside the adapters train"

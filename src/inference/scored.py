@@ -1,0 +1,81 @@
+"""Scoring a model: generate a summary of each dialogue, compare with the references."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config.schema import Config
+from ..data.files.sources import DialogueRow
+from ..data.prompt.templates import PromptTemplate
+from ..evaluation.result import EvaluationResult, score_report
+from ..evaluation.rouge import RougeScores, score_summaries
+from ..files import written_beside
+from .generator import generate_summaries
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Generated summaries in the order of the rows, and their scores."""
+
+    summaries: list[str]
+    scores: RougeScores
+    unended: int
+    """Summaries that ran into `decoder_max_len`."""
+    reasoning_removed: int = 0
+    """Summaries out of which reasoning in tags was left."""
+
+
+def evaluate_model(
+    model: Any,
+    tokenizer: Any,
+    prompt: PromptTemplate,
+    rows: Sequence[DialogueRow],
+    config: Config,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Evaluation:
+    """Return generated summaries of `rows` with their scores, as `config.generation` and `config.evaluation` say.
+
+    `on_progress` is called with 1 for each summary.
+    """
+    dialogues = [row.dialogue for row in rows]
+    generated = generate_summaries(
+        model, tokenizer, prompt, dialogues, config.generation, lambda *_: on_progress(1), config.evaluation
+    )
+    summaries = [result.text for result in generated]
+    settings = config.evaluation
+    scores = score_summaries(summaries, [row.summary for row in rows], settings.tokenization, settings.stemmer)
+    reasoned = sum(result.with_reasoning is not None for result in generated)
+    return Evaluation(summaries, scores, sum(not result.ended for result in generated), reasoned)
+
+
+def score_rows(
+    rows: Sequence[DialogueRow],
+    summaries: Sequence[str],
+    ended: Sequence[bool],
+    config: Config,
+    baseline: Sequence[str] | None = None,
+    facts: bool = True,
+) -> EvaluationResult:
+    """Score the summaries of `rows` against their references, as `score_report` does with the rows' dialogues."""
+    return score_report(
+        [row.fname for row in rows],
+        summaries,
+        [row.summary for row in rows],
+        config.evaluation.tokenization,
+        config.evaluation.stemmer,
+        baseline=baseline,
+        dialogues=[row.dialogue for row in rows],
+        ended=ended,
+        facts=facts,
+    )
+
+
+def write_predictions(path: Path, rows: Sequence[DialogueRow], **summaries: Sequence[str]) -> None:
+    """Write a JSON line for each row: its own fields and one for each named list of summaries."""
+    with written_beside(path) as beside, beside.open("w", encoding="utf-8") as file:
+        for index, row in enumerate(rows):
+            line = {"fname": row.fname, "topic": row.topic, "dialogue": row.dialogue, "summary": row.summary}
+            line |= {name: values[index] for name, values in summaries.items()}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")

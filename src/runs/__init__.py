@@ -1,0 +1,1 @@
+"""Run folders: the record, its lock, disk and log, and the data it was made of."""

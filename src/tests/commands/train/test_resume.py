@@ -1,0 +1,198 @@
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+TRAIN = ("train", "--experiment", "tiny.yaml")
+ADAPTER = "final_model/adapter_model.safetensors"
+
+
+def run_json(folder, name="tiny_qlora"):
+    return json.loads((folder / "outputs" / name / "run.json").read_text(encoding="utf-8"))
+
+
+def signalled(folder, number, *settings, once="metrics.jsonl", times=1):
+    """Train in another process, send it signals once a file of the run is there; return its exit code and output."""
+    command = [sys.executable, "-m", "src.cli", *TRAIN, *settings]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    awaited = folder / "outputs" / "tiny_qlora" / once
+    deadline = time.monotonic() + 120
+    while not (awaited.exists() and awaited.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for _ in range(times):
+        process.send_signal(number)
+        time.sleep(0.01)
+    out, err = process.communicate(timeout=60)
+    assert "Traceback" not in out + err
+    return process.returncode, out
+
+
+def test_a_run_from_nothing_to_its_end_and_once_more(yoyak, tiny):
+    first = yoyak(*TRAIN, "--resume", "training.max_steps=1")
+    assert (first.code, first.err) == (0, "")
+    assert "resumed" not in run_json(tiny)
+    adapter = tiny / "outputs" / "tiny_qlora" / ADAPTER
+    written = adapter.stat().st_mtime_ns
+    again = yoyak(*TRAIN, "--resume", "training.max_steps=1", "training.logging_steps=5")
+    assert (again.code, again.err) == (0, "")
+    assert again.out == "outputs/tiny_qlora: is complete, nothing to do\n"
+    assert adapter.stat().st_mtime_ns == written
+
+
+def test_another_run_is_refused_before_anything_is_loaded(yoyak, tiny):
+    assert yoyak(*TRAIN, "training.max_steps=1").code == 0
+    before = (tiny / "outputs" / "tiny_qlora" / "run.json").read_bytes()
+    shutil.rmtree(tiny / "base")
+    refused = yoyak(*TRAIN, "--resume", "training.max_steps=2", "lora.r=8", "training.save_steps=1")
+    assert refused.code == 2
+    assert refused.err == (
+        "yoyak: outputs/tiny_qlora: can't go on, this is another run: lora.r is 8, was 4; training.max_steps is 2, "
+        "was 1; set it back, or begin anew with --overwrite or another experiment.name\n"
+    )
+    assert (tiny / "outputs" / "tiny_qlora" / "run.json").read_bytes() == before
+
+
+def test_resume_and_overwrite_exclude_each_other(yoyak, tiny):
+    refused = yoyak(*TRAIN, "--resume", "--overwrite")
+    assert refused.code == 2
+    assert refused.err == "yoyak: --resume goes on with a run and --overwrite replaces it; leave one out\n"
+
+
+def test_a_folder_that_holds_no_run_is_left_alone(yoyak, tiny):
+    mine = tiny / "outputs" / "tiny_qlora" / "thesis.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    refused = yoyak(*TRAIN, "--resume")
+    assert refused.code == 2
+    assert refused.err == "yoyak: outputs/tiny_qlora: holds no run to go on with; set experiment.name=OTHER\n"
+    assert mine.read_text() == "mine"
+
+
+def test_a_run_that_died_in_its_first_moment_begins_anew(yoyak, tiny):
+    folder = tiny / "outputs" / "tiny_qlora"
+    folder.mkdir(parents=True)
+    (folder / "train.log").write_text("")
+    assert yoyak(*TRAIN, "--resume", "training.max_steps=1").code == 0
+    assert run_json(tiny)["status"] == "completed"
+
+
+@pytest.mark.slow
+def test_sigterm_then_resume_ends_as_an_uninterrupted_run(yoyak, tiny):
+    """Also: an interrupted run names --resume, and what the base model generated is not generated again."""
+    settings = ["training.epochs=8", "evaluation.generate=true", "data.instruction_augmentation=true"]
+    begun = time.monotonic()
+    code, out = signalled(tiny, signal.SIGTERM, *settings)
+    assert code == 143
+    assert time.monotonic() - begun < 90
+    stopped = re.search(r"Stopped after step (\d+) of training; its state is in (\S+)", out)
+    assert stopped
+    record = run_json(tiny)
+    assert record["status"] == "interrupted"
+    assert "pass --overwrite to replace it, --resume to go on with it" in yoyak(*TRAIN, *settings).err
+    kept = tiny / "outputs" / "tiny_qlora" / "zero_shot.json"
+    marked = json.loads(kept.read_text())
+    marked["summaries"][0] = "They greet."
+    kept.write_text(json.dumps(marked))
+    resumed = yoyak(*TRAIN, *settings, "--resume")
+    assert (resumed.code, resumed.err) == (0, "")
+    assert f"Going on from {stopped[2]}" in resumed.out
+    after = run_json(tiny)
+    assert [one["step"] for one in after["resumed"]] == [int(stopped[1])]
+    assert (after["status"], after["started"], after["train"]["steps"]) == ("completed", record["started"], 80)
+    assert after["resolved"] == record["resolved"]
+    predictions = (tiny / "outputs" / "tiny_qlora" / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(predictions[0])["zero_shot"] == "They greet."
+    assert not kept.exists()
+    assert yoyak(*TRAIN, *settings, "experiment.name=whole", "evaluation.generate=false").code == 0
+    ends = [(tiny / "outputs" / name / ADAPTER).read_bytes() for name in ("tiny_qlora", "whole")]
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_leaves_at_once(tiny):
+    once = "checkpoints/checkpoint-1/manifest.json"
+    settings = ("training.epochs=40000", "training.save_steps=1")
+    assert signalled(tiny, signal.SIGINT, *settings, once=once, times=2)[0] == 130
+    assert run_json(tiny)["status"] == "interrupted"
+    from src.training.state.checkpoints import find_checkpoint
+
+    checkpoint, damaged = find_checkpoint(tiny / "outputs" / "tiny_qlora" / "checkpoints")
+    assert checkpoint is not None
+    assert damaged == []
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(yoyak, tiny):
+    settings = ("training.max_steps=3", "training.epochs=9", "training.save_steps=1")
+    assert yoyak(*TRAIN, *settings).code == 0
+    run = tiny / "outputs" / "tiny_qlora"
+    before = (run / ADAPTER).read_bytes()
+    shutil.rmtree(run / "final_model")  # as after a kill in the midst of the last save
+    os.truncate(run / "checkpoints" / "checkpoint-3" / "adapter_model.safetensors", 50)
+    resumed = yoyak(*TRAIN, *settings, "--resume")
+    assert (resumed.code, resumed.err) == (0, "")
+    assert "Not used: outputs/tiny_qlora/checkpoints/checkpoint-3: adapter_model.safetensors has 50 of " in resumed.out
+    assert "Going on from outputs/tiny_qlora/checkpoints/checkpoint-2" in resumed.out
+    assert (run / ADAPTER).read_bytes() == before
+
+
+def test_without_a_whole_checkpoint_training_begins_at_step_0(yoyak, tiny):
+    assert yoyak(*TRAIN, "training.max_steps=2").code == 0
+    run = tiny / "outputs" / "tiny_qlora"
+    before = (run / ADAPTER).read_bytes()
+    shutil.rmtree(run / "final_model")
+    for checkpoint in (run / "checkpoints").iterdir():
+        (checkpoint / "manifest.json").unlink()
+    resumed = yoyak(*TRAIN, "training.max_steps=2", "--resume")
+    assert (resumed.code, resumed.err) == (0, "")
+    assert "No whole checkpoint: training begins at step 0" in resumed.out
+    assert (run / ADAPTER).read_bytes() == before
+    assert [line.count('"step": 1,') for line in (run / "metrics.jsonl").read_text().splitlines()].count(1) == 1
+
+
+def test_a_checkpoint_with_a_pickle_is_refused(yoyak, tiny):
+    assert yoyak(*TRAIN, "training.max_steps=1").code == 0
+    run = tiny / "outputs" / "tiny_qlora"
+    shutil.rmtree(run / "final_model")
+    (run / "checkpoints" / "checkpoint-1" / "optimizer.pt").write_bytes(b"\x80\x04N.")
+    refused = yoyak(*TRAIN, "training.max_steps=1", "--resume")
+    assert refused.code == 2
+    assert refused.err.startswith(
+        "yoyak: outputs/tiny_qlora/checkpoints/checkpoint-1: optimizer.pt is a pickle, which can run code"
+    )
+
+
+def test_changed_data_are_named(yoyak, tiny):
+    assert yoyak(*TRAIN, "training.max_steps=1").code == 0
+    run = tiny / "outputs" / "tiny_qlora"
+    shutil.rmtree(run / "final_model")
+    with (tiny / "dev.csv").open("a", encoding="utf-8") as file:
+        file.write("d9,A: More.,A says more.\n")
+    refused = yoyak(*TRAIN, "training.max_steps=1", "--resume")
+    assert refused.code == 2
+    assert f"this is another run: data.eval {tiny}/dev.csv gives other examples; " in refused.err
+    assert run_json(tiny)["status"] == "failed"
+    assert (run / "checkpoints" / "checkpoint-1").is_dir()
+
+
+@pytest.mark.slow
+def test_a_fold_that_stopped_goes_on(yoyak, tiny):
+    settings = ("--folds", "2", "training.max_steps=2", "training.save_steps=1")
+    assert yoyak(*TRAIN, *settings).code == 0
+    fold = tiny / "outputs" / "tiny_qlora" / "fold_1"
+    shutil.rmtree(fold / "final_model")
+    record = json.loads((fold / "run.json").read_text(encoding="utf-8"))
+    (fold / "run.json").write_text(json.dumps(record | {"status": "running"}), encoding="utf-8")
+    resumed = yoyak(*TRAIN, *settings, "--resume")
+    assert (resumed.code, resumed.err) == (0, "")
+    assert json.loads((fold / "run.json").read_text(encoding="utf-8"))["resumed"][0]["step"] == 2

@@ -1,0 +1,90 @@
+"""What keeps the decoder that is written out away: all that is not transformers' own class, weight for weight."""
+
+import copy
+from typing import Any
+
+import bitsandbytes as bnb
+import pytest
+import torch
+from torch import nn
+from transformers.models.llama.modeling_llama import LlamaForCausalLM, LlamaMLP
+
+from src.decoder.decoder_obstacle import decoder_obstacle
+from src.tests.packed_models import adapted_model
+
+
+class _OwnLlamaForCausalLM(LlamaForCausalLM):
+    """As a checkpoint's own code defines it, with `model_type: llama`."""
+
+
+def own_class(model: Any) -> None:
+    model.__class__ = _OwnLlamaForCausalLM
+
+
+def own_layer(model: Any) -> None:
+    class OwnMLP(LlamaMLP):
+        pass
+
+    model.model.layers[1].mlp.__class__ = OwnMLP
+
+
+def own_activation(model: Any) -> None:
+    model.model.layers[1].mlp.act_fn = nn.GELU()
+
+
+def own_forward(model: Any) -> None:
+    norm = model.model.layers[0].input_layernorm
+    norm.forward = type(norm).forward.__get__(norm)
+
+
+def bias_on_k(model: Any) -> None:
+    layer = model.model.layers[1].self_attn
+    layer.k_proj.bias = nn.Parameter(torch.zeros(layer.k_proj.out_features))
+
+
+def four_bit_v(model: Any) -> None:
+    attention = model.model.layers[1].self_attn
+    attention.v_proj = bnb.nn.Linear4bit(32, attention.v_proj.out_features, bias=False)
+
+
+def half_up(model: Any) -> None:
+    model.model.layers[0].mlp.up_proj.bfloat16()
+
+
+def four_bit_head(model: Any) -> None:
+    model.lm_head = bnb.nn.Linear4bit(32, 96, bias=False)
+
+
+def biased_head(model: Any) -> None:
+    model.lm_head.bias = nn.Parameter(torch.zeros(96))
+
+
+def sliding(model: Any) -> None:
+    model.config.layer_types = ["full_attention", "sliding_attention"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (own_class, "_OwnLlamaForCausalLM is not transformers' own class"),
+        (own_layer, "model.layers.1.mlp is not as transformers' own class has it"),
+        (own_activation, "model.layers.1.mlp.act_fn is not as transformers' own class has it"),
+        (own_forward, "model.layers.0.input_layernorm is not as transformers' own class has it"),
+        (bias_on_k, "a bias on only some of q/k/v of layer 1"),
+        (four_bit_v, "weights of more than one type in q/k/v of layer 1"),
+        (half_up, "weights of more than one type in gate/up of layer 0"),
+        (four_bit_head, "its head is of another kind"),
+        (biased_head, "its head has a bias"),
+        (sliding, "its activation or attention is of another kind"),
+    ],
+)
+@pytest.mark.parametrize("adapted", [False, True], ids=["whole", "adapted"])
+def test_what_is_not_as_the_class_has_it(change: Any, words: str, adapted: bool) -> None:
+    model = copy.deepcopy(adapted_model("llama", torch.float32, None))
+    assert decoder_obstacle(model) is None
+    change(model)
+    if adapted:
+        from peft import LoraConfig, get_peft_model
+
+        model = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    assert decoder_obstacle(model) == words

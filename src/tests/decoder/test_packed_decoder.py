@@ -1,0 +1,291 @@
+"""The packed decoder against autograd on one example at a time."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from src.data.batches.packing import StepPacker
+from src.decoder.model_layers import decoder_layers
+from src.decoder.packed_decoder import PackedDecoder, packing_obstacle
+from src.decoder.wide_weights import _Arena
+from src.tests.packed_models import SEVEN, adapted_model, examples, packed, reference, worst_error
+from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, tiny_tokenizer, write_tiny_model
+
+LENGTHS = [(37, 9), (12, 1), (20, 19), (3, 2), (130, 24), (9, 4)]  # one response of a token; one beyond a query block
+LLAMA3_ROPE = {
+    "rope_type": "llama3",
+    "rope_theta": 500000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+Lora = dict[str, Any] | None
+MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
+    "llama": ("llama", {}, {}),
+    "llama untied, as many key heads": ("llama", {"tie_word_embeddings": False, "num_key_value_heads": 4}, {}),
+    "llama, one key head, wide heads": ("llama", {"num_key_value_heads": 1, "head_dim": 24}, {}),
+    "llama with biases": ("llama", {"attention_bias": True, "mlp_bias": True}, {}),
+    "llama 3's rotary scaling": ("llama", {"rope_parameters": LLAMA3_ROPE}, {}),
+    "qwen2": ("qwen2", {}, {}),
+    "qwen2 untied": ("qwen2", {"tie_word_embeddings": False}, {}),
+    "qwen3": ("qwen3", {"head_dim": 16}, {}),
+    "qwen3 untied, as many key heads": (
+        "qwen3", {"head_dim": 8, "tie_word_embeddings": False, "num_key_value_heads": 4}, {}
+    ),
+    "attention only": ("llama", {}, {"target_modules": ["q_proj", "v_proj"]}),
+    "one product without, one with some": ("qwen3", {"head_dim": 8}, {"target_modules": ["o_proj", "up_proj"]}),
+    "rsLoRA": ("llama", {}, {"use_rslora": True}),
+    "ranks of their own": ("llama", {}, {"rank_pattern": {"k_proj": 2, "down_proj": 7}}),
+    "whole llama": ("llama", {}, None),
+    "whole llama, untied, as many key heads": ("llama", {"tie_word_embeddings": False, "num_key_value_heads": 4}, None),
+    "whole llama with biases": ("llama", {"attention_bias": True, "mlp_bias": True}, None),
+    "whole qwen2": ("qwen2", {}, None),
+    "whole qwen3": ("qwen3", {"head_dim": 16}, None),
+    "whole qwen3, untied": ("qwen3", {"head_dim": 8, "tie_word_embeddings": False}, None),
+}  # fmt: skip
+ADAPTED_OR_WHOLE = pytest.mark.parametrize("lora", [{}, None], ids=["adapted", "whole"])
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1e-9), (torch.float32, 1e-5)], ids=["float64", "float32"])
+def test_loss_and_gradients_equal_the_unpacked_reference(name: str, dtype: torch.dtype, most: float) -> None:
+    family, config, lora = MODELS[name]
+    items = examples(LENGTHS)
+    loss, expected = reference(adapted_model(family, torch.float64, lora, **config), items)
+    got_loss, got = packed(adapted_model(family, dtype, lora, **config), items, capacity=64)
+    assert got_loss == pytest.approx(loss, rel=most)
+    assert worst_error(got, expected) <= most
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen3", "whole llama", "whole qwen2", "whole qwen3"])
+def test_bf16_is_as_exact_as_autocast(name: str) -> None:
+    """Weights in bf16, adapters in float32, both against float64 with the weights that bf16 holds."""
+    family, config, lora = MODELS[name]
+    items = examples(LENGTHS)
+
+    def rounded() -> Any:
+        model = adapted_model(family, torch.bfloat16, lora, **config)
+        for parameter in model.parameters() if lora is not None else ():
+            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
+        return model
+
+    _, expected = reference(rounded().double(), items)
+    with torch.autocast("cpu", torch.bfloat16):
+        _, usual = reference(rounded(), items)
+    _, got = packed(rounded(), items, capacity=64)
+    assert {gradient.dtype for gradient in got.values()} == {torch.bfloat16 if lora is None else torch.float32}
+    factor = 1.5 if lora is None else 1.2  # a norm's gradient is few numbers, whose errors scatter more
+    assert worst_error(got, expected) <= factor * worst_error(usual, expected)
+
+
+@pytest.mark.parametrize("cache", ["on", "off"])
+def test_a_4_bit_base(tmp_path: Path, cache: str) -> None:
+    config = tiny_config(write_tiny_model(tmp_path / "base", "qwen3"), lora__cache_dequantized=cache)
+    model, tokenizer = load_tiny(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.1)
+    data = tiny_dataset(tokenizer)
+    items = [{name: data[i][name] for name in ("input_ids", "labels")} for i in range(4)]
+    model.eval()
+    loss, expected = reference(model, items)
+    got_loss, got = packed(model, items, capacity=128)
+    assert got_loss == pytest.approx(loss, rel=1e-5)
+    assert worst_error(got, expected) <= 1e-5
+    again_loss, again = reference(model, items)  # the model still computes what it did
+    assert again_loss == pytest.approx(loss, rel=1e-6)
+    assert worst_error(again, expected) <= 1e-5
+
+
+@ADAPTED_OR_WHOLE
+@pytest.mark.parametrize("capacity", [1, 37, 130, 211, 1000])
+def test_neither_packing_nor_filler_changes_anything(capacity: int, lora: Lora) -> None:
+    """A capacity of 1 gives every example, all of them longer, a micro-batch of its own."""
+    model, items = adapted_model("qwen3", torch.float64, lora, head_dim=8), examples(LENGTHS)
+    loss, expected = packed(model, items, capacity=64)
+    for multiple in (1, 8):
+        got_loss, got = packed(model, items, capacity, multiple)
+        assert got_loss == pytest.approx(loss, rel=1e-12)
+        assert worst_error(got, expected) <= 1e-11
+    got_loss, got = packed(model, items[::-1], capacity)
+    assert got_loss == pytest.approx(loss, rel=1e-12)
+    assert worst_error(got, expected) <= 1e-11
+
+
+@pytest.mark.parametrize("name", ["llama", "llama, one key head, wide heads", "qwen3", "whole qwen2"])
+@pytest.mark.parametrize(("capacity", "multiple"), [(1000, 1), (120, 8), (44, 1)])
+def test_tokens_that_all_examples_begin_with_are_computed_once(name: str, capacity: int, multiple: int) -> None:
+    """The shared tokens get gradients from every example; 120 is less than the longest example, 44 than most."""
+    family, config, lora = MODELS[name]
+    items = examples([(57, 9), (32, 1), (40, 19), (23, 2), (150, 24), (29, 4)], shared=20)
+    model = adapted_model(family, torch.float64, lora, **config)
+    loss, expected = reference(model, items)
+    got_loss, got = packed(model, items, capacity, multiple, shared=20)
+    assert got_loss == pytest.approx(loss, rel=1e-9)
+    assert worst_error(got, expected) <= 1e-9
+    step = StepPacker(capacity, multiple, shared=20)(items)["micro_batches"]
+    assert {batch.shared for batch in step} == {20}
+    assert sum(len(batch.input_ids) - batch.filler for batch in step) == 331 - 20 * (6 - len(step))
+
+
+@ADAPTED_OR_WHOLE
+def test_a_changed_example_leaves_the_others_losses_bit_equal(lora: Lora) -> None:
+    """The first of three examples alone carries targets; then another's tokens change."""
+    model = adapted_model("llama", torch.float32, lora)
+    decoder = PackedDecoder(model)
+    items = examples([(30, 6), (25, 5), (40, 7)])
+    for other in items[1:]:
+        other["labels"][:] = -100
+    changed = [items[0], {**items[1], "input_ids": (items[1]["input_ids"] + 1) % 90}, items[2]]
+    losses = []
+    for some in (items, changed):
+        step = StepPacker(micro_batch_tokens=96)(some)
+        assert len(step["micro_batches"]) == 1
+        losses.append(decoder.add_gradients(step["micro_batches"][0], step["target_tokens"], None))
+    assert torch.equal(losses[0], losses[1])
+    moved = [{**items[0], "input_ids": (items[0]["input_ids"] + 1) % 90}, *items[1:]]
+    batch = StepPacker(micro_batch_tokens=96)(moved)["micro_batches"][0]
+    assert not torch.equal(decoder.add_gradients(batch, 6, None), losses[0])
+
+
+@ADAPTED_OR_WHOLE
+def test_a_micro_batch_without_a_target_adds_nothing(lora: Lora) -> None:
+    model, items = adapted_model("llama", torch.float32, lora), examples([(30, 6), (25, 5)])
+    expected = packed(model, items, 1000)[1]
+    items.append({"input_ids": items[0]["input_ids"], "labels": torch.full((30,), -100)})
+    loss, got = packed(model, items, capacity=30)
+    assert loss > 0
+    assert worst_error(got, expected) <= 1e-5
+
+
+@pytest.mark.parametrize("lora", [{"lora_dropout": 0.1}, None], ids=["adapted", "whole"])
+def test_gradients_add_up_and_runs_are_bit_identical(lora: Lora) -> None:
+    items = examples(LENGTHS)
+    results = []
+    for _ in range(2):
+        model = adapted_model("llama", torch.float32, lora)
+        results.append(packed(model, items, capacity=100, dropout_key=(3, 4)))
+    assert results[0][0] == results[1][0]
+    assert all(torch.equal(gradient, results[1][1][name]) for name, gradient in results[0][1].items())
+    model = adapted_model("llama", torch.float64, None if lora is None else {})
+    once = packed(model, items, capacity=1000)[1]
+    decoder, step = PackedDecoder(model), StepPacker(1000)(items)
+    model.zero_grad()
+    for _ in range(2):
+        decoder.add_gradients(step["micro_batches"][0], step["target_tokens"], None)
+    assert all(torch.allclose(p.grad, 2 * once[n], rtol=1e-12) for n, p in model.named_parameters() if p.requires_grad)
+
+
+KEY, DROPOUT = (42, 7), 0.2
+
+
+@pytest.mark.parametrize(
+    ("dropout_key", "lora"),
+    [(None, {"lora_dropout": DROPOUT}), (KEY, {"lora_dropout": DROPOUT}), (None, None)],
+    ids=["adapted", "dropout", "whole"],
+)
+@pytest.mark.parametrize("kept_layers", [0, 1])
+def test_recomputation_changes_nothing(kept_layers: int, dropout_key: tuple[int, int] | None, lora: Lora) -> None:
+    model, items = adapted_model("qwen3", torch.float64, lora, head_dim=8), examples(LENGTHS)
+    loss, expected = packed(model, items, 64, 1, dropout_key)
+    decoder = PackedDecoder(model, kept_layers=kept_layers)
+    got_loss, got = packed(model, items, 64, 1, dropout_key, decoder)
+    assert got_loss == loss
+    assert worst_error(got, expected) <= 1e-12
+
+
+# What it can't train
+
+
+def test_obstacles() -> None:
+    def obstacle(family: str = "llama", lora: dict[str, Any] | None = None, **config: Any) -> str | None:
+        return packing_obstacle(adapted_model(family, torch.float32, lora or {}, **config))
+
+    assert obstacle() is obstacle("qwen2") is obstacle("qwen3") is None
+    assert packing_obstacle(adapted_model("llama", torch.float32, None)) is None
+    frozen = adapted_model("llama", torch.float32, None)
+    frozen.model.norm.weight.requires_grad = False
+    assert packing_obstacle(frozen) == "some of its weights are frozen, without adapters"
+    mixed = adapted_model("llama", torch.bfloat16, None)
+    mixed.model.norm.float()
+    assert packing_obstacle(mixed) == "its weights are of more than one type"
+    assert obstacle(lora={"use_dora": True}) == "DoRA"
+    assert obstacle(hidden_act="gelu") == "its activation or attention is of another kind"
+    assert obstacle("qwen2", use_sliding_window=True) == "its activation or attention is of another kind"
+    assert obstacle(attention_dropout=0.1) == "dropout of attention weights"
+    dynamic = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
+    assert obstacle(rope_parameters=dynamic) == "its rotary positions depend on the longest sequence of a batch"
+    rows = "adapters outside the layers (rows of added tokens)"
+    assert obstacle(lora={"trainable_token_indices": [3]}) == rows
+    assert obstacle(lora={"target_modules": [*SEVEN, "lm_head"]}, tie_word_embeddings=False) == rows
+    off = adapted_model("llama", torch.float32, {})
+    with off.disable_adapter():
+        assert packing_obstacle(off) == "its adapter is switched off or merged"
+    assert packing_obstacle(off) is None
+    norm = adapted_model("llama", torch.float32, {})
+    norm.get_base_model().model.norm.weight.requires_grad = True
+    assert packing_obstacle(norm) == "weights outside the adapters train"
+
+
+def test_added_control_tokens_are_an_obstacle(tmp_path: Path) -> None:
+    checkpoint = write_tiny_model(tmp_path / "base", tokenizer=tiny_tokenizer(()))
+    model, _ = load_tiny(tiny_config(checkpoint, model__chat_template="qwen"))
+    assert packing_obstacle(model) == "adapters outside the layers (rows of added tokens)"
+
+
+@pytest.mark.parametrize("cache", ["on", "off"])
+def test_4_bit_weights_that_do_not_fit_dequantized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: str) -> None:
+    model, _ = load_tiny(tiny_config(write_tiny_model(tmp_path / "base"), lora__cache_dequantized=cache))
+    assert packing_obstacle(model) is None
+    monkeypatch.setattr("src.models.dequantized._SHARE_OF_FREE_MEMORY", 1e-12)
+    expected = None if cache == "on" else "its weights don't fit in memory dequantized"
+    assert packing_obstacle(model) == expected
+
+
+def test_layers_that_were_made_while_generating_train() -> None:
+    model, items = adapted_model("llama", torch.float64, {}), examples(LENGTHS)
+    with torch.inference_mode():
+        layers = decoder_layers(model.get_base_model())
+    decoder = PackedDecoder(model)
+    assert decoder.layers is layers
+    got = packed(model, items, 64, decoder=decoder)[1]
+    assert worst_error(got, reference(adapted_model("llama", torch.float64, {}), items)[1]) <= 1e-9
+
+
+@ADAPTED_OR_WHOLE
+@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
+def test_the_model_computes_and_saves_what_it_did(family: str, lora: Lora) -> None:
+    """The weights move; their values, the adapter's file and the model's outputs stay."""
+    model = adapted_model(family, torch.float32, lora)
+    ids = torch.arange(20)[None]
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    logits = model(input_ids=ids).logits
+    decoder = PackedDecoder(model)
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert torch.allclose(model(input_ids=ids).logits, logits, atol=1e-6)
+    packed(model, examples(LENGTHS), 64, decoder=decoder)
+    with torch.no_grad():
+        for parameter in decoder.parameters:
+            parameter *= 1.1
+    items = examples(LENGTHS)
+    expected_loss, expected = reference(model, items)
+    loss, got = packed(model, items, 64, decoder=decoder)  # the second step of this decoder
+    assert loss == pytest.approx(expected_loss, rel=1e-5)
+    assert worst_error(got, expected) <= 1e-4  # both are float32
+
+
+def test_weights_on_the_cpu_share_blocks_without_overlap() -> None:
+    arena = _Arena()
+    first, second = arena.zeros(3, 5, torch.float32), arena.zeros(2, 7, torch.float32)
+    large = arena.zeros(4096, 4097, torch.float32)  # larger than a block
+    first.fill_(1)
+    assert (first.shape, second.shape, large.shape) == ((3, 5), (2, 7), (4096, 4097))
+    assert second.data_ptr() - first.data_ptr() == 64 * 4
+    assert not second.any()
+    assert arena.zeros(1, 1, torch.float64).dtype == torch.float64

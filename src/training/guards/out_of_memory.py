@@ -1,0 +1,116 @@
+"""Out of memory in training and its evaluation: the work is repeated in smaller micro-batches, which are kept.
+
+Splitting changes no sum but the order of its terms: the gradients of the step are equal to rounding.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+import torch
+
+from ...data.batches.packing import MicroBatch, StepPacker
+from ...errors import YoyakError
+from ...inference.batches import is_out_of_memory
+
+T = TypeVar("T")
+Batch = dict[str, torch.Tensor]
+
+
+@dataclass
+class MemoryRoom:
+    """How much is computed at a time since memory ran out, and how often it did.
+
+    Attributes:
+        most: examples of a padded batch, or tokens of a packed micro-batch; None while memory has been enough.
+        count: how often it was not.
+        recomputes: whether the packed engine has given up keeping activations.
+    """
+
+    most: int | None = None
+    count: int = 0
+    recomputes: bool = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run starts from, as JSON."""
+        return asdict(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        self.most, self.count, self.recomputes = state["most"], state["count"], state["recomputes"]
+
+    def repeated(self, work: Callable[[], T], make_room: Callable[[], None]) -> T:
+        """Return what `work` does; each time that memory runs out, make room and do it again.
+
+        Raises:
+            RuntimeError: of `work`, for other reasons.
+            YoyakError: of `make_room`, where nothing is left to split.
+        """
+        while True:
+            try:
+                return work()
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Here, and not above: an error under way would keep the tensors of the failed try alive.
+            self.count += 1
+            make_room()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    def parts(self, batch: Batch) -> list[Batch]:
+        """Return a padded batch in parts of at most `most` examples, each as wide as its longest one."""
+        if self.most is None or len(batch["input_ids"]) <= self.most:
+            return [batch]
+        lengths = batch["attention_mask"].sum(1).tolist()
+        chosen = [slice(start, start + self.most) for start in range(0, len(lengths), self.most)]
+        return [{name: rows[part, : max(lengths[part])] for name, rows in batch.items()} for part in chosen]
+
+    def halve(self, batch: Batch, what: str) -> None:
+        """Compute half as many examples at a time as of `batch` now, and say so.
+
+        Raises:
+            YoyakError: it is one already.
+        """
+        now = min(len(batch["input_ids"]), self.most or len(batch["input_ids"]))
+        if now == 1:
+            raise YoyakError(
+                f"out of memory in {what} with one example of {batch['input_ids'].shape[1]} tokens; set "
+                "training.gradient_checkpointing=true or lora.use_qlora=true, or lower lora.r or "
+                "tokenizer.encoder_max_len"
+            )
+        self.most = now // 2
+        logging.getLogger("yoyak").warning(
+            "Out of memory in %s with %d examples at a time; repeated and going on with %d", what, now, self.most
+        )
+
+    def halve_packed(self, packer: StepPacker, batches: list[MicroBatch], may_recompute: bool) -> StepPacker:
+        """Return what packs a step into micro-batches of half the tokens of the largest of `batches`, and say so.
+
+        Where each example has a micro-batch of its own, `recomputes` is set instead.
+
+        Raises:
+            YoyakError: nothing is left to split.
+        """
+        largest = max(len(batch.input_ids) for batch in batches)
+        if any(batch.count > 1 for batch in batches):
+            half = min(largest, packer.micro_batch_tokens) // 2
+            self.most = max(half - half % packer.multiple, packer.multiple)
+            logging.getLogger("yoyak").warning(
+                "Out of memory in a micro-batch of %d tokens; the step is repeated, and the run goes on, with %d",
+                largest,
+                self.most,
+            )
+            return replace(packer, micro_batch_tokens=self.most)
+        if self.recomputes or not may_recompute:
+            raise YoyakError(
+                f"out of memory with one example of {largest} tokens; "
+                + ("" if may_recompute else "set training.gradient_checkpointing=true, or ")
+                + "lower lora.r or tokenizer.encoder_max_len, or set lora.use_qlora=true"
+            )
+        self.recomputes = True
+        logging.getLogger("yoyak").warning(
+            "Out of memory with one example of %d tokens; activations are computed again from here on", largest
+        )
+        return packer
