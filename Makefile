@@ -37,6 +37,7 @@ lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 docs-examples:
 	$(BIN)/python scripts/docs_examples.py

@@ -21,11 +21,11 @@ import torch
 from peft.tuners.lora import Linear
 
 from src.commands.console import quiet_libraries
-from src.commands.train.steps import prompt_arguments
 from src.config import load_config
 from src.data.batches.padding import RightPadder
 from src.data.files.sources import load_dialogues
 from src.data.llm_dataset import create_llm_dataset
+from src.data.prompt.prompts import prompt_arguments
 
 EXAMPLES, STEPS = 4, 2
 

@@ -22,10 +22,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from src.commands.console import quiet_libraries
-from src.commands.train.steps import prompt_arguments
 from src.config import load_config
 from src.data.files.sources import load_dialogues
 from src.data.llm_dataset import create_llm_dataset
+from src.data.prompt.prompts import prompt_arguments
 
 
 def product_rate(dtype: Any, seconds: float = 0.4) -> float:

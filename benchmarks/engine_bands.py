@@ -37,10 +37,10 @@ WIDTH, HEIGHT, LEFT, BOTTOM = 640, 320, 48, 36
 
 def trainer_on(train: Path, *settings: str) -> Any:
     """Return a trainer of the bundled model with LoRA, in 16 bit on a GPU, on a file of English dialogues."""
-    from src.commands.train.steps import prompt_arguments
     from src.config import load_config
     from src.data.files.sources import load_dialogues
     from src.data.llm_dataset import create_llm_dataset
+    from src.data.prompt.prompts import prompt_arguments
     from src.models.lora_loader import LoRALoader
     from src.training.llm_trainer import create_llm_trainer
 

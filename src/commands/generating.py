@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.loader import flatten
 from ..config.schema import Config
 from .model import LoadedModel, load_configured
-from .train.show import progress
+from .progress import progress
 
 if TYPE_CHECKING:
     from rich.console import Console

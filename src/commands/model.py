@@ -91,8 +91,8 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
 
 def prompt_of(config: Config, tokenizer: Any) -> "tuple[PromptTemplate, list[str]]":
     """Return the prompt of a config, as its model was trained, and what is to be said about it."""
+    from ..data.prompt.prompts import prompt_arguments
     from ..data.prompt.templates import create_prompt_template
-    from .train.steps import prompt_arguments
 
     arguments = prompt_arguments(config)
     prompt = create_prompt_template(tokenizer, **arguments)

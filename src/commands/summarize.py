@@ -16,7 +16,7 @@ from .console import create_console, print_json, print_text
 from .dialogue_text import as_path, dialogue_of, read_dialogue
 from .generating import deciding_settings, fill, stoppable, summaries
 from .model import LoadedModel, config_for_use, load_configured
-from .train.show import progress
+from .progress import progress
 
 if TYPE_CHECKING:
     from rich.console import Console

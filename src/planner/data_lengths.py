@@ -90,6 +90,7 @@ def _template(config: Config, tokenizer: Path) -> Any:
     """Return the prompt template of a `tokenizer.json`, without transformers."""
     from tokenizers import Tokenizer
 
+    from ..data.prompt.prompts import prompt_arguments
     from ..data.prompt.round_trip import refuse_lossy
     from ..data.prompt.templates import create_prompt_template
     from ..data.prompt.text_encoder import TextEncoder
@@ -104,17 +105,9 @@ def _template(config: Config, tokenizer: Path) -> Any:
     layout = config.model.chat_template
     encoder = TextEncoder.of_backend(backend)
     refuse_lossy(encoder, backend)
-    return create_prompt_template(
-        stand_in,
-        encoder_max_len=1 << 30,
-        decoder_max_len=1 << 30,
-        format_type=config.dataset.format_type,
-        chat_template=None if layout == "auto" else layout,
-        language=config.dataset.language,
-        system=config.dataset.system,
-        instruction=config.dataset.instruction,
-        encoder=encoder,
-    )
+    arguments = prompt_arguments(config) | {"encoder_max_len": 1 << 30, "decoder_max_len": 1 << 30}
+    arguments["chat_template"] = None if layout == "auto" else layout
+    return create_prompt_template(stand_in, **arguments, encoder=encoder)
 
 
 class _FileTokenizer:

@@ -3,7 +3,7 @@
 Names: T tokens of a micro-batch, P of them predict a target, w the model's width, i the MLP's, c queries, keys and
 values side by side, a the attention's output, h heads, V the vocabulary, L layers, r ranks, e bytes of a number.
 
-Peak of the packed engine (`decoder/packed_decoder.py`, `decoder/decoder_layer.py`), K layers keeping their activations::
+Peak of the packed engine (`decoder/packed_decoder.py`, `decoder_layer.py` there), K layers keeping activations::
 
     steady + L inputs (T w e) + max(K, 1) kept + work of a layer's backward
 

@@ -21,6 +21,7 @@ from ..models.dequantized import keeps_dequantized
 from ..models.probe import found_by_probes
 from ..runs.disk import raise_if_disk_full
 from .adapter_start import start_adapter
+from .engine import choose_engine
 from .generation_score import rouge_sum
 from .guards.deterministic import deterministic_kernels, raise_if_not_deterministic
 from .guards.interrupts import StopOnSignal, TrainingInterrupted
@@ -30,7 +31,7 @@ from .guards.step_guard import StepGuard
 from .logs.callbacks import MetricsWriter
 from .logs.trackers import trackers
 from .memory_plan import checkpointing_arguments, common_tokens, recomputes, settle_checkpointing
-from .packed_step import PackedTrainer, choose_engine, plan_run
+from .packed_step import PackedTrainer, plan_run
 from .probe import engine_after_probes
 from .response_trainer import ResponseTrainer
 from .state.checkpointed_trainer import STATE, EarlyStopping

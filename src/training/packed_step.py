@@ -1,12 +1,11 @@
-"""Which engine trains, and the packed one: an optimizer step's examples in micro-batches without padding."""
+"""The packed engine: an optimizer step's examples in micro-batches without padding."""
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import torch
-from peft import PeftModel
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
@@ -14,87 +13,13 @@ from ..config.schema import TrainingSettings
 from ..data.batches.bins import CAPTURED_TOKENS, SIDE_BY_SIDE, filled_multiple
 from ..data.batches.packing import MicroBatch, StepPacker, unpacked
 from ..decoder.captured_passes import CapturedPasses
-from ..decoder.packed_decoder import PackedDecoder, packing_obstacle
+from ..decoder.packed_decoder import PackedDecoder
 from ..decoder.side_by_side import SideBySide, runs_side_by_side
 from ..errors import YoyakError
-from ..kernels.float8 import float8_obstacle
-from ..models.compute import ComputeChoice
 from .memory_plan import MemoryPlan, plan_loaded
 from .response_trainer import ResponseTrainer
 
-_MICRO_BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
 _NORM_VALUES = 1 << 25  # at a time: the CPU's norm of bf16 copies them to float32
-
-
-@dataclass(frozen=True)
-class EngineChoice:
-    """What computes the gradients of a run.
-
-    Attributes:
-        name: `packed` (`PackedTrainer`) or `trainer` (`ResponseTrainer`, padded batches under autograd).
-        reason: why this one.
-        micro_batch_tokens: most tokens of a micro-batch of the packed engine.
-        float8: whether its products with frozen weights are in 8 bit.
-    """
-
-    name: Literal["packed", "trainer"]
-    reason: str
-    micro_batch_tokens: int
-    float8: bool = False
-
-    def resolved(self, training: TrainingSettings) -> dict[str, object]:
-        """Return what a run's record says of it."""
-        micro_batch: dict[str, object] = (
-            {"micro_batch_tokens": self.micro_batch_tokens} | ({"base_precision": "fp8"} if self.float8 else {})
-            if self.name == "packed"
-            else {
-                "micro_batch_examples": training.batch_size,
-                "micro_batches_a_step": training.gradient_accumulation_steps,
-            }
-        )
-        return {"engine": self.name, "engine_reason": self.reason, **micro_batch}
-
-
-def choose_engine(training: TrainingSettings, model: Any, compute: ComputeChoice) -> EngineChoice:
-    """Return the engine that `training.engine` asks for, or with `auto` the packed one wherever it can train the model.
-
-    Raises:
-        YoyakError: the packed engine or products in 8 bit are asked for, and can't be had.
-    """
-    tokens = training.micro_batch_tokens
-    tokens = _MICRO_BATCH_TOKENS[compute.device] if tokens == "auto" else tokens
-    obstacle, float8 = _obstacle(training, model, compute), training.base_precision == "fp8"
-    if float8:
-        _refuse_float8(training, model, obstacle)
-    if training.engine == "trainer":
-        return EngineChoice("trainer", "as configured", tokens)
-    if obstacle is None:
-        reason = "as configured" if training.engine == "packed" else "the model allows it"
-        return EngineChoice("packed", reason, tokens, float8)
-    if training.engine == "packed":
-        raise YoyakError(f"training.engine = packed can't train this: {obstacle}; set training.engine=auto")
-    return EngineChoice("trainer", f"the packed engine can't: {obstacle}", tokens)
-
-
-def _obstacle(training: TrainingSettings, model: Any, compute: ComputeChoice) -> str | None:
-    if compute.dtype == "fp16":
-        return "fp16 needs a gradient scaler"
-    if training.neftune_noise_alpha is not None:
-        return "training.neftune_noise_alpha is set"
-    return packing_obstacle(model)
-
-
-def _refuse_float8(training: TrainingSettings, model: Any, obstacle: str | None) -> None:
-    """Raise YoyakError where products with frozen weights can't be in 8 bit."""
-    weight = model.get_input_embeddings().weight
-    if training.engine == "trainer":
-        obstacle = "training.engine is trainer"
-    elif not isinstance(model, PeftModel):
-        obstacle = "all weights train, none are frozen"
-    else:
-        obstacle = obstacle or float8_obstacle(weight.device, weight.dtype)
-    if obstacle:
-        raise YoyakError(f"training.base_precision = fp8: {obstacle}; leave it at compute")
 
 
 class ShuffledSampler(Sampler[int]):

@@ -28,8 +28,8 @@ from ..models.probe import (
     recall_probes,
     verdict,
 )
+from .engine import EngineChoice
 from .loss import response_loss
-from .packed_step import EngineChoice
 
 _TOKENS = 1024  # of a micro-batch: both examples are in one
 

@@ -16,12 +16,12 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ..data.prompt.templates import IGNORE
 from ..inference.batches import splits_of
-from ..models.adapters import biases_allowed
 from .guards.interrupts import left_on_stop
 from .guards.out_of_memory import MemoryRoom
 from .guards.step_guard import StepGuard
 from .loss import response_loss
 from .state.checkpointed_trainer import CheckpointedTrainer
+from .state.final_model import save_model
 
 
 class SimilarLengthSampler(Sampler[int]):
@@ -281,16 +281,6 @@ class _Faults:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._trainer.load_faults_state(state)
-
-
-def save_model(model: Any, folder: Path) -> None:
-    """Write adapter or model to `folder` as safetensors."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(model, PeftModel):
-        with biases_allowed():
-            model.save_pretrained(str(folder), save_embedding_layers=False)
-    else:
-        model.save_pretrained(str(folder))
 
 
 def _lengths(dataset: Any) -> list[int]:

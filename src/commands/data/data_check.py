@@ -43,11 +43,11 @@ def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None
     quiet_libraries()
     from transformers import AutoTokenizer
 
+    from ...data.prompt.prompts import prompt_arguments
     from ...data.prompt.round_trip import UnfitTokenizerError
     from ...data.prompt.templates import create_prompt_template
     from ...models.checkpoints import load_from, origin_arguments
     from ...models.resolve import resolve_checkpoint
-    from ..train.steps import prompt_arguments
 
     try:
         checkpoint = resolve_checkpoint(config.model.checkpoint)

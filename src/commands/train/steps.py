@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from ...config.schema import Config
+from ..progress import progress
 from .folder import RunContext
-from .show import progress
 from .zero_shot import ZERO_SHOT, keep_zero_shot, kept_zero_shot
 
 if TYPE_CHECKING:
@@ -32,24 +31,12 @@ def create_loader(run: RunContext) -> "LoRALoader":
     return LoRALoader(config, run.logger, resolved.compute)
 
 
-def prompt_arguments(config: Config) -> dict[str, Any]:
-    """Return what decides the prompt, as `create_llm_dataset` and `create_prompt_template` take it."""
-    return {
-        "encoder_max_len": config.tokenizer.encoder_max_len,
-        "decoder_max_len": config.tokenizer.decoder_max_len,
-        "format_type": config.dataset.format_type,
-        "chat_template": config.model.chat_template,
-        "language": config.dataset.language,
-        "system": config.dataset.system,
-        "instruction": config.dataset.instruction,
-    }
-
-
 def encode_tables(
     run: RunContext, tables: "dict[str, DialogueTable]", tokenizer: Any
 ) -> "tuple[LLMSummarizationDataset, LLMSummarizationDataset]":
     """Encode both tables, the five instructions for training only, and record lengths and truncation."""
     from ...data.llm_dataset import create_llm_dataset
+    from ...data.prompt.prompts import prompt_arguments
 
     datasets = []
     for split, table in tables.items():
@@ -105,7 +92,7 @@ def record_model(run: RunContext, loader: Any, model: Any) -> None:
     Raises:
         YoyakError: the configured engine can't train the model.
     """
-    from ...training.packed_step import choose_engine
+    from ...training.engine import choose_engine
 
     training = run.config.training
     earlier = run.earlier.resolved if run.earlier else None

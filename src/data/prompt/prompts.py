@@ -1,6 +1,7 @@
 """The fixed texts of prompts: system message, user's sentence and instructions of each language."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from ...config.schema import Config
 from .plain_text import plain_text
@@ -70,3 +71,16 @@ def instruction_before(dialogue: str) -> str | None:
         for sentence in (texts.chat_sentence, texts.instruction, *texts.more_instructions)
     }
     return first if first in sentences else None
+
+
+def prompt_arguments(config: Config) -> dict[str, Any]:
+    """Return what decides the prompt, as `create_llm_dataset` and `create_prompt_template` take it."""
+    return {
+        "encoder_max_len": config.tokenizer.encoder_max_len,
+        "decoder_max_len": config.tokenizer.decoder_max_len,
+        "format_type": config.dataset.format_type,
+        "chat_template": config.model.chat_template,
+        "language": config.dataset.language,
+        "system": config.dataset.system,
+        "instruction": config.dataset.instruction,
+    }

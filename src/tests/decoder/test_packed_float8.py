@@ -12,7 +12,7 @@ from src.errors import YoyakError
 from src.models.compute import ComputeChoice
 from src.tests.packed_models import adapted_model, examples, packed, worst_error
 from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
-from src.training.packed_step import choose_engine
+from src.training.engine import choose_engine
 
 LENGTHS = [(37, 9), (12, 1), (20, 19), (130, 24)]
 MODELS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {

@@ -10,8 +10,8 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaForCausalLM
 
-from src.commands.train.steps import prompt_arguments
 from src.config import load_config
+from src.data.prompt.prompts import prompt_arguments
 from src.data.prompt.templates import create_prompt_template
 from src.errors import YoyakError
 from src.export.check import check_examples, mean_loss

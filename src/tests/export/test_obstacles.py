@@ -9,7 +9,7 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import models, pre_tokenizers
 from transformers import LlamaForCausalLM
 
-from src.commands.train.steps import prompt_arguments
+from src.data.prompt.prompts import prompt_arguments
 from src.data.prompt.templates import create_prompt_template
 from src.errors import YoyakError
 from src.export.gguf_model import refuse_unwritten

@@ -20,7 +20,7 @@ from src.tests.tiny_models import (
     write_tiny_model,
 )
 from src.training.llm_trainer import LLMTrainer
-from src.training.response_trainer import save_model
+from src.training.state.final_model import save_model
 
 # Seeds, compute, checkpointing (traps 14 to 16, 20, 35)
 

@@ -12,11 +12,10 @@ from jinja2 import TemplateError
 from src.commands.console import create_console
 from src.commands.model import load_configured
 from src.commands.summarize import SummarizeRequest, summarize
-from src.commands.train.steps import prompt_arguments
 from src.config.schema import Config
 from src.data.files.sources import DialogueRow
 from src.data.llm_dataset import create_llm_dataset
-from src.data.prompt.prompts import sentence, system_text
+from src.data.prompt.prompts import prompt_arguments, sentence, system_text
 from src.data.prompt.templates import create_prompt_template
 from src.inference import generator
 from src.inference.scored import evaluate_model

@@ -8,8 +8,9 @@ import pytest
 from src.errors import YoyakError
 from src.models.compute import ComputeChoice
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
+from src.training.engine import choose_engine
 from src.training.llm_trainer import LLMTrainer
-from src.training.packed_step import PackedTrainer, choose_engine
+from src.training.packed_step import PackedTrainer
 
 CPU = ComputeChoice("cpu", "fp32", "", 1)
 WHOLE: dict[str, Any] = {"lora__use_lora": False, "lora__use_qlora": False}

@@ -17,8 +17,9 @@ from src.models.probe import Probe, found_by_probes, probes_of
 from src.tests.packed_models import adapted_model, examples, packed
 from src.tests.tiny_models import DIALOGUES, load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training import probe as training_probe
+from src.training.engine import EngineChoice
 from src.training.llm_trainer import LLMTrainer
-from src.training.packed_step import EngineChoice, PackedTrainer
+from src.training.packed_step import PackedTrainer
 from src.training.probe import probe
 from src.training.state.checkpoints import find_checkpoint
 from src.training.state.resolved import Resolved

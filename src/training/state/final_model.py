@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from peft import PeftModel
 
 from ...config.located import located
 from ...config.schema import Config
 from ...files import flush
+from ...models.adapters import biases_allowed
 from ...runs.disk import raise_if_disk_full
-from ..response_trainer import save_model
 
 
 def write_final_model(run_dir: Path, model: Any, tokenizer: Any, config: Config) -> Path:
@@ -46,3 +47,13 @@ def write_final_model(run_dir: Path, model: Any, tokenizer: Any, config: Config)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return final
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Write adapter or model to `folder` as safetensors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(model, PeftModel):
+        with biases_allowed():
+            model.save_pretrained(str(folder), save_embedding_layers=False)
+    else:
+        model.save_pretrained(str(folder))

@@ -5,8 +5,8 @@ from typing import Any
 
 from ...errors import YoyakError
 from ...models.compute import ComputeChoice
+from ..engine import EngineChoice
 from ..memory_plan import MemoryPlan
-from ..packed_step import EngineChoice
 
 
 @dataclass(frozen=True)
