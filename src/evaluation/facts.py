@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..data.prompt.turns import speakers_of
 from .quantities import MONTHS, WEEKDAYS, Fact, find_quantities
 from .tokenizations import PLACEHOLDER, analyse, compose, has_hangul
 
@@ -22,7 +23,6 @@ _LETTER = r"[^\W\d_\uac00-\ud7a3]"
 _WORD = re.compile(rf"{_LETTER}+(?:['’]{_LETTER}+)*")
 _PIECE = re.compile(rf"(?P<stop>[.!?:;\n\"“”]+)|(?P<word>{_WORD.pattern})")
 _CONTRACTION = re.compile(r"['’](?:s|ve|re|ll|d|m)$", re.IGNORECASE)
-_SPEAKER = re.compile(r"^\s*([^:\n]{1,40}):", re.MULTILINE)
 _TITLES = frozenset(("mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam", "st"))
 _NO_NAMES = _TITLES | {"i", "ok", "mom", "dad", "ma'am", "y'all"} | {day.casefold() for day in (*WEEKDAYS, *MONTHS)}
 # What starts sentences often, for sets that are too small to hold it in lower case somewhere.
@@ -97,7 +97,7 @@ def _values(dialogues: Sequence[str]) -> dict[str, frozenset[str]]:
     for dialogue, tokens in zip(dialogues, _analysed(dialogues), strict=True):
         text = compose(dialogue)
         said = {part[0] for fact in find_quantities(text, tokens) for part in fact.values}
-        values[dialogue] = frozenset(said | {"1", str(len(set(_SPEAKER.findall(text))))})
+        values[dialogue] = frozenset(said | {"1", str(len(set(speakers_of(text))))})
     return values
 
 

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..data.prompt.turns import turns_of
 from .markup import Html, join, tag
 
 if TYPE_CHECKING:
     from ..evaluation.quantities import Fact
-
-_SPEAKER = re.compile(r"([^:\uff1a]{1,24}[:\uff1a])(.*)")  # U+FF1A is the full-width colon
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,6 @@ class SourcedFact:
     turns: tuple[int, ...]
     held: bool
     """Whether the dialogue as a whole holds it."""
-
-
-def turns_of(dialogue: str) -> list[tuple[str, str]]:
-    """Return speaker (with its colon, or empty) and words of each turn."""
-    lines = [line for line in dialogue.splitlines() if line.strip()]
-    matched = [(_SPEAKER.match(line), line) for line in lines]
-    return [(turn[1], turn[2]) if turn else ("", line) for turn, line in matched]
 
 
 def find_sources(summaries: Sequence[str], dialogues: Sequence[str]) -> list[list[SourcedFact]]:
@@ -97,6 +89,6 @@ def dialogue_box(dialogue: str, facts: Sequence[SourcedFact], label: str, langua
     )
 
 
-def _turn(speaker: str, words: str, facts: Sequence[str]) -> Html:
+def _turn(speaker: str | None, words: str, facts: Sequence[str]) -> Html:
     taken = tag("span", " → ", ", ".join(facts), class_="taken") if facts else None
-    return tag("p", tag("b", speaker) if speaker else None, words, taken, class_="source" if facts else None)
+    return tag("p", tag("b", f"{speaker}: ") if speaker else None, words, taken, class_="source" if facts else None)

@@ -159,7 +159,7 @@ def _speaker(turn: Mapping[str, Any]) -> str:
         if isinstance(value, Mapping):
             value = value.get("name", value.get("id"))
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
-            name = " ".join(str(value).split()).rstrip(":")
+            name = " ".join(str(value).split()).rstrip(":\uff1a")
             return f"P{name}" if name.isdecimal() else name  # a number before a colon would be a time of day
     return ""
 

@@ -1,11 +1,9 @@
 """Shortening a dialogue that does not fit: whole turns first, from the middle."""
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-# A turn starts with a speaker: `#Person1#:`, `Maya:`, `김 대리:`. Lines without one belong to the turn before.
-_SPEAKER = re.compile(r"^\s*(#[^#\n]{1,40}#|[^\s:：][^:：\n]{0,30}?)\s*[:：]")
+from .turns import LABEL
 
 
 @dataclass
@@ -38,9 +36,12 @@ class TruncationCounts:
 
 
 def split_turns(dialogue: str) -> list[str]:
-    """Split a dialogue into turns: each line that names a speaker starts one; without speakers each line is a turn."""
+    """Split a dialogue into turns: each line that names a speaker (`turns.py`) starts one, others belong to it.
+
+    Where fewer than two lines name one, each line is a turn.
+    """
     lines = dialogue.split("\n")
-    starts = [bool(_SPEAKER.match(line)) for line in lines]
+    starts = [bool(LABEL.match(line)) for line in lines]
     if sum(starts) < 2:
         return lines
     turns = [lines[0]]

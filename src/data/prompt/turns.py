@@ -1,8 +1,9 @@
-"""Turns and their speakers: a turn is a line that is not blank, its speaker the short name before its first colon."""
+"""Who speaks: the one rule. A turn is a line that is not blank, its speaker the short name before its first colon."""
 
 import re
 
-LABEL = re.compile(r"^[^\S\n]*(?!\d+\s*[:\uff1a])(?P<name>[^:\uff1a\n]{1,30}?)\s*[:\uff1a](?!//)[^\S\n]*", re.MULTILINE)
+_HOUR = r"(?!\d+\s*[:\uff1a])(?![^:\uff1a\n]*\b\d{1,2}[:\uff1a]\d\d)"
+LABEL = re.compile(rf"^[^\S\n]*+{_HOUR}(?P<name>[^:\uff1a\n]{{1,30}}?)[^\S\n]*[:\uff1a](?!//)[^\S\n]*", re.MULTILINE)
 """A speaker's label at the start of a line; not the hour of a time of day, and not the scheme of a web address."""
 
 
@@ -14,3 +15,8 @@ def turns_of(dialogue: str) -> list[tuple[str | None, str]]:
             label = LABEL.match(line)
             turns.append((label["name"], line[label.end() :]) if label else (None, line))
     return turns
+
+
+def speakers_of(dialogue: str) -> list[str]:
+    """Return the speaker of each turn that names one."""
+    return [label["name"] for label in LABEL.finditer(dialogue)]

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..files.sources import DialogueRow
 from ..prompt.prompts import PROMPT_TEXTS
-from ..prompt.turns import LABEL
+from ..prompt.turns import speakers_of
 from .augment_names import KOREAN_TITLES, NEW_NAMES, NEW_SURNAMES
 from .augment_particles import ending_of, with_particles
 from .augment_speakers import Speaker, find_speakers, is_korean
@@ -94,13 +94,7 @@ def _occurs(name: str, is_surname: bool, text: str) -> bool:
 
 def _renamed(index: int, row: DialogueRow, speakers: Sequence[Speaker], names: dict[str, str], copy: int) -> RenamedRow:
     dialogue = replace_names(row.dialogue, speakers, names)
-    labels = dict(
-        zip(
-            (match["name"] for match in LABEL.finditer(row.dialogue)),
-            (match["name"] for match in LABEL.finditer(dialogue)),
-            strict=True,
-        )
-    )
+    labels = dict(zip(speakers_of(row.dialogue), speakers_of(dialogue), strict=True))
     new = replace(
         row, fname=f"{row.fname}_renamed{copy}", dialogue=dialogue, summary=replace_names(row.summary, speakers, names)
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ..prompt.turns import LABEL
+from ..prompt.turns import LABEL, speakers_of
 from .augment_names import (
     COMMON_KOREAN_NAMES,
     ENGLISH_ROLES,
@@ -68,7 +68,7 @@ def find_speakers(dialogue: str, summary: str) -> tuple[list[Speaker], dict[str,
     Placeholders are renamed all or none, and only where each has a turn and the summary uses each: a summary that does
     not may call the speaker by a name from the dialogue, which a second name would contradict.
     """
-    turns = Counter(match["name"] for match in LABEL.finditer(dialogue))
+    turns = Counter(speakers_of(dialogue))
     text = f"{dialogue}\n{summary}"
     speakers, unclear = [], {}
     for label, count in turns.items():

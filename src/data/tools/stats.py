@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..files.sources import DialogueRow, DialogueTable
-from ..prompt.turns import turns_of
+from ..prompt.turns import speakers_of, turns_of
 from .duplicates import Pair, near_duplicates
 
 MOST_BINS = 16
@@ -101,10 +101,9 @@ class DataStats:
 
 def measure_rows(rows: Sequence[DialogueRow], token_lengths: Callable[[list[str]], list[int]] | None) -> Measures:
     """Return turns, speakers, characters and (with a function that gives a text's tokens) tokens of each row."""
-    turns = [turns_of(row.dialogue) for row in rows]
     measures: Measures = {
-        "turns": [float(len(of_row)) for of_row in turns],
-        "speakers": [float(len({name for name, _ in of_row if name})) for of_row in turns],
+        "turns": [float(len(turns_of(row.dialogue))) for row in rows],
+        "speakers": [float(len(set(speakers_of(row.dialogue)))) for row in rows],
         "dialogue_chars": [float(len(row.dialogue)) for row in rows],
         "summary_chars": [float(len(row.summary)) for row in rows],
     }

@@ -1,21 +1,9 @@
 """Where a summary's facts come from, by the turn, and how they are marked."""
 
-from src.reports.sources import SourcedFact, dialogue_box, find_sources, marked, turns_of
+from src.reports.sources import SourcedFact, dialogue_box, find_sources, marked
 from src.tests.reports.page import Page
 
-DIALOGUE = "Anna: Lunch at 7?\n\nBen: Call Carla.\nno speaker here\nCarla：Fine, 7."
-
-
-def test_turns_are_speaker_and_words() -> None:
-    assert turns_of(DIALOGUE) == [
-        ("Anna:", " Lunch at 7?"),
-        ("Ben:", " Call Carla."),
-        ("", "no speaker here"),
-        ("Carla：", "Fine, 7."),
-    ]
-    assert turns_of("A very long line without a speaker, but with a colon: yes") == [
-        ("", "A very long line without a speaker, but with a colon: yes")
-    ]
+DIALOGUE = "Anna: Lunch at 7?\n\nBen: Call Carla.\n3:30 works for me.\nCarla：Fine, 7."
 
 
 def test_each_fact_has_the_turns_that_hold_it_and_whether_the_dialogue_does() -> None:
@@ -54,10 +42,10 @@ def test_a_turn_names_what_was_taken_from_it() -> None:
     assert page.texts("p") == [
         "Anna: Lunch at 7? → 7",
         "Ben: Call Carla. → Carla",
-        "no speaker here",
-        "Carla：Fine, 7. → 7",
+        "3:30 works for me.",
+        "Carla: Fine, 7. → 7",
     ]
     assert page.texts("p", "source") == [page.texts("p")[place] for place in (0, 1, 3)]
-    assert page.texts("b") == ["Anna:", "Ben:", "Carla："]
+    assert page.texts("b") == ["Anna: ", "Ben: ", "Carla: "]
     box = page.all("div", "dialogue")[0].attributes
     assert (box["aria-label"], box["lang"], box["translate"], box["tabindex"]) == ("Dialogue 1", "en", "no", "0")
