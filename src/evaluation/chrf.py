@@ -17,21 +17,13 @@ Indices: TypeAlias = npt.NDArray[np.int64]
 
 ORDERS = 6
 BETA = 2
-COLUMNS = 3 * ORDERS
-
-
-def corpus_chrf(predictions: Sequence[str], references: Sequence[Sequence[str]], multi: Multi = "best") -> float:
-    """Return chrF (0 to 100) of all predictions together; the n-grams are counted over all dialogues.
-
-    `references` holds a list of texts a dialogue. With `multi` `best` a dialogue counts against the reference that
-    suits it best, as in sacrebleu; with `mean` against each of them in equal shares.
-    """
-    return float(chrf_score(chrf_statistics(predictions, references, multi).mean(axis=0)))
 
 
 def chrf_statistics(predictions: Sequence[str], references: Sequence[Sequence[str]], multi: Multi = "best") -> Array:
     """Return, a row a dialogue, the n-grams of prediction, of reference and in both, for n = 1 to 6 (18 columns).
 
+    `references` holds a list of texts a dialogue. With `multi` `best` a dialogue counts against the reference that
+    suits it best, as in sacrebleu; with `mean` against each of them in equal shares.
     Rows can be added up or averaged over any choice of dialogues before `chrf_score` makes one figure of them.
     """
     sizes = np.array([len(its) for its in references])

@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import YoyakError
-from .rouge import RougeScores, list_references, score_summaries
-from .tokenizations import Tokenization
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Values: TypeAlias = Sequence[float] | Array
@@ -128,32 +126,10 @@ def paired_differences(
     ]
 
 
-def chance_floor(
-    predictions: Sequence[str],
-    references: Sequence[str | Sequence[str]],
-    tokenization: Tokenization = "word",
-    stemmer: bool = False,
-    seed: int = 0,
-    derangements: int = DERANGEMENTS,
-) -> RougeScores:
-    """Score every prediction against other dialogues' references: what these summaries get without reading theirs.
-
-    A dialogue's score is the mean over the references of the `derangements` dialogues that it meets.
-
-    Raises:
-        YoyakError: fewer than two dialogues, `derangements` below 1, or as in `score_summaries`.
-    """
-    foreign = [
-        [reference for its in donors for reference in its]
-        for donors in foreign_references(list_references(predictions, references), seed, derangements)
-    ]
-    return score_summaries(predictions, foreign, tokenization, stemmer, multi="mean")
-
-
 def foreign_references(
     references: Sequence[Sequence[str]], seed: int = 0, derangements: int = DERANGEMENTS
 ) -> list[list[Sequence[str]]]:
-    """Return for each dialogue the references of `derangements` other ones.
+    """Return for each dialogue the references of `derangements` other ones, which its summary gets by chance.
 
     Each derangement shifts all references along one random cycle through the dialogues, so that none stays at home.
 

@@ -59,24 +59,13 @@ class _Separators(dict[int, int | str | None]):
 _SEPARATORS = _Separators()
 
 
-def tokenize(text: str, tokenization: Tokenization = "word", stemmer: bool = False) -> list[str]:
-    """Return the tokens of one text; to compare two texts use `tokenize_pairs`, which cuts both by the same rule.
-
-    `stemmer` reduces ASCII words of more than three letters by Porter's rules (not under `char`).
-
-    Raises:
-        YoyakError: the tokenization is unknown.
-    """
-    return _tokens([text], _rule(tokenization, [text]), stemmer)[0]
-
-
 def tokenize_pairs(
     pairs: Sequence[tuple[str, str]], tokenization: Tokenization = "word", stemmer: bool = False
 ) -> list[tuple[list[str], list[str]]]:
     """Return both texts of every pair as tokens. Each distinct text is cut once, by Kiwi on all cores.
 
     Under `word` a pair without any Hangul follows `rouge_score`'s rule, and both its texts do; with Hangul in either,
-    neither does.
+    neither does. `stemmer` reduces ASCII words of more than three letters by Porter's rules (not under `char`).
 
     Raises:
         YoyakError: the tokenization is unknown.

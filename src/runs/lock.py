@@ -2,7 +2,8 @@
 
 `outputs/.NAME.lock` is held by `flock`, which the kernel takes back from a process however it ends, so on one machine a
 lock that can be taken is a stale one. Of another machine that shares the folder only the file's age tells: the holder
-touches it, and what has not been touched for minutes is stale too.
+touches it, and what has not been touched for minutes is stale too. (Of `filelock`, `FileLock` knows of no other
+machine, and `SoftFileLease` makes a killed run's successor wait for minutes on the same one.)
 """
 
 import errno

@@ -70,11 +70,10 @@ def difference_to_mean(ensemble: "EvaluationResult", singles: "Sequence[Evaluati
     """Return the ensemble's ROUGE sum less the mean of the single folds', paired by dialogue."""
     import numpy as np
 
-    from ...evaluation.significance import paired_differences
+    from ...evaluation.significance import paired_difference
 
-    ours = np.array(ensemble.per_dialogue[_SCORE])[:, None]
-    theirs = np.mean([single.per_dialogue[_SCORE] for single in singles], axis=0)[:, None]
-    return paired_differences(ours, theirs, lambda statistics: statistics)[0]
+    theirs = np.mean([single.per_dialogue[_SCORE] for single in singles], axis=0)
+    return paired_difference(ensemble.per_dialogue[_SCORE], theirs)
 
 
 def _summaries(

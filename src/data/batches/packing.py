@@ -142,9 +142,3 @@ def unpacked(batches: Iterable[MicroBatch]) -> list[dict[str, torch.Tensor]]:
                 places = torch.cat([torch.arange(batch.shared), torch.arange(begin, end)]).to(labels.device)
                 items[number] = {"input_ids": batch.input_ids[places], "labels": labels[places]}
     return [items[number] for number in sorted(items)]
-
-
-def filler_share(batches: Iterable[MicroBatch]) -> float:
-    """Return the share of filler in all tokens of some micro-batches."""
-    laid = [(batch.filler, len(batch.input_ids)) for batch in batches]
-    return sum(filler for filler, _ in laid) / max(sum(length for _, length in laid), 1)

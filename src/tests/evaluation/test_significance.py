@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from src.errors import YoyakError
+from src.evaluation.rouge import score_summaries
 from src.evaluation.significance import (
     Estimate,
     bootstrap_interval,
-    chance_floor,
     estimate_scores,
     foreign_references,
     paired_difference,
@@ -16,6 +16,12 @@ from src.evaluation.significance import (
 )
 
 KOREAN_TRAIN = Path(__file__).resolve().parents[4] / "shared" / "data" / "dialogsum_ko" / "train.csv"
+
+
+def chance_floor(predictions, references, tokenization="word", **how):
+    """Score each prediction against other dialogues' references."""
+    foreign = [[text for its in donors for text in its] for donors in foreign_references(references, **how)]
+    return score_summaries(predictions, foreign, tokenization, multi="mean")
 
 
 def test_bootstrap_of_a_constant_is_the_constant():
@@ -154,9 +160,8 @@ def test_paired_difference_as_dict_is_plain():
         (lambda: bootstrap_interval([1.0], samples=0), "samples is 0"),
         (lambda: bootstrap_interval([1.0], level=95), "level is 95"),
         (lambda: paired_difference([1.0], [1.0, 2.0]), "1 scores against 2"),
-        (lambda: chance_floor(["a"], ["a"]), "at least 2 dialogues"),
-        (lambda: chance_floor(["a", "b"], ["a", "b"], derangements=0), "derangements is 0"),
-        (lambda: chance_floor(["a", "b"], ["a"]), "2 predictions and 1 references"),
+        (lambda: foreign_references([["a"]]), "at least 2 dialogues"),
+        (lambda: foreign_references([["a"], ["b"]], derangements=0), "derangements is 0"),
     ],
 )
 def test_mistakes_are_one_line(call, message):
@@ -168,18 +173,21 @@ def test_mistakes_are_one_line(call, message):
 def test_chance_floor_never_meets_a_dialogues_own_reference():
     words = [f"단어{index}" for index in range(30)]
     for seed in range(20):
-        assert chance_floor(words, words, seed=seed).rouge1 == 0
+        assert chance_floor(words, [[word] for word in words], seed=seed).rouge1 == 0
 
 
 def test_chance_floor_of_two_dialogues_swaps_them():
-    scores = chance_floor(["가 나", "다"], ["다 라 마", "가"])
+    scores = chance_floor(["가 나", "다"], [["다 라 마"], ["가"]])
     assert scores.per_dialogue["rouge1"] == pytest.approx((200 / 3, 50))  # 가 나 with 가, 다 with 다 라 마
     assert scores.n == 2
 
 
 def test_chance_floor_is_determined_by_its_seed():
     texts = [f"{index} {index % 3} {index % 5} 명" for index in range(12)]
-    floors = [chance_floor(texts, texts, seed=seed, derangements=1).per_dialogue["rouge1"] for seed in (0, 0, 1)]
+    floors = [
+        chance_floor(texts, [[text] for text in texts], seed=seed, derangements=1).per_dialogue["rouge1"]
+        for seed in (0, 0, 1)
+    ]
     assert floors[0] == floors[1] != floors[2]
 
 
@@ -198,5 +206,5 @@ def test_chance_floor_of_200_korean_summaries(tokenization, expected):
     """Trap 26: under `ascii`, summaries of other dialogues beat published zero-shot models (27.0 / 11.1 / 24.2)."""
     with KOREAN_TRAIN.open(encoding="utf-8-sig", newline="") as file:
         summaries = [row["summary"] for _, row in zip(range(200), csv.DictReader(file), strict=False)]
-    scores = chance_floor(summaries, summaries, tokenization)
+    scores = chance_floor(summaries, [[summary] for summary in summaries], tokenization)
     assert (scores.rouge1, scores.rouge2, scores.rougeL) == pytest.approx(expected, abs=0.5)

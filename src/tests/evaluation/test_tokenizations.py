@@ -9,7 +9,12 @@ from rouge_score.tokenize import tokenize as rouge_score_tokenize
 from rouge_score.tokenizers import DefaultTokenizer
 
 from src.errors import YoyakError
-from src.evaluation.tokenizations import TOKENIZATIONS, tokenize, tokenize_pairs
+from src.evaluation.tokenizations import TOKENIZATIONS, tokenize_pairs
+
+
+def tokenize(text, tokenization, stemmer=False):
+    """Cut one text."""
+    return tokenize_pairs([(text, text)], tokenization, stemmer)[0][0]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from src.data.batches.packing import StepPacker, filler_share
+from src.data.batches.packing import StepPacker
 from src.planner.steps import evaluation_batch, largest_step_tokens, packed_work, padded_work
 from src.training.packed_step import ShuffledSampler
 from src.training.response_trainer import SimilarLengthSampler
@@ -35,7 +35,7 @@ def test_packed_steps_are_those_of_sampler_and_packer(common: int, side_by_side:
     assert work.micro_batches * 5 == len(batches)
     assert work.computed * 5 == sum(len(batch.input_ids) for batch in batches)
     assert work.targets * 5 == sum(len(batch.targets) for batch in batches)
-    assert work.filler == pytest.approx(filler_share(batches))
+    assert work.filler == pytest.approx(sum(batch.filler for batch in batches) / (work.computed * 5))
     assert work.largest.tokens == max(len(batch.input_ids) for batch in batches)
     assert work.largest.targets == max(len(batch.targets) for batch in batches)
     assert {batch.shared for batch in batches} == {0 if common == 15 else common}

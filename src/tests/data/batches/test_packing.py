@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from src.data.batches.packing import FILLER, SHARED, MicroBatch, StepPacker, assign_to_bins, filler_share, unpacked
+from src.data.batches.packing import FILLER, SHARED, MicroBatch, StepPacker, assign_to_bins, unpacked
 
 
 def item(ids: list[int], response: int) -> dict[str, torch.Tensor]:
@@ -57,9 +57,8 @@ def test_filler_is_a_sequence_of_its_own_in_no_loss() -> None:
         "ends": [5] * 5 + [8] * 3 + [10] * 2 + [16] * 6,
     }
     assert batch.tokens == 10
-    assert filler_share([batch]) == 6 / 16
-    assert filler_share(StepPacker(10)(ITEMS)["micro_batches"]) == 0
-    assert filler_share([]) == 0
+    assert batch.filler == 6
+    assert [batch.filler for batch in StepPacker(10)(ITEMS)["micro_batches"]] == [0]
 
 
 BEGINNING = list(range(20, 36))  # 16 tokens, the fewest that are shared
@@ -80,7 +79,6 @@ def test_a_common_beginning_is_laid_out_once() -> None:
     }
     assert (batch.tokens, batch.shared, batch.filler, batch.count) == (37, 16, 3, 2)
     assert step["target_tokens"] == 3
-    assert filler_share([batch]) == 3 / 24
     again = unpacked([batch])
     assert [one["input_ids"].tolist() for one in again] == [one["input_ids"].tolist() for one in items]
     assert [one["labels"].tolist() for one in again] == [one["labels"].tolist() for one in items]
