@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from html import escape
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,6 @@ from plan_accuracy import about
 POINT = 10  # steps
 ENGINES = ("trainer", "packed")
 COLOURS = {"trainer": "#b45309", "packed": "#1d4ed8"}
-WIDTH, HEIGHT, LEFT, BOTTOM = 640, 320, 48, 36
 
 
 def trainer_on(train: Path, *settings: str) -> Any:
@@ -126,39 +124,19 @@ def compared(curves: dict[str, list[list[float]]]) -> dict[str, float]:
     }
 
 
-def picture(curves: dict[str, list[list[float]]]) -> str:
-    """Return an SVG of the engines' bands and mean curves."""
-    smooth = {name: [points(curve) for curve in some] for name, some in curves.items()}
-    values = [value for some in smooth.values() for curve in some for value in curve]
-    low, high, count = min(values), max(values), len(smooth["packed"][0])
+def draw(smooth: dict[str, list[list[float]]], path: Path) -> None:
+    """Draw the engines' bands and mean curves, of points."""
+    from drawing import new_figure, save
 
-    def at(index: int, value: float) -> str:
-        x = LEFT + (WIDTH - LEFT - 12) * index / max(count - 1, 1)
-        return f"{x:.1f},{12 + (HEIGHT - BOTTOM - 12) * (high - value) / (high - low):.1f}"
-
-    shapes = []
-    for row, (name, some) in enumerate(smooth.items()):
-        lower = [at(index, min(column)) for index, column in enumerate(zip(*some, strict=True))]
-        upper = [at(index, max(column)) for index, column in enumerate(zip(*some, strict=True))]
-        middle = [at(index, statistics.fmean(column)) for index, column in enumerate(zip(*some, strict=True))]
-        colour = COLOURS[name]
-        shapes.append(f'<polygon points="{" ".join(lower + upper[::-1])}" fill="{colour}" opacity="0.25"/>')
-        shapes.append(f'<polyline points="{" ".join(middle)}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        shapes.append(f'<text x="{WIDTH - 150}" y="{30 + 18 * row}" fill="{colour}">{name} engine</text>')
-    for value in (low, (low + high) / 2, high):
-        y = float(at(0, value).split(",")[1])
-        shapes.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:.2f}</text>')
-    for step in (POINT, count * POINT // 2, count * POINT):
-        x = at(step // POINT - 1, low).split(",")[0]
-        shapes.append(f'<text x="{x}" y="{HEIGHT - 16}" text-anchor="middle">{step}</text>')
-    title = "Training loss, means of 10 steps: band over the seeds"
-    shapes.append(f'<text x="{(LEFT + WIDTH) // 2}" y="{HEIGHT - 2}" text-anchor="middle">step</text>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
-        f'font-size="12" role="img" aria-label="{escape(title)}"><rect width="100%" height="100%" fill="#fff"/>'
-        + "".join(shapes)
-        + "</svg>\n"
-    )
+    figure, axes = new_figure("Training loss, means of 10 steps: band over the seeds", "step", "loss")
+    for name, some in smooth.items():
+        columns = list(zip(*some, strict=True))
+        steps = [POINT * (index + 1) for index in range(len(columns))]
+        lowest, highest = list(map(min, columns)), list(map(max, columns))
+        axes.fill_between(steps, lowest, highest, color=COLOURS[name], alpha=0.25, linewidth=0)
+        axes.plot(steps, list(map(statistics.fmean, columns)), color=COLOURS[name], label=f"{name} engine")
+    axes.legend(frameon=False)
+    save(figure, path)
 
 
 def main() -> None:
@@ -196,7 +174,7 @@ def main() -> None:
         with given.out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
     if given.picture:
-        given.picture.write_text(picture(curves), encoding="utf-8")
+        draw(smooth, given.picture)
 
 
 if __name__ == "__main__":

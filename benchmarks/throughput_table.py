@@ -9,13 +9,10 @@ the fastest peer with equal or less memory. Rates are tokens/s too, since the pe
 import argparse
 import json
 from collections.abc import Sequence
-from html import escape
-from math import log
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results" / "train_throughput.jsonl"
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 720, 420, 60, 50, 40, 30
 COLOURS = {"packed": "#0072b2", "packed fp8": "#009e73", "unsloth_pf": "#d55e00"}
 MODELS = {"llama3_3b": "Llama-3.2-3B", "llama3_8b": "Llama-3-8B", "qwen3_4b": "Qwen3-4B"}
 NAMES = {"packed": "yoyak", "packed fp8": "yoyak, products in fp8", "unsloth_pf": "Unsloth, padding-free"}
@@ -58,43 +55,19 @@ def table(lines: Sequence[Line]) -> str:
     return "\n".join(rows)
 
 
-def picture(lines: Sequence[Line], title: str) -> str:
-    """Return an SVG of samples/s over peak memory (logarithmic), a line for each engine."""
-    low, high = 3.0, 80.0
-    most = 20.0 * (int(max(line["samples_s"] for line in lines) / 20) + 1)
+def draw(lines: Sequence[Line], title: str, path: Path) -> None:
+    """Draw samples/s over peak memory (logarithmic), a line for each engine."""
+    from drawing import new_figure, save
 
-    def x(memory: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * log(memory / low) / log(high / low)
-
-    def y(rate: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * rate / most
-
-    shapes = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>']
-    shapes.append(f'<text x="{LEFT}" y="22" font-size="15">{escape(title)}</text>')
-    for rate in range(0, int(most) + 1, 20):
-        shapes.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(rate):.1f}" y2="{y(rate):.1f}" stroke="#ddd"/>')
-        shapes.append(f'<text x="{LEFT - 8}" y="{y(rate) + 4:.1f}" text-anchor="end">{rate}</text>')
-    for memory in (4, 8, 16, 24, 40, 80):
-        shapes.append(f'<text x="{x(memory):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{memory}</text>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    shapes.append(f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">peak allocated memory, GB</text>')
+    figure, axes = new_figure(title, "peak allocated memory, GB", "samples/s")
     for engine in dict.fromkeys(line["engine"] for line in lines):
-        colour, points = COLOURS.get(engine, "#444"), [line for line in lines if line["engine"] == engine]
-        path = " ".join(f"{x(line['peak_alloc_gb']):.1f},{y(line['samples_s']):.1f}" for line in points)
-        shapes.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        for line in points:
-            at = f'cx="{x(line["peak_alloc_gb"]):.1f}" cy="{y(line["samples_s"]):.1f}"'
-            words = f"{line['samples_s']} samples/s at {line['peak_alloc_gb']} GB"
-            shapes.append(f'<circle {at} r="4" fill="{colour}"><title>{escape(words)}</title></circle>')
-        last = points[-1]
-        shapes.append(
-            f'<text x="{x(last["peak_alloc_gb"]) - 8:.1f}" y="{y(last["samples_s"]) - 10:.1f}" text-anchor="end" '
-            f'fill="{colour}">{escape(NAMES.get(engine, engine))}</text>'
-        )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
-        f'font-size="12" role="img" aria-label="{escape(title)}">' + "".join(shapes) + "</svg>\n"
-    )
+        points = [(line["peak_alloc_gb"], line["samples_s"]) for line in lines if line["engine"] == engine]
+        axes.plot(*zip(*points, strict=True), "o-", color=COLOURS.get(engine), label=NAMES.get(engine, engine))
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([4, 8, 16, 24, 40, 80], ["4", "8", "16", "24", "40", "80"], minor=False)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    save(figure, path)
 
 
 def main() -> None:
@@ -106,12 +79,8 @@ def main() -> None:
     lines = newest_lines(given.shape)
     print(table(lines))
     if given.picture:
-        title = (
-            "Training Llama-3.2-3B in 4 bit on one H100: samples/s over memory"
-            if given.shape == "llama3_3b"
-            else given.shape
-        )
-        given.picture.write_text(picture(lines, title), encoding="utf-8")
+        model = MODELS.get(given.shape, given.shape)
+        draw(lines, f"Training {model} in 4 bit on one H100: samples/s over memory", given.picture)
 
 
 if __name__ == "__main__":
