@@ -45,8 +45,9 @@ class LLMSummarizationDataset(Dataset[dict[str, torch.Tensor]]):
         language: Literal["ko", "en"] = "ko",
         system: str | None = None,
         instruction: str | None = None,
+        names: Sequence[str] = (),
     ) -> None:
-        """Encode all examples; what truncation cut is in `truncation`.
+        """Encode all examples; what truncation cut is in `truncation`. `names` are for messages about dialogues.
 
         Raises:
             YoyakError: numbers of dialogues and summaries differ, or the prompt can't be built (see
@@ -72,7 +73,7 @@ class LLMSummarizationDataset(Dataset[dict[str, torch.Tensor]]):
         ]
         self._chat_template, self._language = chat_template, language
         self._system, self._instruction = system, instruction
-        self.names: Sequence[str] = []  # of the dialogues, for messages about them
+        self.names = names
         self._encode(dialogues, summaries)
 
     def _sentences(self, language: Literal["ko", "en"], instruction: str | None) -> Sequence[str | None]:
@@ -182,6 +183,7 @@ def create_llm_dataset(
     language: Literal["ko", "en"] = "ko",
     system: str | None = None,
     instruction: str | None = None,
+    names: Sequence[str] = (),
 ) -> LLMSummarizationDataset:
     """Create a dataset, of five instructions an example where `use_instruction_augmentation` is set."""
     kind = InstructionAugmentedDataset if use_instruction_augmentation else LLMSummarizationDataset
@@ -196,4 +198,5 @@ def create_llm_dataset(
         language=language,
         system=system,
         instruction=instruction,
+        names=names,
     )

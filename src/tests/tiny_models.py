@@ -101,11 +101,9 @@ def tiny_config(checkpoint: str, output_dir: Path | str = "outputs", **settings:
     return Config.model_validate(values)
 
 
-def tiny_dataset(tokenizer: PreTrainedTokenizerFast, format_type: str = "chat") -> Any:
+def tiny_dataset(tokenizer: PreTrainedTokenizerFast, format_type: str = "chat", names: Sequence[str] = ()) -> Any:
     """Return four short examples."""
-    return create_llm_dataset(
-        dialogues=DIALOGUES, summaries=SUMMARIES, tokenizer=tokenizer, format_type=format_type, language="en"
-    )
+    return create_llm_dataset(DIALOGUES, SUMMARIES, tokenizer, format_type=format_type, language="en", names=names)
 
 
 def load_tiny(config: Config) -> tuple[Any, PreTrainedTokenizerFast]:

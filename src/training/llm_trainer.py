@@ -26,8 +26,6 @@ from .generation_score import rouge_sum
 from .guards.deterministic import deterministic_kernels, raise_if_not_deterministic
 from .guards.interrupts import StopOnSignal, TrainingInterrupted
 from .guards.one_process import on_one_gpu, run_alone
-from .guards.step_back import names_of_step, roll_back
-from .guards.step_guard import StepGuard
 from .logs.callbacks import MetricsWriter
 from .logs.trackers import trackers
 from .memory_plan import checkpointing_arguments, common_tokens, recomputes, settle_checkpointing
@@ -100,7 +98,6 @@ class LLMTrainer:
         kept, plan = keeps_dequantized(model), getattr(self.trainer, "plan", None)
         found = Resolved(self.compute, self.engine, kept, recomputes(self.trainer), plan, found_by_probes(model))
         self.trainer.facts = identity | {"resolved": found.as_dict()}
-        self.trainer.checkpoint_limit = config.training.save_total_limit
         self.interrupt = StopOnSignal(self.trainer)
         recovery = RecoverySaves(self.trainer, config.training.save_steps, config.training.save_minutes)
         for callback in (recovery, self.interrupt, *callbacks):
@@ -183,7 +180,9 @@ class LLMTrainer:
             "processing_class": self.tokenizer,
             "loraplus_lr_ratio": lora.loraplus_lr_ratio,
             "rouge_sum": scored if self.generates else None,
-            "guard": StepGuard(self.run_dir, training.max_bad_steps, training.on_divergence),
+            "max_bad_steps": training.max_bad_steps,
+            "on_divergence": training.on_divergence,
+            "checkpoint_limit": training.save_total_limit,
         }
         trainer: ResponseTrainer
         if self.engine.name == "packed":
@@ -198,8 +197,6 @@ class LLMTrainer:
         else:
             trainer = ResponseTrainer(**arguments)
             settle_checkpointing(trainer, training, self._resolved.recomputes if self._resolved else None)
-        trainer.guard.names_of_step = partial(names_of_step, trainer)
-        trainer.guard.roll_back = partial(roll_back, trainer)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer, goes_on=self.resume is not None))
         for tracker in trackers(self.config, self.run_dir, self.resume.step if self.resume else None):

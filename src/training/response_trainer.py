@@ -4,6 +4,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,10 +19,12 @@ from ..data.prompt.templates import IGNORE
 from ..inference.batches import splits_of
 from .guards.interrupts import left_on_stop
 from .guards.out_of_memory import MemoryRoom
-from .guards.step_guard import StepGuard
+from .guards.step_back import names_of_step, roll_back
+from .guards.step_guard import OnDivergence, StepGuard
 from .loss import response_loss
 from .state.checkpointed_trainer import CheckpointedTrainer
 from .state.final_model import save_model
+from .state.training_state import Stateful
 
 
 class SimilarLengthSampler(Sampler[int]):
@@ -79,19 +82,20 @@ class ResponseTrainer(CheckpointedTrainer):
         *args: Any,
         loraplus_lr_ratio: float | None = None,
         rouge_sum: Callable[[], float] | None = None,
-        guard: StepGuard | None = None,
+        max_bad_steps: int = 5,
+        on_divergence: OnDivergence = "stop",
         **kwargs: Any,
     ) -> None:
-        """Take the Trainer's arguments, LoRA+'s ratio, what scores generated summaries, and what guards the steps."""
+        """Take the base class's arguments, LoRA+'s ratio, what scores generated summaries, and the `StepGuard`'s."""
         super().__init__(*args, **kwargs)
         self.model_accepts_loss_kwargs = True
         self.loraplus_lr_ratio, self.rouge_sum = loraplus_lr_ratio, rouge_sum
         self.room, self.evaluation_room = MemoryRoom(), MemoryRoom()
-        self.guard = guard or StepGuard(Path(self.args.output_dir).parent, 5, "stop")
+        run_dir, ways = Path(self.args.output_dir).parent, (partial(names_of_step, self), partial(roll_back, self))
+        self.guard = StepGuard(run_dir, max_bad_steps, on_divergence, *ways)
         self.add_callback(self.guard)
         self._earlier: tuple[int, list[dict[str, Any]]] = (-1, [])  # a step's number, and its micro-batches so far
         self._logged_step = 0
-        self.stateful["faults"] = _Faults(self)
 
     def ends_here(self) -> bool:
         """As the base class, but a run stopped by the guard may resume."""
@@ -152,6 +156,10 @@ class ResponseTrainer(CheckpointedTrainer):
         self.trained_tokens += inputs["attention_mask"].sum()
         return self.guard.seen(loss)
 
+    def stateful(self) -> dict[str, Stateful]:
+        """As the base class, and what was learned from faults."""
+        return super().stateful() | {"faults": _Faults(self)}
+
     def faults_state(self) -> dict[str, Any]:
         """Return what was learned from faults, as JSON: what a resumed run goes on from, and `run.json` counts."""
         return {
@@ -194,9 +202,8 @@ class ResponseTrainer(CheckpointedTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log; the mean loss is that of the steps that were not left out, and what is not a number is not logged."""
         if "loss" in logs:
-            self.guard.read()
-            steps, bad = self.state.global_step - self._logged_step, self.guard.bad_since_log
-            self._logged_step, self.guard.bad_since_log = self.state.global_step, 0
+            steps, bad = self.state.global_step - self._logged_step, self.guard.bad_for_log()
+            self._logged_step = self.state.global_step
             if bad:
                 loss = logs.pop("loss")
                 logs |= {"bad_steps": bad} | ({"loss": loss * steps / (steps - bad)} if steps > bad else {})

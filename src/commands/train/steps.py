@@ -46,8 +46,8 @@ def encode_tables(
             tokenizer,
             **prompt_arguments(run.config),
             use_instruction_augmentation=split == "train" and run.config.data.instruction_augmentation,
+            names=[row.fname for row in table.rows],
         )
-        dataset.names = [row.fname for row in table.rows]
         run.logger.info("%s: %s", split, dataset.truncation.sentence())
         run.file.update(
             truncation={split: dataset.truncation.as_dict()},

@@ -22,9 +22,8 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         ("eval", settings.eval, settings.max_eval_examples),
     ):
         digest = fingerprint(source)
-        table = tables[split] = load_dialogues(source, settings)
+        table = tables[split] = load_dialogues(source, settings).first(most)
         _refuse_instructions(table)
-        table.rows = table.rows[:most]
         dropped = table.dropped_by_reason()
         if reasoned := sum(without_reasoning(row.summary)[1] for row in table.rows):
             note = "%s: %d summaries hold tags of reasoning such as <think>, which are learned as part of them"

@@ -5,7 +5,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Number
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,10 @@ class DialogueTable:
     def duplicate_dialogues(self) -> int:
         """How many rows repeat the dialogue of an earlier row, character for character."""
         return len(self.rows) - len({row.dialogue for row in self.rows})
+
+    def first(self, most: int | None) -> "DialogueTable":
+        """Return the table with its first `most` rows; what was left out is of the whole source."""
+        return replace(self, rows=self.rows[:most])
 
     def drop(self, bad: BadRow) -> None:
         """Count a row that is left out, and keep it where it is among the first of its reason."""

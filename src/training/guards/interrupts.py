@@ -34,11 +34,14 @@ class TrainingInterrupted(Stopped):
 
 
 class Stoppable(Protocol):
-    """A trainer that a signal stops: what it is told, and whether it is evaluating."""
+    """A trainer that a signal stops: whether it was asked to, and whether it is evaluating."""
 
     stop_requested: bool
     in_evaluation: bool
     is_in_train: bool
+
+    def request_stop(self) -> None:
+        """Finish the step under way; raise EvaluationStopped out of an evaluation."""
 
 
 class EvaluationStopped(BaseException):
@@ -62,9 +65,7 @@ class StopOnSignal(TrainerCallback):
         if self.number is not None:
             raise Stopped(number)
         self.number = number
-        self.trainer.stop_requested = True
-        if self.trainer.in_evaluation:
-            raise EvaluationStopped
+        self.trainer.request_stop()
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         """Catch the signals from here on (they reach the main thread only)."""

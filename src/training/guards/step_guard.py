@@ -57,7 +57,6 @@ class StepGuard(TrainerCallback):
 
     Attributes:
         reason: why the run was stopped, or None.
-        bad_since_log: bad steps since the last log, whose losses are missing in its mean.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class StepGuard(TrainerCallback):
         self.names_of_step, self.roll_back = names_of_step, roll_back
         self.now = GuardState()
         self.reason: str | None = None
-        self.bad_since_log = 0
+        self._bad_since_log = 0
         self._loss: torch.Tensor | None = None
         self._unread: list[tuple[int, torch.Tensor]] = []
 
@@ -133,6 +132,12 @@ class StepGuard(TrainerCallback):
             for step, (norm, loss) in zip(steps, torch.stack(figures).tolist(), strict=True):
                 self._judge(step, norm, loss)
 
+    def bad_for_log(self) -> int:
+        """Return the bad steps since the last call, whose losses are missing in the logged mean."""
+        self.read()
+        bad, self._bad_since_log = self._bad_since_log, 0
+        return bad
+
     def _judge(self, step: int, norm: float, loss: float) -> None:
         if math.isfinite(norm) and math.isfinite(loss):
             self.now.bad_in_a_row = 0
@@ -140,7 +145,7 @@ class StepGuard(TrainerCallback):
             return
         self.now.bad_steps += 1
         self.now.bad_in_a_row += 1
-        self.bad_since_log += 1
+        self._bad_since_log += 1
         names = list(self.names_of_step(step))
         line = {"step": step, "loss": _or_word(loss), "gradient_norm": _or_word(norm), "examples": names}
         self.path.parent.mkdir(parents=True, exist_ok=True)

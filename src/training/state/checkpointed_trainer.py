@@ -5,7 +5,7 @@ all of it goes into safetensors and JSON, in a folder that appears whole (see `c
 overridden for it are private, so the range of transformers that is supported is pinned, and tested at both ends.
 
 What else should survive: a callback with `state_dict()` and `load_state_dict(state)`, a dict that JSON can hold, is
-saved under its class's name without further ado; any other object with these two is named in `trainer.stateful`.
+saved under its class's name without further ado; any other object with these two is named by `stateful()`.
 """
 
 import json
@@ -42,8 +42,6 @@ class CheckpointedTrainer(Trainer):
 
     Attributes:
         facts: what the run is made of (settings, hashes, what was resolved at run time), saved with each checkpoint.
-        stateful: objects by name whose state is saved too.
-        checkpoint_limit: checkpoints to keep; the newest and the best always stay.
         saving_seconds: spent on checkpoints, `last_save_seconds` of them on the last one.
         trained_tokens: seen in training, `evaluation_seconds`: spent on evaluations; both over the whole run.
     """
@@ -53,17 +51,17 @@ class CheckpointedTrainer(Trainer):
     optimizer: Any
     _tr_loss: Any
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take the Trainer's arguments.
+    def __init__(self, *args: Any, facts: Facts | None = None, checkpoint_limit: int = 2, **kwargs: Any) -> None:
+        """Take the Trainer's arguments, the run's facts, and how many checkpoints are kept.
+
+        The newest and the best one always are.
 
         Raises:
             YoyakError: it is set up for several processes or devices, or for another precision.
         """
         super().__init__(*args, **kwargs)
         raise_unless_alone(self)
-        self.facts: Facts = {}
-        self.stateful: dict[str, Stateful] = {}
-        self.checkpoint_limit = 2
+        self.facts, self._checkpoint_limit = facts or {}, checkpoint_limit
         self.trained_tokens: Any = 0
         self.evaluation_seconds = self.saving_seconds = self.last_save_seconds = 0.0
         self.stop_requested = self.in_evaluation = False
@@ -87,6 +85,12 @@ class CheckpointedTrainer(Trainer):
         """Return the seconds since training began, without those between an end and going on."""
         return self._seconds_before + (time.perf_counter() - self._began if self._began else 0.0)
 
+    def request_stop(self) -> None:
+        """Stop after the step under way, with a checkpoint; an evaluation under way is left for later."""
+        self.stop_requested = True
+        if self.in_evaluation:
+            raise EvaluationStopped
+
     def ends_here(self) -> bool:
         """Return whether the run has ended, so nothing remains to resume."""
         return bool(self.state.global_step >= self.state.max_steps or self.control.should_training_stop)
@@ -101,7 +105,7 @@ class CheckpointedTrainer(Trainer):
         if best is not None:
             self.state.best_model_checkpoint = str(root / f"checkpoint-{best}")
         write_checkpoint(root, step, self._write_state, best)
-        self._checkpoints = steps_to_keep([*self._checkpoints, step], best, self.checkpoint_limit)
+        self._checkpoints = steps_to_keep([*self._checkpoints, step], best, self._checkpoint_limit)
         remove_others(root, self._checkpoints)
         self.last_save_seconds = time.perf_counter() - start
         self.saving_seconds += self.last_save_seconds
@@ -113,7 +117,7 @@ class CheckpointedTrainer(Trainer):
         optimizer, optimizer_facts = optimizer_state(_unwrapped(self.optimizer))
         chance, random_facts = random_states()
         scaler = getattr(self.accelerator, "scaler", None)
-        stateful = self._stateful().items()
+        stateful = self.stateful().items()
         facts = {
             "facts": self.facts,
             "optimizer": optimizer_facts,
@@ -132,9 +136,10 @@ class CheckpointedTrainer(Trainer):
         safetensors.torch.save_file(tensors, folder / f"{STATE}.safetensors")
         (folder / f"{STATE}.json").write_text(json.dumps(facts), encoding="utf-8")
 
-    def _stateful(self) -> dict[str, Stateful]:
+    def stateful(self) -> dict[str, Stateful]:
+        """Return the objects whose state is saved too, by name."""
         callbacks = [one for one in self.callback_handler.callbacks if hasattr(one, "load_state_dict")]
-        return {type(one).__name__: one for one in callbacks} | self.stateful
+        return {type(one).__name__: one for one in callbacks}
 
     # Going on
 
@@ -146,7 +151,7 @@ class CheckpointedTrainer(Trainer):
 
     def _load_callback_state(self) -> None:
         assert self._saved is not None
-        for name, one in self._stateful().items():
+        for name, one in self.stateful().items():
             if name in self._saved["stateful"]:
                 one.load_state_dict(self._saved["stateful"][name])
 

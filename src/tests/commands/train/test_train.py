@@ -12,7 +12,7 @@ import pytest
 
 from src.tests.tiny_architectures import write_architecture
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def run_json(folder, name="tiny_qlora"):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,15 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_tiny_model(tmp_path_factory.mktemp("base"), tied=False)
 
 
-def trainer_for(checkpoint: str, folder: Path, poisoned: bool = True, **settings: Any) -> LLMTrainer:
+def trainer_for(
+    checkpoint: str, folder: Path, poisoned: bool = True, names: Sequence[str] = NAMES, **settings: Any
+) -> LLMTrainer:
     config = tiny_config(checkpoint, folder, **{"training__batch_size": 1, "training__max_steps": 4, **settings})
     model, tokenizer = load_tiny(config)
     if poisoned:
         ids = tokenizer("W", add_special_tokens=False)["input_ids"]
         model.get_input_embeddings().weight.data[ids] = math.inf
-    dataset = tiny_dataset(tokenizer)
-    dataset.names = NAMES
-    return LLMTrainer(config, model, tokenizer, dataset)
+    return LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer, names=names))
 
 
 def bad_steps(folder: Path) -> list[dict[str, Any]]:
@@ -135,8 +136,8 @@ def test_the_examples_of_each_step_are_those_that_it_trained(checkpoint: str, tm
 
 
 def test_under_five_instructions_a_dialogue_has_one_name(checkpoint: str, tmp_path: Path) -> None:
-    trainer = trainer_for(checkpoint, tmp_path, poisoned=False, training__batch_size=4).trainer
-    trainer.train_dataset.names = ["first", "second"]  # two examples each
+    names = ["first", "second"]  # two examples each
+    trainer = trainer_for(checkpoint, tmp_path, poisoned=False, names=names, training__batch_size=4).trainer
     assert sorted(names_of_step(trainer, 1)) == ["first", "first", "second", "second"]
 
 

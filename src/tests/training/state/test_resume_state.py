@@ -29,20 +29,13 @@ class Counter(TrainerCallback):
         self.steps = state["steps"]
 
 
-def test_callbacks_and_other_objects_keep_their_state(base, tmp_path):
+def test_callbacks_keep_their_state(base, tmp_path):
     config = config_for(base, tmp_path)
-    one = Counter()
-    trainer = trainer_for(config, callbacks=[one, SignalAt(3)])
-    other = trainer.trainer.stateful["other"] = Counter()
-    other.steps = [99]
     with pytest.raises(TrainingInterrupted):
-        trainer.train()
+        trainer_for(config, callbacks=[Counter(), SignalAt(3)]).train()
     again = Counter()
-    resumed = trainer_for(config, last_checkpoint(tmp_path), callbacks=[again])
-    back = resumed.trainer.stateful["other"] = Counter()
-    resumed.train()
+    trainer_for(config, last_checkpoint(tmp_path), callbacks=[again]).train()
     assert again.steps == list(range(1, 3 * EPOCH + 1))
-    assert back.steps == [99]
 
 
 def test_recovery_checkpoints_come_without_evaluations_and_change_nothing(base, tmp_path, whole):
