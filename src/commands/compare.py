@@ -22,6 +22,7 @@ def compare(runs: Sequence[str], tokenization: str | None, out: Path | None, as_
         YoyakError: A run that is not there or has no summaries, one run only, or a page that cannot be written.
     """
     from ..reports.comparison import compare_runs
+    from ..runs.read import find_run
 
     if out is not None and out.is_dir():
         raise YoyakError(f"--out {out}: is a folder; name the page's file, such as {out / 'compare.html'}")
@@ -37,15 +38,6 @@ def compare(runs: Sequence[str], tokenization: str | None, out: Path | None, as_
         _print(comparison)
         if out is not None:
             create_console().print(f"Page: {out}", markup=False, soft_wrap=True)
-
-
-def find_run(name: str) -> Path:
-    """Return the folder of a run that is named by its folder or by its name under `outputs/`."""
-    places = (Path(name), Path("outputs") / name)
-    folder = next((path for path in places if (path / "run.json").is_file()), None)
-    if folder is None:
-        raise YoyakError(f"{name}: no such run: no run.json in {places[0]} or {places[1]}")
-    return folder
 
 
 def _print(comparison: "RunComparison") -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..data.prompt.templates import PromptTemplate
+    from ..runs.schema import ResolvedChoices
 
 
 @dataclass(frozen=True)
@@ -100,26 +101,26 @@ def prompt_of(config: Config, tokenizer: Any) -> "tuple[PromptTemplate, list[str
     trained = _resolved_in_training(config)
     if trained is None:
         return prompt, notes
-    if "prompt" not in trained:  # by a version that knew no empty reasoning block in a family's layout
+    if trained.prompt is None:  # by a version that knew no empty reasoning block in a family's layout
         earlier = create_prompt_template(tokenizer, **arguments, empty_block=False)
         if earlier.tail_ids != prompt.tail_ids:
             notes.append("An older version trained this model without an empty reasoning block, so it gets none")
         return earlier, notes
-    changed = [name for name, value in prompt.record().items() if trained["prompt"].get(name) != value]
+    changed = [name for name, value in prompt.record().items() if trained.prompt.get(name) != value]
     if changed:
         notes.append(f"The prompt is not the one that the model was trained with: {', '.join(changed)} differ")
     return prompt, notes
 
 
-def _resolved_in_training(config: Config) -> dict[str, Any] | None:
+def _resolved_in_training(config: Config) -> "ResolvedChoices | None":
     """Return what was resolved in the run that trained a config's adapter or whole model; None where none is known."""
-    from ..runs.record import read_run_file
+    from ..runs.record import read_record
 
     folder = Path(os.path.expanduser(config.lora.adapter or config.model.checkpoint))
     if not (folder / "yoyak.yaml").is_file():
         return None
-    resolved = (read_run_file(folder.parent) or {}).get("resolved")
-    return resolved if isinstance(resolved, dict) and resolved else None
+    record = read_record(folder.parent)
+    return record.resolved if record and record.resolved.model_fields_set else None
 
 
 def _other_base(config: Config) -> str | None:

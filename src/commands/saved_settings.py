@@ -35,7 +35,9 @@ def load_saved(folder: Path, overrides: list[str]) -> Config:
 
 def _was_folder(folder: Path) -> bool:
     """Tell whether the run's record says that its base came from no hub."""
-    from ..runs.record import read_run_file
+    from ..runs.record import read_record
+    from ..runs.schema import ResolvedChoices
 
-    resolved = (read_run_file(folder.parent) or {}).get("resolved")
-    return isinstance(resolved, dict) and "model_revision" in resolved and resolved["model_revision"] is None
+    record = read_record(folder.parent)
+    resolved = record.resolved if record else ResolvedChoices()
+    return "model_revision" in resolved.model_fields_set and resolved.model_revision is None

@@ -1,8 +1,6 @@
 """The README.md of a model on the hub: what it was made from, how, how good it is, and for what."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -12,6 +10,7 @@ from ..config.schema import Config
 from ..data.prompt.prompts import sentence, system_text
 from ..models.bundled import PREFIX, bundled_model
 from ..models.resolve import resolve_checkpoint
+from ..runs.schema import RunRecord, RunScores, StageScores
 
 _LANGUAGES = {"ko": "Korean", "en": "English"}
 _METRICS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rouge_sum": "ROUGE sum", "chrf": "chrF"}
@@ -63,12 +62,12 @@ def _cached(checkpoint: str) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def model_card(config: Config, record: Mapping[str, Any] | None, *, name: str, merged: bool) -> str:
+def model_card(config: Config, record: RunRecord | None, *, name: str, merged: bool) -> str:
     """Return the text of a model card.
 
     Args:
         config: of the training.
-        record: the run's `run.json`, where there is one: data, scores with their tokenization and intervals, cost.
+        record: of the run, where there is one: data, scores with their tokenization and intervals, cost.
         name: of the model.
         merged: whether the weights are whole, or an adapter.
     """
@@ -130,17 +129,17 @@ def _how_to_use(config: Config, merged: bool) -> str:
     )
 
 
-def _data(config: Config, record: Mapping[str, Any] | None) -> str:
-    data = (record or {}).get("data", {})
+def _data(config: Config, record: RunRecord | None) -> str:
     rows = []
     for split, source in (("train", config.data.train), ("eval", config.data.eval)):
-        count = data.get(split, {}).get("rows")
+        read = record.data.get(split) if record else None
+        count = read.rows if read else None
         # Of a local path, whose folders are nobody's business, only the name.
         rows.append(f"| {split} | `{Path(source).name}` | {count if count is not None else 'not recorded'} |")
     return "## Data\n\n| split | file | dialogues |\n|---|---|---|\n" + "\n".join(rows)
 
 
-def _settings(config: Config, record: Mapping[str, Any] | None) -> str:
+def _settings(config: Config, record: RunRecord | None) -> str:
     lora, training = config.lora, config.training
     kind = "all weights"
     if lora.use_lora:
@@ -154,36 +153,38 @@ def _settings(config: Config, record: Mapping[str, Any] | None) -> str:
         "learning rate": f"{training.learning_rate:g}, {training.lr_scheduler_type}",
         "seed": str(training.seed),
     }
-    train = (record or {}).get("train") or {}
-    if train.get("eval_loss") is not None:
-        values["evaluation loss"] = f"{train['eval_loss']:.3f}"
-    for package, version in ((record or {}).get("versions") or {}).items():
-        values[package] = str(version)
+    if record and record.train.eval_loss is not None:
+        values["evaluation loss"] = f"{record.train.eval_loss:.3f}"
+    values |= record.versions if record else {}
     return "## Training\n\n| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in values.items())
 
 
-def _scores(record: Mapping[str, Any] | None) -> str:
-    stages = (record or {}).get("scores") or {}
-    shown = {stage: scores for stage, scores in stages.items() if isinstance(scores, Mapping) and "rouge1" in scores}
+def _scores(record: RunRecord | None) -> str:
+    stages = record.scores if record else RunScores()
+    shown = {
+        stage: scores
+        for stage, scores in (("zero-shot", stages.zero_shot), ("fine-tuned", stages.fine_tuned))
+        if scores and scores.rouge1 is not None
+    }
     if not shown:
         return "## Scores\n\nNot scored."
     last = list(shown.values())[-1]
-    stemmed = ", English words stemmed" if last.get("stemmer") else ""
+    stemmed = ", English words stemmed" if last.stemmer else ""
     lines = [
-        f"Tokenization `{last.get('tokenization')}`{stemmed}; {last.get('n')} dialogues; F1 x 100"
-        + (", in brackets the 95% interval." if f"{next(iter(_METRICS))}_low" in last else "."),
+        f"Tokenization `{last.tokenization}`{stemmed}; {last.n} dialogues; F1 x 100"
+        + (", in brackets the 95% interval." if last.rouge1_low is not None else "."),
         "",
-        "| | " + " | ".join(stage.replace("_", "-") for stage in shown) + " |",
+        "| | " + " | ".join(shown) + " |",
         "|---" * (len(shown) + 1) + "|",
     ]
     for metric, title in _METRICS.items():
-        if metric in last:
+        if getattr(last, metric) is not None:
             lines.append(f"| {title} | " + " | ".join(_score(scores, metric) for scores in shown.values()) + " |")
     return "## Scores\n\n" + "\n".join(lines)
 
 
-def _score(scores: Mapping[str, Any], metric: str) -> str:
-    value, low, high = (scores.get(name) for name in (metric, f"{metric}_low", f"{metric}_high"))
+def _score(scores: StageScores, metric: str) -> str:
+    value, low, high = (getattr(scores, name) for name in (metric, f"{metric}_low", f"{metric}_high"))
     if value is None:
         return ""
     return f"{value:.1f}" if low is None or high is None else f"{value:.1f} ({low:.1f} to {high:.1f})"

@@ -9,7 +9,8 @@ from typing import Any
 from ..errors import YoyakError
 from ..evaluation.result import EvaluationResult, score_report
 from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization
-from ..runs.read import Prediction, Run, read_run
+from ..runs.read import Run, read_run
+from ..runs.schema import Prediction
 
 COSTS = (
     "wall_seconds",

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from ..evaluation.rouge import score_summaries
 from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization
-from ..runs.read import Prediction, Run
+from ..runs.read import Run
+from ..runs.schema import Prediction
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..runs.read import Prediction
+from ..runs.schema import Prediction
 from .dialogue_scores import DialogueScores
 from .markup import Html, join, language, tag
 from .sources import SourcedFact, dialogue_box, find_sources, marked

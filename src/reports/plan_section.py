@@ -1,6 +1,6 @@
 """The plan against the run: what was predicted of memory and time, and what was measured."""
 
-from ..runs.read import RunRecord
+from ..runs.schema import RunRecord
 from .markup import Html, table
 from .wording import decimal
 
@@ -15,7 +15,7 @@ def plan_section(record: RunRecord) -> Html:
     """Return a table of predictions beside measurements; empty where the run had no plan."""
     rows: list[list[str | None]] = []
     for name, key, unit in _ROWS:
-        predicted, measured = record.plan.get(f"predicted_{key}"), record.plan.get(f"measured_{key}")
+        predicted, measured = getattr(record.plan, f"predicted_{key}"), getattr(record.plan, f"measured_{key}")
         if predicted is None or measured is None:
             continue
         off = f"{100 * (predicted / measured - 1):+.1f}%" if measured else ""

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ..runs.read import Lengths, Metric, RunRecord, SplitData, Truncation, over_steps
+from ..runs.read import over_steps
+from ..runs.schema import Metric, RunRecord, SplitData, SplitLengths, SplitTruncation
 from .charts import Series, histogram, line_chart
 from .markup import Html, code, facts, join, table, tag
 from .wording import count, decimal, rate, setting, short
@@ -28,14 +29,15 @@ def curves(metrics: list[Metric]) -> Html:
 
 def settings(record: RunRecord) -> Html:
     """Return the settings that differ from the base config, and what yoyak chose at the start, with its reasons."""
+    resolved = {name: value for name, value in record.resolved.as_dict().items() if value is not None}
     changed = [
         [code(name), code(setting(item.base)), code(setting(item.value))]
         for name, item in record.settings_changed.items()
     ]
     chosen = [
-        [code(name), code(setting(value)), _reason(record.resolved.get(f"{name}_reason"))]
-        for name, value in record.resolved.items()
-        if not (name.endswith("_reason") and name.removesuffix("_reason") in record.resolved)
+        [code(name), code(setting(value)), _reason(resolved.get(f"{name}_reason"))]
+        for name, value in resolved.items()
+        if not (name.endswith("_reason") and name.removesuffix("_reason") in resolved)
     ]
     tables = (
         ("Settings that differ from the base config", ["Setting", "Base", "This run"], changed),
@@ -74,7 +76,7 @@ def _reason(reason: Any) -> str | None:
 
 def _split(record: RunRecord, name: str) -> Html:
     source = record.data.get(name, SplitData())
-    sentences = [*_dropped(source), *_cut(record.truncation.get(name, Truncation()))]
+    sentences = [*_dropped(source), *_cut(record.truncation.get(name, SplitTruncation()))]
     return tag(
         "div",
         tag("h3", SPLITS.get(name, name)),
@@ -87,11 +89,11 @@ def _split(record: RunRecord, name: str) -> Html:
             ]
         ),
         tag("ul", *(tag("li", sentence) for sentence in sentences)) if sentences else None,
-        _lengths(name, record.lengths.get(name, Lengths())),
+        _lengths(name, record.lengths.get(name, SplitLengths())),
     )
 
 
-def _lengths(name: str, lengths: Lengths) -> Html:
+def _lengths(name: str, lengths: SplitLengths) -> Html:
     stats = (
         ("mean", lengths.mean),
         ("median", lengths.p50),
@@ -114,7 +116,7 @@ def _dropped(source: SplitData) -> list[str]:
     return [f"{count(total, 'row was', 'rows were')} dropped: {', '.join(reasons)}."]
 
 
-def _cut(cut: Truncation) -> list[str]:
+def _cut(cut: SplitTruncation) -> list[str]:
     of = "" if cut.examples is None else f" of {cut.examples:,}"
     sentences = []
     if cut.prompts_cut == 0:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..runs.read import Device, Run, RunRecord, Score, over_steps
+from ..runs.read import Run, over_steps
+from ..runs.schema import RunDevice, RunRecord, StageScores
 from .markup import Html, code, facts, join, table, tag
 from .wording import change, count, decimal, duration, gibibytes, millions, moment, rate, short
 
@@ -97,7 +98,7 @@ def scores(record: RunRecord) -> Html:
     return join(shown, *(tag("p", note, class_="note") for note in notes))
 
 
-def _with_interval(score: Score, key: str) -> Html:
+def _with_interval(score: StageScores, key: str) -> Html:
     value, low, high = (getattr(score, name) for name in (key, f"{key}_low", f"{key}_high"))
     if value is None:
         return Html(MISSING)
@@ -105,7 +106,7 @@ def _with_interval(score: Score, key: str) -> Html:
     return join(decimal(value, 2), interval)
 
 
-def _interval_notes(score: Score, stage: str) -> list[str]:
+def _interval_notes(score: StageScores, stage: str) -> list[str]:
     notes = []
     if score.rouge_sum_low is not None:
         notes.append("Below each score: its 95% interval over dialogues.")
@@ -119,7 +120,7 @@ def _interval_notes(score: Score, stage: str) -> list[str]:
     return notes
 
 
-def _within_chance(score: Score, key: str) -> bool:
+def _within_chance(score: StageScores, key: str) -> bool:
     """Return whether a score lies inside its chance floor's interval, or below, as `yoyak evaluate` says it.
 
     In runs that lack the floor's interval: whether the floor lies inside the score's, or above.
@@ -131,14 +132,14 @@ def _within_chance(score: Score, key: str) -> bool:
     return low is not None and floor is not None and low <= floor
 
 
-def _bases(scored: list[tuple[str, Score]], alike: bool) -> str:
+def _bases(scored: list[tuple[str, StageScores]], alike: bool) -> str:
     if alike or len(scored) == 1:
         return f"Scored with {_basis(scored[0][1])}."
     each = " ".join(f"{name} training: {_basis(score)}." for name, score in scored)
     return f"{each} The two were not scored alike, so no change is given."
 
 
-def _basis(score: Score) -> str:
+def _basis(score: StageScores) -> str:
     """Return what a score counted and on how many dialogues; two scores compare only where these are equal."""
     parts = [
         f"{score.tokenization} tokenization" if score.tokenization else "tokenization not recorded",
@@ -202,7 +203,7 @@ def _checkpoint(config: dict[str, Any]) -> str | None:
     return str(checkpoint) if checkpoint else None
 
 
-def _device(device: Device) -> str | None:
+def _device(device: RunDevice) -> str | None:
     parts = [
         device.name,
         device.type if device.type != device.name else None,

@@ -1,42 +1,54 @@
-"""`run.json`: what a run is, what was resolved for it, how far it is, and its figures."""
+"""`run.json` as a run writes it, and what it says of the machine and the packages."""
 
 import json
 import platform
 import subprocess
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from ..files import write_atomic
 from ..redaction import redacted
+from .schema import FILE, RunDevice, RunRecord
 
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")
 
 
 class RunFile:
-    """The record of one run, written whole at each update (beside, then renamed)."""
+    """The record of one run, written whole at each update."""
 
-    def __init__(self, folder: Path) -> None:
-        """Write to `folder/run.json`; nothing is written yet."""
-        self.path = folder / "run.json"
-        self.content: dict[str, Any] = {}
+    def __init__(self, folder: Path, record: RunRecord | None = None) -> None:
+        """Write to `folder/run.json`, beginning with what `record` says; nothing is written yet."""
+        self.path, self.record = folder / FILE, record or RunRecord()
 
-    def update(self, **fields: Any) -> None:
-        """Set fields, mappings merged leaf by leaf, without secrets, and write the file."""
-        _merge(self.content, redacted(fields))
+    def update(self, fields: RunRecord) -> None:
+        """Set what `fields` has set, parts and mappings leaf by leaf, without secrets, and write the file."""
+        content = _merged(self.record.as_dict(), redacted(fields.as_dict()))
+        self.record = RunRecord.model_validate(content)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.path, json.dumps(self.content, ensure_ascii=False, indent=1), durable=True)
+        write_atomic(self.path, json.dumps(self.record.as_dict(), ensure_ascii=False, indent=1), durable=True)
 
 
-def read_run_file(folder: Path) -> dict[str, Any] | None:
-    """Return the content of a folder's `run.json`, or None where there is none or it can't be read."""
+def read_record(folder: Path) -> RunRecord | None:
+    """Return what a folder's `run.json` says, for those who can do without it.
+
+    None where there is none, or where it is no record; of one that was changed by hand, all but the fields that are
+    broken. Reports are strict: `read.read_run`.
+    """
     try:
-        content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
-    return content if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return None
+    try:
+        return RunRecord.model_validate(content)
+    except ValidationError as error:
+        broken = {part["loc"][0] for part in error.errors(include_url=False)}
+        return RunRecord.model_validate({name: value for name, value in content.items() if name not in broken})
 
 
 def now() -> str:
@@ -66,8 +78,8 @@ def source_commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def device_description() -> dict[str, Any]:
-    """Return type, name, memory in bytes and threads of what the run computes on."""
+def device_description() -> RunDevice:
+    """Return what the run computes on."""
     import psutil
     import torch
 
@@ -75,18 +87,15 @@ def device_description() -> dict[str, Any]:
 
     if torch.cuda.is_available():
         memory = torch.cuda.get_device_properties(0).total_memory
-        return {"type": "cuda", "name": torch.cuda.get_device_name(), "memory_bytes": memory}
-    return {
-        "type": "cpu",
-        "name": cpu_name(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "threads": torch.get_num_threads(),
-    }
+        return RunDevice(type="cuda", name=torch.cuda.get_device_name(), memory_bytes=memory)
+    memory = psutil.virtual_memory().total
+    return RunDevice(type="cpu", name=cpu_name(), memory_bytes=memory, threads=torch.get_num_threads())
 
 
-def _merge(into: dict[str, Any], fields: Mapping[str, Any]) -> None:
-    for name, value in fields.items():
-        if isinstance(value, Mapping) and isinstance(into.get(name), dict):
-            _merge(into[name], value)
-        else:
-            into[name] = dict(value) if isinstance(value, Mapping) else value
+def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a mapping with changes, mappings within it leaf by leaf."""
+    whole = dict(values)
+    for name, value in changes.items():
+        before = whole.get(name)
+        whole[name] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return whole

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...config.schema import Config
 from ...errors import YoyakError
@@ -12,6 +12,7 @@ from ..saved_settings import load_saved
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ...runs.schema import RunRecord
     from ..model import LoadedModel
 
 TARGETS = ("adapter", "merged", "gguf", "gguf-lora", "ollama", "hub")
@@ -60,22 +61,21 @@ class Source:
 
     folder: Path
     is_adapter: bool
-    record: dict[str, Any] | None
+    record: "RunRecord | None"
 
 
 def find_source(adapter: str | None, run: str | None) -> Source:
     """Return what a user names by `--adapter` or `--run`; YoyakError where it is not there or is something else."""
-    from ...runs.record import read_run_file
+    from ...runs.read import find_run
+    from ...runs.record import read_record
 
     if (adapter is None) == (run is None):
         raise YoyakError("name one of both: --adapter outputs/NAME/final_model, or --run NAME")
     if run is not None:
-        folder = next((path for path in (Path(run), Path("outputs") / run) if (path / "run.json").is_file()), None)
-        if folder is None:
-            raise YoyakError(f"--run {run}: no such run: no run.json in {run} or {Path('outputs') / run}")
-        final = folder / "final_model"
+        final = find_run(run, "--run ") / "final_model"
         if not final.is_dir():
-            status = (read_run_file(folder) or {}).get("status", "unknown")
+            record = read_record(final.parent)
+            status = (record and record.status) or "unknown"
             raise YoyakError(f"--run {run}: the run ({status}) has no final_model; wait for it, or train it again")
     else:
         final = Path(str(adapter))
@@ -86,7 +86,7 @@ def find_source(adapter: str | None, run: str | None) -> Source:
     is_adapter = (final / "adapter_config.json").is_file()
     if not is_adapter and not (final / "config.json").is_file():
         raise YoyakError(f"{final}: no adapter_config.json and no config.json, so it is neither adapter nor model")
-    return Source(final, is_adapter, read_run_file(final.parent))
+    return Source(final, is_adapter, read_record(final.parent))
 
 
 def source_config(source: Source, request: ExportRequest) -> Config:

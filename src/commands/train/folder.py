@@ -18,6 +18,7 @@ from ...config.schema import Config
 from ...errors import YoyakError
 from ...files import refuse_of_others, remove
 from ...resources import configs_dir
+from ...runs.schema import Resumption, RunRecord, SettingChange
 from ..console import ONLY_TO_FILES, create_console, run_logger
 from .resume import EVALUATION_FOLDER, EarlierRun, other_surroundings
 
@@ -72,44 +73,38 @@ def started_run(config: Config, request: TrainRequest, earlier: EarlierRun | Non
         kept_folder(config) if earlier else run_folder(config, request) as folder,
         run_logger([log, folder / "train.log"], create_console(forgiving=True)) as logger,
     ):
-        file = RunFile(folder)
+        file = RunFile(folder, kept_record(earlier))
         try:
-            record_start(file, config, request, earlier)
+            file.update(first_record(config, request, earlier))
             logger.info("Run %s, log in %s", folder, log)
             warn_low_rate(config, logger)
             warn_busy_cores(logger)
             say_where_it_goes_on(earlier, logger)
             yield RunContext(config, folder, file, logger, create_console(forgiving=True), earlier)
-            file.update(status="completed", ended=now())
+            file.update(RunRecord(status="completed", ended=now()))
         except TrainingInterrupted as stop:
-            file.update(status="interrupted", ended=now())
+            file.update(RunRecord(status="interrupted", ended=now()))
             where = f"; its state is in {stop.checkpoint}" if stop.checkpoint else ""
             logger.warning("Stopped after step %d of training%s", stop.step, where)
             raise
         except KeyboardInterrupt:
-            file.update(status="interrupted", ended=now())
+            file.update(RunRecord(status="interrupted", ended=now()))
             logger.warning("Stopped; what was not finished is not kept")
             raise
         except BaseException as error:
             logger.error("Failed: %s", error, extra=ONLY_TO_FILES)
             with suppress(OSError):  # of a disk that takes no more; the last record that was whole stays
-                file.update(status="failed", ended=now(), error=str(error))
+                file.update(RunRecord(status="failed", ended=now(), error=str(error)))
             raise_if_disk_full(error, folder)
             raise
 
 
-def record_start(file: "RunFile", config: Config, request: TrainRequest, earlier: EarlierRun | None) -> None:
-    """Write what `run.json` says from the start; a run that goes on keeps its beginning, and each going on is added."""
-    from ...runs.record import now
-
-    record = first_record(config, request)
-    if earlier and earlier.record:
-        file.content = {name: value for name, value in earlier.record.items() if name not in ("ended", "error")}
-        record["started"] = earlier.record["started"]
-        file.content.pop("settings_changed", None)
-    if earlier:
-        record["resumed"] = [*earlier.record.get("resumed", []), {"at": now(), "step": earlier.step}]
-    file.update(**record)
+def kept_record(earlier: EarlierRun | None) -> RunRecord:
+    """Return what a run that goes on keeps of its record: all but its end, and settings that may differ now."""
+    if earlier is None or earlier.record is None:
+        return RunRecord()
+    gone = ("ended", "error", "settings_changed")
+    return RunRecord.model_validate({name: part for name, part in earlier.record.as_dict().items() if name not in gone})
 
 
 def say_where_it_goes_on(earlier: EarlierRun | None, logger: logging.Logger) -> None:
@@ -192,44 +187,51 @@ def log_path(experiment: str, moment: datetime) -> Path:
     return Path("logs") / f"{moment:%Y%m%d}" / "train" / f"train_llm_{name}_{moment:%Y%m%d_%H%M%S}.log"
 
 
-def first_record(config: Config, request: TrainRequest) -> dict[str, object]:
-    """Return what `run.json` says from the start."""
+def first_record(config: Config, request: TrainRequest, earlier: EarlierRun | None) -> RunRecord:
+    """Return what `run.json` says from the start; of one that goes on, when it began and each going on."""
     from ... import __version__
     from ...runs.record import device_description, now, package_versions, source_commit
 
     base = load_config(configs_dir() / "base" / "causal_lm.yaml")
     changed = differences(config, base).items()
-    return {
-        "yoyak": __version__,
-        "name": config.experiment.name,
-        "status": "running",
-        "debug": request.debug,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "started": now(),
-        "seed": config.training.seed,
-        "commit": source_commit(),
-        "device": device_description(),
-        "versions": package_versions(),
-        "config": located(config).model_dump(),
-        "settings_changed": {
-            name: {"base": old, "value": new} for name, (old, new) in changed if not name.startswith("experiment.")
+    record = RunRecord(
+        yoyak=__version__,
+        name=config.experiment.name,
+        status="running",
+        debug=request.debug,
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        started=now(),
+        seed=config.training.seed,
+        commit=source_commit(),
+        device=device_description(),
+        versions=package_versions(),
+        config=located(config).model_dump(),
+        settings_changed={
+            name: SettingChange(base=old, value=new)
+            for name, (old, new) in changed
+            if not name.startswith("experiment.")
         },
-    }
+    )
+    if earlier is None:
+        return record
+    before = earlier.record or RunRecord()
+    resumed = [*before.resumed, Resumption(at=now(), step=earlier.step)]
+    return record.model_copy(update={"started": before.started or record.started, "resumed": resumed})
 
 
 def refuse_other_run(folder: Path, request: TrainRequest) -> None:
     """Raise YoyakError where the folder holds another run, or anything else; a debug run may be replaced."""
-    from ...runs.record import read_run_file
+    from ...runs.record import read_record
 
     if not folder.exists() or _holds_only_evaluations(folder):
         return
-    record = read_run_file(folder)
+    record = read_record(folder)
     if record is None:
         raise YoyakError(f"{folder}: is there already and holds no run; set experiment.name=OTHER")
-    goes_on = "" if record.get("status") == "completed" else ", --resume to go on with it"
-    if not (request.overwrite or record.get("debug")):
+    goes_on = "" if record.status == "completed" else ", --resume to go on with it"
+    if not (request.overwrite or record.debug):
         raise YoyakError(
-            f"{folder}: holds a run ({record.get('status')}, {record.get('started')}); "
+            f"{folder}: holds a run ({record.status}, {record.started}); "
             f"pass --overwrite to replace it{goes_on}, or set experiment.name=OTHER"
         )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.schema import Config
 from ...errors import YoyakError
+from ...runs.schema import FILE, RunRecord
 
 if TYPE_CHECKING:
     from ...training.state.checkpoints import Checkpoint
@@ -21,12 +22,12 @@ class EarlierRun:
     """What a run's folder holds of its earlier processes.
 
     Attributes:
-        record: the content of `run.json`; empty where the run died before it was written.
+        record: what `run.json` says; None where the run died before it was written.
         checkpoint: from which the run goes on; None is step 0.
         damaged: a sentence for each newer checkpoint that is not whole.
     """
 
-    record: dict[str, Any] = field(default_factory=dict)
+    record: RunRecord | None = None
     checkpoint: "Checkpoint | None" = None
     damaged: list[str] = field(default_factory=list)
 
@@ -58,31 +59,31 @@ def find_earlier_run(config: Config) -> EarlierRun | None:
         YoyakError: the folder holds something else, a run with other result-changing settings (each is named), or a
             checkpoint with a pickle.
     """
-    from ...runs.record import read_run_file
+    from ...runs.record import read_record
     from ...training.state.checkpoints import find_checkpoint
     from ...training.state.identity import refuse_settings, setting_differences
 
     folder = Path(config.experiment.output_dir) / config.experiment.name
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    names = {name for name in names if not name.startswith(".run.json.")}  # of a process killed while it wrote
+    names = {name for name in names if not name.startswith(f".{FILE}.")}  # of a process killed while it wrote
     if names <= {EVALUATION_FOLDER}:
         return None
     if names <= _FROM_THE_FIRST_MOMENT:
         return EarlierRun()
-    record = read_run_file(folder)
-    earlier = EarlierRun(record or {}, *find_checkpoint(folder / "checkpoints"))
+    record = read_record(folder)
+    earlier = EarlierRun(record, *find_checkpoint(folder / "checkpoints"))
     if record is None and earlier.checkpoint is None:
         raise YoyakError(f"{folder}: holds no run to go on with; set experiment.name=OTHER")
-    known = earlier.facts or earlier.record
-    if "config" in known:
-        refuse_settings(folder, setting_differences(config, known["config"]))
+    known = earlier.facts["config"] if earlier.checkpoint else record.config if record else None
+    if known:
+        refuse_settings(folder, setting_differences(config, known))
     return earlier
 
 
 def is_complete(config: Config, earlier: EarlierRun | None) -> bool:
     """Tell whether a run has ended with its final model."""
     folder = Path(config.experiment.output_dir) / config.experiment.name
-    done = earlier is not None and earlier.record.get("status") == "completed"
+    done = earlier is not None and earlier.record is not None and earlier.record.status == "completed"
     return done and (folder / "final_model").is_dir()
 
 
@@ -90,9 +91,9 @@ def other_surroundings(earlier: EarlierRun) -> list[str]:
     """Return a phrase for each package or device that is not the one that the run was begun with."""
     from ...runs.record import device_description, package_versions
 
-    if not earlier.record:
+    if earlier.record is None:
         return []
-    now, before = package_versions(), earlier.record.get("versions", {})
+    now, before = package_versions(), earlier.record.versions
     phrases = [f"{name} {now.get(name)}, was {version}" for name, version in before.items() if now.get(name) != version]
-    device, was = device_description().get("name"), earlier.record.get("device", {}).get("name")
+    device, was = device_description().name, earlier.record.device.name
     return phrases if device == was else [*phrases, f"{device}, was {was}"]

@@ -4,6 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+from ...runs.schema import (
+    AdapterCoverage,
+    Faults,
+    ResolvedChoices,
+    RunRecord,
+    RunScores,
+    SplitData,
+    SplitLengths,
+    SplitTruncation,
+    StageScores,
+    TrainFigures,
+)
 from ..progress import progress
 from .folder import RunContext
 from .zero_shot import ZERO_SHOT, keep_zero_shot, kept_zero_shot
@@ -50,12 +62,14 @@ def encode_tables(
         )
         run.logger.info("%s: %s", split, dataset.truncation.sentence())
         run.file.update(
-            truncation={split: dataset.truncation.as_dict()},
-            lengths={split: length_summary(dataset.lengths)},
-            data={split: {"examples": len(dataset)}},
+            RunRecord(
+                truncation={split: SplitTruncation(**dataset.truncation.as_dict())},
+                lengths={split: length_summary(dataset.lengths)},
+                data={split: SplitData(examples=len(dataset))},
+            )
         )
         datasets.append(dataset)
-    run.file.update(resolved={"prompt": datasets[0].prompt.record()})
+    run.file.update(RunRecord(resolved=ResolvedChoices(prompt=datasets[0].prompt.record())))
     if datasets[0].prompt.note:
         run.logger.info(datasets[0].prompt.note)
     return datasets[0], datasets[1]
@@ -69,21 +83,20 @@ def refuse_long_examples(run: RunContext, loader: "LoRALoader", *datasets: "LLMS
     refuse_long_example(loader.checkpoint_config, run.config.model.checkpoint, longest)
 
 
-def length_summary(lengths: Any) -> dict[str, Any]:
+def length_summary(lengths: Any) -> SplitLengths:
     """Return mean, median, 95th percentile, maximum and histogram of example lengths in tokens."""
     import numpy as np
 
     from ...data.tools.check import histogram
 
     p50, p95 = np.percentile(lengths, [50, 95])
-    bins = [[part.high, part.count] for part in histogram([int(n) for n in lengths])]
-    return {
-        "mean": round(float(lengths.mean()), 1),
-        "p50": round(float(p50), 1),
-        "p95": round(float(p95), 1),
-        "max": int(lengths.max()),
-        "histogram": bins,
-    }
+    return SplitLengths(
+        mean=round(float(lengths.mean()), 1),
+        p50=round(float(p50), 1),
+        p95=round(float(p95), 1),
+        max=int(lengths.max()),
+        histogram=[(part.high, part.count) for part in histogram([int(n) for n in lengths])],
+    )
 
 
 def record_model(run: RunContext, loader: Any, model: Any) -> None:
@@ -100,8 +113,8 @@ def record_model(run: RunContext, loader: Any, model: Any) -> None:
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     # 4-bit weights hold two values a byte; quant_state knows the shape of the original.
     total = sum(p.quant_state.shape.numel() if hasattr(p, "quant_state") else p.numel() for p in model.parameters())
-    resolved = loader.resolved | engine.resolved(training)
-    run.file.update(resolved=resolved, trainable_parameters=trainable, total_parameters=total)
+    resolved = ResolvedChoices.model_validate(loader.resolved | engine.resolved(training))
+    run.file.update(RunRecord(resolved=resolved, trainable_parameters=trainable, total_parameters=total))
     _record_coverage(run, model)
     choice = loader.compute
     run.logger.info("Compute: %s on %s (%s)", choice.dtype, choice.device, choice.reason)
@@ -115,7 +128,7 @@ def _record_coverage(run: RunContext, model: Any) -> None:
     lora = run.config.lora
     if lora.use_lora:
         coverage = measure_coverage(model, lora.target_modules, lora.use_qlora)
-        run.file.update(coverage=coverage.as_dict())
+        run.file.update(RunRecord(coverage=AdapterCoverage.model_validate(coverage.as_dict())))
         run.logger.info(coverage.sentence())
         for line in coverage.warnings():
             run.logger.warning(line)
@@ -146,7 +159,7 @@ def score(
             result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
         if stage == "zero_shot":
             keep_zero_shot(run, table, result)
-        run.file.update(resolved={"probes": found_by_probes(model)})
+        run.file.update(RunRecord(resolved=ResolvedChoices(probes=found_by_probes(model))))
     report = score_report(
         [row.fname for row in table.rows],
         result.summaries,
@@ -154,8 +167,8 @@ def score(
         result.scores.tokenization,
         result.scores.stemmer,
     )
-    found = {"unended": result.unended, "reasoning_removed": result.reasoning_removed}
-    run.file.update(scores={stage: report.run_scores() | found})
+    scores = StageScores(**report.run_scores(), unended=result.unended, reasoning_removed=result.reasoning_removed)
+    run.file.update(RunRecord(scores=RunScores.model_validate({stage: scores})))
     if result.reasoning_removed:
         run.logger.warning("%s: %s", stage.replace("_", "-"), reasoning_note(result.reasoning_removed))
     interval = report.scores["rouge_sum"]
@@ -173,7 +186,7 @@ def show_progress(run: RunContext, trainer: Any) -> None:
 
     trainer.trainer.add_callback(ProgressBar(run.console, trainer.trainer))
     training = run.config.training
-    before = run.file.content.get("resolved", {})  # of an engine that the probe may have ruled out
+    before = run.file.record.resolved.model_fields_set  # of an engine that the probe may have ruled out
     resolved: dict[str, object] = {
         **{name: None for name in before if name.startswith("micro_batch")},
         **trainer.engine.resolved(training),
@@ -183,7 +196,7 @@ def show_progress(run: RunContext, trainer: Any) -> None:
     }
     if run.config.dataset.format_type == "chat" and run.config.model.chat_template == "auto":
         resolved["chat_template_date"] = f"{FIXED_DATE:%Y-%m-%d}"  # what a template that prints the day is given
-    run.file.update(resolved=resolved)
+    run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(resolved)))
 
 
 @contextmanager
@@ -193,26 +206,25 @@ def counted_faults(run: RunContext, trainer: Any) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):  # of the disk, which is said elsewhere
-            run.file.update(faults=trainer.trainer.faults())
+            run.file.update(RunRecord(faults=Faults.model_validate(trainer.trainer.faults())))
 
 
 def record_results(run: RunContext, results: dict[str, Any]) -> None:
     """Record the figures of a finished training."""
-    run.file.update(
-        train={
-            "loss": results["train_loss"],
-            "eval_loss": results["eval_metrics"].get("eval_loss"),
-            "eval_rouge_sum": results["eval_metrics"].get("eval_rouge_sum"),
-            "samples_per_second": results["samples_per_second"],
-            "tokens_per_second": results["tokens_per_second"],
-            "peak_memory_bytes": results["peak_memory_bytes"],
-            "wall_seconds": results["train_runtime"],
-            "saving_seconds": results["saving_seconds"],
-            "steps": results["steps"],
-        },
-        model_path=results["model_path"],
-        **({"resolved": {"memory_plan": results["memory_plan"]}} if results["memory_plan"] else {}),
+    figures = TrainFigures(
+        loss=results["train_loss"],
+        eval_loss=results["eval_metrics"].get("eval_loss"),
+        eval_rouge_sum=results["eval_metrics"].get("eval_rouge_sum"),
+        samples_per_second=results["samples_per_second"],
+        tokens_per_second=results["tokens_per_second"],
+        peak_memory_bytes=results["peak_memory_bytes"],
+        wall_seconds=results["train_runtime"],
+        saving_seconds=results["saving_seconds"],
+        steps=results["steps"],
     )
+    run.file.update(RunRecord(train=figures, model_path=results["model_path"]))
+    if results["memory_plan"]:
+        run.file.update(RunRecord(resolved=ResolvedChoices(memory_plan=results["memory_plan"])))
     run.logger.info(
         "Trained %d steps in %.0f s: loss %.3f, %.0f tokens/s, peak memory %.2f GB",
         results["steps"],

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ...errors import YoyakError
+from ...runs.schema import RunRecord, SplitData
 from .folder import RunContext
 
 if TYPE_CHECKING:
@@ -29,16 +30,18 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
             note = "%s: %d summaries hold tags of reasoning such as <think>, which are learned as part of them"
             run.logger.warning(note, split, reasoned)
         run.file.update(
-            data={
-                split: {
-                    "source": source,
-                    "sha256": digest,
-                    "rows": len(table.rows),
-                    "encoding": table.encoding,
-                    "dropped": dropped,
-                    "duplicate_dialogues": table.duplicate_dialogues,
+            RunRecord(
+                data={
+                    split: SplitData(
+                        source=source,
+                        sha256=digest,
+                        rows=len(table.rows),
+                        encoding=table.encoding,
+                        dropped=dropped,
+                        duplicate_dialogues=table.duplicate_dialogues,
+                    )
                 }
-            }
+            )
         )
         lost = "".join(f", dropped {count} ({reason})" for count, reason in table.losses())
         run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
@@ -62,7 +65,7 @@ def note_changed_data(run: RunContext) -> None:
     """Record and say which data files are not any more what the run has read; it goes by what it read."""
     from ...runs.data_watch import fingerprint
 
-    for split, record in run.file.content["data"].items():
-        if record["sha256"] is not None and fingerprint(record["source"]) != record["sha256"]:
-            run.file.update(data={split: {"changed_during_run": True}})
-            run.logger.warning("%s: changed during the run, which used what it held at the start", record["source"])
+    for split, read in run.file.record.data.items():
+        if read.source and read.sha256 and fingerprint(read.source) != read.sha256:
+            run.file.update(RunRecord(data={split: SplitData(changed_during_run=True)}))
+            run.logger.warning("%s: changed during the run, which used what it held at the start", read.source)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...runs.schema import ResolvedChoices, RunRecord
 from .folder import RunContext
 
 
@@ -10,7 +11,7 @@ def note_exports(run: RunContext, model: Any, tokenizer: Any, prompt: Any) -> No
     from ...export.obstacles import export_obstacles, sentence
 
     obstacles = export_obstacles(run.config, model, tokenizer, prompt)
-    run.file.update(resolved={"no_export": obstacles})
+    run.file.update(RunRecord(resolved=ResolvedChoices(no_export=obstacles)))
     if obstacles:
         say = run.logger.warning if "merged" in obstacles else run.logger.info
         say("What this run trains can't be exported %s", sentence(obstacles))

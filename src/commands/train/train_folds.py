@@ -16,6 +16,7 @@ from ...config.located import located
 from ...config.schema import Config
 from ...errors import YoyakError
 from ...files import write_atomic
+from ...runs.schema import RunRecord
 from ..console import create_console
 from ..data.data_files import table_bytes, write_whole
 from ..generating import stoppable
@@ -116,14 +117,14 @@ def summary_of(planned: Sequence[Fold]) -> dict[str, Any]:
     from statistics import mean, stdev
 
     from ...evaluation.result import SCORES
-    from ...runs.record import read_run_file
+    from ...runs.record import read_record
 
     runs: list[dict[str, Any]] = []
     for fold in planned:
-        record = read_run_file(fold.folder) or {}
-        scores = record.get("scores", {}).get("fine_tuned", {})
-        figures = {name: scores[name] for name in SCORES if name in scores}
-        figures["eval_loss"] = record.get("train", {}).get("eval_loss")
+        record = read_record(fold.folder) or RunRecord()
+        scores = {name: getattr(record.scores.fine_tuned, name, None) for name in SCORES}
+        figures = {name: score for name, score in scores.items() if score is not None}
+        figures["eval_loss"] = record.train.eval_loss
         rows = {"train_rows": len(fold.train_rows), "eval_rows": len(fold.eval_rows)}
         runs.append({"run": fold.folder.name, **rows, "scores": figures})
     columns = {name: [run["scores"].get(name) for run in runs] for name in (*SCORES, "eval_loss")}
@@ -153,14 +154,14 @@ def _is_complete(fold: Fold) -> bool:
     Raises:
         YoyakError: it is, but with other settings; those of generating and scoring may differ.
     """
-    from ...runs.record import read_run_file
+    from ...runs.record import read_record
 
-    record = read_run_file(fold.folder)
-    if record is None or record.get("status") != "completed":
+    record = read_record(fold.folder)
+    if record is None or record.status != "completed" or not record.config:
         return False
     changed = {
         name: values
-        for name, values in differences(located(fold.config), located(Config.model_validate(record["config"]))).items()
+        for name, values in differences(located(fold.config), located(Config.model_validate(record.config))).items()
         if not name.startswith(_AFTER_TRAINING)
     }
     for name, (before, now) in changed.items():

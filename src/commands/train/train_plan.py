@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import YoyakError
+from ...runs.schema import PlanFigures, RunRecord
 from ..plan import situation_of
 from .folder import RunContext, TrainRequest
 
@@ -67,30 +68,27 @@ def _device() -> "Device | None":
 def record_plan(run: RunContext, plan: "Plan | None", results: Mapping[str, Any]) -> None:
     """Write predicted against measured into `run.json`: the loaded model's plan where there is one, else the first."""
     chosen = results["memory_plan"]
-    if plan is None and not chosen:
+    if chosen:
+        peak_bytes, step_seconds = chosen["peak_bytes"], chosen["step_seconds"]
+    elif plan is not None:
+        peak_bytes, step_seconds = plan.choice.memory.peak_bytes, plan.choice.time.seconds
+    else:
         return
     steps = max(int(results["steps"]), 1)
-    predicted: dict[str, Any] = {}
-    if plan is not None:
-        predicted = {
-            "predicted_peak_bytes": plan.choice.memory.peak_bytes,
-            "predicted_step_seconds": round(plan.choice.time.seconds, 4),
-            "predicted_seconds": round(plan.total_seconds, 1),
-        }
-    if chosen:
-        predicted["predicted_peak_bytes"] = chosen["peak_bytes"]
-        predicted["predicted_step_seconds"] = round(chosen["step_seconds"], 4)
     trained = results["train_runtime"] - results["evaluation_seconds"]
-    measured = {
-        "measured_peak_bytes": results["peak_memory_bytes"],
-        "measured_step_seconds": round(trained / steps, 4),
-        "measured_seconds": round(results["train_runtime"], 1),
-    }
-    run.file.update(plan=predicted | measured)
+    figures = PlanFigures(
+        predicted_peak_bytes=peak_bytes,
+        predicted_step_seconds=round(step_seconds, 4),
+        predicted_seconds=None if plan is None else round(plan.total_seconds, 1),
+        measured_peak_bytes=results["peak_memory_bytes"],
+        measured_step_seconds=round(trained / steps, 4),
+        measured_seconds=round(results["train_runtime"], 1),
+    )
+    run.file.update(RunRecord(plan=figures))
     run.logger.info(
         "Plan against run: %.2f and %.2f GB, %.2f and %.2f s a step",
-        predicted["predicted_peak_bytes"] / 1e9,
-        measured["measured_peak_bytes"] / 1e9,
-        predicted["predicted_step_seconds"],
-        measured["measured_step_seconds"],
+        peak_bytes / 1e9,
+        results["peak_memory_bytes"] / 1e9,
+        step_seconds,
+        trained / steps,
     )

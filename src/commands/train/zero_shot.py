@@ -28,7 +28,8 @@ def kept_zero_shot(run: RunContext, table: "DialogueTable") -> "Evaluation | Non
     from ...evaluation.rouge import score_summaries
     from ...inference.scored import Evaluation
 
-    if run.earlier is None or run.earlier.record.get("config") != located(run.config).model_dump():
+    record = run.earlier.record if run.earlier else None
+    if record is None or record.config != located(run.config).model_dump():
         return None
     try:
         kept = json.loads((run.folder / ZERO_SHOT).read_text(encoding="utf-8"))

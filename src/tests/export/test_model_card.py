@@ -8,6 +8,7 @@ import yaml
 
 from src.config.schema import Config
 from src.export.model_card import base_licence, base_name, base_of_adapter, is_on_hub, model_card
+from src.runs.schema import RunRecord
 from src.tests.tiny_models import write_tiny_model
 
 RECORD = {
@@ -27,7 +28,8 @@ def config_of(checkpoint: str, **sections: Any) -> Config:
 
 def card_of(config: Config, record: Any = RECORD, merged: bool = True) -> tuple[dict[str, Any], str]:
     """Return a card's header and its text."""
-    text = model_card(config, record, name="calls", merged=merged)
+    known = None if record is None else RunRecord.model_validate(record)
+    text = model_card(config, known, name="calls", merged=merged)
     _, header, body = text.split("---\n", 2)
     return yaml.safe_load(header), body
 

@@ -6,7 +6,8 @@ import pytest
 
 from src.reports.breakdown import _by_length, _by_topic, breakdown
 from src.reports.dialogue_scores import DialogueScores, dialogue_scores
-from src.runs.read import Prediction, Run, RunRecord
+from src.runs.read import Run
+from src.runs.schema import Prediction, RunRecord
 from src.tests.reports.page import Page
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from src.reports import sections, summary
 from src.reports.plan_section import plan_section
-from src.runs.read import Metric, Run, RunRecord
+from src.runs.read import Run
+from src.runs.schema import Metric, RunRecord
 from src.tests.reports.conftest import METRICS, RUN
 from src.tests.reports.page import Page
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 TRAIN = ("train", "--experiment", "tiny.yaml")
 ADAPTER = "final_model/adapter_model.safetensors"
 

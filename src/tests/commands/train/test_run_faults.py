@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from src.runs.lock import lock_path
 from src.runs.log_file import LogFile
-from src.runs.record import RunFile, read_run_file
+from src.runs.record import RunFile, read_record
+from src.runs.schema import RunRecord
 from src.tests.lock_holder import holder
 from src.tests.small_disk import SmallDisk, small_disk
 
@@ -97,11 +98,11 @@ def test_a_run_that_was_stopped_says_why_and_where_its_state_is(yoyak, tiny):
 
 def test_a_record_that_does_not_fit_leaves_the_last_one_whole(small_disk: SmallDisk):
     file = RunFile(small_disk.folder)
-    file.update(status="running")
+    file.update(RunRecord(status="running"))
     small_disk.fill()
     with pytest.raises(OSError, match="No space left"):
-        file.update(status="failed", error="x" * 100_000)
-    assert read_run_file(small_disk.folder) == {"status": "running"}
+        file.update(RunRecord(status="failed", error="x" * 100_000))
+    assert read_record(small_disk.folder) == RunRecord(status="running")
     assert sorted(path.name for path in small_disk.folder.iterdir()) == ["filler", "run.json"]
 
 

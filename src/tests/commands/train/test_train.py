@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from src.runs.read import read_run
+from src.tests.runs.schema_keys import unknown_keys
 from src.tests.tiny_architectures import write_architecture
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -51,6 +53,7 @@ def test_a_whole_run(yoyak, tiny):
         <= record["resolved"].keys()
     )
     assert record["settings_changed"]["training.seed"] == {"base": 42, "value": 7}
+    assert unknown_keys(read_run(run).record) == []
     lines = [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["fname"] for line in lines] == ["d0", "d1"]
     assert {"dialogue", "summary", "zero_shot", "fine_tuned"} <= lines[0].keys()

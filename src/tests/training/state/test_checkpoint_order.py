@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from src.runs.record import RunFile
+from src.runs.schema import RunRecord
 from src.training.state.checkpoints import (
     find_checkpoint,
     read_checkpoint,
@@ -125,21 +126,21 @@ def test_only_folders_with_a_number_are_checkpoints(tmp_path):
 
 
 def test_the_record_of_a_run_is_flushed_before_it_takes_its_place(tmp_path, calls):
-    RunFile(tmp_path).update(status="running")
+    RunFile(tmp_path).update(RunRecord(status="running"))
     beside = calls[0][1]
     assert beside.startswith(".run.json.")
     assert calls == [("flush", beside), ("rename", beside, "run.json")]
 
 
 def test_a_record_that_cannot_be_written_leaves_the_one_before_alone(tmp_path):
-    RunFile(tmp_path).update(status="running")
+    RunFile(tmp_path).update(RunRecord(status="running"))
     with pytest.raises(UnicodeEncodeError):
-        RunFile(tmp_path).update(status="\ud800")
+        RunFile(tmp_path).update(RunRecord(config={"name": "\ud800"}))
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
     assert '"running"' in (tmp_path / "run.json").read_text()
 
 
 def test_a_record_holds_no_secret(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_abcdefghijklmnopqrstuvwxyz0123")
-    RunFile(tmp_path).update(command="yoyak train hf_abcdefghijklmnopqrstuvwxyz0123")
+    RunFile(tmp_path).update(RunRecord(command="yoyak train hf_abcdefghijklmnopqrstuvwxyz0123"))
     assert "hf_abcdefghijklmnopqrstuvwxyz0123" not in (tmp_path / "run.json").read_text()
