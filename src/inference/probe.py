@@ -14,7 +14,7 @@ from ..decoder.cached_decoder import CachedDecoder
 from ..decoder.decoder_obstacle import decoder_obstacle
 from ..decoder.row_batch import RowBatch
 from ..errors import YoyakError
-from ..models.probe import Items, Probe, bounds_of, own_logits, padded, probe_items, probed_once, verdict
+from ..models.probe import Probe, bounds_of, own_forward, probe_items, probed_once, verdict
 
 
 class Rows(Protocol):
@@ -38,12 +38,13 @@ def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
     Raises:
         YoyakError: the model's own logits are no numbers, of which any engine writes `!!!!`.
     """
-    start, items = time.perf_counter(), probe_items(model)
+    start = time.perf_counter()
+    ids = [item["input_ids"].tolist() for item in probe_items(model)]
     with torch.inference_mode():
-        ids = [item["input_ids"].tolist() for item in items]
         rows: Rows = new_rows()
         ours = [rows.add([one[:-2] for one in ids]).clone(), rows.step([one[-2] for one in ids]).clone()]
-        theirs = _own_rows(model, items)
+        whole = own_forward(model)
+        theirs = torch.stack([logits[-2:] for logits in torch.split(whole.logits, whole.targets)], dim=1).flatten(0, 1)
     last = torch.tensor([one[-2:] for one in ids], device=theirs.device).T.flatten()
     both = torch.cat(ours).float(), theirs.float()
     error = (both[0] - both[1]).norm() / (both[1] - both[1].mean(dim=1, keepdim=True)).norm().clamp(min=1e-30)
@@ -54,17 +55,6 @@ def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
             "or its adapter are broken; get them again"
         )
     return verdict(engine, loss, own, float(error), bounds_of(model), start)
-
-
-def _own_rows(model: Any, items: Items) -> torch.Tensor:
-    """Return the own logits (4, vocabulary): after each prompt, then after each one's next token."""
-    batch = padded(items, model.get_input_embeddings().weight.device)
-    lengths = [len(item["input_ids"]) for item in items]
-    places = sorted({length - back for length in lengths for back in (3, 2)})
-    logits = own_logits(model, batch, torch.tensor(places, device=batch["input_ids"].device))
-    return torch.stack(
-        [logits[row, places.index(length - back)] for back in (3, 2) for row, length in enumerate(lengths)]
-    )
 
 
 def probe_cached(model: Any) -> Probe:

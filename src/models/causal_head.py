@@ -7,7 +7,7 @@ few tokens, since names and settings of such things are each class's own.
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -16,12 +16,12 @@ from torch import nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 Kind: TypeAlias = Literal["bare", "own", "whole"]
-"""`bare`: the logits are the linear head of the states of the decoder, called with the ids alone. `own`: the class's
-`forward` makes them of the decoder's states, position by position. `whole`: only its whole `forward` is known to.
+"""`bare`: the logits are the linear head of the states that the class's `forward` gets of its decoder. `own`: it makes
+more of them, position by position. `whole`: only its whole `forward` is known to give them.
 """
 _KINDS: "WeakKeyDictionary[nn.Module, Kind]" = WeakKeyDictionary()
 _TOKENS = 4  # on which it is tried out
-_FACTORS = (1.0, 64.0)  # of the states: a cap shows on large logits only
+_LARGE = 64.0  # times the states: a cap shows on large logits only
 _TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}  # relative to the largest logit; 16 bit below
 _TOLERANCE_16_BIT = 2e-2
 
@@ -36,28 +36,61 @@ class _States(BaseModelOutputWithPast):
 
 def head_kind(causal_lm: Any) -> Kind:
     """Return how a model (without an adapter's outer wrapper) makes its logits; a model is tried out once."""
-    known = _KINDS.get(causal_lm)
-    if known is None:
+    if causal_lm not in _KINDS:
         was_training = causal_lm.training
+        ids = torch.arange(1, 1 + _TOKENS, device=causal_lm.get_input_embeddings().weight.device)[None]
         causal_lm.eval()
         try:
-            with torch.no_grad():
-                known = _try_out(causal_lm)
+            with torch.no_grad(), learning_head(causal_lm) as learn:
+                learn(torch.ones_like(ids, dtype=torch.bool), causal_lm(input_ids=ids, use_cache=False).logits[0])
         finally:
             causal_lm.train(was_training)
-        _KINDS[causal_lm] = known
-    return known
+    return _KINDS[causal_lm]
+
+
+@contextmanager
+def learning_head(causal_lm: Any) -> Iterator[Callable[[torch.Tensor, torch.Tensor], None]]:
+    """Learn a model's `head_kind` of a `forward` of its own that is run here in any case.
+
+    Yields:
+        What takes positions (batch, length), bool, and their logits (positions, vocabulary) afterwards.
+    """
+    outputs: list[Any] = []
+
+    def learn(positions: torch.Tensor, logits: torch.Tensor) -> None:
+        if causal_lm not in _KINDS:
+            _KINDS[causal_lm] = _tried_out(causal_lm, outputs, positions, logits)
+
+    with ExitStack() as hooks:
+        with suppress(Exception):  # a class's own code: without a decoder there are no outputs of one
+            handle = causal_lm.get_decoder().register_forward_hook(lambda _, __, output: outputs.append(output))
+            hooks.callback(handle.remove)
+        yield learn
 
 
 def decoder_states(causal_lm: Any, input_ids: torch.Tensor, **arguments: Any) -> torch.Tensor:
-    """Return the decoder's last states (batch, length, width); `arguments` go with the ids, (batch, length).
+    """Return the decoder's states (batch, length, width) when the model's own `forward` calls it.
 
-    Not for models whose `head_kind` is `whole`.
+    Its head gets the last position alone. Not for models whose `head_kind` is `whole`.
+
+    Args:
+        causal_lm: the model.
+        input_ids: (batch, length).
+        arguments: go with the ids.
     """
-    if head_kind(causal_lm) == "bare":
-        states: torch.Tensor = causal_lm.get_decoder()(input_ids=input_ids, use_cache=False, **arguments)[0]
-        return states
-    return _own_states(causal_lm, input_ids, **arguments)
+    states: list[torch.Tensor] = []
+
+    def narrowed(_: nn.Module, __: Any, output: Any) -> Any:
+        states.append(output[0])
+        last = output[0][:, -1:].contiguous()  # a product with a part of a tensor takes twenty times as long
+        return (last, *output[1:]) if isinstance(output, tuple) else _States(last_hidden_state=last)
+
+    handle = causal_lm.get_decoder().register_forward_hook(narrowed)
+    try:
+        causal_lm(input_ids=input_ids, use_cache=False, **arguments)
+    finally:
+        handle.remove()
+    return states[-1]
 
 
 def position_logits(causal_lm: Any, states: torch.Tensor) -> torch.Tensor:
@@ -71,23 +104,6 @@ def position_logits(causal_lm: Any, states: torch.Tensor) -> torch.Tensor:
 def takes_positions(causal_lm: Any) -> bool:
     """Tell whether a model's `forward` can be asked for the logits of some positions."""
     return "logits_to_keep" in inspect.signature(type(causal_lm).forward).parameters
-
-
-def _own_states(causal_lm: Any, input_ids: torch.Tensor, **arguments: Any) -> torch.Tensor:
-    """Return the decoder's states when the model's own `forward` calls it; its head gets the last position alone."""
-    states: list[torch.Tensor] = []
-
-    def narrowed(_: nn.Module, __: Any, output: Any) -> Any:
-        states.append(output[0])
-        last = output[0][:, -1:]
-        return (last, *output[1:]) if isinstance(output, tuple) else _States(last_hidden_state=last)
-
-    handle = causal_lm.get_decoder().register_forward_hook(narrowed)
-    try:
-        causal_lm(input_ids=input_ids, use_cache=False, **arguments)
-    finally:
-        handle.remove()
-    return states[-1]
 
 
 def _own_logits(causal_lm: Any, states: torch.Tensor) -> torch.Tensor:
@@ -111,24 +127,18 @@ def _forward(module: Any, forward: Callable[..., Any]) -> Iterator[None]:
             module.forward = before
 
 
-def _try_out(causal_lm: Any) -> Kind:
-    device = causal_lm.get_input_embeddings().weight.device
-    ids = torch.arange(1, 1 + _TOKENS, device=device)[None]
-    whole = causal_lm(input_ids=ids, use_cache=False).logits[0]
-    try:
-        states = _own_states(causal_lm, ids)[0]
-        if not _close(_own_logits(causal_lm, states), whole):
-            return "whole"
-    except Exception:  # another class's own code: whatever it raises, its decoder can't be parted from its head
-        return "whole"
-    try:
-        head, direct = causal_lm.get_output_embeddings(), causal_lm.get_decoder()(input_ids=ids, use_cache=False)[0][0]
-        bare = _close(direct, states) and all(
-            _close(head(factor * states), _own_logits(causal_lm, factor * states)) for factor in _FACTORS
-        )
-    except Exception:
-        return "own"
-    return "bare" if bare else "own"
+@torch.no_grad()
+def _tried_out(causal_lm: Any, outputs: list[Any], positions: torch.Tensor, logits: torch.Tensor) -> Kind:
+    """Return a model's kind by what its decoder has given and what its own `forward` has made of it."""
+    with suppress(Exception):  # a class's own code: whatever it raises, its decoder can't be parted from its head
+        states, logits = outputs[-1][0][positions][:_TOKENS], logits[:_TOKENS]
+        with suppress(Exception):
+            head, large = causal_lm.get_output_embeddings(), _LARGE * states
+            if _close(head(states), logits) and _close(head(large), _own_logits(causal_lm, large)):
+                return "bare"
+        if _close(_own_logits(causal_lm, states), logits):
+            return "own"
+    return "whole"
 
 
 def _close(ours: torch.Tensor, theirs: torch.Tensor) -> bool:

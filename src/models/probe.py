@@ -5,9 +5,9 @@ loss, gradients or logits at once, whatever its name.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,7 +19,7 @@ from torch import nn
 from ..data.batches.padding import RightPadder
 from ..data.prompt.templates import IGNORE
 from .autocast import autocast
-from .causal_head import takes_positions
+from .causal_head import learning_head, takes_positions
 
 Items = list[dict[str, torch.Tensor]]
 LENGTHS = {"cuda": ((112, 32), (88, 24)), "cpu": ((24, 8), (16, 6))}
@@ -130,22 +130,49 @@ def padded(items: Items, device: torch.device) -> dict[str, torch.Tensor]:
     return {name: values.to(device) for name, values in RightPadder(0)(whole).items()}
 
 
-def own_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Return the mean loss a target token of a padded batch by the logits of the model's own `forward`."""
-    is_target = batch["labels"][:, 1:] != IGNORE
-    places = torch.nonzero(is_target.any(0)).squeeze(1)
-    logits = own_logits(model, batch, places)[is_target[:, places]]
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return nn.functional.cross_entropy(logits, batch["labels"][:, 1:][is_target])
+@dataclass(frozen=True)
+class OwnForward:
+    """What a model's own `forward` makes of the probe's examples.
+
+    Attributes:
+        loss: mean, in nats a target token, of at least float32; with a graph where it was asked for.
+        logits: (targets, vocabulary) before each target, one example after the other, without a graph.
+        targets: of each example.
+    """
+
+    loss: torch.Tensor
+    logits: torch.Tensor
+    targets: list[int]
 
 
-def own_logits(model: Any, batch: dict[str, torch.Tensor], places: torch.Tensor) -> torch.Tensor:
-    """Return the logits (batch, places, vocabulary) of the model's own `forward`, adapter and all."""
+def own_forward(model: Any, with_graph: bool = False) -> OwnForward:
+    """Return what the model's own `forward` makes of `probe_items`, adapter and all.
+
+    Within `untouched`, where nothing changes, all that don't ask for a graph share one.
+    """
+    own = _SHARED[model]
+    if own is None or with_graph:
+        with torch.set_grad_enabled(with_graph):
+            own = _own_forward(model)
+        _SHARED[model] = replace(own, loss=own.loss.detach())
+    return own
+
+
+def _own_forward(model: Any) -> OwnForward:
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
-    some = {"logits_to_keep": places} if takes_positions(causal_lm) else {}
+    batch = padded(probe_items(model), model.get_input_embeddings().weight.device)
     ids, mask = batch["input_ids"], batch["attention_mask"]
-    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask, use_cache=False, **some).logits
-    return logits if some else logits[:, places]
+    targets = batch["labels"][:, 1:]
+    before = nn.functional.pad(targets != IGNORE, (0, 1))
+    places = torch.nonzero(before.any(0)).squeeze(1)
+    some = {"logits_to_keep": places} if takes_positions(causal_lm) else {}
+    with learning_head(causal_lm) as learn:
+        logits = model(input_ids=ids, attention_mask=mask, use_cache=False, **some).logits
+        logits = (logits if some else logits[:, places])[before[:, places]]
+        learn(before, logits.detach())
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    loss = nn.functional.cross_entropy(wide, targets[targets != IGNORE])
+    return OwnForward(loss, logits.detach(), before.sum(1).tolist())
 
 
 class GradientComparison:
@@ -166,7 +193,7 @@ class GradientComparison:
         theirs = gradient.float()
         ours = self._ours.pop(parameter, None)  # type: ignore[call-overload]
         difference = theirs if ours is None else theirs - ours.float()
-        self._norms.append(torch.stack([difference.norm(), theirs.norm()]))
+        self._norms.append(torch.stack([torch.linalg.vector_norm(difference), torch.linalg.vector_norm(theirs)]))
 
     def error(self, of_all: bool) -> float:
         """Return |ours - theirs| / |theirs| of all gradients, or else the largest of one; stop watching.
@@ -183,17 +210,24 @@ class GradientComparison:
         return float((difference / (size + _SMALL * usual).clamp(min=1e-30)).max())
 
 
+_SHARED: "WeakKeyDictionary[Any, OwnForward | None]" = WeakKeyDictionary()
+
+
 @contextmanager
 def untouched(model: Any) -> Iterator[None]:
-    """Compute in eval mode with small random B in the adapters, and leave no trace of it."""
+    """Compute in eval mode with small random B in the adapters, and leave no trace of it; within another it is that."""
+    if model in _SHARED:
+        yield
+        return
     modes = [(module, module.training) for module in model.modules()]
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     device = model.get_input_embeddings().weight.device
-    kept = [(b, b.clone()) for b in _bs(model)]
+    kept = [(b, b.clone()) for b in _bs(module for module, _ in modes)]
     for parameter, _ in gradients:
         parameter.grad = None
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
+            _SHARED[model] = None
             model.eval()
             generator = torch.Generator().manual_seed(17)
             with torch.no_grad():
@@ -201,18 +235,20 @@ def untouched(model: Any) -> Iterator[None]:
                     b.copy_(_B_SIZE * torch.randn(b.shape, generator=generator))
             yield
         finally:
+            del _SHARED[model]
             with torch.no_grad():
                 for b, values in kept:
                     b.copy_(values)
             for module, training in modes:
-                module.training = training
+                if module.training != training:
+                    module.training = training
             for parameter, gradient in gradients:
                 parameter.grad = gradient
 
 
-def _bs(model: Any) -> list[torch.Tensor]:
+def _bs(modules: Iterable[Any]) -> list[torch.Tensor]:
     """Return the B of all adapters."""
-    layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+    layers = [layer for layer in modules if isinstance(layer, LoraLayer)]
     bs = [b.weight.data for layer in layers for b in layer.lora_B.values()]
     return [b for b in bs if b.is_floating_point()]
 

@@ -20,12 +20,12 @@ from ..models.probe import (
     Probe,
     bounds_of,
     is_coarse,
-    own_loss,
+    own_forward,
     padded,
     probe_items,
     probed_once,
-    probes_of,
     recall_probes,
+    untouched,
     verdict,
 )
 from .engine import EngineChoice
@@ -40,10 +40,10 @@ def probe_packed(model: Any, float8: bool = False) -> Probe:
     Called by `probe` and `settled_engine`, which leave no trace of it; the model is one that `packing_obstacle` has
     nothing against.
     """
-    start, items = time.perf_counter(), probe_items(model)
+    start = time.perf_counter()
     device = model.get_input_embeddings().weight.device
     decoder = PackedDecoder(model, float8=float8)
-    step = StepPacker(_TOKENS)(items)
+    step = StepPacker(_TOKENS)(probe_items(model))
     batches, targets = step["micro_batches"], step["target_tokens"]
     loss = sum(float(decoder.add_gradients(b.to(device), targets, None, new_step=b is batches[0])) for b in batches)
     ours = {parameter: parameter.grad for parameter, _ in decoder.gradients.pairs if parameter.grad is not None}
@@ -51,9 +51,8 @@ def probe_packed(model: Any, float8: bool = False) -> Probe:
         parameter.grad = None
     decoder.gradients.detach()  # the layers outlive this decoder
     comparison = GradientComparison([p for p in model.parameters() if p.requires_grad], ours)
-    with torch.enable_grad():
-        own = own_loss(model, padded(items, device))
-        own.backward()  # type: ignore[no-untyped-call]
+    own = own_forward(model, with_graph=True).loss
+    own.backward()  # type: ignore[no-untyped-call]
     bounds = FLOAT8_BOUNDS if float8 else bounds_of(model)
     return verdict(
         "packed", loss / targets, float(own.detach()), comparison.error(of_all=is_coarse(model)), bounds, start
@@ -67,8 +66,7 @@ def probe_loss(model: Any, engine: str = "trainer") -> Probe:
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
     with torch.no_grad():
         total, targets = response_loss(causal_lm, batch)
-        trained = probes_of(model).get("training")  # on the same tokens
-        own = trained.own_loss if trained else float(own_loss(model, batch))
+    own = float(own_forward(model).loss)
     return verdict(engine, float(total) / targets, own, None, bounds_of(model), start)
 
 
@@ -121,9 +119,10 @@ def engine_after_probes(trainer: Any, earlier: Any) -> EngineChoice:
     if earlier is not None and earlier.probes:
         recall_probes(model, earlier.probes)
         return chosen  # type: ignore[no-any-return]
-    engine = settled_engine(trainer.config.training, model, chosen, trainer.logger)
-    if earlier is not None and engine != chosen:
-        raise YoyakError(f"{trainer.run_dir}: can't go on: {engine.reason}; begin anew with --overwrite")
-    if trainer.generates:
-        generates_fast(model)
+    with untouched(model):
+        engine = settled_engine(trainer.config.training, model, chosen, trainer.logger)
+        if earlier is not None and engine != chosen:
+            raise YoyakError(f"{trainer.run_dir}: can't go on: {engine.reason}; begin anew with --overwrite")
+        if trainer.generates:
+            generates_fast(model)
     return engine

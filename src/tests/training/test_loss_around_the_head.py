@@ -114,7 +114,7 @@ class _Own(nn.Module):
         return CausalLMOutputWithPast(logits=logits, loss=value)
 
 
-@pytest.mark.parametrize(("hides", "kind"), [(False, "own"), (True, "whole")])
+@pytest.mark.parametrize(("hides", "kind"), [(False, "bare"), (True, "whole")])
 def test_code_of_the_checkpoint_s_own(hides: bool, kind: str) -> None:
     model = _Own(tiny("llama"), hides)
     assert head_kind(model) == kind
