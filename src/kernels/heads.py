@@ -50,10 +50,15 @@ class Sequences:
 
     The first `shared` tokens, a sequence of their own, stand before each of the others too, which see them.
 
-    The CPU reads `starts` and `shared`, a GPU the tensors (int64, on it).
+    Or, in groups (a prompt and its continuations, laid behind it), `before` (2, tokens) says for each token where what
+    stands before its sequence begins and ends: the prompt for a continuation, nothing (its own start twice) for others.
+    Then `ends` are those of whole groups.
+
+    The CPU reads `starts`, `shared` and `before`, a GPU the tensors (int64, on it).
     """
 
     starts: list[int]
     positions: torch.Tensor
     ends: torch.Tensor
     shared: int = 0
+    before: torch.Tensor | None = None

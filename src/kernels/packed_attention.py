@@ -73,9 +73,9 @@ def packed_attention(
     weights, scale = [], shape.width**-0.5
     mask = _mask(min(_QUERIES, tokens), groups, queries)
     for begin, end, before in _spans(sequences):
-        some_keys, some_values = (_with_shared(x, begin, end, before) for x in (keys, values))
+        some_keys, some_values = (_with_before(x, begin, end, before) for x in (keys, values))
         for first, last in _blocks(begin, end):
-            rows, seen = slice(first * groups, last * groups), before + last - begin
+            rows, seen = slice(first * groups, last * groups), len(before) + last - begin
             scores = _scaled_bmm(queries[:, rows], some_keys[:, :seen].transpose(1, 2), scale)
             scores[..., seen - (last - first) :].add_(mask[: (last - first) * groups, : last - first])
             scores = torch.softmax(scores, dim=-1)
@@ -105,12 +105,12 @@ def packed_attention_backward(
     grad_keys, grad_values = torch.zeros_like(state.keys), torch.zeros_like(state.values)
     weights_of_blocks = iter(state.weights)
     for begin, end, before in _spans(sequences):
-        keys, values = (_with_shared(x, begin, end, before) for x in (state.keys, state.values))
+        keys, values = (_with_before(x, begin, end, before) for x in (state.keys, state.values))
         # What stands before a sequence gets a gradient from each.
         some_keys = torch.zeros_like(keys) if before else grad_keys[:, begin:end]
         some_values = torch.zeros_like(values) if before else grad_values[:, begin:end]
         for first, last in _blocks(begin, end):
-            rows, seen = slice(first * groups, last * groups), before + last - begin
+            rows, seen = slice(first * groups, last * groups), len(before) + last - begin
             weights, some = next(weights_of_blocks), upstream[:, rows]
             some_values[:, :seen].baddbmm_(weights.transpose(1, 2), some)
             grad_weights = torch.bmm(some, values[:, :seen].transpose(1, 2))
@@ -119,8 +119,8 @@ def packed_attention_backward(
             some_keys[:, :seen].baddbmm_(grad_scores.transpose(1, 2), state.queries[:, rows], alpha=scale)
         if before:
             for total, part in ((grad_keys, some_keys), (grad_values, some_values)):
-                total[:, :before].add_(part[:, :before])
-                total[:, begin:end].copy_(part[:, before:])
+                total[:, before.start : before.stop].add_(part[:, : len(before)])
+                total[:, begin:end].copy_(part[:, len(before) :])
     result = grad.new_empty(tokens, shape.heads + 2 * shape.key_heads, shape.width)
     parts = result[:, : shape.heads], result[:, shape.heads : -shape.key_heads]
     for part, by_head in zip(parts, (grad_queries, grad_keys), strict=True):
@@ -152,15 +152,19 @@ def rotate(heads: torch.Tensor, rotary: Rotary, out: torch.Tensor | None = None)
     return result
 
 
-def _spans(sequences: Sequences) -> list[tuple[int, int, int]]:
-    """Return of each sequence its begin, its end and the number of shared tokens before it."""
-    return [(begin, end, sequences.shared if begin else 0) for begin, end in pairwise(sequences.starts)]
+def _spans(sequences: Sequences) -> list[tuple[int, int, range]]:
+    """Return of each sequence its begin, its end and the tokens that stand before it too."""
+    spans = list(pairwise(sequences.starts))
+    if sequences.before is None:
+        return [(begin, end, range(sequences.shared if begin else 0)) for begin, end in spans]
+    before = sequences.before[:, [begin for begin, _ in spans]].T.tolist()
+    return [(begin, end, range(*places)) for (begin, end), places in zip(spans, before, strict=True)]
 
 
-def _with_shared(by_head: torch.Tensor, begin: int, end: int, before: int) -> torch.Tensor:
-    """Return a sequence's rows (key heads, before + end - begin, width) after the shared ones."""
+def _with_before(by_head: torch.Tensor, begin: int, end: int, before: range) -> torch.Tensor:
+    """Return a sequence's rows (key heads, before + end - begin, width) after those that stand before it."""
     own = by_head[:, begin:end]
-    return torch.cat([by_head[:, :before], own], dim=1) if before else own
+    return torch.cat([by_head[:, before.start : before.stop], own], dim=1) if before else own
 
 
 def _blocks(begin: int, end: int) -> list[tuple[int, int]]:

@@ -9,6 +9,9 @@ Tokens that all examples begin with stand once, as the first `shared` rows, and 
 go on after them (see `data.packing`): a block of queries sees the first few blocks of keys, then its own. A shared key
 gets gradients from all queries: programs of their own take `_CHUNK` of these each, and their sums are added up
 afterwards, in one order. Where nothing is shared, `shared` is None, and the kernels are compiled without all this.
+
+In groups, a prompt and its continuations behind it, a token of a continuation sees the prompt's keys (`before`) and its
+own sequence's. A group is short, so the blocks between, of the continuations before its own, are computed and masked.
 """
 
 from typing import Any
@@ -28,6 +31,15 @@ def _begin(row, position, shared):
     if shared is not None:  # shared rows and filler, whose positions are from 0, see themselves
         begin = tl.minimum(begin + shared, row)
     return begin
+
+
+@triton.jit
+def _group(row, begin, before, tokens):
+    """Return where the keys that a row sees begin, and where those before its own sequence begin and end."""
+    inside = row < tokens
+    first = tl.load(before + row, mask=inside, other=0).to(tl.int32)
+    end = tl.load(before + tokens + row, mask=inside, other=0).to(tl.int32)
+    return begin + (end - first), first, end
 
 
 @triton.jit
@@ -62,7 +74,7 @@ def _keys_at(start, ahead, begin, shared, N: tl.constexpr):
 
 @triton.jit
 def _flash_forward(
-    queries, keys, values, positions, out, log_sums, tokens, shared, stride, out_stride, scale,
+    queries, keys, values, positions, before, out, log_sums, tokens, shared, stride, out_stride, scale,
     GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
 ):  # fmt: skip
     first = tl.program_id(0) * M
@@ -71,6 +83,8 @@ def _flash_forward(
     column = tl.arange(0, WIDTH)
     inside = row < tokens
     begin = _begin(row, tl.load(positions + row, mask=inside, other=0).to(tl.int32), shared)
+    if before is not None:
+        begin, prompt, prompt_end = _group(row, begin, before, tokens)
     q = tl.load(
         queries + row[:, None].to(tl.int64) * stride + head * WIDTH + column[None, :], mask=inside[:, None], other=0.0
     )
@@ -79,12 +93,16 @@ def _flash_forward(
     total = tl.zeros([M], tl.float32)
     result = tl.zeros([M, WIDTH], tl.float32)
     ahead, lowest = _key_blocks(_begin(first, tl.load(positions + first).to(tl.int32), shared), shared, N)
+    if before is not None:
+        lowest = tl.load(before + first).to(tl.int32)
     for start in range(lowest - ahead, tl.minimum(first + M, tokens), N):
         key, seen_to = _keys_at(start, ahead, lowest, shared, N)
         place = key[:, None].to(tl.int64) * stride + at_head
         k = tl.load(keys + place, mask=key[:, None] < tokens, other=0.0)
         scores = tl.dot(q, tl.trans(k)) * scale
         seen = (key[None, :] <= row[:, None]) & (seen_to[None, :] >= begin[:, None])
+        if before is not None:
+            seen |= (key[None, :] >= prompt[:, None]) & (key[None, :] < prompt_end[:, None])
         scores = tl.where(seen, scores, -1e30)
         new = tl.maximum(highest, tl.max(scores, 1))
         weights = tl.where(seen, tl.exp2(scores - new[:, None]), 0.0)
@@ -102,8 +120,9 @@ def _flash_forward(
 
 @triton.jit
 def _flash_backward_queries(
-    queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, shared, stride, out_stride,
-    grad_stride, scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
+    queries, keys, values, positions, before, out, grad, log_sums, dots, grad_queries, tokens, shared, stride,
+    out_stride, grad_stride, scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr,
+    N: tl.constexpr,
 ):  # fmt: skip
     first = tl.program_id(0) * M
     head = tl.program_id(1)
@@ -111,6 +130,8 @@ def _flash_backward_queries(
     column = tl.arange(0, WIDTH)
     inside = row < tokens
     begin = _begin(row, tl.load(positions + row, mask=inside, other=0).to(tl.int32), shared)
+    if before is not None:
+        begin, prompt, prompt_end = _group(row, begin, before, tokens)
     at = head * WIDTH + column[None, :]
     long_row = row[:, None].to(tl.int64)
     q = tl.load(queries + long_row * stride + at, mask=inside[:, None], other=0.0)
@@ -122,6 +143,8 @@ def _flash_backward_queries(
     at_head = (head // GROUP) * WIDTH + column[None, :]
     result = tl.zeros([M, WIDTH], tl.float32)
     ahead, lowest = _key_blocks(_begin(first, tl.load(positions + first).to(tl.int32), shared), shared, N)
+    if before is not None:
+        lowest = tl.load(before + first).to(tl.int32)
     for start in range(lowest - ahead, tl.minimum(first + M, tokens), N):
         key, seen_to = _keys_at(start, ahead, lowest, shared, N)
         place = key[:, None].to(tl.int64) * stride + at_head
@@ -129,6 +152,8 @@ def _flash_backward_queries(
         v = tl.load(values + place, mask=key[:, None] < tokens, other=0.0)
         scores = tl.dot(q, tl.trans(k)) * scale
         seen = (key[None, :] <= row[:, None]) & (seen_to[None, :] >= begin[:, None])
+        if before is not None:
+            seen |= (key[None, :] >= prompt[:, None]) & (key[None, :] < prompt_end[:, None])
         weights = tl.where(seen, tl.exp2(scores - log_sum[:, None]), 0.0)
         grad_scores = weights * (tl.dot(g, tl.trans(v)) - dot[:, None])
         result = tl.dot(grad_scores.to(k.dtype), k, result)
@@ -140,8 +165,8 @@ def _flash_backward_queries(
 
 @triton.jit
 def _flash_backward_keys(
-    queries, keys, values, positions, ends, grad, log_sums, dots, grad_keys, grad_values, partial, tokens, shared,
-    stride, grad_stride, scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr,
+    queries, keys, values, positions, before, ends, grad, log_sums, dots, grad_keys, grad_values, partial, tokens,
+    shared, stride, grad_stride, scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr,
     N: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
     block = tl.program_id(0)
@@ -177,12 +202,17 @@ def _flash_backward_keys(
             begin = _begin(row, tl.load(positions + row, mask=there, other=0).to(tl.int32), shared)
             if shared is not None:
                 begin = tl.where(of_chunk, 0, begin)
+            if before is not None:
+                begin, prompt, prompt_end = _group(row, begin, before, tokens)
             q = tl.load(queries + long_row * stride + at, mask=there[:, None], other=0.0)
             g = tl.load(grad + long_row * grad_stride + at, mask=there[:, None], other=0.0)
             log_sum = tl.load(log_sums + row.to(tl.int64) * HEADS + head, mask=there, other=0.0)
             dot = tl.load(dots + row.to(tl.int64) * HEADS + head, mask=there, other=0.0)
             scores = tl.dot(k, tl.trans(q)) * scale
-            seen = (key[:, None] <= row[None, :]) & (key[:, None] >= begin[None, :]) & there[None, :]
+            seen = (key[:, None] <= row[None, :]) & (key[:, None] >= begin[None, :])
+            if before is not None:
+                seen |= (key[:, None] >= prompt[None, :]) & (key[:, None] < prompt_end[None, :])
+            seen &= there[None, :]
             weights = tl.where(seen, tl.exp2(scores - log_sum[None, :]), 0.0)
             sum_values = tl.dot(weights.to(g.dtype), g, sum_values)
             grad_scores = weights * (tl.dot(v, tl.trans(g)) - dot[None, :])
@@ -229,6 +259,7 @@ def flash_forward(
     positions: torch.Tensor,
     out: torch.Tensor,
     shared: int = 0,
+    before: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Write attention to `out`; return the log2 sums (tokens, heads), float32.
 
@@ -237,13 +268,14 @@ def flash_forward(
         positions: (tokens,) each token's place in its sequence, int64.
         out: (tokens, heads x width), may be a slice of wider rows.
         shared: number of tokens, the first ones, that stand before each of the other sequences, too.
+        before: (2, tokens) see `Sequences`; None where there are no groups.
     """
     queries, keys, values = heads
     tokens, count, width = queries.shape
     log_sums = torch.empty(tokens, count, dtype=torch.float32, device=queries.device)
     sizes: Any = tiles(queries)["forward"]
     _flash_forward[(triton.cdiv(tokens, sizes["M"]), count)](
-        queries, keys, values, positions, out, log_sums, tokens, shared or None, queries.stride(0), out.stride(0),
+        queries, keys, values, positions, before, out, log_sums, tokens, shared or None, queries.stride(0), out.stride(0),
         width**-0.5 * _LOG2_E, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
     )  # fmt: skip
     return log_sums
@@ -257,6 +289,7 @@ def flash_backward(
     out: torch.Tensor,
     log_sums: torch.Tensor,
     shared: int = 0,
+    before: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the gradients of queries (tokens, heads, width), keys and values (tokens, key heads, width).
 
@@ -264,10 +297,11 @@ def flash_backward(
         grad: of the output (tokens, heads x width), may be a slice of wider rows.
         heads: as in the forward.
         positions: as in the forward.
-        ends: (tokens,) the end of each token's sequence, int64.
+        ends: (tokens,) the end of each token's sequence, in groups of its group, int64.
         out: the forward's output.
         log_sums: what the forward returned.
         shared: as in the forward.
+        before: as in the forward.
     """
     queries, keys, values = heads
     tokens, count, width = queries.shape
@@ -279,7 +313,7 @@ def flash_backward(
     sizes: Any = tiles(queries)
     scale, group = width**-0.5 * _LOG2_E, count // key_heads
     _flash_backward_queries[(triton.cdiv(tokens, sizes["queries"]["M"]), count)](
-        queries, keys, values, positions, out, grad, log_sums, dots, grad_queries, tokens, shared or None,
+        queries, keys, values, positions, before, out, grad, log_sums, dots, grad_queries, tokens, shared or None,
         queries.stride(0), out.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width,
         **sizes["queries"],
     )  # fmt: skip
@@ -289,7 +323,7 @@ def flash_backward(
         blocks += triton.cdiv(shared, sizes["keys"]["N"]) * chunks
         partial = log_sums.new_empty(2, chunks, shared, key_heads, width)
     _flash_backward_keys[(blocks, key_heads)](
-        queries, keys, values, positions, ends, grad, log_sums, dots, grad_keys, grad_values, partial, tokens,
+        queries, keys, values, positions, before, ends, grad, log_sums, dots, grad_keys, grad_values, partial, tokens,
         shared or None, queries.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width, CHUNK=_CHUNK,
         **sizes["keys"],
     )  # fmt: skip

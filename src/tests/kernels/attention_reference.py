@@ -18,6 +18,20 @@ def sequences_of(starts: list[int], shared: int = 0, filler: bool = False) -> Se
     return Sequences(starts, torch.cat(positions), torch.repeat_interleave(torch.tensor(starts[1:]), lengths), shared)
 
 
+def groups_of(*groups: list[int]) -> Sequences:
+    """Return groups as they are packed: of each the lengths of its prompt and of the continuations behind it."""
+    starts, positions, ends, before = [0], [], [], []
+    for prompt, *continuations in groups:
+        first = starts[-1]
+        for place, length in enumerate([prompt, *continuations]):
+            offset = prompt if place else 0
+            positions.append(torch.arange(offset, offset + length))
+            before.append(torch.tensor([[first], [first + offset]]).expand(2, length))
+            starts.append(starts[-1] + length)
+        ends += [torch.full((starts[-1] - first,), starts[-1])]
+    return Sequences(starts, torch.cat(positions), torch.cat(ends), before=torch.cat(before, dim=1))
+
+
 def rotary_of(sequences: Sequences, width: int, dtype: torch.dtype = torch.float64) -> Rotary:
     """Return cosines and sines (tokens, width / 2)."""
     angles = sequences.positions[:, None] * 10000.0 ** -torch.linspace(0, 1, width // 2, dtype=torch.float64)
@@ -30,7 +44,10 @@ def reference(
     """Return the attention (tokens, heads x width) of each sequence's own rows, the shared ones before them."""
     parts = []
     for begin, end in pairwise(sequences.starts):
-        rows = torch.cat([torch.arange(sequences.shared if begin else 0), torch.arange(begin, end)])
+        before = torch.arange(sequences.shared if begin else 0)
+        if sequences.before is not None:
+            before = torch.arange(*sequences.before[:, begin].tolist())
+        rows = torch.cat([before, torch.arange(begin, end)])
         parts.append(_whole(qkv[rows], (rotary[0][rows], rotary[1][rows]), shape, norms)[begin - end :])
     return torch.cat(parts)
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from src.kernels.heads import AttentionShape, HeadNorms
+from src.kernels.heads import AttentionShape, HeadNorms, Sequences
 from src.kernels.packed_attention import packed_attention, packed_attention_backward, rotate
-from src.tests.kernels.attention_reference import reference, rotary_of, sequences_of
+from src.tests.kernels.attention_reference import groups_of, reference, rotary_of, sequences_of
 
 F64 = torch.float64
 
@@ -20,12 +20,21 @@ def test_rotation_by_hand() -> None:
 @pytest.mark.parametrize("normalized", [False, True])
 @pytest.mark.parametrize("shape", [AttentionShape(4, 2, 6), AttentionShape(3, 3, 4), AttentionShape(3, 1, 8)])
 @pytest.mark.parametrize(
-    ("starts", "shared"),  # blocks are 96 queries
-    [([0, 5], 0), ([0, 1, 2, 9], 0), ([0, 110, 113, 250], 0), ([0, 20, 21, 140], 20), ([0, 100, 230], 100)],
+    "sequences",  # blocks are 96 queries
+    [
+        sequences_of([0, 5]),
+        sequences_of([0, 1, 2, 9]),
+        sequences_of([0, 110, 113, 250]),
+        sequences_of([0, 20, 21, 140], 20),
+        sequences_of([0, 100, 230], 100),
+        groups_of([5, 2, 3], [4, 1], [3]),
+        groups_of([100, 3, 120, 1], [2, 9, 9]),
+    ],
+    ids=str,
 )
-def test_forward_and_backward(starts: list[int], shared: int, shape: AttentionShape, normalized: bool) -> None:
+def test_forward_and_backward(sequences: Sequences, shape: AttentionShape, normalized: bool) -> None:
     torch.manual_seed(0)
-    tokens, sequences = starts[-1], sequences_of(starts, shared)
+    tokens = sequences.starts[-1]
     rotary = rotary_of(sequences, shape.width)
     norms = HeadNorms(torch.randn(2, shape.width, dtype=F64), 1e-6) if normalized else None
     qkv = torch.randn(tokens, shape.columns, dtype=F64)

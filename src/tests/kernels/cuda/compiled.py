@@ -8,7 +8,7 @@ with commas between. Prints one JSON object a launch: `shape`, `kernel` and `sha
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -103,7 +103,8 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
         for part, how in ((None, None), (low_rank, None), (low_rank, counted)):
             swiglu.swiglu_backward(grad[:, : shape.mlp], empty(TOKENS, 2 * shape.mlp), activation, part, how)
     out = empty(TOKENS, inner + 16)[:, :inner]
-    for sequences in (Sequences([], integers, integers), Sequences([], integers, integers, shared=35)):
+    places = Sequences([], integers, integers)
+    for sequences in (places, replace(places, shared=35), replace(places, before=torch.stack([integers, integers]))):
         state = packed_attention.packed_attention(
             empty(TOKENS, attention.columns), rotary, sequences, attention, norms, out
         )

@@ -11,11 +11,12 @@ import torch
 from src.kernels.heads import AttentionShape, HeadNorms, Sequences
 from src.kernels.packed_attention import packed_attention
 from src.kernels.packed_attention import packed_attention_backward as backward
-from src.tests.kernels.attention_reference import reference, rotary_of, sequences_of
+from src.tests.kernels.attention_reference import groups_of, reference, rotary_of, sequences_of
 
 
 def on_device(sequences: Sequences, device: torch.device) -> Sequences:
-    return replace(sequences, positions=sequences.positions.to(device), ends=sequences.ends.to(device))
+    before = None if sequences.before is None else sequences.before.to(device)
+    return replace(sequences, positions=sequences.positions.to(device), ends=sequences.ends.to(device), before=before)
 
 
 # The last column: an older card's blocks are smaller.
@@ -42,7 +43,34 @@ def test_equals_the_cpu(
 
     if old_card:
         monkeypatch.setattr(packed_flash, "capability", lambda device: (7, 5))
-    compare(starts, shape, normalized, torch.float32, device, exact)
+    compare(sequences_of(starts), shape, normalized, torch.float32, device, exact)
+
+
+# Blocks are 64 queries and 32 keys: groups within one, across several, of one token, without a continuation.
+GROUPS = [
+    (groups_of([5, 2, 3], [4, 1], [3]), AttentionShape(2, 1, 16), False, False),
+    (groups_of([70, 3, 90, 1], [2, 9, 9], [40, 30, 30]), AttentionShape(3, 1, 16), True, False),
+    (groups_of([70, 3, 90, 1], [2, 9, 9], [40, 30, 30]), AttentionShape(2, 2, 16), False, True),
+    (groups_of([1, 64, 64], [64, 1, 1, 1]), AttentionShape(4, 2, 16), False, False),
+]
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in exp2:RuntimeWarning")  # of pairs that are masked
+@pytest.mark.parametrize(("groups", "shape", "normalized", "old_card"), GROUPS)
+def test_groups_equal_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+    device: torch.device,
+    exact: float,
+    groups: Sequences,
+    shape: AttentionShape,
+    normalized: bool,
+    old_card: bool,
+) -> None:
+    from src.kernels.cuda import packed_flash
+
+    if old_card:
+        monkeypatch.setattr(packed_flash, "capability", lambda device: (7, 5))
+    compare(groups, shape, normalized, torch.float32, device, exact)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -50,23 +78,21 @@ def test_equals_the_cpu(
 def test_equals_the_cpu_in_16_bit(device: torch.device, dtype: torch.dtype, starts: list[int], shared: int) -> None:
     if device.type == "cpu" and dtype == torch.bfloat16:
         pytest.skip("Triton's interpreter multiplies bfloat16 as integers")
-    compare(starts, AttentionShape(2, 1, 16), True, dtype, device, 2e-2, shared)
+    compare(sequences_of(starts, shared), AttentionShape(2, 1, 16), True, dtype, device, 2e-2)
 
 
 def compare(
-    starts: list[int],
+    here: Sequences,
     shape: AttentionShape,
     normalized: bool,
     dtype: torch.dtype,
     device: torch.device,
     most: float,
-    shared: int = 0,
 ) -> None:
     from src.kernels.cuda import packed_attention as cuda
 
     torch.manual_seed(0)
-    tokens, inner = starts[-1], shape.heads * shape.width
-    here = sequences_of(starts, shared)
+    tokens, inner = here.starts[-1], shape.heads * shape.width
     there = on_device(here, device)
     cos, sin = rotary_of(here, shape.width, dtype)
     norms = HeadNorms(torch.randn(2, shape.width, dtype=dtype), 1e-6) if normalized else None
