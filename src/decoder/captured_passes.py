@@ -31,7 +31,7 @@ class CapturedPasses(Passes):
         super().__init__(decoder)
         device, dtype = decoder.embeddings.weight.device, decoder.embeddings.weight.dtype
         self.most_tokens, self.captured = most_tokens, 0
-        self._places = torch.zeros(4, most_tokens, dtype=torch.int64, device=device)
+        self._places = torch.zeros(6, most_tokens, dtype=torch.int64, device=device)
         self._seed = torch.zeros(1, dtype=torch.int64, device=device)
         self._hidden = torch.zeros(most_tokens, decoder.embeddings.embedding_dim, dtype=dtype, device=device)
         self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph]] = {}
@@ -105,14 +105,14 @@ class CapturedPasses(Passes):
 
     @staticmethod
     def _sequences(inputs: MicroBatch) -> Sequences:
-        return Sequences([], inputs.positions, inputs.ends, inputs.shared)
+        return Sequences([], inputs.positions, inputs.ends, inputs.shared, inputs.before)
 
     def _drops(self, inputs: MicroBatch, key: tuple[int, int] | None) -> Any:
         return self.decoder.drops(inputs, key, self._seed)
 
     def _copy_inputs(self, batch: MicroBatch, key: tuple[int, int] | None) -> MicroBatch:
         """Return the micro-batch with what the layers read in the shared buffers."""
-        places = self._places[:, : len(batch.input_ids)]
+        places = self._places[: len(batch.places), : len(batch.input_ids)]
         places.copy_(batch.places, non_blocking=True)
         if key is not None:
             self._seed.fill_(dropout_seed(key))

@@ -83,7 +83,7 @@ class PackedDecoder:
         if new_step:
             self.begin_step(key)
         passes = passes or Passes(self)
-        loss, grad = self.head_gradient(passes.forward(batch, key), batch.targets, target_tokens)
+        loss, grad = self.head_gradient(passes.forward(batch, key), batch.targets, target_tokens, batch.weights)
         grad = passes.backward(grad)
         if self.grad_embeddings is not None:
             add_embedding_gradient(self.grad_embeddings, batch.input_ids, grad)
@@ -148,14 +148,17 @@ class PackedDecoder:
         return grad
 
     def head_gradient(
-        self, last: torch.Tensor, targets: torch.Tensor, target_tokens: int
+        self, last: torch.Tensor, targets: torch.Tensor, target_tokens: int, weights: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the summed loss, and the gradient of `last`, the last layer's output (targets, width)."""
+        """Return the summed loss, and the gradient of `last`, the last layer's output (targets, width).
+
+        Each target's gradient counts `weights` times (targets,), where there are any.
+        """
         states = torch.empty_like(last)
         inverse = self.norm.forward(last, states)
         total = self.grad_embeddings if self.tied else self.grad_head
         head = self.head.weight
-        loss, grad_states = response_loss_and_gradient(states, head, targets, 1 / target_tokens, total)
+        loss, grad_states = response_loss_and_gradient(states, head, targets, 1 / target_tokens, total, weights)
         return loss, self.norm.backward(grad_states, last, inverse, onto=torch.zeros_like(last))
 
     def drops(self, batch: MicroBatch, key: tuple[int, int] | None, seed: torch.Tensor | None = None) -> list[Drops]:
@@ -197,7 +200,7 @@ class Passes:
         """
         on_gpu = batch.input_ids.is_cuda
         starts = [] if on_gpu else batch.starts.tolist()
-        sequences = Sequences(starts, batch.positions, batch.ends, batch.shared)
+        sequences = Sequences(starts, batch.positions, batch.ends, batch.shared, batch.before)
         seed = torch.tensor([dropout_seed(key)], device=batch.input_ids.device) if on_gpu and key else None
         return self._run(batch, sequences, self.decoder.drops(batch, key, seed), batch.target_positions)
 

@@ -13,6 +13,7 @@ def response_loss_and_gradient(
     targets: torch.Tensor,
     scale: float,
     grad_head: torch.Tensor | None = None,
+    weights: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the summed loss in nats (float32 scalar) and `scale` times its gradient by the states.
 
@@ -22,14 +23,20 @@ def response_loss_and_gradient(
         targets: (positions,), the tokens to predict.
         scale: factor of the gradient, such as 1 / target tokens of the step.
         grad_head: (vocabulary, width), where the head trains: `scale` times its gradient is added.
+        weights: (positions,) factors of the gradient, each position's own, beside `scale`; the loss is without them.
     """
     total = states.new_zeros((), dtype=torch.float64 if states.dtype == torch.float64 else torch.float32)
     gradients = []
-    for some, wanted in zip(torch.split(states, _CHUNK), torch.split(targets, _CHUNK), strict=True):
+    for first in range(0, len(states), _CHUNK):
+        some, wanted = states[first : first + _CHUNK], targets[first : first + _CHUNK]
         logits = linear(some, head)
         losses, logits = _cross_entropy(logits, wanted)
         total += losses.sum()
         gradients.append((logits @ head).mul_(scale))
+        if weights is not None:
+            factors = weights[first : first + _CHUNK, None].to(some.dtype)
+            gradients[-1].mul_(factors)
+            some = some * factors
         if grad_head is not None:
             grad_head.addmm_(logits.t(), some, alpha=scale)
         del logits  # before the next chunk's

@@ -35,12 +35,13 @@ class MicroBatch:
         starts           [0, 2, 4, 7]        the shared tokens are a sequence too
 
     Attributes:
-        places: (4, tokens), the first four, in one tensor since they travel to a GPU together.
+        places: (4, tokens), the first four, in one tensor since they travel to a GPU together; (6, tokens) in groups.
         target_places: (2, targets), the next two.
         starts: stays on the CPU.
         tokens: of the examples, each counted whole.
         shared: number of tokens that all examples begin with; their example is SHARED.
         filler: tokens that belong to none.
+        weights: (targets,) float32, factors of the targets' gradients; None is 1 everywhere.
     """
 
     places: torch.Tensor
@@ -49,6 +50,7 @@ class MicroBatch:
     tokens: int
     shared: int = 0
     filler: int = 0
+    weights: torch.Tensor | None = None
 
     input_ids = property(lambda self: self.places[0])
     positions = property(lambda self: self.places[1])
@@ -56,6 +58,11 @@ class MicroBatch:
     examples = property(lambda self: self.places[3])
     target_positions = property(lambda self: self.target_places[0])
     targets = property(lambda self: self.target_places[1])
+
+    @property
+    def before(self) -> torch.Tensor | None:
+        """Return (2, tokens), where what stands before each token's sequence begins and ends (see `groups`)."""
+        return self.places[4:] if len(self.places) > 4 else None
 
     @property
     def count(self) -> int:
@@ -71,7 +78,8 @@ class MicroBatch:
         return self._with(torch.Tensor.pin_memory)
 
     def _with(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "MicroBatch":
-        return replace(self, places=change(self.places), target_places=change(self.target_places))
+        weights = None if self.weights is None else change(self.weights)
+        return replace(self, places=change(self.places), target_places=change(self.target_places), weights=weights)
 
 
 @dataclass(frozen=True)

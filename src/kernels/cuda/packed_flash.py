@@ -275,8 +275,8 @@ def flash_forward(
     log_sums = torch.empty(tokens, count, dtype=torch.float32, device=queries.device)
     sizes: Any = tiles(queries)["forward"]
     _flash_forward[(triton.cdiv(tokens, sizes["M"]), count)](
-        queries, keys, values, positions, before, out, log_sums, tokens, shared or None, queries.stride(0), out.stride(0),
-        width**-0.5 * _LOG2_E, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
+        queries, keys, values, positions, before, out, log_sums, tokens, shared or None, queries.stride(0),
+        out.stride(0), width**-0.5 * _LOG2_E, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
     )  # fmt: skip
     return log_sums
 

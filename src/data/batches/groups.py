@@ -1,0 +1,77 @@
+"""Prompts with several continuations each, packed: a prompt's tokens stand, and are computed, once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .bins import assign_to_bins
+from .packing import MicroBatch
+
+
+@dataclass(frozen=True)
+class Group:
+    """A prompt, its continuations (not empty), and for each of these the factor of its tokens' loss."""
+
+    prompt: Sequence[int]
+    continuations: Sequence[Sequence[int]]
+    weights: Sequence[float]
+
+    @property
+    def tokens(self) -> int:
+        """Return how many tokens are computed."""
+        return len(self.prompt) - 1 + sum(map(len, self.continuations))
+
+
+def pack_groups(groups: Sequence[Group], micro_batch_tokens: int) -> list[MicroBatch]:
+    """Return micro-batches of at most so many tokens (a larger group gets one of its own).
+
+    All tokens of continuations are targets. The prompt's last token begins each of them, since each one's first token
+    is predicted there. A prompt [5, 6] with [7, 2] (weight 1) and [8, 9, 2] (weight -0.5)::
+
+        input_ids        [5, 6, 7, 6, 8, 9]
+        positions        [0, 1, 2, 1, 2, 3]
+        ends             [6, 6, 6, 6, 6, 6]     of the group
+        examples         [0, 0, 0, 0, 0, 0]     the group's place in `groups`
+        before           [0, 0, 0, 0, 0, 0]     what stands before: from here
+                         [0, 1, 1, 1, 1, 1]     to here
+        target_positions [1, 2, 3, 4, 5]
+        targets          [7, 2, 8, 9, 2]
+        weights          [1, 1, -0.5, -0.5, -0.5]
+        starts           [0, 1, 3, 6]
+    """
+    bins = assign_to_bins([group.tokens for group in groups], micro_batch_tokens)
+    return [_lay_out(groups, indices) for indices in bins]
+
+
+def _lay_out(groups: Sequence[Group], indices: Sequence[int]) -> MicroBatch:
+    tokens = sum(groups[index].tokens for index in indices)
+    places = np.empty((6, tokens), np.int64)
+    ids, positions, ends, examples, before, before_end = places
+    starts, weights = [0], list[float]()
+    targets, target_positions = list[int](), list[int]()
+    for index in indices:
+        group, first = groups[index], starts[-1]
+        shared, last = len(group.prompt) - 1, group.prompt[-1]
+        whole = slice(first, first + group.tokens)
+        ends[whole], examples[whole], before[whole], before_end[whole] = whole.stop, index, first, first + shared
+        if shared:
+            own = slice(first, first + shared)
+            ids[own], positions[own], before_end[own] = group.prompt[:-1], np.arange(shared), first
+            starts.append(own.stop)
+        for continuation, weight in zip(group.continuations, group.weights, strict=True):
+            own = slice(starts[-1], starts[-1] + len(continuation))
+            ids[own] = [last, *continuation[:-1]]
+            positions[own] = np.arange(shared, shared + len(continuation))
+            starts.append(own.stop)
+            targets += continuation
+            target_positions += range(own.start, own.stop)
+            weights += [weight] * len(continuation)
+    return MicroBatch(
+        torch.from_numpy(places),
+        torch.tensor([target_positions, targets]),
+        torch.tensor(starts),
+        tokens,
+        weights=torch.tensor(weights),
+    )

@@ -1,0 +1,52 @@
+"""Gradients of groups against autograd on each prompt with one continuation at a time."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from src.data.batches.groups import Group, pack_groups
+from src.decoder.packed_decoder import PackedDecoder
+from src.tests.packed_models import VOCABULARY, adapted_model, gradients, reference, worst_error
+
+
+def groups(shapes: list[list[int]]) -> list[Group]:
+    """Return groups by the lengths of prompt and continuations; weights are exact in float32, one is zero."""
+    generator = torch.Generator().manual_seed(0)
+
+    def ids(length: int) -> list[int]:
+        return torch.randint(VOCABULARY, (length,), generator=generator).tolist()
+
+    weights = [1.0, -0.5, 0.0, 0.25, -2.0]
+    return [Group(ids(prompt), [ids(n) for n in lengths], weights[: len(lengths)]) for prompt, *lengths in shapes]
+
+
+def expected_gradients(model: Any, some: list[Group]) -> dict[str, torch.Tensor]:
+    """Return the gradients of the weighted sum of all continuations' losses."""
+    total: dict[str, torch.Tensor] = {}
+    for group in some:
+        for continuation, weight in zip(group.continuations, group.weights, strict=True):
+            ids = torch.tensor([*group.prompt, *continuation])
+            labels = ids.clone()
+            labels[: len(group.prompt)] = -100
+            _, found = reference(model, [{"input_ids": ids, "labels": labels}])
+            for name, gradient in found.items():  # of the mean
+                part = weight * len(continuation) * gradient
+                total[name] = total[name] + part if name in total else part
+    return total
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1e-9), (torch.float32, 1e-5)], ids=["float64", "float32"])
+@pytest.mark.parametrize("lora", [{}, None], ids=["adapted", "whole"])
+@pytest.mark.parametrize("family", ["llama", "qwen3"])
+@pytest.mark.parametrize("capacity", [1000, 60], ids=["one micro-batch", "several"])
+def test_gradients_equal_those_of_each_continuation_alone(
+    family: str, lora: dict[str, Any] | None, dtype: torch.dtype, most: float, capacity: int
+) -> None:
+    some = groups([[20, 3, 9, 1, 5, 2], [7, 4, 4], [1, 2, 6], [130, 20, 1]])
+    expected = expected_gradients(adapted_model(family, torch.float64, lora), some)
+    model = adapted_model(family, dtype, lora)
+    decoder = PackedDecoder(model)
+    for number, batch in enumerate(pack_groups(some, capacity)):
+        decoder.add_gradients(batch, 1, None, new_step=number == 0)
+    assert worst_error(gradients(model), expected) <= most
