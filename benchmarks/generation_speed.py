@@ -17,7 +17,6 @@ transformers' of a padded batch, each against transformers' of one prompt at a t
 
 import argparse
 import json
-import random
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
+from random_checkpoint import random_model, random_prompts, with_random_adapter
 
 from src.commands.console import create_console, quiet_libraries
 from src.config.schema import GenerationSettings
@@ -125,8 +125,6 @@ def on_cpu(adapter: str) -> dict[str, Any]:
 
 def on_gpu(shape: str, examples: Path | None, merged: bool, seconds: float) -> dict[str, Any]:
     """Compare on a model of random weights."""
-    from random_checkpoint import random_model
-
     model = random_model(shape).eval()
     if not merged:
         model = with_random_adapter(model)
@@ -159,8 +157,6 @@ def mbr(shape: str, samples: int) -> dict[str, Any]:
 
     Those of DialogSum's summaries have 30 to 40.
     """
-    from random_checkpoint import random_model
-
     from src.inference.mbr import choose_by_mbr
 
     model = with_random_adapter(random_model(shape).eval())
@@ -213,29 +209,10 @@ def generate_rates(model: Any, prompts: Ids, seconds: float) -> dict[int, float]
     return rates
 
 
-def with_random_adapter(model: Any) -> Any:
-    """Return a model with an adapter in the model's own type, which `generate` needs no casts for."""
-    from peft import LoraConfig, get_peft_model
-
-    projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules=projections))
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.01)
-    return model.to(model.dtype).eval()
-
-
 def read_prompts(examples: Path) -> Ids:
     """Return the longest 499 of a file's prompts, whose mean is near 300."""
     pool = json.loads(examples.read_text(encoding="utf-8"))
     return sorted((example["input_ids"][: example["prompt_len"]] for example in pool), key=len)[-499:]
-
-
-def random_prompts(vocabulary: int) -> Ids:
-    """Return 499 prompts of random ids; their lengths spread as dialogues' do, about a mean of 300."""
-    source = random.Random(0)
-    lengths = [min(900, max(60, round(source.lognormvariate(5.62, 0.4)))) for _ in range(499)]
-    return [[source.randrange(vocabulary) for _ in range(length)] for length in lengths]
 
 
 @torch.inference_mode()

@@ -4,6 +4,7 @@ python benchmarks/random_checkpoint.py llama_3.2_3b DIR --tokenizer TOKENIZER_DI
 """
 
 import argparse
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,26 @@ def random_model(shape: str) -> Any:
     torch.manual_seed(0)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         return AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+
+
+def with_random_adapter(model: Any) -> Any:
+    """Return a model with an adapter in the model's own type, which `generate` needs no casts for."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules=projections))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.01)
+    return model.to(model.dtype).eval()
+
+
+def random_prompts(vocabulary: int) -> list[list[int]]:
+    """Return 499 prompts of random ids; their lengths spread as dialogues' do, about a mean of 300."""
+    source = random.Random(0)
+    lengths = [min(900, max(60, round(source.lognormvariate(5.62, 0.4)))) for _ in range(499)]
+    return [[source.randrange(vocabulary) for _ in range(length)] for length in lengths]
 
 
 def write_random_checkpoint(shape: str, folder: Path, tokenizer: Path) -> int:

@@ -18,7 +18,8 @@ sys.path.insert(0, str(ROOT))
 
 from pydantic.fields import FieldInfo
 
-from src.config.schema import MOST, Config
+from src.config.schema import Config
+from src.config.section import MOST
 
 PAGE = ROOT / "docs" / "settings.md"
 HEAD = """\

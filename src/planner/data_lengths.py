@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..config.schema import Config
-from ..data.files.sources import existing_file, load_dialogues
+from ..data.files.places import existing_file
+from ..data.files.sources import load_dialogues
 from ..errors import YoyakError
 from ..files import write_atomic
 from ..resources import yoyak_home

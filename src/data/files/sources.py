@@ -2,23 +2,20 @@
 
 import logging
 import math
-import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from numbers import Number
-from pathlib import Path
 from typing import Any
 
 from ...config.schema import DataSettings
 from ...config.typed import typed
-from ...errors import YoyakError, nearest
-from ...resources import sample_dir
-from ...text_forms import existing_path
+from ...errors import YoyakError
 from ..prompt.plain_text import plain_text
 from .composed_rows import with_composed_text
-from .readers import SUFFIXES, open_records
-from .records import BadRow, Record, RecordStream, names_of
+from .places import existing_file, first_line, open_hub
+from .readers import open_records
+from .records import BadRow, RecordStream, names_of
 from .row_columns import RowColumns
 from .turn_lists import NotTurnsError
 
@@ -117,12 +114,12 @@ def read_table(
     """Read `source` as `load_dialogues` does, but record bad rows whatever `settings.on_bad_rows` says."""
     try:
         if source.startswith("hub:"):
-            stream = with_composed_text(_open_hub(source), source)
+            stream = with_composed_text(open_hub(source), source)
         else:
             stream = open_records(existing_file(source), source, settings.encoding, settings.records)
         return _read_rows(stream, source, settings, need_summary, keep_values)
     except OSError as error:
-        raise YoyakError(f"{source}: cannot be read ({error.strerror or _first_line(error)})") from None
+        raise YoyakError(f"{source}: cannot be read ({error.strerror or first_line(error)})") from None
 
 
 class _BadCellError(Exception):
@@ -250,57 +247,3 @@ def _likely_column(columns: list[str], usual: Iterable[str], wanted: str) -> str
             return by_lower_name[name]
     close = get_close_matches(wanted.lower(), list(by_lower_name), n=1, cutoff=0.7)
     return by_lower_name[close[0]] if close else None
-
-
-def existing_file(source: str) -> Path:
-    """Return the file that a source names, a sample's too; YoyakError where there is none."""
-    if source.startswith("sample:"):
-        path = sample_dir() / source.removeprefix("sample:")
-        if not path.is_file():
-            samples = sorted(file.relative_to(sample_dir()).as_posix() for file in sample_dir().glob("*/*.csv"))
-            raise YoyakError(f"{source}: no such sample; there are {', '.join(f'sample:{name}' for name in samples)}")
-        return path
-    path = existing_path(Path(os.path.expanduser(source)))
-    if path.is_file():
-        return path
-    if path.is_dir():
-        files = sorted(child.name for child in path.iterdir() if child.suffix.lower() in SUFFIXES)
-        raise YoyakError(f"{source}: a folder; name a file in it" + (f", such as {path / files[0]}" if files else ""))
-    if path.exists():
-        raise YoyakError(f"{source}: not a regular file")
-    if not path.parent.is_dir():
-        raise YoyakError(f"{source}: no such file, and no folder '{path.parent}'{_own_file_hint(source)}")
-    neighbours = [child.name for child in path.parent.iterdir() if child.suffix.lower() in SUFFIXES]
-    raise YoyakError(f"{source}: no such file{nearest(path.name, neighbours)}{_own_file_hint(source)}")
-
-
-def _own_file_hint(source: str) -> str:
-    for setting, sample in (("train", "sample:en/train.csv"), ("eval", "sample:en/dev.csv")):
-        if source == DataSettings.model_fields[setting].default:
-            return f"; name your own with data.{setting}=FILE, or try the shipped sample: data.{setting}={sample}"
-    return ""
-
-
-def _open_hub(source: str) -> RecordStream:
-    """Open `hub:NAME[@REVISION][:SPLIT]` (split `train` by default) through the `datasets` package."""
-    name, _, split = source.removeprefix("hub:").partition(":")
-    name, _, revision = name.partition("@")
-    try:
-        import datasets  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        raise YoyakError(
-            f"{source}: needs the datasets package; pip install datasets, or download a file and name its path"
-        ) from None
-    try:
-        pinned = {"revision": revision} if revision else {}
-        dataset = datasets.load_dataset(name, split=split or "train", **pinned)  # nosec B615 - pinned where asked
-    except (OSError, ValueError, RuntimeError) as error:
-        raise YoyakError(
-            f"{source}: cannot be loaded ({_first_line(error)}); check name, split and network, or name a local file"
-        ) from None
-    records = (Record(number, dict(values)) for number, values in enumerate(dataset, 1))
-    return RecordStream(list(dataset.column_names), "utf-8", "row", records)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

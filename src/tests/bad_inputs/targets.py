@@ -24,7 +24,7 @@ from src.data.files.sources import read_table
 from src.errors import YoyakError
 from src.evaluation import summary_files
 from src.inference.saved_rows import SavedRows
-from src.tests.bad_inputs import mutations
+from src.tests.bad_inputs import mutated_tables, mutations
 from src.visible import visible
 
 MOST_MESSAGE_CHARS = 2000
@@ -216,15 +216,15 @@ def _check(status: int, message: str, encoded: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[], Target]] = {
-    "csv": lambda: Target(mutations.csv_files(","), reader(".csv")),
-    "tsv": lambda: Target(mutations.csv_files("\t"), reader(".tsv")),
-    "json": lambda: Target(mutations.json_files(), reader(".json")),
-    "jsonl": lambda: Target(mutations.json_lines_files(), reader(".jsonl")),
-    "parquet": lambda: Target(mutations.parquet_files(), reader(".parquet")),
-    "parquet_dictionaries": lambda: Target(mutations.parquet_dictionaries(), reader(".parquet")),
-    "saved_csv": lambda: Target(mutations.csv_files(","), saved_rows(".csv")),
-    "saved_jsonl": lambda: Target(mutations.json_lines_files(), saved_rows(".jsonl")),
-    "saved_settings": lambda: Target(mutations.json_files(), settings_file),
+    "csv": lambda: Target(mutated_tables.csv_files(","), reader(".csv")),
+    "tsv": lambda: Target(mutated_tables.csv_files("\t"), reader(".tsv")),
+    "json": lambda: Target(mutated_tables.json_files(), reader(".json")),
+    "jsonl": lambda: Target(mutated_tables.json_lines_files(), reader(".jsonl")),
+    "parquet": lambda: Target(mutated_tables.parquet_files(), reader(".parquet")),
+    "parquet_dictionaries": lambda: Target(mutated_tables.parquet_dictionaries(), reader(".parquet")),
+    "saved_csv": lambda: Target(mutated_tables.csv_files(","), saved_rows(".csv")),
+    "saved_jsonl": lambda: Target(mutated_tables.json_lines_files(), saved_rows(".jsonl")),
+    "saved_settings": lambda: Target(mutated_tables.json_files(), settings_file),
     "config": lambda: Target(mutations.config_files(), config_file),
     "config_shown": lambda: Target(mutations.config_files(), config_shown),
     "screen": lambda: Target(mutations.screen_texts(), on_screen),

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from src.cli import main
+from src.tests.bad_inputs.adapter_cases import ADAPTERS
 from src.tests.bad_inputs.config_cases import CONFIGS
-from src.tests.bad_inputs.data_cases import JSON, PARQUET, PREDICTIONS, TABLES
-from src.tests.bad_inputs.model_cases import ADAPTERS, CHECKPOINTS, TEMPLATES, WEIGHTS
+from src.tests.bad_inputs.data_cases import JSON, PARQUET, TABLES
+from src.tests.bad_inputs.model_cases import CHECKPOINTS, TEMPLATES, WEIGHTS
+from src.tests.bad_inputs.prediction_cases import PREDICTIONS
 from src.tests.bad_inputs.run_cases import BODIES, RUNS
 
 MODELS = [*CHECKPOINTS, *WEIGHTS, *TEMPLATES, *ADAPTERS, *RUNS]

@@ -194,7 +194,7 @@ def test_named_pipe(tmp_path):
 def test_sample(tmp_path, monkeypatch):
     (tmp_path / "en").mkdir()
     write(tmp_path / "en", "train.csv", "dialogue,summary\nd,s\n")
-    monkeypatch.setattr("src.data.files.sources.sample_dir", lambda: tmp_path)
+    monkeypatch.setattr("src.data.files.places.sample_dir", lambda: tmp_path)
     assert load("sample:en/train.csv").rows == [DialogueRow("row_1", "d", "s")]
     assert refusal("sample:en/trian.csv") == "FILE: no such sample; there are sample:en/train.csv"
 
