@@ -8,10 +8,11 @@ from plan_cases import Case
 def random_model(case: Case) -> Any:
     """Return a bf16 model of random weights in a case's shape (float32 on a CPU)."""
     import torch
-    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     shape, on_gpu = case.model, torch.cuda.is_available()
-    config = (Qwen3Config if shape.kind == "qwen3" else LlamaConfig)(
+    config = AutoConfig.for_model(
+        shape.kind,
         vocab_size=shape.vocabulary,
         hidden_size=shape.width,
         intermediate_size=shape.inner,

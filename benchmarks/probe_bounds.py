@@ -2,7 +2,7 @@
 
     python benchmarks/probe_bounds.py [--checkpoint FOLDER_OR_bundled:NAME ...] [--dtypes fp32 bf16 fp16]
 
-For random models of the three families (2 and 12 layers, with and without adapters), and for checkpoints in 16 bit and
+For random models of each architecture (2 and 12 layers, with and without adapters), and for checkpoints in 16 bit and
 in 4 bit, the probe's relative differences of loss, gradients and logits, on this machine's GPU where it has one; then
 the same with a fault in the engine. Prints one JSON line: the largest of what is right and the smallest of what is
 wrong by compute type, beside the bounds in use, and each reading.
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 
+from src.architectures import ARCHITECTURES
 from src.commands.console import quiet_libraries
 from src.config import load_config
 from src.decoder.adapter_buffers import Refresh
@@ -90,8 +91,8 @@ def readings(model: Any, what: str, dtype: str) -> Iterator[dict[str, Any]]:
 
 
 def random_models(dtype: torch.dtype) -> Iterator[tuple[str, Any]]:
-    """Yield models of the three families with random weights."""
-    for family in ("llama", "qwen2", "qwen3"):
+    """Yield models of each architecture with random weights."""
+    for family in ARCHITECTURES:
         for layers in LAYERS:
             for lora in ({}, None):
                 sizes = {"hidden_size": WIDTH, "intermediate_size": 3 * WIDTH, "num_hidden_layers": layers}

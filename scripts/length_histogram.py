@@ -16,12 +16,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from src.architectures import TOKENIZERS
 from src.config import load_config
 from src.data.files.sources import load_dialogues
 from src.planner import data_lengths
 
 EXAMPLES, WIDTH = 12_457, 8
-LAYOUTS = {"llama3": "llama", "qwen3": "qwen", "smollm2": "qwen"}
+LAYOUTS = {name: tokenizer.layout.name for name, tokenizer in TOKENIZERS.items()}
 
 
 def counted(tokenizer: Path, layout: str, language: str, rows: list[Any]) -> tuple[list[int], list[int], int]:

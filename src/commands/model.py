@@ -101,7 +101,7 @@ def prompt_of(config: Config, tokenizer: Any) -> "tuple[PromptTemplate, list[str
     trained = _resolved_in_training(config)
     if trained is None:
         return prompt, notes
-    if trained.prompt is None:  # by a version that knew no empty reasoning block in a family's layout
+    if trained.prompt is None:  # by a version that knew no empty reasoning block in a named layout
         earlier = create_prompt_template(tokenizer, **arguments, empty_block=False)
         if earlier.tail_ids != prompt.tail_ids:
             notes.append("An older version trained this model without an empty reasoning block, so it gets none")

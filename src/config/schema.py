@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ..architectures import LINEARS, ChatTemplate
 from .section import MOST, ColumnName, Count, Fraction, Positive, PositiveFloat, Section
 
 
@@ -21,7 +22,7 @@ class ModelSettings(Section):
     """Size as people say it (3B), for lists and reports."""
     dtype: Literal["bf16", "fp16", "fp32"] = "bf16"
     """Compute type on a GPU. On a CPU, and on a GPU without bf16, the fastest that works is chosen, and said."""
-    chat_template: Literal["llama", "qwen", "auto"] = "auto"
+    chat_template: ChatTemplate = "auto"
     """Layout of the chat format: Llama 3's, ChatML (Qwen), or the tokenizer's own template."""
     attn_implementation: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     """Attention kernel that transformers uses."""
@@ -44,15 +45,7 @@ class LoraSettings(Section):
     """Scale of the adapter: its output is multiplied by alpha / r (alpha / sqrt(r) with rsLoRA)."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Dropout on the adapter's input."""
-    target_modules: list[str] = [
-        "q_proj",
-        "k_proj",
-        "v_proj",
-        "o_proj",
-        "gate_proj",
-        "up_proj",
-        "down_proj",
-    ]
+    target_modules: list[str] = list(LINEARS)
     """Names of the linear layers that get an adapter."""
     use_rslora: bool = False
     """Rank-stabilized LoRA (Kalajdzievski 2023)."""
@@ -81,7 +74,7 @@ class DatasetSettings(Section):
     """How a dialogue becomes a prompt."""
 
     format_type: Literal["instruction", "chat"] = "chat"
-    """`chat` uses the model family's message layout, `instruction` plain headings."""
+    """`chat` uses a model's message layout, `instruction` plain headings."""
     language: Literal["ko", "en"] = "ko"
     """Language of the prompt's own texts."""
     system: str | None = None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from ..architectures import ChatTemplate
 from ..errors import YoyakError
 from .prompt.prompts import PROMPT_TEXTS
 from .prompt.templates import IGNORE, PromptTemplate, create_prompt_template
@@ -41,7 +42,7 @@ class LLMSummarizationDataset(Dataset[dict[str, torch.Tensor]]):
         decoder_max_len: int = 200,
         format_type: Literal["instruction", "chat"] = "instruction",
         *,
-        chat_template: Literal["llama", "qwen", "auto"] | None = None,
+        chat_template: ChatTemplate | None = None,
         language: Literal["ko", "en"] = "ko",
         system: str | None = None,
         instruction: str | None = None,
@@ -179,7 +180,7 @@ def create_llm_dataset(
     format_type: Literal["instruction", "chat"] = "instruction",
     *,
     use_instruction_augmentation: bool = False,
-    chat_template: Literal["llama", "qwen", "auto"] | None = None,
+    chat_template: ChatTemplate | None = None,
     language: Literal["ko", "en"] = "ko",
     system: str | None = None,
     instruction: str | None = None,

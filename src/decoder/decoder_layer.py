@@ -1,4 +1,4 @@
-"""A layer of a Llama or Qwen decoder, forward, backward and one token at a time, written out.
+"""A layer of a decoder, forward, backward and one token at a time, written out.
 
 It reads the weights of a loaded model and adds to the gradients of what trains: adapters on frozen weights, or all
 weights. Written out, since autograd keeps what is not needed, casts to float32 around adapters, and launches each small

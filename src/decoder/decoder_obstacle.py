@@ -14,12 +14,12 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import nn
 
+from ..architectures import ARCHITECTURES
 from ..kernels.requirements import kernel_obstacle
 from ..models.dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
 from ..models.lora_variants import lora_variant
 from .model_layers import head_width
 
-MODEL_TYPES = ("llama", "qwen2", "qwen3")
 _LINEARS = (nn.Linear, bnb.nn.Linear4bit, CachedLinear4bit)
 
 
@@ -27,8 +27,8 @@ def decoder_obstacle(model: Any) -> str | None:
     """Return why `decoder_layers` doesn't know a model (with or without an adapter), in words, or None."""
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
     config = causal_lm.config
-    if config.model_type not in MODEL_TYPES:
-        return f"the model is of type {config.model_type}, not {', '.join(MODEL_TYPES)}"
+    if config.model_type not in ARCHITECTURES:
+        return f"the model is of type {config.model_type}, not {', '.join(ARCHITECTURES)}"
     if config.hidden_act != "silu" or getattr(config, "use_sliding_window", False) or not _attends_to_all(config):
         return "its activation or attention is of another kind"
     obstacle = _class_obstacle(causal_lm)

@@ -15,7 +15,7 @@ _LAYERS: "WeakKeyDictionary[nn.Module, tuple[list[int], list[DecoderLayer]]]" = 
 
 @torch.inference_mode(False)  # weights made while generating must serve training too
 def decoder_layers(causal_lm: Any, float8: bool = False) -> list[DecoderLayer]:
-    """Return the layers of a Llama, Qwen2 or Qwen3 model; a model gets them once, for training and generation.
+    """Return the layers of a model without an obstacle; it gets them once, for training and generation.
 
     With `float8` they are made anew, with copies of the frozen weights in 8 bit.
     """

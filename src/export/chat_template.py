@@ -6,20 +6,15 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from ..architectures import CHAT_LAYOUTS, ChatLayout
 from ..config.schema import Config
-from ..data.prompt.families import FAMILIES, Family, family_of_tokenizer
-from ..data.prompt.layouts import bos_ids
+from ..data.prompt.layouts import bos_ids, layout_of
 from ..data.prompt.own_template import FIXED_DATE
 from ..data.prompt.prompts import sentence, system_text
 from ..data.prompt.reasoning import THINKING_OFF
 from ..data.prompt.templates import PromptTemplate
 from ..errors import YoyakError
 
-# Before, between and after a message's role and content, and what comes before an answer.
-_LAYOUTS = {
-    "llama": ("<|start_header_id|>", "<|end_header_id|>\n\n", "<|eot_id|>"),
-    "qwen": ("<|im_start|>", "\n", "<|im_end|>\n"),
-}
 _SAMPLE = "#Person1#: Shall we meet at 3?\n#Person2#: 네, 좋아요!"
 
 
@@ -37,18 +32,17 @@ def training_messages(config: Config, dialogue: str, with_system: bool = True) -
 
 
 def bos_text(config: Config, tokenizer: Any) -> str:
-    """Return the BOS that the training prompts start with, as text; empty for families that have none."""
-    chosen = config.model.chat_template
+    """Return the BOS that the training prompts start with, as text; empty for layouts that have none."""
     is_chat = config.dataset.format_type == "chat"
-    family = FAMILIES[chosen] if is_chat and chosen != "auto" else family_of_tokenizer(tokenizer)
-    ids = bos_ids(tokenizer, family, is_chat)
+    layout = layout_of(tokenizer, config.model.chat_template if is_chat else "auto")
+    ids = bos_ids(tokenizer, layout, is_chat)
     return "".join(tokenizer.convert_ids_to_tokens(ids))
 
 
 def trained_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplate) -> str:
     """Return a Jinja chat template that renders a dialogue's messages as the prompt that was trained on, id for id.
 
-    The family's layout as it was trained, with the configured system message where a request has none; for
+    The layout as it was trained, with the configured system message where a request has none; for
     `model.chat_template: auto` the tokenizer's own template with its date fixed and thinking off.
 
     Raises:
@@ -60,24 +54,23 @@ def trained_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplate
         template = f"{{{{ {before} + messages[-1]['content'] | trim + {after} }}}}"
     else:
         chosen = config.model.chat_template
-        family = FAMILIES[chosen] if chosen != "auto" else family_of_tokenizer(tokenizer)
         own = tokenizer.chat_template if chosen == "auto" else None
         if own:
             template = _own_layout(own, bos, config, tokenizer, prompt)
         else:
-            template = _layout(_known(family), bos, system_text(config), prompt.after)
+            template = _layout(_known(layout_of(tokenizer, chosen)), bos, system_text(config), prompt.after)
     if not _renders(template, config, tokenizer, prompt):
         raise YoyakError(
             "the tokenizer's chat template does not render the training prompt; "
-            "train with model.chat_template=llama or qwen to export a chat model"
+            f"train with model.chat_template={' or '.join(CHAT_LAYOUTS)} to export a chat model"
         )
     return template
 
 
-def _known(family: Family | None) -> Family:
-    if family is None:
-        raise YoyakError("the tokenizer has no chat template and no family's control tokens; set model.chat_template")
-    return family
+def _known(layout: ChatLayout | None) -> ChatLayout:
+    if layout is None:
+        raise YoyakError("the tokenizer has no chat template and no layout's control tokens; set model.chat_template")
+    return layout
 
 
 def _quoted(text: str) -> str:
@@ -85,9 +78,9 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _layout(family: Family, bos: str, system: str, tail: str) -> str:
-    """Return a family's layout as a template; `tail` is the text between a dialogue and its summary."""
-    start, middle, end = _LAYOUTS[family.name]
+def _layout(layout: ChatLayout, bos: str, system: str, tail: str) -> str:
+    """Return a layout as a template; `tail` is the text between a dialogue and its summary."""
+    start, middle, end = layout.before_role, layout.before_content, layout.after_content
     opening = ""
     if system:
         message = _quoted(f"{start}system{middle}{system}{end}")

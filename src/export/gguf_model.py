@@ -10,15 +10,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from ..architectures import ARCHITECTURES
 from ..errors import YoyakError
 from .gguf_tokenizer import add_tokenizer
-
-ARCHITECTURES = {
-    "llama": gguf.MODEL_ARCH.LLAMA,
-    "qwen2": gguf.MODEL_ARCH.QWEN2,
-    "qwen3": gguf.MODEL_ARCH.QWEN3,
-}
-"""`model_type` of a config -> llama.cpp's architecture."""
 
 QUANTIZATIONS = {
     "f32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
@@ -33,17 +27,18 @@ _Q8_BLOCK = 32  # weights that share a scale, all of one row
 
 
 def architecture(config: Any) -> gguf.MODEL_ARCH:
-    """Return llama.cpp's architecture of a model's config; YoyakError for a family that is not written here."""
+    """Return llama.cpp's architecture of a model's config; YoyakError for one that is not written here."""
     if config.model_type not in ARCHITECTURES:
         raise YoyakError(
             f"GGUF: {config.model_type} models are not written here, only {', '.join(ARCHITECTURES)}; export merged "
             "and use llama.cpp's convert_hf_to_gguf.py"
         )
-    return ARCHITECTURES[config.model_type]
+    name = ARCHITECTURES[config.model_type].gguf
+    return next(known for known, written in gguf.MODEL_ARCH_NAMES.items() if written == name)
 
 
 def refuse_unwritten(model: Any) -> None:
-    """Raise YoyakError for a model that llama.cpp, which goes by the family's name, would compute otherwise."""
+    """Raise YoyakError for a model that llama.cpp, which goes by the architecture's name, would compute otherwise."""
     config = model.config
     architecture(config)
     kind = config.rope_parameters["rope_type"]
@@ -61,14 +56,14 @@ def refuse_unwritten(model: Any) -> None:
 
 
 def permuted(x: np.ndarray[Any, Any], heads: int) -> np.ndarray[Any, Any]:
-    """Return rows (heads x size, ...) of q or k in llama.cpp's order for Llama: rotary pairs next to each other."""
+    """Return rows (heads x size, ...) of q or k with those that rotate together next to each other."""
     rows = x.shape[0]
     return x.reshape(heads, 2, rows // heads // 2, *x.shape[1:]).swapaxes(1, 2).reshape(x.shape)
 
 
 def rotary_heads(config: Any, name: str) -> int | None:
     """Return by how many heads the rows of a tensor are permuted; None where they stay as they are."""
-    if config.model_type != "llama":
+    if not ARCHITECTURES[config.model_type].gguf_rotary_pairs:
         return None
     if ".q_proj." in name:
         return int(config.num_attention_heads)
@@ -133,7 +128,7 @@ def write_model_gguf(
 
     Args:
         path: of the file.
-        model: a Llama, Qwen2 or Qwen3 model on the CPU.
+        model: one of the known architectures, on the CPU.
         tokenizer: its tokenizer.
         quantization: f32, f16, bf16 or q8_0.
         name: of the model, for people.
@@ -148,7 +143,7 @@ def write_model_gguf(
     refuse_unwritten(model)
     config = model.config
     kind, file_type = QUANTIZATIONS[quantization]
-    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[architecture(config)])
+    writer = gguf.GGUFWriter(path, ARCHITECTURES[config.model_type].gguf)
     try:
         _add_settings(writer, config, name, file_type)
         rows = model.get_input_embeddings().weight.shape[0]

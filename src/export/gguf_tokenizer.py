@@ -6,15 +6,10 @@ from typing import Any
 
 import gguf
 
+from ..architectures import TOKENIZERS
 from ..errors import YoyakError
 
-# How llama.cpp names the ways of splitting text, by the expression that a tokenizer.json holds.
-_SPLITS = {
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
-    r"|\s+(?!\S)|\s+": "llama-bpe",
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
-    r"|\s+(?!\S)|\s+": "qwen2",
-}
+_SPLITS = dict(tokenizer.split for tokenizer in TOKENIZERS.values() if tokenizer.split)
 
 
 def pre_tokenizer_name(state: dict[str, Any]) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from ..architectures import LINEARS
 from ..errors import YoyakError
 from .adapter_file import AdapterFile
 
 MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM's `--max-lora-rank` may be."""
 
-_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _OTHER_SENSES = r".*\b(vision\w*|visual|audio\w*|\w*projector\w*|embed_vision|embed_audio)\b.*"
 _UNSUPPORTED = ("lora_bias", "alora_invocation_tokens", "layer_replication", "use_bdlora", "use_qalora")
 
@@ -35,7 +35,7 @@ def vllm_objections(adapter: AdapterFile) -> list[str]:
     objections += [name for name in _UNSUPPORTED if settings.get(name)]
     if adapter.most_rank > MAX_LORA_RANKS[-1]:
         objections.append(f"rank {adapter.most_rank}, above {MAX_LORA_RANKS[-1]}")
-    foreign = {layer.rsplit(".", 1)[-1] for layer in adapter.factors} - set(_LAYERS)
+    foreign = {layer.rsplit(".", 1)[-1] for layer in adapter.factors} - set(LINEARS)
     if foreign:
         objections.append(f"adapters on {', '.join(sorted(foreign))}")
     if not objections and adapter.others:

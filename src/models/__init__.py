@@ -1,1 +1,1 @@
-"""Base models, their families, adapters, and what they compute in."""
+"""Base models, adapters, and what they compute in."""

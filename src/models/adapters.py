@@ -141,8 +141,8 @@ def _embedding_names(adapted: PeftModel) -> set[str]:
     return {f"{name}{inside}.weight" for name in names for inside in ("", ".base_layer")}
 
 
-def needs_family_layout(config: Config, tokenizer: Any) -> bool:
-    """Tell whether prompts are in a family's layout: not where the tokenizer has a chat template of its own.
+def needs_layout(config: Config, tokenizer: Any) -> bool:
+    """Tell whether prompts are in a chat layout of ours: not where the tokenizer has a chat template of its own.
 
     An older version gave such checkpoints Llama's control tokens too; adapters with their rows still need them.
     """

@@ -15,9 +15,9 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from ..architectures import LINEARS
 from .loaded_weights import names
 
-_ALL = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 _NO_MATRICES = (nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -95,7 +95,7 @@ def measure_coverage(model: Any, targets: Sequence[str], quantizes: bool) -> Cov
 
     Args:
         model: with or without an adapter.
-        targets: `lora.target_modules`; with all seven names of a Llama's layers every matrix is meant.
+        targets: `lora.target_modules`; with all of `LINEARS` every matrix is meant.
         quantizes: whether 4 bit was asked for.
     """
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
@@ -103,7 +103,7 @@ def measure_coverage(model: Any, targets: Sequence[str], quantizes: bool) -> Cov
     head = causal_lm.get_output_embeddings()
     weights = adapted = quantized = 0
     wanted = set(targets) if isinstance(model, PeftModel) else set[str]()
-    means_all = wanted >= _ALL
+    means_all = wanted.issuperset(LINEARS)
     without_adapter, in_16_bit, can_be_named = Counter[str](), Counter[str](), set[str]()
     for path, module in causal_lm.named_modules():
         if module is head or isinstance(module, _NO_MATRICES) or ".lora_" in path:

@@ -17,12 +17,13 @@ from transformers import (
     set_seed,
 )
 
+from ..architectures import ARCHITECTURES, ChatLayout
 from ..config.schema import Config
-from ..data.prompt.families import FAMILIES, Family, family_of_config, family_of_tokenizer
+from ..data.prompt.layouts import layout_of
 from ..data.prompt.text_encoder import text_encoder
 from ..errors import YoyakError
 from ..planner.positions import check_positions
-from .adapters import PEFT_SAYS, load_adapter, needs_family_layout, refuse_on_4bit, start_orthogonal
+from .adapters import PEFT_SAYS, load_adapter, needs_layout, refuse_on_4bit, start_orthogonal
 from .checkpoint_config import load_config
 from .checkpoints import commit_of, load_from, origin_arguments, stored_in_4bit
 from .compute import ComputeChoice, resolve_compute
@@ -131,11 +132,11 @@ class LoRALoader:
         tokenizer.truncation_side = "left"
         # transformers writes what a tokenizer was made with; others would pad right and generate from padding.
         tokenizer.init_kwargs |= {"padding_side": "left", "truncation_side": "left"}
-        family = self._family(tokenizer)
-        ends = {tokenizer.eos_token, family.end_of_turn if family else None}
+        layout = self._layout(tokenizer)
+        ends = {tokenizer.eos_token, layout.end_of_turn if layout else None}
         if tokenizer.pad_token is None or tokenizer.pad_token in ends:
             vocabulary = tokenizer.get_vocab()
-            candidates = [*(family.pad_candidates if family else ()), tokenizer.unk_token, "<|endoftext|>", "<pad>"]
+            candidates = [*(layout.pad_candidates if layout else ()), tokenizer.unk_token, "<|endoftext|>", "<pad>"]
             pad = next((c for c in candidates if c in vocabulary and c not in ends), None)
             if pad is None:
                 pad = "<|pad|>"
@@ -188,20 +189,20 @@ class LoRALoader:
             load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
         return config
 
-    def _family(self, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel | None = None) -> Family | None:
-        """Return the family by `model.chat_template`, else by the tokenizer's tokens, else by the model's config."""
-        chosen = self.config.model.chat_template
-        if chosen != "auto":
-            return FAMILIES[chosen]
-        return family_of_tokenizer(tokenizer) or (family_of_config(model.config) if model is not None else None)
+    def _layout(self, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel | None = None) -> ChatLayout | None:
+        """Return the layout by `model.chat_template`, else by the tokenizer's tokens, else by the architecture."""
+        layout = layout_of(tokenizer, self.config.model.chat_template)
+        if layout is None and model is not None and model.config.model_type in ARCHITECTURES:
+            return ARCHITECTURES[model.config.model_type].layout
+        return layout
 
     def _add_chat_tokens(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> list[str]:
-        """Add the control tokens that the family's layout needs and the tokenizer lacks; return those added.
+        """Add the control tokens that the chat layout needs and the tokenizer lacks; return those added.
 
         Rows for them start as the mean of the others, so that a reload builds the same model.
         """
-        family = self._family(tokenizer, model) if needs_family_layout(self.config, tokenizer) else None
-        needed = family.control_tokens if family else ()
+        layout = self._layout(tokenizer, model) if needs_layout(self.config, tokenizer) else None
+        needed = layout.control_tokens if layout else ()
         missing = [token for token in needed if token not in tokenizer.get_vocab()]
         tokenizer.add_tokens(missing, special_tokens=True)
         self.added_token_ids = tokenizer.convert_tokens_to_ids(missing)

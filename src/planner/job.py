@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ..architectures import LINEARS
 from ..config.schema import Config
 from ..data.batches.bins import SIDE_BY_SIDE
 from ..errors import YoyakError
 from .devices import Device
-from .shapes import LINEARS, ModelShape
+from .shapes import ModelShape
 
 _CPU_TOKENS = 1024  # training/packed_step.py
 Method = Literal["qlora", "lora", "full"]

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..architectures import ARCHITECTURES, TOKENIZERS
 from ..errors import YoyakError
 from .shapes import ModelShape
 from .steps import Example
 
 _SHIPPED = Path(__file__).parent / "lengths.json"
-_BY_VOCABULARY = {128256: "llama3", 151936: "qwen3", 151669: "qwen3", 49152: "smollm2"}
 BY_HAND_EXAMPLES = 12_457
 _RESPONSE_SHARE = 0.15  # of an example's tokens, where only whole lengths are given
 
@@ -59,8 +59,13 @@ class Lengths:
 
 
 def tokenizer_family(shape: ModelShape, layout: str) -> str:
-    """Return the family (of tokenizers) whose shipped figures stand for a model: by vocabulary, else by its layout."""
-    return _BY_VOCABULARY.get(shape.vocabulary, "llama3" if layout == "llama" or shape.kind == "llama" else "qwen3")
+    """Return the tokenizer whose shipped figures stand for a model's.
+
+    The one of its vocabulary's size, else the only one of its chat layout, else its architecture's.
+    """
+    known = [tokenizer.name for tokenizer in TOKENIZERS.values() if shape.vocabulary in tokenizer.vocabularies]
+    alike = [tokenizer.name for tokenizer in TOKENIZERS.values() if tokenizer.layout.name == layout]
+    return next((found[0] for found in (known, alike) if len(found) == 1), ARCHITECTURES[shape.kind].tokenizer.name)
 
 
 def shipped_lengths(family: str, examples: int | None = None) -> Lengths:

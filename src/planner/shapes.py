@@ -7,18 +7,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..architectures import ARCHITECTURES
 from ..errors import YoyakError
 from ..resources import yoyak_home
 from .positions import model_positions
 
 _SHIPPED = Path(__file__).parent / "shapes.json"
 _HUB_SECONDS, _MOST_CONFIG_BYTES = 5.0, 1 << 20
-LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Sizes of a decoder of Llama's kind; `width` is the hidden size, `inner` the MLP's."""
+    """Sizes of a decoder, `kind` its `model_type`; `width` is the hidden size, `inner` the MLP's."""
 
     kind: str
     vocabulary: int
@@ -34,8 +34,8 @@ class ModelShape:
 
     @property
     def head_norms(self) -> bool:
-        """Tell whether queries and keys have an RMSNorm each (Qwen3)."""
-        return self.kind == "qwen3"
+        """Tell whether queries and keys have an RMSNorm each."""
+        return ARCHITECTURES[self.kind].head_norms
 
     @property
     def columns(self) -> int:
@@ -89,9 +89,9 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
     Raises:
         YoyakError: a kind of model that is not known, or a size that is missing.
     """
-    kind = config.get("model_type")
-    if kind not in ("llama", "qwen2", "qwen3"):
-        raise YoyakError(f"{where}: models of type {kind} can't be planned; those of llama, qwen2 and qwen3 can")
+    kind = str(config.get("model_type"))
+    if kind not in ARCHITECTURES:
+        raise YoyakError(f"{where}: models of type {kind} can't be planned; those of {', '.join(ARCHITECTURES)} can")
     try:
         heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
         return ModelShape(
@@ -104,7 +104,7 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
             key_heads=int(config.get("num_key_value_heads") or heads),
             head_width=int(config.get("head_dim") or width // heads),
             tied=bool(config.get("tie_word_embeddings", False)),
-            biases=kind == "qwen2" or bool(config.get("attention_bias")),
+            biases=ARCHITECTURES[kind].qkv_biases or bool(config.get("attention_bias")),
             positions=model_positions(config),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
-from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from src.data.batches.packing import StepPacker
 from src.data.prompt.templates import IGNORE
@@ -14,7 +14,6 @@ from src.decoder.packed_decoder import PackedDecoder, Passes
 from src.training.loss import response_loss
 
 Items = list[dict[str, torch.Tensor]]
-CONFIGS = {"llama": LlamaConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}
 SEVEN = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 VOCABULARY = 96
 
@@ -39,7 +38,7 @@ def adapted_model(family: str, dtype: torch.dtype, lora: dict[str, Any] | None, 
         **config,
     }
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(CONFIGS[family](**settings), dtype=torch.float64)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **settings), dtype=torch.float64)
     if lora is not None:
         arguments = {"r": 4, "lora_alpha": 6, "target_modules": SEVEN, "task_type": "CAUSAL_LM", **lora}
         model = get_peft_model(model, LoraConfig(**arguments))

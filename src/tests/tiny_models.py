@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen3Config
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from src.config.schema import Config
 from src.data.llm_dataset import create_llm_dataset
@@ -68,9 +68,10 @@ def write_tiny_model(
         "initializer_range": 0.2,  # larger than usual, so that every weight shows in the logits
         "bos_token_id": None,
         "eos_token_id": tokenizer.eos_token_id,
+        **({"head_dim": 16} if family == "qwen3" else {}),  # whose own default is no part of the width
         **config,
     }
-    model_config = LlamaConfig(**settings) if family == "llama" else Qwen3Config(**settings, head_dim=16)
+    model_config = AutoConfig.for_model(family, **settings)
     torch.manual_seed(seed)
     AutoModelForCausalLM.from_config(model_config, dtype=torch.float32).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

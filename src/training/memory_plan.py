@@ -8,6 +8,7 @@ import torch
 from peft import PeftModel
 from transformers import TrainingArguments
 
+from ..architectures import LINEARS
 from ..config.schema import TrainingSettings
 from ..errors import YoyakError
 from ..models.dequantized import linear4bit_layers
@@ -17,7 +18,7 @@ from ..planner.devices import Device, find_device
 from ..planner.job import Engine, Job
 from ..planner.machine import card_of_memory, read_profile
 from ..planner.memory import optimizer_bytes
-from ..planner.shapes import LINEARS, shape_of_config
+from ..planner.shapes import shape_of_config
 from ..planner.steps import Example, evaluation_batch
 
 _SHARE_OF_FREE_MEMORY = 0.97  # what the plan may take: other processes come and go

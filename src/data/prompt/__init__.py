@@ -1,1 +1,1 @@
-"""One rule for how a dialogue becomes a prompt: templates, families, turns, truncation."""
+"""One rule for how a dialogue becomes a prompt: templates, layouts, turns, truncation."""

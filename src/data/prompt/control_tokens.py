@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .families import FAMILIES
+from ...architectures import CHAT_LAYOUTS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 _MARKUP = frozenset("<>[]{}|｜")
 _BARS = ("<|", "|>"), ("<｜", "｜>")
 _LAYOUTS = {
-    token
-    for family in FAMILIES.values()
-    for token in (*family.control_tokens, family.end_of_turn, family.bos, *family.pad_candidates)
+    token for layout in CHAT_LAYOUTS.values() for token in (*layout.control_tokens, layout.bos, *layout.pad_candidates)
 }
 
 
@@ -29,7 +27,7 @@ class ControlToken:
 def control_tokens(tokenizer: "PreTrainedTokenizerFast", state: dict[str, Any]) -> dict[str, ControlToken]:
     """Return a tokenizer's control tokens by their text.
 
-    An added token is one where it is special, where a family's layout names it, or where it looks like markup and the
+    An added token is one where it is special, where a chat layout names it, or where it looks like markup and the
     tokenizer's own template names it, it is written as `<|...|>`, or the model's own vocabulary lacks it: Qwen3's
     `<think>` and `<tool_call>` came after the text had been learnt. All other added tokens are text: white space
     (Gemma's newlines, GPT-NeoX's runs of spaces), words that someone added, markup that the vocabulary was trained

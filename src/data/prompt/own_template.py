@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ...architectures import CHAT_LAYOUTS
 from ...bounds import TooMuchError, bounded
 from ...errors import YoyakError
 from .prompt_pieces import PromptPieces
@@ -28,7 +29,8 @@ _FIXED_CLOCK = (
 _MOST_CHARS = 1 << 20
 """Of a template; the longest known have some 10,000."""
 _SYSTEM_MARK, _USER_MARK, _SUMMARY_MARK = "\x02system\x03", "\x02user\x03", "\x02summary\x03"
-_CHANGES = "the tokenizer's chat template changes its messages; set model.chat_template to llama or qwen"
+_NAME_ONE = f"set model.chat_template to {' or '.join(CHAT_LAYOUTS)}"
+_CHANGES = f"the tokenizer's chat template changes its messages; {_NAME_ONE}"
 
 
 def own_template_pieces(
@@ -42,7 +44,7 @@ def own_template_pieces(
         YoyakError: there is no template, or one that does not take these messages as they are.
     """
     if not tokenizer.chat_template:
-        raise YoyakError("the tokenizer has no chat template of its own; set model.chat_template to llama or qwen")
+        raise YoyakError(f"the tokenizer has no chat template of its own; {_NAME_ONE}")
     user = {"role": "user", "content": _USER_MARK}
     with_system = [{"role": "system", "content": _SYSTEM_MARK}, user]
     rendered = _rendered(tokenizer, with_system) if system and _takes_system(tokenizer, with_system) else None
@@ -58,7 +60,7 @@ def own_template_pieces(
     end_parts = _parts(encoder, end)
     before_end = str(end_parts.pop(0)) if end_parts and isinstance(end_parts[0], str) else ""
     if not end_parts:
-        raise YoyakError("the tokenizer's chat template has no end token; set model.chat_template to llama or qwen")
+        raise YoyakError(f"the tokenizer's chat template has no end token; {_NAME_ONE}")
     answer_trail = before_end if before_end.isspace() else ""  # anything else would become part of the summary
     return PromptPieces(before, f"{lead}{sentence}\n", trail, after, int(end_parts[0]), (), answer_trail, folds_system)
 
@@ -124,8 +126,7 @@ def _render(tokenizer: "PreTrainedTokenizerFast", messages: list[dict[str, str]]
             )
     except Exception as error:  # a template is a program, whose expressions raise whatever they like
         raise YoyakError(
-            f"the tokenizer's chat template refuses the messages ({_first_words(error)}); "
-            "set model.chat_template to llama or qwen"
+            f"the tokenizer's chat template refuses the messages ({_first_words(error)}); {_NAME_ONE}"
         ) from error
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from ...architectures import CHAT_LAYOUTS, ChatTemplate
 from ...errors import YoyakError, nearest
-from .families import FAMILIES, family_of_tokenizer
-from .layouts import bos_ids, family_pieces, instruction_pieces
+from .layouts import bos_ids, chat_pieces, instruction_pieces, layout_of
 from .own_template import own_template_pieces
 from .plain_text import plain_text
 from .prompt_pieces import IGNORE as IGNORE
@@ -149,7 +149,7 @@ def create_prompt_template(
     encoder_max_len: int = 1024,
     decoder_max_len: int = 200,
     format_type: Literal["instruction", "chat"] = "instruction",
-    chat_template: Literal["llama", "qwen", "auto"] | None = None,
+    chat_template: ChatTemplate | None = None,
     language: Literal["ko", "en"] = "ko",
     system: str | None = None,
     instruction: str | None = None,
@@ -163,13 +163,13 @@ def create_prompt_template(
         encoder_max_len: longest prompt in tokens.
         decoder_max_len: longest summary in tokens that is not counted as long.
         format_type: `instruction` (headings) or `chat` (messages).
-        chat_template: `llama`, `qwen`, `auto` (the tokenizer's own template); None takes the family whose control
-            tokens the tokenizer has.
+        chat_template: a layout's name, or `auto` (the tokenizer's own template); None takes the layout whose
+            control tokens the tokenizer has.
         language: of the prompt's own texts.
         system: system message instead of the language's; an empty one leaves the message out.
         instruction: the sentence before the dialogue instead of the language's.
         encoder: of `tokenizer`, where one is there already (making one takes a second for large vocabularies).
-        empty_block: in a family's layout, the empty reasoning block of hybrid models; models that an older version
+        empty_block: in a named layout, the empty reasoning block of hybrid models; models that an older version
             trained know none.
 
     Raises:
@@ -177,25 +177,22 @@ def create_prompt_template(
             choice is none of those above.
     """
     _refuse_unknown("format_type", format_type, ["instruction", "chat"])
-    _refuse_unknown("chat_template", chat_template or "auto", [*FAMILIES, "auto"])
+    _refuse_unknown("chat_template", chat_template or "auto", [*CHAT_LAYOUTS, "auto"])
     _refuse_unknown("language", language, list(PROMPT_TEXTS))
     texts = PROMPT_TEXTS[language]
     encoder = encoder or text_encoder(tokenizer)
     system = plain_text(texts.system if system is None else system)
-    family = family_of_tokenizer(tokenizer)
     if format_type == "instruction":
-        pieces = instruction_pieces(tokenizer, family, plain_text(instruction or texts.instruction))
+        pieces = instruction_pieces(tokenizer, layout_of(tokenizer), plain_text(instruction or texts.instruction))
     else:
-        sentence = plain_text(instruction or texts.chat_sentence)
-        if chat_template == "auto" and (tokenizer.chat_template or family is None):
+        sentence, layout = plain_text(instruction or texts.chat_sentence), layout_of(tokenizer, chat_template)
+        if chat_template == "auto" and (tokenizer.chat_template or layout is None):
             pieces = own_template_pieces(tokenizer, encoder, system, sentence)
-            bos = bos_ids(tokenizer, family)
+            bos = bos_ids(tokenizer, layout)
             if pieces.head[: len(bos)] != bos:  # some templates leave it to the tokenizer
                 pieces = replace(pieces, start_ids=tuple(bos))
-        elif chat_template is not None and chat_template != "auto":
-            pieces = family_pieces(tokenizer, encoder, FAMILIES[chat_template], system, sentence, empty_block)
-        elif family is not None:
-            pieces = family_pieces(tokenizer, encoder, family, system, sentence, empty_block)
+        elif layout is not None:
+            pieces = chat_pieces(tokenizer, encoder, layout, system, sentence, empty_block)
         else:
             raise YoyakError(
                 "the tokenizer has neither Llama's nor ChatML's control tokens; use dataset.format_type=instruction "

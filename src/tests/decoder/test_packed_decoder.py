@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from src.architectures import ARCHITECTURES
 from src.data.batches.packing import StepPacker
 from src.decoder.model_layers import decoder_layers
 from src.decoder.packed_decoder import PackedDecoder, packing_obstacle
@@ -257,7 +258,7 @@ def test_layers_that_were_made_while_generating_train() -> None:
 
 
 @ADAPTED_OR_WHOLE
-@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("family", ARCHITECTURES)
 def test_the_model_computes_and_saves_what_it_did(family: str, lora: Lora) -> None:
     """The weights move; their values, the adapter's file and the model's outputs stay."""
     model = adapted_model(family, torch.float32, lora)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from src.architectures import ARCHITECTURES
 from src.data.batches.packing import StepPacker
 from src.decoder.packed_decoder import PackedDecoder
 from src.decoder.side_by_side import SideBySide, runs_side_by_side
@@ -30,7 +31,7 @@ def side_by_side(
     return loss.item() / step["target_tokens"], gradients(model)
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("family", ARCHITECTURES)
 @pytest.mark.parametrize("capacity", [1000, 170, 60])  # two micro-batches, four, one for each example
 @pytest.mark.parametrize("key", [None, (3, 4)], ids=["no dropout", "dropout"])
 def test_loss_and_gradients_are_those_of_one_at_a_time(family: str, capacity: int, key: tuple[int, int] | None) -> None:

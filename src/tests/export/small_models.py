@@ -4,23 +4,15 @@ from typing import Any
 
 import torch
 from tokenizers import pre_tokenizers
-from transformers import (
-    AutoModelForCausalLM,
-    LlamaConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    Qwen2Config,
-    Qwen3Config,
-)
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from src.tests.real_tokenizers import Kind, tiny_tokenizer
 
-FAMILIES = {"llama": LlamaConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}
 IDS = torch.tensor([[5, 100, 40, 41, 200, 7, 250, 1, 0, 99]])
 
 
 def small_model(family: str, tied: bool = True, **settings: Any) -> PreTrainedModel:
-    """Return a random model in float32 with biases where its family has them."""
+    """Return a random model in float32 with biases where its architecture has them."""
     values: dict[str, Any] = {
         "vocab_size": 260,
         "hidden_size": 64,
@@ -38,7 +30,7 @@ def small_model(family: str, tied: bool = True, **settings: Any) -> PreTrainedMo
         **settings,
     }
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(FAMILIES[family](**values), dtype=torch.float32)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **values), dtype=torch.float32)
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name.endswith("bias"):

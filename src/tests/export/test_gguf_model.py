@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
+from src.architectures import ARCHITECTURES
 from src.errors import YoyakError
 from src.export.gguf_model import permuted, write_model_gguf
 from src.models.bundled import BUNDLED_MODELS
@@ -50,7 +51,7 @@ def test_rows_of_rotary_pairs_come_next_to_each_other() -> None:
 
 
 @pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("family", ARCHITECTURES)
 @pytest.mark.parametrize("quantization", ["f16", "f32"])
 def test_logits_are_equal(tmp_path: Path, family: str, tied: bool, quantization: str) -> None:
     model = small_model(family, tied)
@@ -69,7 +70,7 @@ def test_biases_of_llama_are_permuted_too(tmp_path: Path) -> None:
     assert np.array_equal(stored[:4], bias.detach().numpy()[[0, 8, 1, 9]])  # heads of 16 rows
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("family", ARCHITECTURES)
 def test_q8_0_stays_near(tmp_path: Path, family: str) -> None:
     model = small_model(family, intermediate_size=48)  # rows of 48 do not divide into blocks of 32
     reader = write(tmp_path, model, "q8_0")

@@ -111,7 +111,7 @@ def test_llama_tokens_are_the_familys(tmp_path: Path) -> None:
     folder = write_tiny_model(tmp_path / "base", tokenizer=tiny_tokenizer((*LLAMA3, "<|begin_of_text|>")))
     loader = LoRALoader(tiny_config(folder))
     _, tokenizer = loader.load_model_and_tokenizer(use_lora=False)
-    assert loader._family(tokenizer).name == "llama"
+    assert loader._layout(tokenizer).name == "llama"
     assert loader.added_token_ids == []
 
 

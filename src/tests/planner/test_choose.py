@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from src.architectures import LINEARS
 from src.data.batches.bins import assign_to_bins
 from src.planner.choose import SIZES, Choice, Limits, Workload, _bounded, _step_tokens, choose, compute_as
 from src.planner.devices import Device, find_device
 from src.planner.job import Job
 from src.planner.memory import Activations, Memory, MicroBatchSize, packed_parts, steady_parts, total_memory
-from src.planner.shapes import LINEARS, ModelShape, find_shape
+from src.planner.shapes import ModelShape, find_shape
 from src.planner.steps import packed_work
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from src.architectures import LINEARS
 from src.planner.constants import TIME, TimeConstants
 from src.planner.devices import Device, find_device
 from src.planner.duration import evaluation_seconds, saving_seconds, step_counts, step_time
 from src.planner.job import Job
 from src.planner.memory import Activations, MicroBatchSize
-from src.planner.shapes import LINEARS, find_shape
+from src.planner.shapes import find_shape
 from src.planner.steps import StepWork
 
 SHAPE = find_shape("Bllossom/llama-3.2-Korean-Bllossom-3B")[0]

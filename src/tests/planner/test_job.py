@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from src.architectures import LINEARS
 from src.config import load_config
 from src.errors import YoyakError
 from src.planner.devices import Device, find_device
 from src.planner.job import Job, job_of, method_of
-from src.planner.shapes import LINEARS, ModelShape, find_shape
+from src.planner.shapes import ModelShape, find_shape
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
 PROCESSOR = Device("processor", 8 << 30, 20e9, 60e9, bf16=False, source="this test", cpu=True)

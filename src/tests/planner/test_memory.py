@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
+from transformers import AutoConfig, AutoModelForCausalLM
 
+from src.architectures import LINEARS
 from src.data.batches.packing import StepPacker
 from src.decoder.packed_decoder import PackedDecoder
 from src.kernels.heads import Sequences
@@ -22,7 +23,7 @@ from src.planner.memory import (
     steady_parts,
     total_memory,
 )
-from src.planner.shapes import LINEARS, ModelShape
+from src.planner.shapes import ModelShape
 from src.planner.trainer_memory import saved_by_autograd, trainer_parts, trainer_peak
 from src.tests.packed_models import adapted_model, examples
 
@@ -56,7 +57,7 @@ def test_kept_tensors_in_numbers():
 @pytest.mark.parametrize("family", ["llama", "qwen3"])
 @pytest.mark.parametrize("keeps_inputs", [False, True])
 def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family, keeps_inputs, method):
-    config = (LlamaConfig if family == "llama" else Qwen3Config)(**_sizes(2))
+    config = AutoConfig.for_model(family, **_sizes(2))
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     if method == "lora":
         model = get_peft_model(model, LoraConfig(r=4, target_modules=list(LINEARS), task_type="CAUSAL_LM"))
@@ -106,7 +107,7 @@ def _sizes(layers: int) -> dict[str, object]:
 def _saved_bytes(family: str, layers: int, method: str, tokens: int) -> int:
     """Bytes that autograd saves in a forward pass, parameters and their casts left out."""
     torch.manual_seed(0)
-    config = (LlamaConfig if family == "llama" else Qwen3Config)(**_sizes(layers))
+    config = AutoConfig.for_model(family, **_sizes(layers))
     model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     decoder = model.model
     if method == "lora":

@@ -44,7 +44,7 @@ def test_parameters_by_hand():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"model_type": "gpt2"}, "here: models of type gpt2 can't be planned; those of llama, qwen2 and qwen3 can"),
+        ({"model_type": "gpt2"}, "here: models of type gpt2 can't be planned; those of llama, qwen2, qwen3 can"),
         ({key: value for key, value in CONFIG.items() if key != "vocab_size"}, "here: no usable 'vocab_size' in"),
         (CONFIG | {"hidden_size": "wide"}, "here: no usable"),
     ],

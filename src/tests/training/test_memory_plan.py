@@ -136,7 +136,7 @@ def test_auto_recomputes_where_the_planner_does_not_know_the_model(tmp_path, car
     assert recomputes(some) is True
     assert caplog.messages == [
         "training.gradient_checkpointing = auto: on, since memory can't be planned (the model: models of type "
-        "qwen3_5_text can't be planned; those of llama, qwen2 and qwen3 can)"
+        "qwen3_5_text can't be planned; those of llama, qwen2, qwen3 can)"
     ]
 
 

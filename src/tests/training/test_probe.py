@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from src.architectures import ARCHITECTURES
 from src.decoder import packed_decoder
 from src.decoder.adapter_buffers import Refresh
 from src.decoder.decoder_layer import DecoderLayer
@@ -27,7 +28,7 @@ from src.training.state.resolved import Resolved
 BIASES = {"attention_bias": True, "mlp_bias": True}
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("family", ARCHITECTURES)
 @pytest.mark.parametrize("lora", [{}, {"use_rslora": True, "rank_pattern": {"k_proj": 2}}, None])
 def test_engines_that_are_right_agree_to_rounding(family: str, lora: dict[str, Any] | None) -> None:
     model = adapted_model(family, torch.float32, lora)
