@@ -9,8 +9,14 @@ from typing import Literal, TypeAlias
 LayoutName: TypeAlias = Literal["llama", "qwen"]
 ChatTemplate: TypeAlias = Literal[LayoutName, "auto"]
 """Values of `model.chat_template`; `auto` is the tokenizer's own."""
-LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-"""Names of a layer's matrices, which are those of all architectures below."""
+PRODUCTS = {
+    "qkv": ("q_proj", "k_proj", "v_proj"),
+    "output": ("o_proj",),
+    "gate_up": ("gate_proj", "up_proj"),
+    "down": ("down_proj",),
+}
+"""Names of a layer's matrices, the same in all architectures below; those of one input are multiplied as one."""
+LINEARS = tuple(name for names in PRODUCTS.values() for name in names)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from ..architectures import PRODUCTS
 from ..kernels.adapted_linear import AdaptedLinear
 from ..kernels.cached_attention import cached_attention
 from ..kernels.dropout import Drop
@@ -45,21 +46,22 @@ class Saved:
     activation: torch.Tensor | None = None
 
 
+def projections(layer: Any) -> list[tuple[Any, ...]]:
+    """Return the matrices of transformers' layer in the order of `PRODUCTS`, those of one product together."""
+    found = dict([*layer.self_attn.named_children(), *layer.mlp.named_children()])
+    return [tuple(found[name] for name in names) for names in PRODUCTS.values()]
+
+
 class DecoderLayer:
     """One decoder layer: norm, attention, residual, norm, SwiGLU, residual."""
 
     def __init__(self, layer: Any, shape: AttentionShape, weights: WideWeights) -> None:
         """Read the weights of transformers' layer."""
-        attention, mlp = layer.self_attn, layer.mlp
+        attention = layer.self_attn
         self.shape = shape
         self.norm, self.middle_norm = DecoderNorm(layer.input_layernorm), DecoderNorm(layer.post_attention_layernorm)
-        self.projections = (
-            (attention.q_proj, attention.k_proj, attention.v_proj),
-            (attention.o_proj,),
-            (mlp.gate_proj, mlp.up_proj),
-            (mlp.down_proj,),
-        )
-        self.linears = tuple(weights.adapted_linear(projections) for projections in self.projections)
+        self.projections = projections(layer)
+        self.linears = tuple(weights.adapted_linear(together) for together in self.projections)
         self.qkv, self.output, self.gate_up, self.down = self.linears
         self.head_norms: HeadNorms | None = None
         if hasattr(attention, "q_norm"):

@@ -14,10 +14,11 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import nn
 
-from ..architectures import ARCHITECTURES
+from ..architectures import ARCHITECTURES, PRODUCTS
 from ..kernels.requirements import kernel_obstacle
 from ..models.dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
 from ..models.lora_variants import lora_variant
+from .decoder_layer import projections
 from .model_layers import head_width
 
 _LINEARS = (nn.Linear, bnb.nn.Linear4bit, CachedLinear4bit)
@@ -97,17 +98,10 @@ def _adapter_obstacle(model: Any) -> str | None:
 def _weights_obstacle(causal_lm: Any) -> str | None:
     """Return which of the layers that are computed as one product can't be: their biases or types differ."""
     for index, layer in enumerate(causal_lm.model.layers):
-        attention, mlp = layer.self_attn, layer.mlp
-        together = {
-            "q/k/v": (attention.q_proj, attention.k_proj, attention.v_proj),
-            "o": (attention.o_proj,),
-            "gate/up": (mlp.gate_proj, mlp.up_proj),
-            "down": (mlp.down_proj,),
-        }
-        for names, layers in together.items():
+        for names, layers in zip(PRODUCTS.values(), projections(layer), strict=True):
             obstacle = _unlike([m.get_base_layer() if isinstance(m, LoraLayer) else m for m in layers])
             if obstacle is not None:
-                return f"{obstacle} {names} of layer {index}"
+                return f"{obstacle} {'/'.join(name.removesuffix('_proj') for name in names)} of layer {index}"
     return None
 
 

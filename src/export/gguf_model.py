@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedModel
 
 from ..architectures import ARCHITECTURES
+from ..decoder.model_layers import head_width
 from ..errors import YoyakError
 from .gguf_tokenizer import add_tokenizer
 
@@ -196,7 +197,7 @@ def _rope_factors(model: PreTrainedModel) -> torch.Tensor | None:
 
 
 def _add_settings(writer: gguf.GGUFWriter, config: Any, name: str, file_type: gguf.LlamaFileType) -> None:
-    head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    head_size = head_width(config)
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(name)
     writer.add_file_type(file_type)

@@ -18,6 +18,7 @@ s of its states; products add to the buffer themselves, so that the gradients of
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ..architectures import PRODUCTS
 from ..data.batches.bins import CAPTURED_TOKENS
 from .constants import MEMORY
 from .job import Job
@@ -92,7 +93,7 @@ def _adapter_parts(job: Job) -> dict[str, int]:
         return {"adapter": 0, "dequantized": 0}
     shape, element, copies, dequantized, float8 = job.shape, job.element, 0, 0, 0
     adapter = sum(block(4 * size) for size in job.trained_tensors)
-    for names in (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",)):
+    for names in PRODUCTS.values():
         inputs = shape.linears[names[0]][0]
         outputs, ranks = sum(shape.linears[name][1] for name in names), job.ranks(*names)
         if job.engine == "packed":
@@ -140,15 +141,12 @@ def _optimizer_bytes(job: Job) -> tuple[int, int]:
 def kept_tensors(job: Job, tokens: int, keeps_inputs: bool) -> dict[str, int]:
     """Return what a layer of the packed engine keeps besides its input, by the names of `decoder_layer.Saved`."""
     shape, e = job.shape, job.element
-    reduced = {
-        s: job.ranks(*n) for s, n in (("qkv", ("q_proj", "k_proj", "v_proj")), ("gate_up", ("gate_proj", "up_proj")))
-    }
-    down, output = job.ranks("down_proj"), job.ranks("o_proj")
+    ranks = {product: job.ranks(*names) for product, names in PRODUCTS.items()}
     sizes = {
         "inverse_rms": 4 * tokens,
         "heads": tokens * shape.columns * e,
         "log_sums": tokens * shape.heads * 4,
-        "attended": tokens * (shape.attended + output) * e,
+        "attended": tokens * (shape.attended + ranks["output"]) * e,
         "middle": tokens * shape.width * e,
         "middle_inverse_rms": 4 * tokens,
         "gate_up": tokens * 2 * shape.inner * e,
@@ -157,11 +155,12 @@ def kept_tensors(job: Job, tokens: int, keeps_inputs: bool) -> dict[str, int]:
         sizes["raw"] = tokens * shape.columns * e
         sizes["head_inverse_rms"] = tokens * (shape.heads + shape.key_heads) * 4
     if keeps_inputs:
-        sizes["attention_input"] = tokens * (shape.width + reduced["qkv"]) * e
-        sizes["mlp_input"] = tokens * (shape.width + reduced["gate_up"]) * e
-        sizes["activation"] = tokens * (shape.inner + down) * e
+        sizes["attention_input"] = tokens * (shape.width + ranks["qkv"]) * e
+        sizes["mlp_input"] = tokens * (shape.width + ranks["gate_up"]) * e
+        sizes["activation"] = tokens * (shape.inner + ranks["down"]) * e
     else:
-        sizes |= {f"reduced_{name}": tokens * ranks * e for name, ranks in (*reduced.items(), ("down", down)) if ranks}
+        apart = {name: rank for name, rank in ranks.items() if rank and name != "output"}
+        sizes |= {f"reduced_{name}": tokens * rank * e for name, rank in apart.items()}
     return {name: block(size) for name, size in sizes.items()}
 
 

@@ -1,5 +1,6 @@
 """What a padded micro-batch keeps in memory under autograd (the trainer engine); names as in `memory`."""
 
+from ..architectures import PRODUCTS
 from .job import Job
 from .memory import AUTOGRAD_CHUNK, MicroBatchSize, block, steady_parts, workspace
 
@@ -43,8 +44,9 @@ def _inputs_saved(job: Job) -> dict[str, int]:
         return {"dropped_inputs": sum(inputs) * e, "dropout_masks": sum(inputs)}
     if job.method == "lora":
         return {"cast_inputs": sum(inputs) * e}
-    groups = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"), ("down_proj",))  # o_proj's is `attended`
-    return {"inputs": sum(shape.linears[g[0]][0] for g in groups if job.ranks(*g)) * e}
+    # The input of o_proj is kept already, as `attended`.
+    kept = [names for product, names in PRODUCTS.items() if product != "output" and job.ranks(*names)]
+    return {"inputs": sum(shape.linears[names[0]][0] for names in kept) * e}
 
 
 def trainer_peak(
