@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 from src.errors import YoyakError
 from src.tests.training.stopped_runs import EPOCH, SignalAt, config_for, end_of, last_checkpoint, stopped, trainer_for
 from src.training.guards.interrupts import TrainingInterrupted
+from src.training.state.checkpointed_trainer import EarlyStopping
 from src.training.state.checkpoints import find_checkpoint, read_checkpoint, saved_steps
 
 
@@ -36,6 +37,14 @@ def test_callbacks_keep_their_state(base, tmp_path):
     again = Counter()
     trainer_for(config, last_checkpoint(tmp_path), callbacks=[again]).train()
     assert again.steps == list(range(1, 3 * EPOCH + 1))
+
+
+def test_early_stopping_counts_on():
+    """Two evaluations without a better one before the stop: the next one is the third."""
+    before, after = EarlyStopping(3), EarlyStopping(3)
+    before.early_stopping_patience_counter = 2
+    after.load_state_dict(before.state_dict())
+    assert after.early_stopping_patience_counter == 2
 
 
 def test_recovery_checkpoints_come_without_evaluations_and_change_nothing(base, tmp_path, whole):
