@@ -11,7 +11,7 @@ import pytest
 from src.tests.commands.conftest import write_csv
 
 ROOT = Path(__file__).resolve().parents[3]
-CASES = ROOT / "src/tests/data/cases"
+CASES = ROOT / "src/tests/data/files/cases"
 FILES = ("--predictions", "p.csv", "--references", "r.csv")
 DIALOGUES = ["#Person1#: Two books, please.", "Anna: I'll call the clinic at 3."]
 REFERENCES = ["#Person1# buys three books.", "Anna calls the clinic."]
