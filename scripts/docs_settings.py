@@ -36,13 +36,17 @@ SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 def main() -> int:
     """Write the page, or compare it; return the exit code."""
-    page = render()
+    return put(PAGE, render(), "scripts/docs_settings.py")
+
+
+def put(path: Path, page: str, script: str) -> int:
+    """Write a page, or with `--check` compare it with what is there; return the exit code."""
     if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page, encoding="utf-8")
+        path.write_text(page, encoding="utf-8")
         return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page:
+    if path.is_file() and path.read_text(encoding="utf-8") == page:
         return 0
-    print(f"{PAGE.relative_to(ROOT)} is not up to date; run: python scripts/docs_settings.py", file=sys.stderr)
+    print(f"{path.relative_to(ROOT)} is not up to date; run: python {script}", file=sys.stderr)
     return 1
 
 

@@ -7,6 +7,8 @@ from . import sections, summary
 from .breakdown import breakdown
 from .dialogue_scores import dialogue_scores
 from .examples import examples
+from .faults import faults_section
+from .markup import join
 from .page import document, write_page
 from .plan_section import plan_section
 
@@ -32,7 +34,7 @@ def render_page(run: Run) -> str:
     parts = [
         ("scores", "Scores", summary.scores(record)),
         ("breakdown", "Scores by group", breakdown(scored)),
-        ("curves", "Training", sections.curves(run.metrics)),
+        ("curves", "Training", join(sections.curves(run.metrics), faults_section(record.faults))),
         ("plan", "Plan", plan_section(record)),
         ("settings", "Settings", sections.settings(record)),
         ("data", "Data", sections.data(record)),

@@ -16,7 +16,10 @@ def curves(metrics: list[Metric]) -> Html:
     loss = Series("training", over_steps(metrics, "loss"))
     eval_loss = Series("evaluation", over_steps(metrics, "eval_loss"), marks=True)
     wide = line_chart("loss", "Loss", [loss, eval_loss], lambda value: decimal(value, 3), height=260)
+    rouge = [Series("evaluation", over_steps(metrics, "eval_rouge_sum"), marks=True)]
     small = [
+        line_chart("rouge-sum", "ROUGE sum", rouge, lambda value: decimal(value, 2)),
+    ] + [
         line_chart(chart_id, title, [Series(name, over_steps(metrics, key))], write, from_zero=True)
         for chart_id, title, name, key, write in (
             ("learning-rate", "Learning rate", "learning rate", "learning_rate", short),
@@ -76,7 +79,7 @@ def _reason(reason: Any) -> str | None:
 
 def _split(record: RunRecord, name: str) -> Html:
     source = record.data.get(name, SplitData())
-    sentences = [*_dropped(source), *_cut(record.truncation.get(name, SplitTruncation()))]
+    sentences = [*_changed(source), *_dropped(source), *_cut(record.truncation.get(name, SplitTruncation()))]
     return tag(
         "div",
         tag("h3", SPLITS.get(name, name)),
@@ -104,6 +107,11 @@ def _lengths(name: str, lengths: SplitLengths) -> Html:
     chart_id = "lengths-" + "".join(letter if letter.isalnum() else "-" for letter in name)
     bars = histogram(chart_id, "Example lengths", lengths.histogram, "tokens", "example")
     return tag("div", bars, tag("p", f"Tokens: {known}.", class_="note") if known else None, class_="lengths")
+
+
+def _changed(source: SplitData) -> list[str]:
+    sentence = "The file changed during the run, which used what it held at the start."
+    return [sentence] if source.changed_during_run else []
 
 
 def _dropped(source: SplitData) -> list[str]:

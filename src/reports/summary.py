@@ -1,10 +1,10 @@
 """The top of a run's page: what was run, its key figures and its scores. Empty where there is nothing to show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from ..runs.read import Run, over_steps
-from ..runs.schema import RunDevice, RunRecord, StageScores
+from ..runs.schema import Resumption, RunDevice, RunRecord, StageScores, TrainFigures
 from .markup import Html, code, facts, join, table, tag
 from .wording import change, count, decimal, duration, gibibytes, millions, moment, rate, short
 
@@ -39,7 +39,9 @@ def heading(record: RunRecord) -> Html:
                 ("Model", code(_checkpoint(record.config))),
                 ("Device", _device(record.device)),
                 ("Started", _time(record.started)),
+                ("Went on", _resumed(record.resumed)),
                 ("Ended", _time(record.ended)),
+                ("Error", tag("span", record.error, translate="no") if record.error else None),
                 ("Seed", None if record.seed is None else str(record.seed)),
                 ("Commit", code(record.commit)),
                 ("Command", code(record.command)),
@@ -67,7 +69,7 @@ def tiles(run: Run) -> Html:
         _tile(
             "Wall time",
             _if_known(train.wall_seconds, duration),
-            _if_known(train.steps, lambda value: count(value, "optimizer step")),
+            _time_note(train),
         ),
         _tile("Trained parameters", _if_known(record.trainable_parameters, millions), _share(record)),
     ]
@@ -170,8 +172,11 @@ def _rouge_tile(record: RunRecord) -> Html:
 def _loss_tile(run: Run) -> Html:
     train = run.record.train
     if train.eval_loss is not None:
-        note = _if_known(train.loss, lambda value: f"training {decimal(value, 3)}")
-        return _tile("Evaluation loss", decimal(train.eval_loss, 3), note)
+        notes = [
+            _if_known(train.loss, lambda value: f"training {decimal(value, 3)}"),
+            _if_known(train.eval_rouge_sum, lambda value: f"ROUGE sum {decimal(value, 2)}"),
+        ]
+        return _tile("Evaluation loss", decimal(train.eval_loss, 3), _spans(filter(None, notes)))
     if train.loss is not None:
         return _tile("Training loss", decimal(train.loss, 3), None)
     logged = over_steps(run.metrics, "loss")
@@ -211,6 +216,25 @@ def _device(device: RunDevice) -> str | None:
         gibibytes(device.memory_bytes) if device.memory_bytes else None,
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _resumed(times: Sequence[Resumption]) -> Html | None:
+    """Return at which step a run went on each time, and when."""
+    return _spans(f"step {time.step or 0:,}" + (f", {moment(time.at)}" if time.at else "") for time in times)
+
+
+def _time_note(train: TrainFigures) -> Html | None:
+    notes = [
+        _if_known(train.steps, lambda value: count(value, "optimizer step")),
+        _if_known(train.saving_seconds, lambda value: f"{duration(value)} for checkpoints"),
+    ]
+    return _spans(filter(None, notes))
+
+
+def _spans(texts: Iterable[str]) -> Html | None:
+    """Return texts one after another, each of which is translated for itself."""
+    spans = [tag("span", text) for text in texts]
+    return join(spans[0], *(join("; ", span) for span in spans[1:])) if spans else None
 
 
 def _time(text: str | None) -> Html | None:

@@ -261,10 +261,10 @@ class OutOfMemory(Record):
     """The same in generation."""
 
     @property
-    def size(self) -> tuple[str, int] | None:
-        """Return the size that memory has allowed since, with its name; None where it is not known."""
-        sizes = ((name, getattr(self, name)) for name in ("micro_batch_tokens", "examples_at_a_time", "batch_tokens"))
-        return next(((name, size) for name, size in sizes if size is not None), None)
+    def size(self) -> str | None:
+        """Return what memory has allowed since (`512 tokens`); None where it is not known."""
+        tokens, examples = self.micro_batch_tokens or self.batch_tokens, self.examples_at_a_time
+        return f"{tokens:,} tokens" if tokens else f"{examples:,} examples" if examples else None
 
 
 class Faults(Record):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ...config.typed import typed_path
+from ...runs.schema import Faults
 
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueTable
@@ -43,6 +44,14 @@ def shortened(text: str, most: int = 320) -> str:
     """Return `text` on one line, at most `most` characters of it."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 4].rstrip() + " ..."
+
+
+def show_faults(run: "RunContext") -> None:
+    """Print what went wrong in the training and was mended."""
+    from ...reports.faults import fault_sentences
+
+    for sentence in fault_sentences(run.file.record.faults or Faults()):
+        run.console.print(sentence, style="yellow", markup=False, soft_wrap=True)
 
 
 def show_next_command(run: "RunContext") -> None:

@@ -226,10 +226,12 @@ def record_results(run: RunContext, results: dict[str, Any]) -> None:
     if results["memory_plan"]:
         run.file.update(RunRecord(resolved=ResolvedChoices(memory_plan=results["memory_plan"])))
     run.logger.info(
-        "Trained %d steps in %.0f s: loss %.3f, %.0f tokens/s, peak memory %.2f GB",
+        "Trained %d steps in %.0f s, %.1f of them for checkpoints: loss %.3f%s, %.0f tokens/s, peak memory %.2f GB",
         results["steps"],
         results["train_runtime"],
+        results["saving_seconds"],
         results["train_loss"],
+        "" if figures.eval_rouge_sum is None else f", ROUGE sum {figures.eval_rouge_sum:.2f}",
         results["tokens_per_second"],
         results["peak_memory_bytes"] / 1e9,
     )

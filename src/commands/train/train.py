@@ -77,5 +77,6 @@ def train_config(config: Config, request: TrainRequest) -> Path:
             show.show_examples(run, tables["eval"], before, after)
         train_data.note_changed_data(run)
     write_report(run.folder)
+    show.show_faults(run)
     show.show_next_command(run)
     return run.folder

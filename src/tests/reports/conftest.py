@@ -13,6 +13,7 @@ RUN: dict[str, Any] = {
     "command": "yoyak quickstart",
     "started": "2026-11-24T12:00:00+00:00",
     "ended": "2026-11-24T12:04:10+00:00",
+    "resumed": [{"at": "2026-11-24T12:02:00+00:00", "step": 20}, {"at": "2026-11-24T12:03:00+00:00", "step": 30}],
     "seed": 42,
     "commit": "abc123",
     "device": {"type": "cpu", "name": "AMD EPYC", "memory_bytes": 17179869184, "threads": 2},
@@ -45,14 +46,20 @@ RUN: dict[str, Any] = {
     },
     "train": {
         "loss": 1.9, "eval_loss": 1.8, "samples_per_second": 0.6, "tokens_per_second": 150.2,
-        "peak_memory_bytes": 4100000000, "wall_seconds": 250.3, "steps": 40,
+        "peak_memory_bytes": 4100000000, "wall_seconds": 250.3, "steps": 40, "saving_seconds": 3.24,
+        "eval_rouge_sum": 84.5,
+    },
+    "faults": {
+        "bad_steps": 1, "rollbacks": 2,
+        "out_of_memory_in_training": {"count": 1, "micro_batch_tokens": 4096},
+        "out_of_memory_in_generation": {"count": 3},
     },
     "trainable_parameters": 4884480,
     "total_parameters": 139400000,
 }  # fmt: skip
 METRICS: list[dict[str, Any]] = [
     {"step": 2, "epoch": 0.1, "loss": 2.9, "learning_rate": 0.0005, "grad_norm": 1.2, "tokens_per_second": 150.0},
-    {"step": 20, "epoch": 1.0, "eval_loss": 2.1},
+    {"step": 20, "epoch": 1.0, "eval_loss": 2.1, "eval_rouge_sum": 80.25},
     {"step": 40, "epoch": 2.0, "loss": 1.7, "learning_rate": 0.0, "grad_norm": 0.8, "tokens_per_second": 152.0},
 ]
 PREDICTIONS: list[dict[str, Any]] = [

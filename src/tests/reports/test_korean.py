@@ -19,6 +19,12 @@ NAMES = re.compile(
         ("18.9 to 30.4", "18.9 ~ 30.4"),
         ("n = 1,200 dialogues", "대화 1,200개"),
         ("chrF better by 12.3, 95% interval 10.1 to 14.6, n = 500", "chrF 12.3 나음, 95% 구간 10.1 ~ 14.6, n = 500"),
+        (
+            "Memory ran out 2 times in training; since then 4,096 tokens at a time.",
+            "학습 중에 메모리가 2번 모자람, 그 뒤로 한 번에 토큰 4,096개씩.",
+        ),
+        ("Memory ran out 1 time in evaluation.", "평가 중에 메모리가 1번 모자람."),
+        ("3.2 s for checkpoints", "체크포인트에 3.2초"),
         ("something of the run", "something of the run"),
     ],
 )

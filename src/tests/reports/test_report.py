@@ -102,10 +102,10 @@ def test_tiles_show_the_figures_of_the_run(write_run: WriteRun) -> None:
     ]  # fmt: skip
     assert page.texts("dd", "note") == [
         "+32.44; word tokenization, Porter stemmer, n = 20 dialogues",
-        "training 1.900",
+        "training 1.900; ROUGE sum 84.50",
         "0.60 examples/s",
         "of 16.00 GiB",
-        "40 optimizer steps",
+        "40 optimizer steps; 3.2 s for checkpoints",
         "of 139.40 M, 3.50%",
     ]
     assert tiles.startswith("ROUGE sum, before → after training")
@@ -143,8 +143,31 @@ def test_header_states_where_and_how(write_run: WriteRun) -> None:
     assert page.all("p", "status")[0].text == "completed"
     assert page.all("dl", "facts")[0].text == (
         "Modelbundled:smollm2-135mDeviceAMD EPYC, cpu, 2 threads, 16.00 GiBStarted2026-11-24 12:00 UTC"
+        "Went onstep 20, 2026-11-24 12:02 UTC; step 30, 2026-11-24 12:03 UTC"
         "Ended2026-11-24 12:04 UTCSeed42Commitabc123Commandyoyak quickstart"
     )
+
+
+def test_faults_that_were_mended_stand_below_the_curves(write_run: WriteRun) -> None:
+    notes = page_of(write_run()).texts("p", "note")
+    at = notes.index("1 step was left out: loss or gradient was not a number.")
+    assert notes[at : at + 4] == [
+        "1 step was left out: loss or gradient was not a number.",
+        "Went back to an earlier checkpoint 2 times: the loss ran away.",
+        "Memory ran out 1 time in training; since then 4,096 tokens at a time.",
+        "Memory ran out 3 times in generation.",
+    ]
+    clean = run_with(faults={"bad_steps": 0, "rollbacks": 0}, scores=None)
+    page = page_of(write_run(run=clean, predictions=None))
+    assert page.texts("p", "note")[0] == "No step was left out, and the memory was enough."
+    assert "No step was left out" not in page_of(write_run(run=run_with(faults=None))).source
+
+
+def test_a_failed_run_says_why(write_run: WriteRun) -> None:
+    run = {"status": "failed", "error": "<b>x.csv:2: no summary"}
+    assert page_of(write_run(run=run, metrics=None, predictions=None)).texts("dl", "facts") == [
+        "Error<b>x.csv:2: no summary"
+    ]
 
 
 def test_settings_and_choices(write_run: WriteRun) -> None:

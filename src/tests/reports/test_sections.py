@@ -32,9 +32,10 @@ def test_the_plan_beside_what_was_measured() -> None:
 
 def test_curves_are_of_their_own_figures() -> None:
     page = Page(sections.curves([Metric.model_validate(line) for line in METRICS]))
-    assert page.texts("strong") == ["Loss", "Learning rate", "Gradient norm", "Speed, tokens/s"]
+    assert page.texts("strong") == ["Loss", "ROUGE sum", "Learning rate", "Gradient norm", "Speed, tokens/s"]
     assert page.texts("desc") == [
         "Training: 2.900 at step 2, 1.700 at step 40, between 1.700 and 2.900. Evaluation: 2.100 at step 20.",
+        "Evaluation: 80.25 at step 20.",
         "Learning rate: 0.0005 at step 2, 0 at step 40, between 0 and 0.0005.",
         "Gradient norm: 1.20 at step 2, 0.80 at step 40, between 0.80 and 1.20.",
         "Tokens/s: 150.0 at step 2, 152.0 at step 40, between 150.0 and 152.0.",
@@ -55,6 +56,11 @@ def test_dropped_rows_are_added_up_over_reasons() -> None:
     one = Page(sections.data(record_of(data={"eval": {"dropped": {"no summary": 1}}}, truncation={}, lengths={})))
     assert one.texts("h3") == ["Evaluation data"]
     assert one.texts("li") == ["1 row was dropped: no summary (1)."]
+
+
+def test_a_file_that_changed_meanwhile_is_named() -> None:
+    page = Page(sections.data(record_of(data={"train": {"changed_during_run": True}}, truncation={}, lengths={})))
+    assert page.texts("li") == ["The file changed during the run, which used what it held at the start."]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +87,8 @@ def test_tiles_of_losses() -> None:
 
     logged = [Metric(step=10, loss=2.5), Metric(step=20, loss=1.25)]
     assert tile({"loss": 1.9, "eval_loss": 1.8}, logged) == "Evaluation loss1.800training 1.900"
+    rouge = {"eval_loss": 1.8, "eval_rouge_sum": 84.504}
+    assert tile(rouge, logged) == "Evaluation loss1.800ROUGE sum 84.50"
     assert tile({"loss": 1.9}, logged) == "Training loss1.900"
     assert tile({}, logged) == "Training loss1.250last logged, step 20"
 

@@ -78,6 +78,7 @@ def test_a_run_of_an_older_version_is_read_whole_and_goes_on(tmp_path: Path) -> 
 
 def test_keys_of_a_newer_version_are_kept(tmp_path: Path) -> None:
     newer = {"studio": {"open": True}, "train": {"loss": 1.5, "joules": 7}, "data": {"train": {"licence": None}}}
+    newer |= {"coverage": {"4_bit": 0.5}}
     (tmp_path / "run.json").write_text(json.dumps(newer))
     record = read_record(tmp_path)
     assert unknown_keys(record) == ["studio", "data.train.licence", "train.joules"]

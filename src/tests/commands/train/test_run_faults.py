@@ -89,7 +89,7 @@ def test_a_run_that_was_stopped_says_why_and_where_its_state_is(yoyak, tiny):
     assert result.code == 2
     assert "training was stopped (state after step 1: outputs/tiny_qlora/checkpoints/checkpoint-1)" in result.err
     record = run_json(tiny)
-    assert record["status"] == "failed"
+    assert (record["status"], record["error"]) == ("failed", result.err.removeprefix("yoyak: ").rstrip("\n"))
     assert record["faults"] == {"bad_steps": 1, "rollbacks": 0}
     line = json.loads((tiny / "outputs" / "tiny_qlora" / "bad_steps.jsonl").read_text())
     assert set(line["examples"]) < {"d0", "d1", "d2", "d3"}
