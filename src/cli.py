@@ -87,6 +87,19 @@ def train(
 
 
 @app.command()
+def refine(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run, such as outputs/NAME.")],
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the refining that the folder holds.")] = False,
+) -> None:
+    """Train a run's model further on the reward of whole summaries; outputs go to outputs/NAME_refined/."""
+    from .commands.train.refine import refine_run
+
+    refine_run(run, overrides or [], overwrite, resume)
+
+
+@app.command()
 def quickstart(
     overrides: Overrides = None,
     korean: Annotated[bool, typer.Option("--korean", help="Use the Korean sample dialogues.")] = False,

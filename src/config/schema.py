@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ..architectures import LINEARS, ChatTemplate
+from .refine import RefineSettings
 from .section import MOST, ColumnName, Count, Fraction, Positive, PositiveFloat, Section
 
 
@@ -275,6 +276,7 @@ class Config(Section):
     training: TrainingSettings = TrainingSettings()
     generation: GenerationSettings = GenerationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    refine: RefineSettings = RefineSettings()
     experiment: ExperimentSettings
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from ..kernels.few_rows import linear
 from ..kernels.heads import Rotary, Sequences
 from ..kernels.rms_norm import rms_norm
 from .adapter_buffers import Refresh
-from .decoder_layer import SITES
+from .decoder_layer import SITES, DecoderLayer
 from .model_layers import decoder_layers, rotary_table
 
 Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
@@ -26,13 +26,23 @@ _PREFILL_TOKENS = {"cpu": 1024, "cuda": 16384}  # of a packed batch of prompts
 class CachedDecoder:
     """Generates for a batch of prompts at a time; the model is one that `decoder_obstacle` has nothing against."""
 
-    def __init__(self, model: Any) -> None:
-        """Read the model's layers, and its adapter's values as they are now."""
+    def __init__(self, model: Any, layers: Sequence[DecoderLayer] | None = None) -> None:
+        """Read the model's layers, and its adapter's values as they are now.
+
+        Args:
+            model: with or without adapter.
+            layers: those of a `PackedDecoder`, to generate with the very weights that it trains; by default new ones.
+        """
         causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
         self.embeddings, self.head = causal_lm.model.embed_tokens.weight, causal_lm.lm_head.weight
         self.norm, self.rotary_embedding = causal_lm.model.norm, causal_lm.model.rotary_emb
-        self.layers = decoder_layers(causal_lm)
-        Refresh([linear for layer in self.layers for linear in layer.linears])(dropping=False)
+        self.layers = decoder_layers(causal_lm) if layers is None else layers
+        self._refresh = Refresh([linear for layer in self.layers for linear in layer.linears])
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over the adapter's values as they are now."""
+        self._refresh(dropping=False)
 
     def rotations(self, places: int) -> Rotary:
         """Return cosines and sines (places, head width / 2) of the first places."""

@@ -22,6 +22,7 @@ def generate(
     end_ids: Sequence[int],
     seeds: Sequence[int] = (),
     rows: int | None = None,
+    batch: "ChoosingBatch | None" = None,
 ) -> Iterator[list[tuple[int, list[int]]]]:
     """Yield prompts' numbers with their new ids as they end, some at a time.
 
@@ -33,10 +34,12 @@ def generate(
         end_ids: tokens that end a summary, each the last of its new ids.
         seeds: one a prompt, where tokens are drawn.
         rows: prompts at a time; by default all.
+        batch: of this decoder and these settings, empty, whose memory and graphs are used again.
     """
     rows = min(rows or len(prompts), len(prompts))
-    longest = max(map(len, prompts))
-    batch = _ChoosingBatch(decoder, settings, end_ids, rows=rows, longest=longest, most=max_new_tokens)
+    if batch is None:
+        longest = max(map(len, prompts))
+        batch = ChoosingBatch(decoder, settings, end_ids, rows=rows, longest=longest, most=max_new_tokens)
     waiting = list(range(len(prompts)))[::-1]
     numbers: list[int] = []  # of the prompts in the batch's rows; -1 once it has been yielded
     while waiting or numbers:
@@ -61,7 +64,7 @@ def generate(
             batch.advance()
 
 
-class _ChoosingBatch(RowBatch):
+class ChoosingBatch(RowBatch):
     """A batch that chooses its own tokens, so that many steps need no word from the host."""
 
     def __init__(
@@ -74,6 +77,7 @@ class _ChoosingBatch(RowBatch):
         longest: int,
         most: int,
     ) -> None:
+        """Make room for `rows` sequences of `longest` tokens and `most` new ones each."""
         super().__init__(decoder)
         rows = padded_rows(rows, self.device)
         self.reserve(rows, longest + most)

@@ -16,7 +16,7 @@ from ..data.batches.packing import MicroBatch
 from ..kernels.dropout import Drop, DroppedPlaces
 from ..kernels.embedding_gradient import add_embedding_gradient
 from ..kernels.heads import Rotary, Sequences
-from ..kernels.response_loss import response_loss_and_gradient
+from ..kernels.response_loss import response_loss_and_gradient, token_losses
 from .adapter_buffers import Refresh
 from .decoder_layer import SITES, Drops, Saved
 from .decoder_norm import DecoderNorm
@@ -88,6 +88,14 @@ class PackedDecoder:
         if self.grad_embeddings is not None:
             add_embedding_gradient(self.grad_embeddings, batch.input_ids, grad)
         return loss
+
+    @torch.no_grad()
+    def token_losses(self, batch: MicroBatch) -> torch.Tensor:
+        """Return -log p of each target (targets,), in nats, by the adapters' values as last refreshed."""
+        last = Passes(self).forward(batch, None)
+        states = torch.empty_like(last)
+        self.norm.forward(last, states)
+        return token_losses(states, self.head.weight, batch.targets)
 
     def begin_step(self, dropout_key: tuple[int, int] | None) -> None:
         """Take over the adapters' new values, and give each `.grad` that was reset its part of the sums, zeroed."""

@@ -43,6 +43,12 @@ def response_loss_and_gradient(
     return total, torch.cat(gradients) if gradients else torch.zeros_like(states)
 
 
+def token_losses(states: torch.Tensor, head: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return each position's loss in nats (positions,), at least float32; arguments as above."""
+    parts = zip(torch.split(states, _CHUNK), torch.split(targets, _CHUNK), strict=True)
+    return torch.cat([_cross_entropy(linear(some, head), wanted)[0] for some, wanted in parts])
+
+
 def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return each position's loss and its gradient by the logits, which are overwritten where possible."""
     if logits.is_cuda:

@@ -66,7 +66,7 @@ def test_empty_rows_and_unseen_ends_change_nothing(model, monkeypatch, rows):
         for _ in range(8 if len(batch) else 0):
             batch._stepped(row_batch.padded_rows(len(batch), batch.device))
 
-    monkeypatch.setattr(generation._ChoosingBatch, "advance", advance)
+    monkeypatch.setattr(generation.ChoosingBatch, "advance", advance)
     assert ours(model, GenerationSettings(), PROMPTS * 3, rows=rows) == expected
 
 

@@ -1,0 +1,174 @@
+"""`yoyak refine`: go on from a finished run's model, on the same data, by the reward of whole summaries."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...config.schema import Config
+from ...errors import YoyakError
+from ...runs.schema import RunRecord, TrainFigures
+from ..console import create_console, quiet_libraries
+from ..saved_settings import load_saved
+from .folder import RunContext, TrainRequest, started_run
+from .resume import find_earlier_run, is_complete
+from .train import trained_alone
+
+if TYPE_CHECKING:
+    from ...data.files.sources import DialogueTable
+    from ...data.llm_dataset import LLMSummarizationDataset
+    from ...training.refine.refiner import Example
+    from ...training.refine.run import RefineRun
+
+_NAMED = "_refined"
+
+
+def refine_run(run: str, overrides: Sequence[str] = (), overwrite: bool = False, resume: bool = False) -> Path:
+    """Refine the model of a finished run; return the folder of the new run, `outputs/NAME_refined/`.
+
+    Raises:
+        YoyakError: the run has no final model, its settings or data can't be used, or the model can't be refined.
+    """
+    if resume and overwrite:
+        raise YoyakError("--resume goes on with a run and --overwrite replaces it; leave one out")
+    config = refine_config(run, overrides)
+    request = TrainRequest(config.experiment.name, overrides, overwrite=overwrite, resume=resume)
+    with trained_alone():
+        return _refine(config, request)
+
+
+def refine_config(run: str, overrides: Sequence[str]) -> Config:
+    """Return the settings of a finished run, with its model to go on from, under the name `NAME_refined`."""
+    folder = Path(run).expanduser()
+    final = folder if (folder / "yoyak.yaml").is_file() else folder / "final_model"
+    if not (final / "yoyak.yaml").is_file():
+        raise YoyakError(f"{run}: no finished run; name a run's folder, such as outputs/NAME, or its final_model")
+    config = load_saved(final, list(overrides))
+    named = {override.partition("=")[0] for override in overrides}
+    if config.lora.use_lora:
+        config.lora.adapter = str(final)
+    else:
+        config.model.checkpoint = str(final)
+    if "experiment.name" not in named:
+        config.experiment.name += _NAMED
+    if config.refine.facts_weight and config.evaluation.tokenization == "morpheme":
+        _refuse_missing_analyser()
+    return config
+
+
+def _refuse_missing_analyser() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("kiwipiepy") is None:
+        raise YoyakError("rewards by morphemes need kiwipiepy: pip install kiwipiepy")
+
+
+def _refine(config: Config, request: TrainRequest) -> Path:
+    """Refine from config to report, or go on with it; return the folder."""
+    from ...training.guards.one_process import leave_out_launchers, say_left_out
+
+    left_out = leave_out_launchers()
+    quiet_libraries()
+    earlier = find_earlier_run(config) if request.resume else None
+    folder = Path(config.experiment.output_dir) / config.experiment.name
+    if is_complete(config, earlier):
+        create_console().print(f"{folder}: is complete, nothing to do", markup=False, soft_wrap=True)
+        return folder
+    with started_run(config, request, earlier) as run:
+        say_left_out(left_out, run.logger)
+        from ...models.dequantized import keeps_dequantized
+        from ...reports.report import write_report
+        from ...training.engine import EngineChoice
+        from ...training.refine.refiner import Refiner
+        from ...training.refine.reward import Rewarder, RewardRule
+        from ...training.refine.run import RefineRun
+        from ...training.state.final_model import write_final_model
+        from ...training.state.identity import refuse_another_run, run_identity
+        from ...training.state.resolved import Resolved
+        from . import show, steps, train_data
+
+        tables = train_data.load_tables(run)
+        loader = steps.create_loader(run)
+        model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
+        steps.record_model(run, loader, model)
+        train_set, eval_set = steps.encode_tables(run, tables, tokenizer)
+        facts = run_identity(config, model, train_set, eval_set)
+        if earlier and earlier.checkpoint:
+            refuse_another_run(folder, facts, earlier.facts, config)
+        rule = RewardRule(
+            config.refine.reward, config.evaluation.tokenization, config.evaluation.stemmer, config.refine.facts_weight
+        )
+        with Rewarder(rule) as rewarder:
+            refiner = Refiner(
+                model, tokenizer, train_set.prompt, examples(train_set, tables["train"]), config, rewarder
+            )
+            engine = EngineChoice("packed", "refining", refiner.micro_batch_tokens)
+            facts["resolved"] = Resolved(loader.compute, engine, keeps_dequantized(model), False).as_dict()
+            evaluated = examples(eval_set, tables["eval"])
+            refining = RefineRun(refiner, evaluated, run.folder, facts, earlier.checkpoint if earlier else None)
+            refining.train(lambda step, figures: say_step(run, step, figures))
+        run.logger.info("Refining has ended: %s", refining.why)
+        record_refining(run, refining)
+        model_path = write_final_model(run.folder, model, tokenizer, config)
+        run.file.update(RunRecord(model_path=str(model_path)))
+        steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
+        train_data.note_changed_data(run)
+    write_report(run.folder)
+    show.show_next_command(run)
+    return run.folder
+
+
+def examples(dataset: "LLMSummarizationDataset", table: "DialogueTable") -> "list[Example]":
+    """Return a table's dialogues with their prompts, as they are trained on."""
+    from ...data.prompt.templates import IGNORE
+    from ...training.refine.refiner import Example
+
+    found = []
+    prompts = len(dataset) // len(table.rows)  # of each dialogue side by side; the first is that of use
+    for index, row in enumerate(table.rows):
+        item = dataset[prompts * index]
+        ids, own = item["input_ids"], item["labels"] != IGNORE
+        found.append(Example(row.dialogue, ids[~own].tolist(), row.summary, ids[own].tolist()))
+    return found
+
+
+def say_step(run: RunContext, step: int, figures: dict[str, float]) -> None:
+    """Print a step's figures."""
+    run.logger.info(
+        "Step %d of %d: reward %.1f (score %.1f), %.1f words, %.0f%% ended, entropy %.2f, %.1f s",
+        step,
+        run.config.refine.steps,
+        figures["reward"],
+        figures["score"],
+        figures["words"],
+        100 * figures["ended"],
+        figures["entropy"],
+        figures["seconds"],
+    )
+
+
+def record_refining(run: RunContext, refining: "RefineRun") -> None:
+    """Record what became of the evaluation dialogues' summaries, and how long it took."""
+    from ...training.llm_trainer import peak_memory_bytes
+
+    first, best = refining.evaluations[0], refining.best
+    figures: dict[str, Any] = {"why_ended": refining.why, "start": first, "best": best}
+    run.file.update(RunRecord.model_validate({"refine": figures}))
+    train = TrainFigures(
+        steps=refining.refiner.step, wall_seconds=refining.seconds, peak_memory_bytes=peak_memory_bytes()
+    )
+    run.file.update(RunRecord(train=train))
+    run.logger.info(
+        "Evaluation dialogues: reward %.2f -> %.2f (step %d), score %.2f -> %.2f, facts kept %.0f%% -> %.0f%%, "
+        "facts unsupported %.2f -> %.2f a summary, words %.1f -> %.1f",
+        first["eval_reward"],
+        best["eval_reward"],
+        best["step"],
+        first["eval_score"],
+        best["eval_score"],
+        100 * first["eval_facts_kept"],
+        100 * best["eval_facts_kept"],
+        first["eval_facts_unsupported"],
+        best["eval_facts_unsupported"],
+        first["eval_words"],
+        best["eval_words"],
+    )

@@ -1,0 +1,39 @@
+"""The settings of `yoyak refine`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .section import MOST, Count, Positive, PositiveFloat, Section
+
+
+class RefineSettings(Section):
+    """What `yoyak refine` does with a trained model: summaries are drawn, and those with more reward made likelier."""
+
+    steps: Positive = 60
+    """Steps of drawing, reward and one update each."""
+    dialogues: Positive = 64
+    """Dialogues a step."""
+    samples: Annotated[int, Field(ge=2, le=MOST)] = 8
+    """Summaries drawn for each dialogue, which are compared with each other."""
+    temperature: PositiveFloat = 1.0
+    """Of drawing; at 1 the update is that of what is drawn from."""
+    learning_rate: PositiveFloat = 2e-4
+    """Of AdamW, reached after `warmup_steps`."""
+    warmup_steps: Count = 5
+    """Steps in which the learning rate rises."""
+    reward: Literal["rouge_sum", "rouge1", "rouge2", "rougeL", "chrf"] = "rouge_sum"
+    """What a summary is rewarded for, counted by `evaluation.tokenization` and `evaluation.stemmer`."""
+    facts_weight: Annotated[float, Field(ge=0, le=MOST)] = 20.0
+    """Points for keeping all numbers, dates and names of the reference; as many are lost for as many that the dialogue
+    does not hold."""
+    kl: Annotated[float, Field(ge=0, le=MOST)] = 0.0
+    """Weight of the distance from the model that was trained, which is then computed at each step."""
+    imitation: Annotated[float, Field(ge=0, le=MOST)] = 0.0
+    """Weight of the reference's own likelihood beside the reward."""
+    eval_steps: Positive = 10
+    """Steps between two evaluations, at which the state is saved; the best one is kept."""
+    patience: Positive | None = 3
+    """Evaluations without a better one after which refining ends; null goes on to the last step."""
+    micro_batch_tokens: Literal["auto"] | Positive = "auto"
+    """Most tokens that are computed at a time in an update."""

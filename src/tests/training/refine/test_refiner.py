@@ -1,0 +1,178 @@
+"""A refiner's steps on a tiny model: what is drawn, learned, saved, and gone on from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from src.data.batches.groups import Group, pack_groups
+from src.data.llm_dataset import create_llm_dataset
+from src.decoder.row_batch import RowBatch
+from src.errors import YoyakError
+from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, write_tiny_model
+from src.training.guards.interrupts import TrainingInterrupted
+from src.training.refine.refiner import Example, Refiner, repeated_share
+from src.training.refine.reward import Drawn, Reward
+from src.training.refine.run import RefineRun
+from src.training.state.checkpoints import find_checkpoint
+
+
+class Lengths:
+    """Rewards long summaries, in this process."""
+
+    def __call__(self, drawn: list[Drawn]) -> list[list[Reward]]:
+        return [[Reward(float(len(text)), float(len(text)), 0, 0, 0) for text in one.summaries] for one in drawn]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+def refiner_of(base: str, folder: Path, use_lora: bool = True, **refine: Any) -> Refiner:
+    config = tiny_config(base, folder, tokenizer__decoder_max_len=6)
+    config.lora.use_lora = use_lora
+    config.lora.use_qlora = use_lora
+    settings = {"steps": 4, "dialogues": 2, "samples": 3, "eval_steps": 2, "patience": None, "learning_rate": 1e-2}
+    config.refine = config.refine.model_copy(update=settings | refine)
+    model, tokenizer = load_tiny(config)
+    dataset = create_llm_dataset(DIALOGUES, SUMMARIES, tokenizer, decoder_max_len=6, language="en")
+    examples = []
+    for index, (dialogue, summary) in enumerate(zip(DIALOGUES, SUMMARIES, strict=True)):
+        ids = dataset[index]["input_ids"]
+        own = dataset[index]["labels"] != -100
+        examples.append(Example(dialogue, ids[~own].tolist(), summary, ids[own].tolist()))
+    return Refiner(model, tokenizer, dataset.prompt, examples, config, Lengths())  # type: ignore[arg-type]
+
+
+def run_of(refiner: Refiner, folder: Path, resume: Any = None) -> RefineRun:
+    return RefineRun(refiner, refiner.examples[:2], folder, {"config": {}}, resume)
+
+
+def weights(refiner: Refiner) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in refiner.parameters.items()}
+
+
+def figures(folder: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if "seconds" not in name} for line in lines]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("use_lora", [True, False], ids=["adapted", "whole"])
+def test_what_is_drawn_from_is_what_trains(base: str, tmp_path: Path, use_lora: bool) -> None:
+    """log p of each drawn token, by the decoder that drew it and by the one that learns from it."""
+    refiner = refiner_of(base, tmp_path, use_lora)
+    refiner.train_step()  # so that an adapter is not zero any more
+    chosen = refiner.examples[:2]
+    drawn = refiner.draw(chosen)
+    groups = [Group(one.prompt, [w.ids for w in its], [1.0] * 3) for one, its in zip(chosen, drawn, strict=True)]
+    (batch,) = pack_groups(groups, 10_000)
+    learned = refiner.decoder.token_losses(batch).tolist()
+    expected = []
+    for example, its in zip(chosen, drawn, strict=True):
+        for one in its:
+            rows = RowBatch(refiner.drawer)
+            logits = rows.add([example.prompt])
+            for token in one.ids:
+                expected.append(float(-torch.log_softmax(logits[0].float(), 0)[token]))
+                logits = rows.step([token])
+    assert sorted(learned) == pytest.approx(sorted(expected), abs=2e-5)
+
+
+def test_a_step_makes_better_summaries_likelier(base: str, tmp_path: Path) -> None:
+    """Of the summaries that a step drew, log p rises with the advantage."""
+    refiner = refiner_of(base, tmp_path, samples=6, learning_rate=1e-3)
+    chosen = [refiner.examples[index] for index in refiner._order(0)]
+    drawn = refiner.draw(chosen)
+    groups = [Group(one.prompt, [w.ids for w in its], [1.0] * 6) for one, its in zip(chosen, drawn, strict=True)]
+    (batch,) = pack_groups(groups, 10_000)
+    before = refiner.decoder.token_losses(batch)
+    rewards = Lengths()([Drawn("", ("",), tuple(w.text for w in its), (True,) * 6) for its in drawn])
+    refiner.train_step()
+    refiner.drawer.refresh()
+    after = refiner.decoder.token_losses(batch)
+    order = batch.examples[batch.starts[:-1]].tolist()
+    gain = {"longer": 0.0, "shorter": 0.0}
+    place = 0
+    for number in dict.fromkeys(order):
+        totals = [one.total for one in rewards[number]]
+        for written, total in zip(drawn[number], totals, strict=True):
+            change = float((before - after)[place : place + len(written.ids)].sum())
+            gain["longer" if total > sum(totals) / 6 else "shorter"] += change
+            place += len(written.ids)
+    assert gain["longer"] > gain["shorter"]
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_bytes(base: str, tmp_path: Path) -> None:
+    whole = refiner_of(base, tmp_path / "one")
+    run_of(whole, folder_of(tmp_path / "a")).train()
+    stopped = run_of(refiner_of(base, tmp_path / "one"), folder_of(tmp_path / "b"))
+    with pytest.raises(TrainingInterrupted) as caught:
+        stopped.train(lambda step, _: stopped._interrupt._stop(15, None) if step == 3 else None)
+    assert caught.value.step == 3
+    checkpoint, damaged = find_checkpoint(tmp_path / "b" / "checkpoints")
+    assert (checkpoint.step if checkpoint else None, damaged) == (3, [])
+    with (tmp_path / "b" / "metrics.jsonl").open("a") as file:
+        file.write("of a step that was lost\n")
+    again = refiner_of(base, tmp_path / "one")
+    run_of(again, tmp_path / "b", checkpoint).train()
+    for name, value in weights(whole).items():
+        assert torch.equal(weights(again)[name], value), name
+    assert figures(tmp_path / "a") == figures(tmp_path / "b")
+
+
+def test_the_best_state_is_kept_and_no_progress_ends_it(base: str, tmp_path: Path) -> None:
+    """Evaluations that only get worse: the start's weights come back after as many as `patience` says."""
+    refiner = refiner_of(base, tmp_path / "one", steps=9, eval_steps=1, patience=2)
+    before, falling = weights(refiner), iter(range(10, 0, -1))
+    refiner.evaluate = lambda _: {"eval_reward": float(next(falling)), "eval_facts_kept": 0.0}  # type: ignore
+    run = run_of(refiner, folder_of(tmp_path / "a"))
+    run.train()
+    assert refiner.step == 2
+    assert run.why == "no better reward on the evaluation dialogues since step 0"
+    assert all(torch.equal(weights(refiner)[name], value) for name, value in before.items())
+
+
+def test_lost_facts_end_it(base: str, tmp_path: Path) -> None:
+    refiner = refiner_of(base, tmp_path / "one", eval_steps=1)
+    kept = iter([0.5, 0.45, 0.39])
+    refiner.evaluate = lambda _: {"eval_reward": float(refiner.step), "eval_facts_kept": next(kept)}  # type: ignore
+    run = run_of(refiner, folder_of(tmp_path / "a"))
+    run.train()
+    assert refiner.step == 2
+    assert run.why.startswith("facts are lost while the reward rises: 39% of the references' facts are kept, 50%")
+
+
+def test_distance_from_the_start_holds_back(base: str, tmp_path: Path) -> None:
+    far, near = (refiner_of(base, tmp_path / str(kl), kl=kl) for kl in (1e-6, 0.5))
+    start = weights(far)
+    for refiner in (far, near):
+        for _ in range(4):
+            refiner.train_step()
+    moved = [sum(float((weights(r)[name] - value).norm()) for name, value in start.items()) for r in (far, near)]
+    assert moved[1] < moved[0]
+
+
+def test_too_few_dialogues(base: str, tmp_path: Path) -> None:
+    with pytest.raises(YoyakError, match=r"a step takes 5 dialogues and data.train has 4; set refine\.dialogues=4"):
+        refiner_of(base, tmp_path, dialogues=5)
+
+
+def test_each_pass_sees_each_dialogue_once(base: str, tmp_path: Path) -> None:
+    refiner = refiner_of(base, tmp_path)
+    assert sorted(refiner._order(0) + refiner._order(1)) == [0, 1, 2, 3]
+    assert sorted(refiner._order(2) + refiner._order(3)) == [0, 1, 2, 3]
+
+
+def test_repeated_share() -> None:
+    """Of a b c a b c, the 3-grams are abc, bca, cab, abc: one of four has been before."""
+    assert repeated_share(["a", "b", "c", "a", "b", "c"]) == 0.25
+    assert repeated_share(["a", "b"]) == 0.0
+
+
+def folder_of(path: Path) -> Path:
+    path.mkdir()
+    return path

@@ -1,0 +1,81 @@
+"""Rewards by hand, and what becomes of a worker that fails."""
+
+import os
+import signal
+
+import pytest
+
+from src.errors import YoyakError
+from src.training.refine import reward as module
+from src.training.refine.reward import Drawn, Reward, Rewarder, RewardRule, reward
+
+RULE = RewardRule("rouge_sum", "word", False, 20.0)
+DIALOGUE = "Ann: Shall we meet at 4?\nBen: Yes, 4 is good."
+
+
+def drawn(*summaries: str, ended: bool = True, reference: str = "Ann meets Ben at 4.") -> Drawn:
+    return Drawn(DIALOGUE, (reference,), summaries, (ended,) * len(summaries))
+
+
+def test_the_reference_itself_has_everything() -> None:
+    """Ann, Ben and 4 are kept: 300 points and 20."""
+    assert reward([drawn("Ann meets Ben at 4.")], RULE) == [[Reward(320.0, 300.0, 3, 3, 0)]]
+
+
+def test_a_wrong_number_is_lost_and_unsupported() -> None:
+    """Of five words four are right, of four pairs three: F1 of 80, 75 and 80; Ann and Ben are kept, 5 is not held."""
+    ((found,),) = reward([drawn("Ann meets Ben at 5.")], RULE)
+    assert (found.kept, found.facts, found.unsupported) == (2, 3, 1)
+    assert found.score == pytest.approx(235.0)
+    assert found.total == pytest.approx(235.0 + 20 * (2 - 1) / 3)
+
+
+def test_one_that_did_not_end_or_is_empty() -> None:
+    assert reward([drawn("Ann meets Ben at 4.", ended=False)], RULE)[0][0].total == 0.0
+    assert reward([drawn("")], RULE) == [[Reward(0.0, 0.0, 0, 3, 0)]]
+
+
+def test_a_reference_without_words() -> None:
+    assert reward([drawn("Ann.", reference="...")], RULE)[0][0].score == 0.0
+
+
+def test_facts_may_count_for_nothing() -> None:
+    rule = RewardRule("rouge1", "word", False, 0.0)
+    assert reward([drawn("Ann meets Ben at 5.")], rule)[0][0].total == pytest.approx(80.0)
+
+
+def test_chrf() -> None:
+    rule = RewardRule("chrf", "word", False, 0.0)
+    assert reward([drawn("Ann meets Ben at 4.")], rule)[0][0].total == pytest.approx(100.0)
+
+
+def test_workers_return_the_same_in_order() -> None:
+    many = [drawn(f"Ann meets Ben at {number}.", "Ben.") for number in range(40)]
+    with Rewarder(RULE, workers=2) as rewarder:
+        assert rewarder(many) == reward(many, RULE)
+
+
+def _dies(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _hangs(*_: object) -> None:
+    signal.pause()
+
+
+def test_a_worker_that_dies_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "reward", _dies)
+    with (
+        Rewarder(RULE, workers=1) as rewarder,
+        pytest.raises(YoyakError, match="a process that makes rewards has died"),
+    ):
+        rewarder([drawn("Ann.")])
+
+
+def test_one_that_hangs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "reward", _hangs)
+    monkeypatch.setattr(module, "_SECONDS", 5)
+    with Rewarder(RULE, workers=1) as rewarder:
+        with pytest.raises(YoyakError, match="was not there after 5 s"):
+            rewarder([drawn("Ann.")])
+        rewarder.kill()

@@ -1,0 +1,17 @@
+"""The policy gradient of groups: how much more likely each drawn summary should become.
+
+Group-relative advantages (GRPO, Shao et al. 2024) with one update for each draw, so that no ratio has to be clipped,
+and the loss summed over all tokens of the step (Dr. GRPO, Liu et al. 2025): a mean over each summary's own tokens makes
+long bad ones cheap. The standard deviation has a floor, so that groups of nearly equal rewards don't count as others.
+"""
+
+from collections.abc import Sequence
+
+_FLOOR = 1.0  # points of reward, added to a group's standard deviation
+
+
+def advantages(rewards: Sequence[float]) -> list[float]:
+    """Return (reward - mean) / (standard deviation + 1) of each summary of a group; equal rewards give zeros."""
+    mean = sum(rewards) / len(rewards)
+    spread = (sum((reward - mean) ** 2 for reward in rewards) / max(len(rewards) - 1, 1)) ** 0.5
+    return [(reward - mean) / (spread + _FLOOR) for reward in rewards]

@@ -1,0 +1,306 @@
+"""Refining: in each step summaries are drawn, rewarded, compared within their group, and learned from, once."""
+
+import logging
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...config.schema import Config, GenerationSettings
+from ...data.batches.groups import Group, pack_groups
+from ...data.batches.packing import MicroBatch
+from ...data.prompt.reasoning import without_reasoning
+from ...data.prompt.templates import PromptTemplate
+from ...decoder.cached_decoder import CachedDecoder
+from ...decoder.generation import ChoosingBatch, generate
+from ...decoder.packed_decoder import PackedDecoder, packing_obstacle
+from ...decoder.picking import row_seed
+from ...decoder.row_batch import padded_rows
+from ...errors import YoyakError
+from ...inference.batches import is_out_of_memory
+from ...inference.decoding import before_end, written_text
+from ...models.generation_settings import end_ids_of
+from .policy import advantages
+from .reward import Drawn, Reward, Rewarder
+
+_MICRO_BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
+_ROWS = {"cpu": 32, "cuda": 1024}
+"""Summaries that are drawn at a time."""
+_BETAS = (0.9, 0.95)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A dialogue to summarize, as text and as the ids of its prompt, and its reference, as text and as ids."""
+
+    dialogue: str
+    prompt: list[int]
+    reference: str
+    reference_ids: list[int]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A summary: its ids with the end, its text without, and whether it ended by itself."""
+
+    ids: list[int]
+    text: str
+    ended: bool
+
+
+class Refiner:
+    """The model, what trains in it, and one step after the other.
+
+    A step depends on the weights, the optimizer's state and its own number alone, so a run goes on exactly from these.
+
+    Attributes:
+        step: that has been made last; 0 before the first.
+        parameters: what trains, by name.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        prompt: PromptTemplate,
+        examples: Sequence[Example],
+        config: Config,
+        rewarder: Rewarder,
+    ) -> None:
+        """Prepare to refine a model on examples.
+
+        Raises:
+            YoyakError: the packed engine can't train the model, or there are fewer examples than a step takes.
+        """
+        settings = config.refine
+        if obstacle := packing_obstacle(model):
+            raise YoyakError(f"refining needs the packed engine, which can't train this model: {obstacle}")
+        if len(examples) < settings.dialogues:
+            raise YoyakError(
+                f"a step takes {settings.dialogues} dialogues and data.train has {len(examples)}; "
+                f"set refine.dialogues={len(examples)}"
+            )
+        self.config, self.settings, self.examples = config, settings, examples
+        self.model, self.tokenizer, self.prompt, self.rewarder = model.eval(), tokenizer, prompt, rewarder
+        self.device = model.get_input_embeddings().weight.device
+        self.ends = end_ids_of(model, prompt.end_id)
+        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.decoder = PackedDecoder(model)
+        self.drawer = CachedDecoder(model, self.decoder.layers)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters.values(), settings.learning_rate, _BETAS, weight_decay=0.0, fused=self.device.type == "cuda"
+        )
+        self.start = {name: p.detach().clone() for name, p in self.parameters.items()} if settings.kl else {}
+        self.step = 0
+        tokens = settings.micro_batch_tokens
+        self.micro_batch_tokens = _MICRO_BATCH_TOKENS[self.device.type] if tokens == "auto" else tokens
+        self.rows = min(_ROWS[self.device.type], settings.dialogues * settings.samples)
+        self._batch: ChoosingBatch | None = None
+        self.norm = 0.0
+
+    def train_step(self) -> dict[str, float]:
+        """Draw, reward and learn; return the step's figures."""
+        began = time.perf_counter()
+        chosen = [self.examples[index] for index in self._order(self.step)]
+        written = self.draw(chosen)
+        drawn_at = time.perf_counter()
+        rewards = self.rewarder([_drawn(example, its) for example, its in zip(chosen, written, strict=True)])
+        rewarded_at = time.perf_counter()
+        groups = [self._group(*of_one) for of_one in zip(chosen, written, rewards, strict=True)]
+        losses = self._update(groups)
+        self.step += 1
+        flat = [one for its in rewards for one in its]
+        texts = [one for its in written for one in its]
+        return _means(flat) | {
+            **_looks(texts),
+            "equal_groups": sum(len({one.total for one in its}) == 1 for its in rewards) / len(rewards),
+            **losses,
+            "seconds": time.perf_counter() - began,
+            "drawing_seconds": drawn_at - began,
+            "reward_seconds": rewarded_at - drawn_at,
+        }
+
+    @torch.no_grad()
+    def draw(self, chosen: Sequence[Example]) -> list[list[Written]]:
+        """Return `samples` summaries of each example, drawn at the settings' temperature from the weights as they are.
+
+        Which ones depends on the run's seed, the step and the prompt.
+        """
+        samples = self.settings.samples
+        prompts = [example.prompt for example in chosen for _ in range(samples)]
+        seed = self.config.training.seed
+        seeds = [row_seed(seed, self.step * samples + index % samples, ids) for index, ids in enumerate(prompts)]
+        self.drawer.refresh()
+        ids: dict[int, list[int]] = {}
+        for part in self._generated(prompts, seeds):
+            ids.update(part)
+        texts = [self._written(ids[index]) for index in range(len(prompts))]
+        return [texts[start : start + samples] for start in range(0, len(texts), samples)]
+
+    @torch.no_grad()
+    def summarize(self, examples: Sequence[Example]) -> list[Written]:
+        """Return the most likely summary of each example, token by token, by the weights as they are."""
+        self.drawer.refresh()
+        found: dict[int, list[int]] = {}
+        prompts = [example.prompt for example in examples]
+        rows = min(self.rows, len(prompts))
+        most = self.prompt.decoder_max_len
+        for part in generate(
+            self.drawer, prompts, GenerationSettings(), max_new_tokens=most, end_ids=self.ends, rows=rows
+        ):
+            found.update(part)
+        return [self._written(found[index]) for index in range(len(prompts))]
+
+    def evaluate(self, examples: Sequence[Example]) -> dict[str, float]:
+        """Return the figures of the most likely summaries of some examples, under names that begin with `eval_`."""
+        written = self.summarize(examples)
+        rewards = self.rewarder([_drawn(example, [one]) for example, one in zip(examples, written, strict=True)])
+        return {
+            f"eval_{name}": value for name, value in (_means([one for (one,) in rewards]) | _looks(written)).items()
+        }
+
+    def _generated(self, prompts: list[list[int]], seeds: list[int]) -> Any:
+        options = self.config.generation.model_copy(
+            update={"do_sample": True, "temperature": self.settings.temperature, "top_k": 0, "top_p": 1.0}
+            | {"repetition_penalty": 1.0, "min_new_tokens": 0, "num_beams": 1, "no_repeat_ngram_size": 0}
+        )
+        most = self.prompt.decoder_max_len
+        if self._batch is None:
+            longest = max(len(example.prompt) for example in self.examples)
+            rows = padded_rows(self.rows, self.device)
+            self._batch = ChoosingBatch(self.drawer, options, self.ends, rows=rows, longest=longest, most=most)
+        return generate(
+            self.drawer,
+            prompts,
+            options,
+            max_new_tokens=most,
+            end_ids=self.ends,
+            seeds=seeds,
+            rows=self.rows,
+            batch=self._batch,
+        )
+
+    def _written(self, ids: list[int]) -> Written:
+        text, _ = without_reasoning(written_text(self.tokenizer, before_end(ids, self.ends)).strip())
+        return Written(ids, text, not set(self.ends).isdisjoint(ids))
+
+    def _group(self, example: Example, written: Sequence[Written], rewards: Sequence[Reward]) -> Group:
+        weights = advantages([one.total for one in rewards])
+        continuations = [one.ids for one in written]
+        if self.settings.imitation:
+            continuations, weights = [*continuations, example.reference_ids], [*weights, self.settings.imitation]
+        return Group(example.prompt, continuations, weights)
+
+    def _update(self, groups: list[Group]) -> dict[str, float]:
+        """Make one optimizer step on groups; return what it was like."""
+        targets = sum(len(ids) for group in groups for ids in group.continuations)
+        self.optimizer.zero_grad(set_to_none=True)
+        while True:
+            try:
+                batches = pack_groups(groups, self.micro_batch_tokens)
+                loss, distance = self._add_gradients(batches, targets)
+                break
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._make_room(groups)
+        self.norm = float(nn.utils.clip_grad_norm_(self.parameters.values(), 1.0))
+        rate = self.settings.learning_rate * min(1.0, (self.step + 1) / (self.settings.warmup_steps + 1))
+        for options in self.optimizer.param_groups:
+            options["lr"] = rate
+        self.optimizer.step()
+        # Of summaries that were drawn from the model, the mean of -log p is its entropy a token.
+        return {"entropy": loss / targets, "distance": distance, "grad_norm": self.norm, "learning_rate": rate}
+
+    def _add_gradients(self, batches: Sequence[MicroBatch], targets: int) -> tuple[float, float]:
+        """Add all gradients; return the summed loss, and the mean log-ratio to the start where it counts."""
+        loss, distance = torch.zeros((), device=self.device), 0.0
+        penalties = self._penalties(batches) if self.settings.kl else None
+        for number, batch in enumerate(batches):
+            if penalties is not None:
+                assert batch.weights is not None
+                distance += float(penalties[number].sum()) / targets
+                batch = replace(batch, weights=batch.weights - self.settings.kl * penalties[number].cpu())
+            loss += self.decoder.add_gradients(batch.to(self.device), targets, None, new_step=number == 0)
+        return float(loss), distance
+
+    def _penalties(self, batches: Sequence[MicroBatch]) -> list[torch.Tensor]:
+        """Return log p - log p at the start, of each micro-batch's targets."""
+        self.decoder.refresh(dropping=False)
+        now = [self.decoder.token_losses(batch.to(self.device)) for batch in batches]
+        kept = {name: p.detach().clone() for name, p in self.parameters.items()}
+        _set(self.parameters, self.start)
+        self.decoder.refresh(dropping=False)
+        start = [self.decoder.token_losses(batch.to(self.device)) for batch in batches]
+        _set(self.parameters, kept)
+        self.decoder.refresh(dropping=False)
+        return [before - losses for before, losses in zip(start, now, strict=True)]
+
+    def _make_room(self, groups: Sequence[Group]) -> None:
+        """Compute half as many tokens at a time, and say so."""
+        largest = max(group.tokens for group in groups)
+        if self.micro_batch_tokens <= largest and self.decoder.kept_layers == 0:
+            raise YoyakError(
+                f"out of memory with a dialogue and its summaries ({largest} tokens); lower refine.samples, lora.r or "
+                "tokenizer.encoder_max_len, or set lora.use_qlora=true"
+            )
+        if self.micro_batch_tokens <= largest:
+            self.decoder.kept_layers, self.decoder.keeps_inputs = 0, False
+        else:
+            self.micro_batch_tokens = max(self.micro_batch_tokens // 2, largest)
+        logging.getLogger("yoyak").warning(
+            "Out of memory in refining; the step is repeated, and the run goes on, with %d tokens at a time",
+            self.micro_batch_tokens,
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+
+    def _order(self, step: int) -> list[int]:
+        """Return the examples of a step (from 0), drawn without repetition within each pass over the data."""
+        count, size = len(self.examples), self.settings.dialogues
+        passes = count // size
+        order = list(range(count))
+        random.Random(f"{self.config.training.seed}/refine/{step // passes}").shuffle(order)
+        first = step % passes * size
+        return order[first : first + size]
+
+
+def _drawn(example: Example, written: Sequence[Written]) -> Drawn:
+    texts, ended = tuple(one.text for one in written), tuple(one.ended for one in written)
+    return Drawn(example.dialogue, (example.reference,), texts, ended)
+
+
+def _means(rewards: Sequence[Reward]) -> dict[str, float]:
+    count = len(rewards)
+    return {
+        "reward": sum(one.total for one in rewards) / count,
+        "score": sum(one.score for one in rewards) / count,
+        "facts_kept": sum(one.kept for one in rewards) / max(sum(one.facts for one in rewards), 1),
+        "facts_unsupported": sum(one.unsupported for one in rewards) / count,
+    }
+
+
+def _looks(written: Sequence[Written]) -> dict[str, float]:
+    """Return what shows a reward that is gamed: the share that ended, words, and the share of repeated 3-grams."""
+    repeated = [repeated_share(one.text.split()) for one in written]
+    return {
+        "ended": sum(one.ended for one in written) / len(written),
+        "words": sum(len(one.text.split()) for one in written) / len(written),
+        "repeated": sum(repeated) / len(repeated),
+    }
+
+
+def repeated_share(words: Sequence[str]) -> float:
+    """Return the share of a text's 3-grams that have occurred in it before."""
+    grams = list(zip(words, words[1:], words[2:], strict=False))
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+@torch.no_grad()
+def _set(parameters: dict[str, nn.Parameter], values: dict[str, torch.Tensor]) -> None:
+    for name, parameter in parameters.items():
+        parameter.copy_(values[name])

@@ -1,0 +1,133 @@
+"""What a drawn summary is worth: its score against the references, and its facts, in worker processes.
+
+The score is the ROUGE (0 to 300 for the sum) or chrF that the run is judged by, under the same tokenization. Facts are
+the reference's numbers, dates and names that the summary keeps, less those in it that the dialogue does not hold, as a
+share of the reference's (`evaluation.facts`). A summary that ran into the length limit gets nothing.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, TimeoutError
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Literal
+
+from ...errors import YoyakError
+from ...evaluation.chrf import chrf_score, chrf_statistics
+from ...evaluation.facts import find_facts, unsupported_facts
+from ...evaluation.rouge import score_summaries
+from ...evaluation.tokenizations import Tokenization
+
+Metric = Literal["rouge_sum", "rouge1", "rouge2", "rougeL", "chrf"]
+_SECONDS = 120  # for a part, beyond which a worker counts as hanging
+_PART = 16  # dialogues that a worker scores at a time
+
+
+@dataclass(frozen=True)
+class RewardRule:
+    """How rewards are made: the metric with its tokenization, and what facts count for, in points of the metric."""
+
+    metric: Metric
+    tokenization: Tokenization
+    stemmer: bool
+    facts_weight: float
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The summaries that were drawn for a dialogue, whether each one ended, and what they are judged by."""
+
+    dialogue: str
+    references: tuple[str, ...]
+    summaries: tuple[str, ...]
+    ended: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Reward:
+    """A summary's reward, and its parts: score, facts kept and of how many, facts that the dialogue does not hold."""
+
+    total: float
+    score: float
+    kept: int
+    facts: int
+    unsupported: int
+
+
+def reward(drawn: Sequence[Drawn], rule: RewardRule) -> list[list[Reward]]:
+    """Return the reward of each summary of some dialogues."""
+    rows = [(one, number) for one in drawn for number in range(len(one.summaries))]
+    summaries = [one.summaries[number] for one, number in rows]
+    scores = _scores(summaries, [list(one.references) for one, _ in rows], rule)
+    wanted = dict(zip(drawn, find_facts([one.references[0] for one in drawn]), strict=True))
+    of_rows = [wanted[one] for one, _ in rows]
+    lost = unsupported_facts(of_rows, summaries)
+    unsupported = unsupported_facts(find_facts(summaries), [one.dialogue for one, _ in rows])
+    found = iter(
+        _reward(one.ended[number], score, len(facts), len(missing), len(wrong), rule.facts_weight)
+        for (one, number), score, facts, missing, wrong in zip(rows, scores, of_rows, lost, unsupported, strict=True)
+    )
+    return [[next(found) for _ in one.summaries] for one in drawn]
+
+
+def _reward(ended: bool, score: float, facts: int, lost: int, unsupported: int, weight: float) -> Reward:
+    total = score + weight * (facts - lost - unsupported) / max(facts, 1)
+    return Reward(total if ended else 0.0, score, facts - lost, facts, unsupported)
+
+
+def _scores(summaries: Sequence[str], references: Sequence[list[str]], rule: RewardRule) -> list[float]:
+    if rule.metric == "chrf":
+        return [float(score) for score in chrf_score(chrf_statistics(list(summaries), references))]
+    scores = score_summaries(summaries, references, rule.tokenization, rule.stemmer)
+    return list(scores.per_dialogue[rule.metric])
+
+
+class Rewarder:
+    """Worker processes that make rewards; a context."""
+
+    def __init__(self, rule: RewardRule, workers: int | None = None) -> None:
+        """Start no process yet. By default as many workers as cores, but for one."""
+        self.rule = rule
+        self._workers = workers or max(1, len(os.sched_getaffinity(0)) - 1)
+        # Not forked: a fork of a process with threads or CUDA may hang.
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(self._workers, context, initializer=_quiet)
+
+    def __enter__(self) -> "Rewarder":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the workers."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def kill(self) -> None:
+        """End the workers at once, also those that hang."""
+        for process in list((self._pool._processes or {}).values()):
+            process.kill()
+
+    def __call__(self, drawn: Sequence[Drawn]) -> list[list[Reward]]:
+        """Return the reward of each summary of some dialogues.
+
+        Raises:
+            YoyakError: a worker died, hangs, or can't score a summary.
+        """
+        size = max(1, min(_PART, -(-len(drawn) // self._workers)))
+        parts = [drawn[start : start + size] for start in range(0, len(drawn), size)]
+        try:
+            futures = [self._pool.submit(reward, part, self.rule) for part in parts]
+            return [one for future in futures for one in future.result(_SECONDS)]
+        except TimeoutError:
+            raise YoyakError(
+                f"the reward of {size} dialogues was not there after {_SECONDS} s: a worker hangs"
+            ) from None
+        except BrokenProcessPool:
+            raise YoyakError("a process that makes rewards has died (out of memory?); free memory and go on") from None
+
+
+def _quiet() -> None:
+    """Leave Ctrl-C to the process that trains."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

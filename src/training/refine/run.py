@@ -1,0 +1,193 @@
+"""A refining from its first step to its final model: evaluations, the best state, checkpoints, and going on."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from ...errors import YoyakError
+from ...files import appending, write_atomic
+from ..guards.interrupts import EvaluationStopped, StopOnSignal, TrainingInterrupted
+from ..state.checkpointed_trainer import STATE
+from ..state.checkpoints import Checkpoint, read_checkpoint, remove_others, saved_steps, steps_to_keep, write_checkpoint
+from ..state.training_state import Facts, optimizer_state, restore_optimizer
+from .refiner import Example, Refiner
+
+_WEIGHTS, _OPTIMIZER = "trained.safetensors", "optimizer.safetensors"
+_FACTS_FALL = 0.8  # of the share of facts kept at the start: below it refining ends
+_KEPT = 2  # checkpoints
+
+
+class RefineRun:
+    """Makes a refiner's steps, evaluates, keeps the best state, and stops where it gets no better.
+
+    Attributes:
+        evaluations: the figures of each evaluation, the start's first.
+        why: in words, why it ended.
+    """
+
+    stop_requested = in_evaluation = False
+    is_in_train = True
+
+    def __init__(
+        self, refiner: Refiner, evaluated: Sequence[Example], run_dir: Path, facts: Facts, resume: Checkpoint | None
+    ) -> None:
+        """Prepare a run, or go on with it.
+
+        Args:
+            refiner: new.
+            evaluated: examples of the evaluation set.
+            run_dir: the run's folder.
+            facts: what the run is made of, saved with each checkpoint.
+            resume: of this run, to go on from.
+        """
+        self.refiner, self.evaluated, self.run_dir, self.facts = refiner, evaluated, run_dir, facts
+        self.evaluations: list[dict[str, float]] = []
+        self.why = ""
+        self.seconds = 0.0
+        self._logger = logging.getLogger("yoyak")
+        self._metrics = run_dir / "metrics.jsonl"
+        self._interrupt = StopOnSignal(self)
+        if resume is None:
+            write_atomic(self._metrics, "")
+        else:
+            self._go_on(resume)
+
+    def request_stop(self) -> None:
+        """Finish the step under way; raise EvaluationStopped out of an evaluation."""
+        self.stop_requested = True
+        if self.in_evaluation:
+            raise EvaluationStopped
+
+    @property
+    def best(self) -> dict[str, float]:
+        """Return the evaluation with the highest reward, the first of equal ones."""
+        return max(self.evaluations, key=lambda one: one["eval_reward"])
+
+    def train(self, on_step: Callable[[int, dict[str, float]], None] = lambda *_: None) -> None:
+        """Make the steps that are left; the refiner ends with the best weights.
+
+        Args:
+            on_step: called with each step's number and figures.
+
+        Raises:
+            TrainingInterrupted: by a signal, after the step and its checkpoint.
+            YoyakError: memory is too small, a worker failed, or the reward is no number.
+        """
+        settings = self.refiner.settings
+        self._interrupt.on_train_begin()
+        try:
+            self._evaluate_if_due()
+            while not self.why and self.refiner.step < settings.steps:
+                began = time.perf_counter()
+                figures = self.refiner.train_step()
+                self.seconds += time.perf_counter() - began
+                self._refuse_broken(figures)
+                self._log({"step": self.refiner.step, **figures})
+                on_step(self.refiner.step, figures)
+                if self.stop_requested:
+                    self._stop()
+                self._evaluate_if_due()
+        except EvaluationStopped:
+            self._stop()
+        finally:
+            self._interrupt.on_train_end()
+        self.why = self.why or f"all {settings.steps} steps are made"
+        best = int(self.best["step"])
+        if best != self.refiner.step:
+            self._load_weights(read_checkpoint(self._folder(best)))
+
+    def _evaluate_if_due(self) -> None:
+        """Evaluate and save where it is time for it and not done yet; say why to end where that is so."""
+        step, settings = self.refiner.step, self.refiner.settings
+        done = self.evaluations and self.evaluations[-1]["step"] == step
+        if not done and (step % settings.eval_steps == 0 or step == settings.steps):
+            self.in_evaluation = True
+            try:
+                figures = self.refiner.evaluate(self.evaluated)
+            finally:
+                self.in_evaluation = False
+            self.evaluations.append({"step": step, **figures})
+            self._log(self.evaluations[-1])
+            self._save()
+        self.why = self._reason_to_end()
+
+    def _reason_to_end(self) -> str:
+        start, now, best = self.evaluations[0], self.evaluations[-1], self.best
+        patience = self.refiner.settings.patience
+        since = sum(one["step"] > best["step"] for one in self.evaluations)
+        if patience is not None and since >= patience:
+            return f"no better reward on the evaluation dialogues since step {best['step']:.0f}"
+        if now["eval_facts_kept"] < _FACTS_FALL * start["eval_facts_kept"]:
+            kept = f"{now['eval_facts_kept']:.0%} of the references' facts are kept, {start['eval_facts_kept']:.0%}"
+            return f"facts are lost while the reward rises: {kept} at the start; raise refine.facts_weight"
+        return ""
+
+    def _refuse_broken(self, figures: dict[str, float]) -> None:
+        broken = [name for name in ("reward", "entropy", "grad_norm") if not abs(figures[name]) < float("inf")]
+        if broken:
+            raise YoyakError(
+                f"step {self.refiner.step}: {broken[0]} is not a number; go on from the checkpoint before it with "
+                "--resume and a lower refine.learning_rate"
+            )
+
+    def _stop(self) -> None:
+        """Save and leave, as a signal asked for."""
+        checkpoint = self._save()
+        number = self._interrupt.number
+        assert number is not None
+        raise TrainingInterrupted(checkpoint.folder, self.refiner.step, number)
+
+    def _log(self, line: dict[str, float]) -> None:
+        with appending(self._metrics) as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _folder(self, step: int) -> Path:
+        return self.run_dir / "checkpoints" / f"checkpoint-{step}"
+
+    def _save(self) -> Checkpoint:
+        """Write a checkpoint of the state as it is; of older ones the best one stays."""
+        root, step = self.run_dir / "checkpoints", self.refiner.step
+        best = int(self.best["step"]) if self.evaluations else None
+        checkpoint = write_checkpoint(root, step, self._write_state, best)
+        remove_others(root, steps_to_keep(saved_steps(root), best, _KEPT))
+        return checkpoint
+
+    def _write_state(self, folder: Path) -> None:
+        tensors, facts = optimizer_state(self.refiner.optimizer)
+        weights = {name: p.detach().cpu().contiguous() for name, p in self.refiner.parameters.items()}
+        safetensors.torch.save_file(weights, folder / _WEIGHTS)
+        safetensors.torch.save_file(tensors, folder / _OPTIMIZER)
+        with self._metrics.open("rb") as file:
+            os.fsync(file.fileno())
+        state = {
+            "facts": self.facts,
+            "optimizer": facts,
+            "evaluations": self.evaluations,
+            "seconds": self.seconds,
+            "micro_batch_tokens": self.refiner.micro_batch_tokens,
+            "metrics_bytes": self._metrics.stat().st_size,
+        }
+        (folder / f"{STATE}.json").write_text(json.dumps(state), encoding="utf-8")
+
+    def _go_on(self, checkpoint: Checkpoint) -> None:
+        state = checkpoint.read_json(f"{STATE}.json")
+        self._load_weights(checkpoint)
+        tensors = safetensors.torch.load_file(checkpoint.folder / _OPTIMIZER)
+        restore_optimizer(self.refiner.optimizer, tensors, state["optimizer"])
+        self.refiner.step = checkpoint.step
+        self.refiner.micro_batch_tokens = state["micro_batch_tokens"]
+        self.evaluations, self.seconds = state["evaluations"], state["seconds"]
+        if self._metrics.exists():
+            os.truncate(self._metrics, min(state["metrics_bytes"], self._metrics.stat().st_size))
+
+    @torch.no_grad()
+    def _load_weights(self, checkpoint: Checkpoint) -> None:
+        weights = safetensors.torch.load_file(checkpoint.folder / _WEIGHTS)
+        for name, parameter in self.refiner.parameters.items():
+            parameter.copy_(weights[name])
