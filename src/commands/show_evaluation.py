@@ -86,6 +86,7 @@ def _check_cells(checks: "TextChecks") -> list[tuple[str, str]]:
         for kind, name in _KIND_NAMES.items():
             count = f"{checks.facts.count(kind)} of {checks.facts.found[kind]}"
             cells.append((f"{name} that the dialogue does not hold", count))
+        cells.append(("numbers and dates not judged", str(checks.facts.not_judged)))
     return cells
 
 

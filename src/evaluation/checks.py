@@ -7,9 +7,10 @@ from math import fsum
 from typing import Any, TypeAlias
 
 from .copying import copied_share, length_ratio, repeated_share
-from .facts import find_facts, lowercase_words, unsupported_facts
-from .quantities import KINDS
+from .facts import find_facts, unsupported_facts
+from .names import lowercase_words
 from .tokenizations import tokenize_pairs
+from .units import KINDS
 
 Numbered: TypeAlias = tuple[int, str]
 """The number of a dialogue, and a text about it."""
@@ -30,6 +31,8 @@ class FactCheck:
 
     found: dict[str, int]
     unsupported: list[UnsupportedFact]
+    not_judged: int
+    """How many numbers and dates are said in words that may mean something else (`한 번 더`, `an hour`)."""
 
     def count(self, kind: str) -> int:
         """Return how many facts of a kind are unsupported."""
@@ -40,7 +43,7 @@ class FactCheck:
         figures: dict[str, Any] = {
             f"{kind}s": {"found": self.found[kind], "unsupported": self.count(kind)} for kind in KINDS
         }
-        return figures | {"unsupported": [vars(fact) for fact in self.unsupported]}
+        return figures | {"unsupported": [vars(fact) for fact in self.unsupported], "not_judged": self.not_judged}
 
 
 @dataclass(frozen=True)
@@ -164,10 +167,10 @@ def _facts(sets: Sequence[Sequence[Numbered]], ids: Sequence[str], dialogues: Se
     for texts in sets:
         part = slice(start, start + len(texts))
         start = part.stop
-        found = Counter(fact.kind for its in facts[part] for fact in its)
+        found = Counter(fact.kind if fact.values else "" for its in facts[part] for fact in its)
         listed = zip(texts, missing[part], strict=True)
         unsupported = [UnsupportedFact(ids[place], fact.kind, fact.text) for (place, _), its in listed for fact in its]
-        checks.append(FactCheck({kind: found[kind] for kind in KINDS}, unsupported))
+        checks.append(FactCheck({kind: found[kind] for kind in KINDS}, unsupported, found[""]))
     return checks
 
 

@@ -21,7 +21,10 @@ ENGLISH = {word: value for value, word in enumerate([*_ENGLISH.split(), "sevente
 ENGLISH_TENS = {word: 10 * value for value, word in enumerate(_ENGLISH_TENS.split(), 2)}
 ENGLISH_SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000, "k": 1000, "million": 10**6, "billion": 10**9}
 ORDINALS = {word: value for value, word in enumerate(_ORDINALS.split())}
+ORDINALS |= {f"{word}th": value for word, value in ENGLISH.items() if value > 12}
+ORDINALS |= {f"{word[:-1]}ieth": value for word, value in ENGLISH_TENS.items()}
 
+_ABOUT = {"두어": "둘", "너덧": "넷다섯", "네댓": "넷다섯", "대여섯": "다섯여섯", "예닐곱": "여섯일곱"}
 _SECTION = 10**4
 _LONGEST = max(map(len, TENS | DIGITS))
 
@@ -91,6 +94,7 @@ def _parts(word: str) -> list[str | None]:
     """Split digits or a Korean numeral into what its number is made of; None stands for what is no numeral."""
     if word[:1].isdecimal():
         return [word]
+    word = _ABOUT.get(word, word)
     parts: list[str | None] = []
     while word:
         sizes = range(min(_LONGEST, len(word)), 0, -1)

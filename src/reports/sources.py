@@ -9,7 +9,7 @@ from ..data.prompt.turns import turns_of
 from .markup import Html, join, tag
 
 if TYPE_CHECKING:
-    from ..evaluation.quantities import Fact
+    from ..evaluation.units import Fact
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,11 @@ class SourcedFact:
 def find_sources(summaries: Sequence[str], dialogues: Sequence[str]) -> list[list[SourcedFact]]:
     """Return the facts of each summary with the turns that they come from.
 
-    Speakers without a name and the number 1 are left out: every turn would hold them. The turns of one dialogue are
-    looked at together with those of all others, so that Kiwi reads Korean ones in one go.
+    Speakers without a name, one person and today are left out: every turn would hold them. The turns of one dialogue
+    are looked at together with those of all others, so that Kiwi reads Korean ones in one go.
     """
-    from ..evaluation.facts import find_facts, lowercase_words, unsupported_facts
+    from ..evaluation.facts import find_facts, unsupported_facts
+    from ..evaluation.names import lowercase_words
 
     found = find_facts(summaries, lowercase_words([*summaries, *dialogues]))
     facts = [[fact for fact in dict.fromkeys(its) if _tells(fact)] for its in found]
@@ -51,7 +52,9 @@ def find_sources(summaries: Sequence[str], dialogues: Sequence[str]) -> list[lis
 
 
 def _tells(fact: "Fact") -> bool:
-    return not fact.text.startswith("#") and any("1" not in part for part in fact.values)
+    if not fact.values or fact.text.startswith("#"):
+        return False
+    return not any(value == "people:1" or value.startswith("no-") for part in fact.values for value in part)
 
 
 def marked(text: str, facts: Sequence[SourcedFact]) -> Html:

@@ -11,8 +11,8 @@ def test_checks_of_summaries_beside_those_of_references():
     checks = check_texts(IDS, ["Anna meets Zoe at 4.", ""], REFERENCES, dialogues=DIALOGUES, ended=[True, False])
     ours = checks.predictions
     assert ours.empty == checks.unended == ["b"]
-    assert ours.facts.unsupported == [UnsupportedFact("a", "number", "4"), UnsupportedFact("a", "name", "Zoe")]
-    assert ours.facts.found == {"number": 1, "date": 0, "name": 2}
+    assert ours.facts.unsupported == [UnsupportedFact("a", "date", "4"), UnsupportedFact("a", "name", "Zoe")]
+    assert ours.facts.found == {"number": 0, "date": 1, "name": 2}
     assert ours.length_ratio == pytest.approx(16 / 24)
     assert ours.coverage == pytest.approx((2 / 5 + 0) / 2)  # anna, at
     assert checks.references.facts.unsupported == []
@@ -57,6 +57,7 @@ def test_json_counts_and_lists():
             {"fname": "a", "kind": "date", "text": "Monday"},
             {"fname": "a", "kind": "name", "text": "Zoe"},
         ],
+        "not_judged": 0,
     }
     assert found["empty"] == {"count": 1, "fnames": ["b"]}
     assert found["references"]["facts"]["names"]["found"] == 3

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from src.evaluation.facts import find_facts, lowercase_words, unsupported_facts
+from src.evaluation.facts import Held, find_facts, unsupported_facts
+from src.evaluation.names import lowercase_words
+from src.evaluation.units import Fact
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 def facts_of(text):
-    return [(fact.kind, fact.text) for fact in find_facts([text])[0]]
+    return [(fact.kind, fact.text) for fact in find_facts([text])[0] if fact.values]
 
 
 def missing(summary, dialogue):
@@ -74,7 +76,7 @@ def test_what_the_dialogue_holds_in_other_words(summary, dialogue):
         ("#Person3#이 온다.", "#Person1#: 네.", ["#Person3#"]),
         ("They meet at four.", "A: See you at 3.", ["four"]),
         ("They meet at half past three.", "A: 3:00.", ["half past three"]),
-        ("They meet on Friday, June 5th.", "A: Monday.", ["Friday", "June", "5th"]),
+        ("They meet on Friday, June 5th.", "A: Monday.", ["Friday", "June 5th"]),
         ("Later Tom Brown calls New York.", "A: Tom is in New Orleans.", ["Tom Brown", "New York"]),
         ("Mark calls.", "A: Marketing!", ["Mark"]),
         ("#Person3# comes.", "#Person1#: Hi.", ["#Person3#"]),
@@ -89,9 +91,9 @@ def test_what_the_dialogue_does_not_hold(summary, dialogue, expected):
     [
         ("백화점 천장이 샌다. 첫 번째다.", []),
         ("이분은 네, 하고 세상을 만났다. 오이를 샀다.", []),
-        ("수천 명이 여러 번 왔다.", []),
+        ("수천 명이 여러 번 왔다. 한 10분 뒤에 한 번 더 왔다.", [("number", "10분")]),
         ("두세 명이 왔다.", [("number", "두세 명")]),
-        ("1.5배, 30% 싸다.", [("number", "1.5"), ("number", "30%")]),
+        ("1.5배, 30% 싸다.", [("number", "1.5배"), ("number", "30%")]),
         ("010-1234-5678로 2024-05-03에", [("number", "010-1234-5678"), ("date", "2024-05-03")]),
         ("I may march on. It takes a second.", []),
         ("The second of 5/13 is 24/7.", [("date", "5/13"), ("date", "24/7")]),
@@ -119,7 +121,8 @@ def test_speakers_are_counted_not_turns():
     """Two people in three turns: two needs no ground, three has none."""
     dialogue = "A: 안녕.\nB: 안녕.\nA: 응."
     assert missing("두 사람이 이야기한다.", dialogue) == []
-    assert missing("세 사람이 이야기한다.", dialogue) == ["세"]
+    assert missing("세 사람이 이야기한다.", dialogue) == ["세 사람"]
+    assert missing("두 시에 두 사람이 2층에서 만난다.", dialogue) == ["두 시", "2층"]
     turns = "Ann: Hi.\nBen: Hi.\nAnn: Bye.\nBen: Bye."
     assert missing("Two people talk.", turns) == []
     assert missing("Four people talk.", turns) == ["Four"]
@@ -133,9 +136,6 @@ def test_every_part_of_a_name_is_needed_as_a_word():
 
 
 def test_a_particle_at_the_end_of_a_name_of_three_letters_may_be_one():
-    from src.evaluation.facts import Held
-    from src.evaluation.quantities import Fact
-
     held = Held(frozenset(), "민수야,서울가?", frozenset())
     assert held.holds(Fact("name", "민수가", (("민수가",),)))
     assert not held.holds(Fact("name", "민가", (("민가",),)))
@@ -152,15 +152,24 @@ def test_a_fact_counts_once_and_names_beside_each_other_are_one():
 @pytest.mark.parametrize(
     ("text", "values"),
     [
-        ("At 3:30.", (("3", "15"), ("30",))),
-        ("At 15:00.", (("15", "3"),)),
-        ("At 12 o'clock.", (("12", "24"),)),
-        ("At half past three.", (("3", "15"), ("30",))),
-        ("At quarter past three.", (("3", "15"), ("15",))),
-        ("At quarter to four.", (("3", "15"), ("45",))),
-        ("Since 03/05.", (("3",), ("5",))),
-        ("They call 010-020.", (("10",), ("20",))),
-        ("It costs 12,345.60.", (("12345.6",),)),
+        ("At 3:30.", (("clock:210", "clock:930", "bare:3"), ("clock:210", "clock:930", "bare:30"))),
+        ("At 3:30 p. m.", (("clock:930", "bare:3"), ("clock:930", "bare:30"))),
+        ("At 15:00.", (("clock:900", "bare:15"),)),
+        ("At 12 o'clock.", (("clock:720", "clock:0", "bare:12"),)),
+        ("At ten in the evening.", (("clock:1320", "bare:10"),)),
+        ("At half past three.", (("clock:210", "clock:930", "bare:3"), ("clock:210", "clock:930", "bare:30"))),
+        ("At quarter to four.", (("clock:225", "clock:945", "bare:3"), ("clock:225", "clock:945", "bare:45"))),
+        ("By midnight.", (("clock:0", "bare:12"),)),
+        ("On June 5th.", (("date:6/5", "month:6"), ("date:6/5", "other-day:5"))),
+        ("On the twenty-first of May.", (("date:5/21", "month:5"), ("date:5/21", "other-day:21"))),
+        ("They call 010-020.", (("said:10",), ("said:20",))),
+        ("It costs $12,345.60.", (("dollars:61728/5", "bare:12345.6"),)),
+        ("Two and a half hours.", (("seconds:9000", "bare:5/2"),)),
+        ("It takes half an hour.", (("seconds:1800",),)),
+        ("A year ago.", ()),
+        ("Three years ago.", (("months:36-", "month-36", "year-3", "age:3", "bare:3"),)),
+        ("Two books.", (("things:2", "bare:2"),)),
+        ("It is next week.", (("week+1",),)),
     ],
 )
 def test_values_of_english_quantities(text, values):
@@ -170,17 +179,55 @@ def test_values_of_english_quantities(text, values):
 @pytest.mark.parametrize(
     ("text", "values"),
     [
-        ("세 시 반에 만난다.", (("3", "15"), ("30",))),
-        ("보름 뒤에 간다.", (("15",),)),
-        ("이틀 뒤에 간다.", (("2",),)),
-        ("시월에 만난다.", (("10",),)),
+        ("세 시 반에 만난다.", (("clock:210", "clock:930", "bare:3"), ("clock:210", "clock:930", "bare:30"))),
+        ("오후 두 시에 만난다.", (("clock:840", "bare:2"),)),
+        ("밤 12시에 만난다.", (("clock:0", "bare:12"),)),
+        ("정오에 만난다.", (("clock:720", "bare:12"),)),
+        ("5월 3일에 만난다.", (("date:5/3", "month:5"), ("date:5/3", "other-day:3"))),
+        ("보름 뒤에 간다.", (("seconds:1296000+", "day+15"),)),
+        ("이틀 전에 갔다.", (("seconds:172800-", "day-2"),)),
+        ("한 시간 반 걸린다.", (("seconds:5400",),)),
+        ("2년 6개월 걸린다.", (("months:30",),)),
+        ("두 분이 오신다.", (("people:2", "bare:2"),)),
+        ("시월에 만난다.", (("month:10", "bare:10"),)),
         ("수요일에 간다.", (("Wednesday",),)),
-        ("일요일에 간다.", (("Sunday",),)),
-        ("12,345원을 냈다.", (("12345",),)),
+        ("일욜에 간다.", (("Sunday",),)),
+        ("주말에 간다.", (("weekend", "Saturday", "Sunday"),)),
+        ("모레 간다.", (("day+2",),)),
+        ("다다음 주에 간다.", (("week+2",),)),
+        ("오늘 간다.", (("day+0", "no-day"),)),
+        ("12,345원을 냈다.", (("won:12345", "bare:12345"),)),
+        ("30,000원을 냈다.", (("won:30000", "bare:30000", "bare:3"),)),
+        ("3분의 2가 왔다.", (("share:200/3",),)),
+        ("절반이 왔다.", (("share:50", "bare:50"),)),
+        ("지하 2층에 있다.", (("floor:-2", "bare:-2"),)),
+        ("세 번째다.", (("rank:3", "bare:3"),)),
+        ("한 번 더 간다.", ()),
     ],
 )
 def test_values_of_korean_quantities(text, values):
     assert [fact.values for fact in find_facts([text])[0]] == [values]
+
+
+def test_units_tell_numbers_apart():
+    """The dialogue has seven months, the 17th and nine in the morning, and none of these in another unit."""
+    dialogue = "민수: 일곱 달 걸렸어. 시험은 17일이야.\n지은: 아침 9시까지 갈게. 5월 3일이나 10일에 봐."
+    assert missing("7월 9일 오후 5시에 9명이 7층에서", dialogue) == ["7월 9일", "오후 5시", "9명", "7층"]
+    assert missing("3월 5일에 7개월, 밤 9시, 5월 10일, 10월 3일", dialogue) == ["3월 5일", "밤 9시", "10월 3일"]
+    assert missing("May 5th at 3 p.m.", "A: May 3rd at 5.\nB: 3 a.m.") == ["May 5th", "3 p.m."]
+
+
+def test_days_from_now_and_their_ways():
+    dialogue = "민수: 모레는 어때? 사흘 전에 샀어."
+    assert missing("모레 이틀 뒤에 만난다.", dialogue) == []
+    assert missing("오늘, 내일, 사흘 뒤에 만난다.", dialogue) == ["오늘", "내일", "사흘"]
+    assert missing("오늘 만난다.", "민수: 좋아!") == []  # often meant, and not said
+    assert missing("It was three days ago, not in two days.", "A: Three days ago. B: The day after tomorrow.") == []
+
+
+def test_prices_may_be_said_without_their_unit():
+    assert missing("1,500만 원에 판다.", "민수: 1,500에 줄게.") == []
+    assert missing("1,400만 원에 판다.", "민수: 1,500에 줄게.") == ["1,400만 원"]
 
 
 def test_a_second_half_of_a_number_is_not_enough():

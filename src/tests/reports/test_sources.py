@@ -27,6 +27,11 @@ def test_speakers_without_a_name_and_one_are_left_out() -> None:
     assert [fact.text for fact in found] == ["2"]
 
 
+def test_one_person_and_today_are_left_out() -> None:
+    (found,) = find_sources(["One person buys 2 cakes today."], ["Anna: Two cakes, please."])
+    assert [fact.text for fact in found] == ["2"]
+
+
 def test_facts_are_marked_the_longer_ones_first_and_no_text_is_lost() -> None:
     facts = [SourcedFact("10", (0,), held=True), SourcedFact("10:30", (), held=False)]
     assert marked("At 10:30 or 10 <sharp>.", facts) == (
