@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from plan_accuracy import about
+from result_line import measured_at, print_line
 
 POINT = 10  # steps
 ENGINES = ("trainer", "packed")
@@ -167,12 +167,9 @@ def main() -> None:
         "seconds": round(time.perf_counter() - start, 1),
         "packed": found["packed", given.seeds[-1]][1],
         "points": smooth,
-        **about(),
+        **measured_at(),
     }
-    print(json.dumps(line), flush=True)
-    if given.out:
-        with given.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+    print_line(line, given.out)
     if given.picture:
         draw(smooth, given.picture)
 

@@ -28,7 +28,7 @@ ask_for_growing_segments()  # before torch reads it
 
 import torch
 from engine_bands import trainer_on
-from plan_accuracy import about
+from result_line import measured_at, print_line
 from transformers import TrainerCallback
 
 MOST_GROWTH = 0.02
@@ -106,11 +106,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="append the line to this file")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        line = flat_run(given, folder) | about()
-    print(json.dumps(line))
-    if given.out:
-        with given.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        line = flat_run(given, folder) | measured_at()
+    print_line(line, given.out)
     flat = all(value <= MOST_GROWTH for value in line["growth"].values())
     sys.exit(0 if flat and line["captured_graphs"] == line["captured_sizes"] else 1)
 

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from random_checkpoint import write_random_checkpoint
+from result_line import print_line
 
 ROOT = Path(__file__).resolve().parent.parent
 KOREAN = ("data.train={shared}/data/dialogsum_ko/train.csv", "data.eval={shared}/data/dialogsum_ko/train.csv")
@@ -109,10 +110,7 @@ def main() -> None:
     for part in given.parts:
         lines = parts[part](given.shared, given.runs) if part in parts else large(part, given.shared, given.runs)
         for line in lines:
-            print(json.dumps(line), flush=True)
-            if given.out:
-                with given.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
+            print_line(line, given.out)
 
 
 if __name__ == "__main__":

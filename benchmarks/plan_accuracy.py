@@ -16,7 +16,6 @@ import gc
 import itertools
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from plan_cases import CASES, TINY_CASES, Case
 from plan_models import prepared, random_model
+from result_line import append_line, measured_at
 
 RESULTS = Path(__file__).resolve().parent / "results"
 MEASURED, ACCURACY = RESULTS / "plan_measured.jsonl", RESULTS / "plan_accuracy.jsonl"
@@ -52,7 +52,7 @@ def measure_all(cases: list[Case], out: Path | None, seconds: float) -> None:
             built = (case.shape, random_model(case))
         start = time.perf_counter()
         try:
-            line = {"case": case.line_name, **measure(case, built[1]), **about()}
+            line = {"case": case.line_name, **measure(case, built[1]), **measured_at()}
         except Exception as error:
             print(f"{case.name}: failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}", flush=True)
             if "illegal memory access" in str(error):
@@ -63,10 +63,7 @@ def measure_all(cases: list[Case], out: Path | None, seconds: float) -> None:
             free_memory()
         row = scored(case, line)
         print(f"{table_row(row)}  ({time.perf_counter() - start:.0f} s)", flush=True)
-        if out:
-            out.parent.mkdir(exist_ok=True)
-            with out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+        append_line(line, out)
     if torch.cuda.is_available():
         print(f"{time.perf_counter() - begin:.0f} s in all", flush=True)
 
@@ -179,21 +176,6 @@ def use_given_plan(trainer: Any, case: Case) -> None:
     trainer.passes = None  # its buffers, before the next ones
     plan = replace(trainer.plan, micro_batch_tokens=case.tokens, kept_layers=case.kept, keeps_inputs=case.keeps_inputs)
     trainer.use_plan(plan)
-
-
-def about() -> dict[str, Any]:
-    """Return what every line says of where it was measured."""
-    import torch
-
-    from src.runs.record import package_versions
-
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "versions": package_versions(),
-        "commit": commit.stdout.strip() or None,
-    }
 
 
 def scored(case: Case, line: dict[str, Any]) -> dict[str, Any]:

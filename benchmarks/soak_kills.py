@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from kill_inputs import write_inputs
+from result_line import print_line
 
 PHASES = ("loading", "step", "saving", "evaluation", "final")
 
@@ -76,10 +77,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="soak_kills.") as folder:
             result = soak(Path(folder), engine, kills, given.seed, on_gpu)
         good = good and result["identical"] and result["kills"] == kills
-        print(json.dumps(result), flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(result) + "\n")
+        print_line(result, given.out)
     return 0 if good else 1
 
 

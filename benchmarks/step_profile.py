@@ -13,7 +13,6 @@ in bf16 reaches on this card, right after. `--kernels` prints the longest kernel
 import argparse
 import gc
 import itertools
-import json
 import sys
 import tempfile
 import time
@@ -28,7 +27,7 @@ from src.models.gpu_memory import ask_for_growing_segments
 ask_for_growing_segments()  # before torch reads it
 
 import torch
-from plan_accuracy import about
+from result_line import measured_at, print_line
 from step_counts import Batch, frozen_kernels, step_parts
 from step_kernels import (
     PARTS,
@@ -199,11 +198,8 @@ def main() -> None:
     gc.collect()
     torch.cuda.empty_cache()
     line = {"benchmark": "step_profile", "shape": given.shape, "budget_gb": given.budget or None}
-    line |= {**figures, "product_tflops": round(product_tflops(), 1), **about()}
-    print(json.dumps(line), flush=True)
-    if given.out:
-        with given.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+    line |= {**figures, "product_tflops": round(product_tflops(), 1), **measured_at()}
+    print_line(line, given.out)
 
 
 if __name__ == "__main__":

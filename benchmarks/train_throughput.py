@@ -12,7 +12,6 @@ import argparse
 import gc
 import json
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ ask_for_growing_segments()  # before torch reads it
 
 import torch
 from random_checkpoint import random_model
+from result_line import measured_at, print_line
 from torch import nn
 
 PER_STEP, WARM_UP, STEPS = 64, 20, 20  # twice the 640 examples of ../shared each; by then most sizes are captured
@@ -180,15 +180,13 @@ def main() -> None:
     parser.add_argument("--fp8", action="store_true", help="frozen products in 8 bit")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     model, items = build_model(given.shape, given.dropout), load_examples(given.examples, WARM_UP + STEPS)
     from src.data.batches.bins import shared_tokens
-    from src.runs.record import package_versions
 
     if given.whole:
         items.common_tokens = 0
     for budget in given.budgets:
-        line: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "shape": given.shape, "engine": "packed"}
+        line: dict[str, Any] = {"shape": given.shape, "engine": "packed"}
         line |= {"budget_gb": budget or None, "dropout": given.dropout}
         line |= {"base_precision": "fp8"} if given.fp8 else {}
         line["shared_tokens"] = shared_tokens(items.common_tokens)
@@ -196,12 +194,7 @@ def main() -> None:
             line |= measure(model, items, budget, given.dropout, line.get("base_precision", "compute"))
         except Exception as error:
             line |= {"samples_s": 0, "error": str(error).splitlines()[0][:200]}
-        line |= {"device": torch.cuda.get_device_name(), "versions": package_versions()}
-        line["commit"] = commit.stdout.strip() or None
-        print(json.dumps(line), flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+        print_line(line | measured_at(), given.out)
         gc.collect()
         torch.cuda.empty_cache()
 

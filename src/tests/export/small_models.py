@@ -8,23 +8,27 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreT
 
 from src.tests.real_tokenizers import Kind, tiny_tokenizer
 
+SIZES: dict[str, Any] = {
+    "vocab_size": 260,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+    "bos_token_id": None,
+    "eos_token_id": 256,
+    "pad_token_id": None,
+}
 IDS = torch.tensor([[5, 100, 40, 41, 200, 7, 250, 1, 0, 99]])
 
 
 def small_model(family: str, tied: bool = True, **settings: Any) -> PreTrainedModel:
     """Return a random model in float32 with biases where its architecture has them."""
     values: dict[str, Any] = {
-        "vocab_size": 260,
-        "hidden_size": 64,
-        "intermediate_size": 96,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 512,
+        **SIZES,
         "tie_word_embeddings": tied,
         "initializer_range": 0.2,
-        "bos_token_id": None,
-        "eos_token_id": 256,
         # transformers reads no head size from a Qwen3 GGUF and takes its default
         **({"head_dim": 128} if family == "qwen3" else {}),
         **settings,

@@ -16,6 +16,15 @@ from src.models.loaded_weights import in_layer_order, load_weights
 from src.tests.tiny_models import load_tiny, logits, tiny_config, tiny_tokenizer, write_tiny_model
 
 Tensors = dict[str, torch.Tensor]
+SIZES = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "moe_intermediate_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+}
 
 
 def rewrite(folder: Path, change: Callable[[Tensors], Tensors]) -> None:
@@ -41,18 +50,7 @@ def loaded(folder: Path) -> tuple[torch.nn.Module, list[str]]:
 @pytest.fixture(scope="module")
 def experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a Qwen3-MoE checkpoint of 2 layers of 4 experts."""
-    config = Qwen3MoeConfig(
-        vocab_size=64,
-        hidden_size=32,
-        intermediate_size=64,
-        moe_intermediate_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=16,
-        num_experts=4,
-        num_experts_per_tok=2,
-    )
+    config = Qwen3MoeConfig(**SIZES, head_dim=16, num_experts=4, num_experts_per_tok=2)
     folder = tmp_path_factory.mktemp("experts") / "base"
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     return folder
@@ -105,14 +103,8 @@ def test_parts_that_text_does_without_are_left_out_and_named(tmp_path: Path, nam
 
 def test_layers_that_predict_further_tokens_are_left_out(tmp_path: Path) -> None:
     config = DeepseekV3Config(
-        vocab_size=64,
-        hidden_size=32,
-        intermediate_size=64,
-        moe_intermediate_size=16,
-        num_hidden_layers=2,
+        **SIZES,
         first_k_dense_replace=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
         kv_lora_rank=8,
         q_lora_rank=8,
         qk_nope_head_dim=8,
