@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files and folders that are whole or not there."""
 
 import os
 import shutil
@@ -55,6 +55,53 @@ def write_atomic(path: Path, content: str | bytes, durable: bool = False) -> Non
     """Write a file whole or not at all; text as UTF-8, its line ends as they are. See `written_beside`."""
     with written_beside(path, durable) as beside:
         beside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextmanager
+def folder_beside(place: Path, durable: bool = False) -> Iterator[Path]:
+    """Yield a new folder beside `place`, which takes its place at the end, or is removed where an error comes.
+
+    Its files get the usual permissions (safetensors writes its own for the owner alone). A folder that was there comes
+    back where the new one can't take its place.
+
+    Args:
+        place: folders that are made for it are removed where an error comes and they are empty.
+        durable: wait until the content is on the disk before the name leads to it.
+
+    Raises:
+        YoyakError: another user's file is in the way.
+        OSError: the folder or the disk refuses.
+    """
+    place = place.absolute()
+    with _in_folder(place.parent):
+        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        try:
+            yield beside
+            mask = _mask()
+            for path in [*beside.rglob("*"), beside]:
+                path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+                if durable:
+                    flush(path)
+            _take_place(beside, place)
+            if durable:
+                flush(place.parent)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _take_place(beside: Path, place: Path) -> None:
+    earlier = place.with_name(f".{place.name}.replaced")
+    refuse_of_others(earlier)
+    remove(earlier)
+    if place.exists():
+        os.replace(place, earlier)
+    try:
+        os.replace(beside, place)
+    except OSError:
+        if earlier.exists():
+            os.replace(earlier, place)
+        raise
+    remove(earlier)
 
 
 def no_link(path: str, flags: int) -> int:
@@ -135,6 +182,10 @@ def _usual_mode(path: Path) -> int:
     try:
         return path.stat().st_mode & 0o777
     except OSError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
+        return 0o666 & ~_mask()
+
+
+def _mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,16 +1,14 @@
 """An export's folder: written beside its place and renamed, so that it is there whole or not at all."""
 
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import YoyakError
-from ..files import refuse_of_others, remove
+from ..files import folder_beside
 
 RECORD = "yoyak_export.json"
 """Marks a folder as an export (which `--overwrite` may replace) and says what it was made from."""
@@ -56,15 +54,10 @@ def written_whole(out: Path, overwrite: bool, record: Mapping[str, Any]) -> Iter
     from ..runs.disk import is_disk_full, is_too_large
 
     refuse_occupied(out, overwrite)
-    place = out.absolute()
-    beside = None
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-        yield beside
-        (beside / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
-        _make_readable(beside)
-        _replace(place, beside)
+        with folder_beside(out) as beside:
+            yield beside
+            (beside / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
     except YoyakError:
         raise
     except Exception as error:  # safetensors and torch have errors of their own for a full disk
@@ -76,34 +69,6 @@ def written_whole(out: Path, overwrite: bool, record: Mapping[str, Any]) -> Iter
         if isinstance(error, PermissionError):
             raise YoyakError(f"--out {out}: can't be written ({error.strerror})") from error
         raise
-    finally:
-        if beside is not None:
-            shutil.rmtree(beside, ignore_errors=True)
-
-
-def _replace(place: Path, beside: Path) -> None:
-    """Put `beside` in the place of an earlier export, which comes back where that fails."""
-    earlier = place.with_name(f".{place.name}.replaced")
-    refuse_of_others(earlier)
-    remove(earlier)
-    if place.exists():
-        os.replace(place, earlier)
-    try:
-        os.replace(beside, place)
-    except OSError:
-        if earlier.exists():
-            os.replace(earlier, place)
-        raise
-    remove(earlier)
-
-
-def _make_readable(folder: Path) -> None:
-    """Give all files the usual permissions: safetensors writes its own for the owner alone."""
-    mask = os.umask(0)
-    os.umask(mask)
-    folder.chmod(0o777 & ~mask)
-    for path in folder.rglob("*"):
-        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
 def listed_files(folder: Path) -> list[dict[str, Any]]:

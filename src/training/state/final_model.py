@@ -1,8 +1,6 @@
 """`final_model/`: what a run is made for, whole or not there."""
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ from peft import PeftModel
 
 from ...config.located import located
 from ...config.schema import Config
-from ...files import flush
+from ...files import folder_beside
 from ...models.adapters import biases_allowed
 from ...runs.disk import raise_if_disk_full
 
@@ -25,27 +23,17 @@ def write_final_model(run_dir: Path, model: Any, tokenizer: Any, config: Config)
         YoyakError: the disk is full.
     """
     final = run_dir / "final_model"
-    run_dir.mkdir(parents=True, exist_ok=True)  # someone may have removed it
     for half in run_dir.glob(".final_model.*"):  # of a process that was killed
         shutil.rmtree(half, ignore_errors=True)
-    beside = Path(tempfile.mkdtemp(prefix=".final_model.", dir=run_dir))
     try:
-        save_model(model, beside)
-        tokenizer.save_pretrained(beside)
-        settings = yaml.safe_dump(located(config).model_dump(), allow_unicode=True, sort_keys=False)
-        (beside / "yoyak.yaml").write_text(settings, encoding="utf-8")
-        beside.chmod(0o755)
-        for path in [*beside.rglob("*"), beside]:
-            flush(path)
-        if final.exists():
-            shutil.rmtree(final)
-        os.replace(beside, final)
-        flush(run_dir)
+        with folder_beside(final, durable=True) as beside:
+            save_model(model, beside)
+            tokenizer.save_pretrained(beside)
+            settings = yaml.safe_dump(located(config).model_dump(), allow_unicode=True, sort_keys=False)
+            (beside / "yoyak.yaml").write_text(settings, encoding="utf-8")
     except Exception as error:  # each library says in its own way that the disk is full
         raise_if_disk_full(error, run_dir)
         raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return final
 
 
