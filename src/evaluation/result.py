@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..bilingual import Text, korean
 from ..data.prompt.reasoning import reasoning_note, without_reasoning
 from ..errors import YoyakError
 from .checks import Checks, check_texts
@@ -28,12 +29,13 @@ from .tokenizations import Tokenization, has_hangul
 T = TypeVar("T")
 Array: TypeAlias = npt.NDArray[np.float64]
 SCORES = (*METRICS, "chrf")
-SCORE_NAMES = dict(zip(SCORES, ("ROUGE-1", "ROUGE-2", "ROUGE-L", "ROUGE sum", "chrF"), strict=True))
+SCORE_NAMES = dict(zip(SCORES, ("ROUGE-1", "ROUGE-2", "ROUGE-L", Text("ROUGE sum", "ROUGE 합"), "chrF"), strict=True))
 
 _TIE = 1e-9
-_ASCII_ON_HANGUL = (
+_ASCII_ON_HANGUL = Text(
     "The tokenization ascii drops all Hangul: what counts is #Person1#, Latin names and digits. "
-    "Take it only to compare with figures published that way."
+    "Take it only to compare with figures published that way.",
+    "ascii 토큰화는 한글을 모두 버리고 #Person1#, 로마자 이름, 숫자만 셉니다. 그렇게 발표된 점수와 비교할 때만 쓰세요.",
 )
 _SIGNIFICANT = 1 - LEVEL
 
@@ -45,17 +47,24 @@ class Comparison:
     scores: dict[str, Estimate]
     differences: dict[str, PairedDifference]
 
-    def sentence(self, score: str = "rouge_sum") -> str:
+    def sentence(self, score: str = "rouge_sum") -> Text:
         """Return what the figures of one score say: better, worse, or nothing that these dialogues can show."""
-        found = self.differences[score]
-        name, level, n = SCORE_NAMES[score], f"{LEVEL:.0%} interval", f"n = {found.n}"
-        if found.p_value < _SIGNIFICANT and found.low > 0:
-            return f"{name} better by {found.difference:.1f}, {level} {found.low:.1f} to {found.high:.1f}, {n}"
-        if found.p_value < _SIGNIFICANT and found.high < 0:
-            return f"{name} worse by {-found.difference:.1f}, {level} {-found.high:.1f} to {-found.low:.1f}, {n}"
-        return (
-            f"{name}: no difference that these {found.n} dialogues can show "
-            f"({found.difference:+.1f}, {level} {found.low:.1f} to {found.high:.1f}, {n}, p = {found.p_value:.2g})"
+        found, name = self.differences[score], SCORE_NAMES[score]
+        better = found.p_value < _SIGNIFICANT and found.low > 0
+        worse = found.p_value < _SIGNIFICANT and found.high < 0
+        low, high = (-found.high, -found.low) if worse else (found.low, found.high)
+        english = f"{LEVEL:.0%} interval {low:.1f} to {high:.1f}, n = {found.n}"
+        ko = f"{LEVEL:.0%} 신뢰구간 {low:.1f} ~ {high:.1f}, n = {found.n}"
+        if better or worse:
+            by = f"{abs(found.difference):.1f}"
+            return Text(
+                f"{name} {'better' if better else 'worse'} by {by}, {english}",
+                f"{korean(name)} {by} {'높음' if better else '낮음'}, {ko}",
+            )
+        p = f"p = {found.p_value:.2g}"
+        return Text(
+            f"{name}: no difference that these {found.n} dialogues can show ({found.difference:+.1f}, {english}, {p})",
+            f"{korean(name)}: 대화 {found.n}개로는 차이가 있다고 할 수 없음 ({found.difference:+.1f}, {ko}, {p})",
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,7 +95,7 @@ class EvaluationResult:
     per_dialogue: dict[str, tuple[float, ...]] = field(repr=False)
     reasoning_removed: dict[str, int]
     """How many texts of each kind (summaries, baseline, references) were scored without the reasoning in them."""
-    warnings: list[str]
+    warnings: list[Text]
     """Why the figures do not say what they seem to."""
 
     def notes(self) -> list[str]:

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import fsum
 
+from ..bilingual import Text
 from ..evaluation.significance import bootstrap_interval
 from .dialogue_scores import DialogueScores
-from .markup import Html, join, table, tag
-from .wording import change, decimal
+from .markup import Html, join, named, table, tag
+from .wording import between, change, decimal, interval
 
+BEFORE, AFTER, CHANGE = Text("Before", "학습 전"), Text("After", "학습 후"), Text("Change", "변화")
 FEWEST_FOR_INTERVAL = 5
 FEWEST_FOR_LENGTHS = 9
 TOPICS_SHOWN = 15
-Group = tuple[Html, list[int]]
+Group = tuple[str, list[int]]
 """A group's name, and the numbers of its dialogues."""
 
 
@@ -22,16 +24,22 @@ def breakdown(scored: DialogueScores) -> Html:
     tables = [
         _scores_table(caption, noun, groups, scored)
         for caption, noun, groups in (
-            ("ROUGE sum by length of the dialogue", "Words", _by_length(scored)),
-            ("ROUGE sum by topic", "Topic", _by_topic(scored)),
+            (
+                Text("ROUGE sum by length of the dialogue", "대화 길이별 ROUGE 합"),
+                Text("Words", "어절 수"),
+                _by_length(scored),
+            ),
+            (Text("ROUGE sum by topic", "주제별 ROUGE 합"), Text("Topic", "주제"), _by_topic(scored)),
         )
         if groups
     ]
     if not tables:
         return Html("")
-    note = (
+    note = Text(
         f"Below a score: its 95% interval over dialogues, from {FEWEST_FOR_INTERVAL} dialogues up. "
-        "Small groups differ by chance: look at the intervals before the order."
+        "Small groups differ by chance: look at the intervals before the order.",
+        f"점수 아래는 대화를 다시 뽑아 구한 95% 신뢰구간입니다(대화 {FEWEST_FOR_INTERVAL}개부터). "
+        "작은 그룹은 우연히 달라질 수 있으니 순서보다 구간을 먼저 보세요.",
     )
     return join(*tables, tag("p", note, class_="note"))
 
@@ -44,7 +52,7 @@ def _by_length(scored: DialogueScores) -> list[Group]:
         return []
     cuts = [round(len(order) * part / 3) for part in range(4)]
     thirds = [order[start:end] for start, end in pairwise(cuts)]
-    return [(Html(f"{lengths[third[0]]:,} to {lengths[third[-1]]:,}"), third) for third in thirds]
+    return [(between(f"{lengths[third[0]]:,}", f"{lengths[third[-1]]:,}"), third) for third in thirds]
 
 
 def _by_topic(scored: DialogueScores) -> list[Group]:
@@ -52,24 +60,25 @@ def _by_topic(scored: DialogueScores) -> list[Group]:
     places: dict[str, list[int]] = defaultdict(list)
     for place, row in enumerate(scored.predictions):
         places[row.topic or ""].append(place)
-    named = sorted(((topic, its) for topic, its in places.items() if topic), key=lambda item: -len(item[1]))
-    shown = [(topic, its) for topic, its in named if len(its) > 1][:TOPICS_SHOWN]
+    frequent = sorted(((topic, its) for topic, its in places.items() if topic), key=lambda item: -len(item[1]))
+    shown = [(topic, its) for topic, its in frequent if len(its) > 1][:TOPICS_SHOWN]
     if not shown:
         return []
     names = {topic for topic, _ in shown}
     others = [place for topic, its in places.items() if topic not in names for place in its]
-    groups = [(tag("span", topic, translate="no"), its) for topic, its in shown]
-    return groups + ([(join("all others"), others)] if others else [])
+    groups: list[Group] = [(named(topic), its) for topic, its in shown]
+    return groups + ([(Text("all others", "나머지"), others)] if others else [])
 
 
 def _scores_table(caption: str, noun: str, groups: Sequence[Group], scored: DialogueScores) -> Html:
-    stages = [(name, sums) for name, sums in (("Before", scored.before), ("After", scored.after)) if sums]
+    stages = [(name, sums) for name, sums in ((BEFORE, scored.before), (AFTER, scored.after)) if sums]
     rows = []
     for name, places in groups:
         values = [[sums[place] for place in places] for _, sums in stages]
         changed = [change(_mean(values[0]), _mean(values[1]), 1)] if len(values) == 2 else []
         rows.append([name, f"{len(places):,}", *map(_with_interval, values), *changed])
-    columns = [noun, "Dialogues", *(name for name, _ in stages), *(["Change"] if len(stages) == 2 else [])]
+    names = [name for name, _ in stages]
+    columns = [noun, Text("Dialogues", "대화 수"), *names, *([CHANGE] if len(stages) == 2 else [])]
     return table(caption, columns, rows, "numbers")
 
 
@@ -78,7 +87,7 @@ def _with_interval(values: Sequence[float]) -> Html:
     if len(values) < FEWEST_FOR_INTERVAL:
         return join(written)
     low, high = bootstrap_interval(values)
-    return join(written, tag("small", f"{decimal(low, 1)} to {decimal(high, 1)}"))
+    return join(written, tag("small", interval(low, high)))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..bilingual import Text, joined, korean
 from .markup import Html, join, tag
 from .wording import count, decimal, short
 
@@ -15,6 +16,7 @@ MOST_HOVER_POINTS = 300
 DENSE_POINTS = 1000
 STYLES = 6
 """How many series can be told apart by colour and dashes."""
+_STEP = Text("optimizer step", "옵티마이저 스텝")
 Point = tuple[float, float]
 
 
@@ -90,12 +92,23 @@ def line_chart(
         return Html("")
     x, y = _axes(drawn, from_zero)
     shapes = [_marks(item, x, y, value) if item.marks else _line(item, x, y, value) for item in drawn]
-    description = " ".join(_describe(item, value) for item in drawn)
-    axes = join(_grid(y), _step_ticks(x), tag("text", "optimizer step", class_="axis", x="50%", y="100%", dy=36))
+    description = joined((_describe(item, value) for item in drawn), " ")
+    axes = join(
+        _grid(y),
+        _step_ticks(x),
+        tag("text", _STEP, class_="axis", x="50%", y="100%", dy=36),
+    )
     drawing = _drawing(chart_id, title, description, join(axes, *shapes), height)
     lost = [(item, len(item.points) - len(item.finite)) for item in series]
-    notes = [tag("p", f"{count(n, 'value')} of {item.label} not finite, not drawn.") for item, n in lost if n]
+    notes = [tag("p", _not_finite(item.label, number)) for item, number in lost if number]
     return tag("figure", _caption(title, drawn if len(series) > 1 else []), drawing, *notes, class_="chart")
+
+
+def _not_finite(label: str, number: int) -> Text:
+    return Text(
+        f"{count(number, 'value')} of {label} not finite, not drawn.",
+        f"{korean(label)}: 유한하지 않은 값 {number:,}개는 그리지 않았습니다.",
+    )
 
 
 def histogram(chart_id: str, title: str, bins: Sequence[tuple[float, int]], unit: str, noun: str) -> Html:
@@ -116,15 +129,21 @@ def histogram(chart_id: str, title: str, bins: Sequence[tuple[float, int]], unit
     bars, labels = [], []
     for index, (bound, number) in enumerate(bins):
         tall = y.percent(number)
-        hover = tag("title", f"up to {short(bound)} {unit}: {count(number, noun)}")
+        counted = Text(count(number, noun), f"{korean(noun)} {number:,}개")
+        hover = tag("title", joined([_up_to(bound, unit), counted], ": "))
         left, wide = f"{index * width + width * 0.06:.2f}%", f"{width * 0.88:.2f}%"
         bars.append(tag("rect", hover, class_="bar", x=left, y=f"{100 - tall:.2f}%", width=wide, height=f"{tall}%"))
         if (len(bins) - 1 - index) % every == 0:
             labels.append(_x_tick(round((index + 1) * width, 2), short(bound)))
-    description = "; ".join(f"up to {short(bound)} {unit}: {number:,}" for bound, number in bins) + "."
-    axis = tag("text", f"upper bound, {unit}", class_="axis", x="50%", y="100%", dy=36)
+    counts = joined((joined([_up_to(bound, unit), f"{number:,}"], ": ") for bound, number in bins), "; ")
+    description = joined([counts, "."], "")
+    axis = tag("text", Text(f"upper bound, {unit}", f"상한, {korean(unit)}"), class_="axis", x="50%", y="100%", dy=36)
     drawing = _drawing(chart_id, title, description, join(_grid(y), *bars, *labels, axis), 150)
     return tag("figure", tag("figcaption", tag("strong", title)), drawing, class_="chart")
+
+
+def _up_to(bound: float, unit: str) -> Text:
+    return Text(f"up to {short(bound)} {unit}", f"{short(bound)} {korean(unit)} 이하")
 
 
 def _axes(series: Sequence[Series], from_zero: bool) -> tuple[Axis, Axis]:
@@ -136,7 +155,7 @@ def _axes(series: Sequence[Series], from_zero: bool) -> tuple[Axis, Axis]:
     return Axis(0, last, x_ticks), Axis(y_ticks[0], y_ticks[-1], y_ticks)
 
 
-def _drawing(chart_id: str, title: str, description: str, shapes: Html, height: int) -> Html:
+def _drawing(chart_id: str, title: str, description: Text, shapes: Html, height: int) -> Html:
     title_id, description_id = f"{chart_id}-title", f"{chart_id}-desc"
     return tag(
         "div",
@@ -223,27 +242,27 @@ def _placed(series: Series, x: Axis, y: Axis) -> list[tuple[Point, float, float]
     return [((x.percent(step), round(100 - y.percent(n), 2)), step, n) for step, n in series.finite]
 
 
-def _dot(at: Point, hover: str | None, class_: str, radius: int) -> Html:
+def _dot(at: Point, hover: Text | None, class_: str, radius: int) -> Html:
     title = tag("title", hover) if hover else None
     return tag("circle", title, class_=class_, cx=f"{at[0]:g}%", cy=f"{at[1]:g}%", r=radius)
 
 
-def _hover(series: Series, step: float, number: float, value: Callable[[float], str]) -> str:
-    return f"step {short(step)}, {series.label}: {value(number)}"
+def _hover(series: Series, step: float, number: float, value: Callable[[float], str]) -> Text:
+    at, said = short(step), value(number)
+    return Text(f"step {at}, {series.label}: {said}", f"스텝 {at}, {korean(series.label)}: {said}")
 
 
-def _describe(series: Series, value: Callable[[float], str]) -> str:
+def _describe(series: Series, value: Callable[[float], str]) -> Text:
     points = series.finite
-    name = series.label[:1].upper() + series.label[1:]
-    if series.marks or len(points) == 1:
-        listed = "; ".join(f"{value(number)} at step {short(step)}" for step, number in points[:50])
-        return f"{name}: {listed}."
-    (first_step, first), (last_step, last) = points[0], points[-1]
-    values = [number for _, number in points]
-    return (
-        f"{name}: {value(first)} at step {short(first_step)}, {value(last)} at step {short(last_step)}, "
-        f"between {value(min(values))} and {value(max(values))}."
-    )
+    name = Text(series.label[:1].upper() + series.label[1:], korean(series.label))
+    single = series.marks or len(points) == 1
+    shown = points[:50] if single else [points[0], points[-1]]
+    pairs = [(short(step), value(number)) for step, number in shown]
+    listed = [Text(f"{number} at step {step}", f"스텝 {step}에서 {number}") for step, number in pairs]
+    if not single:
+        low, high = (value(of(number for _, number in points)) for of in (min, max))
+        listed.append(Text(f"between {low} and {high}", f"{low} ~ {high} 사이"))
+    return joined([name, ": ", joined(listed, "; " if single else ", "), "."], "")
 
 
 def _caption(title: str, named_series: Sequence[Series]) -> Html:

@@ -3,49 +3,62 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ..bilingual import Text, joined
 from ..evaluation.result import SCORE_NAMES
 from ..runs.read import over_steps
 from .charts import STYLES, Series, line_chart
 from .comparison import ComparedRun, Example, RunComparison
-from .examples import summary_box
-from .markup import Html, code, join, language, table, tag
+from .examples import REFERENCE, article, rouge_sum_of, summary_box
+from .markup import Html, code, join, named, scrolling, table, tag
 from .page import document
-from .sources import SourcedFact, dialogue_box, find_sources
-from .summary import MISSING
-from .wording import count, decimal, duration, gibibytes, millions, rate, setting, short
+from .sections import GRADIENT_NORM, LEARNING_RATE, SETTING
+from .sources import SourcedFact, find_sources
+from .summary import (
+    BY_CHANCE,
+    DEVICE,
+    EVALUATION_LOSS,
+    INTERVAL_NOTE,
+    MISSING,
+    PEAK_MEMORY,
+    TRAINED_PARAMETERS,
+    TRAINING_LOSS,
+    WALL_TIME,
+    counting,
+    dialogues,
+    scored_with,
+)
+from .wording import between, change, count, decimal, duration, gibibytes, interval, millions, rate, setting, short
 
 T = TypeVar("T")
 EXAMPLES_SHOWN = 10
+AGAINST, SO = Text(" against ", ", "), Text(": ", " 대비: ")
 
 
 def render_comparison(comparison: RunComparison) -> str:
     """Return the whole page as HTML."""
     runs = comparison.runs
     parts = [
-        ("scores", "Scores", _scores(comparison)),
-        ("curves", "Training", _curves(runs)),
-        ("cost", "Cost", _cost(runs)),
-        ("settings", "Settings", _settings(comparison)),
-        ("examples", "Examples", _examples(comparison)),
+        ("scores", Text("Scores", "점수"), _scores(comparison)),
+        ("curves", Text("Training", "학습"), _curves(runs)),
+        ("cost", Text("Cost", "비용"), _cost(runs)),
+        ("settings", Text("Settings", "설정"), _settings(comparison)),
+        ("examples", Text("Examples", "예시"), _examples(comparison)),
     ]
     header = tag(
         "header",
-        tag("p", "yoyak comparison of runs", class_="kind"),
-        tag("h1", _named(" · ".join(run.name for run in runs))),
+        tag("p", Text("yoyak comparison of runs", "yoyak 실행 비교"), class_="kind"),
+        tag("h1", named(" · ".join(run.name for run in runs))),
     )
     title = f"{' · '.join(run.name for run in runs)} · yoyak compare"
-    return document(title, header, _verdicts(comparison), parts, ["Written by yoyak compare."])
-
-
-def _named(name: str) -> Html:
-    return tag("span", name, translate="no")
+    footer = [Text("Written by yoyak compare.", "yoyak compare가 작성했습니다.")]
+    return document(title, header, _verdicts(comparison), parts, footer)
 
 
 def _verdicts(comparison: RunComparison) -> Html:
     """Return the sentences that a reader needs: each run against the first one."""
     first, *others = comparison.runs
     lines = [
-        tag("p", tag("strong", _named(run.name)), " against ", _named(first.name), ": ", tag("span", sentence))
+        tag("p", tag("strong", named(run.name)), AGAINST, named(first.name), SO, tag("span", sentence))
         for run in others
         if (sentence := run.sentence())
     ]
@@ -57,17 +70,16 @@ def _scores(comparison: RunComparison) -> Html:
     rows: list[list[str | None]] = []
     for key, name in SCORE_NAMES.items():
         cells = [
-            _figure(decimal(found.value, 2), f"{decimal(found.low, 1)} to {decimal(found.high, 1)}")
+            _figure(decimal(found.value, 2), interval(found.low, found.high))
             for found in (run.result.scores[key] for run in runs)
         ]
         floors = [run.result.floor[key].value for run in runs if run.result.floor]
         rows.append([name, *cells, _span(floors)])
-    counted = f"{comparison.tokenization} tokenization, {'Porter stemmer' if comparison.stemmer else 'no stemmer'}"
-    sizes = ", ".join(dict.fromkeys(f"n = {count(run.result.n, 'dialogue')}" for run in runs))
-    columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(_named(run.name) for run in runs), "By chance"]
-    notes = [f"Scored with {counted}, {sizes}.", "Below each score: its 95% interval over dialogues."]
+    sizes = dict.fromkeys(dialogues(run.result.n) for run in runs)
+    columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(named(run.name) for run in runs), BY_CHANCE]
+    notes = [scored_with(joined([*counting(comparison.tokenization, comparison.stemmer), *sizes])), INTERVAL_NOTE]
     return join(
-        _scrolling("Scores after training", columns, rows),
+        _scrolling(Text("Scores after training", "학습 후의 점수"), columns, rows),
         *(tag("p", note, class_="note") for note in notes),
         _differences(runs),
     )
@@ -81,15 +93,21 @@ def _differences(runs: Sequence[ComparedRun]) -> Html:
     for run, differences in paired:
         for key in ("rouge_sum", "chrf"):
             found = differences[key]
-            signed = ("+" if found.difference > 0 else "") + decimal(found.difference, 2)
-            cell = _figure(signed, f"{decimal(found.low, 1)} to {decimal(found.high, 1)}")
-            name = join(_named(run.name), ", ", tag("span", SCORE_NAMES[key]))
+            cell = _figure(change(0, found.difference, 2), interval(found.low, found.high))
+            name = join(named(run.name), ", ", tag("span", SCORE_NAMES[key]))
             rows.append([name, cell, f"{found.p_value:.2g}", f"{found.wins} / {found.ties} / {found.losses}"])
-    columns = ["Run", "Difference", "p", "Wins / ties / losses"]
-    return join(
-        _scrolling("Difference from the first run, on the same dialogues", columns, rows),
-        tag("p", "p: of a paired randomization test, two-sided. Wins count single dialogues.", class_="note"),
+    columns = [
+        Text("Run", "실행"),
+        Text("Difference", "차이"),
+        "p",
+        Text("Wins / ties / losses", "승 / 무 / 패"),
+    ]
+    caption = Text("Difference from the first run, on the same dialogues", "같은 대화에서 첫 실행과의 차이")
+    note = Text(
+        "p: of a paired randomization test, two-sided. Wins count single dialogues.",
+        "p는 짝지은 무작위화 검정(양측)의 값이고, 승패는 대화 하나하나를 센 것입니다.",
     )
+    return join(_scrolling(caption, columns, rows), tag("p", note, class_="note"))
 
 
 def _figure(value: str, interval: str) -> Html:
@@ -100,21 +118,22 @@ def _span(values: Sequence[float]) -> str:
     if not values:
         return MISSING
     low, high = decimal(min(values), 1), decimal(max(values), 1)
-    return low if low == high else f"{low} to {high}"
+    return low if low == high else between(low, high)
 
 
-def _scrolling(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Html:
-    return tag("div", table(caption, columns, rows, "numbers wide"), class_="scroll", tabindex=0, role="region",
-               aria_label=caption)  # fmt: skip
+def _scrolling(
+    caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]], class_: str = "numbers wide"
+) -> Html:
+    return scrolling(caption, table(caption, columns, rows, class_))
 
 
 def _curves(runs: Sequence[ComparedRun]) -> Html:
     """Return the runs' curves over each other."""
     charts = (
-        ("loss", "Training loss", "loss", lambda value: decimal(value, 3), False),
-        ("eval-loss", "Evaluation loss", "eval_loss", lambda value: decimal(value, 3), True),
-        ("learning-rate", "Learning rate", "learning_rate", lambda value: short(float(f"{value:.3g}")), False),
-        ("gradient-norm", "Gradient norm", "grad_norm", lambda value: decimal(value, 2), False),
+        ("loss", TRAINING_LOSS, "loss", lambda value: decimal(value, 3), False),
+        ("eval-loss", EVALUATION_LOSS, "eval_loss", lambda value: decimal(value, 3), True),
+        ("learning-rate", LEARNING_RATE, "learning_rate", lambda value: short(float(f"{value:.3g}")), False),
+        ("gradient-norm", GRADIENT_NORM, "grad_norm", lambda value: decimal(value, 2), False),
     )
     wide, *small = [
         line_chart(
@@ -132,17 +151,18 @@ def _curves(runs: Sequence[ComparedRun]) -> Html:
 def _cost(runs: Sequence[ComparedRun]) -> Html:
     trained = [(run.run.record, run.run.record.train) for run in runs]
     rows: list[list[str | None]] = [
-        ["Wall time", *(_known(train.wall_seconds, duration) for _, train in trained)],
-        ["Peak memory", *(_known(train.peak_memory_bytes, gibibytes) for _, train in trained)],
-        ["Tokens/s", *(_known(train.tokens_per_second, rate) for _, train in trained)],
-        ["Examples/s", *(_known(train.samples_per_second, rate) for _, train in trained)],
-        ["Optimizer steps", *(_known(train.steps, "{:,}".format) for _, train in trained)],
-        ["Trained parameters", *(_known(record.trainable_parameters, millions) for record, _ in trained)],
-        ["Evaluation loss", *(_known(train.eval_loss, lambda value: decimal(value, 3)) for _, train in trained)],
-        ["Device", *(_known(record.device.name or record.device.type, _named) for record, _ in trained)],
+        [WALL_TIME, *(_known(train.wall_seconds, duration) for _, train in trained)],
+        [PEAK_MEMORY, *(_known(train.peak_memory_bytes, gibibytes) for _, train in trained)],
+        [Text("Tokens/s", "초당 토큰 수"), *(_known(train.tokens_per_second, rate) for _, train in trained)],
+        [Text("Examples/s", "초당 예시 수"), *(_known(train.samples_per_second, rate) for _, train in trained)],
+        [Text("Optimizer steps", "옵티마이저 스텝 수"), *(_known(train.steps, "{:,}".format) for _, train in trained)],
+        [TRAINED_PARAMETERS, *(_known(record.trainable_parameters, millions) for record, _ in trained)],
+        [EVALUATION_LOSS, *(_known(train.eval_loss, lambda value: decimal(value, 3)) for _, train in trained)],
+        [DEVICE, *(_known(record.device.name or record.device.type, named) for record, _ in trained)],
     ]
-    columns = ["Training", *(_named(run.name) for run in runs)]
-    return _scrolling("Cost of the training", columns, [row for row in rows if set(row[1:]) != {MISSING}])
+    columns = [Text("Training", "학습"), *(named(run.name) for run in runs)]
+    known = [row for row in rows if set(row[1:]) != {MISSING}]
+    return _scrolling(Text("Cost of the training", "학습의 비용"), columns, known)
 
 
 def _known(value: T | None, write: Callable[[T], str]) -> str:
@@ -151,20 +171,22 @@ def _known(value: T | None, write: Callable[[T], str]) -> str:
 
 def _settings(comparison: RunComparison) -> Html:
     if not comparison.settings:
-        return tag("p", "The runs have the same settings.")
+        return tag("p", Text("The runs have the same settings.", "실행들의 설정이 같습니다."))
     rows = [[code(name), *(code(setting(value)) for value in values)] for name, values in comparison.settings]
-    columns = ["Setting", *(_named(run.name) for run in comparison.runs)]
-    caption = "Settings that differ between the runs"
-    shown = table(caption, columns, rows, "words wide")
-    return tag("div", shown, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    columns = [SETTING, *(named(run.name) for run in comparison.runs)]
+    caption = Text("Settings that differ between the runs", "실행마다 다른 설정")
+    return _scrolling(caption, columns, rows, "words wide")
 
 
 def _examples(comparison: RunComparison) -> Html:
     shown = comparison.examples[:EXAMPLES_SHOWN]
     if not shown:
         return Html("")
-    total = count(len(comparison.examples), "evaluation dialogue")
-    which = f"{len(shown)} of {total}, the largest change of the ROUGE sum first."
+    number = len(comparison.examples)
+    which = Text(
+        f"{len(shown)} of {count(number, 'evaluation dialogue')}, the largest change of the ROUGE sum first.",
+        f"평가 대화 {number:,}개 중 {len(shown)}개, ROUGE 합이 크게 달라진 순서입니다.",
+    )
     texts = [row.fine_tuned or "" for example in shown for row in example.rows]
     facts = find_sources(texts, [row.dialogue for example in shown for row in example.rows])
     each = len(comparison.runs)
@@ -181,13 +203,9 @@ def _example(
     row = example.rows[0]
     texts = [its.fine_tuned or "" for its in example.rows]
     together = list({fact.text: fact for its in facts for fact in its}.values())
-    box = dialogue_box(row.dialogue, together, f"Dialogue of example {number}", language(row.dialogue))
-    summaries = [summary_box("Reference", row.summary or "", [], "h4", None)]
+    summaries = [summary_box(REFERENCE, row.summary or "", [], "h4", None)]
     for place, (run, text) in enumerate(zip(runs, texts, strict=True)):
-        title = join(_named(run.name), " · ", tag("span", f"ROUGE sum {decimal(example.rouge_sums[place], 1)}"))
+        title = join(named(run.name), " · ", tag("span", rouge_sum_of(example.rouge_sums[place])))
         summaries.append(summary_box(title, text, facts[place], "h4", f"run s{place % STYLES}"))
-    signed = ("+" if example.change > 0 else "") + decimal(example.change, 1)
-    topic = tag("span", row.topic, class_="topic", lang=language(row.topic), translate="no") if row.topic else None
-    name = join(f"Example {number}", tag("span", f": {row.fname}", translate="no") if row.fname else None)
-    heading = tag("h3", name, topic, tag("span", f"change {signed}", class_="topic"), class_="example")
-    return tag("article", heading, tag("div", box, tag("div", *summaries, class_="summaries"), class_="pair"))
+    changed = joined([Text("change", "변화"), change(0, example.change, 1)], " ")
+    return article(number, row, together, tag("span", changed, class_="topic"), summaries, "h3")

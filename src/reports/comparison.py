@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..bilingual import Text, joined
 from ..errors import YoyakError
 from ..evaluation.result import EvaluationResult, score_report
 from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization
 from ..runs.read import Run, read_run
 from ..runs.schema import Prediction
+from .wording import STATUSES
 
 COSTS = (
     "wall_seconds",
@@ -35,7 +37,7 @@ class ComparedRun:
     result: EvaluationResult
     """Against the first run, where both summarized the same dialogues; the first run has no baseline."""
 
-    def sentence(self) -> str | None:
+    def sentence(self) -> Text | None:
         """Return by how much the run differs from the first one."""
         return self.result.baseline.sentence() if self.result.baseline else None
 
@@ -63,7 +65,7 @@ class RunComparison:
     settings: list[tuple[str, list[Any]]]
     """Settings that differ, and their values in each run, or `ABSENT`."""
     examples: list[Example]
-    notes: list[str]
+    notes: list[Text]
     """Why some figures cannot be compared."""
 
     def as_dict(self) -> dict[str, Any]:
@@ -214,21 +216,33 @@ def _notes(
     same: Sequence[bool],
     ways: Sequence[tuple[Tokenization, bool]],
     used: tuple[Tokenization, bool],
-) -> list[str]:
+) -> list[Text]:
     first = runs[0]
     notes = [
-        f"{run.name} summarized other dialogues than {first.name} ({len(its)} against {len(keys[0])}, "
-        f"{(Counter(its) & Counter(keys[0])).total()} in common): no paired test, and the scores compare only roughly."
+        _other_dialogues(run.name, first.name, (len(its), len(keys[0]), (Counter(its) & Counter(keys[0])).total()))
         for run, its, is_same in zip(runs, keys, same, strict=True)
         if not is_same
     ]
-    others = [run.name for run, way in zip(runs, ways, strict=True) if way != used]
+    others = joined(run.name for run, way in zip(runs, ways, strict=True) if way != used)
     if others:
-        notes.append(f"Scored alike here, so not as in the run's own report: {', '.join(others)}.")
-    unfinished = [f"{run.name} ({run.run.record.status})" for run in runs if run.run.record.status != "completed"]
+        english = f"Scored alike here, so not as in the run's own report: {others}."
+        notes.append(Text(english, f"여기서는 같은 기준으로 채점하여 실행의 보고서와 다릅니다: {others}."))
+    statuses = [(run.name, str(run.run.record.status)) for run in runs]
+    said = {name: STATUSES.get(status, status) for name, status in statuses if status != "completed"}
+    unfinished = joined(joined([name, " (", status, ")"], "") for name, status in said.items())
     if unfinished:
-        notes.append(f"Not completed: {', '.join(unfinished)}.")
-    return notes + [f"{run.name}: {warning}" for run in runs for warning in run.result.warnings]
+        notes.append(Text(f"Not completed: {unfinished}.", f"완료되지 않은 실행: {unfinished.ko}."))
+    return notes + [joined([run.name, warning], ": ") for run in runs for warning in run.result.warnings]
+
+
+def _other_dialogues(run: str, first: str, counts: tuple[int, int, int]) -> Text:
+    own, firsts, common = counts
+    return Text(
+        f"{run} summarized other dialogues than {first} ({own} against {firsts}, {common} in common): no paired test, "
+        "and the scores compare only roughly.",
+        f"{run}: {first} 실행과 다른 대화를 요약했습니다({own}개와 {firsts}개, 공통 {common}개). "
+        "짝지은 검정이 없고, 점수는 대략으로만 비교할 수 있습니다.",
+    )
 
 
 def _run_figures(run: ComparedRun) -> dict[str, Any]:

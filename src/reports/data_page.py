@@ -2,27 +2,27 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import charts, markup, report
+from ..bilingual import Text, joined
+from ..data.files.records import dropped_for
+from .charts import histogram
 from .data_measures import MEASURES, short_names, written
-from .markup import Html, join, tag
+from .markup import Html, join, named, scrolling, table, tag
+from .page import document
 from .wording import count
 
 if TYPE_CHECKING:
     from ..data.tools.stats import DataStats, FileStats, Measures, SharedDialogues
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STYLE = """
 .numbers { max-width: none; }
-.scroll { overflow-x: auto; }
-.scroll + .note { margin-top: .75rem; }
 .numbers tbody tr:last-child > * { font-weight: inherit; border-bottom: 1px solid var(--rule); }
 .numbers tbody tr:last-child > th { font-weight: 500; }
 .numbers tbody th { min-width: 9rem; }
 .measure { margin-top: 2.5rem; }
 p + p { margin-top: .5rem; }
+.measure + p { margin-top: 1rem; }
 .measure .charts { margin-top: 1rem; }
 .share { display: inline-block; height: .7em; margin-right: .5rem; background: var(--accent); }
 """
@@ -38,51 +38,31 @@ def render_page(stats: "DataStats", measures: Sequence["Measures"]) -> str:
     names = short_names([file.source for file in stats.files])
     title = ", ".join(names)
     parts = [
-        ("files", "Files", _files(stats)),
-        ("shared", "Shared dialogues", _shared(stats, names)),
-        ("measures", "Per dialogue", _spreads(stats, names)),
-        ("distributions", "Distributions", _distributions(names, measures)),
-        ("topics", "Topics", _topics(stats, names)),
+        ("files", Text("Files", "파일"), _files(stats)),
+        ("shared", Text("Shared dialogues", "겹치는 대화"), _shared(stats, names)),
+        ("measures", Text("Per dialogue", "대화별 통계"), _spreads(stats, names)),
+        ("distributions", Text("Distributions", "분포"), _distributions(names, measures)),
+        ("topics", Text("Topics", "주제"), _topics(stats, names)),
     ]
-    sections = [
-        tag(
-            "section",
-            tag("h2", heading, id=f"{part}-heading"),
-            body,
-            id=part,
-            aria_labelledby=f"{part}-heading",
-            class_="part",
-        )
-        for part, heading, body in parts
-        if body
-    ]
-    header = tag("header", tag("p", "Data", class_="kind"), tag("h1", title))
-    body = tag("body", header, tag("main", *sections), tag("footer", tag("p", "Written by yoyak data stats.")))
-    return f"<!doctype html>\n{tag('html', _head(title), body, lang='en')}\n"
-
-
-def _head(title: str) -> Html:
-    style = Path(report.__file__).with_name("report.css").read_text(encoding="utf-8") + _STYLE
-    return join(
-        Html('<head><meta charset="utf-8">'),
-        Html(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
-        Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Html('<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'),
-        tag("title", f"{title} · yoyak data"),
-        Html(f"<style>\n{style}</style></head>\n"),
-    )
-
-
-def _scrolling(label: str, table: Html) -> Html:
-    """Let a wide table scroll by itself on a narrow screen, by keyboard too."""
-    return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=label)
+    header = tag("header", tag("p", Text("Data", "데이터"), class_="kind"), tag("h1", named(title)))
+    footer = [Text("Written by yoyak data stats.", "yoyak data stats가 작성했습니다.")]
+    whole = joined([title, " · ", Text("yoyak data", "yoyak 데이터")], "")
+    return document(whole, header, None, parts, footer, _STYLE)
 
 
 def _files(stats: "DataStats") -> Html:
-    columns = ["file", "rows", "left out", "repeated", "near-duplicates", "topics", "without a topic"]
+    columns = [
+        Text("file", "파일"),
+        Text("rows", "행"),
+        Text("left out", "제외"),
+        Text("repeated", "중복"),
+        Text("near-duplicates", "유사 중복"),
+        Text("topics", "주제"),
+        Text("without a topic", "주제 없음"),
+    ]
     rows = [
         [
-            file.source,
+            named(file.source),
             f"{file.rows:,}",
             f"{sum(file.left_out.values()):,}",
             f"{file.repeated_dialogues:,}",
@@ -92,17 +72,26 @@ def _files(stats: "DataStats") -> Html:
         ]
         for file in stats.files
     ]
-    note = (
+    note = Text(
         "Repeated: an earlier row has the same dialogue, character for character. Near-duplicates: the runs of three "
-        f"words of two dialogues have a Jaccard similarity of {stats.near_jaccard:g} or more."
+        f"words of two dialogues have a Jaccard similarity of {stats.near_jaccard:g} or more.",
+        "중복: 앞의 행에 글자까지 똑같은 대화가 있습니다. 유사 중복: 두 대화에서 이어진 세 단어들의 자카드 유사도가 "
+        f"{stats.near_jaccard:g} 이상입니다.",
     )
     left_out = [
-        tag("p", f"{file.source}: left out {number:,} ({reason}).", class_="note")
+        tag("p", named(file.source), _left_out(number, dropped_for(reason)), class_="note")
         for file in stats.files
         for reason, number in file.left_out.items()
     ]
-    table = _scrolling("Rows", markup.table("Rows", columns, rows, "numbers"))
-    return join(table, tag("p", note, class_="note"), *left_out)
+    return join(_numbers(Text("Rows", "행 수"), columns, rows), tag("p", note, class_="note"), *left_out)
+
+
+def _left_out(number: int, reason: Text) -> Text:
+    return Text(f": left out {number:,} ({reason}).", f": {number:,}개를 제외했습니다({reason.ko}).")
+
+
+def _numbers(caption: Text, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    return scrolling(caption, table(caption, columns, rows, "numbers"))
 
 
 def _shared(stats: "DataStats", names: Sequence[str]) -> Html:
@@ -113,13 +102,24 @@ def _shared(stats: "DataStats", names: Sequence[str]) -> Html:
 def _shared_by(one: "SharedDialogues", names: Mapping[str, str]) -> Html:
     first, second = names[one.first], names[one.second]
     if not one.pairs:
-        return tag("p", f"{second} and {first} share no dialogue, exactly or nearly.")
-    counts = f"{second} shares {count(one.exact, 'dialogue')} with {first} exactly, and {one.near:,} more nearly."
-    rows = [[pair.second, pair.first, f"{pair.jaccard:.2f}"] for pair in one.pairs[:10]]
-    caption = f"The {len(rows)} most alike" if one.exact + one.near > len(rows) else "Which they are"
-    columns = [f"in {second}", f"in {first}", "similarity"]
-    table = _scrolling(caption, markup.table(caption, columns, rows, "numbers"))
-    return join(tag("p", counts), tag("div", table, class_="measure"))
+        english = f"{second} and {first} share no dialogue, exactly or nearly."
+        return tag("p", Text(english, f"{second}, {first}: 똑같거나 거의 같은 대화가 없습니다."))
+    counts = Text(
+        f"{second} shares {count(one.exact, 'dialogue')} with {first} exactly, and {one.near:,} more nearly.",
+        f"{second}, {first}: 똑같은 대화가 {one.exact:,}개, 거의 같은 대화가 {one.near:,}개 더 있습니다.",
+    )
+    rows = [[named(pair.second), named(pair.first), f"{pair.jaccard:.2f}"] for pair in one.pairs[:10]]
+    caption = (
+        Text(f"The {len(rows)} most alike", f"가장 비슷한 {len(rows)}개")
+        if one.exact + one.near > len(rows)
+        else Text("Which they are", "해당 대화")
+    )
+    columns = [
+        Text(f"in {second}", f"{second}의 대화"),
+        Text(f"in {first}", f"{first}의 대화"),
+        Text("similarity", "유사도"),
+    ]
+    return join(tag("p", counts), tag("div", _numbers(caption, columns, rows), class_="measure"))
 
 
 def _spreads(stats: "DataStats", names: Sequence[str]) -> Html:
@@ -131,15 +131,27 @@ def _spreads(stats: "DataStats", names: Sequence[str]) -> Html:
                 continue
             spread = file.measures[name]
             values = (spread.min, spread.p5, spread.p50, spread.p95, spread.max)
-            label = f"{measure.label} · {file_name}" if several else measure.label
+            label = join(measure.label, " · ", named(file_name)) if several else measure.label
             rows.append(
                 [label, written(spread.mean, max(measure.decimals, 1)), *(written(v, measure.decimals) for v in values)]
             )
-    columns = ["measure", "mean", "min", "p5", "p50", "p95", "max"]
-    caption = "Mean, smallest, percentiles and largest"
-    tokens = f"Tokens are those of {stats.tokenizer}. " if stats.tokenizer else ""
-    note = f"{tokens}Words are cut as {stats.tokenization}. Coverage and density after Grusky, Naaman and Artzi (2018)."
-    return join(_scrolling(caption, markup.table(caption, columns, rows, "numbers")), tag("p", note, class_="note"))
+    columns = [
+        Text("measure", "항목"),
+        Text("mean", "평균"),
+        Text("min", "최소"),
+        *(Text(share, f"{share[1:]}백분위") for share in ("p5", "p50", "p95")),
+        Text("max", "최대"),
+    ]
+    caption = Text("Mean, smallest, percentiles and largest", "평균, 최솟값, 백분위수, 최댓값")
+    by = stats.tokenizer
+    tokens = Text(f"Tokens are those of {by}.", f"토큰은 {by} 기준입니다.") if by else None
+    words = Text(
+        f"Words are cut as {stats.tokenization}. Coverage and density after Grusky, Naaman and Artzi (2018).",
+        f"단어는 {stats.tokenization} 토큰화로 나눴습니다. 복사 비율(coverage)과 복사 길이(density)는 "
+        "Grusky, Naaman, Artzi(2018)를 따릅니다.",
+    )
+    note = joined([tokens, words] if tokens else [words], " ")
+    return join(_numbers(caption, columns, rows), tag("p", note, class_="note"))
 
 
 def _distributions(names: Sequence[str], measures: Sequence["Measures"]) -> Html:
@@ -152,20 +164,23 @@ def _distributions(names: Sequence[str], measures: Sequence["Measures"]) -> Html
         if not bins:
             continue
         drawn = [
-            charts.histogram(
+            histogram(
                 f"{name}-{number}",
                 file_name,
                 [(bound, counts[number]) for bound, counts in bins],
                 measure.unit,
-                "dialogue",
+                Text("dialogue", "대화"),
             )
             for number, file_name in enumerate(names)
         ]
-        heading = tag("h3", measure.label[:1].upper() + measure.label[1:])
+        heading = tag("h3", Text(measure.label[:1].upper() + measure.label[1:], measure.label.ko))
         meaning = tag("p", measure.meaning, class_="note")
         figures.append(tag("div", heading, meaning, tag("div", *drawn, class_="charts"), class_="measure"))
-    note = tag("p", "The last bar of each holds all that is larger, up to the largest value.", class_="note")
-    return join(note, *figures) if figures else Html("")
+    note = Text(
+        "The last bar of each holds all that is larger, up to the largest value.",
+        "마지막 막대에는 그보다 큰 값이 모두 들어 있습니다.",
+    )
+    return join(tag("p", note, class_="note"), *figures) if figures else Html("")
 
 
 def _topics(stats: "DataStats", names: Sequence[str]) -> Html:
@@ -178,6 +193,9 @@ def _topics_of(file: "FileStats", name: str) -> Html:
     rows = []
     for topic, number in file.common_topics.items():
         bar = tag("span", class_="share", style=f"width: {math.ceil(60 * number / most)}%", aria_hidden="true")
-        rows.append([topic, join(bar, f"{number:,}")])
-    caption = f"{name}: {len(rows)} most common of {file.topics:,} topics"
-    return tag("div", markup.table(caption, ["topic", "dialogues"], rows, "words"))
+        rows.append([named(topic), join(bar, f"{number:,}")])
+    caption = Text(
+        f"{name}: {len(rows)} most common of {file.topics:,} topics",
+        f"{name}: 주제 {file.topics:,}개 중 가장 많은 {len(rows)}개",
+    )
+    return tag("div", table(caption, [Text("topic", "주제"), Text("dialogues", "대화 수")], rows, "words"))

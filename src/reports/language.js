@@ -1,25 +1,20 @@
 
 "use strict";
-const phrases = {/* phrases */};
 const switcher = document.querySelector(".switch");
-const texts = [], labels = [];
-const translate = (text) => {
-  const bare = text.trim();
-  return Object.hasOwn(phrases, bare) ? text.replace(bare, () => phrases[bare]) : text;
-};
-const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-while (walker.nextNode()) {
-  const node = walker.currentNode;
-  if (node.data.trim() && !node.parentElement.closest("script, code, [translate=no]")) texts.push([node, node.data]);
+const swaps = [];
+for (const element of document.querySelectorAll("[data-ko]")) {
+  const texts = { en: element.textContent, ko: element.dataset.ko };
+  swaps.push((language) => { element.textContent = texts[language]; });
 }
-for (const element of document.querySelectorAll("[aria-label]:not(.switch)")) {
-  labels.push([element, element.getAttribute("aria-label")]);
+for (const name of ["aria-label", "title"]) {
+  for (const element of document.querySelectorAll(`[data-ko-${name}]`)) {
+    const texts = { en: element.getAttribute(name), ko: element.getAttribute(`data-ko-${name}`) };
+    swaps.push((language) => element.setAttribute(name, texts[language]));
+  }
 }
 const show = (language) => {
-  const write = language === "ko" ? translate : (text) => text;
   document.documentElement.lang = language;
-  for (const [node, english] of texts) node.data = write(english);
-  for (const [element, english] of labels) element.setAttribute("aria-label", write(english));
+  for (const swap of swaps) swap(language);
   for (const button of switcher.children) button.setAttribute("aria-pressed", button.dataset.language === language);
 };
 switcher.addEventListener("click", (event) => {

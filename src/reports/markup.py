@@ -1,21 +1,36 @@
-"""HTML by construction: what is not `Html` is escaped, so no text of a run can become markup."""
+"""HTML by construction: what is not `Html` is escaped, so no text of a run can become markup.
+
+A `Text` becomes both of its halves, of which `report.css` shows one. Where no element can stand (attributes, titles),
+the English half stands, and the Korean one in an attribute `data-ko...`, from which `language.js` takes it.
+"""
 
 import html
 import re
 from collections.abc import Sequence
 
+from ..bilingual import Text, joined
+
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
+_TEXT_ONLY = ("title", "desc")
 
 
 class Html(str):
     """Text that is markup already."""
 
 
-def markup(text: str | None) -> Html:
-    """Return `text` escaped; `Html` passes as it is and None becomes empty."""
+def markup(text: str | None, inline: str = "span") -> Html:
+    """Return `text` escaped, a pair in two `inline` elements; `Html` passes as it is and None becomes empty."""
     if text is None:
         return Html("")
+    if isinstance(text, Text) and text.ko != text:
+        return both(str(text), text.ko, inline)
     return text if isinstance(text, Html) else Html(html.escape(text, quote=True))
+
+
+def both(english: str, korean: str, inline: str = "span") -> Html:
+    """Return text or markup in both languages, each in an element of its own."""
+    halves = (("en", english), ("ko", korean))
+    return join(*(tag(inline, half, class_=language, lang=language) for language, half in halves))
 
 
 def join(*parts: str | None) -> Html:
@@ -31,12 +46,23 @@ def tag(name: str, *children: str | None, **attributes: str | int | None) -> Htm
         children: Text (escaped) or `Html`; None is left out.
         attributes: `class_` becomes `class`, `aria_label` becomes `aria-label`; those that are None are left out.
     """
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value), quote=True)}"'
-        for key, value in attributes.items()
-        if value is not None
-    )
-    return Html(f"<{name}{written}>{join(*children)}</{name}>")
+    if name in _TEXT_ONLY:
+        whole = joined([child for child in children if child], "")
+        children, attributes = (str(whole),), attributes | {"data_ko": whole.ko if whole.ko != whole else None}
+    written = []
+    for key, value in attributes.items():
+        attribute = key.rstrip("_").replace("_", "-")
+        if value is not None:
+            written.append(f' {attribute}="{html.escape(str(value), quote=True)}"')
+        if isinstance(value, Text):
+            written.append(f' data-ko-{attribute}="{html.escape(value.ko, quote=True)}"')
+    inside = "".join(markup(child, "tspan" if name == "text" else "span") for child in children)
+    return Html(f"<{name}{''.join(written)}>{inside}</{name}>")
+
+
+def named(name: str, **attributes: str | None) -> Html:
+    """Return a name or text that comes from a run and is the same in all languages."""
+    return tag("span", name, translate="no", **attributes)
 
 
 def code(text: str | None) -> Html | None:
@@ -61,6 +87,11 @@ def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | No
     head = tag("tr", *(tag("th", name, scope="col") for name in columns))
     body = [tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows]
     return tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body), class_=class_)
+
+
+def scrolling(label: str, body: Html) -> Html:
+    """Let a wide table scroll by itself on a narrow screen, by keyboard too."""
+    return tag("div", body, class_="scroll", tabindex=0, role="region", aria_label=label)
 
 
 def facts(pairs: Sequence[tuple[str, str | None]]) -> Html:

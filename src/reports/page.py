@@ -2,13 +2,12 @@
 
 import base64
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..bilingual import Text
 from ..errors import YoyakError
 from ..files import write_atomic
-from .korean import translations
 from .markup import Html, join, tag
 
 _STYLE = Path(__file__).with_name("report.css")
@@ -17,8 +16,10 @@ Part = tuple[str, str, Html]
 """A section's id, its title and its content."""
 
 
-def document(title: str, header: Html, lead: Html, parts: Sequence[Part], footer: Sequence[str]) -> str:
-    """Return a whole page in English, with a switch to Korean where scripts run.
+def document(
+    title: str, header: Html, lead: Html | None, parts: Sequence[Part], footer: Sequence[str], style: str = ""
+) -> str:
+    """Return a whole page in English and Korean, of which the reader's is shown; English where no scripts run.
 
     Args:
         title: The title of the document.
@@ -26,6 +27,7 @@ def document(title: str, header: Html, lead: Html, parts: Sequence[Part], footer
         lead: What stands above the first section.
         parts: The sections; empty ones are left out.
         footer: Lines at the end.
+        style: Rules of this page's own.
     """
     shown = [part for part in parts if part[2]]
     body = join(
@@ -34,8 +36,9 @@ def document(title: str, header: Html, lead: Html, parts: Sequence[Part], footer
         tag("main", lead, *(_section(*part) for part in shown)),
         tag("footer", *(tag("p", line) for line in footer)),
     )
-    script = _switch_script(body)
-    page = tag("html", _head(title, script), tag("body", _SWITCH, body, Html(f"<script>{script}</script>")), lang="en")
+    script = _SCRIPT.read_text(encoding="utf-8")
+    whole = tag("body", _SWITCH, body, Html(f"<script>{script}</script>"))
+    page = tag("html", _head(title, script, style), whole, lang="en")
     return f"<!doctype html>\n{page}\n"
 
 
@@ -53,19 +56,13 @@ def write_page(path: Path, page: str) -> None:
 
 # Hidden until the script runs: without it there is nothing to switch.
 _SWITCH = Html(
-    '<div class="switch" role="region" aria-label="Language / 언어" hidden>'
+    '<div class="switch" role="region" aria-label="Language" data-ko-aria-label="언어" hidden>'
     '<button type="button" data-language="en" lang="en" translate="no">English</button>'
     '<button type="button" data-language="ko" lang="ko" translate="no">한국어</button></div>'
 )
 
 
-def _switch_script(body: Html) -> str:
-    # "<" is written as an escape, so that no text of a run can end the script.
-    phrases = json.dumps(translations(body), ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
-    return _SCRIPT.read_text(encoding="utf-8").replace("{/* phrases */}", phrases)
-
-
-def _head(title: str, script: str) -> Html:
+def _head(title: str, script: str, style: str) -> Html:
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
     return join(
@@ -74,7 +71,7 @@ def _head(title: str, script: str) -> Html:
         Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         Html('<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'),
         tag("title", title),
-        Html(f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style></head>\n"),
+        Html(f"<style>\n{_STYLE.read_text(encoding='utf-8')}{style}</style></head>\n"),
     )
 
 
@@ -82,7 +79,7 @@ def _contents(parts: Sequence[Part]) -> Html:
     if len(parts) < 2:
         return Html("")
     links = [tag("li", tag("a", title, href=f"#{part_id}")) for part_id, title, _ in parts]
-    return tag("nav", tag("ul", *links), aria_label="Sections")
+    return tag("nav", tag("ul", *links), aria_label=Text("Sections", "목차"))
 
 
 def _section(part_id: str, title: str, body: Html) -> Html:

@@ -1,13 +1,14 @@
 """The plan against the run: what was predicted of memory and time, and what was measured."""
 
+from ..bilingual import Text
 from ..runs.schema import RunRecord
 from .markup import Html, table
 from .wording import decimal
 
 _ROWS = (
-    ("Peak memory, GB", "peak_bytes", 1e9),
-    ("A step, s", "step_seconds", 1.0),
-    ("The training, s", "seconds", 1.0),
+    (Text("Peak memory, GB", "최대 메모리, GB"), "peak_bytes", 1e9),
+    (Text("A step, s", "한 스텝, 초"), "step_seconds", 1.0),
+    (Text("The training, s", "학습 전체, 초"), "seconds", 1.0),
 )
 
 
@@ -22,4 +23,6 @@ def plan_section(record: RunRecord) -> Html:
         rows.append([name, decimal(predicted / unit, 2), decimal(measured / unit, 2), off])
     if not rows:
         return Html("")
-    return table("The plan against the run", ["Figure", "Predicted", "Measured", "Off by"], rows, "numbers")
+    caption = Text("The plan against the run", "예측과 실제")
+    columns = [Text("Figure", "항목"), Text("Predicted", "예측"), Text("Measured", "실측"), Text("Off by", "오차")]
+    return table(caption, columns, rows, "numbers")

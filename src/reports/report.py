@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..bilingual import Text, joined, particle
 from ..runs.read import Run, read_run
 from . import sections, summary
 from .breakdown import breakdown
@@ -32,20 +33,25 @@ def render_page(run: Run) -> str:
     """Return the whole page of a run as HTML."""
     record, scored = run.record, dialogue_scores(run)
     parts = [
-        ("scores", "Scores", summary.scores(record)),
-        ("breakdown", "Scores by group", breakdown(scored)),
-        ("curves", "Training", join(sections.curves(run.metrics), faults_section(record.faults))),
-        ("plan", "Plan", plan_section(record)),
-        ("settings", "Settings", sections.settings(record)),
-        ("data", "Data", sections.data(record)),
-        ("examples", "Examples", examples(run.predictions, scored)),
-        ("environment", "Environment", sections.environment(record)),
+        ("scores", Text("Scores", "점수"), summary.scores(record)),
+        ("breakdown", Text("Scores by group", "그룹별 점수"), breakdown(scored)),
+        ("curves", Text("Training", "학습"), join(sections.curves(run.metrics), faults_section(record.faults))),
+        ("plan", Text("Plan", "예측"), plan_section(record)),
+        ("settings", Text("Settings", "설정"), sections.settings(record)),
+        ("data", Text("Data", "데이터"), sections.data(record)),
+        ("examples", Text("Examples", "예시"), examples(run.predictions, scored)),
+        ("environment", Text("Environment", "환경"), sections.environment(record)),
     ]
-    title = f"{record.name or 'Unnamed run'} · yoyak run"
+    title = joined([record.name or summary.UNNAMED, " · ", Text("yoyak run", "yoyak 실행")], "")
     return document(title, summary.heading(record), summary.tiles(run), parts, _footer(run))
 
 
-def _footer(run: Run) -> list[str]:
-    lines = [f"Written by yoyak {run.record.yoyak}." if run.record.yoyak else "Written by yoyak."]
-    lines += [f"The last line of {name} broke off and is left out." for name in run.unfinished_lines]
+def _footer(run: Run) -> list[Text]:
+    version = run.record.yoyak
+    by = f"yoyak {version}{particle(version, '이', '가')}" if version else "yoyak이"
+    lines = [Text(f"Written by yoyak {version}." if version else "Written by yoyak.", f"{by} 작성했습니다.")]
+    lines += [
+        Text(f"The last line of {name} broke off and is left out.", f"{name}의 마지막 줄은 끊겨 있어 뺐습니다.")
+        for name in run.unfinished_lines
+    ]
     return lines

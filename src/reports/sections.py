@@ -2,29 +2,38 @@
 
 from typing import Any
 
+from ..bilingual import Text, joined
+from ..data.files.records import dropped_for
+from ..evaluation.result import SCORE_NAMES
 from ..runs.read import over_steps
 from ..runs.schema import Metric, RunRecord, SplitData, SplitLengths, SplitTruncation
 from .charts import Series, histogram, line_chart
-from .markup import Html, code, facts, join, table, tag
+from .markup import Html, code, facts, join, named, table, tag
 from .wording import count, decimal, rate, setting, short
 
-SPLITS = {"train": "Training data", "eval": "Evaluation data"}
+SPLITS = {"train": Text("Training data", "학습 데이터"), "eval": Text("Evaluation data", "평가 데이터")}
+
+
+_EVALUATION = Text("evaluation", "평가")
+SETTING = Text("Setting", "설정")
+LEARNING_RATE = Text("Learning rate", "학습률")
+GRADIENT_NORM = Text("Gradient norm", "그래디언트 노름")
 
 
 def curves(metrics: list[Metric]) -> Html:
     """Return the charts of loss, learning rate, gradient norm and speed over the optimizer steps."""
-    loss = Series("training", over_steps(metrics, "loss"))
-    eval_loss = Series("evaluation", over_steps(metrics, "eval_loss"), marks=True)
-    wide = line_chart("loss", "Loss", [loss, eval_loss], lambda value: decimal(value, 3), height=260)
-    rouge = [Series("evaluation", over_steps(metrics, "eval_rouge_sum"), marks=True)]
+    loss = Series(Text("training", "학습"), over_steps(metrics, "loss"))
+    eval_loss = Series(_EVALUATION, over_steps(metrics, "eval_loss"), marks=True)
+    wide = line_chart("loss", Text("Loss", "손실"), [loss, eval_loss], lambda value: decimal(value, 3), height=260)
+    rouge = [Series(_EVALUATION, over_steps(metrics, "eval_rouge_sum"), marks=True)]
     small = [
-        line_chart("rouge-sum", "ROUGE sum", rouge, lambda value: decimal(value, 2)),
+        line_chart("rouge-sum", SCORE_NAMES["rouge_sum"], rouge, lambda value: decimal(value, 2)),
     ] + [
-        line_chart(chart_id, title, [Series(name, over_steps(metrics, key))], write, from_zero=True)
-        for chart_id, title, name, key, write in (
-            ("learning-rate", "Learning rate", "learning rate", "learning_rate", short),
-            ("gradient-norm", "Gradient norm", "gradient norm", "grad_norm", lambda value: decimal(value, 2)),
-            ("speed", "Speed, tokens/s", "tokens/s", "tokens_per_second", rate),
+        line_chart(chart_id, title, [Series(title, over_steps(metrics, key))], write, from_zero=True)
+        for chart_id, title, key, write in (
+            ("learning-rate", LEARNING_RATE, "learning_rate", short),
+            ("gradient-norm", GRADIENT_NORM, "grad_norm", lambda value: decimal(value, 2)),
+            ("speed", Text("Speed, tokens/s", "속도, 초당 토큰 수"), "tokens_per_second", rate),
         )
     ]
     return join(wide, tag("div", *small, class_="charts") if any(small) else None)
@@ -38,13 +47,21 @@ def settings(record: RunRecord) -> Html:
         for name, item in record.settings_changed.items()
     ]
     chosen = [
-        [code(name), code(setting(value)), _reason(resolved.get(f"{name}_reason"))]
+        [code(name), code(setting(value)), _reason(resolved, f"{name}_reason")]
         for name, value in resolved.items()
-        if not (name.endswith("_reason") and name.removesuffix("_reason") in resolved)
+        if not name.removesuffix("_ko").endswith("_reason")
     ]
     tables = (
-        ("Settings that differ from the base config", ["Setting", "Base", "This run"], changed),
-        ("Choices made at the start", ["Choice", "Value", "Reason"], chosen),
+        (
+            Text("Settings that differ from the base config", "기본 설정과 다른 설정"),
+            [SETTING, Text("Base", "기본값"), Text("This run", "이 실행")],
+            changed,
+        ),
+        (
+            Text("Choices made at the start", "시작할 때 정해진 값"),
+            [Text("Choice", "항목"), Text("Value", "값"), Text("Reason", "이유")],
+            chosen,
+        ),
     )
     return join(*(table(caption, columns, rows, "words") for caption, columns, rows in tables if rows))
 
@@ -59,13 +76,13 @@ def environment(record: RunRecord) -> Html:
     """Return the package versions and the full config, folded."""
     import yaml
 
-    versions = [[name, code(version)] for name, version in record.versions.items()]
+    versions = [[named(name), code(version)] for name, version in record.versions.items()]
     config = yaml.safe_dump(record.config, allow_unicode=True, sort_keys=False, width=100) if record.config else ""
+    packages = Text("Packages of this run", "이 실행의 패키지")
+    columns = [Text("Package", "패키지"), Text("Version", "버전")]
     return join(
-        _folded("Versions", table("Packages of this run", ["Package", "Version"], versions, "words"))
-        if versions
-        else None,
-        _folded("Full config", tag("pre", tag("code", config), tabindex=0)) if config else None,
+        _folded(Text("Versions", "버전"), table(packages, columns, versions, "words")) if versions else None,
+        _folded(Text("Full config", "전체 설정"), tag("pre", tag("code", config), tabindex=0)) if config else None,
     )
 
 
@@ -73,8 +90,12 @@ def _folded(title: str, body: Html) -> Html:
     return tag("details", tag("summary", title), body)
 
 
-def _reason(reason: Any) -> str | None:
-    return None if reason is None else setting(reason)
+def _reason(resolved: dict[str, Any], name: str) -> str | None:
+    """Return why something was chosen; in quotes where the run wrote it in English alone."""
+    reason, korean = resolved.get(name), resolved.get(f"{name}_ko")
+    if reason is None:
+        return None
+    return Text(setting(reason), korean) if isinstance(korean, str) else tag("q", setting(reason), lang="en")
 
 
 def _split(record: RunRecord, name: str) -> Html:
@@ -85,10 +106,10 @@ def _split(record: RunRecord, name: str) -> Html:
         tag("h3", SPLITS.get(name, name)),
         facts(
             [
-                ("Source", code(source.source)),
-                ("Rows", None if source.rows is None else f"{source.rows:,}"),
-                ("Examples", None if source.examples is None else f"{source.examples:,}"),
-                ("Encoding", source.encoding),
+                (Text("Source", "출처"), code(source.source)),
+                (Text("Rows", "행 수"), None if source.rows is None else f"{source.rows:,}"),
+                (Text("Examples", "예시 수"), None if source.examples is None else f"{source.examples:,}"),
+                (Text("Encoding", "인코딩"), code(source.encoding)),
             ]
         ),
         tag("ul", *(tag("li", sentence) for sentence in sentences)) if sentences else None,
@@ -98,49 +119,63 @@ def _split(record: RunRecord, name: str) -> Html:
 
 def _lengths(name: str, lengths: SplitLengths) -> Html:
     stats = (
-        ("mean", lengths.mean),
-        ("median", lengths.p50),
-        ("95th percentile", lengths.p95),
-        ("longest", lengths.max),
+        (Text("mean", "평균"), lengths.mean),
+        (Text("median", "중앙값"), lengths.p50),
+        (Text("95th percentile", "95백분위수"), lengths.p95),
+        (Text("longest", "최댓값"), lengths.max),
     )
-    known = ", ".join(f"{word} {short(value)}" for word, value in stats if value is not None)
+    known = joined(joined([word, short(value)], " ") for word, value in stats if value is not None)
     chart_id = "lengths-" + "".join(letter if letter.isalnum() else "-" for letter in name)
-    bars = histogram(chart_id, "Example lengths", lengths.histogram, "tokens", "example")
-    return tag("div", bars, tag("p", f"Tokens: {known}.", class_="note") if known else None, class_="lengths")
+    title, unit, noun = Text("Example lengths", "예시 길이"), Text("tokens", "토큰"), Text("example", "예시")
+    bars = histogram(chart_id, title, lengths.histogram, unit, noun)
+    note = Text(f"Tokens: {known}.", f"토큰 수: {known.ko}.")
+    return tag("div", bars, tag("p", note, class_="note") if known else None, class_="lengths")
 
 
-def _changed(source: SplitData) -> list[str]:
-    sentence = "The file changed during the run, which used what it held at the start."
+def _changed(source: SplitData) -> list[Text]:
+    sentence = Text(
+        "The file changed during the run, which used what it held at the start.",
+        "실행 중에 파일이 바뀌었지만, 시작할 때의 내용을 썼습니다.",
+    )
     return [sentence] if source.changed_during_run else []
 
 
-def _dropped(source: SplitData) -> list[str]:
+def _dropped(source: SplitData) -> list[Text]:
     if source.dropped is None:
         return []
-    reasons = [f"{reason} ({number:,})" for reason, number in source.dropped.items() if number]
+    reasons = joined(joined([dropped_for(why), f"({n:,})"], " ") for why, n in source.dropped.items() if n)
     if not reasons:
-        return ["No row was dropped."]
+        return [Text("No row was dropped.", "제외한 행이 없습니다.")]
     total = sum(source.dropped.values())
-    return [f"{count(total, 'row was', 'rows were')} dropped: {', '.join(reasons)}."]
+    english = f"{count(total, 'row was', 'rows were')} dropped: {reasons}."
+    return [Text(english, f"행 {total:,}개를 제외했습니다: {reasons.ko}.")]
 
 
-def _cut(cut: SplitTruncation) -> list[str]:
-    of = "" if cut.examples is None else f" of {cut.examples:,}"
+def _cut(cut: SplitTruncation) -> list[Text]:
     sentences = []
     if cut.prompts_cut == 0:
-        sentences.append("No dialogue was shortened.")
+        sentences.append(Text("No dialogue was shortened.", "줄인 대화가 없습니다."))
     elif cut.prompts_cut:
+        verb, korean = _of(cut.prompts_cut, cut.examples, ("dialogue was", "dialogues were"), "대화")
         lost = [
-            None if cut.turns_cut is None else count(cut.turns_cut, "turn"),
-            None if cut.tokens_cut is None else count(cut.tokens_cut, "token"),
+            Text(count(number, noun), f"{korean_noun} {number:,}개")
+            for number, noun, korean_noun in ((cut.turns_cut, "turn", "발화"), (cut.tokens_cut, "token", "토큰"))
+            if number is not None
         ]
-        removed = " with ".join(part for part in lost if part)
-        were = "dialogue was" if cut.prompts_cut == 1 and not of else "dialogues were"
-        verb = f"{cut.prompts_cut:,}{of} {were} shortened"
-        sentences.append(f"{verb} to fit the prompt limit: {removed} left out." if removed else f"{verb}.")
+        removed = f" to fit the prompt limit: {joined(lost, ' with ')} left out" if lost else ""
+        left_out = f": {joined(lost).ko}를 뺐습니다" if lost else ""
+        sentences.append(Text(f"{verb} shortened{removed}.", f"{korean}를 입력 한도에 맞게 줄였습니다{left_out}."))
     if cut.long_summaries == 0:
-        sentences.append("No summary is longer than the generation limit.")
+        sentences.append(Text("No summary is longer than the generation limit.", "생성 한도보다 긴 요약이 없습니다."))
     elif cut.long_summaries:
-        are = "summary is" if cut.long_summaries == 1 and not of else "summaries are"
-        sentences.append(f"{cut.long_summaries:,}{of} {are} longer than the generation limit, and kept whole.")
+        verb, korean = _of(cut.long_summaries, cut.examples, ("summary is", "summaries are"), "요약")
+        english = f"{verb} longer than the generation limit, and kept whole."
+        sentences.append(Text(english, f"{korean}가 생성 한도보다 길지만 그대로 두었습니다."))
     return sentences
+
+
+def _of(number: int, total: int | None, verbs: tuple[str, str], noun: str) -> tuple[str, str]:
+    """Return so many of a total with an English verb, and with a Korean noun."""
+    if total is None:
+        return f"{number:,} {verbs[number != 1]}", f"{noun} {number:,}개"
+    return f"{number:,} of {total:,} {verbs[1]}", f"{noun} {total:,}개 중 {number:,}개"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..bilingual import Text
 from ..data.prompt.turns import turns_of
 from .markup import Html, join, tag
 
@@ -68,7 +69,7 @@ def marked(text: str, facts: Sequence[SourcedFact]) -> Html:
     end = 0
     for match in pattern.finditer(text):
         held = by_text[match.group()].held
-        note = None if held else "not in the dialogue"
+        note = None if held else Text("not in the dialogue", "대화에 없음")
         parts += [text[end : match.start()]]
         parts += [tag("mark", match.group(), class_=None if held else "unheld", title=note)]
         end = match.end()

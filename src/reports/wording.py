@@ -5,6 +5,14 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..bilingual import Text
+
+STATUSES = {
+    "completed": Text("completed", "완료"),
+    "running": Text("running", "실행 중"),
+    "interrupted": Text("interrupted", "중단됨"),
+    "failed": Text("failed", "실패"),
+}
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -47,22 +55,33 @@ def gibibytes(size_bytes: int) -> str:
     return f"{size_bytes / 2**30:.2f} GiB"
 
 
-def millions(count: int) -> str:
-    """Return a number of parameters as `4.88 M`, in billions from 1e9, in full below 1e5."""
+def millions(count: int) -> Text:
+    """Return a number of parameters as `4.88 M`, in billions from 1e9, in full below 1e5; in 만 and 억 in Korean."""
+    korean = f"{count / 1e8:.2f}억" if count >= 1e8 else f"{count / 1e4:,.0f}만" if count >= 1e5 else f"{count:,}"
     if count >= 1e9:
-        return f"{count / 1e9:.2f} B"
-    return f"{count / 1e6:.2f} M" if count >= 1e5 else f"{count:,}"
+        return Text(f"{count / 1e9:.2f} B", korean)
+    return Text(f"{count / 1e6:.2f} M" if count >= 1e5 else f"{count:,}", korean)
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Text:
     """Return seconds as `12.3 s`, `4 min 10 s` or `6 h 5 min`."""
     if seconds < 59.95:
-        return f"{seconds:.1f} s"
+        return Text(f"{seconds:.1f} s", f"{seconds:.1f}초")
     if seconds < 3599.5:
         minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes} min {rest} s"
+        return Text(f"{minutes} min {rest} s", f"{minutes}분 {rest}초")
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours:,} h {minutes} min"
+    return Text(f"{hours:,} h {minutes} min", f"{hours:,}시간 {minutes}분")
+
+
+def between(low: str, high: str) -> Text:
+    """Return a range of figures: `18.9 to 30.4`."""
+    return Text(f"{low} to {high}", f"{low} ~ {high}")
+
+
+def interval(low: float, high: float) -> Text:
+    """Return an interval with one decimal."""
+    return between(decimal(low, 1), decimal(high, 1))
 
 
 def moment(text: str) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ..bilingual import Text
+
 FILE = "run.json"
 UNFINISHED = ("running", "interrupted", "failed")
 T = TypeVar("T")
@@ -261,10 +263,12 @@ class OutOfMemory(Record):
     """The same in generation."""
 
     @property
-    def size(self) -> str | None:
+    def size(self) -> Text | None:
         """Return what memory has allowed since (`512 tokens`); None where it is not known."""
         tokens, examples = self.micro_batch_tokens or self.batch_tokens, self.examples_at_a_time
-        return f"{tokens:,} tokens" if tokens else f"{examples:,} examples" if examples else None
+        if tokens:
+            return Text(f"{tokens:,} tokens", f"토큰 {tokens:,}개")
+        return Text(f"{examples:,} examples", f"예시 {examples:,}개") if examples else None
 
 
 class Faults(Record):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from ...bilingual import Text
 from ...errors import YoyakError
 
 LONGEST_ROW_CHARS = 16 << 20
@@ -12,6 +13,21 @@ LONGEST_ROW_CHARS = 16 << 20
 MOST_COLUMNS = 4096
 USER_ROLES = {"user", "human"}
 ASSISTANT_ROLES = {"assistant", "gpt", "model", "chatgpt"}
+
+_REASONS = {
+    "broken JSON": "깨진 JSON",
+    "broken character": "깨진 글자",
+    "broken quoting": "따옴표가 맞지 않음",
+    "no dialogue": "대화 없음",
+    "no summary": "요약 없음",
+    "not an object": "JSON 객체가 아님",
+    "not text": "텍스트가 아님",
+    "NUL character": "NUL 문자",
+    "repeated column": "열 이름이 겹침",
+    "repeated id": "id가 겹침",
+    "row too long": "행이 너무 긺",
+    "wrong number of fields": "필드 수가 맞지 않음",
+}
 
 _MOST_NAMES_SHOWN = 20
 _LONGEST_NAME_SHOWN = 40
@@ -53,6 +69,11 @@ class RecordStream:
     unit: str
     records: Iterator[Record | BadRow]
     composed_columns: list[str] = field(default_factory=list)
+
+
+def dropped_for(reason: str) -> Text:
+    """Return a kind of fault (`BadRow.reason`) in both languages."""
+    return Text(reason, _REASONS.get(reason, reason))
 
 
 def too_long(line: int) -> BadRow:

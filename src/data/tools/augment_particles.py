@@ -8,15 +8,14 @@ a vowel and after ㄹ: 수민으로, 하율로. In speech a name with a final co
 import re
 from typing import Literal
 
+from ...bilingual import RIEUL, final_of
+
 Ending = Literal["vowel", "consonant"]
 
 
 def _words(text: str) -> list[str]:
     return text.split()
 
-
-_FINALS = 28  # of a Hangul syllable, none among them
-_RIEUL = 8
 
 _TO_VOWEL = {
     **{"은": "는", "이": "가", "을": "를", "과": "와", "아": "야", "으로": "로", "이에요": "예요", "이었": "였"},
@@ -50,11 +49,7 @@ NAME_PARTICLES = rf"(?P<nick>{_NICK})?(?P<first>{_FIRST})?(?P<rest>{_REST})"
 
 def ending_of(name: str) -> Ending:
     """Return how a name ends that is written in Hangul."""
-    return "consonant" if _final(name) else "vowel"
-
-
-def _final(name: str) -> int:
-    return (ord(name[-1]) - ord("가")) % _FINALS
+    return "consonant" if final_of(name) else "vowel"
 
 
 def needed_ending(match: re.Match[str]) -> Ending | None:
@@ -71,7 +66,7 @@ def needed_ending(match: re.Match[str]) -> Ending | None:
 def with_particles(name: str, match: re.Match[str]) -> str:
     """Return `name`, in Hangul, with the particles of a match of `NAME_PARTICLES` in the form that it asks for."""
     nick, first, rest = match["nick"] or "", match["first"] or "", match["rest"]
-    vowel, rieul = ending_of(name) == "vowel", _final(name) == _RIEUL
+    vowel, rieul = ending_of(name) == "vowel", final_of(name) == RIEUL
     if nick:  # what follows it has the form behind a vowel already
         return name + ("" if vowel else nick) + first + rest
     if vowel or (rieul and first in ("으로", "로")):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+LANGUAGES = {"en", "ko"}
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
@@ -17,9 +18,13 @@ class Element:
 
 @dataclass
 class Page(HTMLParser):
-    """All elements in document order; fails on a tag that is not closed in its place."""
+    """All elements in document order, as who reads `language` sees them; fails on a tag left open.
+
+    Of a text or attribute that stands in both languages, the other half is left out.
+    """
 
     source: str
+    language: str = "en"
     elements: list[Element] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -31,9 +36,13 @@ class Page(HTMLParser):
         assert not self._open
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep the element."""
-        element = Element(tag, dict(attrs))
-        self.elements.append(element)
+        """Keep the element, one of the other language apart from its text."""
+        attributes = dict(attrs)
+        if self.language == "ko":
+            attributes |= {name[len("data-ko-") :]: value for name, value in attrs if name.startswith("data-ko-")}
+        element = Element(tag, attributes)
+        if attributes.get("class") not in LANGUAGES:
+            self.elements.append(element)
         if tag not in VOID:
             self._open.append(element)
 
@@ -43,8 +52,11 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Add the text to all open elements."""
+        if any(element.attributes.get("class") in LANGUAGES - {self.language} for element in self._open):
+            return
+        korean = self._open[-1].attributes.get("data-ko") if self._open and self.language == "ko" else None
         for element in self._open:
-            element.text += data
+            element.text += korean or data
 
     def all(self, name: str, class_: str | None = None) -> list[Element]:
         """Return the elements of this name, and of this class where one is given."""

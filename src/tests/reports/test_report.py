@@ -119,7 +119,7 @@ def test_score_table(write_run: WriteRun) -> None:
         "ROUGE-125.1039.30+14.20",
         "ROUGE-28.1015.24+7.14",
         "ROUGE-L20.0031.10+11.10",
-        "Sum53.2085.64+32.44",
+        "ROUGE sum53.2085.64+32.44",
     ]
     assert "Scored with word tokenization, Porter stemmer, n = 20 dialogues." in page.texts("p", "note")
 
@@ -236,7 +236,7 @@ def test_scores_show_intervals_and_chance(write_run: WriteRun) -> None:
     run["scores"]["fine_tuned"] |= {"rouge_sum_low": 80.04, "rouge_sum_high": 90.06, "rouge_sum_floor": 30.5}
     run["scores"]["fine_tuned"] |= {"rouge2_low": 1.0, "rouge2_high": 20.0, "rouge2_floor": 1.5}
     page = page_of(write_run(run=run, predictions=None))
-    assert "Sum53.2085.6480.0 to 90.1+32.4430.50" in page.texts("tr")
+    assert "ROUGE sum53.2085.6480.0 to 90.1+32.4430.50" in page.texts("tr")
     assert "No better than chance can explain: ROUGE-2." in page.texts("p", "note")
 
 

@@ -38,7 +38,7 @@ def test_curves_are_of_their_own_figures() -> None:
         "Evaluation: 80.25 at step 20.",
         "Learning rate: 0.0005 at step 2, 0 at step 40, between 0 and 0.0005.",
         "Gradient norm: 1.20 at step 2, 0.80 at step 40, between 0.80 and 1.20.",
-        "Tokens/s: 150.0 at step 2, 152.0 at step 40, between 150.0 and 152.0.",
+        "Speed, tokens/s: 150.0 at step 2, 152.0 at step 40, between 150.0 and 152.0.",
     ]
     assert page.all("span", "key")[1].attributes["class"] == "key mark"
     assert sections.curves([]) == ""
@@ -99,7 +99,7 @@ def test_before_training_alone() -> None:
     assert Page(summary.tiles(run)).texts("dt")[0] == "ROUGE sum before training"
     page = Page(summary.scores(record))
     assert page.texts("caption") == ["ROUGE before training"]
-    assert page.texts("tr")[4] == "Sum53.20"
+    assert page.texts("tr")[4] == "ROUGE sum53.20"
 
 
 def test_every_score_has_its_own_interval_and_floor() -> None:
@@ -112,7 +112,7 @@ def test_every_score_has_its_own_interval_and_floor() -> None:
         "ROUGE-110.008.0 to 13.04.003.0 to 5.0",
         "ROUGE-230.0028.0 to 33.024.0023.0 to 25.0",
         "ROUGE-L50.0048.0 to 53.044.0043.0 to 45.0",
-        "Sum70.0068.0 to 73.064.0063.0 to 65.0",
+        "ROUGE sum70.0068.0 to 73.064.0063.0 to 65.0",
         "chrF90.0088.0 to 93.084.0083.0 to 85.0",
     ]
     assert not any("No better than chance" in note for note in page.texts("p"))

@@ -35,7 +35,8 @@ def test_one_person_and_today_are_left_out() -> None:
 def test_facts_are_marked_the_longer_ones_first_and_no_text_is_lost() -> None:
     facts = [SourcedFact("10", (0,), held=True), SourcedFact("10:30", (), held=False)]
     assert marked("At 10:30 or 10 <sharp>.", facts) == (
-        'At <mark class="unheld" title="not in the dialogue">10:30</mark> or <mark>10</mark> &lt;sharp&gt;.'
+        'At <mark class="unheld" title="not in the dialogue" data-ko-title="대화에 없음">10:30</mark> or '
+        "<mark>10</mark> &lt;sharp&gt;."
     )
     assert marked("A10 and 10", facts) == "A10 and <mark>10</mark>"  # not inside a word
     assert marked("plain", []) == "plain"
