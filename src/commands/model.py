@@ -92,17 +92,15 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
 
 def prompt_of(config: Config, tokenizer: Any) -> "tuple[PromptTemplate, list[str]]":
     """Return the prompt of a config, as its model was trained, and what is to be said about it."""
-    from ..data.prompt.prompts import prompt_arguments
-    from ..data.prompt.templates import create_prompt_template
+    from ..data.prompt.templates import configured_prompt
 
-    arguments = prompt_arguments(config)
-    prompt = create_prompt_template(tokenizer, **arguments)
+    prompt = configured_prompt(config, tokenizer)
     notes = [prompt.note] if prompt.note else []
     trained = _resolved_in_training(config)
     if trained is None:
         return prompt, notes
     if trained.prompt is None:  # by a version that knew no empty reasoning block in a named layout
-        earlier = create_prompt_template(tokenizer, **arguments, empty_block=False)
+        earlier = configured_prompt(config, tokenizer, empty_block=False)
         if earlier.tail_ids != prompt.tail_ids:
             notes.append("An older version trained this model without an empty reasoning block, so it gets none")
         return earlier, notes

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -57,23 +57,20 @@ class LLMSummarizationDataset(Dataset[dict[str, torch.Tensor]]):
         if len(dialogues) != len(summaries):
             raise YoyakError(f"{len(dialogues)} dialogues but {len(summaries)} summaries; each needs one")
         self.tokenizer = tokenizer
-        encoder = text_encoder(tokenizer)
+        self._prompt: dict[str, Any] = {
+            "encoder_max_len": encoder_max_len,
+            "decoder_max_len": decoder_max_len,
+            "format_type": format_type,
+            "chat_template": chat_template,
+            "language": language,
+            "system": system,
+            "instruction": instruction,
+            "encoder": text_encoder(tokenizer),
+        }
         self.templates = [
-            create_prompt_template(
-                tokenizer,
-                encoder_max_len=encoder_max_len,
-                decoder_max_len=decoder_max_len,
-                format_type=format_type,
-                chat_template=chat_template,
-                language=language,
-                system=system,
-                instruction=sentence,
-                encoder=encoder,
-            )
+            create_prompt_template(tokenizer, **self._prompt | {"instruction": sentence})
             for sentence in self._sentences(language, instruction)
         ]
-        self._chat_template, self._language = chat_template, language
-        self._system, self._instruction = system, instruction
         self.names = names
         self._encode(dialogues, summaries)
 
@@ -142,17 +139,7 @@ class LLMSummarizationDataset(Dataset[dict[str, torch.Tensor]]):
         return self._rendered("chat", dialogue, summary)
 
     def _rendered(self, format_type: Literal["instruction", "chat"], dialogue: str, summary: str) -> str:
-        template = create_prompt_template(
-            self.tokenizer,
-            encoder_max_len=self.prompt.encoder_max_len,
-            decoder_max_len=self.prompt.decoder_max_len,
-            format_type=format_type,
-            chat_template=self._chat_template,
-            language=self._language,
-            system=self._system,
-            instruction=self._instruction,
-            encoder=self.prompt.encoder,
-        )
+        template = create_prompt_template(self.tokenizer, **self._prompt | {"format_type": format_type})
         ids = template.encode_example(dialogue, summary).input_ids
         return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
 

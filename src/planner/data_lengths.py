@@ -91,9 +91,8 @@ def _template(config: Config, tokenizer: Path) -> Any:
     """Return the prompt template of a `tokenizer.json`, without transformers."""
     from tokenizers import Tokenizer
 
-    from ..data.prompt.prompts import prompt_arguments
     from ..data.prompt.round_trip import refuse_lossy
-    from ..data.prompt.templates import create_prompt_template
+    from ..data.prompt.templates import configured_prompt
     from ..data.prompt.text_encoder import TextEncoder
 
     try:
@@ -103,12 +102,11 @@ def _template(config: Config, tokenizer: Path) -> Any:
     backend.no_truncation()
     backend.no_padding()
     stand_in = cast("PreTrainedTokenizerFast", _FileTokenizer(backend))
-    layout = config.model.chat_template
+    layout = None if config.model.chat_template == "auto" else config.model.chat_template
     encoder = TextEncoder.of_backend(backend)
     refuse_lossy(encoder, backend)
-    arguments = prompt_arguments(config) | {"encoder_max_len": 1 << 30, "decoder_max_len": 1 << 30}
-    arguments["chat_template"] = None if layout == "auto" else layout
-    return create_prompt_template(stand_in, **arguments, encoder=encoder)
+    uncut = {"encoder_max_len": 1 << 30, "decoder_max_len": 1 << 30}
+    return configured_prompt(config, stand_in, **uncut, chat_template=layout, encoder=encoder)
 
 
 class _FileTokenizer:

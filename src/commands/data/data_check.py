@@ -43,16 +43,15 @@ def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None
     quiet_libraries()
     from transformers import AutoTokenizer
 
-    from ...data.prompt.prompts import prompt_arguments
     from ...data.prompt.round_trip import UnfitTokenizerError
-    from ...data.prompt.templates import create_prompt_template
+    from ...data.prompt.templates import configured_prompt
     from ...models.checkpoints import load_from, origin_arguments
     from ...models.resolve import resolve_checkpoint
 
     try:
         checkpoint = resolve_checkpoint(config.model.checkpoint)
         tokenizer = load_from(checkpoint, AutoTokenizer.from_pretrained, **origin_arguments(config.model))
-        return create_prompt_template(tokenizer, **prompt_arguments(config)), None
+        return configured_prompt(config, tokenizer), None
     except UnfitTokenizerError:
         raise
     except YoyakError as error:

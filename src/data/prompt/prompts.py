@@ -46,17 +46,29 @@ PROMPT_TEXTS = {
 }
 
 
+def own_texts(language: str, format_type: str, system: str | None, instruction: str | None) -> tuple[str, str]:
+    """Return the system message of the chat format, empty where there is none, and the sentence before a dialogue.
+
+    Those given, else the language's; the sentence is the user's (chat) or the instruction (instruction format).
+    """
+    texts = PROMPT_TEXTS[language]
+    default = texts.chat_sentence if format_type == "chat" else texts.instruction
+    return plain_text(texts.system if system is None else system), plain_text(instruction or default)
+
+
 def sentence(config: Config) -> str:
     """Return the configured sentence (chat) or instruction (instruction format) before a dialogue."""
-    texts = PROMPT_TEXTS[config.dataset.language]
-    default = texts.chat_sentence if config.dataset.format_type == "chat" else texts.instruction
-    return plain_text(config.dataset.instruction or default)
+    return _texts(config)[1]
 
 
 def system_text(config: Config) -> str:
     """Return the configured system message of the chat format; empty where there is none."""
-    texts = PROMPT_TEXTS[config.dataset.language]
-    return plain_text(texts.system if config.dataset.system is None else config.dataset.system)
+    return _texts(config)[0]
+
+
+def _texts(config: Config) -> tuple[str, str]:
+    chosen = config.dataset
+    return own_texts(chosen.language, chosen.format_type, chosen.system, chosen.instruction)
 
 
 def instruction_before(dialogue: str) -> str | None:

@@ -7,9 +7,10 @@ dialogue stays text.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...architectures import CHAT_LAYOUTS, ChatTemplate
+from ...config.schema import Config
 from ...errors import YoyakError, nearest
 from .layouts import bos_ids, chat_pieces, instruction_pieces, layout_of
 from .own_template import own_template_pieces
@@ -17,7 +18,7 @@ from .plain_text import plain_text
 from .prompt_pieces import IGNORE as IGNORE
 from .prompt_pieces import EncodedExample as EncodedExample
 from .prompt_pieces import PromptPieces, joined, settled, text_of
-from .prompts import PROMPT_TEXTS
+from .prompts import PROMPT_TEXTS, own_texts, prompt_arguments
 from .round_trip import PROBES, UnfitTokenizerError, own_encoding
 from .text_encoder import TextEncoder, text_encoder
 from .truncation import TruncationCounts, shorten_dialogue
@@ -179,13 +180,12 @@ def create_prompt_template(
     _refuse_unknown("format_type", format_type, ["instruction", "chat"])
     _refuse_unknown("chat_template", chat_template or "auto", [*CHAT_LAYOUTS, "auto"])
     _refuse_unknown("language", language, list(PROMPT_TEXTS))
-    texts = PROMPT_TEXTS[language]
+    system, sentence = own_texts(language, format_type, system, instruction)
     encoder = encoder or text_encoder(tokenizer)
-    system = plain_text(texts.system if system is None else system)
     if format_type == "instruction":
-        pieces = instruction_pieces(tokenizer, layout_of(tokenizer), plain_text(instruction or texts.instruction))
+        pieces = instruction_pieces(tokenizer, layout_of(tokenizer), sentence)
     else:
-        sentence, layout = plain_text(instruction or texts.chat_sentence), layout_of(tokenizer, chat_template)
+        layout = layout_of(tokenizer, chat_template)
         if chat_template == "auto" and (tokenizer.chat_template or layout is None):
             pieces = own_template_pieces(tokenizer, encoder, system, sentence)
             bos = bos_ids(tokenizer, layout)
@@ -201,6 +201,11 @@ def create_prompt_template(
     template = _assembled(tokenizer, encoder, pieces, encoder_max_len, decoder_max_len)
     _refuse_other_ids(template, tokenizer, pieces)
     return template
+
+
+def configured_prompt(config: Config, tokenizer: "PreTrainedTokenizerFast", **others: Any) -> PromptTemplate:
+    """Build the prompt that a config describes; `others` are arguments of `create_prompt_template` in place of its."""
+    return create_prompt_template(tokenizer, **prompt_arguments(config) | others)
 
 
 def _refuse_other_ids(template: PromptTemplate, tokenizer: "PreTrainedTokenizerFast", pieces: PromptPieces) -> None:

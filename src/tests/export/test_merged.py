@@ -11,8 +11,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaForCausalLM
 
 from src.config import load_config
-from src.data.prompt.prompts import prompt_arguments
-from src.data.prompt.templates import create_prompt_template
+from src.data.prompt.templates import configured_prompt
 from src.errors import YoyakError
 from src.export.check import check_examples, mean_loss
 from src.export.merged import merge_adapter, merged_weight, parameter_count, save_merged, set_generation
@@ -198,7 +197,7 @@ def test_an_adapter_on_the_bundled_model_keeps_its_loss_and_logits(tmp_path: Pat
     """QLoRA on real weights; the adapter is random, so that it changes more than what is allowed to differ."""
     config = load_config("quickstart", [])
     model, tokenizer = LoRALoader(config).load_model_and_tokenizer(use_lora=True, use_qlora=True)
-    examples = check_examples(config, create_prompt_template(tokenizer, **prompt_arguments(config)), 4)
+    examples = check_examples(config, configured_prompt(config, tokenizer), 4)
     ids = torch.tensor([examples[0].input_ids])
     model.eval()
     with torch.no_grad():

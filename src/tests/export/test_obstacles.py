@@ -9,8 +9,7 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import models, pre_tokenizers
 from transformers import LlamaForCausalLM
 
-from src.data.prompt.prompts import prompt_arguments
-from src.data.prompt.templates import create_prompt_template
+from src.data.prompt.templates import configured_prompt
 from src.errors import YoyakError
 from src.export.gguf_model import refuse_unwritten
 from src.export.obstacles import export_obstacles, sentence
@@ -22,7 +21,7 @@ from src.tests.tiny_models import tiny_config
 def found(model: Any, tokenizer: Any = None, **settings: Any) -> dict[str, str]:
     config = tiny_config("base", **settings)
     tokenizer = tokenizer or splitting_tokenizer()
-    return export_obstacles(config, model, tokenizer, create_prompt_template(tokenizer, **prompt_arguments(config)))
+    return export_obstacles(config, model, tokenizer, configured_prompt(config, tokenizer))
 
 
 def adapted(family: str = "llama", **settings: Any) -> Any:

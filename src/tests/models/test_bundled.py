@@ -165,7 +165,7 @@ def test_nothing_half_written_stays_when_the_disk_is_full(tmp_path: Path, was_th
             _write(model, tokenizer, folder, MODEL)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        assert list(tmp_path.glob("models/*")) == [folder] * was_there
+    assert list(tmp_path.glob("models/*")) == [folder] * was_there
     assert is_whole(folder, MODEL) is was_there
     _write(model, tokenizer, folder, MODEL)
     assert is_whole(folder, MODEL)

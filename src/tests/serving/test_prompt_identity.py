@@ -16,7 +16,7 @@ from src.config.schema import Config
 from src.data.files.sources import DialogueRow
 from src.data.llm_dataset import create_llm_dataset
 from src.data.prompt.prompts import prompt_arguments, sentence, system_text
-from src.data.prompt.templates import create_prompt_template
+from src.data.prompt.templates import configured_prompt
 from src.inference import generator
 from src.inference.scored import evaluate_model
 from src.serving.limits import Limits
@@ -66,7 +66,7 @@ def loaded(base, format_type, language):
     """The model with the prompt of a format and language."""
     config = base.config.model_copy(deep=True)
     config.dataset.format_type, config.dataset.language = format_type, language
-    prompt = create_prompt_template(base.tokenizer, **prompt_arguments(config))
+    prompt = configured_prompt(config, base.tokenizer)
     return replace(base, config=config, prompt=prompt)
 
 
