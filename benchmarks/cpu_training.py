@@ -108,7 +108,7 @@ def main() -> None:
                 "share_of_product_rate": round(share, 3),
                 "share_with_head": round(share * (1 + head / frozen), 3),
                 "shares": [round(share, 3) for share in (min(shares), max(shares))],
-                "micro_batch_tokens": trainer.engine.micro_batch_tokens,
+                "micro_batch_tokens": trainer.resolved.engine.micro_batch_tokens,
                 "dropout": config.lora.dropout,
                 "peak_memory_gb": round(results["peak_memory_bytes"] / 1e9, 2),
             }

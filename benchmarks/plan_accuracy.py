@@ -19,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,15 @@ def measure(case: Case, base: Any) -> dict[str, Any]:
 
     from src.config import load_config
     from src.training.llm_trainer import LLMTrainer
+    from src.training.state.resolved import resolve
 
     cuda = torch.cuda.is_available()
+
+    class Unsaved(LLMTrainer):
+        """A trainer without what is not measured."""
+
+        def save_final_model(self) -> Path:
+            return self.run_dir
 
     class Clock(TrainerCallback):
         """The moments at which steps ended, with the GPU's work done."""
@@ -139,11 +147,14 @@ def measure(case: Case, base: Any) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             settings = [f"experiment.output_dir={folder}", f"training.max_steps={WARM_UP + STEPS}"]
             config = load_config("llama_3.2_3b", [*case.overrides(), *settings])
-            trainer = LLMTrainer(config, model, _Tokenizer(), items_of(case), callbacks=[Clock()])  # type: ignore[arg-type]
-            trainer.save_final_model = lambda: Path(folder)  # type: ignore[method-assign]  # not what is measured
+            items = items_of(case)
+            resolved = resolve(config, model, items)
+            if case.tokens and resolved.memory_plan is not None:  # computed as the case says, whatever was chosen
+                given = {"kept_layers": case.kept, "keeps_inputs": case.keeps_inputs}
+                plan = replace(resolved.memory_plan, micro_batch_tokens=case.tokens, **given)
+                resolved = replace(resolved, memory_plan=plan)
+            trainer = Unsaved(config, model, _Tokenizer(), items, callbacks=[Clock()], resolved=resolved)  # type: ignore[arg-type]
             trainer.trainer.args.save_strategy = "no"
-            if case.tokens and cuda:
-                use_given_plan(trainer.trainer, case)
             steady = torch.cuda.memory_allocated() if cuda else 0
             trainer.train()
     finally:
@@ -166,16 +177,6 @@ def measure(case: Case, base: Any) -> dict[str, Any]:
         "reserved_bytes": torch.cuda.max_memory_reserved() if cuda else 0,
         "outside_bytes": total - free - (torch.cuda.memory_reserved() if cuda else 0),
     }
-
-
-def use_given_plan(trainer: Any, case: Case) -> None:
-    """Make the packed engine compute as a case says, whatever it chose."""
-    from dataclasses import replace
-
-    assert case.tokens is not None
-    trainer.passes = None  # its buffers, before the next ones
-    plan = replace(trainer.plan, micro_batch_tokens=case.tokens, kept_layers=case.kept, keeps_inputs=case.keeps_inputs)
-    trainer.use_plan(plan)
 
 
 def scored(case: Case, line: dict[str, Any]) -> dict[str, Any]:

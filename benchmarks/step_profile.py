@@ -91,7 +91,7 @@ def profiled(trainer: Any, folder: Path) -> tuple[dict[str, Any], list[SortedKer
     recorder = Recorder(trainer.trainer, folder / "trace.json")
     trainer.trainer.add_callback(recorder)
     trainer.train()
-    plan, job = trainer.trainer.plan, job_of_model(trainer.model, trainer.config.training, "packed")
+    plan, job = trainer.resolved.memory_plan, job_of_model(trainer.model, trainer.config.training, "packed")
     how = Activations(plan.kept_layers, plan.keeps_inputs)
     steps = recorder.batches[WARM_UP + TIMED :]
     kept = steps[1 : 1 + PROFILED]

@@ -99,7 +99,7 @@ def measured(checkpoint: str, folder: Path) -> list[str]:
     return [
         targets,
         shares.replace(" ", ", "),
-        trainer.engine.name,
+        trainer.resolved.engine.name,
         "agrees" if probes and all(probe["agrees"] for probe in probes) else "differs",
         merged(model, tokenizer),
         "yes" if kind in GGUF else "by llama.cpp",

@@ -85,7 +85,7 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
             raise YoyakError(f"{error}; it was trained on {other_base}, not on {config.model.checkpoint}") from error
         raise
     prompt, notes = prompt_of(config, tokenizer)
-    for note in [*loader.notes, *notes]:
+    for note in [*loader.facts.notes, *notes]:
         console.print(note, style="dim", markup=False, soft_wrap=True)
     return LoadedModel(config, model, tokenizer, prompt, loader.resolved)
 

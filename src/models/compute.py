@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 DtypeName = Literal["bf16", "fp16", "fp32"]
+_CUDA_OPTIMIZERS = ("paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit")
 _PRODUCT_SHAPE = (512, 1536, 1536)  # rows of a micro-batch, then a layer's width: small enough for half a second
 _TIMED_SECONDS = 0.25
 
@@ -31,6 +32,10 @@ class ComputeChoice:
     dtype: DtypeName
     reason: str
     threads: int
+
+    def optimizer(self, wanted: str) -> str:
+        """Return the optimizer that runs here in place of `wanted`: paged and 8-bit ones need CUDA."""
+        return "adamw_torch" if self.device == "cpu" and wanted in _CUDA_OPTIMIZERS else wanted
 
     @property
     def torch_dtype(self) -> "torch.dtype":
@@ -95,7 +100,7 @@ def cpu_product_rates() -> dict[str, float]:
 
 @cache
 def _measured(machine: str) -> dict[str, float]:
-    """Measure once a process, so that loader and trainer choose the same even where nothing can be kept."""
+    """Measure once a process, also where nothing can be kept."""
     import torch
 
     rates = {"fp32": measure_product_rate(torch.float32), "bf16": measure_product_rate(torch.bfloat16)}

@@ -44,8 +44,6 @@ class LoRALoader:
     Attributes:
         compute: device and compute type of this machine for the config.
         added_token_ids: control tokens that the checkpoint lacked; their rows train and are saved with the adapter.
-        checkpoint_config: what the checkpoint's config.json holds.
-        notes: what of the checkpoint's settings is ignored, in words.
         resolved: choices made at run time, for the run's record.
     """
 
@@ -57,8 +55,32 @@ class LoRALoader:
         self.config = config
         self.logger = logger or logging.getLogger("yoyak")
         self.added_token_ids: list[int] = []
-        self.notes: list[str] = []
-        self.checkpoint_config, self.resolved = dict[str, Any](), dict[str, object]()
+        self.resolved = dict[str, object]()
+
+    @cached_property
+    def checkpoint(self) -> str:
+        """Return the folder of the checkpoint, or its name on a hub."""
+        checkpoint = resolve_checkpoint(self.config.model.checkpoint, self.logger.info)
+        if self.config.model.trust_remote_code:
+            self.logger.warning("model.trust_remote_code: Python code from %s runs with all your rights", checkpoint)
+        return checkpoint
+
+    @cached_property
+    def facts(self) -> CheckpointGeneration:
+        """Return what the checkpoint's JSON files hold, read once; what of them is ignored is said."""
+        facts = CheckpointGeneration(self.checkpoint, self.config.model, self.logger.info)
+        if warning := check_positions(facts.model_config, self.checkpoint, self.config.tokenizer):
+            self.logger.warning(warning)
+        return facts
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """Return the tokenizer that belongs to the model, with all control tokens; data can be encoded before it."""
+        text = self.facts.model_config.get("text_config")  # of models that see or hear, too
+        described = text if isinstance(text, dict) else self.facts.model_config
+        tokenizer = self._load_tokenizer(self.checkpoint)
+        self._add_control_tokens(tokenizer, described.get("model_type"))
+        return tokenizer
 
     @cached_property
     def compute(self) -> ComputeChoice:
@@ -82,23 +104,15 @@ class LoRALoader:
             raise YoyakError("use_qlora without use_lora: 4-bit weights can't be trained; set lora.use_qlora=false")
         if use_qlora:
             refuse_on_4bit(self.config.lora.init, "lora.init")
-        checkpoint = resolve_checkpoint(self.config.model.checkpoint, self.logger.info)
-        if self.config.model.trust_remote_code:
-            self.logger.warning("model.trust_remote_code: Python code from %s runs with all your rights", checkpoint)
-        generation = CheckpointGeneration(checkpoint, self.config.model, self.logger.info)
-        self.checkpoint_config, self.notes = generation.model_config, generation.notes
-        if warning := check_positions(self.checkpoint_config, checkpoint, self.config.tokenizer):
-            self.logger.warning(warning)
-        tokenizer = self._load_tokenizer(checkpoint)
-        compute = self.compute
+        tokenizer, compute = self.tokenizer, self.compute
         if compute.device == "cpu":
             keep_freed_memory()
         # Before the adapter's random A is drawn; after what draws numbers only once on a machine (converting the
         # bundled model, measuring the CPU).
         set_seed(self.config.training.seed)
-        model = self._load_causal_lm(checkpoint, self._create_bnb_config() if use_qlora else None)
+        model = self._load_causal_lm(self.checkpoint, self._create_bnb_config() if use_qlora else None)
         self._add_chat_tokens(model, tokenizer)
-        model.generation_config = generation.plain_config(tokenizer)
+        model.generation_config = self.facts.plain_config(tokenizer)
         model.config.pad_token_id = tokenizer.pad_token_id
         model.config.use_cache = False  # a cache in training costs memory and is never read
         cached = prepare_linear4bit(model, compute.torch_dtype, self.config.lora.cache_dequantized)
@@ -108,8 +122,8 @@ class LoRALoader:
             compute_dtype_reason=compute.reason,
             threads=compute.threads,
             cache_dequantized=cached,
-            model_revision=commit_of(checkpoint, self.config.model.revision),
-            **generation.resolved(tokenizer),
+            model_revision=commit_of(self.checkpoint, self.config.model.revision),
+            **self.facts.resolved(tokenizer),
         )
         return (self._apply_lora(model) if use_lora else model), tokenizer
 
@@ -189,28 +203,33 @@ class LoRALoader:
             load_weights(checkpoint, AutoModelForCausalLM.from_pretrained, self.logger.warning, **arguments)
         return config
 
-    def _layout(self, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel | None = None) -> ChatLayout | None:
+    def _layout(self, tokenizer: PreTrainedTokenizerFast, model_type: object = None) -> ChatLayout | None:
         """Return the layout by `model.chat_template`, else by the tokenizer's tokens, else by the architecture."""
         layout = layout_of(tokenizer, self.config.model.chat_template)
-        if layout is None and model is not None and model.config.model_type in ARCHITECTURES:
-            return ARCHITECTURES[model.config.model_type].layout
+        if layout is None and isinstance(model_type, str) and model_type in ARCHITECTURES:
+            return ARCHITECTURES[model_type].layout
         return layout
 
-    def _add_chat_tokens(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> list[str]:
-        """Add the control tokens that the chat layout needs and the tokenizer lacks; return those added.
-
-        Rows for them start as the mean of the others, so that a reload builds the same model.
-        """
-        layout = self._layout(tokenizer, model) if needs_layout(self.config, tokenizer) else None
+    def _add_control_tokens(self, tokenizer: PreTrainedTokenizerFast, model_type: object) -> list[str]:
+        """Add the control tokens that the chat layout needs and the tokenizer lacks; return those added."""
+        layout = self._layout(tokenizer, model_type) if needs_layout(self.config, tokenizer) else None
         needed = layout.control_tokens if layout else ()
         missing = [token for token in needed if token not in tokenizer.get_vocab()]
-        tokenizer.add_tokens(missing, special_tokens=True)
-        self.added_token_ids = tokenizer.convert_tokens_to_ids(missing)
+        if missing:
+            tokenizer.add_tokens(missing, special_tokens=True)
+            self.added_token_ids = tokenizer.convert_tokens_to_ids(missing)
+            self.logger.info("Added control tokens: %s", " ".join(missing))
+        return missing
+
+    def _add_chat_tokens(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> list[str]:
+        """Give the model rows for all tokens; add those that the tokenizer still lacks and return them.
+
+        Rows for added tokens start as the mean of the others, so that a reload builds the same model.
+        """
+        missing = self._add_control_tokens(tokenizer, model.config.model_type)
         rows = model.get_input_embeddings().weight.shape[0]
         if len(tokenizer) > rows:
             model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-        if missing:
-            self.logger.info("Added control tokens: %s", " ".join(missing))
         new_ids = sorted({*self.added_token_ids, *range(rows, len(tokenizer))})
         if new_ids:
             known = torch.ones(model.get_input_embeddings().weight.shape[0], dtype=torch.bool)

@@ -11,9 +11,10 @@ from ..data.batches.padding import RightPadder
 from ..models.adapters import start_eva
 
 
-def start_adapter(config: Config, model: Any, dataset: Any, collator: RightPadder, logger: logging.Logger) -> None:
+def start_adapter(config: Config, model: Any, tokenizer: Any, dataset: Any, logger: logging.Logger) -> None:
     """Take a new adapter's A and ranks from the training data with `lora.init = eva`, also where a run goes on."""
     lora = config.lora
     if lora.init == "eva" and lora.adapter is None and isinstance(model, PeftModel):
         logger.info("EVA: computing the adapter's start from the training data")
-        start_eva(model, DataLoader(dataset, batch_size=config.training.batch_size, collate_fn=collator))
+        batches = DataLoader(dataset, config.training.batch_size, collate_fn=RightPadder.of(tokenizer))
+        start_eva(model, batches)

@@ -4,8 +4,7 @@ import logging
 import resource
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +12,25 @@ import torch
 from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback, TrainingArguments
 
 from ..config.schema import Config
-from ..data.batches.packing import StepPacker
 from ..data.batches.padding import RightPadder
 from ..errors import YoyakError
-from ..models.compute import resolve_compute
-from ..models.dequantized import keeps_dequantized
-from ..models.probe import found_by_probes
 from ..runs.disk import raise_if_disk_full
 from .adapter_start import start_adapter
-from .engine import choose_engine
 from .generation_score import rouge_sum
 from .guards.deterministic import deterministic_kernels, raise_if_not_deterministic
 from .guards.interrupts import StopOnSignal, TrainingInterrupted
 from .guards.one_process import on_one_gpu, run_alone
 from .logs.callbacks import MetricsWriter
 from .logs.trackers import trackers
-from .memory_plan import checkpointing_arguments, common_tokens, recomputes, settle_checkpointing
-from .packed_step import PackedTrainer, plan_run
-from .probe import engine_after_probes
+from .memory_plan import checkpointing_arguments
+from .packed_step import PackedTrainer
 from .response_trainer import ResponseTrainer
 from .state.checkpointed_trainer import STATE, EarlyStopping
 from .state.checkpoints import Checkpoint
 from .state.final_model import write_final_model
 from .state.identity import refuse_another_run, run_identity
 from .state.recovery import RecoverySaves
-from .state.resolved import Resolved
-
-_CUDA_OPTIMIZERS = ("paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit")
+from .state.resolved import Resolved, resolve
 
 
 class LLMTrainer:
@@ -56,6 +47,7 @@ class LLMTrainer:
         callbacks: Sequence[TrainerCallback] = (),
         logger: logging.Logger | None = None,
         resume: Checkpoint | None = None,
+        resolved: Resolved | None = None,
     ) -> None:
         """Set up the Trainer; without `eval_dataset` nothing is evaluated and the last weights are kept.
 
@@ -68,6 +60,7 @@ class LLMTrainer:
             callbacks: further ones; those with `state_dict` and `load_state_dict` are saved with checkpoints.
             logger: where choices are said.
             resume: of this run, to go on from.
+            resolved: what `resolve` decided for this model, whose adapter has its start; by default it is asked here.
 
         Raises:
             YoyakError: no examples, `resume` is of a run with other settings, data or model, or a launcher has started
@@ -83,34 +76,19 @@ class LLMTrainer:
         self.resume = resume
         self.run_dir = Path(config.experiment.output_dir) / config.experiment.name
         earlier = resume.read_json(f"{STATE}.json")["facts"] if resume else None
-        self._resolved = Resolved.from_dict(earlier["resolved"]) if earlier else None
-        if self._resolved:
-            self._resolved.apply()
-        self.compute = self._resolved.compute if self._resolved else resolve_compute(config.model.dtype)
-        self.engine = self._resolved.engine if self._resolved else choose_engine(config.training, model, self.compute)
-        identity = run_identity(config, model, train_dataset, self.eval_dataset)
+        self._identity = run_identity(config, model, train_dataset, self.eval_dataset)
         if earlier:
-            refuse_another_run(self.run_dir, identity, earlier, config)
-        start_adapter(config, model, train_dataset, RightPadder(_pad_token_id(tokenizer)), self.logger)
-        self.engine = engine_after_probes(self, self._resolved)
-        self.logger.info("Engine: %s (%s)", self.engine.name, self.engine.reason)
+            refuse_another_run(self.run_dir, self._identity, earlier, config)
+        if resolved is None:
+            start_adapter(config, model, tokenizer, train_dataset, self.logger)
+            decided = Resolved.from_dict(earlier["resolved"]) if earlier else None
+            resolved = resolve(config, model, train_dataset, self.eval_dataset, earlier=decided, logger=self.logger)
+        self.resolved = resolved
         self.trainer = self._create_trainer()
-        kept, plan = keeps_dequantized(model), getattr(self.trainer, "plan", None)
-        found = Resolved(self.compute, self.engine, kept, recomputes(self.trainer), plan, found_by_probes(model))
-        self.trainer.facts = identity | {"resolved": found.as_dict()}
         self.interrupt = StopOnSignal(self.trainer)
         recovery = RecoverySaves(self.trainer, config.training.save_steps, config.training.save_minutes)
         for callback in (recovery, self.interrupt, *callbacks):
             self.trainer.add_callback(callback)
-
-    @cached_property
-    def optimizer_name(self) -> str:
-        """Return the optimizer that runs here: paged and 8-bit ones need CUDA."""
-        wanted = self.config.training.optim
-        if self.compute.device == "cpu" and wanted in _CUDA_OPTIMIZERS:
-            self.logger.info("%s needs CUDA; adamw_torch is used on the CPU", wanted)
-            return "adamw_torch"
-        return wanted
 
     @property
     def best_metric(self) -> str:
@@ -124,9 +102,12 @@ class LLMTrainer:
 
     def _create_training_args(self) -> TrainingArguments:
         """Return the Trainer's arguments for the config on this machine."""
-        training = self.config.training
+        training, compute = self.config.training, self.resolved.compute
+        optimizer = compute.optimizer(training.optim)
+        if optimizer != training.optim:
+            self.logger.info("%s needs CUDA; %s is used on the CPU", training.optim, optimizer)
         examples, accumulated = training.batch_size, training.gradient_accumulation_steps
-        if self.engine.name == "packed":  # its batch is a whole optimizer step
+        if self.resolved.engine.name == "packed":  # its batch is a whole optimizer step
             examples, accumulated = examples * accumulated, 1
         evaluates = self.eval_dataset is not None
         strategy = "steps" if training.eval_steps else "epoch"
@@ -143,11 +124,11 @@ class LLMTrainer:
             warmup_steps=training.warmup_ratio,  # below 1 it is a share of the steps
             weight_decay=training.weight_decay,
             max_grad_norm=training.max_grad_norm,
-            optim=self.optimizer_name,
-            bf16=self.compute.dtype == "bf16",
-            fp16=self.compute.dtype == "fp16",
-            use_cpu=self.compute.device == "cpu",
-            **checkpointing_arguments(training),
+            optim=optimizer,
+            bf16=compute.dtype == "bf16",
+            fp16=compute.dtype == "fp16",
+            use_cpu=compute.device == "cpu",
+            **checkpointing_arguments(self.resolved.recomputes),
             neftune_noise_alpha=training.neftune_noise_alpha,
             seed=training.seed,
             data_seed=training.seed,
@@ -162,41 +143,30 @@ class LLMTrainer:
             disable_tqdm=True,
             logging_nan_inf_filter=False,  # it waits for the GPU at each step, and hides a loss that is not a number
             remove_unused_columns=False,
-            dataloader_pin_memory=self.compute.device == "cuda",
+            dataloader_pin_memory=compute.device == "cuda",
         )
         return on_one_gpu(arguments)
 
     def _create_trainer(self) -> ResponseTrainer:
         """Return the Trainer with the run's callbacks."""
         training, lora = self.config.training, self.config.lora
-        collator = RightPadder(_pad_token_id(self.tokenizer))
         scored = partial(rouge_sum, self.model, self.tokenizer, self.eval_dataset, self.config)
         arguments: dict[str, Any] = {
             "model": self.model,
             "args": self._create_training_args(),
             "train_dataset": self.train_dataset,
             "eval_dataset": self.eval_dataset,
-            "data_collator": collator,
+            "data_collator": RightPadder.of(self.tokenizer),
             "processing_class": self.tokenizer,
             "loraplus_lr_ratio": lora.loraplus_lr_ratio,
             "rouge_sum": scored if self.generates else None,
             "max_bad_steps": training.max_bad_steps,
             "on_divergence": training.on_divergence,
             "checkpoint_limit": training.save_total_limit,
+            "facts": self._identity | {"resolved": self.resolved.as_dict()},
         }
-        trainer: ResponseTrainer
-        if self.engine.name == "packed":
-            shared = common_tokens(self.train_dataset)
-            packer = StepPacker(self.engine.micro_batch_tokens, filler_id=collator.pad_token_id, shared=shared)
-            trainer = PackedTrainer(**arguments, packer=packer, float8=self.engine.float8)
-            trainer.may_recompute = training.gradient_checkpointing is not False
-            if self.compute.device == "cuda":
-                earlier = self._resolved.memory_plan if self._resolved else None
-                trainer.use_plan(earlier or plan_run(trainer, training))
-                self.logger.info("Memory: %s", trainer.plan)
-        else:
-            trainer = ResponseTrainer(**arguments)
-            settle_checkpointing(trainer, training, self._resolved.recomputes if self._resolved else None)
+        packed = self.resolved.engine.name == "packed"
+        trainer = PackedTrainer(**arguments, resolved=self.resolved) if packed else ResponseTrainer(**arguments)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer, goes_on=self.resume is not None))
         for tracker in trackers(self.config, self.run_dir, self.resume.step if self.resume else None):
@@ -220,7 +190,7 @@ class LLMTrainer:
                 operation has no deterministic kernel though that is asked for.
         """
         try:
-            with deterministic_kernels(self.config.training.deterministic):
+            with deterministic_kernels(self.resolved.deterministic):
                 output = self.trainer.train(resume_from_checkpoint=str(self.resume.folder) if self.resume else None)
         except torch.OutOfMemoryError as error:
             raise YoyakError(
@@ -249,7 +219,7 @@ class LLMTrainer:
             "saving_seconds": self.trainer.saving_seconds,
             "peak_memory_bytes": peak_memory_bytes(),
             "evaluation_seconds": self.trainer.evaluation_seconds,
-            "memory_plan": asdict(self.trainer.plan) if getattr(self.trainer, "plan", None) else None,
+            "memory_plan": self.resolved.as_dict()["memory_plan"],
         }
 
     def _kept_metrics(self) -> dict[str, float]:
@@ -278,11 +248,6 @@ def peak_memory_bytes() -> int:
         return torch.cuda.max_memory_allocated()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _pad_token_id(tokenizer: PreTrainedTokenizerFast) -> int:
-    # Padding is masked by length, so any id serves where a foreign tokenizer has none.
-    return int(tokenizer.pad_token_id) if tokenizer.pad_token_id is not None else 0
 
 
 def create_llm_trainer(

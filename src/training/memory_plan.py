@@ -17,7 +17,7 @@ from ..planner.constants import MEMORY
 from ..planner.devices import Device, find_device
 from ..planner.job import Engine, Job
 from ..planner.machine import card_of_memory, read_profile
-from ..planner.memory import optimizer_bytes
+from ..planner.memory import block, optimizer_bytes
 from ..planner.shapes import shape_of_config
 from ..planner.steps import Example, evaluation_batch
 
@@ -38,69 +38,77 @@ class MemoryPlan:
     step_seconds: float = 0.0
 
 
-def plan_loaded(trainer: Any, training: TrainingSettings, engine: Engine) -> tuple[Choice, bool]:
-    """Return the planner's choice for a Trainer whose model is on the GPU, and whether it fits.
-
-    Args:
-        trainer: with `model`, `train_dataset`, `eval_dataset` and `args` (the packed engine's batch is a whole step).
-        training: its settings.
-        engine: which engine trains.
-    """
-    job = job_of_model(trainer.model, training, engine)
-    examples = dataset_examples(trainer.train_dataset)
-    held = dataset_examples(trainer.eval_dataset) if trainer.eval_dataset is not None else ()
+def plan_loaded(
+    model: Any, train_dataset: Any, eval_dataset: Any, training: TrainingSettings, engine: Engine
+) -> tuple[Choice, bool]:
+    """Return the planner's choice for a model on the GPU, which nothing trains yet, and whether it fits."""
+    job = job_of_model(model, training, engine)
+    examples = dataset_examples(train_dataset)
+    held = dataset_examples(eval_dataset) if eval_dataset is not None else ()
     steps = training.max_steps or max(1, -(-int(len(examples) * training.epochs) // job.examples))
     largest = evaluation_batch(held, job.eval_batch_size) if held else None
-    common = common_tokens(trainer.train_dataset)
-    load = Workload(examples, training.seed, steps, evaluation=largest, common=common)
+    load = Workload(examples, training.seed, steps, evaluation=largest, common=common_tokens(train_dataset))
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
     budget = training.memory_budget_gb * 1e9 if training.memory_budget_gb else float("inf")
     limits = Limits(budget, _SHARE_OF_FREE_MEMORY * free + MEMORY.context)
-    # The packed engine's gradients are there already; the optimizer's states come with its first step.
-    steady = torch.cuda.memory_allocated() + optimizer_bytes(job)[0] if engine == "packed" else None
+    steady = None
+    if engine == "packed":  # the probe has made its layers; its gradients and the optimizer's states are to come
+        gradients = block(sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad))
+        steady = torch.cuda.memory_allocated() + gradients + optimizer_bytes(job)[0]
     return choose(job, load, this_device(), limits, steady)
 
 
-def checkpointing_arguments(training: TrainingSettings) -> dict[str, Any]:
-    """Return the arguments for recomputation under the names of the installed transformers (renamed after 5.17)."""
-    name = _checkpointing_name()
-    return {name: training.gradient_checkpointing is not False, f"{name}_kwargs": {"use_reentrant": False}}
+def plan_packed(model: Any, train_dataset: Any, eval_dataset: Any, training: TrainingSettings) -> MemoryPlan:
+    """Return the packed engine's plan on a GPU, within `training.memory_budget_gb` and what the card has free.
+
+    Raises:
+        YoyakError: not even the smallest micro-batch fits.
+    """
+    choice, fits = plan_loaded(model, train_dataset, eval_dataset, training, "packed")
+    memory, tokens = choice.memory, choice.micro_batch_tokens
+    assert tokens is not None
+    if not fits:
+        budget = training.memory_budget_gb
+        where = f"training.memory_budget_gb = {budget:g}" if budget else "the GPU's free memory"
+        smaller = "choose training.optim=paged_adamw_8bit" if choice.job.method == "full" else "lower lora.r"
+        raise YoyakError(
+            f"{where}: the training takes {memory.peak_bytes / 1e9:.1f} GB at the least "
+            f"({memory.device_bytes / 1e9:.1f} with graphs and CUDA's own); raise it, lower "
+            f"training.micro_batch_tokens, {smaller}, or set training.gradient_checkpointing=auto"
+        )
+    how, seconds = choice.how, choice.time.seconds
+    return MemoryPlan(tokens, how.kept_layers, how.keeps_inputs, memory.peak_bytes, memory.device_bytes, seconds)
 
 
-def _checkpointing_name() -> str:
-    renamed = "activation_checkpointing" in TrainingArguments.__dataclass_fields__
-    return "activation_checkpointing" if renamed else "gradient_checkpointing"
-
-
-def recomputes(trainer: Any) -> bool:
-    """Tell whether a Trainer computes layers again."""
-    again: bool = getattr(trainer.args, _checkpointing_name())
-    return again
-
-
-def settle_checkpointing(trainer: Any, training: TrainingSettings, earlier: bool | None = None) -> None:
-    """Let the planner say whether the trainer engine computes layers again, where `auto` leaves it open.
+def recomputes_layers(model: Any, train_dataset: Any, eval_dataset: Any, training: TrainingSettings) -> bool:
+    """Tell whether the trainer engine computes layers again; where `auto` leaves it open, the planner says.
 
     Not on a CPU, where memory is seldom what is short; always where the planner doesn't know the model; never where its
-    class can't. A run that goes on does as `earlier`.
+    class can't.
     """
     log = logging.getLogger("yoyak")
-    causal_lm = trainer.model.get_base_model() if isinstance(trainer.model, PeftModel) else trainer.model
-    if earlier is not None:
-        again = earlier
-    elif not causal_lm.supports_gradient_checkpointing:
-        again = False
-        if training.gradient_checkpointing is True:
+    wanted = training.gradient_checkpointing
+    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    if not causal_lm.supports_gradient_checkpointing:
+        if wanted is True:
             log.warning("training.gradient_checkpointing: off, since %s can't", type(causal_lm).__name__)
-    elif training.gradient_checkpointing == "auto":
-        try:
-            again = torch.cuda.is_available() and plan_loaded(trainer, training, "trainer")[0].how.kept_layers == 0
-        except YoyakError as error:
-            again = True
-            log.warning("training.gradient_checkpointing = auto: on, since memory can't be planned (%s)", error)
-    else:
-        return
-    setattr(trainer.args, _checkpointing_name(), again)
+        return False
+    if wanted != "auto":
+        return wanted
+    if not torch.cuda.is_available():
+        return False
+    try:
+        return plan_loaded(model, train_dataset, eval_dataset, training, "trainer")[0].how.kept_layers == 0
+    except YoyakError as error:
+        log.warning("training.gradient_checkpointing = auto: on, since memory can't be planned (%s)", error)
+        return True
+
+
+def checkpointing_arguments(recomputes: bool) -> dict[str, Any]:
+    """Return the arguments for recomputation under the names of the installed transformers (renamed after 5.17)."""
+    renamed = "activation_checkpointing" in TrainingArguments.__dataclass_fields__
+    name = "activation_checkpointing" if renamed else "gradient_checkpointing"
+    return {name: recomputes, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 def job_of_model(model: Any, training: TrainingSettings, engine: Engine) -> Job:

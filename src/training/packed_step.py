@@ -2,22 +2,21 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
-from ..config.schema import TrainingSettings
 from ..data.batches.bins import CAPTURED_TOKENS, SIDE_BY_SIDE, filled_multiple
-from ..data.batches.packing import MicroBatch, StepPacker, unpacked
+from ..data.batches.packing import MicroBatch, StepPacker
 from ..decoder.captured_passes import CapturedPasses
 from ..decoder.packed_decoder import PackedDecoder
 from ..decoder.side_by_side import SideBySide, runs_side_by_side
-from ..errors import YoyakError
-from .memory_plan import MemoryPlan, plan_loaded
+from .guards.out_of_memory import PackingPolicy
+from .memory_plan import common_tokens
 from .response_trainer import ResponseTrainer
+from .state.resolved import Resolved
 
 _NORM_VALUES = 1 << 25  # at a time: the CPU's norm of bf16 copies them to float32
 
@@ -52,43 +51,40 @@ class PackedTrainer(ResponseTrainer):
     """
 
     data_collator: Any  # the Trainer's own, which is untyped here
+    room: PackingPolicy
     size_names: ClassVar = ResponseTrainer.size_names | {"training": "micro_batch_tokens"}
 
-    def __init__(self, *args: Any, packer: StepPacker, float8: bool = False, **kwargs: Any) -> None:
-        """Take ResponseTrainer's arguments, without accumulation, what packs a step's examples, and whether products
-        with frozen weights are in 8 bit.
+    def __init__(self, *args: Any, resolved: Resolved, **kwargs: Any) -> None:
+        """Take ResponseTrainer's arguments, without accumulation, and what the run has decided.
+
+        By a plan for a GPU the passes become CUDA graphs where micro-batches are small.
         """
         super().__init__(*args, **kwargs)
-        self.packer = packer
-        self.decoder = PackedDecoder(self.model, float8=float8)
-        self.side_by_side: SideBySide | None = None
-        if runs_side_by_side(self.decoder):
-            self.side_by_side = SideBySide(self.decoder)
-            self.packer = replace(packer, side_by_side=SIDE_BY_SIDE)
-        self.plan: MemoryPlan | None = None
-        self.passes: CapturedPasses | None = None
-        self.may_recompute = True  # where memory runs out with one example at a time
-
-    def use_plan(self, plan: MemoryPlan) -> None:
-        """Train on a GPU by a plan: the passes become CUDA graphs where micro-batches are small."""
-        self.plan = plan
-        self.decoder.kept_layers, self.decoder.keeps_inputs = plan.kept_layers, plan.keeps_inputs
-        tokens = plan.micro_batch_tokens
-        self.packer = replace(self.packer, micro_batch_tokens=tokens, multiple=filled_multiple(tokens))
-        if tokens <= CAPTURED_TOKENS:
-            self.passes = CapturedPasses(self.decoder, tokens)
+        engine, plan = resolved.engine, resolved.memory_plan
+        kept, keeps_inputs = (plan.kept_layers, plan.keeps_inputs) if plan else (None, True)
+        self.decoder = PackedDecoder(self.model, kept, keeps_inputs, engine.float8)
+        self.side_by_side = SideBySide(self.decoder) if runs_side_by_side(self.decoder) else None
+        tokens = plan.micro_batch_tokens if plan else engine.micro_batch_tokens
+        packer = StepPacker(
+            tokens,
+            multiple=filled_multiple(tokens) if plan else 1,
+            filler_id=self.data_collator.pad_token_id,
+            shared=common_tokens(self.train_dataset),
+            side_by_side=SIDE_BY_SIDE if self.side_by_side else 1,
+        )
+        self.room = PackingPolicy(packer, resolved.recomputes)
+        captures = plan is not None and tokens <= CAPTURED_TOKENS
+        self.passes = CapturedPasses(self.decoder, tokens) if captures else None
 
     def load_faults_state(self, state: dict[str, Any]) -> None:
         """As `ResponseTrainer.load_faults_state`."""
         super().load_faults_state(state)
-        if self.room.most is not None:
-            self.packer = replace(self.packer, micro_batch_tokens=self.room.most)
         if self.room.count:
             self._use_room()
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the loader of whole steps."""
-        padder, self.data_collator = self.data_collator, self.packer  # the Trainer has one for both loaders
+        padder, self.data_collator = self.data_collator, self.room.pack  # the Trainer has one for both loaders
         try:
             loader: DataLoader[Any] = super().get_train_dataloader()
         finally:
@@ -106,14 +102,11 @@ class PackedTrainer(ResponseTrainer):
 
         Where memory runs out, the step is repeated in smaller micro-batches, which are kept for the steps to come.
         """
-        batches: list[MicroBatch] = inputs["micro_batches"]
-        if any(len(batch.input_ids) > (self.room.most or len(batch.input_ids)) for batch in batches):
-            batches = self.packer(unpacked(batches))["micro_batches"]
+        batches = self.room.fitting(inputs["micro_batches"])
 
         def make_room() -> None:
             nonlocal batches
-            self.packer = self.room.halve_packed(self.packer, batches, self.may_recompute)
-            batches = self.packer(unpacked(batches))["micro_batches"]
+            batches = self.room.smaller(batches)
             self._use_room()
             model.zero_grad()  # a step begins without gradients: its only call is this one
 
@@ -127,7 +120,7 @@ class PackedTrainer(ResponseTrainer):
             self.decoder.kept_layers, self.decoder.keeps_inputs = 0, False
         if self.passes is not None:
             self.passes = None  # frees its memory before the new one takes some
-            self.passes = CapturedPasses(self.decoder, self.packer.micro_batch_tokens)
+            self.passes = CapturedPasses(self.decoder, self.room.packer.micro_batch_tokens)
 
     def _add_gradients(self, batches: list[MicroBatch], target_tokens: int) -> torch.Tensor:
         dropout_key = (self.args.seed, self.state.global_step)
@@ -152,25 +145,3 @@ class PackedTrainer(ResponseTrainer):
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Return 0: the Trainer counts all parameters of the model anew at each step, for a figure nobody reads."""
         return 0
-
-
-def plan_run(trainer: PackedTrainer, training: TrainingSettings) -> MemoryPlan:
-    """Return the planner's choice for a run on a GPU, within `training.memory_budget_gb` and what the card has free.
-
-    Raises:
-        YoyakError: not even the smallest micro-batch fits.
-    """
-    choice, fits = plan_loaded(trainer, training, "packed")
-    memory, tokens = choice.memory, choice.micro_batch_tokens
-    assert tokens is not None
-    if not fits:
-        budget = training.memory_budget_gb
-        where = f"training.memory_budget_gb = {budget:g}" if budget else "the GPU's free memory"
-        smaller = "choose training.optim=paged_adamw_8bit" if choice.job.method == "full" else "lower lora.r"
-        raise YoyakError(
-            f"{where}: the training takes {memory.peak_bytes / 1e9:.1f} GB at the least "
-            f"({memory.device_bytes / 1e9:.1f} with graphs and CUDA's own); raise it, lower "
-            f"training.micro_batch_tokens, {smaller}, or set training.gradient_checkpointing=auto"
-        )
-    how, seconds = choice.how, choice.time.seconds
-    return MemoryPlan(tokens, how.kept_layers, how.keeps_inputs, memory.peak_bytes, memory.device_bytes, seconds)

@@ -13,7 +13,6 @@ from ..config.schema import TrainingSettings
 from ..data.batches.packing import StepPacker
 from ..decoder.packed_decoder import PackedDecoder
 from ..errors import YoyakError
-from ..inference.probe import generates_fast
 from ..models.probe import (
     FLOAT8_BOUNDS,
     GradientComparison,
@@ -24,8 +23,6 @@ from ..models.probe import (
     padded,
     probe_items,
     probed_once,
-    recall_probes,
-    untouched,
     verdict,
 )
 from .engine import EngineChoice
@@ -102,27 +99,4 @@ def settled_engine(
         )
     if engine.name == "trainer":
         logger.info("Probe: %s", found)
-    return engine
-
-
-def engine_after_probes(trainer: Any, earlier: Any) -> EngineChoice:
-    """Return the engine of an `LLMTrainer`'s run; what was found at the start of a run that goes on decides again.
-
-    Args:
-        trainer: about to make its Trainer.
-        earlier: the `Resolved` that the run goes on with, or None.
-
-    Raises:
-        YoyakError: see `settled_engine`; or the run began, without probes, on an engine that computes otherwise.
-    """
-    model, chosen = trainer.model, trainer.engine
-    if earlier is not None and earlier.probes:
-        recall_probes(model, earlier.probes)
-        return chosen  # type: ignore[no-any-return]
-    with untouched(model):
-        engine = settled_engine(trainer.config.training, model, chosen, trainer.logger)
-        if earlier is not None and engine != chosen:
-            raise YoyakError(f"{trainer.run_dir}: can't go on: {engine.reason}; begin anew with --overwrite")
-        if trainer.generates:
-            generates_fast(model)
     return engine

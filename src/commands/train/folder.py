@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ...runs.record import RunFile
+    from ...training.state.checkpoints import Checkpoint
 
 _LEAST_LORA_RATE = 1e-4
 _IDLE_LOAD = 0.7  # cores that others may keep busy unmentioned
@@ -56,6 +57,11 @@ class RunContext:
     logger: logging.Logger
     console: "Console"
     earlier: EarlierRun | None = None
+
+    @property
+    def checkpoint(self) -> "Checkpoint | None":
+        """Return the checkpoint that the run goes on from."""
+        return self.earlier.checkpoint if self.earlier else None
 
 
 @contextmanager
@@ -103,7 +109,7 @@ def kept_record(earlier: EarlierRun | None) -> RunRecord:
     """Return what a run that goes on keeps of its record: all but its end, and settings that may differ now."""
     if earlier is None or earlier.record is None:
         return RunRecord()
-    gone = ("ended", "error", "settings_changed")
+    gone = {"ended", "error", "settings_changed", *(() if earlier.checkpoint else ("resolved",))}
     return RunRecord.model_validate({name: part for name, part in earlier.record.as_dict().items() if name not in gone})
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.schema import Config
 from ...errors import YoyakError
-from ...runs.schema import RunRecord, TrainFigures
+from ...runs.schema import ResolvedChoices, RunRecord, TrainFigures
 from ..console import create_console, quiet_libraries
 from ..saved_settings import load_saved
 from .folder import RunContext, TrainRequest, started_run
@@ -102,6 +102,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
                 model, tokenizer, train_set.prompt, examples(train_set, tables["train"]), config, rewarder
             )
             engine = EngineChoice("packed", "refining", refiner.micro_batch_tokens)
+            run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(engine.resolved(config.training))))
             facts["resolved"] = Resolved(loader.compute, engine, keeps_dequantized(model), False).as_dict()
             evaluated = examples(eval_set, tables["eval"])
             refining = RefineRun(refiner, evaluated, run.folder, facts, earlier.checkpoint if earlier else None)

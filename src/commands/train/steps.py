@@ -1,7 +1,6 @@
 """The steps of a run: read, encode, score, record. Each says what it did and puts it into `run.json`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from ...runs.schema import (
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from ...data.llm_dataset import LLMSummarizationDataset
     from ...inference.scored import Evaluation
     from ...models.lora_loader import LoRALoader
+    from ...training.llm_trainer import LLMTrainer
+    from ...training.state.resolved import Resolved
 
 
 def create_loader(run: RunContext) -> "LoRALoader":
@@ -80,7 +81,7 @@ def refuse_long_examples(run: RunContext, loader: "LoRALoader", *datasets: "LLMS
     from ...planner.positions import refuse_long_example
 
     longest = max(int(dataset.lengths.max()) for dataset in datasets)
-    refuse_long_example(loader.checkpoint_config, run.config.model.checkpoint, longest)
+    refuse_long_example(loader.facts.model_config, run.config.model.checkpoint, longest)
 
 
 def length_summary(lengths: Any) -> SplitLengths:
@@ -100,20 +101,11 @@ def length_summary(lengths: Any) -> SplitLengths:
 
 
 def record_model(run: RunContext, loader: Any, model: Any) -> None:
-    """Record what was resolved at run time and how many parameters train.
-
-    Raises:
-        YoyakError: the configured engine can't train the model.
-    """
-    from ...training.engine import choose_engine
-
-    training = run.config.training
-    earlier = run.earlier.resolved if run.earlier else None
-    engine = earlier.engine if earlier else choose_engine(training, model, loader.compute)
+    """Record what was loaded, in which type, and how many parameters train."""
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     # 4-bit weights hold two values a byte; quant_state knows the shape of the original.
     total = sum(p.quant_state.shape.numel() if hasattr(p, "quant_state") else p.numel() for p in model.parameters())
-    resolved = ResolvedChoices.model_validate(loader.resolved | engine.resolved(training))
+    resolved = ResolvedChoices.model_validate(loader.resolved)
     run.file.update(RunRecord(resolved=resolved, trainable_parameters=trainable, total_parameters=total))
     _record_coverage(run, model)
     choice = loader.compute
@@ -132,6 +124,28 @@ def _record_coverage(run: RunContext, model: Any) -> None:
         run.logger.info(coverage.sentence())
         for line in coverage.warnings():
             run.logger.warning(line)
+
+
+def resolve_run(run: RunContext, loader: "LoRALoader", model: Any, train_set: Any, eval_set: Any) -> "Resolved":
+    """Decide, before hours are spent, how the run trains, and record it; a run that goes on does as it did.
+
+    Raises:
+        YoyakError: the model can't be trained as the settings ask, or not within the GPU's memory.
+    """
+    from ...data.prompt.own_template import FIXED_DATE
+    from ...training.adapter_start import start_adapter
+    from ...training.state.resolved import resolve
+
+    start_adapter(run.config, model, loader.tokenizer, train_set, run.logger)
+    earlier = run.earlier.resolved if run.earlier else None
+    resolved = resolve(
+        run.config, model, train_set, eval_set, compute=loader.compute, earlier=earlier, logger=run.logger
+    )
+    record = resolved.record(run.config.training)
+    if run.config.dataset.format_type == "chat" and run.config.model.chat_template == "auto":
+        record["chat_template_date"] = f"{FIXED_DATE:%Y-%m-%d}"  # what a template that prints the day is given
+    run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(record)))
+    return resolved
 
 
 def score(
@@ -178,38 +192,21 @@ def score(
     return result
 
 
-def show_progress(run: RunContext, trainer: Any) -> None:
-    """Put the progress bar on a trainer, and record its optimizer."""
-    from ...data.prompt.own_template import FIXED_DATE
-    from ...models.probe import found_by_probes
+def train(run: RunContext, trainer: "LLMTrainer") -> dict[str, Any]:
+    """Train with a bar; record the figures, and whatever the end is, what went wrong and was mended."""
     from ...training.logs.callbacks import ProgressBar
 
     trainer.trainer.add_callback(ProgressBar(run.console, trainer.trainer))
-    training = run.config.training
-    before = run.file.record.resolved.model_fields_set  # of an engine that the probe may have ruled out
-    resolved: dict[str, object] = {
-        **{name: None for name in before if name.startswith("micro_batch")},
-        **trainer.engine.resolved(training),
-        "probes": found_by_probes(trainer.model),
-        "optimizer": trainer.optimizer_name,
-        "gradient_checkpointing": training.gradient_checkpointing,
-    }
-    if run.config.dataset.format_type == "chat" and run.config.model.chat_template == "auto":
-        resolved["chat_template_date"] = f"{FIXED_DATE:%Y-%m-%d}"  # what a template that prints the day is given
-    run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(resolved)))
-
-
-@contextmanager
-def counted_faults(run: RunContext, trainer: Any) -> Iterator[None]:
-    """Record at the end, whatever it is, what went wrong in a training and was mended."""
     try:
-        yield
+        results = trainer.train()
     finally:
         with suppress(OSError):  # of the disk, which is said elsewhere
             run.file.update(RunRecord(faults=Faults.model_validate(trainer.trainer.faults())))
+    _record_results(run, results)
+    return results
 
 
-def record_results(run: RunContext, results: dict[str, Any]) -> None:
+def _record_results(run: RunContext, results: dict[str, Any]) -> None:
     """Record the figures of a finished training."""
     figures = TrainFigures(
         loss=results["train_loss"],

@@ -55,21 +55,18 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         from . import show, steps, train_data, train_exports, train_plan
 
         tables = train_data.load_tables(run)
-        plan = train_plan.plan_first(run, request)
         loader = steps.create_loader(run)
+        train_set, eval_set = steps.encode_tables(run, tables, loader.tokenizer)
+        steps.refuse_long_examples(run, loader, train_set, eval_set)
+        plan = train_plan.plan_first(run, request, loader.facts.model_config, train_set, eval_set)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
         steps.record_model(run, loader, model)
-        train_set, eval_set = steps.encode_tables(run, tables, tokenizer)
-        steps.refuse_long_examples(run, loader, train_set, eval_set)
         train_exports.note_exports(run, model, tokenizer, train_set.prompt)
+        resolved = steps.resolve_run(run, loader, model, train_set, eval_set)
         before = steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
-        checkpoint = earlier.checkpoint if earlier else None
-        options = {"logger": run.logger, "resume": checkpoint}
+        options = {"logger": run.logger, "resume": run.checkpoint, "resolved": resolved}
         trainer = create_llm_trainer(config, model, tokenizer, train_set, eval_set, **options)
-        steps.show_progress(run, trainer)
-        with steps.counted_faults(run, trainer):
-            results = trainer.train()
-        steps.record_results(run, results)
+        results = steps.train(run, trainer)
         train_plan.record_plan(run, plan, results)
         after = steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
         if before and after:

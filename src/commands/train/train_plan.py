@@ -5,30 +5,41 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import YoyakError
 from ...runs.schema import PlanFigures, RunRecord
-from ..plan import situation_of
 from .folder import RunContext, TrainRequest
 
 if TYPE_CHECKING:
+    from ...data.llm_dataset import LLMSummarizationDataset
     from ...planner.devices import Device
+    from ...planner.lengths import Lengths
     from ...planner.plan import Plan
 
 
-def plan_first(run: RunContext, request: TrainRequest) -> "Plan | None":
-    """Say what the run will take; None where this machine or model can't be planned.
+def plan_first(
+    run: RunContext,
+    request: TrainRequest,
+    model_config: dict[str, Any],
+    train_set: "LLMSummarizationDataset",
+    eval_set: "LLMSummarizationDataset",
+) -> "Plan | None":
+    """Say, before the model is loaded, what the run will take; None where this machine or model can't be planned.
+
+    `model_config` is what the checkpoint's config.json holds.
 
     Raises:
         YoyakError: the run can't fit, with the nearest settings that do, unless `--force` is on.
     """
     from ...planner.advice import hours
-    from ...planner.plan import make_plan
+    from ...planner.plan import Situation, make_plan
+    from ...planner.shapes import shape_of_config
     from ...planner.words import verdict
 
     device = _device()
     if device is None:
         return None
-    named = {"data.train": "named", "data.eval": "named"}
+    lengths = _lengths(train_set, run.config.data.train), _lengths(eval_set, run.config.data.eval)
     try:
-        plan = make_plan(situation_of(run.config, named, device, None))
+        shape = shape_of_config(model_config, run.config.model.checkpoint)
+        plan = make_plan(Situation(run.config, shape, *lengths, device))
     except YoyakError as error:
         run.logger.info("No plan: %s", error)
         return None
@@ -38,6 +49,15 @@ def plan_first(run: RunContext, request: TrainRequest) -> "Plan | None":
     if not plan.fits and not device.cpu:
         _refuse(run, plan, request.force)
     return plan
+
+
+def _lengths(dataset: "LLMSummarizationDataset", source: str) -> "Lengths":
+    """Return the lengths of encoded examples, of a dialogue's several instructions the first."""
+    from ...planner.lengths import Lengths
+
+    each = len(dataset.templates)
+    prompts, whole = dataset.prompt_lengths[::each], dataset.lengths[::each]
+    return Lengths(prompts.tolist(), (whole - prompts).tolist(), source)
 
 
 def _refuse(run: RunContext, plan: "Plan", force: bool) -> None:

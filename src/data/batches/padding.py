@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..prompt.templates import IGNORE
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,11 @@ class RightPadder:
     """
 
     pad_token_id: int
+
+    @classmethod
+    def of(cls, tokenizer: "PreTrainedTokenizerFast") -> "RightPadder":
+        """Return the padder for a tokenizer; any id serves where a foreign one has none to pad with."""
+        return cls(int(tokenizer.pad_token_id) if tokenizer.pad_token_id is not None else 0)
 
     def __call__(self, items: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
         """Return int64 tensors of shape (len(items), longest)."""

@@ -138,12 +138,12 @@ def _read_rows(
     table = DialogueTable(source, stream.encoding, stream.unit, composed_columns=stream.composed_columns)
     columns = RowColumns(settings, need_summary)
     line_of_id: dict[str, int] = {}
-    number = 0
+    number = composed_rows = 0
     for number, record in enumerate(stream.records, 1):
         if isinstance(record, BadRow):
             table.drop(record)
             continue
-        table.composed_rows += record.composed
+        composed_rows += record.composed
         try:
             row = _row(columns.values(record.values), f"row_{number}", settings, need_summary)
             if row.fname in line_of_id:
@@ -166,7 +166,7 @@ def _read_rows(
         _require_columns(names, {getattr(settings, name) for name in columns.found}, source, settings, need_summary)
     if columns.note:
         logging.getLogger("yoyak").warning("%s: %s", source, columns.note)
-    return table
+    return replace(table, composed_rows=composed_rows)
 
 
 def _row(values: dict[str, Any], default_name: str, settings: DataSettings, need_summary: bool) -> DialogueRow:

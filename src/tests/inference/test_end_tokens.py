@@ -117,7 +117,7 @@ def test_the_ends_are_resolved_once_and_recorded(folder: str) -> None:
     assert loader.resolved["end_token_ids"] == [2, 0, 256]  # of both files, then the tokenizer's
     assert model.generation_config.eos_token_id == [2, 0, 256]
     assert prompt.end_id == 258  # what is trained is the template's
-    assert loader.notes == ["The checkpoint asks for temperature=0.6; generation.* decides alone"]
+    assert loader.facts.notes == ["The checkpoint asks for temperature=0.6; generation.* decides alone"]
     assert loader.resolved["ignored_generation_wishes"] == ["temperature=0.6"]
 
 

@@ -46,7 +46,7 @@ def test_it_trains_and_is_evaluated_by_its_own_forward(checkpoint: str, tmp_path
     assert head_kind(causal_lm) == "own"
     dataset = tiny_dataset(tokenizer)
     trainer = LLMTrainer(config, model, tokenizer, dataset, dataset)
-    assert trainer.engine.name == "trainer"
+    assert trainer.resolved.engine.name == "trainer"
     batch = RightPadder(0)([dataset[0]])
     with torch.no_grad():
         total, targets = response_loss(causal_lm, batch)

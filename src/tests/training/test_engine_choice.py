@@ -45,7 +45,7 @@ def test_the_trainer_where_it_cannot_and_why(checkpoint: str, tmp_path: Path, ca
     trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer))
     assert not isinstance(trainer.trainer, PackedTrainer)
     assert "Engine: trainer (the packed engine can't: DoRA)" in caplog.messages
-    assert trainer.engine.resolved(config.training) == {
+    assert trainer.resolved.engine.resolved(config.training) == {
         "engine": "trainer",
         "engine_reason": "the packed engine can't: DoRA",
         "micro_batch_examples": 2,
@@ -81,4 +81,4 @@ def test_settings_are_obeyed(checkpoint: str, tmp_path: Path) -> None:
     config.training.engine = "packed"
     trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer
     assert isinstance(trainer, PackedTrainer)
-    assert trainer.packer.micro_batch_tokens == 100
+    assert trainer.room.packer.micro_batch_tokens == 100

@@ -10,16 +10,16 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from src.config.schema import TrainingSettings
 from src.errors import YoyakError
+from src.planner.memory import steady_parts
 from src.tests.tiny_architectures import write_architecture
 from src.training.memory_plan import (
     checkpointing_arguments,
     dataset_examples,
     job_of_model,
     plan_loaded,
-    recomputes,
-    settle_checkpointing,
+    plan_packed,
+    recomputes_layers,
 )
-from src.training.packed_step import plan_run
 
 
 @pytest.fixture
@@ -55,10 +55,6 @@ class Dataset(list[dict[str, torch.Tensor]]):
     prompt_lengths = np.array([90, 170, 250] * 20)
 
 
-def trainer(model):
-    return SimpleNamespace(model=model, train_dataset=Dataset(), eval_dataset=None, args=SimpleNamespace())
-
-
 def test_the_job_of_a_loaded_model(model):
     job = job_of_model(model, TrainingSettings(batch_size=4, gradient_accumulation_steps=2), "packed")
     assert (job.method, job.dtype, job.rank, job.targets) == ("lora", "bf16", 4, ("q_proj", "down_proj"))
@@ -76,10 +72,10 @@ def test_examples_of_a_data_set():
 
 def test_the_plan_keeps_to_the_budget_and_counts_what_is_allocated(model, card):
     settings = TrainingSettings(batch_size=8, gradient_accumulation_steps=2, memory_budget_gb=0.1)
-    choice, fits = plan_loaded(trainer(model), settings, "packed")
+    choice, fits = plan_loaded(model, Dataset(), None, settings, "packed")
     assert fits
     assert 1_000_000 < choice.memory.peak_bytes <= 100_000_000
-    plan = plan_run(trainer(model), settings)
+    plan = plan_packed(model, Dataset(), None, settings)
     assert plan.micro_batch_tokens == choice.micro_batch_tokens
     assert plan.peak_bytes == choice.memory.peak_bytes
     assert plan.step_seconds > 0
@@ -88,9 +84,9 @@ def test_the_plan_keeps_to_the_budget_and_counts_what_is_allocated(model, card):
 def test_tokens_that_all_examples_begin_with_are_planned_once(model, card):
     """Steps of 16 examples, 80 of each one's 100, 200 or 300 tokens shared: within 80 + 16 x 220."""
     settings = TrainingSettings(batch_size=16, gradient_accumulation_steps=1, micro_batch_tokens=8192)
-    whole, shared = trainer(model), trainer(model)
-    shared.train_dataset.common_tokens = 80
-    first, second = (plan_loaded(some, settings, "packed")[0] for some in (whole, shared))
+    whole, shared = Dataset(), Dataset()
+    shared.common_tokens = 80
+    first, second = (plan_loaded(model, some, None, settings, "packed")[0] for some in (whole, shared))
     assert first.work.tokens - second.work.tokens == pytest.approx(80 * 15, rel=0.1)  # a last step of 12
     assert second.work.largest.tokens <= 80 + 16 * 220
     assert second.memory.peak_bytes < first.memory.peak_bytes
@@ -98,42 +94,48 @@ def test_tokens_that_all_examples_begin_with_are_planned_once(model, card):
 
 
 def test_a_fixed_micro_batch_stays(model, card):
-    assert plan_run(trainer(model), TrainingSettings(micro_batch_tokens=700)).micro_batch_tokens == 700
+    assert plan_packed(model, Dataset(), None, TrainingSettings(micro_batch_tokens=700)).micro_batch_tokens == 700
 
 
 def test_what_cannot_fit_is_refused_in_one_line(model, card):
     with pytest.raises(
         YoyakError, match=r"^training.memory_budget_gb = 0.001: the training takes 0.1 GB at the least \(1.0 with"
     ):
-        plan_run(trainer(model), TrainingSettings(memory_budget_gb=0.001))
+        plan_packed(model, Dataset(), None, TrainingSettings(memory_budget_gb=0.001))
     card.free = 1_000_000
     with pytest.raises(YoyakError, match=r"^the GPU's free memory: the training takes"):
-        plan_run(trainer(model), TrainingSettings())
+        plan_packed(model, Dataset(), None, TrainingSettings())
 
 
-@pytest.mark.parametrize(("wanted", "argument"), [(True, True), (False, False), ("auto", True)])
-def test_the_trainers_arguments_for_recomputation(wanted, argument):
-    arguments = checkpointing_arguments(TrainingSettings(gradient_checkpointing=wanted))
-    assert argument in [value for value in arguments.values() if isinstance(value, bool)]
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_trainers_arguments_for_recomputation(wanted):
+    assert wanted in [value for value in checkpointing_arguments(wanted).values() if isinstance(value, bool)]
+
+
+def recomputes(model, wanted):
+    return recomputes_layers(model, Dataset(), None, TrainingSettings(gradient_checkpointing=wanted))
 
 
 def test_auto_settles_recomputation_by_what_is_free(model, card):
-    some = trainer(model)
-    settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"))
-    assert recomputes(some) is False
+    assert recomputes(model, "auto") is False
     card.free = 1_000_000
-    settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"))
-    assert recomputes(some) is True
-    settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"), earlier=False)
-    assert recomputes(some) is False  # as the run that goes on did
+    assert recomputes(model, "auto") is True
+    assert recomputes(model, False) is False
+
+
+def test_gradients_and_states_are_planned_though_they_are_not_there_yet(model, card):
+    """Beside the 1 MB that is allocated: 3 layers of 320 float32 gradients in one buffer (in blocks of 512 bytes), and
+    two states of 512 bytes for each of 12 matrices.
+    """
+    choice, _ = plan_loaded(model, Dataset(), None, TrainingSettings(optim="adamw_torch"), "packed")
+    steady = sum(choice.memory.parts[name] for name in steady_parts(choice.job))
+    assert steady == 1_000_000 + 8 * 512 + 12 * 2 * 512
 
 
 def test_auto_recomputes_where_the_planner_does_not_know_the_model(tmp_path, card, caplog):
     folder = write_architecture(tmp_path, "qwen3_5_text")
     causal_lm = AutoModelForCausalLM.from_pretrained(folder)
-    some = trainer(get_peft_model(causal_lm, LoraConfig(target_modules=["q_proj"])))
-    settle_checkpointing(some, TrainingSettings(gradient_checkpointing="auto"))
-    assert recomputes(some) is True
+    assert recomputes(get_peft_model(causal_lm, LoraConfig(target_modules=["q_proj"])), "auto") is True
     assert caplog.messages == [
         "training.gradient_checkpointing = auto: on, since memory can't be planned (the model: models of type "
         "qwen3_5_text can't be planned; those of llama, qwen2, qwen3 can)"
@@ -143,7 +145,5 @@ def test_auto_recomputes_where_the_planner_does_not_know_the_model(tmp_path, car
 @pytest.mark.parametrize(("wanted", "said"), [("auto", 0), (True, 1)])
 def test_a_class_that_can_not_recompute_does_not(model, caplog, monkeypatch, wanted, said):
     monkeypatch.setattr(type(model.get_base_model()), "supports_gradient_checkpointing", False)
-    some = trainer(model)
-    settle_checkpointing(some, TrainingSettings(gradient_checkpointing=wanted))
-    assert recomputes(some) is False
+    assert recomputes(model, wanted) is False
     assert caplog.messages == ["training.gradient_checkpointing: off, since LlamaForCausalLM can't"][:said]

@@ -223,8 +223,8 @@ def test_a_wrong_packed_engine_gives_way_to_the_trainer_and_this_is_said(
     assert not isinstance(trainer.trainer, PackedTrainer)
     said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert any("the trainer engine is taken, with the model's own forward" in line for line in said)
-    assert trainer.engine.reason.startswith("the probe: loss ")
-    assert trainer.engine.resolved(config.training)["engine"] == "trainer"
+    assert trainer.resolved.engine.reason.startswith("the probe: loss ")
+    assert trainer.resolved.engine.resolved(config.training)["engine"] == "trainer"
     assert trainer.train()["steps"] == 1
 
 
@@ -267,7 +267,7 @@ def test_a_run_that_goes_on_decides_by_what_was_found_and_probes_nothing(
     monkeypatch.setattr(training_probe, "probed_once", None)  # a call would fail
     model, _ = load_tiny(config)
     again = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer), resume=found)
-    assert again.engine == first.engine
+    assert again.resolved.engine == first.resolved.engine
     assert again.trainer.facts["resolved"] == first.trainer.facts["resolved"]
 
 

@@ -189,6 +189,6 @@ def test_what_was_resolved_is_reused(base, tmp_path):
         assert torch.get_num_threads() == threads == facts["resolved"]["compute"]["threads"]
     finally:
         torch.set_num_threads(threads)
-    assert trainer.compute.reason == facts["resolved"]["compute"]["reason"]
-    assert trainer.engine.name == "packed"
+    assert trainer.resolved.compute.reason == facts["resolved"]["compute"]["reason"]
+    assert trainer.resolved.engine.name == "packed"
     assert trainer.trainer.facts == facts

@@ -4,13 +4,13 @@ Splitting changes no sum but the order of its terms: the gradients of the step a
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 import torch
 
-from ...data.batches.packing import MicroBatch, StepPacker
+from ...data.batches.packing import MicroBatch, StepPacker, unpacked
 from ...errors import YoyakError
 from ...inference.batches import is_out_of_memory
 
@@ -85,32 +85,60 @@ class MemoryRoom:
             "Out of memory in %s with %d examples at a time; repeated and going on with %d", what, now, self.most
         )
 
-    def halve_packed(self, packer: StepPacker, batches: list[MicroBatch], may_recompute: bool) -> StepPacker:
-        """Return what packs a step into micro-batches of half the tokens of the largest of `batches`, and say so.
+
+class PackingPolicy(MemoryRoom):
+    """How the packed engine's steps are packed: as planned, and in smaller micro-batches since memory ran out."""
+
+    def __init__(self, planned: StepPacker, may_recompute: bool) -> None:
+        """Begin as planned; `may_recompute` allows the last resort, to keep no activations."""
+        super().__init__()
+        self._planned, self._may_recompute = planned, may_recompute
+
+    @property
+    def packer(self) -> StepPacker:
+        """Return what packs a step now."""
+        return self._planned if self.most is None else replace(self._planned, micro_batch_tokens=self.most)
+
+    def pack(self, items: Sequence[dict[str, torch.Tensor]]) -> dict[str, Any]:
+        """Return a step, as `StepPacker` does."""
+        return self.packer(items)
+
+    def fitting(self, batches: list[MicroBatch]) -> list[MicroBatch]:
+        """Return a step's micro-batches, packed anew where one is larger than memory has allowed since."""
+        largest = max(len(batch.input_ids) for batch in batches)
+        return batches if self.most is None or largest <= self.most else self._again(batches)
+
+    def smaller(self, batches: list[MicroBatch]) -> list[MicroBatch]:
+        """Return a step in micro-batches of half the tokens of its largest one, and say so; that size stays.
 
         Where each example has a micro-batch of its own, `recomputes` is set instead.
 
         Raises:
             YoyakError: nothing is left to split.
         """
+        log, packer = logging.getLogger("yoyak"), self.packer
         largest = max(len(batch.input_ids) for batch in batches)
         if any(batch.count > 1 for batch in batches):
             half = min(largest, packer.micro_batch_tokens) // 2
             self.most = max(half - half % packer.multiple, packer.multiple)
-            logging.getLogger("yoyak").warning(
+            log.warning(
                 "Out of memory in a micro-batch of %d tokens; the step is repeated, and the run goes on, with %d",
                 largest,
                 self.most,
             )
-            return replace(packer, micro_batch_tokens=self.most)
-        if self.recomputes or not may_recompute:
+        elif self.recomputes or not self._may_recompute:
             raise YoyakError(
                 f"out of memory with one example of {largest} tokens; "
-                + ("" if may_recompute else "set training.gradient_checkpointing=true, or ")
+                + ("" if self._may_recompute else "set training.gradient_checkpointing=true, or ")
                 + "lower lora.r or tokenizer.encoder_max_len, or set lora.use_qlora=true"
             )
-        self.recomputes = True
-        logging.getLogger("yoyak").warning(
-            "Out of memory with one example of %d tokens; activations are computed again from here on", largest
-        )
-        return packer
+        else:
+            self.recomputes = True
+            log.warning(
+                "Out of memory with one example of %d tokens; activations are computed again from here on", largest
+            )
+        return self._again(batches)
+
+    def _again(self, batches: list[MicroBatch]) -> list[MicroBatch]:
+        again: list[MicroBatch] = self.packer(unpacked(batches))["micro_batches"]
+        return again

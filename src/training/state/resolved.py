@@ -1,12 +1,19 @@
-"""What was decided at run time, so that a run which goes on decides and measures nothing anew."""
+"""What a run decides at its start, in one place, so that a run which goes on decides and measures nothing anew."""
 
-from dataclasses import asdict, dataclass, field
+import logging
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from ...config.schema import Config, TrainingSettings
 from ...errors import YoyakError
-from ...models.compute import ComputeChoice
-from ..engine import EngineChoice
-from ..memory_plan import MemoryPlan
+from ...inference.probe import generates_fast
+from ...models.compute import ComputeChoice, resolve_compute
+from ...models.dequantized import keeps_dequantized
+from ...models.probe import found_by_probes, recall_probes, untouched
+from ..engine import EngineChoice, choose_engine
+from ..memory_plan import MemoryPlan, plan_packed, recomputes_layers
+from ..probe import settled_engine
 
 
 @dataclass(frozen=True)
@@ -17,9 +24,11 @@ class Resolved:
         compute: device, compute type and threads.
         engine: what computes the gradients, and its micro-batch.
         cache_dequantized: whether 4-bit weights are kept dequantized.
-        recomputes: whether the trainer engine's layers compute their activations again.
+        recomputes: whether layers compute their activations again (trainer engine), or may where memory runs out
+            (packed engine).
         memory_plan: of the packed engine on a GPU.
         probes: what was found of the model's engines, by what they were for (see `models.probe`).
+        deterministic: whether only kernels that give the same bits each time run.
     """
 
     compute: ComputeChoice
@@ -28,6 +37,7 @@ class Resolved:
     recomputes: bool
     memory_plan: MemoryPlan | None = None
     probes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deterministic: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -35,16 +45,18 @@ class Resolved:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Resolved":
-        """Return what `as_dict` wrote."""
+        """Return what `as_dict` wrote, also in versions that knew less."""
+        parts = {"compute": ComputeChoice(**values["compute"]), "engine": EngineChoice(**values["engine"])}
         plan = values["memory_plan"]
-        return cls(
-            ComputeChoice(**values["compute"]),
-            EngineChoice(**values["engine"]),
-            values["cache_dequantized"],
-            values["recomputes"],
-            MemoryPlan(**plan) if plan else None,
-            values.get("probes", {}),  # runs of before there were probes go on as they began
-        )
+        return cls(**values | parts | {"memory_plan": MemoryPlan(**plan) if plan else None})
+
+    def record(self, training: TrainingSettings) -> dict[str, object]:
+        """Return what `run.json` says of it, beside what is known from the loading."""
+        return self.engine.resolved(training) | {
+            "probes": self.probes,
+            "optimizer": self.compute.optimizer(training.optim),
+            "gradient_checkpointing": training.gradient_checkpointing,
+        }
 
     def apply(self) -> None:
         """Compute with the same number of threads.
@@ -61,3 +73,64 @@ class Resolved:
             )
         if torch.get_num_threads() != self.compute.threads:
             torch.set_num_threads(self.compute.threads)
+
+
+def resolve(
+    config: Config,
+    model: Any,
+    train_dataset: Any,
+    eval_dataset: Any = None,
+    *,
+    compute: ComputeChoice | None = None,
+    earlier: Resolved | None = None,
+    logger: logging.Logger | None = None,
+) -> Resolved:
+    """Decide all that a run decides at its start; to be asked once, before its trainer is built.
+
+    Args:
+        config: all settings.
+        model: loaded, with the adapter that trains; it is the same afterwards.
+        train_dataset: encoded examples.
+        eval_dataset: encoded examples, or None.
+        compute: what the model was loaded in, where that is known.
+        earlier: what was decided for the run that goes on: it decides again.
+        logger: where choices are said.
+
+    Raises:
+        YoyakError: the engine that is asked for can't train the model or computes otherwise than the model itself, the
+            training doesn't fit into the GPU's memory, or `earlier` is of another kind of device.
+    """
+    training, logger = config.training, logger or logging.getLogger("yoyak")
+    scored = training.metric_for_best_model == "rouge_sum" or config.evaluation.generate
+    with untouched(model):
+        if earlier is not None:
+            compute, engine = earlier.compute, _engine_again(config, model, earlier, logger)
+        else:
+            compute = compute or resolve_compute(config.model.dtype)
+            engine = settled_engine(training, model, choose_engine(training, model, compute), logger)
+        if scored and eval_dataset is not None and len(eval_dataset):
+            generates_fast(model)
+    logger.info("Engine: %s (%s)", engine.name, engine.reason)
+    found, deterministic = found_by_probes(model), training.deterministic
+    if earlier is not None:
+        return replace(earlier, probes=found, deterministic=deterministic)
+    plan, again = None, training.gradient_checkpointing is not False
+    if engine.name == "trainer":
+        again = recomputes_layers(model, train_dataset, eval_dataset, training)
+    elif compute.device == "cuda":
+        plan = plan_packed(model, train_dataset, eval_dataset, training)
+        logger.info("Memory: %s", plan)
+    return Resolved(compute, engine, keeps_dequantized(model), again, plan, found, deterministic)
+
+
+def _engine_again(config: Config, model: Any, earlier: Resolved, logger: logging.Logger) -> EngineChoice:
+    """Return the engine of a run that goes on: what its probes found stands; one begun without is probed now."""
+    earlier.apply()
+    if earlier.probes:
+        recall_probes(model, earlier.probes)
+        return earlier.engine
+    engine = settled_engine(config.training, model, earlier.engine, logger)
+    if engine != earlier.engine:
+        run_dir = Path(config.experiment.output_dir) / config.experiment.name
+        raise YoyakError(f"{run_dir}: can't go on: {engine.reason}; begin anew with --overwrite")
+    return engine

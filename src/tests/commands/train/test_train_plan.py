@@ -4,17 +4,25 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from src.commands.console import create_console
 from src.commands.train import train_plan
 from src.commands.train.folder import RunContext, TrainRequest
 from src.config import load_config
+from src.data.files import sources
+from src.data.prompt.templates import PromptTemplate
 from src.errors import YoyakError
+from src.planner import lengths as planner_lengths
 from src.planner.devices import Device, find_device
+from src.planner.lengths import shipped_lengths
+from src.planner.plan import Plan
 from src.runs.record import RunFile
 
+SHAPES = Path(planner_lengths.__file__).with_name("shapes.json")
 RESULTS = {
     "memory_plan": None,
     "steps": 10,
@@ -32,6 +40,20 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunContext:
     return RunContext(config, tmp_path, RunFile(tmp_path), logging.getLogger("yoyak"), create_console())
 
 
+def encoded(family: str, examples: int, instructions: int = 1) -> SimpleNamespace:
+    """What a plan reads of a data set: lengths of the shipped histogram, as often as there are instructions."""
+    lengths = shipped_lengths(family, examples)
+    prompts = np.repeat(np.minimum(lengths.prompts, 1024), instructions)
+    whole = prompts + np.repeat(lengths.responses, instructions)
+    return SimpleNamespace(templates=[None] * instructions, prompt_lengths=prompts, lengths=whole)
+
+
+def first(context: RunContext, force: bool = False, instructions: int = 1) -> Plan | None:
+    data = encoded("llama3", 2000, instructions), encoded("llama3", 100)
+    shape = json.loads(SHAPES.read_text(encoding="utf-8"))[context.config.model.checkpoint]
+    return train_plan.plan_first(context, TrainRequest("llama_3.2_3b", force=force), shape, *data)
+
+
 def use(monkeypatch: pytest.MonkeyPatch, device: Device | None) -> None:
     monkeypatch.setattr(train_plan, "_device", lambda: device)
 
@@ -39,7 +61,7 @@ def use(monkeypatch: pytest.MonkeyPatch, device: Device | None) -> None:
 def test_a_run_that_cannot_fit_is_refused_with_the_nearest_that_can(context, monkeypatch):
     use(monkeypatch, replace(find_device("H100"), memory_bytes=8_000_000_000))
     with pytest.raises(YoyakError) as refused:
-        train_plan.plan_first(context, TrainRequest("llama_3.2_3b"))
+        first(context)
     message = str(refused.value)
     assert message.startswith("Does not fit: ")
     assert message.endswith("this fits: lora.use_lora=true lora.use_qlora=true; or try with --force")
@@ -49,7 +71,7 @@ def test_force_starts_all_the_same(context, monkeypatch, caplog):
     monkeypatch.setattr(logging.getLogger("yoyak"), "propagate", True)
     use(monkeypatch, replace(find_device("H100"), memory_bytes=8_000_000_000))
     with caplog.at_level(logging.INFO, "yoyak"):
-        plan = train_plan.plan_first(context, TrainRequest("llama_3.2_3b", force=True))
+        plan = first(context, force=True)
     assert plan is not None
     assert not plan.fits
     assert "Started all the same (--force); this fits: " in caplog.text
@@ -58,7 +80,7 @@ def test_force_starts_all_the_same(context, monkeypatch, caplog):
 
 def test_predicted_stands_against_measured_in_run_json(context, monkeypatch):
     use(monkeypatch, find_device("H100"))
-    plan = train_plan.plan_first(context, TrainRequest("llama_3.2_3b"))
+    plan = first(context)
     train_plan.record_plan(context, plan, RESULTS)
     record = json.loads((context.folder / "run.json").read_text(encoding="utf-8"))["plan"]
     assert record["predicted_peak_bytes"] == plan.choice.memory.peak_bytes
@@ -75,8 +97,41 @@ def test_the_loaded_models_plan_comes_before_the_first(context, monkeypatch):
     assert record["predicted_step_seconds"] == 4.5
 
 
+def test_the_plan_is_of_what_was_encoded(context, monkeypatch):
+    """As if the lengths had been given; five instructions, side by side in the data set, count once each."""
+    use(monkeypatch, find_device("H100"))
+    plain = first(context)
+    assert plain.steps == 32 * 3
+    assert plain.situation.train.examples(1024) == shipped_lengths("llama3", 2000).examples(1024)
+    context.config.data.instruction_augmentation = True
+    assert first(context, instructions=5).steps == 157 * 3
+
+
+def test_a_run_reads_and_encodes_its_data_once(yoyak, tiny, monkeypatch):
+    """On a machine that is planned for: the plan is of the encoded data."""
+    use(monkeypatch, find_device("H100"))
+    read, encoded_rows = [], []
+    read_table, encode = sources.read_table, PromptTemplate.encode_examples
+
+    def counted_read(source, *arguments, **named):
+        read.append(source)
+        return read_table(source, *arguments, **named)
+
+    def counted_encode(self, dialogues, summaries):
+        encoded_rows.append(len(dialogues))
+        return encode(self, dialogues, summaries)
+
+    monkeypatch.setattr(sources, "read_table", counted_read)
+    monkeypatch.setattr(PromptTemplate, "encode_examples", counted_encode)
+    monkeypatch.setattr(PromptTemplate, "prompt_lengths", None)  # the planner's own way of counting
+    assert yoyak("train", "--experiment", "tiny.yaml", "training.max_steps=1").code == 0
+    assert read == ["train.csv", "dev.csv"]
+    assert encoded_rows == [4, 2]
+    assert "predicted_peak_bytes" in json.loads((tiny / "outputs" / "tiny_qlora" / "run.json").read_text())["plan"]
+
+
 def test_without_a_known_machine_nothing_is_planned_or_recorded(context, monkeypatch):
     use(monkeypatch, None)
-    assert train_plan.plan_first(context, TrainRequest("llama_3.2_3b")) is None
+    assert first(context) is None
     train_plan.record_plan(context, None, RESULTS)
     assert not (context.folder / "run.json").exists()

@@ -41,6 +41,6 @@ def test_a_misleading_name_misleads_nothing(
     folder = write_tiny_model(tmp_path / misleading, family, tokenizer=tiny_tokenizer(tokens))
     loader = LoRALoader(tiny_config(folder, model__chat_template=template))
     model, tokenizer = loader.load_model_and_tokenizer(use_lora=False)
-    layout = loader._layout(tokenizer, model)
+    layout = loader._layout(tokenizer, model.config.model_type)
     assert layout is CHAT_LAYOUTS[expected]
     assert set(layout.control_tokens) <= set(tokenizer.get_added_vocab())

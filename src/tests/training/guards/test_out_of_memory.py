@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_ti
 from src.training.guards.out_of_memory import MemoryRoom
 from src.training.llm_trainer import LLMTrainer
 from src.training.loss import response_loss
+from src.training.state.resolved import resolve
 
 MB = 1_000_000
 
@@ -167,29 +169,29 @@ def test_the_first_micro_batches_of_a_step_are_repeated_too(checkpoint: str, tmp
 
 def test_recomputing_is_the_last_resort(checkpoint: str, tmp_path: Path) -> None:
     """One example alone: nothing to split, so activations are computed again, where the settings allow it."""
-    caught = []
     for allowed in (True, False):
         trainer = trainer_for(checkpoint, tmp_path / str(allowed), training__gradient_checkpointing=allowed).trainer
-        batches = trainer.packer([trainer.train_dataset[0]])["micro_batches"]
+        packer = trainer.room.packer
+        batches = packer([trainer.train_dataset[0]])["micro_batches"]
         if not allowed:
             with pytest.raises(YoyakError, match=r"set training\.gradient_checkpointing=true, or lower"):
-                trainer.room.halve_packed(trainer.packer, batches, trainer.may_recompute)
+                trainer.room.smaller(batches)
             continue
-        caught.append(trainer.room.halve_packed(trainer.packer, batches, trainer.may_recompute))
-        assert caught == [trainer.packer]
+        assert [len(batch.input_ids) for batch in trainer.room.smaller(batches)] == [157]
+        assert trainer.room.packer == packer
         trainer._use_room()
         assert (trainer.decoder.kept_layers, trainer.decoder.keeps_inputs) == (0, False)
         with pytest.raises(YoyakError, match=r"^out of memory with one example of 157 tokens; lower lora\.r"):
-            trainer.room.halve_packed(trainer.packer, batches, trainer.may_recompute)
+            trainer.room.smaller(batches)
 
 
 def test_a_resumed_run_starts_with_the_size_that_memory_allowed(checkpoint: str, tmp_path: Path) -> None:
     first, second = (trainer_for(checkpoint, tmp_path / name).trainer for name in ("a", "b"))
-    batches = first.packer([first.train_dataset[index] for index in range(4)])["micro_batches"]
-    first.packer = first.room.halve_packed(first.packer, batches, True)
+    batches = first.room.pack([first.train_dataset[index] for index in range(4)])["micro_batches"]
+    first.room.smaller(batches)
     state = json.loads(json.dumps(first.faults_state()))
     second.load_faults_state(state)
-    assert second.packer.micro_batch_tokens == first.packer.micro_batch_tokens == 296
+    assert second.room.packer.micro_batch_tokens == first.room.packer.micro_batch_tokens == 296
     assert second.faults_state() == state
 
 
@@ -250,9 +252,12 @@ def test_on_a_gpu_gradients_are_equal_to_rounding(tmp_path: Path) -> None:
 
     def gradients(limit_bytes: float | None) -> tuple[dict[str, torch.Tensor], int | None, float]:
         model, tokenizer = load_tiny(config)
-        trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer
+        dataset = tiny_dataset(tokenizer)
+        resolved = resolve(config, model, dataset)
+        plan = replace(resolved.memory_plan, micro_batch_tokens=8192)
+        resolved = replace(resolved, memory_plan=plan)
+        trainer = LLMTrainer(config, model, tokenizer, dataset, resolved=resolved).trainer
         trainer._prepare_for_training(1, trainer.get_train_dataloader(), None)
-        trainer.packer = StepPacker(8192, multiple=256)
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -260,7 +265,7 @@ def test_on_a_gpu_gradients_are_equal_to_rounding(tmp_path: Path) -> None:
             total = torch.cuda.get_device_properties(0).total_memory
             torch.cuda.set_per_process_memory_fraction((before + limit_bytes) / total)
         try:
-            trainer.training_step(model, trainer.packer(items), None)
+            trainer.training_step(model, trainer.room.pack(items), None)
         finally:
             torch.cuda.set_per_process_memory_fraction(1.0)
         return trained(model), trainer.room.most, torch.cuda.max_memory_allocated() - before
