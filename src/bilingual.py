@@ -30,6 +30,11 @@ def korean(text: str) -> str:
     return text.ko if isinstance(text, Text) else text
 
 
+def halves(name: str, text: str) -> dict[str, str]:
+    """Return a text by its name, as records keep it, and its Korean half, if it has one, by the name with `_ko`."""
+    return {name: text} | ({f"{name}_ko": text.ko} if isinstance(text, Text) else {})
+
+
 def joined(parts: Iterable[str], between: str = ", ") -> Text:
     """Return pairs, names and numbers as one pair."""
     listed = list(parts)

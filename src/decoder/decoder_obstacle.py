@@ -15,6 +15,7 @@ from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import nn
 
 from ..architectures import ARCHITECTURES, PRODUCTS
+from ..bilingual import Text
 from ..kernels.requirements import kernel_obstacle
 from ..models.dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
 from ..models.lora_variants import lora_variant
@@ -29,21 +30,26 @@ def decoder_obstacle(model: Any) -> str | None:
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
     config = causal_lm.config
     if config.model_type not in ARCHITECTURES:
-        return f"the model is of type {config.model_type}, not {', '.join(ARCHITECTURES)}"
+        kind, known = config.model_type, ", ".join(ARCHITECTURES)
+        return Text(f"the model is of type {kind}, not {known}", f"모델 종류가 {kind}(지원: {known})")
     if config.hidden_act != "silu" or getattr(config, "use_sliding_window", False) or not _attends_to_all(config):
-        return "its activation or attention is of another kind"
+        return Text("its activation or attention is of another kind", "활성화 함수나 어텐션의 종류가 다름")
     obstacle = _class_obstacle(causal_lm)
     if obstacle is not None:
         return obstacle
     if causal_lm.model.rotary_emb.rope_type in ("dynamic", "longrope"):
-        return "its rotary positions depend on the longest sequence of a batch"
+        return Text(
+            "its rotary positions depend on the longest sequence of a batch",
+            "회전 위치가 배치에서 가장 긴 문장에 따라 달라짐",
+        )
     obstacle = kernel_obstacle(causal_lm.lm_head.weight.device, head_width(config))
     if obstacle is not None:
         return obstacle
     obstacle = (_adapter_obstacle(model) if isinstance(model, PeftModel) else None) or _weights_obstacle(causal_lm)
     if obstacle is not None:
         return obstacle
-    return None if _fits_dequantized(causal_lm) else "its weights don't fit in memory dequantized"
+    too_large = Text("its weights don't fit in memory dequantized", "역양자화한 가중치가 메모리에 들어가지 않음")
+    return None if _fits_dequantized(causal_lm) else too_large
 
 
 def _attends_to_all(config: Any) -> bool:
@@ -54,16 +60,18 @@ def _class_obstacle(causal_lm: Any) -> str | None:
     """Return which module is not of the classes that are written out: transformers' own for the model's type."""
     own = f"transformers.models.{causal_lm.config.model_type}.modeling_{causal_lm.config.model_type}"
     if type(causal_lm).__module__ != own or not type(causal_lm).__name__.endswith("ForCausalLM"):
-        return f"{type(causal_lm).__name__} is not transformers' own class"
+        kind = type(causal_lm).__name__
+        return Text(f"{kind} is not transformers' own class", f"transformers의 클래스가 아님: {kind}")
     for name, module in (*_walk("model", causal_lm.model), *_walk("lm_head", causal_lm.lm_head)):
-        kind = type(module)
-        plain = kind in (*_LINEARS, nn.Embedding, nn.ModuleList, nn.SiLU) or kind.__name__ == "SiLUActivation"
-        if not (plain or kind.__module__ == own) or "forward" in vars(module):
-            return f"{name} is not as transformers' own class has it"
+        its = type(module)
+        plain = its in (*_LINEARS, nn.Embedding, nn.ModuleList, nn.SiLU) or its.__name__ == "SiLUActivation"
+        if not (plain or its.__module__ == own) or "forward" in vars(module):
+            english = f"{name} is not as transformers' own class has it"
+            return Text(english, f"transformers의 클래스와 다른 모듈: {name}")
     head = causal_lm.lm_head
     if type(head) is not nn.Linear and not isinstance(head, BaseTunerLayer | AuxiliaryTrainingWrapper):
-        return "its head is of another kind"
-    return "its head has a bias" if getattr(head, "bias", None) is not None else None
+        return Text("its head is of another kind", "출력층의 종류가 다름")
+    return Text("its head has a bias", "출력층에 편향이 있음") if getattr(head, "bias", None) is not None else None
 
 
 def _walk(name: str, module: Any) -> Iterator[tuple[str, Any]]:
@@ -78,20 +86,20 @@ def _walk(name: str, module: Any) -> Iterator[tuple[str, Any]]:
 def _adapter_obstacle(model: Any) -> str | None:
     causal_lm = model.get_base_model()
     if len(model.peft_config) > 1:
-        return "more than one adapter"
+        return Text("more than one adapter", "어댑터가 둘 이상")
     name = next(iter(model.peft_config))
     in_layers = {id(m) for m in causal_lm.model.layers.modules()}
     adapted = [m for m in causal_lm.modules() if isinstance(m, BaseTunerLayer | AuxiliaryTrainingWrapper)]
     for layer in adapted:
         if id(layer) in in_layers:
-            variant = lora_variant(layer, name) if isinstance(layer, LoraLayer) else f"a {type(layer).__name__}"
+            variant = lora_variant(layer, name) if isinstance(layer, LoraLayer) else _a(type(layer))
             if variant is not None:
                 return variant
     tuned = [layer for layer in adapted if isinstance(layer, BaseTunerLayer)]
     if any(layer.disable_adapters or layer.merged or layer.active_adapters != [name] for layer in tuned):
-        return "its adapter is switched off or merged"
+        return Text("its adapter is switched off or merged", "어댑터가 꺼져 있거나 합쳐져 있음")
     if any(id(m) not in in_layers for m in adapted):
-        return "adapters outside the layers (rows of added tokens)"
+        return Text("adapters outside the layers (rows of added tokens)", "레이어 밖의 어댑터(추가한 토큰의 행)")
     return None
 
 
@@ -101,17 +109,22 @@ def _weights_obstacle(causal_lm: Any) -> str | None:
         for names, layers in zip(PRODUCTS.values(), projections(layer), strict=True):
             obstacle = _unlike([m.get_base_layer() if isinstance(m, LoraLayer) else m for m in layers])
             if obstacle is not None:
-                return f"{obstacle} {'/'.join(name.removesuffix('_proj') for name in names)} of layer {index}"
+                which = "/".join(name.removesuffix("_proj") for name in names)
+                return Text(f"{obstacle} {which} of layer {index}", f"레이어 {index}의 {which}: {obstacle.ko}")
     return None
 
 
-def _unlike(bases: Sequence[Any]) -> str | None:
-    if any(type(base) not in _LINEARS for base in bases):
-        return f"a layer of kind {next(type(base).__name__ for base in bases if type(base) not in _LINEARS)} in"
+def _a(kind: type) -> Text:
+    return Text(f"a {kind.__name__}", kind.__name__)
+
+
+def _unlike(bases: Sequence[Any]) -> Text | None:
+    if other := next((type(base).__name__ for base in bases if type(base) not in _LINEARS), None):
+        return Text(f"a layer of kind {other} in", f"{other} 종류의 층")
     if len({base.bias is None for base in bases}) > 1:
-        return "a bias on only some of"
+        return Text("a bias on only some of", "일부에만 편향이 있음")
     if len({(type(base), base.weight.dtype) for base in bases}) > 1:
-        return "weights of more than one type in"
+        return Text("weights of more than one type in", "가중치의 종류가 여럿임")
     return None
 
 

@@ -12,6 +12,7 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
+from ..bilingual import Text
 from ..data.batches.packing import MicroBatch
 from ..kernels.dropout import Drop, DroppedPlaces
 from ..kernels.embedding_gradient import add_embedding_gradient
@@ -256,10 +257,10 @@ def packing_obstacle(model: Any) -> str | None:
     if obstacle is not None:
         return obstacle
     if model.config.attention_dropout:
-        return "dropout of attention weights"
+        return Text("dropout of attention weights", "어텐션 가중치의 드롭아웃")
     if not isinstance(model, PeftModel):
         if not all(p.requires_grad for p in model.parameters()):
-            return "some of its weights are frozen, without adapters"
+            return Text("some of its weights are frozen, without adapters", "어댑터 없이 일부 가중치만 고정됨")
         return None if len({p.dtype for p in model.parameters()}) == 1 else "its weights are of more than one type"
     in_layers = [module for module in model.get_base_model().model.layers.modules() if isinstance(module, LoraLayer)]
     known = {id(p) for layer in in_layers for name, p in layer.named_parameters() if "lora_" in name}

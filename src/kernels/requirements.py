@@ -4,10 +4,12 @@ from importlib.util import find_spec
 
 import torch
 
+from ..bilingual import Text
+
 HEAD_WIDTHS = (16, 32, 64, 128)  # blocks are powers of two; wider heads outgrow the shared memory of small cards
 
 
-def kernel_obstacle(device: torch.device, head_width: int) -> str | None:
+def kernel_obstacle(device: torch.device, head_width: int) -> Text | None:
     """Return why the GPU's kernels can't run, in words, or None where they can; on the CPU nothing is in the way.
 
     Args:
@@ -17,8 +19,13 @@ def kernel_obstacle(device: torch.device, head_width: int) -> str | None:
     if device.type != "cuda":
         return None
     if find_spec("triton") is None:
-        return "Triton is not installed (pip install triton)"
+        return Text("Triton is not installed (pip install triton)", "Triton이 설치되지 않음(pip install triton)")
     if head_width not in HEAD_WIDTHS:
-        return f"heads of {head_width}, not {', '.join(map(str, HEAD_WIDTHS))}"
+        known = ", ".join(map(str, HEAD_WIDTHS))
+        return Text(f"heads of {head_width}, not {known}", f"헤드 너비가 {known}이 아니라 {head_width}")
     major, minor = torch.cuda.get_device_capability(device)
-    return None if (major, minor) >= (7, 5) else f"the GPU is of compute capability {major}.{minor}, below 7.5"
+    if (major, minor) >= (7, 5):
+        return None
+    has = f"{major}.{minor}"
+    english = f"the GPU is of compute capability {has}, below 7.5"
+    return Text(english, f"GPU의 compute capability가 7.5보다 낮은 {has}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from ..bilingual import Text
 from ..files import write_atomic
 from ..planner.machine import cpu_name
 from ..resources import yoyak_home
@@ -53,11 +54,17 @@ def resolve_compute(wanted: DtypeName) -> ComputeChoice:
     if torch.cuda.is_available():
         name = torch.cuda.get_device_name()
         if wanted == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-            return ComputeChoice("cuda", "fp16", f"{name} has no bf16: fp16 with a gradient scaler", threads)
-        scaler = " with a gradient scaler" if wanted == "fp16" else ""
-        return ComputeChoice("cuda", wanted, f"as configured{scaler}, on {name}", threads)
+            english = f"{name} has no bf16: fp16 with a gradient scaler"
+            why = Text(english, f"{name}: bf16이 없어 그래디언트 스케일러로 fp16")
+            return ComputeChoice("cuda", "fp16", why, threads)
+        why = Text(f"as configured, on {name}", f"설정대로, {name}")
+        if wanted == "fp16":
+            english = f"as configured with a gradient scaler, on {name}"
+            why = Text(english, f"설정대로, 그래디언트 스케일러와 함께, {name}")
+        return ComputeChoice("cuda", wanted, why, threads)
     rates = cpu_product_rates()
-    measured = f"measured on this CPU: fp32 {rates['fp32']:.0f}, bf16 {rates['bf16']:.0f} GFLOP/s"
+    found = f"fp32 {rates['fp32']:.0f}, bf16 {rates['bf16']:.0f} GFLOP/s"
+    measured = Text(f"measured on this CPU: {found}", f"이 CPU에서 잰 속도: {found}")
     dtype: DtypeName = "bf16" if rates["bf16"] > 1.2 * rates["fp32"] and wanted != "fp32" else "fp32"
     return ComputeChoice("cpu", dtype, measured, threads)
 

@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from ..architectures import ARCHITECTURES, ChatLayout
+from ..bilingual import halves
 from ..config.schema import Config
 from ..data.prompt.layouts import layout_of
 from ..data.prompt.text_encoder import text_encoder
@@ -119,7 +120,7 @@ class LoRALoader:
         self.resolved.update(
             device=compute.device,
             compute_dtype=compute.dtype,
-            compute_dtype_reason=compute.reason,
+            **halves("compute_dtype_reason", compute.reason),
             threads=compute.threads,
             cache_dequantized=cached,
             model_revision=commit_of(self.checkpoint, self.config.model.revision),

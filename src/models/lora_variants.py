@@ -7,16 +7,17 @@ from peft.tuners import lora
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
+from ..bilingual import Text
 from ..errors import YoyakError
 
 DORA = "DoRA"
-BIASED = "a bias in B (lora_bias)"
-PARAMETERS = "an adapter on parameters (experts)"
-EMBEDDING = "an adapter on an embedding"
-TRANSPOSED = "an adapter on a transposed weight"
+BIASED = Text("a bias in B (lora_bias)", "B의 편향(lora_bias)")
+PARAMETERS = Text("an adapter on parameters (experts)", "파라미터(전문가)의 어댑터")
+EMBEDDING = Text("an adapter on an embedding", "임베딩의 어댑터")
+TRANSPOSED = Text("an adapter on a transposed weight", "전치된 가중치의 어댑터")
 TRAINED = (DORA, BIASED, PARAMETERS, EMBEDDING, TRANSPOSED)
 """What autograd trains right besides plain LoRA; other variants depend on what PEFT hands to layers in `forward`."""
-_NAMES = {"Dora": DORA, "ALora": "aLoRA", "QALora": "QALoRA", "BdLora": "block-diagonal LoRA"}
+_NAMES = {"Dora": DORA, "ALora": "aLoRA", "QALora": "QALoRA", "BdLora": Text("block-diagonal LoRA", "블록 대각 LoRA")}
 _KINDS = {"ParamWrapper": PARAMETERS, "Embedding": EMBEDDING}
 
 
@@ -30,18 +31,20 @@ def lora_variant(layer: Any, adapter: str) -> str | None:
     variant = layer.lora_variant.get(adapter)
     if variant is not None:
         name = type(variant).__name__.removesuffix("Variant").removesuffix("Linear")
-        return _NAMES.get(name, f"the variant {name}")
+        return _NAMES.get(name, Text(f"the variant {name}", f"변형 {name}"))
     if not _is_linear(layer):
-        return _KINDS.get(type(layer).__name__, f"an adapter of kind {type(layer).__name__}")
+        kind = type(layer).__name__
+        return _KINDS.get(kind, Text(f"an adapter of kind {kind}", f"{kind} 종류의 어댑터"))
     if getattr(layer, "fan_in_fan_out", False):
         return TRANSPOSED
     if adapter not in layer.lora_A:
         return None
     a, b, drop = layer.lora_A[adapter], layer.lora_B[adapter], layer.lora_dropout[adapter]
     if type(a) is not nn.Linear or type(b) is not nn.Linear or a.bias is not None:
-        return f"factors of kind {type(a).__name__} and {type(b).__name__}"
+        kinds = type(a).__name__, type(b).__name__
+        return Text(f"factors of kind {' and '.join(kinds)}", f"{', '.join(kinds)} 종류의 인수 행렬")
     if type(drop) not in (nn.Identity, nn.Dropout):
-        return f"dropout of kind {type(drop).__name__}"
+        return Text(f"dropout of kind {type(drop).__name__}", f"{type(drop).__name__} 종류의 드롭아웃")
     return BIASED if b.bias is not None else None
 
 

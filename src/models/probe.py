@@ -76,6 +76,13 @@ class Probe:
         apart = f", {self.error:.1g} apart" if self.error is not None else ""
         return f"loss {loss} by the {self.engine} engine, {own} by the model's own forward{apart}"
 
+    @property
+    def ko(self) -> str:
+        """The phrase in Korean."""
+        loss, own = _told_apart(self.loss, self.own_loss)
+        apart = f", 차이 {self.error:.1g}" if self.error is not None else ""
+        return f"{self.engine} 엔진의 손실 {loss}, 모델 자체 forward의 손실 {own}{apart}"
+
 
 def _told_apart(one: float, other: float) -> tuple[str, str]:
     """Return two numbers with as many decimals as it takes to see that they differ, if they do by 1e-6."""

@@ -105,6 +105,8 @@ class ResolvedChoices(Record):
     """`fp32`, `bf16` or `fp16`."""
     compute_dtype_reason: str | None = None
     """Why this one."""
+    compute_dtype_reason_ko: str | None = None
+    """Why, in Korean."""
     threads: int | None = None
     """Of a CPU."""
     cache_dequantized: bool | None = None
@@ -121,6 +123,8 @@ class ResolvedChoices(Record):
     """`packed` or `trainer`."""
     engine_reason: str | None = None
     """Why this one."""
+    engine_reason_ko: str | None = None
+    """Why, in Korean."""
     micro_batch_tokens: int | None = None
     """Most tokens of a micro-batch of the packed engine."""
     base_precision: str | None = None

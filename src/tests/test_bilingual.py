@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from src.bilingual import Text, joined, korean, particle
+from src.bilingual import Text, halves, joined, korean, particle
 
 
 def test_a_pair_is_its_english_half_and_keeps_the_other() -> None:
@@ -18,6 +18,11 @@ def test_parts_become_one_pair() -> None:
     whole = joined([Text("two threads", "스레드 2개"), "cpu"])
     assert (whole, whole.ko) == ("two threads, cpu", "스레드 2개, cpu")
     assert not joined([])
+
+
+def test_a_record_keeps_both_halves() -> None:
+    assert halves("why", Text("as configured", "설정대로")) == {"why": "as configured", "why_ko": "설정대로"}
+    assert halves("why", "of an older run") == {"why": "of an older run"}
 
 
 @pytest.mark.parametrize(

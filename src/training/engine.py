@@ -5,12 +5,14 @@ from typing import Any, Literal
 
 from peft import PeftModel
 
+from ..bilingual import Text, halves, korean
 from ..config.schema import TrainingSettings
 from ..decoder.packed_decoder import packing_obstacle
 from ..errors import YoyakError
 from ..kernels.float8 import float8_obstacle
 from ..models.compute import ComputeChoice
 
+_AS_CONFIGURED = Text("as configured", "설정대로")
 _MICRO_BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
 
 
@@ -40,7 +42,7 @@ class EngineChoice:
                 "micro_batches_a_step": training.gradient_accumulation_steps,
             }
         )
-        return {"engine": self.name, "engine_reason": self.reason, **micro_batch}
+        return {"engine": self.name, **halves("engine_reason", self.reason), **micro_batch}
 
 
 def choose_engine(training: TrainingSettings, model: Any, compute: ComputeChoice) -> EngineChoice:
@@ -55,20 +57,21 @@ def choose_engine(training: TrainingSettings, model: Any, compute: ComputeChoice
     if float8:
         _refuse_float8(training, model, obstacle)
     if training.engine == "trainer":
-        return EngineChoice("trainer", "as configured", tokens)
+        return EngineChoice("trainer", _AS_CONFIGURED, tokens)
     if obstacle is None:
-        reason = "as configured" if training.engine == "packed" else "the model allows it"
+        reason = _AS_CONFIGURED if training.engine == "packed" else Text("the model allows it", "모델이 지원함")
         return EngineChoice("packed", reason, tokens, float8)
     if training.engine == "packed":
         raise YoyakError(f"training.engine = packed can't train this: {obstacle}; set training.engine=auto")
-    return EngineChoice("trainer", f"the packed engine can't: {obstacle}", tokens)
+    why = Text(f"the packed engine can't: {obstacle}", f"packed 엔진으로 할 수 없음: {korean(obstacle)}")
+    return EngineChoice("trainer", why, tokens)
 
 
 def _obstacle(training: TrainingSettings, model: Any, compute: ComputeChoice) -> str | None:
     if compute.dtype == "fp16":
-        return "fp16 needs a gradient scaler"
+        return Text("fp16 needs a gradient scaler", "fp16에는 그래디언트 스케일러가 필요함")
     if training.neftune_noise_alpha is not None:
-        return "training.neftune_noise_alpha is set"
+        return Text("training.neftune_noise_alpha is set", "training.neftune_noise_alpha가 설정됨")
     return packing_obstacle(model)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from peft import PeftModel
 
+from ..bilingual import Text
 from ..config.schema import TrainingSettings
 from ..data.batches.packing import StepPacker
 from ..decoder.packed_decoder import PackedDecoder
@@ -91,7 +92,7 @@ def settled_engine(
                              "engine=auto and training.base_precision=compute")  # fmt: skip
         else:
             logger.warning("Probe: %s; the trainer engine is taken, with the model's own forward", found)
-            engine = replace(engine, name="trainer", reason=f"the probe: {found}")
+            engine = replace(engine, name="trainer", reason=Text(f"the probe: {found}", f"시험 계산: {found.ko}"))
     found = probe(model, "trainer")
     if not found.agrees:
         raise YoyakError(

@@ -1,6 +1,7 @@
 """What keeps the decoder that is written out away: all that is not transformers' own class, weight for weight."""
 
 import copy
+import re
 from typing import Any
 
 import bitsandbytes as bnb
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 from transformers.models.llama.modeling_llama import LlamaForCausalLM, LlamaMLP
 
+from src.bilingual import korean
 from src.decoder.decoder_obstacle import decoder_obstacle
 from src.tests.packed_models import adapted_model
 
@@ -87,4 +89,6 @@ def test_what_is_not_as_the_class_has_it(change: Any, words: str, adapted: bool)
         from peft import LoraConfig, get_peft_model
 
         model = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM"))
-    assert decoder_obstacle(model) == words
+    found = decoder_obstacle(model)
+    assert found == words
+    assert re.search("[가-힣]", korean(found))  # it is shown on a run's page

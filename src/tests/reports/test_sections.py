@@ -47,6 +47,13 @@ def test_curves_are_of_their_own_figures() -> None:
 def test_settings_stand_as_base_and_run_and_choices_with_their_reasons() -> None:
     page = Page(sections.settings(record_of()))
     assert page.texts("td") == ["3", "2", "float32", "float32 62 GFLOP/s, bf16 10 GFLOP/s", "adamw_torch", ""]
+    assert page.texts("q") == ["float32 62 GFLOP/s, bf16 10 GFLOP/s"]  # in English alone, as older runs wrote it
+    said = {"engine": "packed", "engine_reason": "as configured", "engine_reason_ko": "설정대로"}
+    source = sections.settings(record_of(resolved=said, settings_changed={}))
+    assert [Page(source, half).texts("td") for half in ("en", "ko")] == [
+        ["packed", "as configured"],
+        ["packed", "설정대로"],
+    ]
 
 
 def test_dropped_rows_are_added_up_over_reasons() -> None:

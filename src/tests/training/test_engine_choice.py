@@ -30,7 +30,8 @@ def test_packed_wherever_it_can(checkpoint: str, tmp_path: Path, settings: dict[
     choice = choose_engine(config.training, model, CPU)
     assert (choice.name, choice.micro_batch_tokens) == ("packed", 1024)
     assert choice.resolved(config.training) == {
-        "engine": "packed", "engine_reason": "the model allows it", "micro_batch_tokens": 1024
+        "engine": "packed", "engine_reason": "the model allows it", "engine_reason_ko": "모델이 지원함",
+        "micro_batch_tokens": 1024,
     }  # fmt: skip
     trainer = LLMTrainer(config, model, tokenizer, tiny_dataset(tokenizer)).trainer
     assert isinstance(trainer, PackedTrainer)
@@ -48,6 +49,7 @@ def test_the_trainer_where_it_cannot_and_why(checkpoint: str, tmp_path: Path, ca
     assert trainer.resolved.engine.resolved(config.training) == {
         "engine": "trainer",
         "engine_reason": "the packed engine can't: DoRA",
+        "engine_reason_ko": "packed 엔진으로 할 수 없음: DoRA",
         "micro_batch_examples": 2,
         "micro_batches_a_step": 4,
     }

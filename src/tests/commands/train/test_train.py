@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from src.runs.read import read_run
+from src.tests.reports.halves import Halves
 from src.tests.runs.schema_keys import unknown_keys
 from src.tests.tiny_architectures import write_architecture
 
@@ -52,6 +53,10 @@ def test_a_whole_run(yoyak, tiny):
         resolved | {"engine", "engine_reason", "micro_batch_tokens", "gradient_checkpointing"}
         <= record["resolved"].keys()
     )
+    page = Halves((run / "report.html").read_text(encoding="utf-8"))
+    names = ("tiny_qlora ·", record["device"]["name"])
+    assert [text for text in page.faults() if not text.startswith(names)] == []
+    assert {"모델이 지원함", "이 CPU에서 잰 속도"} <= {text.partition(":")[0] for text in page.seen["ko"]}
     assert record["settings_changed"]["training.seed"] == {"base": 42, "value": 7}
     assert unknown_keys(read_run(run).record) == []
     lines = [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
