@@ -313,6 +313,17 @@ class TrainFigures(Record):
     """Optimizer steps."""
 
 
+class RefineFigures(Record):
+    """What `yoyak refine` made of the evaluation dialogues' summaries."""
+
+    why_ended: str | None = None
+    """Why it took no further step."""
+    start: dict[str, Any] = {}
+    """Figures of the evaluation before the first step, as in `metrics.jsonl`."""
+    best: dict[str, Any] = {}
+    """Those of the best evaluation, whose weights are the final model."""
+
+
 class PlanFigures(Record):
     """What was predicted at the start, and what was measured."""
 
@@ -373,6 +384,7 @@ class RunRecord(Record):
     scores: RunScores = RunScores()
     faults: Faults | None = None
     train: TrainFigures = TrainFigures()
+    refine: RefineFigures | None = None
     plan: PlanFigures = PlanFigures()
     model_path: str | None = None
     """Where the final model is."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...config.schema import Config
 from ...errors import YoyakError
-from ...runs.schema import ResolvedChoices, RunRecord, TrainFigures
+from ...runs.schema import RefineFigures, ResolvedChoices, RunRecord, TrainFigures
 from ..console import create_console, quiet_libraries
 from ..saved_settings import load_saved
 from .folder import RunContext, TrainRequest, started_run
@@ -152,12 +152,11 @@ def record_refining(run: RunContext, refining: "RefineRun") -> None:
     from ...training.llm_trainer import peak_memory_bytes
 
     first, best = refining.evaluations[0], refining.best
-    figures: dict[str, Any] = {"why_ended": refining.why, "start": first, "best": best}
-    run.file.update(RunRecord.model_validate({"refine": figures}))
+    refine = RefineFigures(why_ended=refining.why, start=first, best=best)
     train = TrainFigures(
         steps=refining.refiner.step, wall_seconds=refining.seconds, peak_memory_bytes=peak_memory_bytes()
     )
-    run.file.update(RunRecord(train=train))
+    run.file.update(RunRecord(refine=refine, train=train))
     run.logger.info(
         "Evaluation dialogues: reward %.2f -> %.2f (step %d), score %.2f -> %.2f, facts kept %.0f%% -> %.0f%%, "
         "facts unsupported %.2f -> %.2f a summary, words %.1f -> %.1f",

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from src.runs.read import read_run
+from src.tests.runs.schema_keys import unknown_keys
+
 SETTINGS = ("refine.steps=3", "refine.dialogues=2", "refine.samples=3", "refine.eval_steps=2", "refine.patience=null")
 
 
@@ -24,6 +27,7 @@ def test_a_run_is_refined(yoyak, trained):
     record = json.loads((run / "run.json").read_text())
     assert record["status"] == "completed"
     assert record["refine"]["why_ended"] == "all 3 steps are made"
+    assert unknown_keys(read_run(run).record) == []
     steps = [line["step"] for line in lines(run) if "reward" in line]
     assert steps == [1, 2, 3]
     assert [line["step"] for line in lines(run) if "eval_reward" in line] == [0, 2, 3]
