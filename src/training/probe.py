@@ -16,7 +16,6 @@ from ..decoder.packed_decoder import PackedDecoder
 from ..errors import YoyakError
 from ..models.probe import (
     FLOAT8_BOUNDS,
-    GradientComparison,
     Probe,
     bounds_of,
     is_coarse,
@@ -27,6 +26,7 @@ from ..models.probe import (
     verdict,
 )
 from .engine import EngineChoice
+from .gradient_comparison import GradientComparison
 from .loss import response_loss
 
 _TOKENS = 1024  # of a micro-batch: both examples are in one

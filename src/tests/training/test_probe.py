@@ -14,7 +14,7 @@ from src.decoder.decoder_layer import DecoderLayer
 from src.errors import YoyakError
 from src.inference import probe as generation_probe
 from src.inference.generator import generate_summaries
-from src.models.probe import Probe, found_by_probes, probes_of, untouched
+from src.models.probe import Probe, found_by_probes, probes_of
 from src.tests.packed_models import adapted_model, examples, packed
 from src.tests.tiny_models import DIALOGUES, load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training import probe as training_probe
@@ -55,38 +55,6 @@ def test_it_leaves_no_trace() -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert not any(parameter._post_accumulate_grad_hooks for parameter in model.parameters())
-
-
-def own_passes(model: Any) -> list[None]:
-    """Return a list that grows with each pass through the first layer by the model's own `forward`."""
-    seen: list[None] = []
-    model.get_base_model().model.layers[0].register_forward_hook(lambda *_: seen.append(None))
-    return seen
-
-
-def test_the_probes_of_a_run_share_one_own_forward() -> None:
-    model = adapted_model("llama", torch.float32, {})
-    seen = own_passes(model)
-    with untouched(model):
-        assert probe(model, "packed").agrees
-        assert len(seen) == 1
-        assert probe(model, "trainer").agrees
-        assert len(seen) == 2  # the decoder of `response_loss`
-        assert generation_probe.generates_fast(model)
-        assert len(seen) == 2
-    assert probes_of(model)["loss"].own_loss == probes_of(model)["training"].own_loss
-
-
-def test_what_is_shared_is_not_kept() -> None:
-    model = adapted_model("llama", torch.float32, {})
-    assert probe(model, "packed").agrees
-    for name, parameter in model.named_parameters():
-        if "lora_A" in name:  # as training does
-            parameter.data += 0.1
-    seen = own_passes(model)
-    assert generation_probe.generates_fast(model)
-    assert len(seen) == 1
-    assert probes_of(model)["generation"].error < 1e-5  # type: ignore[operator]
 
 
 def test_its_gradients_are_freed(monkeypatch: pytest.MonkeyPatch) -> None:
