@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from importlib.util import find_spec
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def main() -> None:
 
     seconds = {}
     for tokenization in TOKENIZATIONS:
+        if tokenization == "mecab" and find_spec("mecab") is None:
+            continue
         start = time.perf_counter()
         score_summaries(summaries[1:], summaries[:-1], tokenization)
         seconds[tokenization] = round(time.perf_counter() - start, 3)

@@ -117,7 +117,7 @@ def evaluate(
     adapter: Adapter = None,
     predictions: Annotated[Path | None, typer.Option(help="File with ids and summaries to score.")] = None,
     references: Annotated[Path | None, typer.Option(help="File with the same ids and references.")] = None,
-    tokenization: Annotated[str | None, typer.Option(help="word, morpheme, content, char or ascii.")] = None,
+    tokenization: Annotated[str | None, typer.Option(help="word, morpheme, content, mecab, char or ascii.")] = None,
     stemmer: Annotated[bool | None, typer.Option("--stemmer/--no-stemmer", help="Stem English words.")] = None,
     baseline: Annotated[Path | None, typer.Option(help="Another system's summaries, to compare with.")] = None,
     dialogues: Annotated[Path | None, typer.Option(help="With files: fname and dialogue, if no other has it.")] = None,

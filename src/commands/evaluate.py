@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..config.schema import Config, DataSettings
 from ..config.typed import typed_path
 from ..errors import YoyakError
+from ..evaluation.tokenizations import need_analyser
 from .console import create_console
 from .generating import deciding_settings, fill
 from .model import config_for_use
@@ -50,6 +51,7 @@ def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bo
 
     console = create_console(stderr=True)
     config = config_for_use(request.experiment, request.adapter, list(request.overrides), request.zero_shot)
+    need_analyser(config.evaluation.tokenization)
     source, most = split_source(config, request.split)
     rows = load_dialogues(source, config.data).rows[:most]
     baseline = read_baseline(other.path, other.column, rows, config.data) if other.path else None

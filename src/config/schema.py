@@ -239,8 +239,8 @@ class EvaluationSettings(Section):
 
     generate: bool = False
     """After training, generate summaries of the evaluation dialogues and score them (before training too)."""
-    tokenization: Literal["word", "morpheme", "content", "char", "ascii"] = "word"
-    """What ROUGE counts; printed beside every score."""
+    tokenization: Literal["word", "morpheme", "content", "mecab", "char", "ascii"] = "word"
+    """What ROUGE counts; printed beside every score. `mecab` needs `pip install 'yoyak[mecab]'`."""
     stemmer: bool = False
     """Porter stemmer for English words."""
 

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-from .numerals import ENGLISH, ENGLISH_SCALES, ENGLISH_TENS, ORDINALS, english_values
+from .numerals import ENGLISH, ENGLISH_SCALES, ENGLISH_TENS, MOST_DIGITS, ORDINALS, english_values
 from .units import (
     ENGLISH_UNITS,
     MONTHS,
-    MOST_DIGITS,
     WEEKDAYS,
     Fact,
     clock,

@@ -10,10 +10,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from .korean_days import find_days
-from .numerals import NATIVE, SCALES, TENS, korean_values
+from .numerals import NATIVE, TENS, goes_on, is_numeral, known_count, korean_values
 from .units import (
     KOREAN_UNITS,
-    MOST_DIGITS,
     PEOPLE,
     VAGUE,
     Fact,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from kiwipiepy import Token
 
 _DAYS = {"하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "닷새": 5, "엿새": 6, "이레": 7, "열흘": 10, "보름": 15}
-_MONTHS = {"유월": "6", "시월": "10"}
 _PERIOD = re.compile(r"(오전|새벽|아침|오후|저녁|점심|낮|밤)(?:에|의)?\s?$")
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _UNIT = re.compile(r"\s?(" + "|".join(sorted(map(re.escape, KOREAN_UNITS), key=len, reverse=True)) + ")", re.IGNORECASE)
@@ -168,14 +166,14 @@ def _counts(text: str, tokens: "Sequence[Token]") -> Iterator[_Count]:
             judged = token.form != "하루" or bool(_JUDGED_DAY.match(text, token.end))
             number = str(_DAYS[token.form])
             yield _Count(token.start, token.end, token.form, (number,), "일간", KOREAN_UNITS["일간"], judged)
-        elif known := _known(token):
+        elif known := known_count(token):
             number, unit = known
             yield _Count(token.start, token.end, token.form, (number,), unit, KOREAN_UNITS[unit])
         elif token.tag == "NR" and token.form.endswith("째") and (numbers := korean_values([token.form[:-1]])):
             yield _Count(token.start, token.end, token.form, tuple(numbers), "째", KOREAN_UNITS["째"])
-        elif _is_numeral(token):
+        elif is_numeral(token):
             run = [token]
-            while index < len(tokens) and _goes_on(run[-1], tokens[index]):
+            while index < len(tokens) and goes_on(run[-1], tokens[index]):
                 run.append(tokens[index])
                 index += 1
             before = tokens[index - len(run) - 1] if index > len(run) else None
@@ -230,28 +228,6 @@ def _with_shared_units(text: str, counts: list[_Count]) -> list[_Count]:
         if not count.unit and following.unit and _LIST.fullmatch(text, count.end, following.start):
             counts[index] = replace(count, unit=following.unit, readings=following.readings)
     return counts
-
-
-def _known(token: "Token") -> tuple[str, str] | None:
-    """Return number and unit of a word that Kiwi knows as one: `시월`, `칠월`, `일주일`."""
-    if token.form in _MONTHS:
-        return _MONTHS[token.form], "월"
-    match = re.fullmatch("(.+)(월|주일)", token.form) if token.tag.startswith("NN") else None
-    numbers = korean_values([match[1]]) if match else []
-    return (numbers[0], match[2]) if match and numbers else None
-
-
-def _is_numeral(token: "Token") -> bool:
-    """Return whether Kiwi found a number, or a numeral before its counter (`두`, `두세`, but not `이`, "this")."""
-    if len(token.form) > MOST_DIGITS:
-        return False
-    return token.tag in ("SN", "NR") or (token.tag == "MM" and token.form != "이" and bool(korean_values([token.form])))
-
-
-def _goes_on(before: "Token", token: "Token") -> bool:
-    """Return whether a numeral belongs to the one before it: `3만` and `3천` may stand apart, `둘` and `셋` may not."""
-    gap = token.start - before.end
-    return _is_numeral(token) and (gap == 0 or (gap == 1 and before.form[-1] in SCALES))
 
 
 def _serial(text: str, token: "Token") -> Fact:

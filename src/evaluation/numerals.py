@@ -1,7 +1,12 @@
 """What number a piece of text says: digits, and Korean and English number words, as plain decimals such as `33000`."""
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kiwipiepy import Token
 
 _SINO = "영일이삼사오육칠팔구"
 _NATIVE = [("하나", "한"), ("둘", "두"), ("셋", "세", "석", "서"), ("넷", "네", "넉", "너"), ("다섯", "닷")]
@@ -25,6 +30,9 @@ ORDINALS |= {f"{word}th": value for word, value in ENGLISH.items() if value > 12
 ORDINALS |= {f"{word[:-1]}ieth": value for word, value in ENGLISH_TENS.items()}
 
 _ABOUT = {"두어": "둘", "너덧": "넷다섯", "네댓": "넷다섯", "대여섯": "다섯여섯", "예닐곱": "여섯일곱"}
+_MONTHS = {"유월": "6", "시월": "10"}
+MOST_DIGITS = 100
+"""Longer runs of digits are no number: Python refuses to read 4,301 of them."""
 _SECTION = 10**4
 _LONGEST = max(map(len, TENS | DIGITS))
 
@@ -56,6 +64,28 @@ def korean_values(words: Iterable[str]) -> list[str]:
         else:
             digit = Decimal(DIGITS[part]) if part in DIGITS else Decimal(part.replace(",", ""))
     return [*values, plain(total + section + (digit or 0))]
+
+
+def is_numeral(token: "Token") -> bool:
+    """Return whether Kiwi found a number, or a numeral before its counter (`두`, `두세`, but not `이`, "this")."""
+    if len(token.form) > MOST_DIGITS:
+        return False
+    return token.tag in ("SN", "NR") or (token.tag == "MM" and token.form != "이" and bool(korean_values([token.form])))
+
+
+def goes_on(before: "Token", token: "Token") -> bool:
+    """Return whether a numeral belongs to the one before it: `3만` and `3천` may stand apart, `둘` and `셋` may not."""
+    gap = token.start - before.end
+    return is_numeral(token) and (gap == 0 or (gap == 1 and before.form[-1] in SCALES))
+
+
+def known_count(token: "Token") -> tuple[str, str] | None:
+    """Return number and unit of a word that Kiwi knows as one: `시월`, `칠월`, `일주일`."""
+    if token.form in _MONTHS:
+        return _MONTHS[token.form], "월"
+    match = re.fullmatch("(.+)(월|주일)", token.form) if token.tag.startswith("NN") else None
+    numbers = korean_values([match[1]]) if match else []
+    return (numbers[0], match[2]) if match and numbers else None
 
 
 def english_values(words: Iterable[str]) -> list[str]:

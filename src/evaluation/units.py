@@ -24,8 +24,6 @@ MONTHS = (
 DAY = 86400
 """Seconds."""
 _SPANS = {"seconds": {"day": DAY, "week": 7 * DAY}, "months": {"month": 1, "year": 12}}
-MOST_DIGITS = 100
-"""Longer runs of digits are no number: Python refuses to read 4,301 of them."""
 _WON = 10**4  # prices are said without their 만: `천에 육십`
 
 
@@ -107,7 +105,8 @@ ml 밀리리터 밀리 cc 시시: liters 1/1000
 """)
 _PEOPLE = """
 친구 남자 여자 학생 아이 동료 자매 형제 남매 부부 모녀 부자 모자 선수 직원 남녀 팀원 손님 인물 화자 이웃 선생님 아들 딸
-어른 남학생 여학생 회원 동생 청년 여성 남성
+어른 남학생 여학생 회원 동생 청년 여성 남성 형 누나 언니 오빠 엄마 아빠 어머니 아버지 남편 아내 상사 부하
+고객 환자 의사 간호사
 """
 _VAGUE = "가지 곳 군데 번 편 쪽 점 통 잔 끼 모금 바퀴 마디 자리 팀 차례 줄 건 조각"
 PEOPLE = frozenset(_PEOPLE.split())

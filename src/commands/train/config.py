@@ -2,12 +2,18 @@
 
 from ...config.loader import load_config_with_sources
 from ...config.schema import Config
+from ...evaluation.tokenizations import need_analyser
 from .folder import TrainRequest
 
 
 def resolve_config(request: TrainRequest) -> Config:
-    """Return the experiment's settings with the flags applied: adapter kind, name, augmentation, debug sizes."""
+    """Return the experiment's settings with the flags applied: adapter kind, name, augmentation, debug sizes.
+
+    Raises:
+        YoyakError: as in `load_config`, or summaries are to be cut by an analyser that is not installed.
+    """
     config, sources = load_config_with_sources(request.experiment, request.overrides)
+    need_analyser(config.evaluation.tokenization)
     if request.use_qlora is not None:
         config.lora.use_qlora = request.use_qlora
     elif not config.lora.use_lora and sources["lora.use_qlora"] != "command line":

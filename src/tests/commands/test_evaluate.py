@@ -146,7 +146,7 @@ def test_loads_no_model_library(files):
 
 BAD_INPUT = [
     (["--predictions", "p.csv"], "name both files: --predictions FILE --references FILE"),
-    ([*FILES, "--tokenization", "wrod"], "--tokenization 'wrod' is unknown; choose word, morpheme, content, char, asc"),
+    ([*FILES, "--tokenization", "wrod"], "--tokenization 'wrod' is unknown; choose word, morpheme, content, mecab, "),
     ([*FILES, "--multi", "max"], "--multi 'max' is unknown; choose mean, best"),
     ([*FILES, "--column", "text"], "p.csv: no column 'text'; its columns are fname, dialogue, summary"),
     ([*FILES, "--baseline", "nowhere.csv"], "nowhere.csv: no such file"),

@@ -9,7 +9,8 @@ from rouge_score.tokenize import tokenize as rouge_score_tokenize
 from rouge_score.tokenizers import DefaultTokenizer
 
 from src.errors import YoyakError
-from src.evaluation.tokenizations import TOKENIZATIONS, tokenize_pairs
+from src.evaluation.tokenizations import analyser_of, need_analyser, tokenize_pairs
+from src.tests.evaluation.installed import INSTALLED
 
 
 def tokenize(text, tokenization, stemmer=False):
@@ -20,9 +21,9 @@ def tokenize(text, tokenization, stemmer=False):
 @pytest.mark.parametrize(
     ("tokenization", "expected"),
     [
-        ("word", ["person1", "은", "친구에게", "3", "000원을", "빌렸다"]),
+        ("word", ["person1", "은", "친구에게", "3000원을", "빌렸다"]),
         ("morpheme", ["person1", "은", "친구", "에게", "3000", "원", "을", "빌리", "었", "다"]),
-        ("content", ["person1", "친구", "3000", "원", "빌리"]),
+        ("content", ["person1", "친구", "에게", "3000", "원", "빌리"]),
         ("char", list("#person1#은친구에게3,000원을빌렸다.")),
         ("ascii", ["person1", "3", "000"]),
     ],
@@ -65,8 +66,38 @@ def test_lone_surrogate_from_broken_json_is_dropped():
         assert "".join(tokenize("\ud83d우리 집", tokenization)) == "우리집"
 
 
+@pytest.mark.parametrize("tokenization", ["word", "morpheme", "content", "char"])
+def test_invisible_characters_and_widths_make_no_other_tokens(tokenization):
+    plain = tokenize("회의실에서 3시에 KT와 20kg 짐을 봤다", tokenization)
+    assert tokenize("회의\u200b실에서 ３시에 ＫＴ와 ２０㎏ 짐을 봤\u00ad다", tokenization) == plain
+
+
+def test_what_separates_digits_stays_between_them():
+    text = "3.5%가 1:30에 2,000원, 3,4번. 12."
+    assert tokenize(text, "word") == ["3.5", "가", "1:30에", "2000원", "3,4번", "12"]
+    assert [token for token in tokenize(text, "morpheme") if token[0].isdigit()] == ["3.5", "1:30", "2000", "3,4", "12"]
+    assert tokenize("Up 3.5% at 1:30.", "word") == ["up", "3", "5", "at", "1", "30"]  # as rouge_score cuts it
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("두 사람은 네 시 반에 만난다.", ["2", "사람", "4", "시", "30", "분", "만나"]),
+        ("오만 원에서 3만 3천 원", ["50000", "원", "에서", "33000", "원"]),
+        ("칠월 십이일에 칠십 퍼센트가", ["7", "월", "12", "일", "70", "%"]),
+        ("안 간다. 가지 않는다. 가지 못했다.", ["안", "가", "가", "안", "가", "못"]),
+        ("내일 올 것이다.", ["내일", "오", "겠"]),
+        ("민수를 그가 도왔다.", ["민수", "를", "그", "돕"]),
+        ("갈 수 있는 것을 했다.", ["가", "있"]),
+        ("영희만 세 시부터 먹어야 한다.", ["영희", "만", "3", "시", "부터", "먹", "어야"]),
+    ],
+)
+def test_content_is_what_is_said(text, expected):
+    assert tokenize(text, "content") == expected
+
+
 def test_chat_jamo_are_words():
-    assert tokenize("ㅋㅋ", "word") == ["ㅋㅋ"]
+    assert tokenize("ㅋㅋ ﾡ", "word") == ["ㅋㅋ", "ㄱ"]  # U+FFA1 is half as wide
     assert tokenize("좋다 ㅋㅋ", "morpheme") == ["좋", "다", "ㅋㅋ"]
 
 
@@ -83,11 +114,11 @@ def test_stemmer_reduces_long_ascii_words_only():
     assert tokenize("running", "char", stemmer=True) == list("running")
 
 
-@pytest.mark.parametrize("tokenization", TOKENIZATIONS)
+@pytest.mark.parametrize("tokenization", INSTALLED)
 @pytest.mark.parametrize("text", ["", "  \n", "...!?", "#", "##"])
 def test_text_without_words_has_no_tokens(tokenization, text):
-    if tokenization == "char":  # punctuation counts as characters do
-        assert tokenize(text, tokenization) == list(text.strip())
+    if tokenization in ("char", "mecab"):  # punctuation counts
+        assert "".join(tokenize(text, tokenization)) == text.strip()
         return
     assert tokenize(text, tokenization) == []
     assert tokenize_pairs([(text, "한글")], tokenization)[0][0] == []
@@ -106,10 +137,33 @@ def test_word_equals_rouge_score_without_hangul(text, stemmer):
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.text("가나다 ab1#.,", max_size=12), min_size=2, max_size=6), st.sampled_from(TOKENIZATIONS))
+@given(st.lists(st.text("가나다 ab1#.,", max_size=12), min_size=2, max_size=6), st.sampled_from(INSTALLED))
 def test_pairs_in_a_batch_get_the_tokens_that_they_get_alone(texts, tokenization):
     pairs = list(zip(texts, reversed(texts), strict=True))
     assert tokenize_pairs(pairs, tokenization) == [tokenize_pairs([pair], tokenization)[0] for pair in pairs]
+
+
+@pytest.mark.skipif("mecab" not in INSTALLED, reason="needs python-mecab-ko")
+def test_mecab_counts_punctuation_and_what_stands_in_the_text():
+    text = "#Person1#은 3.5% 올라 1:30에 3,000원을 냈다."
+    expected = ["#", "person", "1", "#", "은", "3.5", "%", "올라", "1:30", "에", "3000", "원", "을", "냈", "다", "."]
+    assert tokenize(text, "mecab") == expected
+    assert tokenize("３．５％", "mecab") == ["3.5", "%"]
+
+
+def test_mecab_is_asked_for_in_a_line_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setattr("src.evaluation.tokenizations.find_spec", lambda name: None)
+    with pytest.raises(YoyakError, match=r"^tokenization mecab: python-mecab-ko is not installed; pip install 'yoyak"):
+        tokenize("글", "mecab")
+    need_analyser("morpheme")
+
+
+def test_what_cuts_is_named_with_its_version():
+    from importlib.metadata import version
+
+    kiwi = f"kiwipiepy {version('kiwipiepy')}, kiwipiepy_model {version('kiwipiepy_model')}"
+    assert analyser_of("morpheme") == analyser_of("content") == kiwi
+    assert analyser_of("word") is analyser_of("char") is analyser_of("ascii") is None
 
 
 def test_import_stays_light():
