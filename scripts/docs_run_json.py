@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.docs_settings import help_texts, put
-from src.runs.schema import Record, RunRecord
+from src.runs.schema import RunPart, RunRecord
 
 MANY = dict.fromkeys(("data", "truncation", "lengths"), ".SPLIT") | {"settings_changed": ".NAME", "resumed": "[]"}
 PAGE = ROOT / "docs" / "run-json.md"
@@ -35,7 +35,7 @@ def render() -> str:
     return "\n".join([HEAD, *(table(part, places) for part, places in places_of_parts().items())])
 
 
-def table(part: type[Record], places: list[str]) -> str:
+def table(part: type[RunPart], places: list[str]) -> str:
     """Return a part's heading and its table; fields without a text are told of at the one above them."""
     texts = help_texts(part)
     heading = f"## {', '.join(f'`{place}`' for place in places)}\n\n{part.__doc__}\n"
@@ -47,11 +47,11 @@ def table(part: type[Record], places: list[str]) -> str:
     return "\n".join([*lines, ""])
 
 
-def places_of_parts() -> dict[type[Record], list[str]]:
+def places_of_parts() -> dict[type[RunPart], list[str]]:
     """Return where in the file each part stands, the file itself first."""
-    found: dict[type[Record], list[str]] = {}
+    found: dict[type[RunPart], list[str]] = {}
 
-    def visit(part: type[Record], place: str) -> None:
+    def visit(part: type[RunPart], place: str) -> None:
         found.setdefault(part, []).append(place)
         for name, field in part.model_fields.items():
             if inner := record_in(field.annotation):
@@ -61,9 +61,9 @@ def places_of_parts() -> dict[type[Record], list[str]]:
     return found
 
 
-def record_in(annotation: Any) -> type[Record] | None:
+def record_in(annotation: Any) -> type[RunPart] | None:
     """Return the record that a type is, or holds."""
-    if isinstance(annotation, type) and issubclass(annotation, Record):
+    if isinstance(annotation, type) and issubclass(annotation, RunPart):
         return annotation
     return next((found for part in get_args(annotation) if (found := record_in(part))), None)
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from ..errors import YoyakError
-from .schema import FILE, UNFINISHED, Metric, Prediction, Record, RunRecord
+from .schema import FILE, UNFINISHED, Metric, Prediction, RunPart, RunRecord
 
 
 def find_run(name: str, option: str = "") -> Path:
@@ -62,7 +62,7 @@ def over_steps(metrics: list[Metric], key: str) -> list[tuple[float, float]]:
     return sorted(latest.items())
 
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=RunPart)
 
 
 def _read_lines(kind: type[R], path: Path, may_break_off: bool) -> tuple[list[R], bool]:

@@ -25,7 +25,7 @@ Known = Annotated[dict[str, T], BeforeValidator(_without_nulls)]
 """A mapping in which null says the same as a missing key."""
 
 
-class Record(BaseModel):
+class RunPart(BaseModel):
     """Base of all parts: null is the same as a missing key."""
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=(), populate_by_name=True)
@@ -44,7 +44,7 @@ class Record(BaseModel):
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
-class Resumption(Record):
+class Resumption(RunPart):
     """A time at which the run went on after it had stopped."""
 
     at: str | None = None
@@ -53,7 +53,7 @@ class Resumption(Record):
     """From which optimizer step."""
 
 
-class RunDevice(Record):
+class RunDevice(RunPart):
     """The machine part that computed."""
 
     type: str | None = None
@@ -66,7 +66,7 @@ class RunDevice(Record):
     """With which a CPU computed."""
 
 
-class SettingChange(Record):
+class SettingChange(RunPart):
     """A setting's value in the base config and in this run."""
 
     base: Any = None
@@ -75,7 +75,7 @@ class SettingChange(Record):
     """In this run."""
 
 
-class SplitData(Record):
+class SplitData(RunPart):
     """Where a split's dialogues came from."""
 
     source: str | None = None
@@ -96,7 +96,7 @@ class SplitData(Record):
     """The file was another at the end; the run used what it held at the start."""
 
 
-class ResolvedChoices(Record):
+class ResolvedChoices(RunPart):
     """What was decided when the run started."""
 
     device: str | None = None
@@ -149,7 +149,7 @@ class ResolvedChoices(Record):
     """Losses of the engines beside that of the model's own forward, by what they were for."""
 
 
-class AdapterCoverage(Record):
+class AdapterCoverage(RunPart):
     """Which share of the layers' weights has adapters and is in 4 bit."""
 
     layer_weights: int | None = None
@@ -164,7 +164,7 @@ class AdapterCoverage(Record):
     """Shares of those that stay in 16 bit though 4 was asked for, by kind of matrix."""
 
 
-class SplitTruncation(Record):
+class SplitTruncation(RunPart):
     """How many prompts of a split were shortened, and by how much."""
 
     examples: int | None = None
@@ -179,7 +179,7 @@ class SplitTruncation(Record):
     """Summaries longer than `tokenizer.decoder_max_len`; they are trained on whole."""
 
 
-class SplitLengths(Record):
+class SplitLengths(RunPart):
     """Lengths of a split's examples in tokens."""
 
     mean: Number | None = None
@@ -194,7 +194,7 @@ class SplitLengths(Record):
     """(upper bound, count), in order, empty bins too."""
 
 
-class StageScores(Record):
+class StageScores(RunPart):
     """ROUGE F1 and chrF times 100 of generated summaries of the evaluation data."""
 
     rouge1: float | None = None
@@ -245,7 +245,7 @@ class StageScores(Record):
     """Summaries out of which reasoning in tags was left."""
 
 
-class RunScores(Record):
+class RunScores(RunPart):
     """Scores before and after training; none without `evaluation.generate`."""
 
     zero_shot: StageScores | None = None
@@ -254,7 +254,7 @@ class RunScores(Record):
     """Of the trained model."""
 
 
-class OutOfMemory(Record):
+class OutOfMemory(RunPart):
     """How often memory ran out in one kind of work, and what was made of it."""
 
     count: int | None = None
@@ -275,7 +275,7 @@ class OutOfMemory(Record):
         return Text(f"{examples:,} examples", f"예시 {examples:,}개") if examples else None
 
 
-class Faults(Record):
+class Faults(RunPart):
     """What went wrong in the training and was mended."""
 
     bad_steps: int | None = None
@@ -290,7 +290,7 @@ class Faults(Record):
     """Where it ran out while summaries were generated."""
 
 
-class TrainFigures(Record):
+class TrainFigures(RunPart):
     """What the training took and reached."""
 
     loss: float | None = None
@@ -313,7 +313,7 @@ class TrainFigures(Record):
     """Optimizer steps."""
 
 
-class RefineFigures(Record):
+class RefineFigures(RunPart):
     """What `yoyak refine` made of the evaluation dialogues' summaries."""
 
     why_ended: str | None = None
@@ -324,7 +324,7 @@ class RefineFigures(Record):
     """Those of the best evaluation, whose weights are the final model."""
 
 
-class PlanFigures(Record):
+class PlanFigures(RunPart):
     """What was predicted at the start, and what was measured."""
 
     predicted_peak_bytes: Number | None = None
@@ -341,7 +341,7 @@ class PlanFigures(Record):
     """The whole training."""
 
 
-class RunRecord(Record):
+class RunRecord(RunPart):
     """`run.json`."""
 
     yoyak: str | None = None
@@ -390,7 +390,7 @@ class RunRecord(Record):
     """Where the final model is."""
 
 
-class Metric(Record):
+class Metric(RunPart):
     """A line of `metrics.jsonl`."""
 
     model_config = ConfigDict(extra="ignore")
@@ -405,7 +405,7 @@ class Metric(Record):
     tokens_per_second: float | None = None
 
 
-class Prediction(Record):
+class Prediction(RunPart):
     """A line of `predictions.jsonl`."""
 
     model_config = ConfigDict(extra="ignore")
