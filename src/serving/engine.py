@@ -35,7 +35,7 @@ class TransformersEngine:
 
     def __init__(self, model: Any) -> None:
         """Take a causal language model, with or without adapter."""
-        self._model = model
+        self.model = model
 
     def refuse_wrong_logits(self, most_tokens: int) -> None:
         """See that the model's own logits come out, in sequences of up to `most_tokens`.
@@ -46,8 +46,8 @@ class TransformersEngine:
         from ..inference.probe import generates_fast
         from .slots import refuse_wrong_slots
 
-        if not generates_fast(self._model):
-            refuse_wrong_slots(self._model, most_tokens)
+        if not generates_fast(self.model):
+            refuse_wrong_slots(self.model, most_tokens)
 
     def generate(self, admit: Callable[[], list[Job]]) -> None:
         """Generate (see `Engine`)."""
@@ -56,28 +56,28 @@ class TransformersEngine:
         from ..models.autocast import autocast
 
         try:
-            with generating(self._model), autocast(self._model):
+            with generating(self.model), autocast(self.model):
                 self._generate(admit)
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise OutOfMemoryError from None  # not from the error, which keeps the batch's tensors alive
             raise
 
-    def _slots(self) -> "Slots | RowBatch":
+    def empty_batch(self) -> "Slots | RowBatch":
         """Return an empty batch, of the faster kind where the model allows it."""
         from ..decoder.cached_decoder import CachedDecoder
         from ..decoder.row_batch import RowBatch
         from ..inference.probe import generates_fast
         from .slots import Slots
 
-        return RowBatch(CachedDecoder(self._model)) if generates_fast(self._model) else Slots(self._model)
+        return RowBatch(CachedDecoder(self.model)) if generates_fast(self.model) else Slots(self.model)
 
     def _generate(self, admit: Callable[[], list[Job]]) -> None:
-        slots, jobs = self._slots(), list[Job]()
+        slots, jobs = self.empty_batch(), list[Job]()
         while True:
             joining = admit()
             if joining:
-                self._choose(slots.add([job.ids for job in joining]), joining)
+                self.choose(slots.add([job.ids for job in joining]), joining)
                 jobs += joining
             for row in reversed(range(len(jobs))):
                 if jobs[row].finish is not None:
@@ -86,11 +86,11 @@ class TransformersEngine:
                     if row < len(jobs):
                         jobs[row] = last
             if jobs:
-                self._choose(slots.step([job.generated[-1] for job in jobs]), jobs)
+                self.choose(slots.step([job.generated[-1] for job in jobs]), jobs)
             elif not joining:
                 return
 
-    def _choose(self, logits: Any, jobs: list[Job]) -> None:
+    def choose(self, logits: Any, jobs: list[Job]) -> None:
         """Give each job its next token, from logits (jobs, vocabulary)."""
         import torch
 

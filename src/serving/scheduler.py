@@ -21,7 +21,13 @@ MAX_FAILURES_IN_A_ROW = 3
 
 
 class Scheduler:
-    """Hands waiting jobs to an engine, first come first served."""
+    """Hands waiting jobs to an engine, first come first served.
+
+    Attributes:
+        metrics: what is counted.
+        waiting: jobs in the queue, in order.
+        running: jobs in the engine's batch.
+    """
 
     def __init__(
         self, engine: Engine, limits: Limits, metrics: Metrics | None = None, logger: logging.Logger | None = None
@@ -30,16 +36,16 @@ class Scheduler:
         self.metrics = metrics or Metrics()
         self._engine, self._limits = engine, limits
         self._logger = logger or logging.getLogger("yoyak.serving")
-        self._waiting: deque[Job] = deque()
-        self._running: list[Job] = []
+        self.waiting: deque[Job] = deque()
+        self.running: list[Job] = []
         self._changed = threading.Condition()
         self._draining = self._stopped = False
         self._max_batch = limits.max_batch
         self._mean_seconds = 1.0
         self._failures_in_a_row = 0
         self._thread = threading.Thread(target=self._work, name="yoyak-engine", daemon=True)
-        self.metrics.waiting.set_function(lambda: len(self._waiting))
-        self.metrics.running.set_function(lambda: len(self._running))
+        self.metrics.waiting.set_function(lambda: len(self.waiting))
+        self.metrics.running.set_function(lambda: len(self.running))
 
     def start(self) -> None:
         """Start the engine's thread."""
@@ -59,7 +65,7 @@ class Scheduler:
     def is_idle(self) -> bool:
         """Tell whether no job waits or runs."""
         with self._changed:
-            return not self._waiting and not any(job.finish is None for job in self._running)
+            return not self.waiting and not any(job.finish is None for job in self.running)
 
     def check_room(self, count: int) -> None:
         """Raise ApiError where `submit` of so many jobs would: 429 when the queue is full, 503 when draining."""
@@ -67,15 +73,15 @@ class Scheduler:
             if self._draining:
                 raise shutting_down()
             # Whoever finds a free place in the batch does not wait.
-            places = self._max_batch - len(self._running)
-            if len(self._waiting) + count > self._limits.max_queue + max(places, 0):
+            places = self._max_batch - len(self.running)
+            if len(self.waiting) + count > self._limits.max_queue + places:
                 raise queue_full(self._retry_after_seconds())
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Put jobs into the queue, all or none; raises as `check_room` does."""
         with self._changed:
             self.check_room(len(jobs))
-            self._waiting.extend(jobs)
+            self.waiting.extend(jobs)
             self._changed.notify_all()
         self.metrics.prompt_tokens.inc(sum(len(job.prompt) for job in jobs))
 
@@ -83,8 +89,8 @@ class Scheduler:
         """Give up jobs that are not finished: waiting ones leave the queue, running ones the batch at its next step."""
         with self._changed:
             for job in jobs:
-                if job in self._waiting:
-                    self._waiting.remove(job)
+                if job in self.waiting:
+                    self.waiting.remove(job)
                 self._end(job, "cancelled")
 
     def drain(self) -> None:
@@ -98,13 +104,13 @@ class Scheduler:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-        self.cancel([*self._waiting, *self._running])
+        self.cancel([*self.waiting, *self.running])
         if self._thread.is_alive():
             self._thread.join(seconds)
 
     def _retry_after_seconds(self) -> int:
         """Return about how long it takes until what waits now has a place."""
-        seconds = self._mean_seconds * (1 + len(self._waiting) / self._max_batch)
+        seconds = self._mean_seconds * (1 + len(self.waiting) / self._max_batch)
         return max(1, min(60, math.ceil(seconds)))
 
     def _end(self, job: Job, how: Finish) -> None:
@@ -120,7 +126,7 @@ class Scheduler:
     def _work(self) -> None:
         while self._wait_for_jobs():
             try:
-                self._engine.generate(self._admit)
+                self._engine.generate(self.admit)
                 self._failures_in_a_row = 0
             except OutOfMemoryError:
                 self._make_batch_smaller()
@@ -134,65 +140,65 @@ class Scheduler:
     def _wait_for_jobs(self) -> bool:
         """Wait for a first job, then a moment for others to share its batch; False where the server stops."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._stopped)
+            self._changed.wait_for(lambda: self.waiting or self._stopped)
             if self._stopped:
                 return False
-            until = self._waiting[0].submitted_at + self._limits.batch_wait_seconds
+            until = self.waiting[0].submitted_at + self._limits.batch_wait_seconds
             self._changed.wait_for(
-                lambda: self._stopped or len(self._waiting) >= self._max_batch,
+                lambda: self._stopped or len(self.waiting) >= self._max_batch,
                 timeout=max(0.0, until - time.monotonic()),
             )
             return not self._stopped
 
-    def _admit(self) -> list[Job]:
+    def admit(self) -> list[Job]:
         """Return the jobs that join the batch now; called by the engine between steps."""
         with self._changed:
             self._clear_finished()
             joining: list[Job] = []
             tokens = 0
-            while self._waiting and not self._stopped and self._fits(self._waiting[0]):
-                tokens += len(self._waiting[0].ids)
+            while self.waiting and not self._stopped and self._fits(self.waiting[0]):
+                tokens += len(self.waiting[0].ids)
                 if joining and tokens > _ADMITTED_PROMPT_TOKENS:
                     break
-                job = self._waiting.popleft()
+                job = self.waiting.popleft()
                 if job.started_at is None:
                     job.started_at = time.monotonic()
                     self.metrics.wait_seconds.observe(job.started_at - job.submitted_at)
                 joining.append(job)
-                self._running.append(job)
-            if self._running:
-                self.metrics.batch_size.observe(len(self._running))
+                self.running.append(job)
+            if self.running:
+                self.metrics.batch_size.observe(len(self.running))
             return joining
 
     def _fits(self, job: Job) -> bool:
         """Tell whether a job finds a place beside those that run; one alone always does."""
-        together = [*self._running, job]
+        together = [*self.running, job]
         width = max(len(one.prompt) + one.max_new_tokens for one in together)
         most_tokens = self._limits.batch_tokens
         in_memory = most_tokens is None or len(together) * width <= most_tokens
         return len(together) == 1 or (len(together) <= self._max_batch and in_memory)
 
     def _clear_finished(self) -> None:
-        for job in self._running:
+        for job in self.running:
             if job.finish in ("stop", "length"):  # the others were counted when they were given up
                 self._count(job)
-        self._running = [job for job in self._running if job.finish is None]
+        self.running = [job for job in self.running if job.finish is None]
 
     def _make_batch_smaller(self) -> None:
         """Put the unfinished jobs back to the front of the queue, to go on in batches of half the size."""
         with self._changed:
             self._clear_finished()
-            if len(self._running) <= 1:
+            if len(self.running) <= 1:
                 self._logger.error("out of memory on a single request, which was given up")
                 self._give_up()
                 return
-            self._max_batch = max(1, len(self._running) // 2)
+            self._max_batch = max(1, len(self.running) // 2)
             self._logger.warning("out of memory: at most %d summaries at a time from now on", self._max_batch)
-            self._waiting.extendleft(reversed(self._running))
-            self._running = []
+            self.waiting.extendleft(reversed(self.running))
+            self.running = []
 
     def _give_up(self) -> None:
         self.metrics.failures.inc()
         with self._changed:
-            for job in self._running:
+            for job in self.running:
                 self._end(job, "failed")

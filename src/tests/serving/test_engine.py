@@ -52,7 +52,7 @@ class OurSlots(RowBatch):
 @pytest.fixture(autouse=True, params=[Slots, OurSlots])
 def kind(request, monkeypatch):
     """Let the engine use one kind of slots and then the other, whatever the model allows."""
-    monkeypatch.setattr(TransformersEngine, "_slots", lambda engine: request.param(engine._model))
+    monkeypatch.setattr(TransformersEngine, "empty_batch", lambda engine: request.param(engine.model))
     return request.param
 
 
@@ -182,5 +182,5 @@ def test_the_faster_slots_where_the_model_allows_them(tmp_path, monkeypatch):
     checkpoint = write_tiny_model(tmp_path / "base")
     plain, _ = load_tiny(tiny_config(checkpoint))
     dora, _ = load_tiny(tiny_config(checkpoint, lora__use_dora=True))
-    assert type(TransformersEngine(plain)._slots()) is RowBatch
-    assert type(TransformersEngine(dora)._slots()) is Slots
+    assert type(TransformersEngine(plain).empty_batch()) is RowBatch
+    assert type(TransformersEngine(dora).empty_batch()) is Slots

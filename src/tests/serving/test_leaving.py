@@ -39,13 +39,13 @@ def test_a_client_that_leaves_frees_its_place(tiny, stepped, serve, path, body, 
         for _ in range(steps):
             stepped.permits.release()
             stepped.at_step.acquire()
-        jobs = list(scheduler._running)
+        jobs = list(scheduler.running)
         assert len(jobs) == len(body.get("dialogues", "1"))
         if body.get("stream") and steps:
             assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
     until(lambda: all(job.finish == "cancelled" for job in jobs))
     stepped.run_freely()
-    until(lambda: not scheduler._running)
+    until(lambda: not scheduler.running)
     assert all(len(job.generated) <= steps + 1 for job in jobs)
     answer = httpx.post(f"{url}/v1/summaries", json={"dialogue": "A: a"})
     assert answer.json()["completion_tokens"] == 8
@@ -59,10 +59,10 @@ def test_a_waiting_client_that_leaves_frees_its_place_in_the_queue(tiny, stepped
     with connect(url, "/v1/summaries", {"dialogue": "A: a"}) as running:
         stepped.at_step.acquire()
         waiting = connect(url, "/v1/summaries", {"dialogue": "B: b"})
-        until(lambda: len(service.scheduler._waiting) == 1)
+        until(lambda: len(service.scheduler.waiting) == 1)
         assert httpx.post(f"{url}/v1/summaries", json={"dialogue": "C: c"}).status_code == 429
         waiting.close()
-        until(lambda: not service.scheduler._waiting)
+        until(lambda: not service.scheduler.waiting)
         stepped.run_freely()
         assert running.recv(100).startswith(b"HTTP/1.1 200 OK")
 

@@ -47,7 +47,7 @@ class TestLimits:
             "message": "no summary within 0.3 s", "type": "timeout_error", "param": None, "code": "timeout"
         }  # fmt: skip
         stepped.run_freely()
-        until(lambda: not service.scheduler._running)  # its place is free again
+        until(lambda: not service.scheduler.running)  # its place is free again
 
     def test_a_stream_that_takes_too_long_says_so(self, tiny, stepped, serve, client):
         service = tiny.service(stepped, timeout_seconds=0.5)
@@ -57,7 +57,7 @@ class TestLimits:
         with pytest.raises(openai.APIError, match="no summary within"):
             list(one.chat.completions.create(model="tiny", messages=[USER], stream=True))
         stepped.run_freely()
-        until(lambda: not service.scheduler._running)
+        until(lambda: not service.scheduler.running)
 
     def test_not_json(self, tiny, serve):
         url = serve(tiny.service()) + "/v1/summaries"

@@ -46,7 +46,7 @@ def test_jobs_that_arrive_together_share_a_batch(tiny, stepped, start):
         scheduler.submit([job])
         time.sleep(0.01)
     stepped.at_step.acquire()
-    assert scheduler._running == jobs
+    assert scheduler.running == jobs
     stepped.run_freely()
     until(lambda: scheduler.is_idle)
     alone = jobs_of(PROMPTS[:3])
@@ -70,7 +70,7 @@ def test_a_late_job_joins_the_batch_and_the_order_is_kept(stepped, start):
     scheduler.submit(late)
     stepped.permits.release()
     stepped.at_step.acquire()
-    assert scheduler._running == [first, late[0]]
+    assert scheduler.running == [first, late[0]]
     stepped.run_freely()
     until(lambda: scheduler.is_idle)
     started = [job.started_at for job in (first, *late)]
@@ -98,10 +98,10 @@ def test_long_prompts_do_not_all_join_at_once(stepped, start):
     jobs = jobs_of([[1] * 1000, [2] * 1000, [3] * 100, [4] * 10])
     scheduler.submit(jobs)
     stepped.at_step.acquire()
-    assert scheduler._running == jobs[:2]  # 2,048 tokens at a time
+    assert scheduler.running == jobs[:2]  # 2,048 tokens at a time
     stepped.permits.release()
     stepped.at_step.acquire()
-    assert scheduler._running == jobs
+    assert scheduler.running == jobs
     scheduler.cancel(jobs)
 
 
@@ -110,7 +110,7 @@ def test_a_batch_is_no_larger_than_its_memory(stepped, start):
     jobs = jobs_of([[1] * 12, [2] * 2, [3] * 2, [4] * 2])  # 20 tokens with the summary, three times 20 in a batch
     scheduler.submit(jobs)
     stepped.at_step.acquire()
-    assert scheduler._running == jobs[:3]
+    assert scheduler.running == jobs[:3]
     scheduler.cancel(jobs)
 
 
@@ -119,7 +119,7 @@ def test_a_job_that_is_too_large_for_the_memory_is_tried_alone(stepped, start):
     jobs = jobs_of(PROMPTS[:2])
     scheduler.submit(jobs)
     stepped.at_step.acquire()
-    assert scheduler._running == jobs[:1]
+    assert scheduler.running == jobs[:1]
     stepped.run_freely()
     until(lambda: scheduler.is_idle)
 
@@ -148,11 +148,11 @@ class SmallEngine(TransformersEngine):
         super().__init__(model)
         self.most, self.tokens_before, self.batches = most, tokens_before, []
 
-    def _choose(self, logits, jobs):
+    def choose(self, logits, jobs):
         self.batches.append(len(jobs))
         if len(jobs) > self.most and all(len(job.generated) >= self.tokens_before for job in jobs):
             raise OutOfMemoryError
-        super()._choose(logits, jobs)
+        super().choose(logits, jobs)
 
 
 def test_out_of_memory_halves_the_batch_and_loses_nothing(tiny, start):
@@ -174,18 +174,18 @@ def test_out_of_memory_with_one_sequence_gives_it_up(tiny, start):
     for job in jobs_of(PROMPTS[:4]):
         scheduler.submit([job])
         until(lambda job=job: job.finish == "failed")
-        until(lambda: scheduler._running == [])
+        until(lambda: scheduler.running == [])
     assert scheduler.is_alive  # the next may fit
 
 
 class FailingEngine(TransformersEngine):
     failures = 1
 
-    def _choose(self, logits, jobs):
+    def choose(self, logits, jobs):
         if self.failures:
             self.failures -= 1
             raise RuntimeError("device-side assert")
-        super()._choose(logits, jobs)
+        super().choose(logits, jobs)
 
 
 def test_a_failure_costs_its_batch_only(tiny, start, caplog):
@@ -209,7 +209,7 @@ def test_an_engine_that_always_fails_is_dead(tiny, start):
         assert scheduler.is_alive
         scheduler.submit([job])
         until(lambda job=job: job.finish == "failed")
-        until(lambda: scheduler._running == [])
+        until(lambda: scheduler.running == [])
     assert not scheduler.is_alive
     assert not scheduler.is_ready
 
@@ -239,13 +239,13 @@ def test_stopping_gives_up_what_runs_and_waits(stepped, start):
     until(lambda: all(job.finish == "cancelled" for job in jobs))
     stepped.run_freely()
     stopping.join(5)
-    assert not scheduler._thread.is_alive()
+    assert not scheduler.is_alive
 
 
 def test_each_summary_is_counted_once(tiny, start):
     scheduler = start(TransformersEngine(tiny.model), max_batch=2)
     scheduler.submit(jobs_of(PROMPTS[:5], most=3))
-    until(lambda: scheduler.is_idle and not scheduler._running)
+    until(lambda: scheduler.is_idle and not scheduler.running)
     metrics = scheduler.metrics
     ended = [value(metrics.summaries.labels(finish)) for finish in ("length", "stop", "failed", "cancelled")]
     assert ended == [5, 0, 0, 0]

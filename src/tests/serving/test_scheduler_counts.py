@@ -19,7 +19,10 @@ def job(prompt=(5, 6), most=4, **more):
 
 
 class ToldEngine:
-    """Fails, runs out of memory or ends each job at once, in the order of `outcomes`, and then ends all."""
+    """Fails, runs out of memory or ends each job at once, in the order of `outcomes`, and then ends all.
+
+    An outcome may be a call, which is made with the jobs; what it raises ends the batch.
+    """
 
     def __init__(self, *outcomes):
         self.outcomes, self.batches = list(outcomes), []
@@ -32,6 +35,8 @@ class ToldEngine:
             raise RuntimeError("device-side assert")
         if outcome == "out of memory":
             raise OutOfMemoryError
+        if callable(outcome):
+            outcome(jobs)
         for one in jobs:
             one.accept(one.end_id)
 
@@ -55,7 +60,7 @@ def value(metric):
 
 def ended(scheduler, *jobs):
     scheduler.submit(jobs)
-    until(lambda: scheduler.is_idle and not scheduler._running)
+    until(lambda: scheduler.is_idle and not scheduler.running)
     return [one.finish for one in jobs]
 
 
@@ -94,116 +99,155 @@ def test_before_it_is_started_it_does_not_live(start):
 
 def test_out_of_memory_puts_unfinished_jobs_back_in_their_order(start, caplog):
     caplog.set_level(logging.WARNING, logger="yoyak.serving")
-    scheduler = start(max_batch=5)
     one, two, three, four, five, late = (job([number]) for number in range(6))
+
+    def run_out(jobs):
+        two.accept(256)
+        scheduler.submit([late])
+        raise OutOfMemoryError
+
+    engine = ToldEngine(run_out, "out of memory", "out of memory")
+    scheduler = start(engine, max_batch=5)
     scheduler.submit([one, two, three, four, five])
-    assert scheduler._admit() == [one, two, three, four, five]
-    scheduler.submit([late])
-    two.accept(256)
-    scheduler._make_batch_smaller()
-    assert list(scheduler._waiting) == [one, three, four, five, late]
-    assert scheduler._running == []
-    assert caplog.messages == ["out of memory: at most 2 summaries at a time from now on"]
-    assert scheduler._admit() == [one, three]
-    assert value(scheduler.metrics.summaries.labels("stop")) == 1
-    scheduler._make_batch_smaller()
-    assert scheduler._max_batch == 1
-    assert scheduler._admit() == [one]
-    scheduler._make_batch_smaller()
-    assert one.finish == "failed"
-    assert list(scheduler._waiting) == [three, four, five, late]
+    scheduler.start()
+    until(lambda: scheduler.is_idle and not scheduler.running)
+    batches = [[one, two, three, four, five], [one, three], [one], [three], [four], [five], [late]]
+    assert engine.batches == batches
+    assert [each.finish for each in (one, two, three, four, five, late)] == ["failed"] + ["stop"] * 5
+    assert caplog.messages == [
+        "out of memory: at most 2 summaries at a time from now on",
+        "out of memory: at most 1 summaries at a time from now on",
+        "out of memory on a single request, which was given up",
+    ]
+    assert value(scheduler.metrics.summaries.labels("stop")) == 5
 
 
 def test_a_job_that_is_taken_up_again_keeps_its_start(start):
-    scheduler = start(max_batch=2)
+    started = []
+
+    def run_out(jobs):
+        started.append([one.started_at for one in jobs])
+        raise OutOfMemoryError
+
+    scheduler = start(ToldEngine(run_out), max_batch=2)
     jobs = [job(), job()]
     scheduler.submit(jobs)
-    scheduler._admit()
-    started = [one.started_at for one in jobs]
-    scheduler._make_batch_smaller()
-    scheduler._admit()
-    assert [one.started_at for one in jobs] == started
+    scheduler.start()
+    until(lambda: scheduler.is_idle and not scheduler.running)
+    assert [one.started_at for one in jobs] == started[0]
     assert value(scheduler.metrics.wait_seconds) > 0
-    text = scheduler.metrics.text().decode()
-    assert "yoyak_wait_seconds_count 2.0" in text
+    assert "yoyak_wait_seconds_count 2.0" in scheduler.metrics.text().decode()
 
 
-@pytest.mark.parametrize(
-    ("mean", "waiting", "most", "seconds"),
-    [(0.0, 0, 4, 1), (1.0, 0, 4, 1), (1.0, 6, 4, 3), (0.01, 0, 4, 1), (50.0, 8, 4, 60)],
-)
-def test_when_to_try_again(start, mean, waiting, most, seconds):
-    scheduler = start(max_batch=most)
-    scheduler._mean_seconds = mean
-    scheduler._waiting.extend(job() for _ in range(waiting))
-    assert scheduler._retry_after_seconds() == seconds
+def seconds_to_retry(scheduler, count):
+    with pytest.raises(ApiError) as refused:
+        scheduler.check_room(count)
+    return int(refused.value.headers["Retry-After"])
+
+
+def lasting(seconds, finish="stop"):
+    """Let a job end so, after so many seconds in the batch."""
+
+    def outcome(jobs):
+        for one in jobs:
+            one.started_at -= seconds
+            if finish == "failed":
+                raise RuntimeError
+            if finish == "cancelled":
+                one.end(finish)
+            if finish == "length":
+                for token in range(one.max_new_tokens):
+                    one.accept(token)
+
+    return outcome
+
+
+@pytest.mark.parametrize(("lasted", "waiting", "seconds"), [(0, 0, 1), (0.5, 6, 3), (500, 8, 60)])
+def test_when_to_try_again(start, lasted, waiting, seconds):
+    """A summary of 0.5 s makes the mean 0.95 s, one of 500 s 51 s; behind 6 jobs for 4 places it is 2.5 of them."""
+    release = threading.Event()
+    engine = ToldEngine(lasting(lasted), lambda jobs: release.wait(20))
+    scheduler = start(engine, max_batch=4, max_queue=waiting)
+    scheduler.start()
+    assert ended(scheduler, job()) == ["stop"]
+    scheduler.submit([job() for _ in range(4)])
+    until(lambda: len(engine.batches) == 2)
+    scheduler.submit([job() for _ in range(waiting)])
+    assert seconds_to_retry(scheduler, 1) == seconds
+    release.set()
 
 
 def test_the_mean_time_of_a_summary_follows_slowly_and_only_those_that_ended(start):
-    scheduler = start(max_batch=4)
-    for finish, expected in (("stop", 1.9), ("length", 2.71), ("cancelled", 2.71), ("failed", 2.71)):
-        one = job()
-        one.started_at, one.finished_at, one.finish = 100.0, 110.0, finish
-        scheduler._count(one)
-        assert scheduler._mean_seconds == pytest.approx(expected)
+    """From 1 s by a tenth of the way to 10 s each time: 1.9, 2.71, and no further to 3.44."""
+    finishes = ("stop", "length", "cancelled", "failed")
+    scheduler = start(ToldEngine(*(lasting(10, finish) for finish in finishes)), max_batch=4, max_queue=0)
+    scheduler.start()
+    for finish, expected in zip(finishes, (2, 3, 3, 3), strict=True):
+        assert ended(scheduler, job()) == [finish]
+        assert seconds_to_retry(scheduler, 5) == expected
 
 
 def test_the_widest_of_a_batch_decides_its_memory(start):
     scheduler = start(max_batch=8, batch_tokens=79)
     jobs = [job([1] * 16), job([1] * 2), job([1] * 2), job([1] * 2)]  # 20 wide with the summary
     scheduler.submit(jobs)
-    assert scheduler._admit() == jobs[:3]
-    assert scheduler._fits(job([1] * 100)) is False
-    assert start(max_batch=1, batch_tokens=5)._fits(job([1] * 100)) is True
+    assert scheduler.admit() == jobs[:3]
+    scheduler.cancel(jobs[3:])
+    wide = job([1] * 100)
+    scheduler.submit([wide])
+    assert scheduler.admit() == []
+    alone = start(max_batch=1, batch_tokens=5)
+    alone.submit([wide])
+    assert alone.admit() == [wide]
 
 
 def test_prompts_of_2048_tokens_join_at_a_time(start):
     scheduler = start(max_batch=8)
     jobs = [job([1] * 1024), job([1] * 1024), job([1])]
     scheduler.submit(jobs)
-    assert scheduler._admit() == jobs[:2]
-    assert scheduler._admit() == jobs[2:]
+    assert scheduler.admit() == jobs[:2]
+    assert scheduler.admit() == jobs[2:]
     long = job([1] * 3000)
     scheduler.submit([long])
-    assert scheduler._admit() == [long]
+    assert scheduler.admit() == [long]
 
 
 def test_nobody_joins_after_the_stop(start):
     scheduler = start()
     scheduler.submit([job()])
     scheduler._stopped = True
-    assert scheduler._admit() == []
+    assert scheduler.admit() == []
 
 
 @pytest.mark.parametrize(("running", "waiting", "more", "taken"), [(0, 0, 4, True), (0, 0, 5, False), (2, 1, 1, True),
-                                                                    (2, 2, 1, False), (3, 0, 2, True)])  # fmt: skip
+                                                                    (2, 2, 1, False)])  # fmt: skip
 def test_the_queue_is_beside_the_places_that_are_free(start, running, waiting, more, taken):
     """Two places and a queue of two."""
     scheduler = start(max_batch=2, max_queue=2)
-    scheduler._running = [job() for _ in range(running)]
-    scheduler._waiting.extend(job() for _ in range(waiting))
+    scheduler.submit([job() for _ in range(running)])
+    assert len(scheduler.admit()) == running
+    scheduler.submit([job() for _ in range(waiting)])
     if taken:
         scheduler.check_room(more)
     else:
         with pytest.raises(ApiError, match="busy"):
             scheduler.submit([job() for _ in range(more)])
-        assert len(scheduler._waiting) == waiting  # all or none
-    scheduler._running = []
+        assert len(scheduler.waiting) == waiting  # all or none
 
 
 def test_cancelled_jobs_are_counted_once_and_finished_ones_not(start):
-    scheduler = start(max_batch=2)
+    scheduler = start(max_batch=1)
     running, waiting, done = job(), job(), job()
     scheduler.submit([running, waiting])
-    scheduler._running.append(scheduler._waiting.popleft())
+    assert scheduler.admit() == [running]
     done.accept(256)
     scheduler.cancel([running, waiting, done])
     scheduler.cancel([running, waiting])
     assert [running.finish, waiting.finish, done.finish] == ["cancelled", "cancelled", "stop"]
-    assert list(scheduler._waiting) == []
+    assert not scheduler.waiting
     assert value(scheduler.metrics.summaries.labels("cancelled")) == 2
-    scheduler._clear_finished()
-    assert scheduler._running == []
+    assert scheduler.admit() == []
+    assert scheduler.running == []
     assert value(scheduler.metrics.summaries.labels("cancelled")) == 2
 
 
@@ -213,14 +257,15 @@ def test_idle_is_without_jobs_that_wait_or_run_and_are_not_finished(start):
     one = job()
     scheduler.submit([one])
     assert not scheduler.is_idle
-    scheduler._admit()
+    scheduler.admit()
     assert not scheduler.is_idle
     one.accept(256)
     assert scheduler.is_idle
 
 
 def test_stopping_before_the_wait_for_company_is_over(start):
-    scheduler = start(batch_wait_seconds=60.0, max_batch=4)
+    engine = ToldEngine()
+    scheduler = start(engine, batch_wait_seconds=60.0, max_batch=4)
     scheduler.start()
     one = job()
     scheduler.submit([one])
@@ -228,9 +273,9 @@ def test_stopping_before_the_wait_for_company_is_over(start):
     began = time.monotonic()
     scheduler.stop()
     assert time.monotonic() - began < 5
-    assert not scheduler._thread.is_alive()
+    assert not scheduler.is_alive
     assert one.finish == "cancelled"
-    assert scheduler._engine.batches == []
+    assert engine.batches == []
     with pytest.raises(ApiError) as refused:
         scheduler.submit([job()])
     assert refused.value.status == 503
@@ -244,10 +289,11 @@ def test_stopping_does_not_wait_for_an_engine_longer_than_it_may(start):
             super().generate(admit)
             hold.wait(20)
 
-    scheduler = start(Held())
+    engine = Held()
+    scheduler = start(engine)
     scheduler.start()
     scheduler.submit([job()])
-    until(lambda: scheduler._engine.batches)
+    until(lambda: engine.batches)
     began = time.monotonic()
     scheduler.stop(seconds=0)
     assert time.monotonic() - began < 5
@@ -294,5 +340,5 @@ def test_an_idle_scheduler_waits_for_company(start):
     time.sleep(0.1)
     assert engine.batches == []
     scheduler.submit([second])
-    until(lambda: scheduler.is_idle and not scheduler._running)
+    until(lambda: scheduler.is_idle and not scheduler.running)
     assert engine.batches == [[first, second]]
