@@ -111,7 +111,7 @@ class Scheduler:
     def _retry_after_seconds(self) -> int:
         """Return about how long it takes until what waits now has a place."""
         seconds = self._mean_seconds * (1 + len(self.waiting) / self._max_batch)
-        return max(1, min(60, math.ceil(seconds)))
+        return min(60, math.ceil(seconds))
 
     def _end(self, job: Job, how: Finish) -> None:
         if job.end(how):
