@@ -16,11 +16,14 @@ from src.config import load_config
 from src.data.files import sources
 from src.data.prompt.templates import PromptTemplate
 from src.errors import YoyakError
+from src.models import lora_loader
 from src.planner import lengths as planner_lengths
 from src.planner.devices import Device, find_device
 from src.planner.lengths import shipped_lengths
 from src.planner.plan import Plan
 from src.runs.record import RunFile
+from src.training import llm_trainer
+from src.training.state import resolved
 
 SHAPES = Path(planner_lengths.__file__).with_name("shapes.json")
 RESULTS = {
@@ -128,6 +131,28 @@ def test_a_run_reads_and_encodes_its_data_once(yoyak, tiny, monkeypatch):
     assert read == ["train.csv", "dev.csv"]
     assert encoded_rows == [4, 2]
     assert "predicted_peak_bytes" in json.loads((tiny / "outputs" / "tiny_qlora" / "run.json").read_text())["plan"]
+
+
+def test_a_run_decides_once_how_it_trains(yoyak, tiny, monkeypatch):
+    """What the loader computes in is heard, and what was decided builds the trainer: nobody asks again."""
+    asked = []
+
+    def counted(module, name):
+        function = getattr(module, name)
+
+        def call(*arguments, **named):
+            asked.append(name)
+            return function(*arguments, **named)
+
+        monkeypatch.setattr(module, name, call)
+
+    counted(lora_loader, "resolve_compute")
+    counted(resolved, "choose_engine")
+    counted(resolved, "settled_engine")
+    monkeypatch.setattr(resolved, "resolve_compute", None)  # a call would fail
+    monkeypatch.setattr(llm_trainer, "resolve", None)
+    assert yoyak("train", "--experiment", "tiny.yaml", "training.max_steps=1").code == 0
+    assert asked == ["resolve_compute", "choose_engine", "settled_engine"]
 
 
 def test_without_a_known_machine_nothing_is_planned_or_recorded(context, monkeypatch):

@@ -76,10 +76,7 @@ def test_all_is_decided_on_a_cpu(base, tmp_path, wanted, again):
     assert set(probes) == {"training", "loss"}
     engine = EngineChoice("packed", "the model allows it", 300)
     assert found == Resolved(compute, engine, True, again, None, probes, True)
-    assert found.record(config.training) == {
-        "engine": "packed",
-        "engine_reason": "the model allows it",
-        "micro_batch_tokens": 300,
+    assert found.record(config.training) == found.engine.resolved(config.training) | {
         "probes": probes,
         "optimizer": "adamw_torch",
         "gradient_checkpointing": wanted,
@@ -105,9 +102,11 @@ def test_a_run_that_goes_on_decides_nothing_anew(base, tmp_path, monkeypatch):
     monkeypatch.setattr(resolved, "choose_engine", None)
     monkeypatch.setattr(resolved, "settled_engine", None)
     monkeypatch.setattr(resolved, "keeps_dequantized", None)
-    earlier = replace(Resolved.from_dict(OLD), compute=ComputeChoice("cpu", "fp32", "measured", 1))
+    earlier = Resolved.from_dict(OLD)
+    torch.set_num_threads(1)
     found, _ = decided(tiny_config(base, tmp_path, training__deterministic=True), earlier=earlier)
     assert found == replace(earlier, deterministic=True)
+    assert torch.get_num_threads() == 2
 
 
 def test_a_run_begun_without_probes_is_refused_where_its_engine_computes_otherwise(base, tmp_path, monkeypatch):
