@@ -39,12 +39,13 @@ def create_console(stderr: bool = False, forgiving: bool = False) -> "Console":
         return Screen(stderr=stderr, width=120)
     return Screen(
         stderr=stderr,
-        file=Forgiving(getattr(stream, "stream", stream), _the_run_goes_on) if forgiving else None,
+        file=Forgiving(getattr(stream, "stream", stream), the_run_goes_on) if forgiving else None,
         width=None if stream.isatty() else 120,
     )
 
 
-def _the_run_goes_on(reason: str) -> None:
+def the_run_goes_on(reason: str) -> None:
+    """Say on standard error that nobody reads the output, which ends no run."""
     print(f"yoyak: the output can't be written any more ({reason}); the run goes on", file=sys.stderr)
 
 

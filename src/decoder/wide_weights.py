@@ -45,10 +45,11 @@ class _QuantizedWeight:
         return self.buffer
 
 
-class _Arena:
+class Arena:
     """Allocates CPU weights in 64 MB blocks so that every page can be huge. A lone weight's tail can't."""
 
     def __init__(self) -> None:
+        """Begin without a block."""
         self._free = torch.empty(0)
 
     def zeros(self, rows: int, columns: int, dtype: torch.dtype) -> torch.Tensor:
@@ -70,7 +71,7 @@ class WideWeights:
     def __init__(self, float8: bool = False) -> None:
         """Nothing is allocated yet."""
         self.float8 = float8
-        self._arena = _Arena()
+        self._arena = Arena()
         self._buffers: dict[tuple[tuple[int, ...], tuple[int, ...], int], torch.Tensor] = {}
 
     def adapted_linear(self, layers: Sequence[Any]) -> AdaptedLinear:

@@ -124,7 +124,7 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 def token_budget(model: Any) -> int:
     """Return how many tokens' keys and values half of the free memory of the model's device holds."""
     device = model.get_input_embeddings().weight.device
-    return max(1, int(_free_bytes(device) * _SHARE_OF_FREE_MEMORY) // cache_bytes_a_token(model))
+    return max(1, int(free_bytes(device) * _SHARE_OF_FREE_MEMORY) // cache_bytes_a_token(model))
 
 
 def cache_bytes_a_token(model: Any) -> int:
@@ -140,7 +140,8 @@ def _key_heads(config: Any) -> int:
     return getattr(config, "num_key_value_heads", None) or int(config.num_attention_heads)
 
 
-def _free_bytes(device: torch.device) -> int:
+def free_bytes(device: torch.device) -> int:
+    """Return the bytes that are free on a device, those that PyTorch holds without using them among them."""
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + kept

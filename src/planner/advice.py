@@ -50,23 +50,23 @@ def hours(seconds: float) -> str:
 def best_changes(plan: Plan, most: int = 3) -> list[Change]:
     """Return the changes that buy most: those that fit first, then by the share of time or memory that they save."""
     found = []
-    for settings in _candidates(plan.situation, plan.choice.job.engine):
+    for settings in candidate_settings(plan.situation, plan.choice.job.engine):
         change = _tried(plan, settings)
-        if change is not None and _worth(plan, change):
+        if change is not None and is_worth_a_line(plan, change):
             found.append(change)
-    found.sort(key=lambda change: (not change.plan.fits, -_gain(plan, change)))
+    found.sort(key=lambda change: (not change.plan.fits, -gain_of(plan, change)))
     return found[:most]
 
 
 def nearest_fitting(plan: Plan) -> Change | None:
     """Return the fewest changes with which a run that doesn't fit does, or None where nothing helps."""
-    for settings in _candidates(plan.situation, plan.choice.job.engine):
+    for settings in candidate_settings(plan.situation, plan.choice.job.engine):
         change = _tried(plan, settings)
         if change is not None and change.plan.fits:
             return change
     gathered: dict[str, Any] = {}
     now = plan
-    for settings in _candidates(plan.situation, plan.choice.job.engine):
+    for settings in candidate_settings(plan.situation, plan.choice.job.engine):
         change = _tried(plan, gathered | settings)
         if change is None or change.plan.choice.memory.device_bytes >= now.choice.memory.device_bytes:
             continue
@@ -76,7 +76,7 @@ def nearest_fitting(plan: Plan) -> Change | None:
     return None
 
 
-def _candidates(situation: Situation, engine: str) -> Iterator[dict[str, Any]]:
+def candidate_settings(situation: Situation, engine: str) -> Iterator[dict[str, Any]]:
     """Yield changes that don't change what is learned first, then those that do, the mildest first."""
     config = situation.config
     training, lora = config.training, config.lora
@@ -129,13 +129,14 @@ def _tried(plan: Plan, settings: dict[str, Any]) -> Change | None:
     return Change(settings, before - after, plan.total_seconds - other.total_seconds, other)
 
 
-def _worth(plan: Plan, change: Change) -> bool:
+def is_worth_a_line(plan: Plan, change: Change) -> bool:
+    """Tell whether a change makes the run fit, or saves enough memory or time to be named."""
     if change.plan.fits and not plan.fits:
         return True
     return change.saved_bytes > _WORTH_BYTES or change.saved_seconds > _WORTH_SHARE * plan.total_seconds
 
 
-def _gain(plan: Plan, change: Change) -> float:
+def gain_of(plan: Plan, change: Change) -> float:
     """Return the larger share saved, of time or memory; memory counts half where the run fits anyway."""
     memory = change.saved_bytes / plan.choice.memory.device_bytes
     return max(change.saved_seconds / plan.total_seconds, memory * (0.5 if plan.fits else 1.0))

@@ -109,11 +109,11 @@ def _packed_choices(
     """Yield for each size the most layers that may keep their activations, with and without inputs of products."""
     layers = job.shape.layers
     sizes = (job.micro_batch_tokens,) if job.micro_batch_tokens else SIZES
-    most = {size: _step_tokens(job, load, size) for size in sizes}
+    most = {size: largest_step(job, load, size) for size in sizes}
     larger = [size for size in sizes if size >= most[size]]
     for size in [size for size in sizes if size < most[size] or size == min(larger)]:
         work = _packed_work(job, load, size, _STEPS_TO_CHOOSE)
-        work = replace(work, largest=_bounded(work.largest, size, most[size]))
+        work = replace(work, largest=bounded_size(work.largest, size, most[size]))
         for keeps_inputs in (True, False):
 
             @cache
@@ -138,7 +138,7 @@ def _packed_work(job: Job, load: Workload, size: int, steps: int) -> StepWork:
     return packed_work(load.examples, job.examples, size, *order, multiple, load.common, job.side_by_side)
 
 
-def _step_tokens(job: Job, load: Workload, size: int) -> int:
+def largest_step(job: Job, load: Workload, size: int) -> int:
     """Return what bounds a micro-batch of up to `size` tokens, since no step has more."""
     shared = shared_tokens(load.common)
     own = largest_step_tokens(load.examples, job.examples, load.seed, load.steps, shared) - shared
@@ -148,7 +148,7 @@ def _step_tokens(job: Job, load: Workload, size: int) -> int:
     return shared + -(-(own + (job.side_by_side - 1) * longest) // job.side_by_side)
 
 
-def _bounded(largest: MicroBatchSize, capacity: int, step_tokens: int) -> MicroBatchSize:
+def bounded_size(largest: MicroBatchSize, capacity: int, step_tokens: int) -> MicroBatchSize:
     """Return the size that bounds micro-batches of steps which were not laid out, too."""
     multiple = filled_multiple(capacity)
     tokens = -(-min(capacity, step_tokens) // multiple) * multiple
@@ -191,9 +191,9 @@ def _exact(choice: Choice, load: Workload, device: Device, steady_bytes: int | N
     if size is None:
         return choice
     work = _packed_work(choice.job, load, size, _STEPS_LAID_OUT)
-    most = _step_tokens(choice.job, load, size)
+    most = largest_step(choice.job, load, size)
     if most <= size:
-        work = replace(work, largest=_bounded(work.largest, size, most))
+        work = replace(work, largest=bounded_size(work.largest, size, most))
     return _choice(choice.job, choice.how, size, work, load, device, steady_bytes)
 
 

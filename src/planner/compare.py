@@ -70,7 +70,7 @@ def picture(rows: Sequence[Row], title: str) -> str:
     ]
     shapes += _axes(x, y)
     for memory, hours, row in points:
-        left, top = _x(memory, x), _y(hours, y)
+        left, top = x_of(memory, x), y_of(hours, y)
         words = f"{row.card}, {METHODS[row.method]}, lengths x{row.scale:g}: {memory:.1f} GB, {hours:.2f} h"
         shapes.append(_mark(left, top, cards.index(row.card), row.method, row.plan.fits, words))
     return "\n".join([*shapes, *_legend(cards), "</svg>", ""])
@@ -81,12 +81,14 @@ def _scale(values: Sequence[float]) -> tuple[float, float]:
     return math.log(low / 1.15), math.log(high * 1.15)
 
 
-def _x(value: float, scale: tuple[float, float]) -> float:
+def x_of(value: float, scale: tuple[float, float]) -> float:
+    """Return where a value is from left to right, on a logarithmic scale (the logarithms of its ends)."""
     share = (math.log(value) - scale[0]) / (scale[1] - scale[0])
     return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
 
 
-def _y(value: float, scale: tuple[float, float]) -> float:
+def y_of(value: float, scale: tuple[float, float]) -> float:
+    """Return where a value is from the top, on a logarithmic scale (the logarithms of its ends)."""
     share = (math.log(value) - scale[0]) / (scale[1] - scale[0])
     return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _TOP)
 
@@ -94,12 +96,12 @@ def _y(value: float, scale: tuple[float, float]) -> float:
 def _axes(x: tuple[float, float], y: tuple[float, float]) -> list[str]:
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     shapes = [f'<path d="M{_LEFT} {_TOP}V{bottom}H{right}" fill="none" stroke="#444"/>']
-    for tick in _ticks(x):
-        at = _x(tick, x)
+    for tick in ticks_of(x):
+        at = x_of(tick, x)
         shapes.append(f'<path d="M{at:.1f} {_TOP}V{bottom}" stroke="#ddd"/>')
         shapes.append(f'<text x="{at:.1f}" y="{bottom + 18}" text-anchor="middle">{tick:g}</text>')
-    for tick in _ticks(y):
-        at = _y(tick, y)
+    for tick in ticks_of(y):
+        at = y_of(tick, y)
         shapes.append(f'<path d="M{_LEFT} {at:.1f}H{right}" stroke="#ddd"/>')
         shapes.append(f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{tick:g}</text>')
     shapes.append(f'<text x="{(_LEFT + right) / 2}" y="{_HEIGHT - 10}" text-anchor="middle">memory, GB</text>')
@@ -107,7 +109,8 @@ def _axes(x: tuple[float, float], y: tuple[float, float]) -> list[str]:
     return shapes
 
 
-def _ticks(scale: tuple[float, float]) -> list[float]:
+def ticks_of(scale: tuple[float, float]) -> list[float]:
+    """Return the round numbers of a logarithmic scale."""
     low, high = math.exp(scale[0]), math.exp(scale[1])
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     return [step * 10.0**power for power in powers for step in (1, 2, 5) if low <= step * 10.0**power <= high]

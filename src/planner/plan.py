@@ -122,7 +122,7 @@ def make_plan(situation: Situation) -> Plan:
     seconds = {name: value * steps for name, value in choice.time.parts.items()}
     times = evaluations(config, len(examples), steps)
     if held:
-        padded, targets, batches = _padded(held, job.eval_batch_size)
+        padded, targets, batches = padded_evaluation(held, job.eval_batch_size)
         seconds["evaluation"] = times * evaluation_seconds(job, device, padded, targets, batches)
     seconds["saving"] = times * saving_seconds(job)
     return Plan(situation, choice, fits, steps, seconds, situation.train.cut(config.tokenizer.encoder_max_len))
@@ -142,7 +142,7 @@ def evaluations(config: Config, examples: int, steps: int) -> int:
     return max(1, steps // every)
 
 
-def _padded(examples: Sequence[Example], batch_size: int) -> tuple[int, int, int]:
+def padded_evaluation(examples: Sequence[Example], batch_size: int) -> tuple[int, int, int]:
     """Return padded tokens, targets and batches of an evaluation, whose batches hold similar lengths."""
     ordered = sorted(examples, reverse=True)
     batches = [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]

@@ -42,7 +42,7 @@ METHODS = {"qlora": "QLoRA", "lora": "LoRA", "full": "full fine-tuning"}
 
 def plan_text(plan: Plan, changes: list[Change], price_per_hour: float | None) -> str:
     """Return the plan as `yoyak plan` prints it."""
-    lines = [*_head(plan), "", *_memory(plan), "", *_time(plan, price_per_hour), "", verdict(plan)]
+    lines = [*_head(plan), "", *memory_lines(plan), "", *_time(plan, price_per_hour), "", verdict(plan)]
     if changes:
         lines += ["", "What would buy most:", *(f"  {change.sentence()}" for change in changes)]
     return "\n".join(lines)
@@ -82,7 +82,8 @@ def _head(plan: Plan) -> list[str]:
     ]
 
 
-def _memory(plan: Plan) -> list[str]:
+def memory_lines(plan: Plan) -> list[str]:
+    """Return a bar of the memory, its parts and the peak, a line each."""
     memory, limit = plan.choice.memory, plan.limit_bytes
     filled = min(_BAR, round(_BAR * memory.device_bytes / limit))
     bar = "#" * filled + "." * (_BAR - filled)

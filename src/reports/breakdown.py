@@ -27,9 +27,9 @@ def breakdown(scored: DialogueScores) -> Html:
             (
                 Text("ROUGE sum by length of the dialogue", "대화 길이별 ROUGE 합"),
                 Text("Words", "어절 수"),
-                _by_length(scored),
+                groups_by_length(scored),
             ),
-            (Text("ROUGE sum by topic", "주제별 ROUGE 합"), Text("Topic", "주제"), _by_topic(scored)),
+            (Text("ROUGE sum by topic", "주제별 ROUGE 합"), Text("Topic", "주제"), groups_by_topic(scored)),
         )
         if groups
     ]
@@ -44,7 +44,7 @@ def breakdown(scored: DialogueScores) -> Html:
     return join(*tables, tag("p", note, class_="note"))
 
 
-def _by_length(scored: DialogueScores) -> list[Group]:
+def groups_by_length(scored: DialogueScores) -> list[Group]:
     """Return thirds of the dialogues from short to long, named by their numbers of words."""
     lengths = [len(row.dialogue.split()) for row in scored.predictions]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
@@ -55,7 +55,7 @@ def _by_length(scored: DialogueScores) -> list[Group]:
     return [(between(f"{lengths[third[0]]:,}", f"{lengths[third[-1]]:,}"), third) for third in thirds]
 
 
-def _by_topic(scored: DialogueScores) -> list[Group]:
+def groups_by_topic(scored: DialogueScores) -> list[Group]:
     """Return the topics of two or more dialogues, the most frequent first, and all others together."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, row in enumerate(scored.predictions):

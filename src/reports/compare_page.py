@@ -74,7 +74,7 @@ def _scores(comparison: RunComparison) -> Html:
             for found in (run.result.scores[key] for run in runs)
         ]
         floors = [run.result.floor[key].value for run in runs if run.result.floor]
-        rows.append([name, *cells, _span(floors)])
+        rows.append([name, *cells, span_of(floors)])
     sizes = dict.fromkeys(dialogues(run.result.n) for run in runs)
     columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(named(run.name) for run in runs), BY_CHANCE]
     notes = [scored_with(joined([*counting(comparison.tokenization, comparison.stemmer), *sizes])), INTERVAL_NOTE]
@@ -114,7 +114,8 @@ def _figure(value: str, interval: str) -> Html:
     return join(value, tag("small", interval))
 
 
-def _span(values: Sequence[float]) -> str:
+def span_of(values: Sequence[float]) -> str:
+    """Return the smallest and the largest value as `1.0 to 2.0`, or one where they are equal."""
     if not values:
         return MISSING
     low, high = decimal(min(values), 1), decimal(max(values), 1)

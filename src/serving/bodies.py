@@ -26,7 +26,7 @@ async def read_json(request: Request, model: type[Body], limits: Limits) -> Body
         raise ApiError(415, "send JSON, with the header Content-Type: application/json", "unsupported_media_type")
     try:
         async with asyncio.timeout(limits.body_seconds):
-            body = await _read(request, limits.body_bytes)
+            body = await read_body(request, limits.body_bytes)
     except TimeoutError as error:
         message = f"the body did not arrive within {limits.body_seconds:g} s"
         raise ApiError(408, message, "body_timeout", headers={"Connection": "close"}) from error
@@ -40,7 +40,8 @@ async def read_json(request: Request, model: type[Body], limits: Limits) -> Body
         raise ApiError(422, message[:300], "invalid_request", param) from error
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def read_body(request: Request, most: int) -> bytes:
+    """Return a request's body; ApiError (413) where it is longer than `most` bytes."""
     declared = request.headers.get("content-length", "0")
     chunks, size = [], 0
     too_large = ApiError(

@@ -33,7 +33,7 @@ def plan_first(
     from ...planner.shapes import shape_of_config
     from ...planner.words import verdict
 
-    device = _device()
+    device = device_of_run()
     if device is None:
         return None
     lengths = _lengths(train_set, run.config.data.train), _lengths(eval_set, run.config.data.eval)
@@ -71,7 +71,7 @@ def _refuse(run: RunContext, plan: "Plan", force: bool) -> None:
     run.logger.warning("Started all the same (--force)%s", way)
 
 
-def _device() -> "Device | None":
+def device_of_run() -> "Device | None":
     """Return this machine's card, or its processor where it was calibrated; None where neither is known."""
     import torch
 

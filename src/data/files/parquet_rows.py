@@ -43,7 +43,7 @@ def _records(file: Any, name: str, most_bytes: int) -> Iterator[Record | BadRow]
     with file:
         try:
             for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-                unpacked += sum(_unpacked_bytes(column) for column in batch.columns)
+                unpacked += sum(unpacked_bytes(column) for column in batch.columns)
                 if unpacked > most_bytes:
                     raise YoyakError(f"{name}: unpacks to more than {MOST_UNPACKED} times its size after row {number}")
                 for values in _rows(batch):
@@ -59,7 +59,7 @@ def _is_text(kind: Any) -> bool:
     return bool(types.is_string(kind) or types.is_binary(kind))
 
 
-def _unpacked_bytes(array: Any) -> int:
+def unpacked_bytes(array: Any) -> int:
     """Return the bytes of an array's values with each entry of a dictionary counted as often as rows name it."""
     import pyarrow.compute as compute
     import pyarrow.types as types
@@ -72,11 +72,11 @@ def _unpacked_bytes(array: Any) -> int:
         sizes = compute.binary_length(entries).take(array.indices)
         return int(compute.sum(sizes.cast("int64")).as_py() or 0) + int(array.indices.nbytes)
     if types.is_struct(kind):
-        return sum(_unpacked_bytes(array.field(number)) for number in range(kind.num_fields))
+        return sum(unpacked_bytes(array.field(number)) for number in range(kind.num_fields))
     if types.is_map(kind):
-        return _unpacked_bytes(array.keys) + _unpacked_bytes(array.items)
+        return unpacked_bytes(array.keys) + unpacked_bytes(array.items)
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return _unpacked_bytes(array.flatten())
+        return unpacked_bytes(array.flatten())
     return int(array.nbytes)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from src.commands.console import _the_run_goes_on
+from src.commands.console import the_run_goes_on
 from src.commands.screen import Screen
 from src.streams import Forgiving
 from src.visible import json_line, one_line, visible
@@ -132,7 +132,7 @@ class Full(io.StringIO):
 )
 def test_what_can_not_be_shown_is_lost(error, said, capsys):
     stream = Full(20, error)
-    screen = Screen(file=Forgiving(stream, _the_run_goes_on))
+    screen = Screen(file=Forgiving(stream, the_run_goes_on))
     for number in range(5):
         screen.print(f"line {number} {'.' * 5}")
     assert stream.getvalue() == "line 0 .....\n"

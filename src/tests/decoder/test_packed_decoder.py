@@ -10,7 +10,7 @@ from src.architectures import ARCHITECTURES
 from src.data.batches.packing import StepPacker
 from src.decoder.model_layers import decoder_layers
 from src.decoder.packed_decoder import PackedDecoder, packing_obstacle
-from src.decoder.wide_weights import _Arena
+from src.decoder.wide_weights import Arena
 from src.tests.packed_models import SEVEN, adapted_model, examples, packed, reference, worst_error
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, tiny_tokenizer, write_tiny_model
 
@@ -282,7 +282,7 @@ def test_the_model_computes_and_saves_what_it_did(family: str, lora: Lora) -> No
 
 
 def test_weights_on_the_cpu_share_blocks_without_overlap() -> None:
-    arena = _Arena()
+    arena = Arena()
     first, second = arena.zeros(3, 5, torch.float32), arena.zeros(2, 7, torch.float32)
     large = arena.zeros(4096, 4097, torch.float32)  # larger than a block
     first.fill_(1)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from src.decoder.wide_weights import _Arena
+from src.decoder.wide_weights import Arena
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def dirty_memory():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_weights_begin_as_zeros_whatever_memory_held(dirty_memory, dtype):
     """Columns beside a layer's own B are multiplied too: they must stay zero."""
-    arena = _Arena()
+    arena = Arena()
     assert torch.empty(3).isnan().all()
     for rows, columns in ((3, 5), (7, 64), (1, 1)):
         weight = arena.zeros(rows, columns, dtype)
@@ -27,7 +27,7 @@ def test_weights_begin_as_zeros_whatever_memory_held(dirty_memory, dtype):
 
 
 def test_weights_of_a_block_lie_side_by_side_and_share_nothing():
-    arena = _Arena()
+    arena = Arena()
     first, second = arena.zeros(3, 5, torch.float32), arena.zeros(2, 64, torch.float32)
     assert second.data_ptr() - first.data_ptr() == 64 * 4  # 15 elements, up to 64
     third = arena.zeros(1, 64, torch.float32)
@@ -39,7 +39,7 @@ def test_weights_of_a_block_lie_side_by_side_and_share_nothing():
 
 
 def test_another_type_or_no_room_takes_another_block():
-    arena = _Arena()
+    arena = Arena()
     first = arena.zeros(4, 64, torch.float32)
     other = arena.zeros(4, 64, torch.bfloat16)
     assert other.untyped_storage().data_ptr() != first.untyped_storage().data_ptr()
@@ -51,7 +51,7 @@ def test_another_type_or_no_room_takes_another_block():
 
 
 def test_a_block_is_filled_to_its_end():
-    arena = _Arena()
+    arena = Arena()
     first = arena.zeros(4, 64, torch.bfloat16)
     rest = arena.zeros((32 << 20) // 64 - 4, 64, torch.bfloat16)
     assert rest.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()

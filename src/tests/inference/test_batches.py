@@ -148,9 +148,9 @@ def test_the_default_budget_is_half_of_free_memory(tmp_path):
 def test_half_of_the_free_memory_holds_keys_and_values(tmp_path, monkeypatch):
     model, _ = load_tiny(tiny_config(write_tiny_model(tmp_path / "base"), model__dtype="fp32"))
     # keys and values, 2 layers, 2 heads of 16 numbers of 4 bytes: 512 bytes a token
-    monkeypatch.setattr(batches, "_free_bytes", lambda device: 102_400)
+    monkeypatch.setattr(batches, "free_bytes", lambda device: 102_400)
     assert token_budget(model) == 100
-    monkeypatch.setattr(batches, "_free_bytes", lambda device: 10)
+    monkeypatch.setattr(batches, "free_bytes", lambda device: 10)
     assert token_budget(model) == 1
 
 

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from src.errors import YoyakError
-from src.models.bundled import BUNDLED_MODELS, _write, bundled_path, ensure_bundled, is_whole
+from src.models.bundled import BUNDLED_MODELS, bundled_path, ensure_bundled, is_whole, write_converted
 from src.models.lora_loader import LoRALoader
 from src.tests.tiny_models import tiny_config, write_tiny_model
 
@@ -156,18 +156,18 @@ def test_nothing_half_written_stays_when_the_disk_is_full(tmp_path: Path, was_th
     model, tokenizer = AutoModelForCausalLM.from_pretrained(tiny), AutoTokenizer.from_pretrained(tiny)
     folder = tmp_path / "models" / "converted"
     if was_there:
-        _write(model, tokenizer, folder, MODEL)
+        write_converted(model, tokenizer, folder, MODEL)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     # No file may grow beyond 50 kB: the weights, of 390 kB, fail as they would on a full disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     try:
         with pytest.raises(Exception, match="File too large"):
-            _write(model, tokenizer, folder, MODEL)
+            write_converted(model, tokenizer, folder, MODEL)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.glob("models/*")) == [folder] * was_there
     assert is_whole(folder, MODEL) is was_there
-    _write(model, tokenizer, folder, MODEL)
+    write_converted(model, tokenizer, folder, MODEL)
     assert is_whole(folder, MODEL)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from src.config import load_config
-from src.planner.advice import Change, _candidates, _gain, _worth, arguments, best_changes, hours
+from src.planner.advice import Change, arguments, best_changes, candidate_settings, gain_of, hours, is_worth_a_line
 from src.planner.devices import find_device
 from src.planner.lengths import lengths_by_hand
 from src.planner.plan import Plan, Situation, make_plan
@@ -53,27 +53,27 @@ def test_a_change_in_words(plan, saved, seconds, fits, words):
 
 def test_what_is_worth_a_line(plan):
     total = plan.total_seconds
-    assert _worth(plan, Change({}, 200_000_001, 0, plan))
-    assert not _worth(plan, Change({}, 200_000_000, 0.029 * total, plan))
-    assert _worth(plan, Change({}, 0, 0.031 * total, plan))
-    assert _worth(replace(plan, fits=False), Change({}, 0, 0, plan))  # it makes the run fit
+    assert is_worth_a_line(plan, Change({}, 200_000_001, 0, plan))
+    assert not is_worth_a_line(plan, Change({}, 200_000_000, 0.029 * total, plan))
+    assert is_worth_a_line(plan, Change({}, 0, 0.031 * total, plan))
+    assert is_worth_a_line(replace(plan, fits=False), Change({}, 0, 0, plan))  # it makes the run fit
 
 
 def test_memory_counts_half_where_the_run_fits(plan):
     quarter = Change({}, plan.choice.memory.device_bytes // 4, 0.2 * plan.total_seconds, plan)
-    assert _gain(plan, quarter) == pytest.approx(0.2)
-    assert _gain(replace(plan, fits=False), quarter) == pytest.approx(0.25)
+    assert gain_of(plan, quarter) == pytest.approx(0.2)
+    assert gain_of(replace(plan, fits=False), quarter) == pytest.approx(0.25)
 
 
 def test_a_smaller_batch_is_accumulated_as_much_more():
-    tried = list(_candidates(situation("training.engine=trainer"), "trainer"))
+    tried = list(candidate_settings(situation("training.engine=trainer"), "trainer"))
     assert {"training.batch_size": 4, "training.gradient_accumulation_steps": 16} in tried
     assert {"training.batch_size": 1, "training.gradient_accumulation_steps": 64} in tried
-    assert all("training.batch_size" not in settings for settings in _candidates(situation(), "packed"))
+    assert all("training.batch_size" not in settings for settings in candidate_settings(situation(), "packed"))
 
 
 def test_changes_that_leave_the_learning_alone_come_first():
-    tried = list(_candidates(situation("training.memory_budget_gb=5"), "packed"))
+    tried = list(candidate_settings(situation("training.memory_budget_gb=5"), "packed"))
     assert tried == [
         {"training.memory_budget_gb": None},
         {"training.eval_batch_size": 1},
@@ -82,11 +82,11 @@ def test_changes_that_leave_the_learning_alone_come_first():
         {"tokenizer.encoder_max_len": 512},
     ]
     whole = situation("lora.use_lora=false", "lora.use_qlora=false", "training.gradient_checkpointing=false")
-    assert [settings for settings in _candidates(whole, "packed") if "lora.use_lora" in settings] == [
+    assert [settings for settings in candidate_settings(whole, "packed") if "lora.use_lora" in settings] == [
         {"lora.use_lora": True, "lora.use_qlora": False},
         {"lora.use_lora": True, "lora.use_qlora": True},
     ]
-    assert {"training.gradient_checkpointing": True} in list(_candidates(whole, "packed"))
+    assert {"training.gradient_checkpointing": True} in list(candidate_settings(whole, "packed"))
 
 
 def test_the_changes_that_fit_come_first_and_what_they_buy_is_the_difference_of_two_plans():

@@ -7,7 +7,7 @@ import pytest
 
 from src.architectures import LINEARS
 from src.data.batches.bins import assign_to_bins
-from src.planner.choose import SIZES, Choice, Limits, Workload, _bounded, _step_tokens, choose, compute_as
+from src.planner.choose import SIZES, Choice, Limits, Workload, bounded_size, choose, compute_as, largest_step
 from src.planner.devices import Device, find_device
 from src.planner.job import Job
 from src.planner.memory import Activations, Memory, MicroBatchSize, packed_parts, steady_parts, total_memory
@@ -31,7 +31,7 @@ def test_no_micro_batch_is_larger_than_the_bound_of_a_step(seed: int, common: in
     own = [length - common for length, _ in load.examples]
     bins = assign_to_bins(own, 10_000 - common, JOB.side_by_side)
     largest = max(common + sum(own[index] for index in chosen) for chosen in bins)
-    assert largest <= _step_tokens(JOB, load, 10_000) <= common + sum(own)
+    assert largest <= largest_step(JOB, load, 10_000) <= common + sum(own)
 
 
 def test_both_micro_batches_of_a_processor_are_counted():
@@ -142,10 +142,12 @@ def test_an_evaluation_batch_counts():
 def test_the_bound_of_steps_that_were_not_laid_out():
     """Up to the capacity, or what a whole step has, in whole multiples of 256 (512 for large ones)."""
     few = MicroBatchSize(100, 5, 4, 50)
-    assert _bounded(few, 4096, 1000) == MicroBatchSize(1024, 5, 4, 50)
-    assert _bounded(few, 1536, 10_000).tokens == 1536
-    assert _bounded(few, 8192, 5000).tokens == 5120
-    assert _bounded(MicroBatchSize(2000, 5, 4, 50), 1536, 1000).tokens == 2000  # an example longer than the capacity
+    assert bounded_size(few, 4096, 1000) == MicroBatchSize(1024, 5, 4, 50)
+    assert bounded_size(few, 1536, 10_000).tokens == 1536
+    assert bounded_size(few, 8192, 5000).tokens == 5120
+    assert (
+        bounded_size(MicroBatchSize(2000, 5, 4, 50), 1536, 1000).tokens == 2000
+    )  # an example longer than the capacity
 
 
 def test_a_long_step_late_in_the_run_fits_too():

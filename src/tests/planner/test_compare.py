@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from src.config import load_config
-from src.planner.compare import _ticks, _x, _y, compared, picture, table_text
+from src.planner.compare import compared, picture, table_text, ticks_of, x_of, y_of
 from src.planner.devices import find_device
 from src.planner.lengths import lengths_by_hand
 from src.planner.plan import Situation, make_plan
 from src.planner.shapes import find_shape
-from src.planner.words import _memory, plan_text, verdict
+from src.planner.words import memory_lines, plan_text, verdict
 
 
 def situation(*overrides: str, gpu: str = "H100", gigabytes: float | None = None) -> Situation:
@@ -52,9 +52,9 @@ def test_a_comparison_is_of_three_methods_and_three_lengths_a_card():
 def test_places_of_the_picture():
     """From 1 to 100 GB: 10 GB stand in the middle; more memory stands further right, more hours higher."""
     scale = (0.0, 4.605170185988092)
-    assert (_x(1, scale), _x(10, scale), _x(100, scale)) == pytest.approx((70, 330, 590))
-    assert (_y(1, scale), _y(10, scale), _y(100, scale)) == pytest.approx((410, 225, 40))
-    assert _ticks(scale) == pytest.approx([1, 2, 5, 10, 20, 50, 100])
+    assert (x_of(1, scale), x_of(10, scale), x_of(100, scale)) == pytest.approx((70, 330, 590))
+    assert (y_of(1, scale), y_of(10, scale), y_of(100, scale)) == pytest.approx((410, 225, 40))
+    assert ticks_of(scale) == pytest.approx([1, 2, 5, 10, 20, 50, 100])
 
 
 def test_what_does_not_fit_is_hollow():
@@ -83,9 +83,9 @@ def test_verdicts_in_words():
 def test_the_bar_of_memory_and_the_marks_of_estimates():
     fits, over = make_plan(situation(gigabytes=24)), make_plan(situation(gigabytes=1))
     filled = round(40 * fits.choice.memory.device_bytes / 24e9)
-    assert _memory(fits)[0].startswith(f"Memory [{'#' * filled}{'.' * (40 - filled)}] ")
-    assert _memory(over)[0].startswith(f"Memory [{'#' * 40}] ")
-    assert _memory(over)[0].endswith(" of 1.0 GB (over)")
+    assert memory_lines(fits)[0].startswith(f"Memory [{'#' * filled}{'.' * (40 - filled)}] ")
+    assert memory_lines(over)[0].startswith(f"Memory [{'#' * 40}] ")
+    assert memory_lines(over)[0].endswith(" of 1.0 GB (over)")
     assert "(an estimate: this card was not measured)" not in plan_text(fits, [], None)
     assert "(an estimate: this card was not measured)" in plan_text(make_plan(situation(gpu="L4")), [], 2)
     hour = fits.total_seconds / 3600

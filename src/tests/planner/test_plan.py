@@ -16,7 +16,7 @@ from src.planner.advice import best_changes, nearest_fitting
 from src.planner.devices import find_device
 from src.planner.duration import evaluation_seconds, saving_seconds
 from src.planner.lengths import Lengths, lengths_by_hand
-from src.planner.plan import Situation, _padded, evaluations, make_plan, run_steps
+from src.planner.plan import Situation, evaluations, make_plan, padded_evaluation, run_steps
 from src.planner.shapes import find_shape
 from src.planner.words import plan_text
 
@@ -206,7 +206,7 @@ def test_a_runs_time_is_that_of_its_steps_evaluations_and_checkpoints():
     job, device, time = plan.choice.job, plan.situation.device, plan.choice.time
     assert plan.steps == 70
     assert {name: plan.seconds[name] / 70 for name in time.parts} == pytest.approx(time.parts)
-    padded, targets, batches = _padded(plan.situation.examples(evaluation=True), 8)
+    padded, targets, batches = padded_evaluation(plan.situation.examples(evaluation=True), 8)
     assert batches == 13  # 100 examples, 8 at a time
     evaluation = evaluation_seconds(job, device, padded, targets, batches)
     assert plan.seconds["evaluation"] == pytest.approx(2 * evaluation)
@@ -218,7 +218,7 @@ def test_a_runs_time_is_that_of_its_steps_evaluations_and_checkpoints():
 
 
 def test_evaluation_batches_hold_similar_lengths_and_are_padded_to_their_longest():
-    assert _padded(((10, 2), (50, 3), (40, 4)), 2) == (2 * 50 + 10, 9, 2)
+    assert padded_evaluation(((10, 2), (50, 3), (40, 4)), 2) == (2 * 50 + 10, 9, 2)
 
 
 def test_examples_are_those_that_training_would_see():

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from src.reports.breakdown import _by_length, _by_topic, breakdown
+from src.reports.breakdown import breakdown, groups_by_length, groups_by_topic
 from src.reports.dialogue_scores import DialogueScores, dialogue_scores
 from src.runs.read import Run
 from src.runs.schema import Prediction, RunRecord
@@ -20,19 +20,19 @@ def rows_of(*lengths: int, topics: str = "") -> list[Prediction]:
 
 def test_thirds_go_from_short_to_long_dialogues() -> None:
     scored = DialogueScores(rows_of(9, 1, 8, 2, 7, 3, 6, 4, 5), None, None)
-    assert _by_length(scored) == [("1 to 3", [1, 3, 5]), ("4 to 6", [7, 8, 6]), ("7 to 9", [4, 2, 0])]
-    assert _by_length(DialogueScores(rows_of(*range(8)), None, None)) == []  # too few
-    assert _by_length(DialogueScores(rows_of(*[4] * 9), None, None)) == []  # all alike
+    assert groups_by_length(scored) == [("1 to 3", [1, 3, 5]), ("4 to 6", [7, 8, 6]), ("7 to 9", [4, 2, 0])]
+    assert groups_by_length(DialogueScores(rows_of(*range(8)), None, None)) == []  # too few
+    assert groups_by_length(DialogueScores(rows_of(*[4] * 9), None, None)) == []  # all alike
 
 
 def test_topics_of_two_or_more_the_most_frequent_first() -> None:
     scored = DialogueScores(rows_of(*[1] * 8, topics="abbcccd"), None, None)  # the last one has none
-    assert _by_topic(scored) == [
+    assert groups_by_topic(scored) == [
         ('<span translate="no">c</span>', [3, 4, 5]),
         ('<span translate="no">b</span>', [1, 2]),
         ("all others", [0, 6, 7]),
     ]
-    assert _by_topic(DialogueScores(rows_of(1, 1, topics="ab"), None, None)) == []
+    assert groups_by_topic(DialogueScores(rows_of(1, 1, topics="ab"), None, None)) == []
 
 
 def test_groups_have_their_own_means_intervals_and_change() -> None:

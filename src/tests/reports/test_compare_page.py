@@ -1,6 +1,6 @@
 """The page of several runs: whose figures stand where."""
 
-from src.reports.compare_page import EXAMPLES_SHOWN, _span, render_comparison
+from src.reports.compare_page import EXAMPLES_SHOWN, render_comparison, span_of
 from src.reports.comparison import compare_runs
 from src.reports.wording import decimal
 from src.tests.reports.conftest import ROWS, changed
@@ -38,9 +38,9 @@ def test_figures_stand_under_their_runs(make_run) -> None:
 
 
 def test_chance_is_a_span_over_the_runs() -> None:
-    assert _span([]) == "\N{EN DASH}"
-    assert _span([3.14]) == _span([3.14, 3.12]) == "3.1"
-    assert _span([5.0, 3.0, 4.0]) == "3.0 to 5.0"
+    assert span_of([]) == "\N{EN DASH}"
+    assert span_of([3.14]) == span_of([3.14, 3.12]) == "3.1"
+    assert span_of([5.0, 3.0, 4.0]) == "3.0 to 5.0"
 
 
 def test_examples_have_the_largest_change_first_and_each_runs_summary(make_run) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from starlette.requests import Request
 
-from src.serving.bodies import _read
+from src.serving.bodies import read_body
 from src.serving.errors import ApiError
 
 
@@ -21,7 +21,7 @@ def read(chunks, most, length=None):
     headers = [] if length is None else [(b"content-length", length.encode())]
     request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
     try:
-        return asyncio.run(_read(request, most)), len(taken)
+        return asyncio.run(read_body(request, most)), len(taken)
     except ApiError as error:
         return error.status, len(taken)
 

@@ -58,7 +58,7 @@ def first(context: RunContext, force: bool = False, instructions: int = 1) -> Pl
 
 
 def use(monkeypatch: pytest.MonkeyPatch, device: Device | None) -> None:
-    monkeypatch.setattr(train_plan, "_device", lambda: device)
+    monkeypatch.setattr(train_plan, "device_of_run", lambda: device)
 
 
 def test_a_run_that_cannot_fit_is_refused_with_the_nearest_that_can(context, monkeypatch):

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from src.data.files import parquet_rows
-from src.data.files.parquet_rows import _unpacked_bytes, open_parquet
+from src.data.files.parquet_rows import open_parquet, unpacked_bytes
 from src.data.files.readers import open_records
 from src.errors import YoyakError
 
@@ -61,7 +61,7 @@ def test_dictionaries_are_read_as_what_they_stand_for(tmp_path):
 def test_a_dictionarys_entries_count_for_each_row(tmp_path):
     long = pa.DictionaryArray.from_arrays(pa.array([0, 0, None], pa.int32()), ["x" * 1000, "never"])
     other = pa.DictionaryArray.from_arrays(pa.array([1, 1, 0], pa.int8()), pa.array([2, 3]))
-    assert _unpacked_bytes(long) == 2 * 1000 + 3 * 4 + 1  # a byte of which are there
-    assert _unpacked_bytes(pa.StructArray.from_arrays([long], ["a"])) == 2013
-    assert _unpacked_bytes(pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), long)) == 2013
-    assert _unpacked_bytes(other) == 3 * 9
+    assert unpacked_bytes(long) == 2 * 1000 + 3 * 4 + 1  # a byte of which are there
+    assert unpacked_bytes(pa.StructArray.from_arrays([long], ["a"])) == 2013
+    assert unpacked_bytes(pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), long)) == 2013
+    assert unpacked_bytes(other) == 3 * 9
