@@ -1,4 +1,4 @@
-"""Write docs/run-json.md, the table of every field of run.json, from the docstrings of src/runs/schema.py.
+"""Write docs/run-json.md, the fields of run.json and of a run's lines of JSON, from src/runs/schema.py.
 
 python scripts/docs_run_json.py            write it
 python scripts/docs_run_json.py --check    exit 1 where it is not up to date
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.docs_settings import help_texts, put
-from src.runs.schema import RunPart, RunRecord
+from src.runs.schema import Metric, Prediction, RunPart, RunRecord
 
 MANY = dict.fromkeys(("data", "truncation", "lengths"), ".SPLIT") | {"settings_changed": ".NAME", "resumed": "[]"}
 PAGE = ROOT / "docs" / "run-json.md"
@@ -32,7 +32,8 @@ def main() -> int:
 
 def render() -> str:
     """Return the page: one table a part."""
-    return "\n".join([HEAD, *(table(part, places) for part, places in places_of_parts().items())])
+    lines = {Metric: ["metrics.jsonl"], Prediction: ["predictions.jsonl"]}
+    return "\n".join([HEAD, *(table(part, places) for part, places in (places_of_parts() | lines).items())])
 
 
 def table(part: type[RunPart], places: list[str]) -> str:

@@ -391,28 +391,42 @@ class RunRecord(RunPart):
 
 
 class Metric(RunPart):
-    """A line of `metrics.jsonl`."""
+    """A line of `metrics.jsonl`; those of `yoyak refine` hold rewards instead of losses."""
 
     model_config = ConfigDict(extra="ignore")
 
     step: float | None = None
+    """Optimizer steps so far. A run that went on logs some twice: the later line counts."""
     epoch: float | None = None
+    """Epochs so far."""
     loss: float | None = None
+    """Mean training loss since the last line, in nats a target token."""
     eval_loss: float | None = None
+    """Evaluation loss, in nats a target token; an evaluation is a line of its own."""
     eval_rouge_sum: float | None = None
+    """ROUGE sum of generated summaries, where the best checkpoint is chosen by it."""
     learning_rate: float | None = None
+    """Of the step."""
     grad_norm: float | None = None
+    """Of the step, before clipping."""
     tokens_per_second: float | None = None
+    """Tokens trained a second since the last line, evaluations left out."""
 
 
 class Prediction(RunPart):
-    """A line of `predictions.jsonl`."""
+    """A line of `predictions.jsonl`: an evaluation dialogue."""
 
     model_config = ConfigDict(extra="ignore")
 
     fname: str | None = None
+    """Its name in the data."""
     topic: str | None = None
+    """Its topic there."""
     dialogue: str = ""
+    """The dialogue."""
     summary: str | None = None
+    """The reference."""
     zero_shot: str | None = None
+    """The base model's summary."""
     fine_tuned: str | None = None
+    """The trained model's summary."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from src.runs.read import read_run
+from src.runs.schema import Metric, Prediction
 from src.tests.reports.halves import Halves
 from src.tests.runs.schema_keys import unknown_keys
 from src.tests.tiny_architectures import write_architecture
@@ -61,7 +62,10 @@ def test_a_whole_run(yoyak, tiny):
     assert unknown_keys(read_run(run).record) == []
     lines = [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["fname"] for line in lines] == ["d0", "d1"]
-    assert {"dialogue", "summary", "zero_shot", "fine_tuned"} <= lines[0].keys()
+    assert lines[0].keys() == Prediction.model_fields.keys()
+    logged = {key for line in (run / "metrics.jsonl").read_text().splitlines() for key in json.loads(line)}
+    timed = {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second"}  # the Trainer's
+    assert logged == Metric.model_fields.keys() - {"eval_rouge_sum"} | timed
     assert "yoyak summarize" in result.out
     logs = list((tiny / "logs").glob("*/train/*.log"))
     assert len(logs) == 1
