@@ -1,7 +1,7 @@
 """Time a step of refining on random weights in a model's exact shape: drawing, rewards, update. One JSON line.
 
     python benchmarks/refine_step.py smollm2_135m --dialogues 128 --samples 8
-    python benchmarks/refine_step.py llama_3.2_3b --nf4 --dialogues 64 --samples 8 --new 40 --rows 256
+    python benchmarks/refine_step.py llama_3.2_3b --nf4 --dialogues 64 --samples 8 --new 40 --rows 128 --tokens 4096
 
 Adapters of rank 16 in bf16. Prompts are random ids of mean length 285, each summary has exactly `--new` tokens, and the
 texts that are rewarded have as many words as real ones. The step is the median of five after two that compile and
@@ -24,8 +24,12 @@ from plan_models import quantize
 from random_checkpoint import SHAPES, random_model, with_random_adapter
 
 from src.config.loader import load_config
-from src.training.refine.refiner import Example, Refiner, Written
+from src.models.compute import resolve_compute
+from src.training.engine import EngineChoice
+from src.training.refine.figures import Written
+from src.training.refine.refiner import Example, Refiner
 from src.training.refine.reward import Rewarder, RewardRule
+from src.training.state.resolved import Resolved
 
 WORDS = [f"word{number}" for number in range(500)]
 
@@ -46,7 +50,9 @@ def main() -> None:
     parser.add_argument("--dialogues", type=int, default=128)
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--new", type=int, default=40)
-    parser.add_argument("--rows", type=int, help="summaries drawn at a time")
+    parser.add_argument("--rows", type=int, default=1024, help="summaries drawn at a time")
+    parser.add_argument("--tokens", type=int, default=8192, help="of a micro-batch of the update")
+    parser.add_argument("--recompute", action="store_true", help="keep no activations")
     given = parser.parse_args()
     model = random_model(given.shape)
     if given.nf4:
@@ -62,8 +68,10 @@ def main() -> None:
     examples = [Example(text(source, 150), ids(source, vocabulary, n), text(source, 25), [2]) for n in lengths]
     prompt: Any = SimpleNamespace(end_id=vocabulary, decoder_max_len=given.new)  # an end that is never drawn
     with Rewarder(RewardRule("rouge_sum", "word", True, 20.0)) as rewarder:
-        refiner = TimedRefiner(model, None, prompt, examples, config, rewarder)
-        refiner.rows = given.rows or refiner.rows
+        resolved = Resolved(resolve_compute("bf16"), EngineChoice("packed", "timed", given.tokens), given.nf4, False)
+        refiner = TimedRefiner(model, None, prompt, examples, config, rewarder, resolved, given.rows)
+        if given.recompute:
+            refiner.decoder.kept_layers, refiner.decoder.keeps_inputs = 0, False
         steps = [refiner.train_step() for _ in range(7)][2:]
     names = ("seconds", "drawing_seconds", "reward_seconds")
     figures = {name: round(statistics.median(step[name] for step in steps), 3) for name in names}

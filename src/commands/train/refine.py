@@ -75,15 +75,14 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         return folder
     with started_run(config, request, earlier) as run:
         say_left_out(left_out, run.logger)
-        from ...models.dequantized import keeps_dequantized
         from ...reports.report import write_report
-        from ...training.engine import EngineChoice
+        from ...training.refine.memory import drawing_rows
         from ...training.refine.refiner import Refiner
         from ...training.refine.reward import Rewarder, RewardRule
         from ...training.refine.run import RefineRun
         from ...training.state.final_model import write_final_model
         from ...training.state.identity import refuse_another_run, run_identity
-        from ...training.state.resolved import Resolved
+        from ...training.state.resolved import resolve
         from . import show, steps, train_data
 
         tables = train_data.load_tables(run)
@@ -97,14 +96,16 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         rule = RewardRule(
             config.refine.reward, config.evaluation.tokenization, config.evaluation.stemmer, config.refine.facts_weight
         )
+        trained, evaluated = examples(train_set, tables["train"]), examples(eval_set, tables["eval"])
+        rows, left = drawing_rows(model, config, max(len(one.prompt) for one in [*trained, *evaluated]))
+        within = config.model_copy(deep=True)
+        within.training.engine, within.training.memory_budget_gb = "packed", left
+        decided = earlier.resolved if earlier else None
+        resolved = resolve(within, model, train_set, compute=loader.compute, earlier=decided, logger=run.logger)
+        run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(resolved.record(config.training))))
+        facts["resolved"] = resolved.as_dict()
         with Rewarder(rule) as rewarder:
-            refiner = Refiner(
-                model, tokenizer, train_set.prompt, examples(train_set, tables["train"]), config, rewarder
-            )
-            engine = EngineChoice("packed", "refining", refiner.micro_batch_tokens)
-            run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(engine.resolved(config.training))))
-            facts["resolved"] = Resolved(loader.compute, engine, keeps_dequantized(model), False).as_dict()
-            evaluated = examples(eval_set, tables["eval"])
+            refiner = Refiner(model, tokenizer, train_set.prompt, trained, config, rewarder, resolved, rows)
             refining = RefineRun(refiner, evaluated, run.folder, facts, earlier.checkpoint if earlier else None)
             refining.train(lambda step, figures: say_step(run, step, figures))
         run.logger.info("Refining has ended: %s", refining.why)

@@ -24,12 +24,11 @@ from ...errors import YoyakError
 from ...inference.batches import is_out_of_memory
 from ...inference.decoding import before_end, written_text
 from ...models.generation_settings import end_ids_of
+from ..state.resolved import Resolved
+from .figures import Written, looks, means
 from .policy import advantages
 from .reward import Drawn, Reward, Rewarder
 
-_MICRO_BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
-_ROWS = {"cpu": 32, "cuda": 1024}
-"""Summaries that are drawn at a time."""
 _BETAS = (0.9, 0.95)
 
 
@@ -41,15 +40,6 @@ class Example:
     prompt: list[int]
     reference: str
     reference_ids: list[int]
-
-
-@dataclass(frozen=True)
-class Written:
-    """A summary: its ids with the end, its text without, and whether it ended by itself."""
-
-    ids: list[int]
-    text: str
-    ended: bool
 
 
 class Refiner:
@@ -70,8 +60,20 @@ class Refiner:
         examples: Sequence[Example],
         config: Config,
         rewarder: Rewarder,
+        resolved: Resolved,
+        rows: int,
     ) -> None:
         """Prepare to refine a model on examples.
+
+        Args:
+            model: loaded, with the adapter that trains, or whole.
+            tokenizer: to decode.
+            prompt: the template that the model was trained with.
+            examples: of the training data.
+            config: all settings.
+            rewarder: makes the rewards.
+            resolved: how much is computed at a time.
+            rows: summaries that are drawn at a time.
 
         Raises:
             YoyakError: the packed engine can't train the model, or there are fewer examples than a step takes.
@@ -96,9 +98,12 @@ class Refiner:
         )
         self.start = {name: p.detach().clone() for name, p in self.parameters.items()} if settings.kl else {}
         self.step = 0
-        tokens = settings.micro_batch_tokens
-        self.micro_batch_tokens = _MICRO_BATCH_TOKENS[self.device.type] if tokens == "auto" else tokens
-        self.rows = min(_ROWS[self.device.type], settings.dialogues * settings.samples)
+        plan, tokens = resolved.memory_plan, settings.micro_batch_tokens
+        self.micro_batch_tokens = resolved.engine.micro_batch_tokens if tokens == "auto" else tokens
+        if plan is not None:
+            self.decoder.kept_layers, self.decoder.keeps_inputs = plan.kept_layers, plan.keeps_inputs
+            self.micro_batch_tokens = plan.micro_batch_tokens if tokens == "auto" else tokens
+        self.rows = rows
         self._batch: ChoosingBatch | None = None
         self.norm = 0.0
 
@@ -115,8 +120,8 @@ class Refiner:
         self.step += 1
         flat = [one for its in rewards for one in its]
         texts = [one for its in written for one in its]
-        return _means(flat) | {
-            **_looks(texts),
+        return means(flat) | {
+            **looks(texts),
             "equal_groups": sum(len({one.total for one in its}) == 1 for its in rewards) / len(rewards),
             **losses,
             "seconds": time.perf_counter() - began,
@@ -159,9 +164,7 @@ class Refiner:
         """Return the figures of the most likely summaries of some examples, under names that begin with `eval_`."""
         written = self.summarize(examples)
         rewards = self.rewarder([_drawn(example, [one]) for example, one in zip(examples, written, strict=True)])
-        return {
-            f"eval_{name}": value for name, value in (_means([one for (one,) in rewards]) | _looks(written)).items()
-        }
+        return {f"eval_{name}": value for name, value in (means([one for (one,) in rewards]) | looks(written)).items()}
 
     def _generated(self, prompts: list[list[int]], seeds: list[int]) -> Any:
         options = self.config.generation.model_copy(
@@ -272,32 +275,6 @@ class Refiner:
 def _drawn(example: Example, written: Sequence[Written]) -> Drawn:
     texts, ended = tuple(one.text for one in written), tuple(one.ended for one in written)
     return Drawn(example.dialogue, (example.reference,), texts, ended)
-
-
-def _means(rewards: Sequence[Reward]) -> dict[str, float]:
-    count = len(rewards)
-    return {
-        "reward": sum(one.total for one in rewards) / count,
-        "score": sum(one.score for one in rewards) / count,
-        "facts_kept": sum(one.kept for one in rewards) / max(sum(one.facts for one in rewards), 1),
-        "facts_unsupported": sum(one.unsupported for one in rewards) / count,
-    }
-
-
-def _looks(written: Sequence[Written]) -> dict[str, float]:
-    """Return what shows a reward that is gamed: the share that ended, words, and the share of repeated 3-grams."""
-    repeated = [repeated_share(one.text.split()) for one in written]
-    return {
-        "ended": sum(one.ended for one in written) / len(written),
-        "words": sum(len(one.text.split()) for one in written) / len(written),
-        "repeated": sum(repeated) / len(repeated),
-    }
-
-
-def repeated_share(words: Sequence[str]) -> float:
-    """Return the share of a text's 3-grams that have occurred in it before."""
-    grams = list(zip(words, words[1:], words[2:], strict=False))
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 @torch.no_grad()

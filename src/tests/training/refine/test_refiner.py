@@ -13,10 +13,12 @@ from src.decoder.row_batch import RowBatch
 from src.errors import YoyakError
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, write_tiny_model
 from src.training.guards.interrupts import TrainingInterrupted
-from src.training.refine.refiner import Example, Refiner, repeated_share
+from src.training.refine.figures import repeated_share
+from src.training.refine.refiner import Example, Refiner
 from src.training.refine.reward import Drawn, Reward
 from src.training.refine.run import RefineRun
 from src.training.state.checkpoints import find_checkpoint
+from src.training.state.resolved import resolve
 
 
 class Lengths:
@@ -44,7 +46,8 @@ def refiner_of(base: str, folder: Path, use_lora: bool = True, **refine: Any) ->
         ids = dataset[index]["input_ids"]
         own = dataset[index]["labels"] != -100
         examples.append(Example(dialogue, ids[~own].tolist(), summary, ids[own].tolist()))
-    return Refiner(model, tokenizer, dataset.prompt, examples, config, Lengths())  # type: ignore[arg-type]
+    resolved = resolve(config, model, dataset)
+    return Refiner(model, tokenizer, dataset.prompt, examples, config, Lengths(), resolved, rows=4)  # type: ignore[arg-type]
 
 
 def run_of(refiner: Refiner, folder: Path, resume: Any = None) -> RefineRun:

@@ -1,0 +1,41 @@
+"""What is told of drawn summaries: their rewards, and what shows a reward that is gamed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .reward import Reward
+
+
+@dataclass(frozen=True)
+class Written:
+    """A summary: its ids with the end, its text without, and whether it ended by itself."""
+
+    ids: list[int]
+    text: str
+    ended: bool
+
+
+def means(rewards: Sequence[Reward]) -> dict[str, float]:
+    count = len(rewards)
+    return {
+        "reward": sum(one.total for one in rewards) / count,
+        "score": sum(one.score for one in rewards) / count,
+        "facts_kept": sum(one.kept for one in rewards) / max(sum(one.facts for one in rewards), 1),
+        "facts_unsupported": sum(one.unsupported for one in rewards) / count,
+    }
+
+
+def looks(written: Sequence[Written]) -> dict[str, float]:
+    """Return what shows a reward that is gamed: the share that ended, words, and the share of repeated 3-grams."""
+    repeated = [repeated_share(one.text.split()) for one in written]
+    return {
+        "ended": sum(one.ended for one in written) / len(written),
+        "words": sum(len(one.text.split()) for one in written) / len(written),
+        "repeated": sum(repeated) / len(repeated),
+    }
+
+
+def repeated_share(words: Sequence[str]) -> float:
+    """Return the share of a text's 3-grams that have occurred in it before."""
+    grams = list(zip(words, words[1:], words[2:], strict=False))
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
