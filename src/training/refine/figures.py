@@ -16,6 +16,7 @@ class Written:
 
 
 def means(rewards: Sequence[Reward]) -> dict[str, float]:
+    """Return mean reward and score, the share of the references' facts that is kept, and unsupported ones a summary."""
     count = len(rewards)
     return {
         "reward": sum(one.total for one in rewards) / count,
