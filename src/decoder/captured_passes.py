@@ -50,15 +50,15 @@ class CapturedPasses(Passes):
         return len(batch.input_ids) <= self.most_tokens
 
     def forward(self, batch: MicroBatch, key: tuple[int, int] | None) -> torch.Tensor:
-        """As `Passes.forward`, but the last layer computes all tokens: a graph knows only their number.
+        """As `Passes.forward`, but the last layer computes all tokens: a graph knows their number, not the targets.
 
-        So does what is not captured: a run that goes on must get the bits of one that was not stopped.
+        Micro-batches without a graph are computed so too: a resumed run has other graphs, and must get the same bits.
         """
         tokens = len(batch.input_ids)
         inputs = self._copy_inputs(batch, key)
         if tokens not in self._graphs and self._compiled and self.obstacle is None:
             if not self._graphs:
-                torch.cuda.empty_cache()  # graphs can't use what the first micro-batch took
+                torch.cuda.empty_cache()  # graphs have a pool of their own: free what the first micro-batch took
             try:
                 self._graphs[tokens] = self._capture(inputs, key)
             except torch.OutOfMemoryError:
@@ -94,7 +94,8 @@ class CapturedPasses(Passes):
         forward, backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         hidden = self._hidden[: len(inputs.input_ids)]
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The CUDA Graph is empty")  # where memory ran out: that error is raised
+            # It is said where memory runs out within the capture, whose own error comes after it.
+            warnings.filterwarnings("ignore", "The CUDA Graph is empty")
             with torch.cuda.graph(forward, pool=self._pool):
                 hidden.copy_(self._run(inputs, self._sequences(inputs), self._drops(inputs, key)))
             self._pool = forward.pool()

@@ -242,18 +242,18 @@ class DecoderLayer:
 
 
 def _of_rows(drops: Drops, rows: torch.Tensor | None) -> Drops:
-    """Return the drops of a layer's inputs where those after its attention hold some rows only."""
+    """Return the dropout of a layer's inputs where all after its attention is computed for `rows` only."""
     return drops if rows is None else [drops[0], *(drop and drop.of_rows(rows) for drop in drops[1:])]
 
 
 def among(tokens: int, rows: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Return (tokens, width), zero but for `rows`, which are those of x."""
+    """Return x (rows, width) spread over (tokens, width): zero everywhere but at `rows`."""
     result = x.new_zeros(tokens, x.shape[1])
     result[rows] = x
     return result
 
 
 def _reduced(linear: AdaptedLinear, wide: torch.Tensor, keeps_input: bool) -> torch.Tensor:
-    """Return the adapters' reduced inputs, apart from a wide input that is not kept."""
+    """Return x A^T of the adapters; as a copy where the wide input that holds it is to be freed."""
     reduced = wide[:, linear.width :]
     return reduced if keeps_input else reduced.clone()

@@ -12,7 +12,7 @@ from ..kernels.adapted_linear import AdaptedLinear
 
 @dataclass(frozen=True)
 class Sink:
-    """Where a backward adds to gradients: an attribute of its owner, and whose they are, one below the other."""
+    """An attribute of `owner` to which a backward adds gradients, and the parameters whose rows these are."""
 
     owner: Any
     name: str
@@ -69,7 +69,7 @@ class GradientBuffer:
 
 
 def adapter_sinks(linears: Sequence[AdaptedLinear]) -> Iterator[Sink]:
-    """Yield those of all adapters; the A of layers that share an input lie one below the other."""
+    """Yield the sinks of all adapters; the A matrices of layers that share an input lie one below the other."""
     for linear in linears:
         if linear.blocks:
             yield Sink(linear, "grad_a", [block.adapter.a for block in linear.blocks])

@@ -119,7 +119,7 @@ class PackedDecoder:
         drops: Sequence[Drops],
         rows: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, list[Saved | torch.Tensor]]:
-        """Return the last layer's output, and of each layer what its backward needs or its input.
+        """Return the last layer's output, and for each layer what its backward needs, or its input to compute it from.
 
         With `rows` the output is of these tokens only.
         """
@@ -235,7 +235,7 @@ def dropout_seed(key: tuple[int, int]) -> int:
 
 
 def weight_sinks(decoder: PackedDecoder) -> Iterator[Sink]:
-    """Yield those of all weights of a model; the table of a tied head is one."""
+    """Yield the sinks of all weights of a model; embeddings and a head that is tied to them have one together."""
     yield Sink(decoder, "grad_embeddings", [decoder.embeddings.weight])
     if not decoder.tied:
         yield Sink(decoder, "grad_head", [decoder.head.weight])

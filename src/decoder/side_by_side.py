@@ -55,11 +55,11 @@ class SideBySide:
                 losses.append(decoder.add_gradients(batch, target_tokens, dropout_key, new_step=False))
             return losses
 
-        torch.set_num_threads(threads // SIDE_BY_SIDE)  # the other thread takes the number over at its start
+        torch.set_num_threads(threads // SIDE_BY_SIDE)  # a thread keeps the number that holds when it starts
         others = self._thread.submit(losses_of, self.other, batches[1::2])
         try:
             losses = losses_of(self.decoder, batches[::2]) + others.result()
-        except BaseException:  # a second Ctrl-C among them
+        except BaseException:  # also KeyboardInterrupt, by which a second Ctrl-C leaves
             leaving.set()
             raise
         finally:

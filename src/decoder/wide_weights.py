@@ -27,14 +27,14 @@ class _QuantizedWeight:
     columns: Sequence[slice]
 
     def b_blocks(self) -> list[torch.Tensor]:
-        """Return the B, from which loading copies them."""
+        """Return the adapters' own copies of B, which `load` puts into the buffer."""
         return [b for b in self.bs if b is not None]
 
     def refresh(self) -> None:
-        """Do nothing: loading reads them."""
+        """Do nothing: `load` reads the copies anew each time."""
 
     def load(self) -> torch.Tensor:
-        """Fill the buffer; what stands beside a layer's B stays zero."""
+        """Fill the buffer; in the columns of B, the rows of other layers stay zero."""
         from ..kernels.cuda.nf4 import dequantize_nf4
 
         row = 0

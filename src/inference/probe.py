@@ -63,7 +63,7 @@ def probe_cached(model: Any) -> Probe:
 
 
 def generates_fast(model: Any) -> bool:
-    """Tell whether the cached decoder generates for a model: it knows it, and agrees with the model's own `forward`."""
+    """Tell whether the cached decoder generates for a model: the model is one it supports, and a probe has agreed."""
     if decoder_obstacle(model) is not None:
         return False
     found, new = probed_once(model, "generation", partial(probe_cached, model))

@@ -53,10 +53,10 @@ class HeldWeight:
         return self.blocks
 
     def refresh(self) -> None:
-        """Do nothing: they are parts of it."""
+        """Do nothing: the blocks are slices of the weight that products read."""
 
     def load(self) -> torch.Tensor:
-        """Return it."""
+        """Return the weight as it is."""
         return self.wide
 
 

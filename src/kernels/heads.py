@@ -1,4 +1,4 @@
-"""What attention is told of heads and sequences, on the CPU and on a GPU."""
+"""What attention kernels need to know: numbers of heads, their norms, and where sequences begin and end."""
 
 from dataclasses import dataclass
 from typing import TypeAlias

@@ -49,8 +49,13 @@ _WITH_TABLES = frozenset(
         "xmod",
     ]
 )
-_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")  # the first that a config has
-_SCALED = ("linear", "dynamic", "yarn")  # whose scale is not in `max_position_embeddings` yet, or may not be
+_NAMES = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_seq_len",
+    "seq_length",
+)  # the first that is there counts
+_SCALED = ("linear", "dynamic", "yarn")  # kinds of scaling where `max_position_embeddings` may be that before scaling
 
 
 def model_positions(config: dict[str, Any]) -> int | None:

@@ -144,7 +144,7 @@ def padded_work(
 
 
 def _bound(batches: list[list[Example]]) -> MicroBatchSize:
-    """Return the sizes that bound some padded batches."""
+    """Return the largest of each size among some padded batches, which need not be of one batch."""
     widths = [max(length for length, _ in batch) for batch in batches]
     tokens = max(width * len(batch) for width, batch in zip(widths, batches, strict=True))
     targets = max(sum(count for _, count in batch) for batch in batches)

@@ -93,11 +93,11 @@ def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[s
 
 
 def _autograd_columns(job: Job, checkpointing: bool) -> int:
-    """Return the columns of what autograd has alive besides the saved tensors at the peak, from traced operations.
+    """Return how many values a token takes at the peak besides the saved tensors; found by tracing the operations.
 
-    Where layers compute again that is in the last layer's MLP: gradients of output, activation and SwiGLU's factors; on
-    a 16-bit base PEFT's float32 copy of the widest input, and with dropout another. Where all is kept it may be the
-    last norm's backward, five float32 tensors and more of the model's width, instead.
+    With recomputation the peak is in the last layer's MLP: gradients of its output, of the activation and of SwiGLU's
+    two factors; on a 16-bit base also PEFT's float32 copy of the widest input, and with dropout another. Without it the
+    peak may be in the last norm's backward: five float32 tensors of the model's width, and more.
     """
     width, inner = job.shape.width, job.shape.inner
     if job.method == "lora":

@@ -1,4 +1,4 @@
-"""The routes."""
+"""The server's routes: what each URL takes and answers."""
 
 import time
 from collections.abc import Iterable

@@ -115,7 +115,7 @@ class PackedTrainer(ResponseTrainer):
         return self.guard.seen(loss)
 
     def _use_room(self) -> None:
-        """Compute as `room` says; graphs are made anew, since theirs is the memory of the old size."""
+        """Compute as `room` says. Graphs are captured anew: the old ones hold memory for the old size."""
         if self.room.recomputes:
             self.decoder.kept_layers, self.decoder.keeps_inputs = 0, False
         if self.passes is not None:

@@ -21,9 +21,9 @@ def filled_multiple(capacity: int) -> int:
 
 
 def shared_tokens(common: int) -> int:
-    """Return how many of the `common` tokens that all examples begin with a micro-batch computes once: all or none.
+    """Return how many of the `common` tokens, with which all examples begin, a micro-batch computes once: all or none.
 
-    Whatever the micro-batch's size: what dropout drops must not depend on it.
+    The micro-batch's size has no say: what dropout drops must not depend on it.
     """
     return common if common >= _LEAST_SHARED else 0
 

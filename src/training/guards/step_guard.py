@@ -209,5 +209,5 @@ def takes_verdicts(optimizer: Any) -> bool:
 
 
 def _or_word(number: float) -> float | str:
-    """Return a number for JSON, which has no word for those that are none."""
+    """Return a number for JSON; NaN and infinity, which JSON does not have, as words."""
     return number if math.isfinite(number) else str(number)
