@@ -10,7 +10,7 @@ from .section import MOST, Count, Positive, PositiveFloat, Section
 class RefineSettings(Section):
     """What `yoyak refine` does with a trained model: summaries are drawn, and those with more reward made likelier."""
 
-    steps: Positive = 60
+    steps: Positive = 200
     """Steps of drawing, reward and one update each."""
     dialogues: Positive = 64
     """Dialogues a step."""
@@ -33,7 +33,7 @@ class RefineSettings(Section):
     """Weight of the reference's own likelihood beside the reward."""
     eval_steps: Positive = 10
     """Steps between two evaluations, at which the state is saved; the best one is kept."""
-    patience: Positive | None = 3
+    patience: Positive | None = 6
     """Evaluations without a better one after which refining ends; null goes on to the last step."""
     micro_batch_tokens: Literal["auto"] | Positive = "auto"
     """Most tokens that are computed at a time in an update."""
