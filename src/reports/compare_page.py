@@ -31,6 +31,7 @@ from .wording import between, change, count, decimal, duration, gibibytes, inter
 
 T = TypeVar("T")
 EXAMPLES_SHOWN = 10
+EVALUATION_REWARD = Text("Reward of the evaluation", "평가의 보상")
 AGAINST, SO = Text(" against ", ", "), Text(": ", " 대비: ")
 
 
@@ -133,6 +134,7 @@ def _curves(runs: Sequence[ComparedRun]) -> Html:
     charts = (
         ("loss", TRAINING_LOSS, "loss", lambda value: decimal(value, 3), False),
         ("eval-loss", EVALUATION_LOSS, "eval_loss", lambda value: decimal(value, 3), True),
+        ("reward", EVALUATION_REWARD, "eval_reward", lambda value: decimal(value, 1), True),
         ("learning-rate", LEARNING_RATE, "learning_rate", lambda value: short(float(f"{value:.3g}")), False),
         ("gradient-norm", GRADIENT_NORM, "grad_norm", lambda value: decimal(value, 2), False),
     )

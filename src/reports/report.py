@@ -12,6 +12,7 @@ from .faults import faults_section
 from .markup import join
 from .page import document, write_page
 from .plan_section import plan_section
+from .refining import refining_section
 
 
 def write_report(run_dir: Path) -> Path:
@@ -35,6 +36,7 @@ def render_page(run: Run) -> str:
     parts = [
         ("scores", Text("Scores", "점수"), summary.scores(record)),
         ("breakdown", Text("Scores by group", "그룹별 점수"), breakdown(scored)),
+        ("refining", Text("Refining", "보상 학습"), refining_section(record, run.metrics)),
         ("curves", Text("Training", "학습"), join(sections.curves(run.metrics), faults_section(record.faults))),
         ("plan", Text("Plan", "예측"), plan_section(record)),
         ("settings", Text("Settings", "설정"), sections.settings(record)),

@@ -318,6 +318,8 @@ class RefineFigures(RunPart):
 
     why_ended: str | None = None
     """Why it took no further step."""
+    why_ended_ko: str | None = None
+    """Why, in Korean."""
     start: dict[str, Any] = {}
     """Figures of the evaluation before the first step, as in `metrics.jsonl`."""
     best: dict[str, Any] = {}
@@ -411,6 +413,32 @@ class Metric(RunPart):
     """Of the step, before clipping."""
     tokens_per_second: float | None = None
     """Tokens trained a second since the last line, evaluations left out."""
+    reward: float | None = None
+    """Mean reward of the summaries that a step of `yoyak refine` drew; `eval_reward`, and so on below, of the
+    evaluation dialogues' most likely ones, a line of its own."""
+    eval_reward: float | None = None
+    score: float | None = None
+    """Its part for the score."""
+    eval_score: float | None = None
+    facts_kept: float | None = None
+    """Share of the references' facts that the summaries keep."""
+    eval_facts_kept: float | None = None
+    facts_unsupported: float | None = None
+    """Facts a summary that its dialogue does not hold."""
+    eval_facts_unsupported: float | None = None
+    words: float | None = None
+    """Words a summary."""
+    eval_words: float | None = None
+    ended: float | None = None
+    """Share of summaries that ended by themselves."""
+    eval_ended: float | None = None
+    repeated: float | None = None
+    """Share of 3-grams that occurred before in their summary."""
+    eval_repeated: float | None = None
+    entropy: float | None = None
+    """In nats a token, of what was drawn."""
+    distance: float | None = None
+    """Mean log-ratio a token to the model at the start; 0 without `refine.kl`."""
 
 
 class Prediction(RunPart):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...bilingual import halves
 from ...config.schema import Config
 from ...errors import YoyakError
 from ...runs.schema import RefineFigures, ResolvedChoices, RunRecord, TrainFigures
@@ -153,7 +154,7 @@ def record_refining(run: RunContext, refining: "RefineRun") -> None:
     from ...training.llm_trainer import peak_memory_bytes
 
     first, best = refining.evaluations[0], refining.best
-    refine = RefineFigures(why_ended=refining.why, start=first, best=best)
+    refine = RefineFigures.model_validate(halves("why_ended", refining.why) | {"start": first, "best": best})
     train = TrainFigures(
         steps=refining.refiner.step, wall_seconds=refining.seconds, peak_memory_bytes=peak_memory_bytes()
     )

@@ -79,3 +79,11 @@ def test_curves_lie_over_each_other(make_run) -> None:
         "Two: 2.000 at step 2, 1.000 at step 4, between 1.000 and 2.000."
     ]
     assert [line.attributes["class"] for line in page.all("polyline")] == ["line", "line s1"]
+
+
+def test_rewards_of_refined_runs_lie_over_each_other(make_run) -> None:
+    one, two = make_run("one"), make_run("two")
+    (two / "metrics.jsonl").write_text('{"step": 0, "eval_reward": 90.0}\n{"step": 4, "eval_reward": 97.5}\n')
+    page = page_of(one, two)
+    assert page.texts("strong").count("Reward of the evaluation") == 1
+    assert page.texts("desc")[1] == "Two: 90.0 at step 0; 97.5 at step 4."

@@ -22,6 +22,7 @@ from src.reports.report import write_report
 from src.tests.reports.conftest import METRICS, PREDICTIONS, RUN, WriteRun, changed
 from src.tests.reports.halves import Halves
 from src.tests.reports.page import Page
+from src.tests.reports.test_refining import LINES, REFINED
 
 SCORE = {
     f"{key}{end}": 10.0 + place
@@ -73,6 +74,7 @@ RUNS: dict[str, tuple[Any, Any, Any]] = {
     "one stage": ({**WHOLE, "scores": {"zero_shot": SCORE}}, None, None),
     "little cut": ({"truncation": {"train": {"prompts_cut": 1, "long_summaries": 2}}}, None, None),
     "no train figures": ({**WHOLE, "train": {}}, METRICS, None),
+    "refined": (WHOLE | {key: REFINED[key] for key in ("config", "refine")}, LINES, PREDICTIONS),
 }  # fmt: skip
 
 

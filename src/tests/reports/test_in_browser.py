@@ -12,14 +12,17 @@ from src.reports.data_page import render_page
 from src.reports.report import write_report
 from src.tests.chromium import needs_chromium
 from src.tests.reports.conftest import RUN, WriteRun
+from src.tests.reports.test_refining import LINES, REFINED
 
 pytestmark = needs_chromium
 
 
-@pytest.fixture(params=["report", "comparison", "data"])
+@pytest.fixture(params=["report", "refined", "comparison", "data"])
 def page_file(request, write_run: WriteRun, make_run, tmp_path: Path) -> Path:
     if request.param == "report":
         return write_report(write_run(run=RUN))
+    if request.param == "refined":
+        return write_report(write_run(run=REFINED, metrics=LINES))
     path = tmp_path / "page.html"
     if request.param == "data":
         rows = [DialogueRow("1", "A: hi\nB: yes", "s", "tea"), DialogueRow("2", "A: hi\nB: yes", "s")]

@@ -10,6 +10,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
+from ...bilingual import Text
 from ...errors import YoyakError
 from ...files import appending, write_atomic
 from ..guards.interrupts import EvaluationStopped, StopOnSignal, TrainingInterrupted
@@ -97,7 +98,8 @@ class RefineRun:
             self._stop()
         finally:
             self._interrupt.on_train_end()
-        self.why = self.why or f"all {settings.steps} steps are made"
+        all_made = Text(f"all {settings.steps} steps are made", f"스텝 {settings.steps:,}개를 모두 마쳤습니다")
+        self.why = self.why or all_made
         best = int(self.best["step"])
         if best != self.refiner.step:
             self._load_weights(read_checkpoint(self._folder(best)))
@@ -122,10 +124,19 @@ class RefineRun:
         patience = self.refiner.settings.patience
         since = sum(one["step"] > best["step"] for one in self.evaluations)
         if patience is not None and since >= patience:
-            return f"no better reward on the evaluation dialogues since step {best['step']:.0f}"
+            step = f"{best['step']:.0f}"
+            return Text(
+                f"no better reward on the evaluation dialogues since step {step}",
+                f"평가 대화의 보상이 스텝 {step} 뒤로 더 좋아지지 않았습니다",
+            )
         if now["eval_facts_kept"] < _FACTS_FALL * start["eval_facts_kept"]:
-            kept = f"{now['eval_facts_kept']:.0%} of the references' facts are kept, {start['eval_facts_kept']:.0%}"
-            return f"facts are lost while the reward rises: {kept} at the start; raise refine.facts_weight"
+            kept, before = (f"{one['eval_facts_kept']:.0%}" for one in (now, start))
+            return Text(
+                f"facts are lost while the reward rises: {kept} of the references' facts are kept, {before} at the "
+                "start; raise refine.facts_weight",
+                f"보상은 오르지만 사실이 사라집니다: 정답의 사실 중 {kept}만 유지되며 시작할 때는 {before}였습니다. "
+                "refine.facts_weight를 높이세요",
+            )
         return ""
 
     def _refuse_broken(self, figures: dict[str, float]) -> None:

@@ -1,0 +1,125 @@
+"""The part of a run's page that tells what `yoyak refine` did: why it ended, what it changed, and its curves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..bilingual import Text, joined, korean
+from ..evaluation.result import SCORE_NAMES
+from ..runs.read import over_steps
+from ..runs.schema import Metric, RunRecord
+from .breakdown import CHANGE
+from .charts import Point, Series, line_chart
+from .markup import Html, join, table, tag
+from .summary import counting
+from .wording import change, decimal, short
+
+_DRAWN = Text("drawn", "샘플링")
+_EVALUATION = Text("evaluation", "평가")
+_TITLES = {
+    "reward": Text("Reward", "보상"),
+    "score": Text("Score", "점수"),
+    "facts_kept": Text("Facts kept, %", "유지한 사실, %"),
+    "facts_unsupported": Text("Unsupported facts in 100 summaries", "요약 100개당 근거 없는 사실"),
+    "words": Text("Words a summary", "요약당 단어 수"),
+    "ended": Text("Share that ended, %", "끝맺은 요약, %"),
+    "repeated": Text("Repeated 3-grams, %", "반복된 세 단어 묶음, %"),
+}
+"""What is measured of drawn summaries, and under `eval_` of those of the evaluation dialogues."""
+_PER_100 = ("facts_kept", "facts_unsupported", "ended", "repeated")
+_HOW_TO_READ = Text(
+    "The best evaluation's weights are the final model, so its figures on these dialogues are somewhat too good. A "
+    "reward that is gamed shows below: in facts that get lost, lengths that run away, repetition, or entropy near 0.",
+    "가장 좋은 평가 시점의 가중치가 최종 모델이므로 이 대화에서의 값은 실제보다 조금 높습니다. 보상만 노린 결과라면 "
+    "아래에 드러납니다: 사실이 사라지거나, 길이가 크게 변하거나, 반복이 늘거나, 엔트로피가 0에 가까워집니다.",
+)
+
+
+def refining_section(record: RunRecord, metrics: list[Metric]) -> Html:
+    """Return what refining was rewarded for, why it ended, its first and best evaluation and its curves.
+
+    Empty for a run that was not refined.
+    """
+    if not over_steps(metrics, "eval_reward"):
+        return Html("")
+    return join(_ending(record), _table(record, metrics), tag("p", _HOW_TO_READ, class_="note"), _curves(metrics))
+
+
+def _ending(record: RunRecord) -> Html:
+    sentences = [_rewarded_for(record.config)]
+    refine = record.refine
+    if refine and refine.why_ended:
+        korean = refine.why_ended_ko or refine.why_ended
+        sentences.append(Text(f"It ended: {refine.why_ended}.", f"종료 이유: {korean}."))
+    return join(*(tag("p", sentence) for sentence in sentences if sentence))
+
+
+def _rewarded_for(config: dict[str, Any]) -> Text | None:
+    """Return a sentence on what the reward is made of, as the settings say."""
+    settings, judged = config.get("refine") or {}, config.get("evaluation") or {}
+    if "reward" not in settings:
+        return None
+    name = SCORE_NAMES.get(settings["reward"], str(settings["reward"]))
+    how = joined([] if name == "chrF" else counting(judged.get("tokenization"), judged.get("stemmer")))
+    basis = Text(f"{name} ({how})", f"{korean(name)}({how.ko})") if how else name
+    facts = english_facts = ""
+    if weight := settings.get("facts_weight"):
+        english_facts = (
+            f" and, with up to {short(weight)} points, for the reference's facts that a summary keeps, less those that "
+            "the dialogue does not hold"
+        )
+        facts = f", 정답의 사실을 유지하면 최대 {short(weight)}점을 더하고 대화에 없는 사실만큼 뺍니다"
+    return Text(
+        f"Rewarded for {basis}{english_facts}; a summary that did not end gets 0.",
+        f"보상: {korean(basis)}{facts}. 끝맺지 못한 요약은 0점입니다.",
+    )
+
+
+def _table(record: RunRecord, metrics: list[Metric]) -> Html:
+    curves = {key: dict(_points(metrics, f"eval_{key}", key)) for key in _TITLES}
+    rewards = curves["reward"]
+    first, best = min(rewards), max(rewards, key=lambda step: rewards[step])
+    rows: list[list[str | None]] = []
+    for key, title in _TITLES.items():
+        before, after = curves[key].get(first), curves[key].get(best)
+        if before is not None and after is not None:
+            rows.append([title, _written(before), _written(after), change(before, after, 1)])
+    columns = [
+        Text("Figure", "항목"),
+        Text(f"Start, step {short(first)}", f"시작, 스텝 {short(first)}"),
+        Text(f"Best, step {short(best)}", f"최고, 스텝 {short(best)}"),
+        CHANGE,
+    ]
+    caption = Text("The evaluation dialogues' summaries", "평가 대화의 요약")
+    return table(caption, columns, rows, "numbers")
+
+
+def _curves(metrics: list[Metric]) -> Html:
+    wide, *small = [
+        line_chart(f"refine-{key}", title, _both(metrics, key), _written, height=260 if key == "reward" else 180)
+        for key, title in _TITLES.items()
+    ]
+    small.append(_single(metrics, "entropy", Text("Entropy, nats a token", "토큰당 엔트로피")))
+    if any(value for _, value in over_steps(metrics, "distance")):
+        title = Text("Distance from the start, nats a token", "시작 모델과의 거리, 토큰당")
+        small.append(_single(metrics, "distance", title))
+    return join(wide, tag("div", *small, class_="charts"))
+
+
+def _both(metrics: list[Metric], key: str) -> Sequence[Series]:
+    drawn = Series(_DRAWN, _points(metrics, key, key))
+    return [drawn, Series(_EVALUATION, _points(metrics, f"eval_{key}", key), marks=True)]
+
+
+def _single(metrics: list[Metric], key: str, title: Text) -> Html:
+    points = over_steps(metrics, key)
+    return line_chart(f"refine-{key}", title, [Series(title, points)], lambda value: decimal(value, 3), from_zero=True)
+
+
+def _points(metrics: list[Metric], name: str, key: str) -> list[Point]:
+    """Return a figure over the steps; shares of 1 as percentages."""
+    factor = 100 if key in _PER_100 else 1
+    return [(step, factor * value) for step, value in over_steps(metrics, name)]
+
+
+def _written(value: float) -> str:
+    return decimal(value, 1)
