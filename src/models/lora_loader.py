@@ -136,8 +136,7 @@ class LoRALoader:
             **origin_arguments(self.config.model),
         )
         tokenizer = self._configure_tokenizer(tokenizer)
-        note = text_encoder(tokenizer).note  # refuses one that loses text, before a model is loaded
-        if note:
+        if note := text_encoder(tokenizer).note:  # refuses one that loses text, before a model is loaded
             self.logger.warning(note)
         return tokenizer
 

@@ -155,6 +155,15 @@ def test_a_run_decides_once_how_it_trains(yoyak, tiny, monkeypatch):
     assert asked == ["resolve_compute", "choose_engine", "settled_engine"]
 
 
+def test_a_start_from_the_training_data_is_made_once_before_anything_is_decided(yoyak, tiny):
+    settings = ("--no-use_qlora", "lora.init=eva", "training.max_steps=1")
+    assert yoyak("train", "--experiment", "tiny.yaml", *settings).code == 0
+    log = (tiny / "outputs" / "tiny_lora" / "train.log").read_text(encoding="utf-8")
+    said = [log.find(part) for part in ("EVA: computing", "Probe: loss", "Engine: ")]
+    assert log.count("EVA: computing") == 1
+    assert -1 < said[0] < said[1] < said[2]
+
+
 def test_without_a_known_machine_nothing_is_planned_or_recorded(context, monkeypatch):
     use(monkeypatch, None)
     assert first(context) is None
