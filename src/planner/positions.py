@@ -49,12 +49,7 @@ _WITH_TABLES = frozenset(
         "xmod",
     ]
 )
-_NAMES = (
-    "max_position_embeddings",
-    "n_positions",
-    "max_seq_len",
-    "seq_length",
-)  # the first that is there counts
+_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")  # the first that is there counts
 _SCALED = ("linear", "dynamic", "yarn")  # kinds of scaling where `max_position_embeddings` may be that before scaling
 
 
