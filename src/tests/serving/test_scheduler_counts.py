@@ -8,37 +8,10 @@ import pytest
 
 from src.serving.engine import OutOfMemoryError
 from src.serving.errors import ApiError
-from src.serving.jobs import Job
 from src.serving.limits import Limits
 from src.serving.scheduler import MAX_FAILURES_IN_A_ROW, Scheduler
 from src.tests.serving.conftest import until
-
-
-def job(prompt=(5, 6), most=4, **more):
-    return Job(list(prompt), 256, most, **more)
-
-
-class ToldEngine:
-    """Fails, runs out of memory or ends each job at once, in the order of `outcomes`, and then ends all.
-
-    An outcome may be a call, which is made with the jobs; what it raises ends the batch.
-    """
-
-    def __init__(self, *outcomes):
-        self.outcomes, self.batches = list(outcomes), []
-
-    def generate(self, admit):
-        jobs = admit()
-        self.batches.append(jobs)
-        outcome = self.outcomes.pop(0) if self.outcomes else "ends"
-        if outcome == "fails":
-            raise RuntimeError("device-side assert")
-        if outcome == "out of memory":
-            raise OutOfMemoryError
-        if callable(outcome):
-            outcome(jobs)
-        for one in jobs:
-            one.accept(one.end_id)
+from src.tests.serving.told_engine import ToldEngine, job, lasting
 
 
 @pytest.fixture
@@ -143,23 +116,6 @@ def seconds_to_retry(scheduler, count):
     with pytest.raises(ApiError) as refused:
         scheduler.check_room(count)
     return int(refused.value.headers["Retry-After"])
-
-
-def lasting(seconds, finish="stop"):
-    """Let a job end so, after so many seconds in the batch."""
-
-    def outcome(jobs):
-        for one in jobs:
-            one.started_at -= seconds
-            if finish == "failed":
-                raise RuntimeError
-            if finish == "cancelled":
-                one.end(finish)
-            if finish == "length":
-                for token in range(one.max_new_tokens):
-                    one.accept(token)
-
-    return outcome
 
 
 @pytest.mark.parametrize(("lasted", "waiting", "seconds"), [(0, 0, 1), (0.5, 6, 3), (500, 8, 60)])
@@ -298,36 +254,6 @@ def test_stopping_does_not_wait_for_an_engine_longer_than_it_may(start):
     scheduler.stop(seconds=0)
     assert time.monotonic() - began < 5
     hold.set()
-
-
-# Jobs
-
-
-def test_a_job_takes_tokens_until_an_end_or_its_limit():
-    told = []
-    one = job(most=3, notify=lambda: told.append(1), more_ends=frozenset({7}))
-    for token in (1, 2):
-        one.accept(token)
-    assert (one.generated, one.finish, one.finished_at, len(told)) == ([1, 2], None, None, 2)
-    assert one.ids == [5, 6, 1, 2]
-    one.accept(3)
-    assert (one.generated, one.finish, len(told)) == ([1, 2, 3], "length", 3)
-    one.accept(4)
-    assert (one.generated, len(told)) == ([1, 2, 3], 3)
-    assert one.end("cancelled") is False
-    assert one.finish == "length"
-    assert one.finished_at >= one.submitted_at
-    for end in (7, 256):
-        other = job(more_ends=frozenset({7}))
-        other.accept(end)
-        assert (other.generated, other.finish) == ([end], "stop")
-    assert other.ends == {7, 256}
-
-
-def test_an_end_token_at_the_limit_is_an_end():
-    one = job(most=1)
-    one.accept(256)
-    assert one.finish == "stop"
 
 
 def test_an_idle_scheduler_waits_for_company(start):
