@@ -42,6 +42,7 @@ def compare(runs: Sequence[str], tokenization: str | None, out: Path | None, as_
 
 def _print(comparison: "RunComparison") -> None:
     from ..evaluation.result import SCORE_NAMES
+    from ..evaluation.rouge import counted_as
 
     console = create_console()
     names = [run.name for run in comparison.runs]
@@ -50,7 +51,7 @@ def _print(comparison: "RunComparison") -> None:
 
         rows = [[name, *map(setting, values)] for name, values in comparison.settings]
         console.print(_table("Settings that differ", names, rows))
-    counted = f"{comparison.tokenization}, stemmed" if comparison.stemmer else comparison.tokenization
+    counted = counted_as(comparison.tokenization, comparison.stemmer)
     scores = [[title, *(str(run.result.scores[key]) for run in comparison.runs)] for key, title in SCORE_NAMES.items()]
     sizes = ["dialogues", *(str(run.result.n) for run in comparison.runs)]
     console.print(_table(f"Scores x100 ({counted}) and 95% intervals", names, [*scores, sizes]))

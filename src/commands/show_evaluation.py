@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ..evaluation.result import SCORE_NAMES, Comparison, EvaluationResult
+from ..evaluation.rouge import counted_as
 from .console import create_console, print_json
 
 if TYPE_CHECKING:
@@ -36,13 +37,15 @@ def print_evaluation(result: EvaluationResult, as_json: bool = False) -> None:
 
 
 def _scores_table(result: EvaluationResult) -> "Table":
-    counted = f"{result.tokenization}, stemmed" if result.stemmer else result.tokenization
-    table = _table(f"Scores x100 ({counted}; {result.n} dialogues)", "", "score", "95% interval", "by chance")
+    counted = counted_as(result.tokenization, result.stemmer)
+    columns = ("score", "95% interval", "by chance", *(["lead-3"] if result.lead else []))
+    table = _table(f"Scores x100 ({counted}; {result.n} dialogues)", "", *columns)
     for name, estimate in result.scores.items():
         floor = str(result.floor[name]) if result.floor else "-"
         mark = " (within chance)" if result.within_chance(name) else ""
         interval = f"{estimate.low:.2f} to {estimate.high:.2f}"
-        table.add_row(SCORE_NAMES[name], f"{estimate.value:.2f}", interval, floor + mark)
+        lead = [f"{result.lead[name].value:.2f}"] if result.lead else []
+        table.add_row(SCORE_NAMES[name], f"{estimate.value:.2f}", interval, floor + mark, *lead)
     return table
 
 

@@ -24,12 +24,16 @@ from .significance import (
     foreign_references,
     paired_differences,
 )
-from .tokenizations import Tokenization, has_hangul
+from .tokenizations import Tokenization, analyser_of, has_hangul
 
 T = TypeVar("T")
 Array: TypeAlias = npt.NDArray[np.float64]
 SCORES = (*METRICS, "chrf")
-SCORE_NAMES = dict(zip(SCORES, ("ROUGE-1", "ROUGE-2", "ROUGE-L", Text("ROUGE sum", "ROUGE 합"), "chrF"), strict=True))
+_NAMES = ("ROUGE-1", "ROUGE-2", "ROUGE-L", Text("ROUGE sum", "ROUGE 합"), Text("ROUGE mean", "ROUGE 평균"), "chrF")
+SCORE_NAMES = dict(zip(SCORES, _NAMES, strict=True))
+SCORES_OF_THEIR_OWN = tuple(name for name in SCORES if name != "rouge_mean")
+"""Without the mean of the three, of which all is true that is true of their sum."""
+LEAD_TURNS = 3
 
 _TIE = 1e-9
 _ASCII_ON_HANGUL = Text(
@@ -80,12 +84,14 @@ class Comparison:
 class EvaluationResult:
     """Scores (x100) of summaries by the names in `SCORES`, and what else was found about them.
 
-    `floor` holds what the same summaries score against other dialogues' references, and is empty for one dialogue.
+    `floor` holds what the same summaries score against other dialogues' references, and is empty for one dialogue;
+    `lead` what the first three turns score in place of summaries, and is empty without the dialogues.
     `per_dialogue` has the scores of each dialogue, in the order of the summaries.
     """
 
     scores: dict[str, Estimate]
     floor: dict[str, Estimate]
+    lead: dict[str, Estimate]
     baseline: Comparison | None
     checks: Checks
     tokenization: Tokenization
@@ -101,7 +107,7 @@ class EvaluationResult:
     def notes(self) -> list[str]:
         """Return in words what a reader of the figures must know."""
         notes = [*self.warnings, *(reasoning_note(n, kind) for kind, n in self.reasoning_removed.items())]
-        by_chance = [SCORE_NAMES[name] for name in self.floor if self.within_chance(name)]
+        by_chance = [SCORE_NAMES[name] for name in SCORES_OF_THEIR_OWN if self.within_chance(name)]
         if by_chance:
             notes.append(
                 f"{', '.join(by_chance)}: within what chance alone gives. These summaries fit their own dialogues' "
@@ -120,10 +126,12 @@ class EvaluationResult:
         return {
             "scores": _estimates(self.scores),
             "tokenization": self.tokenization,
+            "analyser": analyser_of(self.tokenization),
             "stemmer": self.stemmer,
             "multi": self.multi,
             "n": self.n,
             "floor": _estimates(self.floor) or None,
+            "lead3": _estimates(self.lead) or None,
             "interval": {"level": LEVEL, "samples": SAMPLES, "derangements": DERANGEMENTS, "seed": 0},
             "baseline": self.baseline.as_dict() if self.baseline else None,
             "checks": self.checks.as_dict(),
@@ -133,7 +141,7 @@ class EvaluationResult:
 
     def run_scores(self) -> dict[str, Any]:
         """Return what `run.json` keeps: plain numbers, with `rouge_sum_low`, `rouge_sum_high`, `rouge_sum_floor`,
-        `rouge_sum_floor_low` and `rouge_sum_floor_high` beside each.
+        `rouge_sum_floor_low`, `rouge_sum_floor_high` and `rouge_sum_lead3` beside each.
         """
         figures: dict[str, Any] = {name: found.value for name, found in self.scores.items()}
         for name, found in self.scores.items():
@@ -141,7 +149,9 @@ class EvaluationResult:
         for name, found in self.floor.items():
             figures |= {f"{name}_floor": found.value}
             figures |= {f"{name}_floor_low": found.low, f"{name}_floor_high": found.high}
-        return figures | {"tokenization": self.tokenization, "stemmer": self.stemmer, "n": self.n}
+        figures |= {f"{name}_lead3": found.value for name, found in self.lead.items()}
+        figures |= {"tokenization": self.tokenization, "analyser": analyser_of(self.tokenization)}
+        return figures | {"stemmer": self.stemmer, "n": self.n}
 
 
 def score_report(
@@ -167,7 +177,7 @@ def score_report(
         stemmer: Porter stemmer for English words.
         multi: how several references of a dialogue count.
         baseline: another system's summaries of the same dialogues.
-        dialogues: the dialogues themselves; without them nothing is said about copying and facts.
+        dialogues: the dialogues themselves; without them nothing is said about lead-3, copying and facts.
         ended: whether each summary reached its end token.
         facts: look for numbers, dates and names that the dialogue does not hold (Kiwi's start takes 2 s on Korean).
 
@@ -187,11 +197,14 @@ def score_report(
     systems = [(predictions, listed)]
     systems += [(predictions, list(donors)) for donors in zip(*foreign, strict=True)]
     systems += [(baseline, listed)] if baseline is not None else []
+    systems += [(list(map(_lead, dialogues)), listed)] if dialogues is not None else []
     ours, *others = _statistics(systems, tokenization, stemmer, multi)
+    lead = others.pop() if dialogues is not None else None
     theirs = others.pop() if baseline is not None else None
     return EvaluationResult(
         scores=_named(estimate_scores(ours, _scores)),
         floor=_named(estimate_scores(np.mean(others, axis=0), _scores)) if others else {},
+        lead={} if lead is None else _named(estimate_scores(lead, _scores)),
         baseline=None
         if theirs is None
         else Comparison(_named(estimate_scores(theirs, _scores)), _named(paired_differences(ours, theirs, _scores))),
@@ -204,6 +217,12 @@ def score_report(
         reasoning_removed=removed,
         warnings=[_ASCII_ON_HANGUL] if tokenization == "ascii" and any(map(has_hangul, predictions)) else [],
     )
+
+
+def _lead(dialogue: str) -> str:
+    """Return the first turns of a dialogue as a summary, which is what a summarizer must beat."""
+    lines = (line.strip() for line in dialogue.split("\n"))
+    return " ".join(list(filter(None, lines))[:LEAD_TURNS])
 
 
 def _answers(texts: Sequence[str], kind: str, removed: dict[str, int]) -> list[str]:

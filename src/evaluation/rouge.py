@@ -12,12 +12,12 @@ from math import fsum
 from typing import Literal, TypeAlias, get_args
 
 from ..errors import YoyakError
-from .tokenizations import Tokenization, tokenize_pairs
+from .tokenizations import Tokenization, analyser_of, tokenize_pairs
 
 Multi: TypeAlias = Literal["mean", "best"]
 """How several references of a dialogue count."""
 MULTI: tuple[Multi, ...] = get_args(Multi)
-METRICS = ("rouge1", "rouge2", "rougeL", "rouge_sum")
+METRICS = ("rouge1", "rouge2", "rougeL", "rouge_sum", "rouge_mean")
 DialogueScores = tuple[float, float, float]
 """ROUGE-1, ROUGE-2 and ROUGE-L F1 of one dialogue, each 0 to 100."""
 
@@ -26,8 +26,8 @@ DialogueScores = tuple[float, float, float]
 class RougeScores:
     """Mean scores over dialogues (F1 x100), and what they were counted on.
 
-    `rouge_sum` is the plain sum of the three. `per_dialogue` holds the scores of each dialogue by the names in
-    `METRICS`, in the order of the predictions.
+    `rouge_sum` is the plain sum of the three, `rouge_mean` a third of it. `per_dialogue` holds the scores of each
+    dialogue by the names in `METRICS`, in the order of the predictions.
     """
 
     rouge1: float
@@ -39,16 +39,27 @@ class RougeScores:
     n: int
     per_dialogue: dict[str, tuple[float, ...]] = field(repr=False)
 
-    def as_dict(self) -> dict[str, float | int | str | bool]:
+    @property
+    def rouge_mean(self) -> float:
+        """The mean of the three, as Korean leaderboards report it."""
+        return self.rouge_sum / 3
+
+    def as_dict(self) -> dict[str, float | int | str | bool | None]:
         """Return the means and the settings, ready for JSON."""
         means = {metric: getattr(self, metric) for metric in METRICS}
-        return means | {"tokenization": self.tokenization, "stemmer": self.stemmer, "n": self.n}
+        counted = {"tokenization": self.tokenization, "analyser": analyser_of(self.tokenization)}
+        return means | counted | {"stemmer": self.stemmer, "n": self.n}
 
     def __str__(self) -> str:
         """Return one line for people, the tokenization always with the figures."""
-        counted = f"{self.tokenization}, stemmed" if self.stemmer else self.tokenization
+        counted = counted_as(self.tokenization, self.stemmer)
         scores = f"ROUGE-1 {self.rouge1:.2f}, ROUGE-2 {self.rouge2:.2f}, ROUGE-L {self.rougeL:.2f}"
-        return f"{scores}, sum {self.rouge_sum:.2f} ({counted}; {self.n} dialogues)"
+        return f"{scores}, sum {self.rouge_sum:.2f}, mean {self.rouge_mean:.2f} ({counted}; {self.n} dialogues)"
+
+
+def counted_as(tokenization: str, stemmer: bool | None) -> str:
+    """Return in words what a score counts, and what cut its texts: `morpheme, kiwipiepy 0.24.1, ...`."""
+    return ", ".join(filter(None, (tokenization, analyser_of(tokenization), "stemmed" if stemmer else None)))
 
 
 def score_summaries(
@@ -83,7 +94,8 @@ def score_summaries(
 
     columns = [tuple(column) for column in zip(*rows, strict=True)]
     rouge1, rouge2, rouge_l = (fsum(column) / len(rows) for column in columns)
-    columns.append(tuple(sum(row) for row in rows))
+    sums = tuple(sum(row) for row in rows)
+    columns += [sums, tuple(total / 3 for total in sums)]
     return RougeScores(
         rouge1,
         rouge2,

@@ -8,12 +8,12 @@ from ..config.limits import MAX_BYTES
 from ..config.located import looks_local
 from ..config.schema import Config
 from ..data.prompt.prompts import sentence, system_text
+from ..evaluation.result import SCORE_NAMES
 from ..models.bundled import PREFIX, bundled_model
 from ..models.resolve import resolve_checkpoint
 from ..runs.schema import RunRecord, RunScores, StageScores
 
 _LANGUAGES = {"ko": "Korean", "en": "English"}
-_METRICS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rouge_sum": "ROUGE sum", "chrf": "chrF"}
 _BUNDLED_ON_HUB = {"smollm2-135m": "HuggingFaceTB/SmolLM2-135M-Instruct"}
 
 
@@ -170,14 +170,15 @@ def _scores(record: RunRecord | None) -> str:
         return "## Scores\n\nNot scored."
     last = list(shown.values())[-1]
     stemmed = ", English words stemmed" if last.stemmer else ""
+    cut = f" ({last.analyser})" if last.analyser else ""
     lines = [
-        f"Tokenization `{last.tokenization}`{stemmed}; {last.n} dialogues; F1 x 100"
+        f"Tokenization `{last.tokenization}`{cut}{stemmed}; {last.n} dialogues; F1 x 100"
         + (", in brackets the 95% interval." if last.rouge1_low is not None else "."),
         "",
         "| | " + " | ".join(shown) + " |",
         "|---" * (len(shown) + 1) + "|",
     ]
-    for metric, title in _METRICS.items():
+    for metric, title in SCORE_NAMES.items():
         if getattr(last, metric) is not None:
             lines.append(f"| {title} | " + " | ".join(_score(scores, metric) for scores in shown.values()) + " |")
     return "## Scores\n\n" + "\n".join(lines)

@@ -5,28 +5,17 @@ from typing import TypeVar
 
 from ..bilingual import Text, joined
 from ..evaluation.result import SCORE_NAMES
+from ..evaluation.tokenizations import analyser_of
 from ..runs.read import over_steps
 from .charts import STYLES, Series, line_chart
 from .comparison import ComparedRun, Example, RunComparison
 from .examples import REFERENCE, article, rouge_sum_of, summary_box
 from .markup import Html, code, join, named, scrolling, table, tag
 from .page import document
+from .score_table import BY_CHANCE, INTERVAL_NOTE, LEAD, LEAD_NOTE, MISSING, counting, dialogues, scored_with
 from .sections import GRADIENT_NORM, LEARNING_RATE, SETTING
 from .sources import SourcedFact, find_sources
-from .summary import (
-    BY_CHANCE,
-    DEVICE,
-    EVALUATION_LOSS,
-    INTERVAL_NOTE,
-    MISSING,
-    PEAK_MEMORY,
-    TRAINED_PARAMETERS,
-    TRAINING_LOSS,
-    WALL_TIME,
-    counting,
-    dialogues,
-    scored_with,
-)
+from .summary import DEVICE, EVALUATION_LOSS, PEAK_MEMORY, TRAINED_PARAMETERS, TRAINING_LOSS, WALL_TIME
 from .wording import between, change, count, decimal, duration, gibibytes, interval, millions, rate, setting, short
 
 T = TypeVar("T")
@@ -75,10 +64,12 @@ def _scores(comparison: RunComparison) -> Html:
             for found in (run.result.scores[key] for run in runs)
         ]
         floors = [run.result.floor[key].value for run in runs if run.result.floor]
-        rows.append([name, *cells, span_of(floors)])
+        leads = [run.result.lead[key].value for run in runs if run.result.lead]
+        rows.append([name, *cells, span_of(floors), span_of(leads)])
     sizes = dict.fromkeys(dialogues(run.result.n) for run in runs)
-    columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(named(run.name) for run in runs), BY_CHANCE]
-    notes = [scored_with(joined([*counting(comparison.tokenization, comparison.stemmer), *sizes])), INTERVAL_NOTE]
+    columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(named(run.name) for run in runs), BY_CHANCE, LEAD]
+    counted = counting(comparison.tokenization, comparison.stemmer, analyser_of(comparison.tokenization))
+    notes = [scored_with(joined([*counted, *sizes])), INTERVAL_NOTE, LEAD_NOTE]
     return join(
         _scrolling(Text("Scores after training", "학습 후의 점수"), columns, rows),
         *(tag("p", note, class_="note") for note in notes),

@@ -9,7 +9,7 @@ from typing import Any
 from ..bilingual import Text, joined
 from ..errors import YoyakError
 from ..evaluation.result import EvaluationResult, score_report
-from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization
+from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization, analyser_of
 from ..runs.read import Run, read_run
 from ..runs.schema import Prediction
 from .wording import STATUSES
@@ -73,6 +73,7 @@ class RunComparison:
         names = [run.name for run in self.runs]
         return {
             "tokenization": self.tokenization,
+            "analyser": analyser_of(self.tokenization),
             "stemmer": self.stemmer,
             "runs": [_run_figures(run) for run in self.runs],
             "settings": {
@@ -176,6 +177,7 @@ def _score(
         tokenization,
         stemmer,
         baseline=None if baseline is None else [row.fine_tuned or "" for row in baseline],
+        dialogues=[row.dialogue for row in rows],
         facts=False,
     )
 
@@ -227,12 +229,28 @@ def _notes(
     if others:
         english = f"Scored alike here, so not as in the run's own report: {others}."
         notes.append(Text(english, f"여기서는 같은 기준으로 채점하여 실행의 보고서와 다릅니다: {others}."))
+    notes += [_other_version(run, used[0]) for run, way in zip(runs, ways, strict=True) if _is_other(run, way, used)]
     statuses = [(run.name, str(run.run.record.status)) for run in runs]
     said = {name: STATUSES.get(status, status) for name, status in statuses if status != "completed"}
     unfinished = joined(joined([name, " (", status, ")"], "") for name, status in said.items())
     if unfinished:
         notes.append(Text(f"Not completed: {unfinished}.", f"완료되지 않은 실행: {unfinished.ko}."))
     return notes + [joined([run.name, warning], ": ") for run in runs for warning in run.result.warnings]
+
+
+def _is_other(run: ComparedRun, way: tuple[Tokenization, bool], used: tuple[Tokenization, bool]) -> bool:
+    """Return whether a run's own scores count the same, cut by another version of what cuts here."""
+    score = run.run.record.scores.fine_tuned
+    return score is not None and way == used and score.analyser != analyser_of(used[0])
+
+
+def _other_version(run: ComparedRun, tokenization: Tokenization) -> Text:
+    score, here = run.run.record.scores.fine_tuned, analyser_of(tokenization)
+    own = score.analyser if score else None
+    return Text(
+        f"{run.name}: scored here with {here}, in the run's own report with {own or 'a version that is not recorded'}.",
+        f"{run.name}: 여기서는 {here}, 실행의 보고서에서는 {own or '기록되지 않은 버전'} 기준으로 채점했습니다.",
+    )
 
 
 def _other_dialogues(run: str, first: str, counts: tuple[int, int, int]) -> Text:
@@ -254,6 +272,7 @@ def _run_figures(run: ComparedRun) -> dict[str, Any]:
         "n": run.result.n,
         "scores": found["scores"],
         "floor": found["floor"],
+        "lead3": found["lead3"],
         "against_first": found["baseline"] and {key: found["baseline"][key] for key in ("sentence", "differences")},
         "cost": {name: getattr(train, name) for name in COSTS},
         "eval_loss": train.eval_loss,

@@ -10,7 +10,7 @@ from ..runs.schema import Metric, RunRecord
 from .breakdown import CHANGE
 from .charts import Point, Series, line_chart
 from .markup import Html, join, table, tag
-from .summary import counting
+from .score_table import counting
 from .wording import change, decimal, short
 
 _DRAWN = Text("drawn", "샘플링")

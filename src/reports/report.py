@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..bilingual import Text, joined, particle
 from ..runs.read import Run, read_run
-from . import sections, summary
+from . import score_table, sections, summary
 from .breakdown import breakdown
 from .dialogue_scores import dialogue_scores
 from .examples import examples
@@ -34,7 +34,7 @@ def render_page(run: Run) -> str:
     """Return the whole page of a run as HTML."""
     record, scored = run.record, dialogue_scores(run)
     parts = [
-        ("scores", Text("Scores", "점수"), summary.scores(record)),
+        ("scores", Text("Scores", "점수"), score_table.scores(record)),
         ("breakdown", Text("Scores by group", "그룹별 점수"), breakdown(scored)),
         ("refining", Text("Refining", "보상 학습"), refining_section(record, run.metrics)),
         ("curves", Text("Training", "학습"), join(sections.curves(run.metrics), faults_section(record.faults))),

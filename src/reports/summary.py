@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 from ..bilingual import Text, joined, korean
 from ..evaluation.result import SCORE_NAMES
 from ..runs.read import Run, over_steps
-from ..runs.schema import Resumption, RunDevice, RunRecord, StageScores, TrainFigures
-from .breakdown import AFTER, BEFORE, CHANGE
-from .markup import Html, both, code, facts, join, named, table, tag
-from .wording import STATUSES, change, count, decimal, duration, gibibytes, interval, millions, moment, rate, short
+from ..runs.schema import Resumption, RunDevice, RunRecord, TrainFigures
+from .markup import Html, both, code, facts, join, named, tag
+from .score_table import basis, change_of
+from .wording import STATUSES, count, decimal, duration, gibibytes, millions, moment, rate, short
 
 T = TypeVar("T")
 _UNTIL_THEN = Text(": this page shows what was written until then", ": 그때까지 기록된 내용을 보여 줍니다")
@@ -25,12 +25,7 @@ PEAK_MEMORY = Text("Peak memory", "최대 메모리")
 TRAINED_PARAMETERS = Text("Trained parameters", "학습한 파라미터")
 TRAINING_LOSS, EVALUATION_LOSS = Text("Training loss", "학습 손실"), Text("Evaluation loss", "평가 손실")
 DEVICE = Text("Device", "장치")
-BY_CHANCE = Text("By chance", "무작위 기준 점수")
-INTERVAL_NOTE = Text(
-    "Below each score: its 95% interval over dialogues.", "점수 아래는 대화를 다시 뽑아 구한 95% 신뢰구간입니다."
-)
 UNNAMED = Text("Unnamed run", "이름 없는 실행")
-MISSING = "\N{EN DASH}"
 
 
 def heading(record: RunRecord) -> Html:
@@ -92,126 +87,23 @@ def _tokens_per_second(value: float) -> Html:
     return both(join(rate(value), english), join(tag("small", "초당 토큰 "), rate(value), korean))
 
 
-def scores(record: RunRecord) -> Html:
-    """Return the scores before and after training with their intervals, and what chance alone scores."""
-    before, after = record.scores.zero_shot, record.scores.fine_tuned
-    scored = [(name, score) for name, score in ((BEFORE, before), (AFTER, after)) if score]
-    if not scored:
-        return Html("")
-    alike = before is not None and after is not None and _basis(before) == _basis(after)
-    last = scored[-1][1]
-    has_floor = last.rouge_sum_floor is not None
-    rows = []
-    for key, name in SCORE_NAMES.items():
-        values: list[float | None] = [getattr(score, key) for _, score in scored]
-        if key == "chrf" and not any(value is not None for value in values):
-            continue
-        cells = [_with_interval(score, key) for _, score in scored]
-        floor = [_with_interval(last, f"{key}_floor")] if has_floor else []
-        rows.append([name, *cells, *([_change(*values)] if alike else []), *floor])
-    columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(name for name, _ in scored), *([CHANGE] if alike else [])]
-    columns += [BY_CHANCE] if has_floor else []
-    english = f"ROUGE {' and '.join(name.lower() for name, _ in scored)} training"
-    caption = Text(english, "학습 전과 후의 ROUGE" if len(scored) == 2 else f"{scored[0][0].ko}의 ROUGE")
-    notes = [_bases(scored, alike), *_interval_notes(last, scored[-1][0])]
-    shown = table(caption, columns, rows, "numbers scores")
-    return join(shown, *(tag("p", note, class_="note") for note in notes))
-
-
-def _with_interval(score: StageScores, key: str) -> Html:
-    value, low, high = (getattr(score, name) for name in (key, f"{key}_low", f"{key}_high"))
-    if value is None:
-        return Html(MISSING)
-    return join(decimal(value, 2), tag("small", interval(low, high)) if None not in (low, high) else None)
-
-
-def _interval_notes(score: StageScores, stage: Text) -> list[Text]:
-    notes = []
-    if score.rouge_sum_low is not None:
-        notes.append(INTERVAL_NOTE)
-    if score.rouge_sum_floor is not None:
-        notes.append(
-            Text(
-                f"By chance: what the summaries {stage.lower()} training score against other dialogues' references.",
-                f"무작위 기준 점수는 {stage.ko}의 요약을 다른 대화의 정답과 비교한 점수입니다.",
-            )
-        )
-        low = joined(name for key, name in SCORE_NAMES.items() if _within_chance(score, key))
-        if low:
-            english = f"No better than chance can explain: {low}."
-            notes.append(Text(english, f"무작위 기준과 구별되지 않는 점수: {low.ko}."))
-    return notes
-
-
-def _within_chance(score: StageScores, key: str) -> bool:
-    """Return whether a score lies inside its chance floor's interval, or below, as `yoyak evaluate` says it.
-
-    In runs that lack the floor's interval: whether the floor lies inside the score's, or above.
-    """
-    value, low = getattr(score, key), getattr(score, f"{key}_low")
-    floor, high = getattr(score, f"{key}_floor"), getattr(score, f"{key}_floor_high")
-    if high is not None and value is not None:
-        return bool(value <= high)
-    return low is not None and floor is not None and low <= floor
-
-
-def _bases(scored: list[tuple[Text, StageScores]], alike: bool) -> Text:
-    if alike or len(scored) == 1:
-        return scored_with(_basis(scored[0][1]))
-    each = joined((Text(f"{name} training: {_basis(s)}.", f"{name.ko}: {_basis(s).ko}.") for name, s in scored), " ")
-    why = Text(
-        "The two were not scored alike, so no change is given.", "두 점수는 채점 기준이 달라 변화를 적지 않았습니다."
-    )
-    return joined([each, why], " ")
-
-
-def scored_with(basis: Text) -> Text:
-    """Return a sentence that says what scores count."""
-    return Text(f"Scored with {basis}.", f"채점 기준: {basis.ko}.")
-
-
-def counting(tokenization: str | None, stemmer: bool | None) -> list[Text]:
-    """Return in words what ROUGE counts."""
-    words = [
-        Text(f"{tokenization} tokenization", f"{tokenization} 토큰화")
-        if tokenization
-        else Text("tokenization not recorded", "토큰화 방식 기록 없음")
-    ]
-    if stemmer is not None:
-        words.append(Text("Porter stemmer", "Porter 어간 추출") if stemmer else Text("no stemmer", "어간 추출 없음"))
-    return words
-
-
-def dialogues(number: int) -> Text:
-    """Return of how many dialogues a score is the mean."""
-    return Text(f"n = {count(number, 'dialogue')}", f"대화 {number:,}개")
-
-
-def _basis(score: StageScores) -> Text:
-    """Return what a score counted and on how many dialogues; two scores compare only where these are equal."""
-    n = Text("n not recorded", "대화 수 기록 없음") if score.n is None else dialogues(score.n)
-    return joined([*counting(score.tokenization, score.stemmer), n])
-
-
-def _change(before: float | None, after: float | None) -> str:
-    return MISSING if before is None or after is None else change(before, after, 2)
-
-
 def _rouge_tile(record: RunRecord) -> Html:
     before, after = record.scores.zero_shot, record.scores.fine_tuned
     last = after or before
     if last is None or last.rouge_sum is None:
         return Html("")
-    figure, basis = tag("span", decimal(last.rouge_sum, 2), class_="result"), _basis(last)
-    if before is None or after is None or before.rouge_sum is None or _basis(before) != basis:
+    figure = tag("span", decimal(last.rouge_sum, 2), class_="result")
+    mean = Text(f"mean {decimal(last.rouge_sum / 3, 2)}", f"평균 {decimal(last.rouge_sum / 3, 2)}")
+    counted = joined([mean, basis(last)], "; ")
+    if before is None or after is None or before.rouge_sum is None or basis(before) != basis(last):
         name = (
             Text("ROUGE sum after training", "ROUGE 합, 학습 후")
             if after
             else Text("ROUGE sum before training", "ROUGE 합, 학습 전")
         )
-        return _tile(name, figure, basis, "lead")
+        return _tile(name, figure, counted, "lead")
     earlier = tag("span", decimal(before.rouge_sum, 2), " → ", class_="before")
-    note = joined([_change(before.rouge_sum, last.rouge_sum), basis], "; ")
+    note = joined([change_of(before.rouge_sum, last.rouge_sum), counted], "; ")
     title = Text("ROUGE sum, before → after training", "ROUGE 합, 학습 전 → 후")
     return _tile(title, join(earlier, figure), note, "lead")
 

@@ -199,12 +199,14 @@ class StageScores(RunPart):
 
     rouge1: float | None = None
     """ROUGE-1. Beside it, and beside each score below, in newer runs: `rouge1_low` and `rouge1_high`, its 95% interval
-    over dialogues; `rouge1_floor`, what chance alone scores, with `rouge1_floor_low` and `rouge1_floor_high`."""
+    over dialogues; `rouge1_floor`, what chance alone scores, with `rouge1_floor_low` and `rouge1_floor_high`;
+    `rouge1_lead3`, what the dialogues' first three turns score."""
     rouge1_low: float | None = None
     rouge1_high: float | None = None
     rouge1_floor: float | None = None
     rouge1_floor_low: float | None = None
     rouge1_floor_high: float | None = None
+    rouge1_lead3: float | None = None
     rouge2: float | None = None
     """ROUGE-2."""
     rouge2_low: float | None = None
@@ -212,6 +214,7 @@ class StageScores(RunPart):
     rouge2_floor: float | None = None
     rouge2_floor_low: float | None = None
     rouge2_floor_high: float | None = None
+    rouge2_lead3: float | None = None
     rougeL: float | None = None
     """ROUGE-L."""
     rougeL_low: float | None = None
@@ -219,6 +222,7 @@ class StageScores(RunPart):
     rougeL_floor: float | None = None
     rougeL_floor_low: float | None = None
     rougeL_floor_high: float | None = None
+    rougeL_lead3: float | None = None
     rouge_sum: float | None = None
     """The sum of the three."""
     rouge_sum_low: float | None = None
@@ -226,6 +230,15 @@ class StageScores(RunPart):
     rouge_sum_floor: float | None = None
     rouge_sum_floor_low: float | None = None
     rouge_sum_floor_high: float | None = None
+    rouge_sum_lead3: float | None = None
+    rouge_mean: float | None = None
+    """The mean of the three."""
+    rouge_mean_low: float | None = None
+    rouge_mean_high: float | None = None
+    rouge_mean_floor: float | None = None
+    rouge_mean_floor_low: float | None = None
+    rouge_mean_floor_high: float | None = None
+    rouge_mean_lead3: float | None = None
     chrf: float | None = None
     """chrF."""
     chrf_low: float | None = None
@@ -233,8 +246,11 @@ class StageScores(RunPart):
     chrf_floor: float | None = None
     chrf_floor_low: float | None = None
     chrf_floor_high: float | None = None
+    chrf_lead3: float | None = None
     tokenization: str | None = None
     """What ROUGE counted."""
+    analyser: str | None = None
+    """What cut the texts into morphemes, with its version; null where the tokenization is a rule of yoyak."""
     stemmer: bool | None = None
     """Whether English words were stemmed."""
     n: int | None = None

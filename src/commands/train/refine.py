@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ...bilingual import halves
 from ...config.schema import Config
 from ...errors import YoyakError
+from ...evaluation.tokenizations import need_analyser
 from ...runs.schema import RefineFigures, ResolvedChoices, RunRecord, TrainFigures
 from ..console import create_console, quiet_libraries
 from ..saved_settings import load_saved
@@ -51,6 +52,7 @@ def refine_config(run: str, overrides: Sequence[str]) -> Config:
         config.model.checkpoint = str(final)
     if "experiment.name" not in named:
         config.experiment.name += _NAMED
+    need_analyser(config.evaluation.tokenization)
     if config.refine.facts_weight and config.evaluation.tokenization == "morpheme":
         _refuse_missing_analyser()
     return config

@@ -15,13 +15,15 @@ def show_examples(run: "RunContext", table: "DialogueTable", before: "Evaluation
     """Print scores before and after, and three dialogues with reference and both summaries."""
     from rich.table import Table
 
+    from ...evaluation.rouge import counted_as
+
     counted = after.scores
-    how = f"{counted.tokenization}, stemmed" if counted.stemmer else counted.tokenization
+    how = counted_as(counted.tokenization, counted.stemmer)
     scores = Table(title=f"ROUGE F1 x100 ({how}; {counted.n} dialogues)", title_justify="left")
-    for column in ("", "ROUGE-1", "ROUGE-2", "ROUGE-L", "sum"):
+    for column in ("", "ROUGE-1", "ROUGE-2", "ROUGE-L", "sum", "mean"):
         scores.add_column(column, justify="left" if not column else "right")
     for name, result in (("zero-shot", before.scores), ("fine-tuned", after.scores)):
-        values = (result.rouge1, result.rouge2, result.rougeL, result.rouge_sum)
+        values = (result.rouge1, result.rouge2, result.rougeL, result.rouge_sum, result.rouge_mean)
         scores.add_row(name, *(f"{value:.2f}" for value in values))
     run.console.print(scores)
     for index, row in enumerate(table.rows[:3]):

@@ -180,6 +180,8 @@ def score(
         [row.summary for row in table.rows],
         result.scores.tokenization,
         result.scores.stemmer,
+        dialogues=[row.dialogue for row in table.rows],
+        facts=False,
     )
     scores = StageScores(**report.run_scores(), unended=result.unended, reasoning_removed=result.reasoning_removed)
     run.file.update(RunRecord(scores=RunScores.model_validate({stage: scores})))

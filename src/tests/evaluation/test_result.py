@@ -23,7 +23,8 @@ def test_scores_equal_rouge_score_and_sacrebleu():
     scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)
     theirs = [scorer.score(*pair) for pair in zip(REFERENCES, PREDICTIONS, strict=True)]
     expected = {name: 100 * sum(its[name].fmeasure for its in theirs) / 8 for name in ("rouge1", "rouge2", "rougeL")}
-    expected["rouge_sum"] = sum(expected.values())
+    total = sum(expected.values())
+    expected |= {"rouge_sum": total, "rouge_mean": total / 3}
     expected["chrf"] = sacrebleu.corpus_chrf(PREDICTIONS, [REFERENCES]).score
     assert {name: found.value for name, found in report.scores.items()} == pytest.approx(expected, abs=1e-9)
 
@@ -139,9 +140,11 @@ def test_json_is_plain():
     report = score_report(IDS, PREDICTIONS, REFERENCES, baseline=PREDICTIONS, dialogues=REFERENCES, ended=[True] * 8)
     found = json.loads(json.dumps(report.as_dict()))
     assert list(found) == [
-        "scores", "tokenization", "stemmer", "multi", "n", "floor", "interval", "baseline", "checks", "notes"
+        "scores", "tokenization", "analyser", "stemmer", "multi", "n", "floor", "lead3", "interval", "baseline",
+        "checks", "notes",
     ]  # fmt: skip
-    assert list(found["scores"]) == list(found["floor"]) == ["rouge1", "rouge2", "rougeL", "rouge_sum", "chrf"]
+    assert list(found["scores"]) == list(found["floor"]) == list(found["lead3"]) == list(SCORES)
+    assert SCORES == ("rouge1", "rouge2", "rougeL", "rouge_sum", "rouge_mean", "chrf")
     assert list(found["scores"]["chrf"]) == ["value", "low", "high"]
     assert found["interval"] == {"level": 0.95, "samples": 10000, "derangements": 5, "seed": 0}
     assert (found["n"], found["tokenization"], found["multi"]) == (8, "word", "mean")
@@ -150,10 +153,32 @@ def test_json_is_plain():
 def test_run_scores_stay_plain_numbers():
     figures = score_report(IDS, PREDICTIONS, REFERENCES).run_scores()
     expected = {name + end for name in SCORES for end in ("", "_low", "_high", "_floor", "_floor_low", "_floor_high")}
-    assert figures.keys() == expected | {"tokenization", "stemmer", "n"}
+    assert figures.keys() == expected | {"tokenization", "analyser", "stemmer", "n"}
     assert all(type(figures[name]) is float for name in expected)
     assert figures["rouge_sum_low"] <= figures["rouge_sum"] <= figures["rouge_sum_high"]
     assert figures["rouge_sum_floor_low"] <= figures["rouge_sum_floor"] <= figures["rouge_sum_floor_high"]
+
+
+def test_lead_is_what_the_first_three_turns_score():
+    """`A: one B: two C: three` shares two words of six with the reference's three: F1 = 2 x 2 / (6 + 3)."""
+    dialogues = ["A: one\n\n  B: two\nC: three\nD: four", "A: x"]
+    report = score_report(["a", "b"], ["x", "x"], ["one three four", "y"], dialogues=dialogues, facts=False)
+    assert report.lead["rouge1"].value == pytest.approx(100 * 4 / 9 / 2)
+    assert report.run_scores()["rouge1_lead3"] == report.lead["rouge1"].value
+    assert score_report(["a"], ["x"], ["y"]).lead == {}
+
+
+def test_the_mean_of_the_three_is_a_third_of_the_sum():
+    report = score_report(IDS, PREDICTIONS, REFERENCES, baseline=REFERENCES)
+    assert report.scores["rouge_mean"].value == pytest.approx(report.scores["rouge_sum"].value / 3)
+    assert report.scores["rouge_mean"].low == pytest.approx(report.scores["rouge_sum"].low / 3)
+    found = report.baseline.differences
+    assert found["rouge_mean"].p_value == found["rouge_sum"].p_value
+
+
+def test_what_cut_the_texts_is_named():
+    assert score_report(["a"], ["글"], ["글"], "morpheme").as_dict()["analyser"].startswith("kiwipiepy 0.")
+    assert score_report(["a"], ["글"], ["글"], "word").run_scores()["analyser"] is None
 
 
 def test_per_dialogue_scores_belong_to_their_dialogues():

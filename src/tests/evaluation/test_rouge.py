@@ -142,11 +142,12 @@ def test_numbers_of_references_may_differ():
 
 def test_as_dict_is_plain_and_declares_the_tokenization():
     scores = score_summaries(["가 나", "다"], ["가 나", "라"], "word")
-    expected = {"rouge1": 50.0, "rouge2": 50.0, "rougeL": 50.0, "rouge_sum": 150.0}
-    assert scores.as_dict() == expected | {"tokenization": "word", "stemmer": False, "n": 2}
+    expected = {"rouge1": 50.0, "rouge2": 50.0, "rougeL": 50.0, "rouge_sum": 150.0, "rouge_mean": 50.0}
+    assert scores.as_dict() == expected | {"tokenization": "word", "analyser": None, "stemmer": False, "n": 2}
     assert json.loads(json.dumps(scores.as_dict())) == scores.as_dict()
-    assert str(scores) == "ROUGE-1 50.00, ROUGE-2 50.00, ROUGE-L 50.00, sum 150.00 (word; 2 dialogues)"
-    assert scores.per_dialogue == {"rouge1": (100, 0), "rouge2": (100, 0), "rougeL": (100, 0), "rouge_sum": (300, 0)}
+    assert str(scores) == "ROUGE-1 50.00, ROUGE-2 50.00, ROUGE-L 50.00, sum 150.00, mean 50.00 (word; 2 dialogues)"
+    each = dict.fromkeys(("rouge1", "rouge2", "rougeL", "rouge_mean"), (100, 0))
+    assert scores.per_dialogue == each | {"rouge_sum": (300, 0)}
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ def test_figures_stand_under_their_runs(make_run) -> None:
     folders = [make_run("one"), make_run("two", changed("x", "x", "x"), 0.2)]
     page = page_of(*folders)
     rows = page.texts("tr")
-    assert rows[0] == "F1 × 100onetwoBy chance"
+    assert rows[0] == "F1 × 100onetwoBy chanceLead-3"
     assert rows[1].startswith("ROUGE-166.67")  # two of three summaries of the first run are right, none of the other
-    assert rows[4].startswith("Sum200.00") or rows[4].startswith("ROUGE sum200.00")
-    assert "ROUGE sum" in rows[4]
+    assert rows[4].startswith("ROUGE sum200.00")
+    assert rows[5].startswith("ROUGE mean66.67")
     difference = next(row for row in rows if row.startswith("two, ROUGE sum"))
     assert difference.startswith(f"two, ROUGE sum{MINUS}200.00")
     assert difference.endswith("0 / 1 / 2")

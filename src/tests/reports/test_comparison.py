@@ -3,6 +3,7 @@ import json
 import pytest
 
 from src.errors import YoyakError
+from src.evaluation.tokenizations import analyser_of
 from src.reports.compare_page import render_comparison
 from src.reports.comparison import compare_runs
 from src.tests.reports.conftest import ROWS, changed
@@ -39,6 +40,16 @@ def test_tokenization_is_the_first_runs_or_the_one_asked_for(make_run) -> None:
         "Scored alike here, so not as in the run's own report: one, two.",
         "Not completed: two (interrupted).",
     ]
+
+
+def test_another_version_of_what_cuts_the_texts_is_said(make_run) -> None:
+    folders = [make_run("one"), make_run("two")]
+    for folder, analyser in zip(folders, ("kiwipiepy 0.1", analyser_of("morpheme")), strict=True):
+        run = json.loads((folder / "run.json").read_text())
+        run["scores"]["fine_tuned"] |= {"tokenization": "morpheme", "analyser": analyser}
+        (folder / "run.json").write_text(json.dumps(run))
+    (note,) = compare_runs(folders).notes
+    assert note == f"one: scored here with {analyser_of('morpheme')}, in the run's own report with kiwipiepy 0.1."
 
 
 def test_page_shows_each_run_and_escapes_names(make_run) -> None:

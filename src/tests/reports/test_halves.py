@@ -26,8 +26,8 @@ from src.tests.reports.test_refining import LINES, REFINED
 
 SCORE = {
     f"{key}{end}": 10.0 + place
-    for key in ("rouge1", "rouge2", "rougeL", "rouge_sum", "chrf")
-    for place, end in enumerate(("", "_low", "_high", "_floor", "_floor_low", "_floor_high"))
+    for key in ("rouge1", "rouge2", "rougeL", "rouge_sum", "rouge_mean", "chrf")
+    for place, end in enumerate(("", "_low", "_high", "_floor", "_floor_low", "_floor_high", "_lead3"))
 }
 PLANNED = ("peak_bytes", "step_seconds", "seconds")
 # Names of a letter and a digit: what else is Latin on the Korean side has no Korean.
@@ -167,7 +167,7 @@ def test_what_a_korean_reads(write_run: WriteRun) -> None:
     del run["truncation"]["train"]["turns_cut"]
     page = Page(write_report(write_run(run=run)).read_text(encoding="utf-8"), "ko")
     assert page.texts("p", "status") == ["중단됨: 그때까지 기록된 내용을 보여 줍니다"]
-    assert page.texts("dd", "note")[0] == "ascii 토큰화, Porter 어간 추출, 대화 수 기록 없음"
+    assert page.texts("dd", "note")[0] == "평균 28.55; ascii 토큰화, Porter 어간 추출, 대화 수 기록 없음"
     assert page.texts("dd", "figure")[2:] == ["초당 토큰 150.2개", "3.82 GiB", "4분 10초", "488만"]
     assert page.texts("dd", "note")[2:4] == ["초당 예시 0.60개", "전체 16.00 GiB"]
     assert page.texts("dd", "note")[4:] == ["옵티마이저 스텝 40개; 체크포인트 저장 3.2초", "전체 1.39억, 3.50%"]

@@ -101,7 +101,7 @@ def test_tiles_show_the_figures_of_the_run(write_run: WriteRun) -> None:
         "53.20 → 85.64", "1.800", "150.2 tokens/s", "3.82 GiB", "4 min 10 s", "4.88 M",
     ]  # fmt: skip
     assert page.texts("dd", "note") == [
-        "+32.44; word tokenization, Porter stemmer, n = 20 dialogues",
+        "+32.44; mean 28.55; word tokenization, Porter stemmer, n = 20 dialogues",
         "training 1.900; ROUGE sum 84.50",
         "0.60 examples/s",
         "of 16.00 GiB",
@@ -122,6 +122,16 @@ def test_score_table(write_run: WriteRun) -> None:
         "ROUGE sum53.2085.64+32.44",
     ]
     assert "Scored with word tokenization, Porter stemmer, n = 20 dialogues." in page.texts("p", "note")
+
+
+def test_scores_of_another_version_of_the_analyser_give_no_change(write_run: WriteRun) -> None:
+    run = run_with()
+    for stage, version in (("zero_shot", "0.22.0"), ("fine_tuned", "0.24.1")):
+        run["scores"][stage] |= {"tokenization": "morpheme", "analyser": f"kiwipiepy {version}"}
+    page = page_of(write_run(run=run))
+    assert page.texts("th")[:3] == ["F1 × 100", "Before", "After"]
+    (note,) = [note for note in page.texts("p", "note") if "not scored alike" in note]
+    assert "Before training: morpheme tokenization, kiwipiepy 0.22.0, Porter stemmer" in note
 
 
 def test_scores_that_were_not_made_alike_give_no_change(write_run: WriteRun) -> None:

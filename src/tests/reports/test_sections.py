@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from src.reports import sections, summary
+from src.reports import score_table, sections, summary
 from src.reports.plan_section import plan_section
 from src.runs.read import Run
 from src.runs.schema import Metric, RunRecord
@@ -104,23 +104,24 @@ def test_before_training_alone() -> None:
     record = record_of(scores={"zero_shot": RUN["scores"]["zero_shot"]})
     run = Run(record, [], [], [])
     assert Page(summary.tiles(run)).texts("dt")[0] == "ROUGE sum before training"
-    page = Page(summary.scores(record))
+    page = Page(score_table.scores(record))
     assert page.texts("caption") == ["ROUGE before training"]
     assert page.texts("tr")[4] == "ROUGE sum53.20"
 
 
 def test_every_score_has_its_own_interval_and_floor() -> None:
     score = {"tokenization": "word", "n": 20}
-    for place, key in enumerate(("rouge1", "rouge2", "rougeL", "rouge_sum", "chrf")):
-        values = {"": 10, "_low": 8, "_high": 13, "_floor": 4, "_floor_low": 3, "_floor_high": 5}
+    for place, key in enumerate(("rouge1", "rouge2", "rougeL", "rouge_sum", "rouge_mean", "chrf")):
+        values = {"": 10, "_low": 8, "_high": 13, "_floor": 4, "_floor_low": 3, "_floor_high": 5, "_lead3": 7}
         score |= {f"{key}{end}": value + 20 * place for end, value in values.items()}
-    page = Page(summary.scores(record_of(scores={"fine_tuned": score})))
+    page = Page(score_table.scores(record_of(scores={"fine_tuned": score})))
     assert page.texts("tr")[1:] == [
-        "ROUGE-110.008.0 to 13.04.003.0 to 5.0",
-        "ROUGE-230.0028.0 to 33.024.0023.0 to 25.0",
-        "ROUGE-L50.0048.0 to 53.044.0043.0 to 45.0",
-        "ROUGE sum70.0068.0 to 73.064.0063.0 to 65.0",
-        "chrF90.0088.0 to 93.084.0083.0 to 85.0",
+        "ROUGE-110.008.0 to 13.04.003.0 to 5.07.00",
+        "ROUGE-230.0028.0 to 33.024.0023.0 to 25.027.00",
+        "ROUGE-L50.0048.0 to 53.044.0043.0 to 45.047.00",
+        "ROUGE sum70.0068.0 to 73.064.0063.0 to 65.067.00",
+        "ROUGE mean90.0088.0 to 93.084.0083.0 to 85.087.00",
+        "chrF110.00108.0 to 113.0104.00103.0 to 105.0107.00",
     ]
     assert not any("No better than chance" in note for note in page.texts("p"))
 
