@@ -45,6 +45,9 @@ class WandbTracker(TrainerCallback):
     """Hands the logs to a process that speaks to Weights & Biases; where that is slow, lines wait, then are dropped.
 
     The process is its own session: Ctrl-C doesn't reach it, and it ends by itself once this one has.
+
+    Attributes:
+        process: that process, once training has begun.
     """
 
     def __init__(self, config: Config, log: Path) -> None:
@@ -57,7 +60,7 @@ class WandbTracker(TrainerCallback):
             "config": config.model_dump(),
         }
         self._lines: queue.Queue[str | None] = queue.Queue(_MOST_WAITING)
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._writer: threading.Thread | None = None
         self._dropped = 0
 
@@ -66,7 +69,7 @@ class WandbTracker(TrainerCallback):
         self.log.parent.mkdir(parents=True, exist_ok=True)
         program = Path(__file__).with_name("wandb_process.py")
         with appending(self.log) as output:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-P", str(program)],
                 stdin=subprocess.PIPE,
                 stdout=output,
@@ -74,8 +77,8 @@ class WandbTracker(TrainerCallback):
                 bufsize=0,  # a closed pipe has nothing left to write then
                 start_new_session=True,
             )
-        assert self._process.stdin is not None
-        self._writer = threading.Thread(target=self._write, args=(self._process.stdin,), daemon=True)
+        assert self.process.stdin is not None
+        self._writer = threading.Thread(target=self._write, args=(self.process.stdin,), daemon=True)
         self._writer.start()
         self._put({"init": self._init})
 
@@ -91,13 +94,13 @@ class WandbTracker(TrainerCallback):
     def on_train_end(self, *_: Any, **__: Any) -> None:
         """Give the process some seconds to take the last lines; what it uploads afterwards is its own affair."""
         end = time.monotonic() + _LAST_SECONDS
-        if self._writer is None or self._process is None:
+        if self._writer is None or self.process is None:
             return
         with suppress(queue.Full):
             self._lines.put(None, timeout=_LAST_SECONDS)
         self._writer.join(max(0.0, end - time.monotonic()))
         try:
-            late = self._process.wait(max(0.0, end - time.monotonic())) != 0
+            late = self.process.wait(max(0.0, end - time.monotonic())) != 0
         except subprocess.TimeoutExpired:
             late = True
         if late or self._dropped:

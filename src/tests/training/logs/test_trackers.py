@@ -64,9 +64,9 @@ def test_training_does_not_wait_for_wandb(
     begin = time.perf_counter()
     results = trainer.train()
     seconds = time.perf_counter() - begin
-    assert tracker._process is not None
-    tracker._process.kill()
-    tracker._process.wait()
+    assert tracker.process is not None
+    tracker.process.kill()
+    tracker.process.wait()
     assert results["steps"] == 4
     assert (tmp_path / "tiny" / "final_model" / "adapter_model.safetensors").is_file()
     assert seconds < 20
@@ -75,7 +75,7 @@ def test_training_does_not_wait_for_wandb(
 
 @pytest.mark.usefixtures("online")
 def test_a_full_queue_drops_lines_and_does_not_block(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent_server: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent_server: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", silent_server)
     tracker = WandbTracker(tiny_config("nowhere"), tmp_path / "wandb.log")
@@ -83,11 +83,12 @@ def test_a_full_queue_drops_lines_and_does_not_block(
     begin = time.perf_counter()
     logged(tracker, 20_000)
     tracker.on_train_end()
-    assert tracker._process is not None
-    tracker._process.kill()
-    tracker._process.wait()
+    assert tracker.process is not None
+    tracker.process.kill()
+    tracker.process.wait()
     assert time.perf_counter() - begin < 15
-    assert tracker._dropped > 1000
+    (message,) = [message for message in caplog.messages if "wandb has not taken everything" in message]
+    assert int(message.split("(")[1].split(" ")[0]) > 1000
 
 
 def test_a_process_that_is_killed_is_no_error(
@@ -97,9 +98,9 @@ def test_a_process_that_is_killed_is_no_error(
     monkeypatch.setenv("WANDB_MODE", "offline")
     tracker = WandbTracker(tiny_config("nowhere"), tmp_path / "wandb.log")
     tracker.on_train_begin()
-    assert tracker._process is not None
-    tracker._process.kill()
-    tracker._process.wait()
+    assert tracker.process is not None
+    tracker.process.kill()
+    tracker.process.wait()
     logged(tracker, 3)
     tracker.on_train_end()
     assert any("wandb has not taken everything" in message for message in caplog.messages)
