@@ -15,11 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from src.config import load_config
 from src.planner.choose import Choice, Workload, compute_as
 from src.planner.devices import Device, find_device
-from src.planner.job import Job, job_of
+from src.planner.job import TrainingJob, job_of
 from src.planner.lengths import shipped_lengths
 from src.planner.memory import Activations
 from src.planner.shapes import ModelShape, find_shape
-from src.planner.steps import Example
+from src.planner.steps import ExampleTokens
 
 SHAPES = {
     "llama3_3b": "Bllossom/llama-3.2-Korean-Bllossom-3B",
@@ -81,11 +81,11 @@ class Case:
             "training.logging_steps=1000",
         ]
 
-    def job(self) -> Job:
+    def job(self) -> TrainingJob:
         """Return what the planner knows of it."""
         return job_of(load_config("llama_3.2_3b", self.overrides()), self.model, find_device("H100"))
 
-    def examples(self) -> list[Example]:
+    def examples(self) -> list[ExampleTokens]:
         """Return the lengths of one step's examples; each step has the same ones."""
         known = shipped_lengths("llama3").examples(100_000)
         scale = TINY_DATA if self.shape == "tiny" else self.scale

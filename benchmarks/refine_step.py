@@ -27,7 +27,7 @@ from src.config.loader import load_config
 from src.models.compute import resolve_compute
 from src.training.engine import EngineChoice
 from src.training.refine.figures import Written
-from src.training.refine.refiner import Example, Refiner
+from src.training.refine.refiner import RefineExample, Refiner
 from src.training.refine.reward import Rewarder, RewardRule
 from src.training.state.resolved import Resolved
 
@@ -65,7 +65,7 @@ def main() -> None:
     source = random.Random(0)
     vocabulary = model.config.vocab_size
     lengths = [min(900, max(60, round(source.lognormvariate(5.57, 0.4)))) for _ in range(given.dialogues)]
-    examples = [Example(text(source, 150), ids(source, vocabulary, n), text(source, 25), [2]) for n in lengths]
+    examples = [RefineExample(text(source, 150), ids(source, vocabulary, n), text(source, 25), [2]) for n in lengths]
     prompt: Any = SimpleNamespace(end_id=vocabulary, decoder_max_len=given.new)  # an end that is never drawn
     with Rewarder(RewardRule("rouge_sum", "word", True, 20.0)) as rewarder:
         resolved = Resolved(resolve_compute("bf16"), EngineChoice("packed", "timed", given.tokens), given.nf4, False)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from src.planner.duration import step_counts
-from src.planner.job import Job
+from src.planner.job import TrainingJob
 from src.planner.memory import Activations, MicroBatchSize
 from src.planner.shapes import ModelShape
 from src.planner.steps import StepWork
@@ -49,7 +49,7 @@ class Count:
     bytes: float
 
 
-def frozen_kernels(job: Job, how: Activations, batch: Batch) -> int:
+def frozen_kernels(job: TrainingJob, how: Activations, batch: Batch) -> int:
     """Return how many products with frozen weights and the head a micro-batch has, a kernel each.
 
     A layer has four (q/k/v, o, gate/up, down) each way; where it is computed again, three of them once more.
@@ -58,7 +58,7 @@ def frozen_kernels(job: Job, how: Activations, batch: Batch) -> int:
     return 8 * job.shape.layers + 3 * again + 2 * batch.chunks
 
 
-def step_parts(job: Job, how: Activations, batches: Sequence[Batch]) -> dict[str, Count]:
+def step_parts(job: TrainingJob, how: Activations, batches: Sequence[Batch]) -> dict[str, Count]:
     """Return the counts of a step of these micro-batches, by part, and of the whole as `step`.
 
     Operations are the planner's (`planner/duration.py`), where it has them:

@@ -12,7 +12,7 @@ from .commands.data.data_cli import data_app
 from .commands.exit_code import exit_code
 from .commands.models_cli import models_app
 from .commands.options import (
-    Adapter,
+    AdapterFolder,
     Anew,
     AsJson,
     BatchSize,
@@ -115,7 +115,7 @@ def quickstart(
 def evaluate(
     overrides: Overrides = None,
     experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of the model to score.")] = None,
-    adapter: Adapter = None,
+    adapter: AdapterFolder = None,
     predictions: Annotated[Path | None, typer.Option(help="File with ids and summaries to score.")] = None,
     references: Annotated[Path | None, typer.Option(help="File with the same ids and references.")] = None,
     tokenization: Annotated[str | None, typer.Option(help="word, morpheme, content, mecab, char or ascii.")] = None,
@@ -184,7 +184,7 @@ def summarize(
     ],
     overrides: Overrides = None,
     experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of the model to use.")] = None,
-    adapter: Adapter = None,
+    adapter: AdapterFolder = None,
     out: Annotated[Path | None, typer.Option(help="File for the summaries, from which a stopped run goes on.")] = None,
     overwrite: Anew = False,
     spreadsheet: Spreadsheet = False,
@@ -207,7 +207,7 @@ def summarize(
 def export(
     to: Annotated[str, typer.Option(help="adapter (vLLM), merged, gguf, gguf-lora, ollama or hub.")],
     overrides: Overrides = None,
-    adapter: Adapter = None,
+    adapter: AdapterFolder = None,
     run: Annotated[str | None, typer.Option(help="A run instead of an adapter: its name or folder.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write.")] = None,
     experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of a foreign adapter.")] = None,
@@ -236,7 +236,7 @@ def export(
 def serve(
     overrides: Overrides = None,
     experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of the model to serve.")] = None,
-    adapter: Adapter = None,
+    adapter: AdapterFolder = None,
     host: Annotated[str, typer.Option(help="Address; one that others can reach needs a key or --no-auth.")] = (
         "127.0.0.1"
     ),

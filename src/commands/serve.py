@@ -100,7 +100,7 @@ def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket)
     from ..inference.batches import largest_batch, token_budget
     from ..models.generation_settings import end_ids_of
     from ..serving.engine import TransformersEngine
-    from ..serving.limits import Limits
+    from ..serving.limits import RequestLimits
     from ..serving.server import run, url_of
     from ..serving.service import Service, refuse_searches
 
@@ -110,7 +110,7 @@ def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket)
     console = create_console(stderr=True)
     loaded = load_configured(config, console)
     device = loaded.model.get_input_embeddings().weight.device.type
-    limits = Limits(
+    limits = RequestLimits(
         max_batch=request.max_batch or largest_batch(config.generation.batch_size, device),
         batch_tokens=config.generation.batch_tokens or token_budget(loaded.model),
         max_queue=request.max_queue,

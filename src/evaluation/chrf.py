@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .rouge import Multi
+from .significance import Array
 
-Array: TypeAlias = npt.NDArray[np.float64]
 Indices: TypeAlias = npt.NDArray[np.int64]
 
 ORDERS = 6

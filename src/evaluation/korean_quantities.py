@@ -16,7 +16,7 @@ from .units import (
     PEOPLE,
     VAGUE,
     Fact,
-    Kind,
+    FactKind,
     Reading,
     clock,
     digits,
@@ -99,7 +99,7 @@ def _fact(text: str, count: _Count, following: Sequence[_Count]) -> tuple[Fact, 
     if count.readings and count.readings[0][0] in ("seconds", "months") and len(count.numbers) == 1:
         joined = after if after and after.readings and _is_smaller(after.readings[0], count.readings[0]) else None
         return _span(text, count, joined), 2 if joined else 1
-    kind: Kind = "date" if count.unit in ("년", "월", "일") else "number"
+    kind: FactKind = "date" if count.unit in ("년", "월", "일") else "number"
     fact = measured(kind, alone, count.numbers, count.readings, count.judged)
     if count.unit == "층" and "지하" in text:  # `지하 2층과 3층`
         fact = replace(fact, gives=(*fact.gives, f"floor:{-count.value}"))

@@ -3,10 +3,9 @@
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from ..bilingual import Text, korean
 from ..data.prompt.reasoning import reasoning_note, without_reasoning
@@ -18,6 +17,7 @@ from .significance import (
     DERANGEMENTS,
     LEVEL,
     SAMPLES,
+    Array,
     Estimate,
     PairedDifference,
     estimate_scores,
@@ -27,7 +27,6 @@ from .significance import (
 from .tokenizations import Tokenization, analyser_of, has_hangul
 
 T = TypeVar("T")
-Array: TypeAlias = npt.NDArray[np.float64]
 SCORES = (*METRICS, "chrf")
 _NAMES = ("ROUGE-1", "ROUGE-2", "ROUGE-L", Text("ROUGE sum", "ROUGE 합"), Text("ROUGE mean", "ROUGE 평균"), "chrF")
 SCORE_NAMES = dict(zip(SCORES, _NAMES, strict=True))

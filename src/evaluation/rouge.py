@@ -18,7 +18,7 @@ Multi: TypeAlias = Literal["mean", "best"]
 """How several references of a dialogue count."""
 MULTI: tuple[Multi, ...] = get_args(Multi)
 METRICS = ("rouge1", "rouge2", "rougeL", "rouge_sum", "rouge_mean")
-DialogueScores = tuple[float, float, float]
+RougeTriple = tuple[float, float, float]
 """ROUGE-1, ROUGE-2 and ROUGE-L F1 of one dialogue, each 0 to 100."""
 
 
@@ -108,7 +108,7 @@ def score_summaries(
     )
 
 
-def score_tokens(prediction: Sequence[str], reference: Sequence[str]) -> DialogueScores:
+def score_tokens(prediction: Sequence[str], reference: Sequence[str]) -> RougeTriple:
     """Return ROUGE-1, ROUGE-2 and ROUGE-L F1 (x100) of one pair of tokenized texts.
 
     ROUGE-L is `rouge_score`'s `rougeL`: one common subsequence of the whole texts, without splitting sentences.
@@ -171,7 +171,7 @@ def _f1(common: int, both: int) -> float:
     return 200 * common / both if common else 0.0
 
 
-def _combined(scores: Sequence[DialogueScores], multi: Multi) -> DialogueScores:
+def _combined(scores: Sequence[RougeTriple], multi: Multi) -> RougeTriple:
     """Return one score for each metric from those against several references."""
     rouge1, rouge2, rouge_l = (
         max(column) if multi == "best" else fsum(column) / len(column) for column in zip(*scores, strict=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeAlias, get_args
 
-Kind = Literal["number", "date", "name"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+FactKind = Literal["number", "date", "name"]
+KINDS: tuple[FactKind, ...] = get_args(FactKind)
 Reading: TypeAlias = tuple[str, Fraction]
 """A class of units, and how many of its smallest measure one unit is."""
 
@@ -35,7 +35,7 @@ class Fact:
     not judged (`한 가지`). `gives` are the values that a dialogue which says the same holds.
     """
 
-    kind: Kind
+    kind: FactKind
     text: str
     values: tuple[tuple[str, ...], ...]
     gives: tuple[str, ...] = ()
@@ -139,7 +139,9 @@ floor floors: floor 1
 """)
 
 
-def measured(kind: Kind, text: str, numbers: Sequence[str], readings: Iterable[Reading], judged: bool = True) -> Fact:
+def measured(
+    kind: FactKind, text: str, numbers: Sequence[str], readings: Iterable[Reading], judged: bool = True
+) -> Fact:
     """Return the fact of numbers (`두세 명` has two) with their unit; without a reading they fit any unit."""
     readings = tuple(readings)
     if not readings:

@@ -17,7 +17,7 @@ from ..errors import YoyakError
 from ..models.probe import Probe, bounds_of, own_forward, probe_items, probed_once, verdict
 
 
-class Rows(Protocol):
+class ContinuedRows(Protocol):
     """Sequences that are continued together, as `RowBatch` and the server's `Slots`."""
 
     def add(self, prompts: list[list[int]]) -> torch.Tensor:
@@ -33,7 +33,7 @@ def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
     Args:
         model: with or without adapter.
         engine: its name in what is said.
-        new_rows: makes an empty `Rows`.
+        new_rows: makes an empty `ContinuedRows`.
 
     Raises:
         YoyakError: the model's own logits are no numbers, of which any engine writes `!!!!`.
@@ -41,7 +41,7 @@ def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
     start = time.perf_counter()
     ids = [item["input_ids"].tolist() for item in probe_items(model)]
     with torch.inference_mode():
-        rows: Rows = new_rows()
+        rows: ContinuedRows = new_rows()
         ours = [rows.add([one[:-2] for one in ids]).clone(), rows.step([one[-2] for one in ids]).clone()]
         whole = own_forward(model)
         theirs = torch.stack([logits[-2:] for logits in torch.split(whole.logits, whole.targets)], dim=1).flatten(0, 1)

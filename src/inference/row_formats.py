@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..errors import YoyakError
 
-Row = dict[str, Any]
+RowValues = dict[str, Any]
 _FORMULA = re.compile(r"[\t\r\n ]*[=@\t\r]|[\t\r\n ]*[+-](?!\d+(\.\d*)?$)")
 """The start of a cell that a spreadsheet computes; a number with its sign is a number."""
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
@@ -22,13 +22,13 @@ class RowFormat(Protocol):
     def header(self) -> str:
         """Return what stands above the rows."""
 
-    def line(self, row: Row) -> str:
+    def line(self, row: RowValues) -> str:
         """Return a row with its newline."""
 
-    def stored(self, row: Row) -> Row:
+    def stored(self, row: RowValues) -> RowValues:
         """Return the row as it is read back."""
 
-    def parse(self, text: str, name: str) -> list[Row]:
+    def parse(self, text: str, name: str) -> list[RowValues]:
         """Return the rows of a file, without a last one that breaks off.
 
         Raises:
@@ -43,16 +43,16 @@ class JsonLines:
         """Return nothing."""
         return ""
 
-    def line(self, row: Row) -> str:
+    def line(self, row: RowValues) -> str:
         """Return the row as a JSON object; dates and the like become text."""
         return json.dumps(row, ensure_ascii=False, default=str) + "\n"
 
-    def stored(self, row: Row) -> Row:
+    def stored(self, row: RowValues) -> RowValues:
         """Return the row after a turn through JSON."""
-        read: Row = json.loads(self.line(row))
+        read: RowValues = json.loads(self.line(row))
         return read
 
-    def parse(self, text: str, name: str) -> list[Row]:
+    def parse(self, text: str, name: str) -> list[RowValues]:
         """Return the objects of all lines that end with a newline."""
         rows = []
         for number, line in enumerate(text.split("\n")[:-1], start=1):
@@ -77,15 +77,15 @@ class Delimited:
         """Return the line with the columns' names."""
         return self._joined(self.columns)
 
-    def line(self, row: Row) -> str:
+    def line(self, row: RowValues) -> str:
         """Return the row's cells: null is empty, lists and objects are JSON."""
         return self._joined([_cell(row.get(column)) for column in self.columns])
 
-    def stored(self, row: Row) -> Row:
+    def stored(self, row: RowValues) -> RowValues:
         """Return the cells, all of them text."""
         return {column: self._read(self._written(_cell(row.get(column)))) for column in self.columns}
 
-    def parse(self, text: str, name: str) -> list[Row]:
+    def parse(self, text: str, name: str) -> list[RowValues]:
         """Return the rows below the header, each ended by a newline."""
         csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
         lines: list[list[str]] = []

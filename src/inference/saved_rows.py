@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from ..errors import YoyakError
 from ..files import appending, write_atomic
-from .row_formats import Row, RowFormat, refuse_other_formats, row_format
+from .row_formats import RowFormat, RowValues, refuse_other_formats, row_format
 
 
 class SavedRows:
@@ -51,7 +51,7 @@ class SavedRows:
         self.settings = json.loads(json.dumps(settings, default=str))
         columns = dict.fromkeys(column for row in self.rows for column in row)
         self._format: RowFormat = row_format(path.suffix.lower(), [*columns, *self.generated], formulas_as_text)
-        self.done: dict[int, Row] = {}
+        self.done: dict[int, RowValues] = {}
         if path.exists() and not overwrite:
             self._refuse_other_settings()
             self._match(self._format.parse(_text(path), str(path)))
@@ -79,7 +79,7 @@ class SavedRows:
             with suppress(OSError):  # every row was flushed; what a full disk has refused has been said
                 self._file.close()
 
-    def add(self, index: int, values: Row) -> None:
+    def add(self, index: int, values: RowValues) -> None:
         """Append a row with its generated values, at once readable in the file."""
         self.done[index] = values
         with _refusing_unwritable(self.path):
@@ -110,7 +110,7 @@ class SavedRows:
             before, now = (json.dumps(s.get(first), ensure_ascii=False) for s in (made_with, self.settings))
             raise YoyakError(f"{self.path}: was made with {first} = {before}, not {now}{more}; {again}")
 
-    def _match(self, stored: Sequence[Row]) -> None:
+    def _match(self, stored: Sequence[RowValues]) -> None:
         """Find each stored row's index by its own columns; equal rows are taken in their order."""
         places: dict[str, deque[int]] = defaultdict(deque)
         for index, row in enumerate(self.rows):
@@ -124,7 +124,7 @@ class SavedRows:
                 )
             self.done[where.popleft()] = {name: row[name] for name in self.generated}
 
-    def _key(self, row: Row) -> str:
+    def _key(self, row: RowValues) -> str:
         own = {column: value for column, value in row.items() if column not in self.generated}
         return json.dumps(own, sort_keys=True)
 

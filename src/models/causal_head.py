@@ -15,11 +15,11 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
-Kind: TypeAlias = Literal["bare", "own", "whole"]
+HeadKind: TypeAlias = Literal["bare", "own", "whole"]
 """`bare`: the logits are the linear head of the states that the class's `forward` gets of its decoder. `own`: it makes
 more of them, position by position. `whole`: only its whole `forward` is known to give them.
 """
-_KINDS: "WeakKeyDictionary[nn.Module, Kind]" = WeakKeyDictionary()
+_KINDS: "WeakKeyDictionary[nn.Module, HeadKind]" = WeakKeyDictionary()
 _TOKENS = 4  # on which it is tried out
 _LARGE = 64.0  # times the states: a cap shows on large logits only
 _TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}  # relative to the largest logit; 16 bit below
@@ -34,7 +34,7 @@ class _States(BaseModelOutputWithPast):
             raise AttributeError(name)
 
 
-def head_kind(causal_lm: Any) -> Kind:
+def head_kind(causal_lm: Any) -> HeadKind:
     """Return how a model (without an adapter's outer wrapper) makes its logits; a model is tried out once."""
     if causal_lm not in _KINDS:
         was_training = causal_lm.training
@@ -128,7 +128,7 @@ def _forward(module: Any, forward: Callable[..., Any]) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _tried_out(causal_lm: Any, outputs: list[Any], positions: torch.Tensor, logits: torch.Tensor) -> Kind:
+def _tried_out(causal_lm: Any, outputs: list[Any], positions: torch.Tensor, logits: torch.Tensor) -> HeadKind:
     """Return a model's kind by what its decoder has given and what its own `forward` has made of it."""
     with suppress(Exception):  # a class's own code: whatever it raises, its decoder can't be parted from its head
         states, logits = outputs[-1][0][positions][:_TOKENS], logits[:_TOKENS]

@@ -7,7 +7,7 @@ from functools import cache
 from ..data.batches.bins import filled_multiple, shared_tokens
 from .devices import Device
 from .duration import StepTime, step_time
-from .job import Job
+from .job import TrainingJob
 from .memory import (
     Activations,
     Memory,
@@ -16,7 +16,7 @@ from .memory import (
     packed_parts,
     total_memory,
 )
-from .steps import Example, StepWork, largest_step_tokens, packed_work, padded_work
+from .steps import ExampleTokens, StepWork, largest_step_tokens, packed_work, padded_work
 from .trainer_memory import trainer_peak
 
 SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
@@ -38,7 +38,7 @@ class Workload:
         common: tokens that all examples begin with; 0 if unknown, which overestimates time and memory.
     """
 
-    examples: tuple[Example, ...]
+    examples: tuple[ExampleTokens, ...]
     seed: int
     steps: int
     warm_up: int = 0
@@ -47,7 +47,7 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class Limits:
+class MemoryLimits:
     """Memory that a run may take: for the allocator's peak, and for all that it takes of the card."""
 
     peak_bytes: float
@@ -62,7 +62,7 @@ class Limits:
 class Choice:
     """A way of computing a job: `micro_batch_tokens` is None for the trainer engine."""
 
-    job: Job
+    job: TrainingJob
     how: Activations
     micro_batch_tokens: int | None
     work: StepWork
@@ -79,7 +79,7 @@ class Choice:
 
 
 def choose(
-    job: Job, load: Workload, device: Device, limits: Limits, steady_bytes: int | None = None
+    job: TrainingJob, load: Workload, device: Device, limits: MemoryLimits, steady_bytes: int | None = None
 ) -> tuple[Choice, bool]:
     """Return the fastest choice within the limits and True, or the one that takes least memory and False.
 
@@ -104,7 +104,7 @@ def choose(
 
 
 def _packed_choices(
-    job: Job, load: Workload, device: Device, limits: Limits, steady_bytes: int | None
+    job: TrainingJob, load: Workload, device: Device, limits: MemoryLimits, steady_bytes: int | None
 ) -> Iterator[Choice]:
     """Yield for each size the most layers that may keep their activations, with and without inputs of products."""
     layers = job.shape.layers
@@ -131,14 +131,14 @@ def _packed_choices(
             yield choice(0 if low <= 1 else low)
 
 
-def _packed_work(job: Job, load: Workload, size: int, steps: int) -> StepWork:
+def _packed_work(job: TrainingJob, load: Workload, size: int, steps: int) -> StepWork:
     multiple = 1 if job.cpu else filled_multiple(size)
     steps = min(load.steps, steps)
     order = load.seed, steps, load.warm_up
     return packed_work(load.examples, job.examples, size, *order, multiple, load.common, job.side_by_side)
 
 
-def largest_step(job: Job, load: Workload, size: int) -> int:
+def largest_step(job: TrainingJob, load: Workload, size: int) -> int:
     """Return what bounds a micro-batch of up to `size` tokens, since no step has more."""
     shared = shared_tokens(load.common)
     own = largest_step_tokens(load.examples, job.examples, load.seed, load.steps, shared) - shared
@@ -156,7 +156,7 @@ def bounded_size(largest: MicroBatchSize, capacity: int, step_tokens: int) -> Mi
 
 
 def _trainer_choices(
-    job: Job, load: Workload, device: Device, limits: Limits, steady_bytes: int | None
+    job: TrainingJob, load: Workload, device: Device, limits: MemoryLimits, steady_bytes: int | None
 ) -> Iterator[Choice]:
     work = _trainer_work(job, load)
     for again in (False, True) if job.checkpointing is None else (job.checkpointing,):
@@ -164,12 +164,12 @@ def _trainer_choices(
         yield _choice(job, how, None, work, load, device, steady_bytes)
 
 
-def _trainer_work(job: Job, load: Workload) -> StepWork:
+def _trainer_work(job: TrainingJob, load: Workload) -> StepWork:
     return padded_work(load.examples, job.batch_size, job.accumulation, load.seed, load.steps, load.warm_up)
 
 
 def _choice(
-    job: Job,
+    job: TrainingJob,
     how: Activations,
     tokens: int | None,
     work: StepWork,
@@ -197,7 +197,7 @@ def _exact(choice: Choice, load: Workload, device: Device, steady_bytes: int | N
     return _choice(choice.job, choice.how, size, work, load, device, steady_bytes)
 
 
-def compute_as(job: Job, load: Workload, device: Device, how: Activations, tokens: int | None) -> Choice:
+def compute_as(job: TrainingJob, load: Workload, device: Device, how: Activations, tokens: int | None) -> Choice:
     """Return the figures of one given way of computing a job."""
     if tokens is None:
         return _choice(job, how, None, _trainer_work(job, load), load, device, None)

@@ -17,7 +17,7 @@ _COLOURS = {"qlora": "#0072b2", "lora": "#d55e00", "full": "#444444"}
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedPlan:
     """One plan of a comparison."""
 
     card: str
@@ -26,7 +26,7 @@ class Row:
     plan: Plan
 
 
-def compared(situation: Situation, cards: Sequence[Device] | None = None) -> list[Row]:
+def compared(situation: Situation, cards: Sequence[Device] | None = None) -> list[ComparedPlan]:
     """Return plans of QLoRA, LoRA and full fine-tuning on several cards, with data half, once and twice as long."""
     rows = []
     for card in cards or [find_device(name) for name in CARDS]:
@@ -36,7 +36,7 @@ def compared(situation: Situation, cards: Sequence[Device] | None = None) -> lis
                 config.lora.use_lora, config.lora.use_qlora = method != "full", method == "qlora"
                 config.training.engine, config.training.gradient_checkpointing = "auto", "auto"
                 other = replace(situation, config=config, device=card, train=_scaled(situation.train, scale))
-                rows.append(Row(card.name, method, scale, make_plan(other)))
+                rows.append(ComparedPlan(card.name, method, scale, make_plan(other)))
     return rows
 
 
@@ -45,7 +45,7 @@ def _scaled(lengths: Lengths, scale: float) -> Lengths:
     return replace(lengths, prompts=prompts, responses=[max(1, round(size * scale)) for size in lengths.responses])
 
 
-def table_text(rows: Sequence[Row]) -> str:
+def table_text(rows: Sequence[ComparedPlan]) -> str:
     """Return the comparison as a table."""
     lines = [f"{'card':14} {'method':18} {'lengths':>8} {'GB':>8} {'hours':>8}  micro-batch, computed again"]
     for row in rows:
@@ -57,7 +57,7 @@ def table_text(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def picture(rows: Sequence[Row], title: str) -> str:
+def picture(rows: Sequence[ComparedPlan], title: str) -> str:
     """Return an SVG of hours over gigabytes, both logarithmic: a colour a method, a shape a card, filled if it fits."""
     points = [(row.plan.choice.memory.device_bytes / 1e9, row.plan.total_seconds / 3600, row) for row in rows]
     x, y = _scale([p[0] for p in points]), _scale([p[1] for p in points])

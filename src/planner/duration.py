@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .constants import TIME, TimeConstants
 from .devices import Device
-from .job import Job
+from .job import TrainingJob
 from .memory import Activations, captured, optimizer_bytes
 from .steps import StepWork
 
@@ -35,7 +35,9 @@ class StepTime:
         return sum(self.parts.values())
 
 
-def step_time(job: Job, device: Device, work: StepWork, how: Activations, constants: TimeConstants = TIME) -> StepTime:
+def step_time(
+    job: TrainingJob, device: Device, work: StepWork, how: Activations, constants: TimeConstants = TIME
+) -> StepTime:
     """Return the time of a mean step, by part."""
     counts = step_counts(job, work, how)
     kernels = {name: count / rate for name, (count, rate) in _rated(job, device, counts, constants).items()}
@@ -48,7 +50,7 @@ def step_time(job: Job, device: Device, work: StepWork, how: Activations, consta
     return StepTime(kernels | {"launches": waited, "fixed": fixed})
 
 
-def step_counts(job: Job, work: StepWork, how: Activations) -> dict[str, float]:
+def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str, float]:
     """Return a step's operations and bytes: `products` and `rows` of them, `attention`, `adapters`, `head`,
     `passes` (bytes), `rounding` (bytes), `dequantization` (bytes), `optimizer` (bytes), `calls`.
     """
@@ -79,7 +81,7 @@ def step_counts(job: Job, work: StepWork, how: Activations) -> dict[str, float]:
     }
 
 
-def _gradient_bytes(job: Job, work: StepWork) -> float:
+def _gradient_bytes(job: TrainingJob, work: StepWork) -> float:
     """Return the bytes of a step's passes over gradients and trained values: the update reads both and writes one; the
     packed engine's buffer is zeroed, its norm taken and scaled, and where weights train each micro-batch adds to it.
     """
@@ -90,7 +92,7 @@ def _gradient_bytes(job: Job, work: StepWork) -> float:
 
 
 def _rated(
-    job: Job, device: Device, counts: dict[str, float], constants: TimeConstants
+    job: TrainingJob, device: Device, counts: dict[str, float], constants: TimeConstants
 ) -> dict[str, tuple[float, float]]:
     """Return each part's count with its rate."""
     share = device.product_share or constants.product_share
@@ -111,7 +113,7 @@ def _rated(
     }
 
 
-def _pass_bytes(job: Job, again: float) -> float:
+def _pass_bytes(job: TrainingJob, again: float) -> float:
     """Return the bytes of elementwise passes a token and layer: norms, rotation, SwiGLU, residual sums, both ways."""
     shape, e = job.shape, job.element
     forward: float
@@ -134,7 +136,7 @@ def _pass_bytes(job: Job, again: float) -> float:
     return float(e * (forward * (1 + again) + backward))
 
 
-def _rounded_bytes(job: Job, again: float) -> float:
+def _rounded_bytes(job: TrainingJob, again: float) -> float:
     """Return the bytes a token and layer of rounding inputs and gradients of outputs to 8 bit: read, and written."""
     if not job.float8:
         return 0.0
@@ -143,7 +145,7 @@ def _rounded_bytes(job: Job, again: float) -> float:
     return float((job.element + 1) * (inputs * (1 + again) + outputs))
 
 
-def _calls(job: Job, work: StepWork, again: float) -> float:
+def _calls(job: TrainingJob, work: StepWork, again: float) -> float:
     """Return the operations that Python calls in a step; those of captured micro-batches are one each."""
     layers = job.shape.layers
     if job.engine == "packed":
@@ -161,7 +163,7 @@ def _calls(job: Job, work: StepWork, again: float) -> float:
 
 
 def evaluation_seconds(
-    job: Job, device: Device, tokens: float, targets: float, batches: float, constants: TimeConstants = TIME
+    job: TrainingJob, device: Device, tokens: float, targets: float, batches: float, constants: TimeConstants = TIME
 ) -> float:
     """Return the time of an evaluation of so many padded tokens, those with a target, and batches."""
     flops = 2.0 * job.shape.linear_parameters * tokens + 2.0 * targets * job.shape.vocabulary * job.shape.width
@@ -170,6 +172,6 @@ def evaluation_seconds(
     return max(flops / rate, calls)
 
 
-def saving_seconds(job: Job, constants: TimeConstants = TIME) -> float:
+def saving_seconds(job: TrainingJob, constants: TimeConstants = TIME) -> float:
     """Return the time of writing a checkpoint: trained values and optimizer states."""
     return (job.trained * job.trained_element + sum(optimizer_bytes(job))) / constants.disk

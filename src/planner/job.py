@@ -12,11 +12,11 @@ from .shapes import ModelShape
 
 _CPU_TOKENS = 1024  # training/packed_step.py
 Method = Literal["qlora", "lora", "full"]
-Engine = Literal["packed", "trainer"]
+EngineName = Literal["packed", "trainer"]
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """A training as the planner sees it.
 
     Attributes:
@@ -31,7 +31,7 @@ class Job:
 
     shape: ModelShape
     method: Method
-    engine: Engine
+    engine: EngineName
     dtype: Literal["bf16", "fp16", "fp32"]
     rank: int
     targets: tuple[str, ...]
@@ -100,7 +100,7 @@ def method_of(config: Config) -> Method:
     return "qlora" if config.lora.use_qlora else "lora"
 
 
-def job_of(config: Config, shape: ModelShape, device: Device) -> Job:
+def job_of(config: Config, shape: ModelShape, device: Device) -> TrainingJob:
     """Return the job of a config on a card, or on a processor, which computes in float32.
 
     Raises:
@@ -119,7 +119,7 @@ def job_of(config: Config, shape: ModelShape, device: Device) -> Job:
     if training.base_precision == "fp8":
         _refuse_float8(training.engine, method, obstacle, device)
     checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens
-    return Job(
+    return TrainingJob(
         shape=shape,
         method=method,
         engine="trainer" if training.engine == "trainer" or obstacle else "packed",

@@ -11,7 +11,7 @@ from typing import Any
 from ..architectures import ARCHITECTURES, TOKENIZERS
 from ..errors import YoyakError
 from .shapes import ModelShape
-from .steps import Example
+from .steps import ExampleTokens
 
 _SHIPPED = Path(__file__).parent / "lengths.json"
 BY_HAND_EXAMPLES = 12_457
@@ -36,7 +36,7 @@ class Lengths:
         """Return the number of examples."""
         return len(self.prompts)
 
-    def examples(self, longest_prompt: int) -> tuple[Example, ...]:
+    def examples(self, longest_prompt: int) -> tuple[ExampleTokens, ...]:
         """Return tokens and targets of each example, its prompt shortened to at most `longest_prompt`."""
         pairs = zip(self.prompts, self.responses, strict=True)
         return tuple((min(prompt, longest_prompt) + response, response) for prompt, response in pairs)

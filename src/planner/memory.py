@@ -21,7 +21,7 @@ from functools import lru_cache
 from ..architectures import PRODUCTS
 from ..data.batches.bins import CAPTURED_TOKENS
 from .constants import MEMORY
-from .job import Job
+from .job import TrainingJob
 
 _HEAD_CHUNK = 1024  # kernels/response_loss.py
 AUTOGRAD_CHUNK = 1024  # training/loss.py
@@ -59,13 +59,13 @@ class Activations:
     keeps_inputs: bool = False
 
 
-def steady_parts(job: Job) -> dict[str, int]:
+def steady_parts(job: TrainingJob) -> dict[str, int]:
     """Return the bytes, by part, that are there at every moment of the training, in the allocator."""
     return dict(_steady_parts(job))
 
 
 @lru_cache(maxsize=64)
-def _steady_parts(job: Job) -> dict[str, int]:
+def _steady_parts(job: TrainingJob) -> dict[str, int]:
     shape, element = job.shape, job.element
     held = job.trained_element if job.method == "full" else element
     tables = block(shape.vocabulary * shape.width * held) * (1 if shape.tied else 2)
@@ -87,7 +87,7 @@ def _steady_parts(job: Job) -> dict[str, int]:
     return parts
 
 
-def _adapter_parts(job: Job) -> dict[str, int]:
+def _adapter_parts(job: TrainingJob) -> dict[str, int]:
     """Adapters in float32; the packed engine's copies in the compute type, and the buffers it dequantizes into."""
     if job.method == "full":
         return {"adapter": 0, "dequantized": 0}
@@ -113,13 +113,13 @@ def _aligned(columns: int) -> int:
     return -(-columns // 16) * 16  # kernels/float8.py
 
 
-def optimizer_bytes(job: Job) -> tuple[int, int]:
+def optimizer_bytes(job: TrainingJob) -> tuple[int, int]:
     """Return the optimizer's states: bytes in the allocator, and in managed memory outside it (paged optimizers)."""
     return _optimizer_bytes(job)
 
 
 @lru_cache(maxsize=64)
-def _optimizer_bytes(job: Job) -> tuple[int, int]:
+def _optimizer_bytes(job: TrainingJob) -> tuple[int, int]:
     inside = outside = 0
     for values in job.trained_tensors:
         if job.optimizer == "adafactor":  # a row and a column of second moments (Shazeer and Stern 2018), about
@@ -138,7 +138,7 @@ def _optimizer_bytes(job: Job) -> tuple[int, int]:
     return inside, outside
 
 
-def kept_tensors(job: Job, tokens: int, keeps_inputs: bool) -> dict[str, int]:
+def kept_tensors(job: TrainingJob, tokens: int, keeps_inputs: bool) -> dict[str, int]:
     """Return what a layer of the packed engine keeps besides its input, by the names of `decoder_layer.Saved`."""
     shape, e = job.shape, job.element
     ranks = {product: job.ranks(*names) for product, names in PRODUCTS.items()}
@@ -164,7 +164,7 @@ def kept_tensors(job: Job, tokens: int, keeps_inputs: bool) -> dict[str, int]:
     return {name: block(size) for name, size in sizes.items()}
 
 
-def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, int]:
+def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> dict[str, int]:
     """Return the bytes, by part, that a micro-batch adds at its peak."""
     shape, e, tokens = job.shape, job.element, size.tokens
     one = sum(kept_tensors(job, tokens, how.keeps_inputs and how.kept_layers > 0).values())
@@ -202,19 +202,19 @@ def packed_parts(job: Job, size: MicroBatchSize, how: Activations) -> dict[str, 
     return parts
 
 
-def captured(job: Job, tokens: int) -> bool:
+def captured(job: TrainingJob, tokens: int) -> bool:
     """Tell whether a micro-batch's passes run from CUDA graphs, which keep a memory pool of their own."""
     return job.engine == "packed" and tokens <= CAPTURED_TOKENS and not job.cpu
 
 
-def evaluation_bytes(job: Job, size: MicroBatchSize) -> int:
+def evaluation_bytes(job: TrainingJob, size: MicroBatchSize) -> int:
     """Return what an evaluation batch adds at its peak: logits in compute type and twice in float32, one layer."""
     logits = min(size.targets, AUTOGRAD_CHUNK) * job.shape.vocabulary * (job.element + 4 + 4)
     layer = size.tokens * (4 * job.shape.width + 3 * job.shape.inner) * job.element
     return max(logits + 2 * size.tokens * job.shape.width * job.element, layer) + workspace(job)
 
 
-def workspace(job: Job) -> int:
+def workspace(job: TrainingJob) -> int:
     """Return the bytes of cuBLAS's workspace on a GPU."""
     return 0 if job.cpu else int(MEMORY.workspace)
 
@@ -235,7 +235,7 @@ class Memory:
 
 
 def total_memory(
-    job: Job, adds: dict[str, int], tokens: int, evaluation: int = 0, steady_bytes: int | None = None
+    job: TrainingJob, adds: dict[str, int], tokens: int, evaluation: int = 0, steady_bytes: int | None = None
 ) -> Memory:
     """Return the memory of a run whose largest micro-batch adds `adds`.
 

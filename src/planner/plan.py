@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config.schema import Config
-from .choose import Choice, Limits, Workload, choose
+from .choose import Choice, MemoryLimits, Workload, choose
 from .devices import Device
 from .duration import evaluation_seconds, saving_seconds
 from .job import job_of
 from .lengths import Lengths
 from .shapes import ModelShape
-from .steps import Example, evaluation_batch
+from .steps import ExampleTokens, evaluation_batch
 
 _FILLED = 0.97  # of a card's memory, where there is a choice
 
@@ -27,7 +27,7 @@ class Situation:
     evaluation: Lengths | None
     device: Device
 
-    def examples(self, evaluation: bool = False) -> tuple[Example, ...]:
+    def examples(self, evaluation: bool = False) -> tuple[ExampleTokens, ...]:
         """Return a split's examples as training would see them."""
         data, lengths = self.config.data, self.evaluation if evaluation else self.train
         if lengths is None:
@@ -116,9 +116,9 @@ def make_plan(situation: Situation) -> Plan:
     load = Workload(examples, config.training.seed, steps, evaluation=largest)
     budget = config.training.memory_budget_gb
     peak = budget * 1e9 if budget else math.inf
-    choice, fits = choose(job, load, device, Limits(peak, _FILLED * device.memory_bytes))
+    choice, fits = choose(job, load, device, MemoryLimits(peak, _FILLED * device.memory_bytes))
     if not fits:
-        choice, fits = choose(job, load, device, Limits(peak, device.memory_bytes))
+        choice, fits = choose(job, load, device, MemoryLimits(peak, device.memory_bytes))
     seconds = {name: value * steps for name, value in choice.time.parts.items()}
     times = evaluations(config, len(examples), steps)
     if held:
@@ -142,7 +142,7 @@ def evaluations(config: Config, examples: int, steps: int) -> int:
     return max(1, steps // every)
 
 
-def padded_evaluation(examples: Sequence[Example], batch_size: int) -> tuple[int, int, int]:
+def padded_evaluation(examples: Sequence[ExampleTokens], batch_size: int) -> tuple[int, int, int]:
     """Return padded tokens, targets and batches of an evaluation, whose batches hold similar lengths."""
     ordered = sorted(examples, reverse=True)
     batches = [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from ..data.batches.bins import assign_to_bins, shared_tokens
 from .memory import MicroBatchSize
 
-Example = tuple[int, int]
+ExampleTokens = tuple[int, int]
 """Tokens of an example, and how many of them are targets."""
 _BLOCK_BATCHES = 50  # training/response_trainer.py: batches of similar length are made within so many
 
@@ -43,7 +43,7 @@ class StepWork:
 
 @lru_cache(maxsize=64)
 def packed_work(
-    examples: tuple[Example, ...],
+    examples: tuple[ExampleTokens, ...],
     per_step: int,
     capacity: int,
     seed: int,
@@ -92,7 +92,9 @@ def _means(totals: list[float], steps: float, largest: MicroBatchSize, later: Mi
 
 
 @lru_cache(maxsize=8)
-def largest_step_tokens(examples: tuple[Example, ...], per_step: int, seed: int, most: int, shared: int = 0) -> int:
+def largest_step_tokens(
+    examples: tuple[ExampleTokens, ...], per_step: int, seed: int, most: int, shared: int = 0
+) -> int:
     """Return the most tokens of a step in one micro-batch, which bound one however large it may be.
 
     The first `shared` of each example are computed once.
@@ -100,12 +102,14 @@ def largest_step_tokens(examples: tuple[Example, ...], per_step: int, seed: int,
     return max(_rows(step, shared) for step in _packed_steps(examples, per_step, seed, most))
 
 
-def _rows(examples: Sequence[Example], shared: int) -> int:
+def _rows(examples: Sequence[ExampleTokens], shared: int) -> int:
     """Return the tokens of a micro-batch without filler."""
     return shared + sum(length - shared for length, _ in examples)
 
 
-def _packed_steps(examples: Sequence[Example], per_step: int, seed: int, most: int) -> Iterator[list[Example]]:
+def _packed_steps(
+    examples: Sequence[ExampleTokens], per_step: int, seed: int, most: int
+) -> Iterator[list[ExampleTokens]]:
     """Yield the examples of each step, in `packed_step.ShuffledSampler`'s order."""
     done = epoch = 0
     while done < most:
@@ -127,7 +131,7 @@ def _shuffled(examples: int, seed: int, epoch: int) -> list[int]:
 
 @lru_cache(maxsize=32)
 def padded_work(
-    examples: tuple[Example, ...], batch_size: int, accumulation: int, seed: int, most: int, first: int = 0
+    examples: tuple[ExampleTokens, ...], batch_size: int, accumulation: int, seed: int, most: int, first: int = 0
 ) -> StepWork:
     """Return the work of the trainer engine's steps, whose micro-batches are padded to their longest example."""
     totals = [0.0] * 5
@@ -143,7 +147,7 @@ def padded_work(
     return _means(totals, counted, _bound(batches), _bound(later) if later else None)
 
 
-def _bound(batches: list[list[Example]]) -> MicroBatchSize:
+def _bound(batches: list[list[ExampleTokens]]) -> MicroBatchSize:
     """Return the largest of each size among some padded batches, which need not be of one batch."""
     widths = [max(length for length, _ in batch) for batch in batches]
     tokens = max(width * len(batch) for width, batch in zip(widths, batches, strict=True))
@@ -151,7 +155,7 @@ def _bound(batches: list[list[Example]]) -> MicroBatchSize:
     return MicroBatchSize(tokens, targets, max(map(len, batches)), max(widths))
 
 
-def _similar_batches(examples: Sequence[Example], batch_size: int, seed: int) -> list[list[Example]]:
+def _similar_batches(examples: Sequence[ExampleTokens], batch_size: int, seed: int) -> list[list[ExampleTokens]]:
     """Return the first epoch's batches in `response_trainer.SimilarLengthSampler`'s order."""
     rng = random.Random(f"{seed}/0")
     order = list(range(len(examples)))
@@ -169,7 +173,7 @@ def _similar_batches(examples: Sequence[Example], batch_size: int, seed: int) ->
     return [[examples[index] for index in batch] for batch in [*batches, short] if batch]
 
 
-def evaluation_batch(examples: Sequence[Example], batch_size: int) -> MicroBatchSize:
+def evaluation_batch(examples: Sequence[ExampleTokens], batch_size: int) -> MicroBatchSize:
     """Return the largest evaluation batch: the longest examples together, padded."""
     longest = sorted(examples, reverse=True)[:batch_size]
     width = longest[0][0] if longest else 0

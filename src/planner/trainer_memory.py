@@ -1,11 +1,11 @@
 """What a padded micro-batch keeps in memory under autograd (the trainer engine); names as in `memory`."""
 
 from ..architectures import PRODUCTS
-from .job import Job
+from .job import TrainingJob
 from .memory import AUTOGRAD_CHUNK, MicroBatchSize, block, steady_parts, workspace
 
 
-def saved_by_autograd(job: Job, tokens: int) -> dict[str, int]:
+def saved_by_autograd(job: TrainingJob, tokens: int) -> dict[str, int]:
     """Return what transformers' layer with PEFT's adapters saves for its backward under autocast, by tensor.
 
     RMSNorm keeps its input in float32; PEFT keeps each adapter's input in the compute type (one copy for all that share
@@ -33,7 +33,7 @@ def saved_by_autograd(job: Job, tokens: int) -> dict[str, int]:
     return {name: tokens * size for name, size in columns.items() if size}
 
 
-def _inputs_saved(job: Job) -> dict[str, int]:
+def _inputs_saved(job: TrainingJob) -> dict[str, int]:
     """Return the bytes a token of the matrices' inputs that autograd keeps."""
     shape, e = job.shape, job.element
     if job.method == "full":
@@ -50,7 +50,7 @@ def _inputs_saved(job: Job) -> dict[str, int]:
 
 
 def trainer_peak(
-    job: Job, largest: MicroBatchSize, later: MicroBatchSize | None, checkpointing: bool
+    job: TrainingJob, largest: MicroBatchSize, later: MicroBatchSize | None, checkpointing: bool
 ) -> dict[str, int]:
     """Return the bytes, by part, that a step adds at its peak, which is one of three moments.
 
@@ -68,7 +68,7 @@ def trainer_peak(
     return max(moments, key=lambda parts: sum(({"gradients": gradients} | parts).values()))
 
 
-def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[str, int]:
+def trainer_parts(job: TrainingJob, size: MicroBatchSize, checkpointing: bool) -> dict[str, int]:
     """Return the bytes, by part, that a padded micro-batch adds at its peak under autograd."""
     shape, e, tokens = job.shape, job.element, size.tokens
     one = sum(saved_by_autograd(job, tokens).values())
@@ -92,7 +92,7 @@ def trainer_parts(job: Job, size: MicroBatchSize, checkpointing: bool) -> dict[s
     return parts
 
 
-def _autograd_columns(job: Job, checkpointing: bool) -> int:
+def _autograd_columns(job: TrainingJob, checkpointing: bool) -> int:
     """Return how many values a token takes at the peak besides the saved tensors; found by tracing the operations.
 
     With recomputation the peak is in the last layer's MLP: gradients of its output, of the activation and of SwiGLU's

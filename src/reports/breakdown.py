@@ -15,7 +15,7 @@ BEFORE, AFTER, CHANGE = Text("Before", "학습 전"), Text("After", "학습 후"
 FEWEST_FOR_INTERVAL = 5
 FEWEST_FOR_LENGTHS = 9
 TOPICS_SHOWN = 15
-Group = tuple[str, list[int]]
+DialogueGroup = tuple[str, list[int]]
 """A group's name, and the numbers of its dialogues."""
 
 
@@ -44,7 +44,7 @@ def breakdown(scored: DialogueScores) -> Html:
     return join(*tables, tag("p", note, class_="note"))
 
 
-def groups_by_length(scored: DialogueScores) -> list[Group]:
+def groups_by_length(scored: DialogueScores) -> list[DialogueGroup]:
     """Return thirds of the dialogues from short to long, named by their numbers of words."""
     lengths = [len(row.dialogue.split()) for row in scored.predictions]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
@@ -55,7 +55,7 @@ def groups_by_length(scored: DialogueScores) -> list[Group]:
     return [(between(f"{lengths[third[0]]:,}", f"{lengths[third[-1]]:,}"), third) for third in thirds]
 
 
-def groups_by_topic(scored: DialogueScores) -> list[Group]:
+def groups_by_topic(scored: DialogueScores) -> list[DialogueGroup]:
     """Return the topics of two or more dialogues, the most frequent first, and all others together."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, row in enumerate(scored.predictions):
@@ -66,11 +66,11 @@ def groups_by_topic(scored: DialogueScores) -> list[Group]:
         return []
     names = {topic for topic, _ in shown}
     others = [place for topic, its in places.items() if topic not in names for place in its]
-    groups: list[Group] = [(named(topic), its) for topic, its in shown]
+    groups: list[DialogueGroup] = [(named(topic), its) for topic, its in shown]
     return groups + ([(Text("all others", "나머지"), others)] if others else [])
 
 
-def _scores_table(caption: str, noun: str, groups: Sequence[Group], scored: DialogueScores) -> Html:
+def _scores_table(caption: str, noun: str, groups: Sequence[DialogueGroup], scored: DialogueScores) -> Html:
     stages = [(name, sums) for name, sums in ((BEFORE, scored.before), (AFTER, scored.after)) if sums]
     rows = []
     for name, places in groups:

@@ -8,7 +8,7 @@ from ..evaluation.result import SCORE_NAMES
 from ..evaluation.tokenizations import analyser_of
 from ..runs.read import over_steps
 from .charts import STYLES, Series, line_chart
-from .comparison import ComparedRun, Example, RunComparison
+from .comparison import ComparedDialogue, ComparedRun, RunComparison
 from .examples import REFERENCE, article, rouge_sum_of, summary_box
 from .markup import Html, code, join, named, scrolling, table, tag
 from .page import document
@@ -192,7 +192,7 @@ def _examples(comparison: RunComparison) -> Html:
 
 
 def _example(
-    number: int, example: Example, runs: Sequence[ComparedRun], facts: Sequence[Sequence[SourcedFact]]
+    number: int, example: ComparedDialogue, runs: Sequence[ComparedRun], facts: Sequence[Sequence[SourcedFact]]
 ) -> Html:
     row = example.rows[0]
     texts = [its.fine_tuned or "" for its in example.rows]

@@ -43,7 +43,7 @@ class ComparedRun:
 
 
 @dataclass(frozen=True)
-class Example:
+class ComparedDialogue:
     """A dialogue and what each run made of it; `change` is the largest difference to the first run's ROUGE sum."""
 
     rows: list[Prediction]
@@ -64,7 +64,7 @@ class RunComparison:
     stemmer: bool
     settings: list[tuple[str, list[Any]]]
     """Settings that differ, and their values in each run, or `ABSENT`."""
-    examples: list[Example]
+    examples: list[ComparedDialogue]
     notes: list[Text]
     """Why some figures cannot be compared."""
 
@@ -203,10 +203,10 @@ def _leaves(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
-def _examples(runs: Sequence[ComparedRun], rows: Sequence[Sequence[Prediction]]) -> list[Example]:
+def _examples(runs: Sequence[ComparedRun], rows: Sequence[Sequence[Prediction]]) -> list[ComparedDialogue]:
     sums = [run.result.per_dialogue["rouge_sum"] for run in runs]
     found = [
-        Example(list(its), list(values))
+        ComparedDialogue(list(its), list(values))
         for its, values in zip(zip(*rows, strict=True), zip(*sums, strict=True), strict=True)
     ]
     return sorted(found, key=lambda example: -abs(example.change))

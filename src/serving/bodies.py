@@ -7,7 +7,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from .errors import ApiError
-from .limits import Limits
+from .limits import RequestLimits
 from .schemas import sentence_of
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -15,7 +15,7 @@ _READ_AWAY_BYTES = 16 << 20
 """Of a body that is too large: a client that may finish sending reads the answer, one that is cut off does not."""
 
 
-async def read_json(request: Request, model: type[Body], limits: Limits) -> Body:
+async def read_json(request: Request, model: type[Body], limits: RequestLimits) -> Body:
     """Return the body of a request as `model`.
 
     Raises:

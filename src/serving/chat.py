@@ -12,11 +12,11 @@ from starlette.types import Receive, Scope, Send
 from .dialogues import EncodedDialogue
 from .errors import ApiError
 from .following import Followed
-from .jobs import Job
+from .jobs import GenerationJob
 from .service import Service
 
 
-def completion(service: Service, job: Job, encoded: EncodedDialogue) -> dict[str, Any]:
+def completion(service: Service, job: GenerationJob, encoded: EncodedDialogue) -> dict[str, Any]:
     """Return a finished job as a `chat.completion`."""
     choice = {
         "index": 0,
@@ -92,12 +92,12 @@ def _head(service: Service, kind: str) -> dict[str, Any]:
     }
 
 
-def _usage(job: Job) -> dict[str, int]:
+def _usage(job: GenerationJob) -> dict[str, int]:
     read, generated = len(job.prompt), len(job.generated)
     return {"prompt_tokens": read, "completion_tokens": generated, "total_tokens": read + generated}
 
 
-def _left_out(service: Service, job: Job, encoded: EncodedDialogue) -> dict[str, Any]:
+def _left_out(service: Service, job: GenerationJob, encoded: EncodedDialogue) -> dict[str, Any]:
     """Return what of the dialogue, or of what the model wrote, was left out: fields that OpenAI does not have."""
     said: dict[str, Any] = {}
     if encoded.tokens_cut:

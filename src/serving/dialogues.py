@@ -9,7 +9,7 @@ from ..data.prompt.prompts import sentence, system_text
 from ..data.prompt.templates import PromptTemplate
 from ..data.prompt.truncation import TruncationCounts
 from .errors import ApiError
-from .limits import Limits
+from .limits import RequestLimits
 from .schemas import Message
 
 
@@ -25,7 +25,7 @@ class EncodedDialogue:
 class DialogueReader:
     """Makes the training prompt, id for id, of what clients send; safe to use from several threads."""
 
-    def __init__(self, template: PromptTemplate, config: Config, limits: Limits) -> None:
+    def __init__(self, template: PromptTemplate, config: Config, limits: RequestLimits) -> None:
         """Take the template that the model was trained with, and the config that it was made from."""
         self.template, self._limits = template, limits
         is_chat = config.dataset.format_type == "chat"

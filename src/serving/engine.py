@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .jobs import Job
+from .jobs import GenerationJob
 
 if TYPE_CHECKING:
     from transformers import LogitsProcessorList
@@ -19,11 +19,12 @@ class OutOfMemoryError(Exception):
 class Engine(Protocol):
     """Generates tokens for jobs."""
 
-    def generate(self, admit: Callable[[], list[Job]]) -> None:
+    def generate(self, admit: Callable[[], list[GenerationJob]]) -> None:
         """Generate until `admit()` gives no more jobs and all that it gave are finished.
 
-        Between steps an engine calls `admit` again where it can take more in, hands each new token to `Job.accept`, and
-        drops the jobs whose `finish` is set, by `accept` or by somebody else. A job is continued after `Job.ids`.
+        Between steps an engine calls `admit` again where it can take more in, hands each new token to the job's
+        `accept`, and drops the jobs whose `finish` is set, by `accept` or by somebody else. A job is continued
+        after its `ids`.
 
         Raises:
             OutOfMemoryError: the batch is too large; nothing is under way any more.
@@ -49,7 +50,7 @@ class TransformersEngine:
         if not generates_fast(self.model):
             refuse_wrong_slots(self.model, most_tokens)
 
-    def generate(self, admit: Callable[[], list[Job]]) -> None:
+    def generate(self, admit: Callable[[], list[GenerationJob]]) -> None:
         """Generate (see `Engine`)."""
         from ..inference.batches import is_out_of_memory
         from ..inference.generator import generating
@@ -72,8 +73,8 @@ class TransformersEngine:
 
         return RowBatch(CachedDecoder(self.model)) if generates_fast(self.model) else Slots(self.model)
 
-    def _generate(self, admit: Callable[[], list[Job]]) -> None:
-        slots, jobs = self.empty_batch(), list[Job]()
+    def _generate(self, admit: Callable[[], list[GenerationJob]]) -> None:
+        slots, jobs = self.empty_batch(), list[GenerationJob]()
         while True:
             joining = admit()
             if joining:
@@ -90,7 +91,7 @@ class TransformersEngine:
             elif not joining:
                 return
 
-    def choose(self, logits: Any, jobs: list[Job]) -> None:
+    def choose(self, logits: Any, jobs: list[GenerationJob]) -> None:
         """Give each job its next token, from logits (jobs, vocabulary)."""
         import torch
 
@@ -105,7 +106,7 @@ class TransformersEngine:
             job.accept(token)
 
 
-def _processors(job: Job, device: Any) -> "LogitsProcessorList":
+def _processors(job: GenerationJob, device: Any) -> "LogitsProcessorList":
     """Return what changes a job's logits before the most likely token is taken: as in `src.inference`, a row alone."""
     from transformers import (
         LogitsProcessorList,

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from .errors import generation_failed, shutting_down, timed_out
-from .jobs import Job
+from .jobs import GenerationJob
 from .scheduler import Scheduler
 
 
@@ -18,7 +18,7 @@ class Followed:
     """Jobs of one request; as a context they are submitted on entry, and on exit given up if they are not finished."""
 
     def __init__(
-        self, scheduler: Scheduler, jobs: Sequence[Job], timeout_seconds: float, each_token: bool = False
+        self, scheduler: Scheduler, jobs: Sequence[GenerationJob], timeout_seconds: float, each_token: bool = False
     ) -> None:
         """Let `jobs`, which nobody has been given yet, tell the running event loop of their end, or of each token."""
         self._scheduler, self.jobs, self._timeout_seconds = scheduler, jobs, timeout_seconds
@@ -29,7 +29,7 @@ class Followed:
         for job in jobs:
             job.notify = partial(self._notify, job)
 
-    def _notify(self, job: Job) -> None:
+    def _notify(self, job: GenerationJob) -> None:
         """Wake the event loop; called in the engine's thread."""
         if self._each_token or job.finish is not None:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -11,7 +11,7 @@ Finish = Literal["stop", "length", "cancelled", "failed"]
 
 
 @dataclass(eq=False)
-class Job:
+class GenerationJob:
     """One prompt on its way through the engine.
 
     Written by the engine's thread, read by the event loop: `generated` only grows, `finish` is set once and last.

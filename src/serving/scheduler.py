@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from .engine import Engine, OutOfMemoryError
 from .errors import queue_full, shutting_down
-from .jobs import Finish, Job
-from .limits import Limits
+from .jobs import Finish, GenerationJob
+from .limits import RequestLimits
 from .metrics import Metrics
 
 _ADMITTED_PROMPT_TOKENS = 2048
@@ -30,14 +30,18 @@ class Scheduler:
     """
 
     def __init__(
-        self, engine: Engine, limits: Limits, metrics: Metrics | None = None, logger: logging.Logger | None = None
+        self,
+        engine: Engine,
+        limits: RequestLimits,
+        metrics: Metrics | None = None,
+        logger: logging.Logger | None = None,
     ) -> None:
         """Keep what is given; `start` starts the engine's thread."""
         self.metrics = metrics or Metrics()
         self._engine, self._limits = engine, limits
         self._logger = logger or logging.getLogger("yoyak.serving")
-        self.waiting: deque[Job] = deque()
-        self.running: list[Job] = []
+        self.waiting: deque[GenerationJob] = deque()
+        self.running: list[GenerationJob] = []
         self._changed = threading.Condition()
         self._draining = self._stopped = False
         self._max_batch = limits.max_batch
@@ -77,7 +81,7 @@ class Scheduler:
             if len(self.waiting) + count > self._limits.max_queue + places:
                 raise queue_full(self._retry_after_seconds())
 
-    def submit(self, jobs: Sequence[Job]) -> None:
+    def submit(self, jobs: Sequence[GenerationJob]) -> None:
         """Put jobs into the queue, all or none; raises as `check_room` does."""
         with self._changed:
             self.check_room(len(jobs))
@@ -85,7 +89,7 @@ class Scheduler:
             self._changed.notify_all()
         self.metrics.prompt_tokens.inc(sum(len(job.prompt) for job in jobs))
 
-    def cancel(self, jobs: Sequence[Job]) -> None:
+    def cancel(self, jobs: Sequence[GenerationJob]) -> None:
         """Give up jobs that are not finished: waiting ones leave the queue, running ones the batch at its next step."""
         with self._changed:
             for job in jobs:
@@ -113,11 +117,11 @@ class Scheduler:
         seconds = self._mean_seconds * (1 + len(self.waiting) / self._max_batch)
         return min(60, math.ceil(seconds))
 
-    def _end(self, job: Job, how: Finish) -> None:
+    def _end(self, job: GenerationJob, how: Finish) -> None:
         if job.end(how):
             self._count(job)
 
-    def _count(self, job: Job) -> None:
+    def _count(self, job: GenerationJob) -> None:
         self.metrics.summaries.labels(job.finish).inc()
         self.metrics.generated_tokens.inc(len(job.generated))
         if job.finish in ("stop", "length") and job.started_at is not None and job.finished_at is not None:
@@ -150,11 +154,11 @@ class Scheduler:
             )
             return not self._stopped
 
-    def admit(self) -> list[Job]:
+    def admit(self) -> list[GenerationJob]:
         """Return the jobs that join the batch now; called by the engine between steps."""
         with self._changed:
             self._clear_finished()
-            joining: list[Job] = []
+            joining: list[GenerationJob] = []
             tokens = 0
             while self.waiting and not self._stopped and self._fits(self.waiting[0]):
                 tokens += len(self.waiting[0].ids)
@@ -170,7 +174,7 @@ class Scheduler:
                 self.metrics.batch_size.observe(len(self.running))
             return joining
 
-    def _fits(self, job: Job) -> bool:
+    def _fits(self, job: GenerationJob) -> bool:
         """Tell whether a job finds a place beside those that run; one alone always does."""
         together = [*self.running, job]
         width = max(len(one.prompt) + one.max_new_tokens for one in together)

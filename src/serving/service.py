@@ -12,8 +12,8 @@ from ..inference.batches import largest_batch
 from .dialogues import DialogueReader, EncodedDialogue
 from .engine import Engine
 from .errors import ApiError
-from .jobs import Job
-from .limits import Limits
+from .jobs import GenerationJob
+from .limits import RequestLimits
 from .metrics import Metrics
 from .scheduler import Scheduler
 from .schemas import ChatRequest, Summary, SummaryRequest
@@ -37,7 +37,7 @@ class Service:
         engine: Engine,
         tokenizer: Any,
         prompt: PromptTemplate,
-        limits: Limits | None = None,
+        limits: RequestLimits | None = None,
         more_ends: Iterable[int] = (),
     ) -> None:
         """Put an engine behind a queue; `scheduler.start` starts it. `more_ends` end a summary beside the prompt's own.
@@ -47,7 +47,7 @@ class Service:
         """
         refuse_searches(config.generation)
         self.name = config.experiment.name
-        self.limits = limits or Limits(max_batch=largest_batch(config.generation.batch_size))
+        self.limits = limits or RequestLimits(max_batch=largest_batch(config.generation.batch_size))
         self.metrics = Metrics()
         self.reader = DialogueReader(prompt, config, self.limits)
         self.scheduler = Scheduler(engine, self.limits, self.metrics)
@@ -72,7 +72,7 @@ class Service:
 
         return await asyncio.to_thread(encode_all)
 
-    def job(self, encoded: EncodedDialogue, request: ChatRequest | SummaryRequest) -> Job:
+    def job(self, encoded: EncodedDialogue, request: ChatRequest | SummaryRequest) -> GenerationJob:
         """Return the job of a prompt.
 
         Raises:
@@ -86,21 +86,21 @@ class Service:
             message = f"{field}: {wanted} is more than this model's limit of {most}"
             raise ApiError(422, message, "too_many_tokens", field)
         settings = _settings(self._generation, request)
-        return Job(encoded.ids, self._prompt.end_id, wanted or most, settings, more_ends=self._more_ends)
+        return GenerationJob(encoded.ids, self._prompt.end_id, wanted or most, settings, more_ends=self._more_ends)
 
-    def text(self, job: Job) -> str:
+    def text(self, job: GenerationJob) -> str:
         """Return the summary of a finished job."""
         return decode(self._tokenizer, job.generated, job.ends)
 
-    def left_out_reasoning(self, job: Job) -> bool:
+    def left_out_reasoning(self, job: GenerationJob) -> bool:
         """Tell whether a finished job's summary is without reasoning that the model wrote."""
         return decode_answer(self._tokenizer, job.generated, job.ends)[1]
 
-    def text_stream(self, job: Job) -> TextStream:
+    def text_stream(self, job: GenerationJob) -> TextStream:
         """Return what turns a job's tokens into text as they come."""
         return TextStream(self._tokenizer, job.ends)
 
-    def summary(self, job: Job, encoded: EncodedDialogue) -> Summary:
+    def summary(self, job: GenerationJob, encoded: EncodedDialogue) -> Summary:
         """Return a finished job as the summaries route gives it."""
         return Summary(
             summary=self.text(job),

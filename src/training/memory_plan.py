@@ -12,14 +12,14 @@ from ..architectures import LINEARS
 from ..config.schema import TrainingSettings
 from ..errors import YoyakError
 from ..models.dequantized import linear4bit_layers
-from ..planner.choose import Choice, Limits, Workload, choose
+from ..planner.choose import Choice, MemoryLimits, Workload, choose
 from ..planner.constants import MEMORY
 from ..planner.devices import Device, find_device
-from ..planner.job import Engine, Job
+from ..planner.job import EngineName, TrainingJob
 from ..planner.machine import card_of_memory, read_profile
 from ..planner.memory import block, optimizer_bytes
 from ..planner.shapes import shape_of_config
-from ..planner.steps import Example, evaluation_batch
+from ..planner.steps import ExampleTokens, evaluation_batch
 
 _SHARE_OF_FREE_MEMORY = 0.97  # what the plan may take: other processes come and go
 _TARGET_SHARE = 0.15  # of an example's tokens, where a data set does not tell
@@ -39,7 +39,7 @@ class MemoryPlan:
 
 
 def plan_loaded(
-    model: Any, train_dataset: Any, eval_dataset: Any, training: TrainingSettings, engine: Engine
+    model: Any, train_dataset: Any, eval_dataset: Any, training: TrainingSettings, engine: EngineName
 ) -> tuple[Choice, bool]:
     """Return the planner's choice for a model on the GPU, which nothing trains yet, and whether it fits."""
     job = job_of_model(model, training, engine)
@@ -50,7 +50,7 @@ def plan_loaded(
     load = Workload(examples, training.seed, steps, evaluation=largest, common=common_tokens(train_dataset))
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
     budget = training.memory_budget_gb * 1e9 if training.memory_budget_gb else float("inf")
-    limits = Limits(budget, _SHARE_OF_FREE_MEMORY * free + MEMORY.context)
+    limits = MemoryLimits(budget, _SHARE_OF_FREE_MEMORY * free + MEMORY.context)
     steady = None
     if engine == "packed":  # the probe has made its layers; its gradients and the optimizer's states are to come
         gradients = block(sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad))
@@ -111,13 +111,13 @@ def checkpointing_arguments(recomputes: bool) -> dict[str, Any]:
     return {name: recomputes, f"{name}_kwargs": {"use_reentrant": False}}
 
 
-def job_of_model(model: Any, training: TrainingSettings, engine: Engine) -> Job:
+def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> TrainingJob:
     """Return what the planner needs to know of a loaded model's training."""
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
     adapter = next(iter(model.peft_config.values())) if isinstance(model, PeftModel) else None
     targets = set(adapter.target_modules or ()) if adapter else set()
     checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens
-    return Job(
+    return TrainingJob(
         shape=shape_of_config(causal_lm.config.to_dict(), "the model"),
         method="full" if adapter is None else "qlora" if linear4bit_layers(causal_lm) else "lora",
         engine=engine,
@@ -135,7 +135,7 @@ def job_of_model(model: Any, training: TrainingSettings, engine: Engine) -> Job:
     )
 
 
-def dataset_examples(dataset: Any) -> tuple[Example, ...]:
+def dataset_examples(dataset: Any) -> tuple[ExampleTokens, ...]:
     """Return tokens and targets of each example of a data set that knows its `lengths` (and `prompt_lengths`)."""
     known = getattr(dataset, "lengths", None)
     lengths = [int(n) for n in known] if known is not None else [len(item["input_ids"]) for item in dataset]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MOST_TURNS_SHOWN = 4
 _MOST_REASONS_SHOWN = 5
 
-Rows = list[tuple["DialogueRow", dict[str, Any]]]
+_Rows = list[tuple["DialogueRow", dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def augment(request: AugmentRequest) -> None:
     _refuse_unusable(request)
     _, config = files_and_config([request.file, *request.overrides], request.experiment)
     table = read_all_columns(request.file, config, console)
-    rows: Rows = list(zip(table.rows, table.values, strict=True))
+    rows: _Rows = list(zip(table.rows, table.values, strict=True))
     report: dict[str, Any] = {"source": request.file, "rows": len(rows), "out": str(request.out)}
     if request.rename_speakers:
         renaming = rename_speakers(table.rows, request.rename_speakers, request.seed)
@@ -79,13 +79,13 @@ def _refuse_unusable(request: AugmentRequest) -> None:
         raise YoyakError(f"--out {request.out}: is the input itself; name another file")
 
 
-def _with_copies(table: "DialogueTable", renaming: "Renaming", settings: DataSettings) -> Rows:
+def _with_copies(table: "DialogueTable", renaming: "Renaming", settings: DataSettings) -> _Rows:
     """Return each row, then its copies; a copy has all columns of the row, and an id of its own."""
     if not all({settings.dialogue_column, settings.summary_column} <= values.keys() for values in table.values):
         raise YoyakError(
             f"{table.source}: holds conversations; --rename-speakers needs columns of dialogue and summary"
         )
-    copies: dict[int, Rows] = {}
+    copies: dict[int, _Rows] = {}
     for copy in renaming.copies:
         values = table.values[copy.source]
         changed = {settings.dialogue_column: copy.row.dialogue, settings.summary_column: copy.row.summary}
@@ -99,7 +99,7 @@ def _with_copies(table: "DialogueTable", renaming: "Renaming", settings: DataSet
     ]
 
 
-def _as_messages(rows: Rows, settings: DataSettings) -> list[dict[str, Any]]:
+def _as_messages(rows: _Rows, settings: DataSettings) -> list[dict[str, Any]]:
     """Return five rows for each: `messages` instead of dialogue and summary, the other columns as they are."""
     from ...data.tools.augment import instruction_messages
     from ...data.tools.augment_speakers import is_korean
@@ -145,7 +145,7 @@ def _show_renaming(
         console.print(f"  {rest:,} more for other reasons", style="dim")
 
 
-def _show_instructions(rows: Rows, show: int, console: "Console") -> None:
+def _show_instructions(rows: _Rows, show: int, console: "Console") -> None:
     from ...data.tools.augment import instruction_messages
     from ...data.tools.augment_speakers import is_korean
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...data.files.sources import DialogueRow
     from ...evaluation.result import EvaluationResult
     from ...evaluation.significance import PairedDifference
-    from ...inference.row_formats import Row
+    from ...inference.row_formats import RowValues
 
 _SCORE = "rouge_sum"
 
@@ -78,7 +78,7 @@ def difference_to_mean(ensemble: "EvaluationResult", singles: "Sequence[Evaluati
 
 def _summaries(
     run: Path, rows: "Sequence[DialogueRow]", config: Config, folder: Path, console: "Console"
-) -> "list[Row]":
+) -> "list[RowValues]":
     """Return a fold's summaries of the rows; those that an earlier call saved are kept."""
     from ...inference.saved_rows import SavedRows
 
@@ -104,5 +104,5 @@ def _summaries(
     return [saved.done[index] for index in range(len(rows))]
 
 
-def _texts_and_ends(values: "Sequence[Row]") -> tuple[list[str], list[bool]]:
+def _texts_and_ends(values: "Sequence[RowValues]") -> tuple[list[str], list[bool]]:
     return [row["summary"] for row in values], [bool(row["ended"]) for row in values]

@@ -18,7 +18,7 @@ from .train import trained_alone
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueTable
     from ...data.llm_dataset import LLMSummarizationDataset
-    from ...training.refine.refiner import Example
+    from ...training.refine.refiner import RefineExample
     from ...training.refine.run import RefineRun
 
 _NAMED = "_refined"
@@ -122,17 +122,17 @@ def _refine(config: Config, request: TrainRequest) -> Path:
     return run.folder
 
 
-def examples(dataset: "LLMSummarizationDataset", table: "DialogueTable") -> "list[Example]":
+def examples(dataset: "LLMSummarizationDataset", table: "DialogueTable") -> "list[RefineExample]":
     """Return a table's dialogues with their prompts, as they are trained on."""
     from ...data.prompt.templates import IGNORE
-    from ...training.refine.refiner import Example
+    from ...training.refine.refiner import RefineExample
 
     found = []
     prompts = len(dataset) // len(table.rows)  # of each dialogue side by side; the first is that of use
     for index, row in enumerate(table.rows):
         item = dataset[prompts * index]
         ids, own = item["input_ids"], item["labels"] != IGNORE
-        found.append(Example(row.dialogue, ids[~own].tolist(), row.summary, ids[own].tolist()))
+        found.append(RefineExample(row.dialogue, ids[~own].tolist(), row.summary, ids[own].tolist()))
     return found
 
 

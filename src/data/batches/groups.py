@@ -11,7 +11,7 @@ from .packing import MicroBatch
 
 
 @dataclass(frozen=True)
-class Group:
+class PromptGroup:
     """A prompt, its continuations (not empty), and for each of these the factor of its tokens' loss."""
 
     prompt: Sequence[int]
@@ -24,7 +24,7 @@ class Group:
         return len(self.prompt) - 1 + sum(map(len, self.continuations))
 
 
-def pack_groups(groups: Sequence[Group], micro_batch_tokens: int) -> list[MicroBatch]:
+def pack_groups(groups: Sequence[PromptGroup], micro_batch_tokens: int) -> list[MicroBatch]:
     """Return micro-batches of at most so many tokens (a larger group gets one of its own).
 
     All tokens of continuations are targets. The prompt's last token begins each of them, since each one's first token
@@ -45,7 +45,7 @@ def pack_groups(groups: Sequence[Group], micro_batch_tokens: int) -> list[MicroB
     return [_lay_out(groups, indices) for indices in bins]
 
 
-def _lay_out(groups: Sequence[Group], indices: Sequence[int]) -> MicroBatch:
+def _lay_out(groups: Sequence[PromptGroup], indices: Sequence[int]) -> MicroBatch:
     tokens = sum(groups[index].tokens for index in indices)
     places = np.empty((6, tokens), np.int64)
     ids, positions, ends, examples, before, before_end = places

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ...errors import YoyakError
-from .quoting import Row, quoted_rows
+from .quoting import QuotedRow, quoted_rows
 from .records import BadRow, Record, RecordStream, refuse_many_columns
 
 
@@ -31,7 +31,7 @@ def open_delimited(path: Path, name: str, encoding: str, delimiter: str) -> Reco
     return RecordStream(columns, encoding, "line", _records(rows, columns))
 
 
-def _records(rows: Iterable[Row | BadRow], columns: list[str]) -> Iterator[Record | BadRow]:
+def _records(rows: Iterable[QuotedRow | BadRow], columns: list[str]) -> Iterator[Record | BadRow]:
     for row in rows:
         if isinstance(row, BadRow):
             yield row

@@ -33,7 +33,7 @@ _BARE_COMMA = re.compile(r"(?<!\d),(?!\s)|(?<=\d),(?![\d\s])")
 
 
 @dataclass(slots=True)
-class Row:
+class QuotedRow:
     """A row's first line, fields and how many lines and characters it took.
 
     `kind` is `plain` (no quoted field), `quoted`, or what is wrong: `closing` (a quote is closed that was not opened),
@@ -84,7 +84,7 @@ class _Lines:
         self.number -= len(lines)
 
 
-def quoted_rows(opened: Callable[[], TextIO], delimiter: str) -> Iterator[Row | BadRow]:
+def quoted_rows(opened: Callable[[], TextIO], delimiter: str) -> Iterator[QuotedRow | BadRow]:
     """Yield the rows of a text, the header among them, and broken ones as BadRow.
 
     Args:
@@ -102,10 +102,10 @@ class _Reader:
         self._ends = {delimiter, "\r", "\n", ""}
         self._delimiters = 0  # of the header
         self._rows_by_line: int | None = None
-        self._held: list[Row | BadRow] = []
+        self._held: list[QuotedRow | BadRow] = []
         self._held_chars = 0
 
-    def __iter__(self) -> Iterator[Row | BadRow]:
+    def __iter__(self) -> Iterator[QuotedRow | BadRow]:
         header = self._next_row()
         if header is None:
             return
@@ -114,7 +114,7 @@ class _Reader:
         while (row := self._next_row()) is not None:
             if self._swallows_rows(row):
                 self._lines.put_back(row.lines[1:])
-                row = Row(row.line, "swallows", lines=row.lines[:1])
+                row = QuotedRow(row.line, "swallows", lines=row.lines[:1])
             if row.kind in ("closing", "stray") and self._is_line_oriented(1):
                 row.kind = "plain"
             is_rest = self._is_behind_broken_row() and row.kind not in ("plain", "quoted")
@@ -131,19 +131,19 @@ class _Reader:
                 self._held = [self._bad(row)]
         yield from self._release()
 
-    def _swallows_rows(self, row: Row) -> bool:
+    def _swallows_rows(self, row: QuotedRow) -> bool:
         # A row of two lines that looks like two rows, but not like one, ends where its quote shows it to be broken.
         span = len(row.lines)
         fewest = 3 if row.kind in ("broken", "open") else 2
         return span >= fewest and all(map(self._is_rowlike, row.lines)) and self._is_line_oriented(span)
 
-    def _hold(self, row: Row) -> Iterator[Row | BadRow]:
+    def _hold(self, row: QuotedRow) -> Iterator[QuotedRow | BadRow]:
         self._held.append(row)
         self._held_chars += sum(map(len, row.lines))
         if len(self._held) > _MOST_HELD_ROWS or self._held_chars > _MOST_HELD_CHARS:
             yield from self._release()
 
-    def _release(self) -> Iterator[Row | BadRow]:
+    def _release(self) -> Iterator[QuotedRow | BadRow]:
         held, self._held, self._held_chars = self._held, [], 0
         yield from held
 
@@ -151,7 +151,7 @@ class _Reader:
         first = self._held[0] if self._held else None
         return isinstance(first, BadRow) or (first is not None and len(first.fields) != self._delimiters + 1)
 
-    def _hold_merged(self, row: Row) -> None:
+    def _hold_merged(self, row: QuotedRow) -> None:
         """Make one bad row of all that is held and of a row that closes a quote which was not opened."""
         first, fault = row.line, f"a quote is closed in line {row.last} that was not opened"
         if self._held:
@@ -160,21 +160,21 @@ class _Reader:
                 fault = self._held[0].detail.partition(_TAKEN)[0]
         self._held, self._held_chars = [_bad_lines(first, row.last, fault, row.last > first)], 0
 
-    def _next_row(self) -> Row | None:
+    def _next_row(self) -> QuotedRow | None:
         """Return the next row; a line without any character is none."""
         while (line := self._lines.take()) is not None:
             if line.strip("\r\n"):
                 if len(line) > LONGEST_ROW_CHARS:
-                    return Row(self._lines.number, "long", lines=[""])
+                    return QuotedRow(self._lines.number, "long", lines=[""])
                 if '"' not in line:
-                    return Row(self._lines.number, "plain", line.rstrip("\r\n").split(self._delimiter), [line])
+                    return QuotedRow(self._lines.number, "plain", line.rstrip("\r\n").split(self._delimiter), [line])
                 return self._row_with_quotes(line)
         return None
 
-    def _row_with_quotes(self, line: str, following: Callable[[], str | None] | None = None) -> Row:
+    def _row_with_quotes(self, line: str, following: Callable[[], str | None] | None = None) -> QuotedRow:
         """Return the row that begins with a line; `following` gives its next lines."""
         following = following or self._lines.take
-        row = Row(self._lines.number, lines=[line])
+        row = QuotedRow(self._lines.number, lines=[line])
         parts: list[str] = []  # of the quoted field that is open
         at, chars, is_open = 0, len(line), False
         while True:
@@ -213,7 +213,7 @@ class _Reader:
                 return row
             at += 1
 
-    def _resume_behind(self, row: Row) -> None:
+    def _resume_behind(self, row: QuotedRow) -> None:
         """Go on where a row can start again, and count the lines up to there to the broken row."""
         while row.opens_in_last:  # the start of another row or a line of this one: what it begins is taken too
             self._lines.put_back([row.lines.pop()])
@@ -229,7 +229,7 @@ class _Reader:
                     return
                 row.lines.append("")
 
-    def _bad(self, row: Row) -> BadRow:
+    def _bad(self, row: QuotedRow) -> BadRow:
         if row.kind == "long":
             bad = too_long(row.line)
             return BadRow(row.line, bad.reason, bad.detail, len(row.lines))

@@ -15,7 +15,7 @@ from .augment_particles import ending_of, with_particles
 from .augment_speakers import Speaker, find_speakers, is_korean
 
 Language = Literal["ko", "en"]
-Message = dict[str, str]
+ChatMessage = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def replace_names(text: str, speakers: Sequence[Speaker], names: dict[str, str])
     return "".join([*parts, text[end:]])
 
 
-def instruction_messages(row: DialogueRow, language: Language) -> list[list[Message]]:
+def instruction_messages(row: DialogueRow, language: Language) -> list[list[ChatMessage]]:
     """Return a row as five conversations, one for each of the language's instructions.
 
     System message, sentence and dialogue are those of the chat format, as training with

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 import torch
 
-from src.data.batches.groups import Group, pack_groups
+from src.data.batches.groups import PromptGroup, pack_groups
 from src.decoder.packed_decoder import PackedDecoder
 from src.tests.packed_models import VOCABULARY, adapted_model, gradients, reference, worst_error
 
 
-def groups(shapes: list[list[int]]) -> list[Group]:
+def groups(shapes: list[list[int]]) -> list[PromptGroup]:
     """Return groups by the lengths of prompt and continuations; weights are exact in float32, one is zero."""
     generator = torch.Generator().manual_seed(0)
 
@@ -18,10 +18,10 @@ def groups(shapes: list[list[int]]) -> list[Group]:
         return torch.randint(VOCABULARY, (length,), generator=generator).tolist()
 
     weights = [1.0, -0.5, 0.0, 0.25, -2.0]
-    return [Group(ids(prompt), [ids(n) for n in lengths], weights[: len(lengths)]) for prompt, *lengths in shapes]
+    return [PromptGroup(ids(prompt), [ids(n) for n in lengths], weights[: len(lengths)]) for prompt, *lengths in shapes]
 
 
-def expected_gradients(model: Any, some: list[Group]) -> dict[str, torch.Tensor]:
+def expected_gradients(model: Any, some: list[PromptGroup]) -> dict[str, torch.Tensor]:
     """Return the gradients of the weighted sum of all continuations' losses."""
     total: dict[str, torch.Tensor] = {}
     for group in some:

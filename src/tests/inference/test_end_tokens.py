@@ -16,7 +16,7 @@ from src.inference.decoding import before_end, length_to_end
 from src.inference.generator import stream_summaries
 from src.models.lora_loader import LoRALoader
 from src.serving.engine import TransformersEngine
-from src.serving.jobs import Job
+from src.serving.jobs import GenerationJob
 from src.serving.text import decode
 from src.tests.tiny_models import DIALOGUES, tiny_config, write_tiny_model
 
@@ -92,7 +92,9 @@ def test_each_end_token_ends_a_job_of_the_server(folder: str, slow: bool, monkey
     _, model, tokenizer, prompt = loaded(folder)
     if slow:
         monkeypatch.setattr("src.decoder.decoder_obstacle.decoder_obstacle", lambda model: "slow")
-    jobs = [Job(i, prompt.end_id, 12, more_ends=frozenset({256, end})) for i in prompt.encode_prompts(DIALOGUES)]
+    jobs = [
+        GenerationJob(i, prompt.end_id, 12, more_ends=frozenset({256, end})) for i in prompt.encode_prompts(DIALOGUES)
+    ]
     waiting = [jobs]
     TransformersEngine(model).generate(lambda: waiting.pop() if waiting else [])
     assert slow or decoder_obstacle(model) is None

@@ -7,15 +7,15 @@ import pytest
 
 from src.architectures import LINEARS
 from src.data.batches.bins import assign_to_bins
-from src.planner.choose import SIZES, Choice, Limits, Workload, bounded_size, choose, compute_as, largest_step
+from src.planner.choose import SIZES, Choice, MemoryLimits, Workload, bounded_size, choose, compute_as, largest_step
 from src.planner.devices import Device, find_device
-from src.planner.job import Job
+from src.planner.job import TrainingJob
 from src.planner.memory import Activations, Memory, MicroBatchSize, packed_parts, steady_parts, total_memory
 from src.planner.shapes import ModelShape, find_shape
 from src.planner.steps import packed_work
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
-JOB = Job(SHAPE, "lora", "packed", "fp32", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, None, cpu=True)
+JOB = TrainingJob(SHAPE, "lora", "packed", "fp32", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, None, cpu=True)
 PROCESSOR = Device("processor", 8 << 30, 20e9, 60e9, bf16=False, source="this test", cpu=True)
 
 
@@ -52,17 +52,17 @@ def test_where_all_weights_train_there_is_one_micro_batch_at_a_time():
     assert replace(JOB, cpu=False).side_by_side == 1
 
 
-QLORA = Job(
+QLORA = TrainingJob(
     find_shape("Bllossom/llama-3.2-Korean-Bllossom-3B")[0],
     *("qlora", "packed", "bf16", 16, LINEARS, 0.0, "adamw_torch", 8, 8, None, None),
 )
 H100 = find_device("H100")
 LOAD = Workload(drawn(1, 256), 1, steps=4)
 """Four steps of 64 examples, few enough that all of them are laid out for every size."""
-ANY = Limits(1e15, 1e15)
+ANY = MemoryLimits(1e15, 1e15)
 
 
-def every_way(job: Job, load: Workload, limits: Limits) -> list[Choice]:
+def every_way(job: TrainingJob, load: Workload, limits: MemoryLimits) -> list[Choice]:
     """All sizes and layers, within the limits, the slow way."""
     layers = job.shape.layers
     hows = [
@@ -76,7 +76,7 @@ def every_way(job: Job, load: Workload, limits: Limits) -> list[Choice]:
 
 @pytest.mark.parametrize("gigabytes", [4.5, 6, 9, 80])
 def test_the_choice_is_about_the_fastest_that_fits_and_computes_least_again(gigabytes):
-    limits = Limits(1e15, gigabytes * 1e9)
+    limits = MemoryLimits(1e15, gigabytes * 1e9)
     best, fits = choose(QLORA, LOAD, H100, limits)
     assert fits
     assert limits.allow(best.memory)
@@ -88,7 +88,7 @@ def test_the_choice_is_about_the_fastest_that_fits_and_computes_least_again(giga
 
 
 def test_where_nothing_fits_the_choice_takes_least():
-    least, fits = choose(QLORA, LOAD, H100, Limits(1e15, 1e9))
+    least, fits = choose(QLORA, LOAD, H100, MemoryLimits(1e15, 1e9))
     assert not fits
     assert least.memory.device_bytes == min(way.memory.device_bytes for way in every_way(QLORA, LOAD, ANY))
     assert least.checkpointing == "all layers"
@@ -96,9 +96,9 @@ def test_where_nothing_fits_the_choice_takes_least():
 
 def test_a_run_fits_within_both_limits_only():
     memory = Memory({}, 100, 150)
-    assert Limits(100, 150).allow(memory)
-    assert not Limits(99, 150).allow(memory)
-    assert not Limits(100, 149).allow(memory)
+    assert MemoryLimits(100, 150).allow(memory)
+    assert not MemoryLimits(99, 150).allow(memory)
+    assert not MemoryLimits(100, 149).allow(memory)
 
 
 def test_what_settings_say_is_kept():
@@ -106,15 +106,15 @@ def test_what_settings_say_is_kept():
     assert (roomy.how.kept_layers, roomy.checkpointing) == (28, "inputs of products kept too")
     sized, _ = choose(replace(QLORA, micro_batch_tokens=2048), LOAD, H100, ANY)
     assert (sized.micro_batch_tokens, sized.work.largest.tokens) == (2048, 2048)
-    tight = Limits(1e15, 5e9)
+    tight = MemoryLimits(1e15, 5e9)
     kept, fits = choose(replace(QLORA, micro_batch_tokens=8192, checkpointing=False), LOAD, H100, tight)
     assert (kept.how.kept_layers, fits) == (28, False)
-    partly, fits = choose(replace(QLORA, micro_batch_tokens=8192), LOAD, H100, Limits(1e15, 9e9))
+    partly, fits = choose(replace(QLORA, micro_batch_tokens=8192), LOAD, H100, MemoryLimits(1e15, 9e9))
     assert fits
     assert 1 < partly.how.kept_layers < 28
     assert partly.checkpointing == f"{28 - partly.how.kept_layers} of 28 layers"
     one_more = Activations(partly.how.kept_layers + 1, partly.how.keeps_inputs)
-    assert not Limits(1e15, 9e9).allow(compute_as(QLORA, LOAD, H100, one_more, 8192).memory)
+    assert not MemoryLimits(1e15, 9e9).allow(compute_as(QLORA, LOAD, H100, one_more, 8192).memory)
 
 
 def test_the_trainer_engine_keeps_layers_where_they_fit():
@@ -125,9 +125,11 @@ def test_the_trainer_engine_keeps_layers_where_they_fit():
     assert (again.how.kept_layers, again.checkpointing) == (0, "all layers")
     assert again.memory.peak_bytes < kept.memory.peak_bytes
     assert again.time.seconds > kept.time.seconds
-    tight, fits = choose(trainer, LOAD, H100, Limits(kept.memory.peak_bytes - 1, 1e15))
+    tight, fits = choose(trainer, LOAD, H100, MemoryLimits(kept.memory.peak_bytes - 1, 1e15))
     assert (tight.how.kept_layers, fits) == (0, True)
-    assert not choose(replace(trainer, checkpointing=False), LOAD, H100, Limits(kept.memory.peak_bytes - 1, 1e15))[1]
+    assert not choose(
+        replace(trainer, checkpointing=False), LOAD, H100, MemoryLimits(kept.memory.peak_bytes - 1, 1e15)
+    )[1]
 
 
 def test_an_evaluation_batch_counts():
@@ -157,7 +159,7 @@ def test_a_long_step_late_in_the_run_fits_too():
     late = set(order[8 * 59 : 8 * 60])
     load = Workload(tuple((900, 20) if index in late else (40, 20) for index in range(800)), 1, steps=100)
     job = replace(QLORA, accumulation=1)
-    limits = Limits(1e15, 4.4e9)
+    limits = MemoryLimits(1e15, 4.4e9)
     choice, fits = choose(job, load, H100, limits)
     assert fits
     whole = packed_work(load.examples, 8, choice.micro_batch_tokens, 1, 100)

@@ -8,13 +8,13 @@ from src.architectures import LINEARS
 from src.planner.constants import TIME, TimeConstants
 from src.planner.devices import Device, find_device
 from src.planner.duration import evaluation_seconds, saving_seconds, step_counts, step_time
-from src.planner.job import Job
+from src.planner.job import TrainingJob
 from src.planner.memory import Activations, MicroBatchSize
 from src.planner.shapes import find_shape
 from src.planner.steps import StepWork
 
 SHAPE = find_shape("Bllossom/llama-3.2-Korean-Bllossom-3B")[0]
-JOB = Job(SHAPE, "qlora", "packed", "bf16", 16, LINEARS, 0.0, "adamw_torch", 8, 8, True, None)
+JOB = TrainingJob(SHAPE, "qlora", "packed", "bf16", 16, LINEARS, 0.0, "adamw_torch", 8, 8, True, None)
 WORK = StepWork(20_000, 19_000, 3000, 4_000_000, 2.0, MicroBatchSize(10_000, 1500, 32, 800))
 ALL = Activations(28)
 

@@ -8,14 +8,14 @@ from src.architectures import LINEARS
 from src.config import load_config
 from src.errors import YoyakError
 from src.planner.devices import Device, find_device
-from src.planner.job import Job, job_of, method_of
+from src.planner.job import TrainingJob, job_of, method_of
 from src.planner.shapes import ModelShape, find_shape
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
 PROCESSOR = Device("processor", 8 << 30, 20e9, 60e9, bf16=False, source="this test", cpu=True)
 
 
-def job(*overrides: str, device: Device | None = None) -> Job:
+def job(*overrides: str, device: Device | None = None) -> TrainingJob:
     config = load_config("llama_3.2_3b", overrides)
     return job_of(config, find_shape(config.model.checkpoint)[0], device or find_device("H100"))
 
@@ -92,7 +92,9 @@ def test_what_cannot_be_planned_is_refused(overrides, device, message):
 
 
 def test_trained_tensors_ranks_and_bytes():
-    lora = Job(SHAPE, "lora", "packed", "bf16", 4, ("q_proj", "down_proj"), 0.0, "adamw_torch", 8, 2, True, None)
+    lora = TrainingJob(
+        SHAPE, "lora", "packed", "bf16", 4, ("q_proj", "down_proj"), 0.0, "adamw_torch", 8, 2, True, None
+    )
     # A and B of rank 4: q from 48 to 4 x 16, down from 112 to 48
     assert lora.trained_tensors == [192, 256, 448, 192] * 3
     assert lora.trained == 3264

@@ -12,7 +12,7 @@ from src.architectures import LINEARS
 from src.data.batches.packing import StepPacker
 from src.decoder.packed_decoder import PackedDecoder
 from src.kernels.heads import Sequences
-from src.planner.job import Job
+from src.planner.job import TrainingJob
 from src.planner.memory import (
     Activations,
     MicroBatchSize,
@@ -28,7 +28,7 @@ from src.planner.trainer_memory import saved_by_autograd, trainer_parts, trainer
 from src.tests.packed_models import adapted_model, examples
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
-JOB = Job(SHAPE, "lora", "packed", "bf16", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, 512)
+JOB = TrainingJob(SHAPE, "lora", "packed", "bf16", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, 512)
 MIB = 1 << 20
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from src.architectures import LINEARS
-from src.planner.job import Job
+from src.planner.job import TrainingJob
 from src.planner.memory import (
     Activations,
     MicroBatchSize,
@@ -23,7 +23,7 @@ from src.planner.trainer_memory import saved_by_autograd, trainer_parts, trainer
 SMALL = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
 SQUARE = ModelShape("llama", 64, 4096, 4096, 2, 32, 32, 128, False)
 """Every matrix is 4096 x 4096: 16,777,216 values, seven a layer."""
-JOB = Job(SMALL, "lora", "packed", "bf16", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, 512)
+JOB = TrainingJob(SMALL, "lora", "packed", "bf16", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, 512)
 WIDE = replace(JOB, shape=SQUARE, rank=16)
 SIZE = MicroBatchSize(512, 60, 4, 200)
 MIB = 1 << 20

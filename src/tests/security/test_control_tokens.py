@@ -20,7 +20,7 @@ from src.data.prompt.templates import create_prompt_template
 from src.data.prompt.text_encoder import TextEncoder
 from src.inference import generator
 from src.serving.app import create_app
-from src.serving.limits import Limits
+from src.serving.limits import RequestLimits
 from src.serving.service import Service
 from src.tests.odd_tokenizers import ODD_KINDS, odd_tokenizer
 from src.tests.real_tokenizers import shared_tokenizer
@@ -235,7 +235,7 @@ def test_server(real, cases):
     limits = {"encoder_max_len": 1024, "decoder_max_len": 1}
     prompt = create_prompt_template(tokenizer, format_type="chat", chat_template=template_of(family), **limits)
     engine = RecordingEngine(model)
-    service = Service(config, engine, tokenizer, prompt, Limits(max_queue=200, batch_wait_seconds=0))
+    service = Service(config, engine, tokenizer, prompt, RequestLimits(max_queue=200, batch_wait_seconds=0))
     rows = [row for row in drawn(hostile_rows(tokens_of(family)), cases) if row.dialogue.strip()]
     service.scheduler.start()
     try:

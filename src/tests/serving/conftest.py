@@ -14,7 +14,7 @@ import pytest
 from src.config.schema import Config
 from src.data.prompt.templates import create_prompt_template
 from src.serving.engine import TransformersEngine
-from src.serving.limits import Limits
+from src.serving.limits import RequestLimits
 from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
 
 LIMIT = 8  # decoder_max_len
@@ -31,7 +31,7 @@ class Loaded:
         from src.serving.service import Service
 
         engine = engine or TransformersEngine(self.model)
-        return Service(self.config, engine, self.tokenizer, self.prompt, Limits(**limits))
+        return Service(self.config, engine, self.tokenizer, self.prompt, RequestLimits(**limits))
 
 
 @pytest.fixture(scope="session")

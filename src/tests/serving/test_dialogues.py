@@ -8,7 +8,7 @@ from src.config.schema import Config
 from src.data.prompt.templates import create_prompt_template
 from src.serving.dialogues import DialogueReader
 from src.serving.errors import ApiError
-from src.serving.limits import Limits
+from src.serving.limits import RequestLimits
 from src.serving.schemas import Message
 from src.tests.real_tokenizers import tiny_tokenizer
 
@@ -22,7 +22,7 @@ def reader(format_type="chat", limit=400, **dataset):
     settings = {"format_type": format_type, "language": "en", **dataset}
     config = Config.model_validate({"model": {"checkpoint": "x"}, "dataset": settings, "experiment": {"name": "x"}})
     template = create_prompt_template(tiny_tokenizer("chatml"), encoder_max_len=limit, **settings)
-    return DialogueReader(template, config, Limits())
+    return DialogueReader(template, config, RequestLimits())
 
 
 def user(content):

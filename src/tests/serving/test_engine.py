@@ -10,7 +10,7 @@ from src.decoder.cached_decoder import CachedDecoder
 from src.decoder.row_batch import RowBatch
 from src.inference.generator import generate_summaries, generating
 from src.serving.engine import OutOfMemoryError, TransformersEngine
-from src.serving.jobs import Job
+from src.serving.jobs import GenerationJob
 from src.serving.slots import Slots
 from src.tests.tiny_models import DIALOGUES, load_tiny, tiny_config, write_tiny_model
 
@@ -26,7 +26,7 @@ def greedy(model, ids, end_id, most):
 
 
 def job(prompt, most=8, **settings):
-    return Job(prompt, 256, most, GenerationSettings(**settings))
+    return GenerationJob(prompt, 256, most, GenerationSettings(**settings))
 
 
 def run(engine, *waves):
@@ -137,7 +137,7 @@ def test_a_job_goes_on_after_the_tokens_it_has(model):
 def test_settings_mean_what_they_mean_to_summarize(tiny, settings):
     settings = GenerationSettings(batch_size=1, **settings)
     expected = generate_summaries(tiny.model, tiny.tokenizer, tiny.prompt, DIALOGUES, settings)
-    jobs = [Job(ids, tiny.prompt.end_id, 8, settings) for ids in tiny.prompt.encode_prompts(DIALOGUES)]
+    jobs = [GenerationJob(ids, tiny.prompt.end_id, 8, settings) for ids in tiny.prompt.encode_prompts(DIALOGUES)]
     run(TransformersEngine(tiny.model), jobs[:1], jobs[1:])
     decoded = [tiny.tokenizer.decode([t for t in one.generated if t != one.end_id]).strip() for one in jobs]
     assert decoded == [result.text for result in expected]
@@ -148,7 +148,7 @@ def test_settings_mean_what_they_mean_to_summarize(tiny, settings):
 
 def test_a_summary_does_not_end_before_its_shortest_length(model):
     end_id = greedy(model, PROMPTS[1], 256, 8)[2]
-    short, long = (Job(PROMPTS[1], end_id, 8, GenerationSettings(min_new_tokens=least)) for least in (0, 6))
+    short, long = (GenerationJob(PROMPTS[1], end_id, 8, GenerationSettings(min_new_tokens=least)) for least in (0, 6))
     run(TransformersEngine(model), [short, long])
     assert short.finish == "stop"
     assert len(short.generated) <= 3

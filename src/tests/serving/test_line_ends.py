@@ -16,7 +16,7 @@ from src.data.prompt.plain_text import LINE_ENDS, plain_lines, plain_text
 from src.data.prompt.templates import create_prompt_template
 from src.evaluation.summary_files import read_table
 from src.serving.dialogues import DialogueReader
-from src.serving.limits import Limits
+from src.serving.limits import RequestLimits
 from src.serving.schemas import Message
 from src.serving.vllm import dialogue_chat_template
 from src.tests.real_tokenizers import tiny_tokenizer
@@ -31,7 +31,7 @@ def reader():
     settings = {"format_type": "chat", "language": "en"}
     config = Config.model_validate({"model": {"checkpoint": "x"}, "dataset": settings, "experiment": {"name": "x"}})
     template = create_prompt_template(tiny_tokenizer("chatml"), encoder_max_len=400, **settings)
-    return DialogueReader(template, config, Limits()), config
+    return DialogueReader(template, config, RequestLimits()), config
 
 
 def test_literally():

@@ -19,7 +19,7 @@ from src.data.prompt.prompts import prompt_arguments, sentence, system_text
 from src.data.prompt.templates import configured_prompt
 from src.inference import generator
 from src.inference.scored import evaluate_model
-from src.serving.limits import Limits
+from src.serving.limits import RequestLimits
 from src.serving.service import Service
 from src.serving.vllm import dialogue_chat_template
 from src.tests.real_tokenizers import shared_tokenizer, smollm2_tokenizer
@@ -104,7 +104,7 @@ def test_everybody_uses_the_training_prompt(loaded, monkeypatch, serve, capsys):
         assert evaluated == [ids]
 
     engine = RecordingEngine(loaded.model)
-    service = Service(loaded.config, engine, loaded.tokenizer, loaded.prompt, Limits(truncate=True))
+    service = Service(loaded.config, engine, loaded.tokenizer, loaded.prompt, RequestLimits(truncate=True))
     url = serve(service)
     for dialogue, ids in zip(DIALOGUES, expected, strict=True):
         for messages in equivalent_messages(loaded.config, loaded.prompt, dialogue):

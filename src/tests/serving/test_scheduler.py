@@ -7,8 +7,8 @@ import pytest
 
 from src.serving.engine import OutOfMemoryError, TransformersEngine
 from src.serving.errors import ApiError
-from src.serving.jobs import Job
-from src.serving.limits import Limits
+from src.serving.jobs import GenerationJob
+from src.serving.limits import RequestLimits
 from src.serving.scheduler import Scheduler
 from src.tests.serving.conftest import until
 
@@ -16,7 +16,7 @@ PROMPTS = [[5, 6], [7, 8, 9], [10] * 20, [11], [12, 13], [14]]
 
 
 def jobs_of(prompts, most=8):
-    return [Job(prompt, 256, most) for prompt in prompts]
+    return [GenerationJob(prompt, 256, most) for prompt in prompts]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def start(stepped):
     schedulers = []
 
     def scheduler(engine, **limits):
-        schedulers.append(Scheduler(engine, Limits(**limits)))
+        schedulers.append(Scheduler(engine, RequestLimits(**limits)))
         schedulers[-1].start()
         return schedulers[-1]
 

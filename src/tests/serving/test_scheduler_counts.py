@@ -8,7 +8,7 @@ import pytest
 
 from src.serving.engine import OutOfMemoryError
 from src.serving.errors import ApiError
-from src.serving.limits import Limits
+from src.serving.limits import RequestLimits
 from src.serving.scheduler import MAX_FAILURES_IN_A_ROW, Scheduler
 from src.tests.serving.conftest import until
 from src.tests.serving.told_engine import ToldEngine, job, lasting
@@ -19,7 +19,7 @@ def start():
     started = []
 
     def scheduler(engine=None, **limits):
-        started.append(Scheduler(engine or ToldEngine(), Limits(**{"batch_wait_seconds": 0.0, **limits})))
+        started.append(Scheduler(engine or ToldEngine(), RequestLimits(**{"batch_wait_seconds": 0.0, **limits})))
         return started[-1]
 
     yield scheduler

@@ -1,11 +1,11 @@
 """An engine that does as it is told, and jobs for it."""
 
 from src.serving.engine import OutOfMemoryError
-from src.serving.jobs import Job
+from src.serving.jobs import GenerationJob
 
 
 def job(prompt=(5, 6), most=4, **more):
-    return Job(list(prompt), 256, most, **more)
+    return GenerationJob(list(prompt), 256, most, **more)
 
 
 class ToldEngine:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ...config.schema import Config, GenerationSettings
-from ...data.batches.groups import Group, pack_groups
+from ...data.batches.groups import PromptGroup, pack_groups
 from ...data.batches.packing import MicroBatch
 from ...data.prompt.reasoning import without_reasoning
 from ...data.prompt.templates import PromptTemplate
@@ -33,7 +33,7 @@ _BETAS = (0.9, 0.95)
 
 
 @dataclass(frozen=True)
-class Example:
+class RefineExample:
     """A dialogue to summarize, as text and as the ids of its prompt, and its reference, as text and as ids."""
 
     dialogue: str
@@ -57,7 +57,7 @@ class Refiner:
         model: Any,
         tokenizer: Any,
         prompt: PromptTemplate,
-        examples: Sequence[Example],
+        examples: Sequence[RefineExample],
         config: Config,
         rewarder: Rewarder,
         resolved: Resolved,
@@ -130,7 +130,7 @@ class Refiner:
         }
 
     @torch.no_grad()
-    def draw(self, chosen: Sequence[Example]) -> list[list[Written]]:
+    def draw(self, chosen: Sequence[RefineExample]) -> list[list[Written]]:
         """Return `samples` summaries of each example, drawn at the settings' temperature from the weights as they are.
 
         Which ones depends on the run's seed, the step and the prompt.
@@ -147,7 +147,7 @@ class Refiner:
         return [texts[start : start + samples] for start in range(0, len(texts), samples)]
 
     @torch.no_grad()
-    def summarize(self, examples: Sequence[Example]) -> list[Written]:
+    def summarize(self, examples: Sequence[RefineExample]) -> list[Written]:
         """Return the most likely summary of each example, token by token, by the weights as they are."""
         self.drawer.refresh()
         found: dict[int, list[int]] = {}
@@ -160,7 +160,7 @@ class Refiner:
             found.update(part)
         return [self._written(found[index]) for index in range(len(prompts))]
 
-    def evaluate(self, examples: Sequence[Example]) -> dict[str, float]:
+    def evaluate(self, examples: Sequence[RefineExample]) -> dict[str, float]:
         """Return the figures of the most likely summaries of some examples, under names that begin with `eval_`."""
         written = self.summarize(examples)
         rewards = self.rewarder([_drawn(example, [one]) for example, one in zip(examples, written, strict=True)])
@@ -191,14 +191,14 @@ class Refiner:
         text, _ = without_reasoning(written_text(self.tokenizer, before_end(ids, self.ends)).strip())
         return Written(ids, text, not set(self.ends).isdisjoint(ids))
 
-    def _group(self, example: Example, written: Sequence[Written], rewards: Sequence[Reward]) -> Group:
+    def _group(self, example: RefineExample, written: Sequence[Written], rewards: Sequence[Reward]) -> PromptGroup:
         weights = advantages([one.total for one in rewards])
         continuations = [one.ids for one in written]
         if self.settings.imitation:
             continuations, weights = [*continuations, example.reference_ids], [*weights, self.settings.imitation]
-        return Group(example.prompt, continuations, weights)
+        return PromptGroup(example.prompt, continuations, weights)
 
-    def _update(self, groups: list[Group]) -> dict[str, float]:
+    def _update(self, groups: list[PromptGroup]) -> dict[str, float]:
         """Make one optimizer step on groups; return what it was like."""
         targets = sum(len(ids) for group in groups for ids in group.continuations)
         self.optimizer.zero_grad(set_to_none=True)
@@ -243,7 +243,7 @@ class Refiner:
         self.decoder.refresh(dropping=False)
         return [before - losses for before, losses in zip(start, now, strict=True)]
 
-    def _make_room(self, groups: Sequence[Group]) -> None:
+    def _make_room(self, groups: Sequence[PromptGroup]) -> None:
         """Compute half as many tokens at a time, and say so."""
         largest = max(group.tokens for group in groups)
         if self.micro_batch_tokens <= largest and self.decoder.kept_layers == 0:
@@ -272,7 +272,7 @@ class Refiner:
         return order[first : first + size]
 
 
-def _drawn(example: Example, written: Sequence[Written]) -> Drawn:
+def _drawn(example: RefineExample, written: Sequence[Written]) -> Drawn:
     texts, ended = tuple(one.text for one in written), tuple(one.ended for one in written)
     return Drawn(example.dialogue, (example.reference,), texts, ended)
 

@@ -19,7 +19,7 @@ from ...evaluation.facts import find_facts, unsupported_facts
 from ...evaluation.rouge import score_summaries
 from ...evaluation.tokenizations import Tokenization
 
-Metric = Literal["rouge_sum", "rouge1", "rouge2", "rougeL", "chrf"]
+RewardMetric = Literal["rouge_sum", "rouge1", "rouge2", "rougeL", "chrf"]
 _SECONDS = 120  # for a part, beyond which a worker counts as hanging
 _PART = 16  # dialogues that a worker scores at a time
 
@@ -28,7 +28,7 @@ _PART = 16  # dialogues that a worker scores at a time
 class RewardRule:
     """How rewards are made: the metric with its tokenization, and what facts count for, in points of the metric."""
 
-    metric: Metric
+    metric: RewardMetric
     tokenization: Tokenization
     stemmer: bool
     facts_weight: float

@@ -17,7 +17,7 @@ from ..guards.interrupts import EvaluationStopped, StopOnSignal, TrainingInterru
 from ..state.checkpointed_trainer import STATE
 from ..state.checkpoints import Checkpoint, read_checkpoint, remove_others, saved_steps, steps_to_keep, write_checkpoint
 from ..state.training_state import Facts, optimizer_state, restore_optimizer
-from .refiner import Example, Refiner
+from .refiner import RefineExample, Refiner
 
 _WEIGHTS, _OPTIMIZER = "trained.safetensors", "optimizer.safetensors"
 _FACTS_FALL = 0.8  # of the share of facts kept at the start: below it refining ends
@@ -36,7 +36,12 @@ class RefineRun:
     is_in_train = True
 
     def __init__(
-        self, refiner: Refiner, evaluated: Sequence[Example], run_dir: Path, facts: Facts, resume: Checkpoint | None
+        self,
+        refiner: Refiner,
+        evaluated: Sequence[RefineExample],
+        run_dir: Path,
+        facts: Facts,
+        resume: Checkpoint | None,
     ) -> None:
         """Prepare a run, or go on with it.
 

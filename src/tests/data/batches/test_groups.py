@@ -1,10 +1,10 @@
 """Groups as micro-batches, written out."""
 
-from src.data.batches.groups import Group, pack_groups
+from src.data.batches.groups import PromptGroup, pack_groups
 
 
 def test_a_group_literally() -> None:
-    (batch,) = pack_groups([Group([5, 6], [[7, 2], [8, 9, 2]], [1.0, -0.5])], 100)
+    (batch,) = pack_groups([PromptGroup([5, 6], [[7, 2], [8, 9, 2]], [1.0, -0.5])], 100)
     assert batch.places.tolist() == [
         [5, 6, 7, 6, 8, 9],
         [0, 1, 2, 1, 2, 3],
@@ -20,14 +20,14 @@ def test_a_group_literally() -> None:
 
 
 def test_a_prompt_of_one_token_stands_in_its_continuations_alone() -> None:
-    (batch,) = pack_groups([Group([5], [[7], [8, 2]], [1.0, 1.0])], 100)
+    (batch,) = pack_groups([PromptGroup([5], [[7], [8, 2]], [1.0, 1.0])], 100)
     assert batch.input_ids.tolist() == [5, 5, 8]
     assert batch.before.tolist() == [[0, 0, 0], [0, 0, 0]]
     assert batch.starts.tolist() == [0, 1, 3]
 
 
 def test_micro_batches_hold_whole_groups() -> None:
-    groups = [Group([1] * 5, [[2] * 3] * 2, [1.0, 2.0]) for _ in range(3)]  # 10 tokens each
+    groups = [PromptGroup([1] * 5, [[2] * 3] * 2, [1.0, 2.0]) for _ in range(3)]  # 10 tokens each
     batches = pack_groups(groups, 25)
     assert [batch.tokens for batch in batches] == [20, 10]
     assert sorted(set(batches[0].examples.tolist()) | set(batches[1].examples.tolist())) == [0, 1, 2]

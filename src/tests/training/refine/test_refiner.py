@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from src.data.batches.groups import Group, pack_groups
+from src.data.batches.groups import PromptGroup, pack_groups
 from src.data.llm_dataset import create_llm_dataset
 from src.decoder.row_batch import RowBatch
 from src.errors import YoyakError
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, write_tiny_model
 from src.training.guards.interrupts import TrainingInterrupted
 from src.training.refine.figures import repeated_share
-from src.training.refine.refiner import Example, Refiner
+from src.training.refine.refiner import RefineExample, Refiner
 from src.training.refine.reward import Drawn, Reward
 from src.training.refine.run import RefineRun
 from src.training.state.checkpoints import find_checkpoint
@@ -45,7 +45,7 @@ def refiner_of(base: str, folder: Path, use_lora: bool = True, **refine: Any) ->
     for index, (dialogue, summary) in enumerate(zip(DIALOGUES, SUMMARIES, strict=True)):
         ids = dataset[index]["input_ids"]
         own = dataset[index]["labels"] != -100
-        examples.append(Example(dialogue, ids[~own].tolist(), summary, ids[own].tolist()))
+        examples.append(RefineExample(dialogue, ids[~own].tolist(), summary, ids[own].tolist()))
     resolved = resolve(config, model, dataset)
     return Refiner(model, tokenizer, dataset.prompt, examples, config, Lengths(), resolved, rows=4)  # type: ignore[arg-type]
 
@@ -71,7 +71,7 @@ def test_what_is_drawn_from_is_what_trains(base: str, tmp_path: Path, use_lora: 
     refiner.train_step()  # so that an adapter is not zero any more
     chosen = refiner.examples[:2]
     drawn = refiner.draw(chosen)
-    groups = [Group(one.prompt, [w.ids for w in its], [1.0] * 3) for one, its in zip(chosen, drawn, strict=True)]
+    groups = [PromptGroup(one.prompt, [w.ids for w in its], [1.0] * 3) for one, its in zip(chosen, drawn, strict=True)]
     (batch,) = pack_groups(groups, 10_000)
     learned = refiner.decoder.token_losses(batch).tolist()
     expected = []
@@ -90,7 +90,7 @@ def test_a_step_makes_better_summaries_likelier(base: str, tmp_path: Path) -> No
     refiner = refiner_of(base, tmp_path, samples=6, learning_rate=1e-3)
     chosen = [refiner.examples[index] for index in refiner._order(0)]
     drawn = refiner.draw(chosen)
-    groups = [Group(one.prompt, [w.ids for w in its], [1.0] * 6) for one, its in zip(chosen, drawn, strict=True)]
+    groups = [PromptGroup(one.prompt, [w.ids for w in its], [1.0] * 6) for one, its in zip(chosen, drawn, strict=True)]
     (batch,) = pack_groups(groups, 10_000)
     before = refiner.decoder.token_losses(batch)
     rewards = Lengths()([Drawn("", ("",), tuple(w.text for w in its), (True,) * 6) for its in drawn])
