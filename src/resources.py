@@ -16,7 +16,7 @@ def configs_dir() -> Path:
 
 
 def sample_dir() -> Path:
-    """Return the folder with `en/` and `ko/`, each with `train.csv`, `dev.csv` and `long.csv`."""
+    """Return the folder with `en/` and `ko/`, with `train.csv`, `dev.csv` and `long.csv` each, and `ko/chat.csv`."""
     inside = _PACKAGE / "sample"
     return inside if inside.is_dir() else _PACKAGE.parent / "data" / "sample"
 

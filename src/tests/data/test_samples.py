@@ -1,6 +1,7 @@
 """The sample dialogues: sizes, columns, and that they are as different from each other as real data are."""
 
 import csv
+import re
 from collections import Counter
 from itertools import combinations
 
@@ -11,13 +12,15 @@ from src.tests.data.rows import sample_rows
 from src.tests.real_tokenizers import smollm2_tokenizer
 
 COLUMNS = ["fname", "dialogue", "summary", "topic"]
-SIZES = {"train": 80, "dev": 20, "long": 5}
+SIZES = {"en": {"train": 80, "dev": 20, "long": 5}, "ko": {"train": 80, "dev": 20, "long": 5, "chat": 20}}
+FILES = [(language, name) for language, sizes in SIZES.items() for name in sizes]
 every_language = pytest.mark.parametrize("language", ["en", "ko"])
-every_file = pytest.mark.parametrize("name", SIZES)
+every_file = pytest.mark.parametrize(("language", "name"), FILES)
+every_short_file = pytest.mark.parametrize(("language", "name"), [file for file in FILES if file[1] != "long"])
 
 
 def all_rows(language):
-    return [row for name in SIZES for row in sample_rows(language, name)]
+    return [row for name in SIZES[language] for row in sample_rows(language, name)]
 
 
 def grams(text, size):
@@ -29,18 +32,16 @@ def turns(row):
     return row["dialogue"].split("\n")
 
 
-@every_language
 @every_file
 def test_sizes_and_columns(language, name):
     with (sample_dir() / language / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert header == COLUMNS
-    assert len(rows) == SIZES[name]
+    assert len(rows) == SIZES[language][name]
     assert all(len(row) == 4 and all(cell and cell == cell.strip() for cell in row) for row in rows)
-    assert [row[0] for row in rows] == [f"sample_{language}_{name}_{number}" for number in range(SIZES[name])]
+    assert [row[0] for row in rows] == [f"sample_{language}_{name}_{number}" for number in range(len(rows))]
 
 
-@every_language
 @every_file
 def test_every_line_is_a_speakers_turn(language, name):
     for row in sample_rows(language, name):
@@ -50,17 +51,29 @@ def test_every_line_is_a_speakers_turn(language, name):
         assert max(map(len, speakers)) <= 20, row["fname"]
 
 
-@every_language
-@pytest.mark.parametrize("name", ["train", "dev"])
+@every_short_file
 def test_turns(language, name):
     assert all(6 <= len(turns(row)) <= 16 for row in sample_rows(language, name))
 
 
-@pytest.mark.parametrize("name", ["train", "dev"])
-def test_lengths(name):
-    assert all(250 <= len(row["dialogue"]) <= 450 for row in sample_rows("ko", name))
+@every_short_file
+def test_lengths(language, name):
+    """In characters; the small model's English vocabulary cuts Hangul into bytes."""
+    if language == "ko":
+        assert all(250 <= len(row["dialogue"]) <= 450 for row in sample_rows("ko", name))
+        return
     tokenizer = smollm2_tokenizer()
     assert all(120 <= len(tokenizer(row["dialogue"]).input_ids) <= 250 for row in sample_rows("en", name))
+
+
+def test_messages_are_written_as_people_write_them():
+    """All have ㅋㅋ, ㅎㅎ, ㅠ or a letter for a word (ㅇㅇ, ㄱㄱ); their summaries have none of these."""
+    letters = re.compile("[ㄱ-ㅎㅏ-ㅣ]")
+    chats = sample_rows("ko", "chat")
+    assert [row["fname"] for row in chats if not letters.search(row["dialogue"])] == []
+    assert [row["fname"] for row in all_rows("ko") if letters.search(row["summary"])] == []
+    counts = [sum(form in row["dialogue"] for row in chats) for form in ("ㅋㅋ", "ㅠ", "ㅇㅋ", "낼 ", "욜")]
+    assert all(count >= least for count, least in zip(counts, (15, 15, 5, 3, 4), strict=True)), counts
 
 
 @every_language
@@ -69,8 +82,7 @@ def test_long_dialogues_do_not_fit_into_1024_tokens(language):
     assert all(len(tokenizer(row["dialogue"]).input_ids) > 1024 for row in sample_rows(language, "long"))
 
 
-@every_language
-@pytest.mark.parametrize("name", ["train", "dev"])
+@every_short_file
 def test_a_summary_is_shorter_than_half_its_dialogue(language, name):
     for row in sample_rows(language, name):
         assert 20 <= len(row["summary"]) <= len(row["dialogue"]) / 2, row["fname"]
@@ -97,24 +109,25 @@ def test_no_two_dialogues_are_alike(language):
 
 @every_language
 @pytest.mark.parametrize(("column", "size"), [("dialogue", 5), ("summary", 4)])
-def test_dev_shares_no_phrase_with_train(language, column, size):
-    trained = {gram for row in sample_rows(language) for gram in grams(row[column], size)}
+def test_dev_shares_no_phrase_with_the_others(language, column, size):
+    others = [row for name in SIZES[language] if name != "dev" for row in sample_rows(language, name)]
+    trained = {gram for row in others for gram in grams(row[column], size)}
     shared = {row["fname"]: grams(row[column], size) & trained for row in sample_rows(language, "dev")}
     assert {name: phrases for name, phrases in shared.items() if phrases} == {}
 
 
-@every_language
-@pytest.mark.parametrize(("name", "most"), [("train", 8), ("dev", 2), ("long", 1)])
-def test_openings_of_summaries_differ(language, name, most):
+@every_file
+def test_openings_of_summaries_differ(language, name):
     """No three words begin more than a tenth of the summaries; those of the few long dialogues all differ."""
     openings = Counter(" ".join(row["summary"].split()[:3]) for row in sample_rows(language, name))
-    assert openings.most_common(1)[0][1] <= most
+    assert openings.most_common(1)[0][1] <= {"train": 8, "dev": 2, "chat": 2, "long": 1}[name]
 
 
-@pytest.mark.parametrize("name", SIZES)
-def test_languages(name):
-    assert not any("가" <= letter <= "힣" for row in sample_rows("en", name) for letter in "".join(row.values()))
+@every_file
+def test_languages(language, name):
+    if language == "en":
+        assert not any("가" <= letter <= "힣" for row in sample_rows("en", name) for letter in "".join(row.values()))
+        return
     for row in sample_rows("ko", name):
-        hangul = sum("가" <= letter <= "힣" for letter in row["dialogue"])
-        assert hangul > 0.35 * len(row["dialogue"]), row["fname"]
+        assert len(re.findall("[가-힣ㄱ-ㅣ]", row["dialogue"])) > 0.35 * len(row["dialogue"]), row["fname"]
         assert sum("가" <= letter <= "힣" for letter in row["summary"]) > 0.4 * len(row["summary"]), row["fname"]
