@@ -106,9 +106,9 @@ def quickstart(
     korean: Annotated[bool, typer.Option("--korean", help="Use the Korean sample dialogues.")] = False,
 ) -> None:
     """Train and score a real 135M model on the shipped sample dialogues, in minutes on a CPU."""
-    from .commands.train.quickstart import quickstart as run
+    from .commands.train.quickstart import run_quickstart
 
-    run(korean, overrides)
+    run_quickstart(korean, overrides)
 
 
 @app.command()
@@ -168,9 +168,9 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare runs with the first of them: settings, scores with intervals, cost, summaries."""
-    from .commands.compare import compare as run
+    from .commands.compare import show_comparison
 
-    run(runs, tokenization, out, as_json)
+    show_comparison(runs, tokenization, out, as_json)
 
 
 @app.command()
@@ -196,11 +196,10 @@ def summarize(
 ) -> None:
     """Summarize a dialogue, or every one of a table or folder."""
     from .commands.generating import generation_overrides
-    from .commands.summarize import SummarizeRequest
-    from .commands.summarize import summarize as run
+    from .commands.summarize import SummarizeRequest, summarize_dialogues
 
     settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
-    run(SummarizeRequest(text, experiment, adapter, settings, out, overwrite, as_json, spreadsheet))
+    summarize_dialogues(SummarizeRequest(text, experiment, adapter, settings, out, overwrite, as_json, spreadsheet))
 
 
 @app.command()
@@ -223,7 +222,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Carry a trained model elsewhere: vLLM, llama.cpp, Ollama, the hub."""
-    from .commands.export.export import export as export_model
+    from .commands.export.export import export_model
     from .commands.export.export_source import ExportRequest
 
     source = {"adapter": adapter, "run": run, "experiment": experiment, "overrides": overrides or []}
@@ -253,12 +252,11 @@ def serve(
     engine: Annotated[str, typer.Option(help="transformers, or vllm where it is installed.")] = "transformers",
 ) -> None:
     """Serve a model over HTTP, with the interface of OpenAI's clients."""
-    from .commands.serve import ServeRequest
-    from .commands.serve import serve as run
+    from .commands.serve import ServeRequest, serve_model
 
     door = {"host": host, "port": port, "api_key": api_key, "no_auth": no_auth}
     load = {"max_queue": max_queue, "max_batch": max_batch, "batch_wait_ms": batch_wait_ms, "timeout_s": timeout_s}
-    run(ServeRequest(experiment, adapter, overrides or [], **door, **load, truncate=truncate, engine=engine))  # type: ignore[arg-type]
+    serve_model(ServeRequest(experiment, adapter, overrides or [], **door, **load, truncate=truncate, engine=engine))  # type: ignore[arg-type]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXAMPLES_SHOWN = 5
 
 
-def compare(runs: Sequence[str], tokenization: str | None, out: Path | None, as_json: bool) -> None:
+def show_comparison(runs: Sequence[str], tokenization: str | None, out: Path | None, as_json: bool) -> None:
     """Compare runs with the first of them, print what was found and write the page.
 
     Raises:

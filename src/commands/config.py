@@ -5,7 +5,7 @@ from ..visible import exact, json_line
 from .console import create_console, print_json, print_text
 
 
-def show(experiment: str, overrides: list[str], as_json: bool) -> None:
+def show_config(experiment: str, overrides: list[str], as_json: bool) -> None:
     """Print every setting of an experiment with its source."""
     config, sources = load_config_with_sources(experiment, overrides)
     if as_json:

@@ -16,9 +16,9 @@ def config_show(
     as_json: AsJson = False,
 ) -> None:
     """Print the merged settings of an experiment and where each value comes from."""
-    from .config import show
+    from .config import show_config
 
-    show(experiment, overrides or [], as_json)
+    show_config(experiment, overrides or [], as_json)
 
 
 @config_app.command("list")

@@ -89,9 +89,9 @@ def read_baseline(
     """
     from ..evaluation.joining import rows_of_ids
     from ..evaluation.summary_files import summaries_of
-    from ..evaluation.summary_table import read_table
+    from ..evaluation.summary_table import read_summaries
 
-    table = read_table(str(path), settings)
+    table = read_summaries(str(path), settings)
     places = rows_of_ids(table, [row.fname for row in rows], [row.dialogue for row in rows])
     texts = summaries_of(table, column, "--baseline-column", [])
     return [texts[place] for place in places]

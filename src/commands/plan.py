@@ -37,7 +37,7 @@ class PlanRequest:
     as_json: bool = False
 
 
-def plan(request: PlanRequest) -> None:
+def show_plan(request: PlanRequest) -> None:
     """Print the plan, its JSON, a comparison, or what calibration measured."""
     if request.calibrate:
         calibrate(request.as_json)
@@ -50,7 +50,7 @@ def plan(request: PlanRequest) -> None:
     device = find_device("H100") if request.compare and not named else choose_device(request.gpu, request.memory_gb)
     situation = situation_of(config, sources, device, request.lengths)
     if request.compare:
-        compare(situation, request)
+        compare_plans(situation, request)
         return
     result = make_plan(situation)
     refuse_budget(result)
@@ -105,7 +105,7 @@ def _lengths(config: Config, shape: ModelShape, split: str, sources: Mapping[str
     return data_lengths(config, shape, split, named)
 
 
-def compare(situation: Situation, request: PlanRequest) -> None:
+def compare_plans(situation: Situation, request: PlanRequest) -> None:
     """Print a table of methods, cards and lengths, and write its picture."""
     from ..planner.compare import compared, picture, table_text
 

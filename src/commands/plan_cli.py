@@ -25,10 +25,9 @@ def plan(
 ) -> None:
     """Tell what a run takes, in memory and time, before it runs; needs no GPU."""
     gc.disable()  # the process is short, and looking for garbage is a tenth of its time
-    from .plan import PlanRequest
-    from .plan import plan as run
+    from .plan import PlanRequest, show_plan
 
-    run(
+    show_plan(
         PlanRequest(
             experiment, overrides or [], gpu, memory_gb, lengths, price_per_hour, calibrate, compare, out, as_json
         )

@@ -32,7 +32,7 @@ class ServeRequest:
     engine: str
 
 
-def serve(request: ServeRequest) -> None:
+def serve_model(request: ServeRequest) -> None:
     """Load a model and serve it until a signal comes.
 
     Raises:

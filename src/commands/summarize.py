@@ -42,7 +42,7 @@ class SummarizeRequest:
     spreadsheet: bool = False
 
 
-def summarize(request: SummarizeRequest) -> None:
+def summarize_dialogues(request: SummarizeRequest) -> None:
     """Summarize a text, a file or standard input, or each row of a table and each text of a folder."""
     from ..data.files.readers import SUFFIXES
 
@@ -54,7 +54,7 @@ def summarize(request: SummarizeRequest) -> None:
         return
     settings = _config(request).data
     if path is not None and path.is_dir():
-        rows = read_folder(path, settings.encoding)
+        rows = read_dialogue_files(path, settings.encoding)
         _summarize_rows(request, rows, [row["dialogue"] for row in rows], ".csv")
     elif _SHIPPED.match(request.text) or (path is not None and path.suffix.lower() in SUFFIXES):
         rows, dialogues = read_rows(request.text, settings)
@@ -191,7 +191,7 @@ def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]]
     return table.values, [row.dialogue for row in table.rows]
 
 
-def read_folder(folder: Path, encoding: str = "auto") -> list[dict[str, Any]]:
+def read_dialogue_files(folder: Path, encoding: str = "auto") -> list[dict[str, Any]]:
     """Return the `.txt` files of a folder, by name, as rows of `fname` and `dialogue`."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt" and path.is_file())
     if not files:

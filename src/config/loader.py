@@ -12,7 +12,7 @@ from ..errors import YoyakError, nearest
 from ..resources import configs_dir
 from .leaf import Leaf
 from .limits import refuse_unsafe
-from .provenance import SECTIONS, SETTINGS, place, read_file, read_override, show
+from .provenance import SECTIONS, SETTINGS, place, read_file, read_override, value_text
 from .schema import Config
 
 DEFAULT = "default"
@@ -147,7 +147,7 @@ def _explain(setting: str, problem: dict[str, Any], leaf: Leaf | None, path: Pat
         rule = str(problem.get("ctx", {}).get("error") or problem["msg"])
     if leaf is None:
         return f"{place(path)}: {setting}: {rule}" if setting else f"{place(path)}: {rule}"
-    return f"{leaf.source}: {setting} = {show(leaf.value)}: {rule}"
+    return f"{leaf.source}: {setting} = {value_text(leaf.value)}: {rule}"
 
 
 def _allowed(annotation: Any, limits: Sequence[Any] = (), too_large: bool = False) -> str:

@@ -65,7 +65,7 @@ def place(path: Path, line: int | None = None) -> str:
     return shown if line is None else f"{shown}:{line}"
 
 
-def show(value: object) -> str:
+def value_text(value: object) -> str:
     """Return `value` on one line, as one would write it in YAML, cut after 80 characters."""
     text = json.dumps(value, ensure_ascii=False, default=str, skipkeys=True)
     return text if len(text) <= 80 else f"{text[:77]}..."
@@ -98,7 +98,7 @@ def read_file(path: Path) -> tuple[dict[str, Leaf], list[Leaf]]:
             continue
         if not isinstance(node, yaml.MappingNode):
             value = _construct(loader, node, source)
-            raise YoyakError(f"{source}: {name} = {show(value)}: must be a section with keys below it")
+            raise YoyakError(f"{source}: {name} = {value_text(value)}: must be a section with keys below it")
         for key, inner_key_node, value_node in _entries(node, path, f"{name}."):
             dotted, source = f"{name}.{key}", place(path, _line(inner_key_node))
             leaves[dotted] = Leaf(_value(loader, value_node, _known(dotted, source).annotation, source), source)
@@ -113,7 +113,7 @@ def read_override(text: str) -> tuple[str, Leaf]:
     """
     dotted, equals, written = (part.strip() for part in text.partition("="))
     if not equals or not dotted:
-        raise YoyakError(f"{COMMAND_LINE}: {show(text)}: write section.key=value, such as training.batch_size=4")
+        raise YoyakError(f"{COMMAND_LINE}: {value_text(text)}: write section.key=value, such as training.batch_size=4")
     if dotted in SECTIONS:
         example = f"{dotted}.{next(iter(SECTIONS[dotted]))}"
         raise YoyakError(f"{COMMAND_LINE}: '{dotted}' is a section; set one of its keys, such as {example}=...")
@@ -201,7 +201,7 @@ def _parse(text: str, locate: Callable[[int], str]) -> tuple[_Loader, yaml.Node 
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        problem = f"the character {show(text[error.position])} is not allowed"
+        problem = f"the character {value_text(text[error.position])} is not allowed"
     except (ValueError, OverflowError, RecursionError) as error:  # a \U escape out of range, brackets 1000 deep
         line, column, problem = 1, 1, str(error)
     raise YoyakError(f"{locate(line)}: broken YAML at column {column}: {problem}")

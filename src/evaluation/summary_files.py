@@ -9,9 +9,9 @@ from ..config.schema import DataSettings
 from ..errors import YoyakError, nearest
 from ..text_forms import plain_name
 from .joining import Order, is_same_file, join_rows
-from .summary_table import DIALOGUE, SUMMARY, Table, read_table
+from .summary_table import DIALOGUE, SUMMARY, Table, read_summaries
 
-__all__ = ["RUN_COLUMNS", "Joined", "join_files", "read_table", "summaries_of"]
+__all__ = ["RUN_COLUMNS", "Joined", "join_files", "read_summaries", "summaries_of"]
 
 T = TypeVar("T")
 ENDED = "ended"
@@ -74,10 +74,10 @@ def join_files(
     column, baseline_column, reference_column = (
         None if name is None else plain_name(name) for name in (column, baseline_column, reference_column)
     )
-    predicted = read_table(predictions, settings)
+    predicted = read_summaries(predictions, settings)
     notes: list[str] = []
     name = summaries_column(predicted, column, "--column", notes)
-    expected = predicted if references is None else read_table(references, settings)
+    expected = predicted if references is None else read_summaries(references, settings)
     names = _reference_columns(expected, reference_column, notes)
     if names == [name] and is_same_file(predicted.source, expected.source):
         if references is None:
@@ -89,7 +89,7 @@ def join_files(
     order = join_rows(predicted, expected, by_row)
     other = None
     if baseline is not None:
-        table = read_table(baseline, settings)
+        table = read_summaries(baseline, settings)
         own = summaries_of(table, baseline_column or column, "--baseline-column", notes)
         other = _picked(own, _joined(table, expected, by_row, notes).rows)
     ended = predicted.truths(ENDED) if ENDED in predicted.columns else None
@@ -190,7 +190,7 @@ def _dialogues(
     source: str | None, expected: Table, predicted: Table, order: Order, by_row: bool, settings: DataSettings | None
 ) -> list[str] | None:
     if source is not None:
-        table = read_table(source, settings)
+        table = read_summaries(source, settings)
         if DIALOGUE not in table.columns:
             raise YoyakError(f"{source}: no column '{DIALOGUE}'; {table.named_columns()}")
         return _picked(table.texts(DIALOGUE), join_rows(table, expected, by_row).rows)

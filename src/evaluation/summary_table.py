@@ -87,7 +87,7 @@ class Table:
         return _place(self.source, self.unit, record.line)
 
 
-def read_table(source: str, settings: DataSettings | None = None) -> Table:
+def read_summaries(source: str, settings: DataSettings | None = None) -> Table:
     """Read a file of CSV, TSV, JSON, JSONL or Parquet, or `sample:en/dev.csv`.
 
     The columns `dialogue` and `summary` are those of `settings`, of a conversation (`messages`) or of a corpus's

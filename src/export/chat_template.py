@@ -10,7 +10,7 @@ from ..architectures import CHAT_LAYOUTS, ChatLayout
 from ..config.schema import Config
 from ..data.prompt.layouts import bos_ids, layout_of
 from ..data.prompt.own_template import FIXED_DATE
-from ..data.prompt.prompts import sentence, system_text
+from ..data.prompt.prompts import instruction_text, system_text
 from ..data.prompt.reasoning import THINKING_OFF
 from ..data.prompt.templates import PromptTemplate
 from ..errors import YoyakError
@@ -26,7 +26,7 @@ def training_messages(config: Config, dialogue: str, with_system: bool = True) -
     """
     if config.dataset.format_type == "instruction":
         return [{"role": "user", "content": dialogue.strip()}]
-    user = {"role": "user", "content": f"{sentence(config)}\n{dialogue.strip()}"}
+    user = {"role": "user", "content": f"{instruction_text(config)}\n{dialogue.strip()}"}
     system = system_text(config)
     return [{"role": "system", "content": system}, user] if system and with_system else [user]
 

@@ -85,7 +85,7 @@ def loss_of_file(
         return mean_loss(model.to("cpu"), examples)
 
 
-def read_folder(folder: Path, trust_remote_code: bool) -> Callable[[torch.dtype], Any]:
+def folder_reader(folder: Path, trust_remote_code: bool) -> Callable[[torch.dtype], Any]:
     """Return what reads a folder of transformers in a type, as others will."""
     from transformers import AutoModelForCausalLM
 

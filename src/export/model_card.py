@@ -7,7 +7,7 @@ import yaml
 from ..config.limits import MAX_BYTES
 from ..config.located import looks_local
 from ..config.schema import Config
-from ..data.prompt.prompts import sentence, system_text
+from ..data.prompt.prompts import instruction_text, system_text
 from ..evaluation.result import SCORE_NAMES
 from ..models.bundled import PREFIX, bundled_model
 from ..models.resolve import resolve_checkpoint
@@ -124,7 +124,8 @@ def _how_to_use(config: Config, merged: bool) -> str:
     system = system_text(config)
     opening = f"System message (the chat template adds it where there is none): `{system}`\n\n" if system else ""
     return (
-        f"## Prompt\n\n{opening}User's message: the line below, then the dialogue.\n\n```\n{sentence(config)}\n```\n\n"
+        f"## Prompt\n\n{opening}User's message: the line below, then the dialogue.\n\n```\n"
+        f"{instruction_text(config)}\n```\n\n"
         f"Decode greedily{', as the generation settings in this folder do' if merged else ''}."
     )
 

@@ -38,7 +38,7 @@ def export_obstacles(config: Config, model: Any, tokenizer: Any, prompt: PromptT
     return {target: reason for target, reason in found.items() if reason}
 
 
-def sentence(obstacles: dict[str, str]) -> str:
+def obstacles_sentence(obstacles: dict[str, str]) -> str:
     """Return what can't be exported and why, in one line, targets of one reason together."""
     by_reason: dict[str, list[str]] = {}
     for target, reason in obstacles.items():

@@ -14,7 +14,7 @@ from ..decoder.cached_decoder import CachedDecoder
 from ..decoder.decoder_obstacle import decoder_obstacle
 from ..decoder.row_batch import RowBatch
 from ..errors import YoyakError
-from ..models.probe import Probe, bounds_of, own_forward, probe_items, probed_once, verdict
+from ..models.probe import Probe, bounds_of, compare_losses, own_forward, probe_items, probed_once
 
 
 class ContinuedRows(Protocol):
@@ -54,7 +54,7 @@ def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
             f"{model.config._name_or_path}: the model's scores of a text are no numbers (NaN or infinite): its weights "
             "or its adapter are broken; get them again"
         )
-    return verdict(engine, loss, own, float(error), bounds_of(model), start)
+    return compare_losses(engine, loss, own, float(error), bounds_of(model), start)
 
 
 def probe_cached(model: Any) -> Probe:

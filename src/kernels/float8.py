@@ -33,14 +33,14 @@ class Float8Rows:
     scales: torch.Tensor
 
 
-def padded(columns: int) -> int:
+def padded_columns(columns: int) -> int:
     """Return the columns that a matrix of so many has in memory."""
     return -(-columns // _MULTIPLE) * _MULTIPLE
 
 
 def quantized(x: torch.Tensor) -> Float8Rows:
     """Return `x` (rows, columns) in 8 bit, each row over its largest value, with zeros in the columns of padding."""
-    values = torch.empty(len(x), padded(x.shape[1]), dtype=FLOAT8, device=x.device)
+    values = torch.empty(len(x), padded_columns(x.shape[1]), dtype=FLOAT8, device=x.device)
     scales = torch.empty(len(x), 1, dtype=torch.float32, device=x.device)
     write_rows(x, values, scales, new_scales=True)
     return Float8Rows(values, scales)
@@ -91,7 +91,7 @@ class Float8Weight:
         """Round the layers' weights, each (out, in); `ranks` are their adapters', 0 without one."""
         weight = torch.cat(list(weights)) if len(weights) > 1 else weights[0]
         outputs, self.width = weight.shape
-        columns = padded(self.width + sum(ranks))
+        columns = padded_columns(self.width + sum(ranks))
         self.b = weight.new_zeros(outputs, sum(ranks))
         parts = zip(torch.split(self.b, [len(part) for part in weights]), ranks, strict=True)
         begins = [sum(ranks[:index]) for index in range(len(ranks))]

@@ -20,7 +20,7 @@ _TIMES_STORED = 16
 _SLACK_WEIGHTS = 1 << 24
 
 
-def load_config(checkpoint: str, model: ModelSettings) -> PretrainedConfig:
+def load_checkpoint_config(checkpoint: str, model: ModelSettings) -> PretrainedConfig:
     """Return a checkpoint's config (a folder's, or a hub's), in which nothing chooses code.
 
     Attention and experts are computed by what the settings name, whatever the file or its parts say.

@@ -25,7 +25,7 @@ from ..data.prompt.text_encoder import text_encoder
 from ..errors import YoyakError
 from ..planner.positions import check_positions
 from .adapters import PEFT_SAYS, load_adapter, needs_layout, refuse_on_4bit, start_orthogonal
-from .checkpoint_config import load_config
+from .checkpoint_config import load_checkpoint_config
 from .checkpoints import commit_of, load_from, origin_arguments, stored_in_4bit
 from .compute import ComputeChoice, resolve_compute
 from .cpu_memory import keep_freed_memory
@@ -181,7 +181,7 @@ class LoRALoader:
             "device_map": {"": 0 if self.compute.device == "cuda" else "cpu"},
             "use_safetensors": True,  # pickled weights can run code
         }
-        config = load_config(checkpoint, self.config.model)
+        config = load_checkpoint_config(checkpoint, self.config.model)
         if not stored_in_4bit(checkpoint, config, self.config.lora.use_lora) and bnb_config is not None:
             arguments["quantization_config"] = bnb_config
         arguments |= {"config": config, **text_arguments(config, checkpoint)}
@@ -196,7 +196,7 @@ class LoRALoader:
     def check_weights(self, checkpoint: str) -> PretrainedConfig:
         """Return a checkpoint's config; YoyakError where its weights are not the config's. None of them are kept."""
         origin = origin_arguments(self.config.model)
-        config = load_config(checkpoint, self.config.model)
+        config = load_checkpoint_config(checkpoint, self.config.model)
         if not getattr(config, "quantization_config", None):
             arguments = {"device_map": {"": "meta"}, "use_safetensors": True, **origin}
             arguments |= {"config": config, **text_arguments(config, checkpoint)}

@@ -97,7 +97,7 @@ def _told_apart(one: float, other: float) -> tuple[str, str]:
     return f"{one:.6f}", f"{other:.6f}"
 
 
-def verdict(
+def compare_losses(
     engine: str, loss: float, own_loss: float, error: float | None, bounds: tuple[float, float], start: float
 ) -> Probe:
     """Return the probe of what was found; a number that is not finite agrees only where both losses are not."""
@@ -136,7 +136,7 @@ def probe_items(model: Any) -> Items:
     return items
 
 
-def padded(items: Items, device: torch.device) -> dict[str, torch.Tensor]:
+def padded_batch(items: Items, device: torch.device) -> dict[str, torch.Tensor]:
     """Return items as a batch, padded right."""
     whole = [item | {"attention_mask": torch.ones_like(item["input_ids"])} for item in items]
     return {name: values.to(device) for name, values in RightPadder(0)(whole).items()}
@@ -172,7 +172,7 @@ def own_forward(model: Any, with_graph: bool = False) -> OwnForward:
 
 def _own_forward(model: Any) -> OwnForward:
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
-    batch = padded(probe_items(model), model.get_input_embeddings().weight.device)
+    batch = padded_batch(probe_items(model), model.get_input_embeddings().weight.device)
     ids, mask = batch["input_ids"], batch["attention_mask"]
     targets = batch["labels"][:, 1:]
     before = nn.functional.pad(targets != IGNORE, (0, 1))

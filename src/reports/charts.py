@@ -111,7 +111,7 @@ def _not_finite(label: str, number: int) -> Text:
     )
 
 
-def histogram(chart_id: str, title: str, bins: Sequence[tuple[float, int]], unit: str, noun: str) -> Html:
+def histogram_chart(chart_id: str, title: str, bins: Sequence[tuple[float, int]], unit: str, noun: str) -> Html:
     """Return a figure with a bar for each bin, all of one width; empty without bins.
 
     Args:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..bilingual import Text, joined
 from ..data.files.records import dropped_for
-from .charts import histogram
+from .charts import histogram_chart
 from .data_measures import MEASURES, short_names, written
 from .markup import Html, join, named, scrolling, table, tag
 from .page import document
@@ -28,7 +28,7 @@ p + p { margin-top: .5rem; }
 """
 
 
-def render_page(stats: "DataStats", measures: Sequence["Measures"]) -> str:
+def render_data_page(stats: "DataStats", measures: Sequence["Measures"]) -> str:
     """Return the whole page.
 
     Args:
@@ -164,7 +164,7 @@ def _distributions(names: Sequence[str], measures: Sequence["Measures"]) -> Html
         if not bins:
             continue
         drawn = [
-            histogram(
+            histogram_chart(
                 f"{name}-{number}",
                 file_name,
                 [(bound, counts[number]) for bound, counts in bins],

@@ -24,13 +24,13 @@ def write_report(run_dir: Path) -> Path:
     Raises:
         YoyakError: An input file is missing, unreadable or broken, or the page cannot be written.
     """
-    page = render_page(read_run(run_dir))
+    page = render_report(read_run(run_dir))
     path = run_dir / "report.html"
     write_page(path, page)
     return path
 
 
-def render_page(run: Run) -> str:
+def render_report(run: Run) -> str:
     """Return the whole page of a run as HTML."""
     record, scored = run.record, dialogue_scores(run)
     parts = [

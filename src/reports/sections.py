@@ -7,7 +7,7 @@ from ..data.files.records import dropped_for
 from ..evaluation.result import SCORE_NAMES
 from ..runs.read import over_steps
 from ..runs.schema import Metric, RunRecord, SplitData, SplitLengths, SplitTruncation
-from .charts import Series, histogram, line_chart
+from .charts import Series, histogram_chart, line_chart
 from .markup import Html, code, facts, join, named, table, tag
 from .wording import count, decimal, rate, setting, short
 
@@ -127,7 +127,7 @@ def _lengths(name: str, lengths: SplitLengths) -> Html:
     known = joined(joined([word, short(value)], " ") for word, value in stats if value is not None)
     chart_id = "lengths-" + "".join(letter if letter.isalnum() else "-" for letter in name)
     title, unit, noun = Text("Example lengths", "예시 길이"), Text("tokens", "토큰"), Text("example", "예시")
-    bars = histogram(chart_id, title, lengths.histogram, unit, noun)
+    bars = histogram_chart(chart_id, title, lengths.histogram, unit, noun)
     note = Text(f"Tokens: {known}.", f"토큰 수: {known.ko}.")
     return tag("div", bars, tag("p", note, class_="note") if known else None, class_="lengths")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..config.schema import Config
 from ..data.prompt.plain_text import plain_text
-from ..data.prompt.prompts import sentence, system_text
+from ..data.prompt.prompts import instruction_text, system_text
 from ..data.prompt.templates import PromptTemplate
 from ..data.prompt.truncation import TruncationCounts
 from .errors import ApiError
@@ -30,7 +30,7 @@ class DialogueReader:
         self.template, self._limits = template, limits
         is_chat = config.dataset.format_type == "chat"
         self.system = system_text(config) if is_chat else ""
-        self._sentence = sentence(config)
+        self._sentence = instruction_text(config)
         self._headings = None if is_chat else (template.lead.strip(), template.trail.strip())
 
     def dialogue_of(self, messages: Sequence[Message]) -> str:

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from ..data.files.turn_lists import NotTurnsError, text_of
+from ..data.files.turn_lists import NotTurnsError, text_of_turns
 from ..errors import nearest
 
 # Settings of chat completions that this server does not carry out, each with the values that change nothing.
@@ -107,7 +107,7 @@ class ChatRequest(_Request):
 def _lines(value: Any) -> Any:
     """Return a list of turns as files give it, one line a turn; a text stays as it is, though it spells a list."""
     try:
-        return value if isinstance(value, str) else text_of(value, is_dialogue=True)
+        return value if isinstance(value, str) else text_of_turns(value, is_dialogue=True)
     except NotTurnsError as error:
         raise ValueError(f"{error}; send a text or a list of turns, each with a speaker and a text") from None
 

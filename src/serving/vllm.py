@@ -14,7 +14,7 @@ from typing import Any
 from ..config.schema import Config
 from ..config.typed import typed_path
 from ..data.prompt.plain_text import LINE_ENDS
-from ..data.prompt.prompts import sentence, system_text
+from ..data.prompt.prompts import instruction_text, system_text
 from ..data.prompt.templates import PromptTemplate
 from ..errors import YoyakError
 from ..export.adapter_file import read_adapter
@@ -61,7 +61,7 @@ def dialogue_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplat
         + "".join(f" | replace({_quoted(end)}, {_quoted(chr(10))})" for end in LINE_ENDS)
         + " | trim %}"
         + (_without(f"{system}\n\n", "") if prompt.folds_system else "")
-        + _without(sentence(config) + "\n", "")
+        + _without(instruction_text(config) + "\n", "")
         + ("" if is_chat else _without(prompt.lead.strip(), prompt.trail.strip()))
         + "{% for token in "
         + controls

@@ -18,12 +18,12 @@ from ..models.probe import (
     FLOAT8_BOUNDS,
     Probe,
     bounds_of,
+    compare_losses,
     is_coarse,
     own_forward,
-    padded,
+    padded_batch,
     probe_items,
     probed_once,
-    verdict,
 )
 from .engine import EngineChoice
 from .gradient_comparison import GradientComparison
@@ -52,7 +52,7 @@ def probe_packed(model: Any, float8: bool = False) -> Probe:
     own = own_forward(model, with_graph=True).loss
     own.backward()  # type: ignore[no-untyped-call]
     bounds = FLOAT8_BOUNDS if float8 else bounds_of(model)
-    return verdict(
+    return compare_losses(
         "packed", loss / targets, float(own.detach()), comparison.error(of_all=is_coarse(model)), bounds, start
     )
 
@@ -60,12 +60,12 @@ def probe_packed(model: Any, float8: bool = False) -> Probe:
 def probe_loss(model: Any, engine: str = "trainer") -> Probe:
     """Compare `response_loss`, which the trainer engine trains on and every run is evaluated by, in the same way."""
     start = time.perf_counter()
-    batch = padded(probe_items(model), model.get_input_embeddings().weight.device)
+    batch = padded_batch(probe_items(model), model.get_input_embeddings().weight.device)
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
     with torch.no_grad():
         total, targets = response_loss(causal_lm, batch)
     own = float(own_forward(model).loss)
-    return verdict(engine, float(total) / targets, own, None, bounds_of(model), start)
+    return compare_losses(engine, float(total) / targets, own, None, bounds_of(model), start)
 
 
 def probe(model: Any, engine: str, float8: bool = False) -> Probe:

@@ -33,14 +33,14 @@ class StatsRequest:
 
 def stats(request: StatsRequest) -> None:
     """Measure files, print the table or JSON, and write the page."""
-    from ...data.files.sources import read_table
+    from ...data.files.sources import read_dialogues
     from ...data.tools.duplicates import NEAR_JACCARD
     from ...data.tools.stats import describe_files
 
     files, config = files_and_config(request.arguments, request.experiment)
     if request.out is not None and request.out.suffix.lower() not in (".html", ".htm"):
         raise YoyakError(f"--out {request.out}: the page is HTML; name a file that ends in .html")
-    tables = [read_table(file, config.data) for file in files]
+    tables = [read_dialogues(file, config.data) for file in files]
     empty = next((table.source for table in tables if not table.rows), None)
     if empty:
         raise YoyakError(f"{empty}: no usable row; yoyak data check {typed_path(empty)} says why")
@@ -49,9 +49,9 @@ def stats(request: StatsRequest) -> None:
     tokenizer = config.model.checkpoint if token_lengths else None
     report = describe_files(tables, measures, tokenizer, request.tokenization, NEAR_JACCARD)
     if request.out is not None:
-        from ...reports.data_page import render_page
+        from ...reports.data_page import render_data_page
 
-        write_whole({request.out: render_page(report, measures).encode()}, overwrite=True)
+        write_whole({request.out: render_data_page(report, measures).encode()}, overwrite=True)
     if request.as_json:
         print_json(report.as_dict())
         return

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def export(request: ExportRequest) -> None:
+def export_model(request: ExportRequest) -> None:
     """Write the export that is asked for and say what is in it.
 
     Raises:

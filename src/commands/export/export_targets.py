@@ -155,7 +155,7 @@ def _own_tokenizer(job: Export) -> Any:
 
 
 def _base_config(job: Export) -> Any:
-    from ...models.checkpoint_config import load_config
+    from ...models.checkpoint_config import load_checkpoint_config
     from ...models.resolve import resolve_checkpoint
 
-    return load_config(resolve_checkpoint(job.config.model.checkpoint), job.config.model)
+    return load_checkpoint_config(resolve_checkpoint(job.config.model.checkpoint), job.config.model)

@@ -135,7 +135,7 @@ def _needed_bytes(request: ExportRequest, parameters: int) -> int:
 def _write_transformers(job: Export, folder: Path, model: Any, tokenizer: Any, prompt: Any) -> _Written:
     """Write a folder of transformers, with a model card where it is for the hub."""
     from ...export.chat_template import trained_chat_template
-    from ...export.check import read_folder
+    from ...export.check import folder_reader
     from ...export.merged import save_merged
 
     save_merged(model, tokenizer, trained_chat_template(job.config, tokenizer, prompt), folder)
@@ -146,7 +146,7 @@ def _write_transformers(job: Export, folder: Path, model: Any, tokenizer: Any, p
     if for_hub:
         hint = write_card(job, folder, merged=True)
     kind = "f16" if job.config.model.dtype == "fp16" else "bf16"
-    return _Written([_File(folder, kind, read_folder(folder, job.config.model.trust_remote_code))], hint)
+    return _Written([_File(folder, kind, folder_reader(folder, job.config.model.trust_remote_code))], hint)
 
 
 def _write_gguf(job: Export, folder: Path, model: Any, tokenizer: Any, prompt: Any) -> _Written:

@@ -99,7 +99,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         rule = RewardRule(
             config.refine.reward, config.evaluation.tokenization, config.evaluation.stemmer, config.refine.facts_weight
         )
-        trained, evaluated = examples(train_set, tables["train"]), examples(eval_set, tables["eval"])
+        trained, evaluated = refine_examples(train_set, tables["train"]), refine_examples(eval_set, tables["eval"])
         rows, left = drawing_rows(model, config, max(len(one.prompt) for one in [*trained, *evaluated]))
         within = config.model_copy(deep=True)
         within.training.engine, within.training.memory_budget_gb = "packed", left
@@ -122,7 +122,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
     return run.folder
 
 
-def examples(dataset: "LLMSummarizationDataset", table: "DialogueTable") -> "list[RefineExample]":
+def refine_examples(dataset: "LLMSummarizationDataset", table: "DialogueTable") -> "list[RefineExample]":
     """Return a table's dialogues with their prompts, as they are trained on."""
     from ...data.prompt.templates import IGNORE
     from ...training.refine.refiner import RefineExample

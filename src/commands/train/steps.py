@@ -88,7 +88,7 @@ def length_summary(lengths: Any) -> SplitLengths:
     """Return mean, median, 95th percentile, maximum and histogram of example lengths in tokens."""
     import numpy as np
 
-    from ...data.tools.check import histogram
+    from ...data.tools.check import count_bins
 
     p50, p95 = np.percentile(lengths, [50, 95])
     return SplitLengths(
@@ -96,7 +96,7 @@ def length_summary(lengths: Any) -> SplitLengths:
         p50=round(float(p50), 1),
         p95=round(float(p95), 1),
         max=int(lengths.max()),
-        histogram=[(part.high, part.count) for part in histogram([int(n) for n in lengths])],
+        histogram=[(part.high, part.count) for part in count_bins([int(n) for n in lengths])],
     )
 
 
@@ -194,7 +194,7 @@ def score(
     return result
 
 
-def train(run: RunContext, trainer: "LLMTrainer") -> dict[str, Any]:
+def train_and_record(run: RunContext, trainer: "LLMTrainer") -> dict[str, Any]:
     """Train with a bar; record the figures, and whatever the end is, what went wrong and was mended."""
     from ...training.logs.callbacks import ProgressBar
 

@@ -66,7 +66,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         before = steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
         options = {"logger": run.logger, "resume": run.checkpoint, "resolved": resolved}
         trainer = create_llm_trainer(config, model, tokenizer, train_set, eval_set, **options)
-        results = steps.train(run, trainer)
+        results = steps.train_and_record(run, trainer)
         train_plan.record_plan(run, plan, results)
         after = steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
         if before and after:

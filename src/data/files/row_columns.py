@@ -4,7 +4,7 @@ from typing import Any
 
 from ...config.schema import DataSettings
 from .records import conversation_columns
-from .turn_lists import ABSENT, NotTurnsError, names_inside, recognize, text_of, turns_note, value_at
+from .turn_lists import ABSENT, NotTurnsError, names_inside, recognize, text_of_turns, turns_note, value_at
 
 
 class RowColumns:
@@ -59,7 +59,7 @@ class RowColumns:
         texts = {}
         for name, column, is_dialogue in zip(names, columns, (True, False), strict=True):
             try:
-                texts[name] = text_of(found.get(name), is_dialogue)
+                texts[name] = text_of_turns(found.get(name), is_dialogue)
             except NotTurnsError as error:
                 raise NotTurnsError(f"column '{column}' holds {error}") from None
         return texts

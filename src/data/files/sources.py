@@ -99,7 +99,7 @@ def load_dialogues(
 
     Raises YoyakError as well for a source that cannot be found, read or decoded, that lacks a column, or that is empty.
     """
-    table = read_table(source, settings, need_summary, keep_values)
+    table = read_dialogues(source, settings, need_summary, keep_values)
     if table.dropped and settings.on_bad_rows == "refuse":
         raise YoyakError(_refusal(table))
     if not table.rows:
@@ -108,7 +108,7 @@ def load_dialogues(
     return table
 
 
-def read_table(
+def read_dialogues(
     source: str, settings: DataSettings, need_summary: bool = True, keep_values: bool = False
 ) -> DialogueTable:
     """Read `source` as `load_dialogues` does, but record bad rows whatever `settings.on_bad_rows` says."""

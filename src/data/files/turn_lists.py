@@ -58,7 +58,7 @@ def has_turns(value: Any) -> bool:
     return all(_text_key(turn) for turn in turns) and any(_speaker(turn) for turn in turns)
 
 
-def text_of(value: Any, is_dialogue: bool) -> Any:
+def text_of_turns(value: Any, is_dialogue: bool) -> Any:
     """Return the text of content parts, and of a dialogue's list of turns or texts; any other value as it is.
 
     A turn is a line, `speaker: text`, or only its text where it names no speaker; a line end in it becomes a space. A
@@ -141,7 +141,7 @@ def _line(turn: Any) -> str:
         raise NotTurnsError(f"a list of objects without a usual key for a turn's text ({names})")
     text = turn[key]
     if isinstance(text, list):
-        text = text_of(text, is_dialogue=False)
+        text = text_of_turns(text, is_dialogue=False)
     if text is not None and not isinstance(text, str):
         raise NotTurnsError(f"a turn whose '{key}' is a {type(text).__name__}")
     text = " ".join((text or "").splitlines()).strip()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ...architectures import CHAT_LAYOUTS, ChatLayout, ChatTemplate
 from ...errors import YoyakError
 from .own_template import empty_reasoning
-from .prompt_pieces import PromptPieces, joined
+from .prompt_pieces import PromptPieces, merge_texts
 from .round_trip import own_encoding
 from .text_encoder import TextEncoder
 
@@ -88,7 +88,7 @@ def chat_pieces(
 
     after = parts(layout.after_content)
     opening = [*header("system"), system, *after] if system else []
-    *head, lead = joined([*bos_ids(tokenizer, layout), *opening, *header("user"), f"{sentence}\n"])
+    *head, lead = merge_texts([*bos_ids(tokenizer, layout), *opening, *header("user"), f"{sentence}\n"])
     answer_now = empty_reasoning(tokenizer, encoder) if empty_block else []
-    tail = joined([*after, *header("assistant")]) + answer_now
+    tail = merge_texts([*after, *header("assistant")]) + answer_now
     return PromptPieces(head, str(lead), "", tail, ids[layout.end_of_turn])

@@ -51,7 +51,7 @@ class PromptPieces:
     folds_system: bool = False
 
 
-def joined(parts: Sequence[int | str]) -> list[int | str]:
+def merge_texts(parts: Sequence[int | str]) -> list[int | str]:
     """Return parts with texts that stand side by side as one."""
     whole: list[int | str] = []
     for part in parts:
@@ -62,7 +62,7 @@ def joined(parts: Sequence[int | str]) -> list[int | str]:
     return whole
 
 
-def text_of(backend: "Tokenizer", parts: Iterable[int | str]) -> str:
+def parts_text(backend: "Tokenizer", parts: Iterable[int | str]) -> str:
     """Return parts as one text, control tokens written out."""
     return "".join(part if isinstance(part, str) else str(backend.id_to_token(part)) for part in parts)
 

@@ -56,7 +56,7 @@ def own_texts(language: str, format_type: str, system: str | None, instruction: 
     return plain_text(texts.system if system is None else system), plain_text(instruction or default)
 
 
-def sentence(config: Config) -> str:
+def instruction_text(config: Config) -> str:
     """Return the configured sentence (chat) or instruction (instruction format) before a dialogue."""
     return _texts(config)[1]
 

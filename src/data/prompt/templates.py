@@ -17,7 +17,7 @@ from .own_template import own_template_pieces
 from .plain_text import plain_text
 from .prompt_pieces import IGNORE as IGNORE
 from .prompt_pieces import EncodedExample as EncodedExample
-from .prompt_pieces import PromptPieces, joined, settled, text_of
+from .prompt_pieces import PromptPieces, merge_texts, parts_text, settled
 from .prompts import PROMPT_TEXTS, own_texts, prompt_arguments
 from .round_trip import PROBES, UnfitTokenizerError, own_encoding
 from .text_encoder import TextEncoder, text_encoder
@@ -214,7 +214,7 @@ def _refuse_other_ids(template: PromptTemplate, tokenizer: "PreTrainedTokenizerF
     if any(token in text for token in template.encoder.controls for text in texts):
         return  # the tokenizer would make control tokens of a system text or an instruction
     backend = tokenizer.backend_tokenizer
-    before = text_of(backend, pieces.head) + pieces.lead
+    before = parts_text(backend, pieces.head) + pieces.lead
     for dialogue, summary in zip(map(plain_text, PROBES), map(plain_text, PROBES[::-1]), strict=True):
         [response] = template._responses([summary])
         ids = [*template.prompt_ids(dialogue), *response, template.end_id]
@@ -247,7 +247,7 @@ def _assembled(
         return [token for part in encoded for token in part]
 
     backend = tokenizer.backend_tokenizer
-    start = text_of(backend, pieces.start_ids)
+    start = parts_text(backend, pieces.start_ids)
     if start and not pieces.head:
         # Written out, a BOS leaves no first text, before which a tokenizer would put a space of its own (Mistral's).
         ids_so_far = [*pieces.start_ids, *encoder.encode(pieces.lead, is_start=True)]
@@ -257,7 +257,7 @@ def _assembled(
             != own_encoding(backend, start + pieces.lead).ids
         ):
             start += " "
-    trail, tail = pieces.trail, joined(pieces.tail)
+    trail, tail = pieces.trail, merge_texts(pieces.tail)
     last = tail[-1] if tail else trail
     context, context_ids = settled(encoder, last) if isinstance(last, str) else ("", [])
     if tail and isinstance(last, str):
@@ -274,8 +274,8 @@ def _assembled(
         pieces.end_id,
         encoder_max_len=encoder_max_len,
         decoder_max_len=decoder_max_len,
-        before=start + text_of(backend, pieces.head) + pieces.lead,
-        after=trail + text_of(backend, tail),
+        before=start + parts_text(backend, pieces.head) + pieces.lead,
+        after=trail + parts_text(backend, tail),
         is_start=not pieces.head,
         answer_trail=pieces.answer_trail,
         folds_system=pieces.folds_system,

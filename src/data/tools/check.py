@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...config.schema import DataSettings
-from ..files.sources import DialogueTable, read_table
+from ..files.sources import DialogueTable, read_dialogues
 from ..prompt.turns import turns_of
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def check_file(
 
     Raises YoyakError where the file as a whole cannot be used: missing, undecodable, empty, without the columns.
     """
-    table = read_table(source, settings, need_summary)
+    table = read_dialogues(source, settings, need_summary)
     dialogues = [row.dialogue for row in table.rows]
     speakers = [[speaker for speaker, _ in turns_of(dialogue)] for dialogue in dialogues]
     names = [{name for name in dialogue_speakers if name} for dialogue_speakers in speakers]
@@ -149,10 +149,10 @@ def _bad_rows(table: DialogueTable) -> dict[str, BadRows]:
 
 def _prompts(lengths: list[int], limit: int) -> PromptLengths:
     over_limit = sum(length > limit for length in lengths)
-    return PromptLengths(Distribution.of(lengths), histogram(lengths), limit, over_limit)
+    return PromptLengths(Distribution.of(lengths), count_bins(lengths), limit, over_limit)
 
 
-def histogram(lengths: Sequence[int]) -> list[Bin]:
+def count_bins(lengths: Sequence[int]) -> list[Bin]:
     """Count `lengths` in at most MOST_BINS bins of equal width (1, 2 or 5 times a power of 10).
 
     Bins start at multiples of the width; the first holds the shortest, the last the longest.

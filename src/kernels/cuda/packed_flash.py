@@ -236,7 +236,7 @@ def capability(device: torch.device) -> tuple[int, int]:
     return torch.cuda.get_device_capability(device) if device.type == "cuda" else (9, 0)
 
 
-def tiles(queries: torch.Tensor) -> dict[str, dict[str, int]]:
+def block_sizes(queries: torch.Tensor) -> dict[str, dict[str, int]]:
     """Return block sizes, warps and pipeline stages of each kernel, by what was fastest on an H100 and fits elsewhere.
 
     Heads of 128 in 16 bit and 20k tokens of about 300 each: larger blocks compute more pairs that are masked. Cards
@@ -273,7 +273,7 @@ def flash_forward(
     queries, keys, values = heads
     tokens, count, width = queries.shape
     log_sums = torch.empty(tokens, count, dtype=torch.float32, device=queries.device)
-    sizes: Any = tiles(queries)["forward"]
+    sizes: Any = block_sizes(queries)["forward"]
     _flash_forward[(triton.cdiv(tokens, sizes["M"]), count)](
         queries, keys, values, positions, before, out, log_sums, tokens, shared or None, queries.stride(0),
         out.stride(0), width**-0.5 * _LOG2_E, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
@@ -310,7 +310,7 @@ def flash_backward(
     grad_both = grad.new_empty(2, tokens, key_heads, width)
     grad_keys, grad_values = grad_both
     dots = torch.empty_like(log_sums)
-    sizes: Any = tiles(queries)
+    sizes: Any = block_sizes(queries)
     scale, group = width**-0.5 * _LOG2_E, count // key_heads
     _flash_backward_queries[(triton.cdiv(tokens, sizes["queries"]["M"]), count)](
         queries, keys, values, positions, before, out, grad, log_sums, dots, grad_queries, tokens, shared or None,

@@ -20,7 +20,7 @@ from src.commands.screen import Screen
 from src.config.loader import load_config
 from src.config.provenance import SETTINGS
 from src.config.schema import DataSettings
-from src.data.files.sources import read_table
+from src.data.files.sources import read_dialogues
 from src.errors import YoyakError
 from src.evaluation import summary_files
 from src.inference.saved_rows import SavedRows
@@ -59,12 +59,12 @@ def reader(suffix: str) -> Callable[[bytes], None]:
         path.write_bytes(content)
         for settings in (DataSettings(), DataSettings(dialogue_column="content", id_column="value"), NESTED):
             with refused_in_one_line():
-                table = read_table(str(path), settings)
+                table = read_dialogues(str(path), settings)
                 assert all(row.dialogue.encode() and row.summary for row in table.rows)
         with refused_in_one_line():
-            read_table(str(path), DataSettings(on_bad_rows="drop"), need_summary=False, keep_values=True)
+            read_dialogues(str(path), DataSettings(on_bad_rows="drop"), need_summary=False, keep_values=True)
         with refused_in_one_line():
-            summaries = summary_files.read_table(str(path))
+            summaries = summary_files.read_summaries(str(path))
             if "dialogue" in summaries.columns:
                 summaries.texts("dialogue")
 
@@ -112,7 +112,7 @@ def config_shown(content: bytes) -> None:
     for as_json in (False, True):
         shown = io.StringIO()
         with refused_in_one_line(), contextlib.redirect_stdout(shown):
-            commands_config.show("input.yaml", [], as_json)
+            commands_config.show_config("input.yaml", [], as_json)
         odd = [character for character in shown.getvalue() if character != "\n" and not character.isprintable()]
         assert not odd, f"control characters: {odd[:5]!r}"
         if as_json and shown.getvalue():

@@ -8,7 +8,7 @@ from src.config.schema import DataSettings
 from src.errors import YoyakError
 from src.evaluation.joining import join_rows, rows_of_ids
 from src.evaluation.summary_files import join_files
-from src.evaluation.summary_table import read_table
+from src.evaluation.summary_table import read_summaries
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def write(tmp_path, monkeypatch):
 
 def order(id_column="fname", by_row=False):
     settings = DataSettings(id_column=id_column)
-    return join_rows(read_table("p.jsonl", settings), read_table("r.jsonl", settings), by_row)
+    return join_rows(read_summaries("p.jsonl", settings), read_summaries("r.jsonl", settings), by_row)
 
 
 def refusal(**how):
@@ -112,7 +112,7 @@ def test_a_baseline_is_joined_as_the_predictions_are(write):
 
 def test_rows_of_a_data_file_in_a_table(write):
     write("b.jsonl", [{"id": "b", "dialogue": "B: b", "summary": "2"}, {"id": "a", "dialogue": "A: a", "summary": "1"}])
-    table = read_table("b.jsonl")
+    table = read_summaries("b.jsonl")
     assert rows_of_ids(table, ["a"], ["A: a"]) == [1]
     assert rows_of_ids(table, ["row_1", "row_2"], ["A: a", "B: b"]) == [1, 0]
     with pytest.raises(YoyakError, match=r"^b.jsonl: 1 of 2 dialogues are not in it, such as c$"):
@@ -121,4 +121,4 @@ def test_rows_of_a_data_file_in_a_table(write):
         rows_of_ids(table, ["a", "b"], ["B: b", "A: a"])
     write("b.jsonl", [{"summary": "2"}])
     with pytest.raises(YoyakError, match=r"^b.jsonl: no column 'fname'; its columns are summary$"):
-        rows_of_ids(read_table("b.jsonl"), ["a"], ["A: a"])
+        rows_of_ids(read_summaries("b.jsonl"), ["a"], ["A: a"])

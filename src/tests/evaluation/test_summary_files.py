@@ -3,7 +3,7 @@ import json
 import pytest
 
 from src.errors import YoyakError
-from src.evaluation.summary_files import join_files, read_table
+from src.evaluation.summary_files import join_files, read_summaries
 
 REFERENCES = "fname,summary,dialogue\nd1,one,A: 1\nd2,two,B: 2\n"
 
@@ -107,7 +107,7 @@ def test_files_without_ids_are_joined_row_by_row_where_asked(write):
 
 
 def test_samples_can_be_named():
-    assert len(read_table("sample:ko/dev.csv").ids) == 20
+    assert len(read_summaries("sample:ko/dev.csv").ids) == 20
 
 
 MISTAKES = [
@@ -201,6 +201,6 @@ def test_what_is_no_file_of_summaries(write, name, message):
     write("data/dev.csv", REFERENCES)
     write("r.txt", "text")
     with pytest.raises(YoyakError) as error:
-        read_table(name)
+        read_summaries(name)
     assert message in str(error.value)
     assert "\n" not in str(error.value)

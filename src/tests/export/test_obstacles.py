@@ -12,7 +12,7 @@ from transformers import LlamaForCausalLM
 from src.data.prompt.templates import configured_prompt
 from src.errors import YoyakError
 from src.export.gguf_model import refuse_unwritten
-from src.export.obstacles import export_obstacles, sentence
+from src.export.obstacles import export_obstacles, obstacles_sentence
 from src.tests.export.small_models import small_model, splitting_tokenizer
 from src.tests.export.test_merged_experts import experts_model
 from src.tests.tiny_models import tiny_config
@@ -74,7 +74,7 @@ def test_what_llama_cpp_would_compute_otherwise_is_refused() -> None:
 
 def test_targets_of_one_reason_stand_together() -> None:
     reasons = {"gguf": "no place", "ollama": "no place", "adapter": "DoRA"}
-    assert sentence(reasons) == "to gguf, ollama (no place); to adapter (DoRA)"
+    assert obstacles_sentence(reasons) == "to gguf, ollama (no place); to adapter (DoRA)"
 
 
 def test_a_run_says_it_before_its_first_step(yoyak: Any, tiny: Path) -> None:

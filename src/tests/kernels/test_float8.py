@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from src.kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight
-from src.kernels.float8 import LARGEST, Float8Linear, Float8Weight, float8_obstacle, padded, product, quantized
+from src.kernels.float8 import LARGEST, Float8Linear, Float8Weight, float8_obstacle, padded_columns, product, quantized
 
 ROWS, WIDTH, RANKS = [16, 32], 40, [4, 0]
 
@@ -22,7 +22,7 @@ def test_each_row_is_rounded_over_its_largest_value() -> None:
     x = torch.randn(7, 37) * torch.logspace(-9, 9, 7)[:, None]
     x[3] = 0
     rows = quantized(x)
-    assert rows.values.shape == (7, padded(37)) == (7, 48)
+    assert rows.values.shape == (7, padded_columns(37)) == (7, 48)
     assert not rows.values[:, 37:].float().any()
     got = exact(rows.values, rows.scales)[:, :37]
     largest = x.abs().amax(1, keepdim=True)

@@ -9,7 +9,7 @@ import torch
 from transformers.integrations import hub_kernels
 
 from src.errors import YoyakError
-from src.models.checkpoint_config import load_config
+from src.models.checkpoint_config import load_checkpoint_config
 from src.models.config_limits import refuse_endless
 from src.models.lora_loader import LoRALoader
 from src.tests.tiny_models import load_tiny, logits, tiny_config, write_tiny_model
@@ -73,7 +73,7 @@ def test_a_part_of_a_config_chooses_no_code(tmp_path: Path) -> None:
     text |= {"_attn_implementation": "someone/kernel", "attn_implementation": "someone/kernel"}
     content = {"model_type": "gemma3", "text_config": text, "vision_config": {"attn_implementation": "someone/kernel"}}
     (tmp_path / "config.json").write_text(json.dumps(content))
-    config = load_config(str(tmp_path), tiny_config(str(tmp_path)).model)
+    config = load_checkpoint_config(str(tmp_path), tiny_config(str(tmp_path)).model)
     chosen = [part._attn_implementation for part in (config, config.text_config, config.vision_config)]
     assert chosen == [None, None, None]
 
@@ -97,7 +97,7 @@ def test_an_adapter_beside_a_config_is_refused_before_what_it_names_is_loaded(tm
     named = {"base_model_name_or_path": str(tmp_path / "elsewhere"), "peft_type": "LORA"}
     Path(folder, "adapter_config.json").write_text(json.dumps(named))
     with pytest.raises(YoyakError, match="an adapter, loaded on the base model that it names"):
-        load_config(folder, tiny_config(folder).model)
+        load_checkpoint_config(folder, tiny_config(folder).model)
 
 
 @pytest.mark.parametrize(

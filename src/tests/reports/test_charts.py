@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from src.reports.charts import Series, histogram, line_chart, nice_ticks
+from src.reports.charts import Series, histogram_chart, line_chart, nice_ticks
 from src.tests.reports.page import Page
 
 
@@ -94,7 +94,7 @@ def test_long_runs_have_no_hover_points() -> None:
 
 
 def test_histogram_bars_are_as_tall_as_their_counts() -> None:
-    page = Page(histogram("lengths", "Lengths", [(128, 3), (160, 20), (192, 0), (224, 1)], "tokens", "example"))
+    page = Page(histogram_chart("lengths", "Lengths", [(128, 3), (160, 20), (192, 0), (224, 1)], "tokens", "example"))
     assert [bar.attributes["height"] for bar in page.all("rect")] == ["15.0%", "100.0%", "0.0%", "5.0%"]
     assert page.all("rect")[0].text == "up to 128 tokens: 3 examples"
     assert page.all("rect")[3].text == "up to 224 tokens: 1 example"
@@ -105,12 +105,12 @@ def test_histogram_bars_are_as_tall_as_their_counts() -> None:
 
 
 def test_empty_histogram_gives_no_chart() -> None:
-    assert histogram("lengths", "Lengths", [], "tokens", "example") == ""
-    assert histogram("lengths", "Lengths", [(128, 0)], "tokens", "example") == ""
+    assert histogram_chart("lengths", "Lengths", [], "tokens", "example") == ""
+    assert histogram_chart("lengths", "Lengths", [(128, 0)], "tokens", "example") == ""
 
 
 def test_bars_stand_beside_each_other_on_the_ground() -> None:
-    page = Page(histogram("lengths", "Lengths", [(128, 5), (160, 20)], "tokens", "example"))
+    page = Page(histogram_chart("lengths", "Lengths", [(128, 5), (160, 20)], "tokens", "example"))
     bars = [bar.attributes for bar in page.all("rect")]
     assert [(bar["x"], bar["width"]) for bar in bars] == [("3.00%", "44.00%"), ("53.00%", "44.00%")]
     assert [(bar["y"], bar["height"]) for bar in bars] == [("75.00%", "25.0%"), ("0.00%", "100.0%")]

@@ -12,11 +12,11 @@ import pytest
 from src.bilingual import Text
 from src.config.schema import DataSettings
 from src.data.files import records
-from src.data.files.sources import read_table
+from src.data.files.sources import read_dialogues
 from src.data.tools.stats import describe_files, measure_rows
 from src.reports.compare_page import render_comparison
 from src.reports.comparison import compare_runs
-from src.reports.data_page import render_page
+from src.reports.data_page import render_data_page
 from src.reports.markup import Html, both, join, tag
 from src.reports.report import write_report
 from src.tests.reports.conftest import METRICS, PREDICTIONS, RUN, WriteRun, changed
@@ -111,7 +111,7 @@ def test_data_page(tmp_path: Path) -> None:
         lines = [",".join(f'"{cell}"' for cell in row) for row in its]
         (tmp_path / f"{name}.csv").write_text("dialogue,summary,topic\n" + "\n".join(lines) + "\n")
     settings = DataSettings(on_bad_rows="drop")
-    tables = [read_table(str(tmp_path / f"{name}.csv"), settings) for name in "abc"]
+    tables = [read_dialogues(str(tmp_path / f"{name}.csv"), settings) for name in "abc"]
     measures = [
         measure_rows(table.rows, lambda texts: [len(text) for text in texts])
         | {name: [1.0 for _ in table.rows] for name in ("compression", "coverage", "density")}
@@ -119,7 +119,7 @@ def test_data_page(tmp_path: Path) -> None:
     ]
     for chosen, tokenizer in ((slice(3), "smollm2.json"), (slice(1), None)):
         stats = describe_files(tables[chosen], measures[chosen], tokenizer, "word", 0.7)
-        page = Halves(render_page(stats, measures[chosen]))
+        page = Halves(render_data_page(stats, measures[chosen]))
         assert page.faults() == []
         assert "제외했습니다" in " ".join(page.seen["ko"])
 

@@ -8,7 +8,7 @@ from src.data.files.sources import DialogueRow, DialogueTable
 from src.data.tools.stats import describe_files, measure_rows
 from src.reports.compare_page import render_comparison
 from src.reports.comparison import compare_runs
-from src.reports.data_page import render_page
+from src.reports.data_page import render_data_page
 from src.reports.report import write_report
 from src.tests.chromium import needs_chromium
 from src.tests.reports.conftest import RUN, WriteRun
@@ -28,7 +28,7 @@ def page_file(request, write_run: WriteRun, make_run, tmp_path: Path) -> Path:
         rows = [DialogueRow("1", "A: hi\nB: yes", "s", "tea"), DialogueRow("2", "A: hi\nB: yes", "s")]
         measures = [measure_rows(rows, None)]
         stats = describe_files([DialogueTable("a.csv", "utf-8", rows=rows)], measures, None, "word", 0.7)
-        path.write_text(render_page(stats, measures))
+        path.write_text(render_data_page(stats, measures))
         return path
     path.write_text(render_comparison(compare_runs([make_run("one"), make_run("two", learning_rate=0.2)])))
     return path

@@ -14,7 +14,7 @@ from src.config.schema import Config, DataSettings
 from src.data.files.sources import load_dialogues
 from src.data.prompt.plain_text import LINE_ENDS, plain_lines, plain_text
 from src.data.prompt.templates import create_prompt_template
-from src.evaluation.summary_files import read_table
+from src.evaluation.summary_files import read_summaries
 from src.serving.dialogues import DialogueReader
 from src.serving.limits import RequestLimits
 from src.serving.schemas import Message
@@ -82,7 +82,7 @@ def test_files(tmp_path, end):
     for suffix in (".jsonl", ".json", ".csv", ".tsv", ".parquet"):
         found = load_dialogues(str(tmp_path / f"a{suffix}"), DataSettings()).rows[0]
         assert (found.dialogue, found.summary) == (PLAIN, "s\nt"), suffix
-        assert read_table(str(tmp_path / f"a{suffix}")).texts("summary") == ["s\nt"]
+        assert read_summaries(str(tmp_path / f"a{suffix}")).texts("summary") == ["s\nt"]
 
 
 @ENDS

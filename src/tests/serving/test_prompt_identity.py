@@ -11,11 +11,11 @@ from jinja2 import TemplateError
 
 from src.commands.console import create_console
 from src.commands.model import load_configured
-from src.commands.summarize import SummarizeRequest, summarize
+from src.commands.summarize import SummarizeRequest, summarize_dialogues
 from src.config.schema import Config
 from src.data.files.sources import DialogueRow
 from src.data.llm_dataset import create_llm_dataset
-from src.data.prompt.prompts import prompt_arguments, sentence, system_text
+from src.data.prompt.prompts import instruction_text, prompt_arguments, system_text
 from src.data.prompt.templates import configured_prompt
 from src.inference import generator
 from src.inference.scored import evaluate_model
@@ -96,7 +96,7 @@ def test_everybody_uses_the_training_prompt(loaded, monkeypatch, serve, capsys):
     monkeypatch.setattr("src.commands.summarize.config_for_use", lambda *_: loaded.config)
     monkeypatch.setattr("src.commands.summarize.load_configured", lambda *_: loaded)
     for dialogue, ids in zip(DIALOGUES, expected, strict=True):
-        assert fed(lambda text=dialogue: summarize(SummarizeRequest(text))) == [ids]
+        assert fed(lambda text=dialogue: summarize_dialogues(SummarizeRequest(text))) == [ids]
         row = DialogueRow("0", dialogue, "s", None)
         evaluated = fed(
             lambda row=row: evaluate_model(loaded.model, loaded.tokenizer, loaded.prompt, [row], loaded.config)
@@ -131,7 +131,7 @@ def test_everybody_uses_the_training_prompt(loaded, monkeypatch, serve, capsys):
 def equivalent_messages(config, prompt, dialogue):
     """Return all messages that mean the same dialogue: alone, and with as much of the prompt as a client may send."""
     is_chat = config.dataset.format_type == "chat"
-    contents = [dialogue, f"{sentence(config)}\n{dialogue}"]
+    contents = [dialogue, f"{instruction_text(config)}\n{dialogue}"]
     if not is_chat:
         contents.append(f"{prompt.lead}{dialogue}{prompt.trail}")
     system = [{"role": "system", "content": system_text(config)}] if is_chat else []

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...evaluation.copying import repeated_share
 from .reward import Reward
 
 
@@ -34,9 +35,3 @@ def looks(written: Sequence[Written]) -> dict[str, float]:
         "words": sum(len(one.text.split()) for one in written) / len(written),
         "repeated": sum(repeated) / len(repeated),
     }
-
-
-def repeated_share(words: Sequence[str]) -> float:
-    """Return the share of a text's 3-grams that have occurred in it before."""
-    grams = list(zip(words, words[1:], words[2:], strict=False))
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0

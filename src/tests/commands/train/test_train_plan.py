@@ -114,17 +114,17 @@ def test_a_run_reads_and_encodes_its_data_once(yoyak, tiny, monkeypatch):
     """On a machine that is planned for: the plan is of the encoded data."""
     use(monkeypatch, find_device("H100"))
     read, encoded_rows = [], []
-    read_table, encode = sources.read_table, PromptTemplate.encode_examples
+    read_dialogues, encode = sources.read_dialogues, PromptTemplate.encode_examples
 
     def counted_read(source, *arguments, **named):
         read.append(source)
-        return read_table(source, *arguments, **named)
+        return read_dialogues(source, *arguments, **named)
 
     def counted_encode(self, dialogues, summaries):
         encoded_rows.append(len(dialogues))
         return encode(self, dialogues, summaries)
 
-    monkeypatch.setattr(sources, "read_table", counted_read)
+    monkeypatch.setattr(sources, "read_dialogues", counted_read)
     monkeypatch.setattr(PromptTemplate, "encode_examples", counted_encode)
     monkeypatch.setattr(PromptTemplate, "prompt_lengths", None)  # the planner's own way of counting
     assert yoyak("train", "--experiment", "tiny.yaml", "training.max_steps=1").code == 0

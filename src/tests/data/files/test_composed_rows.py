@@ -12,7 +12,7 @@ import pytest
 
 from src.cli import main
 from src.config.schema import DataSettings
-from src.data.files.sources import load_dialogues, read_table
+from src.data.files.sources import load_dialogues, read_dialogues
 from src.data.prompt.templates import create_prompt_template
 from src.data.tools.check import check_file
 from src.errors import YoyakError
@@ -54,7 +54,7 @@ def test_columns_texts_and_ids_of_every_reader(suffix, tmp_path):
     )
     if suffix in (".csv", ".tsv"):
         source = write(tmp_path / f"row{suffix}", [ROW])
-    table = read_table(source, KOREAN, keep_values=True)
+    table = read_dialogues(source, KOREAN, keep_values=True)
     row = table.rows[0]
     assert (row.fname, row.dialogue, row.summary) == ("첫째", DIALOGUE, SUMMARY)
     assert table.values[0] == {"이름": "첫째", "대화": DIALOGUE, "요약": SUMMARY}
@@ -90,7 +90,7 @@ def test_a_column_in_both_forms(tmp_path):
     keys = write(
         tmp_path / "rows.jsonl", [{"대화": "a: b", apart("대화"): "c: d", "요약": "e"}, {"대화": "a", "요약": "b"}]
     )
-    table = read_table(keys, KOREAN)
+    table = read_dialogues(keys, KOREAN)
     assert [(bad.line, bad.reason, bad.detail) for bad in table.dropped] == [
         (1, "repeated column", "'대화', written in two ways")
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from src.data.files.records import BadRow
 from src.data.files.sources import DialogueRow
-from src.data.files.turn_lists import NotTurnsError, names_inside, recognize, text_of, value_at
+from src.data.files.turn_lists import NotTurnsError, names_inside, recognize, text_of_turns, value_at
 from src.tests.data.loading import load, refusal, write
 
 CASES = Path(__file__).parent / "cases"
@@ -119,7 +119,7 @@ def test_text_in_brackets_stays_text(tmp_path, cell):
     ],
 )
 def test_turns_are_lines(value, expected):
-    assert text_of(value, is_dialogue=True) == expected
+    assert text_of_turns(value, is_dialogue=True) == expected
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_turns_are_lines(value, expected):
 )
 def test_other_lists_are_refused(value, said):
     with pytest.raises(NotTurnsError) as caught:
-        text_of(value, is_dialogue=True)
+        text_of_turns(value, is_dialogue=True)
     assert str(caught.value) == said
 
 
 def test_a_summary_is_no_list_of_turns():
-    assert text_of([{"type": "text", "text": "s"}], is_dialogue=False) == "s"
+    assert text_of_turns([{"type": "text", "text": "s"}], is_dialogue=False) == "s"
     with pytest.raises(NotTurnsError):
-        text_of(["a", "b"], is_dialogue=False)
+        text_of_turns(["a", "b"], is_dialogue=False)
 
 
 def test_a_list_that_is_not_one_of_turns_is_a_bad_row(tmp_path):

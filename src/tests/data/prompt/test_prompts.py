@@ -3,7 +3,7 @@
 import pytest
 
 from src.config import load_config
-from src.data.prompt.prompts import PROMPT_TEXTS, instruction_before, sentence, system_text
+from src.data.prompt.prompts import PROMPT_TEXTS, instruction_before, instruction_text, system_text
 
 
 def test_korean_texts():
@@ -55,7 +55,7 @@ def test_each_language_keeps_its_letters():
 def test_what_a_config_puts_before_a_dialogue(settings, before, system):
     """One's own words come before the language's; an empty system message is none."""
     config = load_config("llama_3.2_3b", settings)
-    assert (sentence(config), system_text(config)) == (before, system)
+    assert (instruction_text(config), system_text(config)) == (before, system)
 
 
 def test_a_sentence_of_ours_at_the_head_of_a_dialogue_is_known():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from src.config.schema import DataSettings
-from src.data.tools.check import BadRows, Bin, Distribution, check_file, histogram, render
+from src.data.tools.check import BadRows, Bin, Distribution, check_file, count_bins, render
 from src.errors import YoyakError
 
 SETTINGS = DataSettings()
@@ -112,9 +112,9 @@ def test_prompt_lengths_and_the_limit(source):
 
 
 def test_histogram_widths():
-    assert histogram([]) == []
-    assert histogram([0, 11]) == [Bin(0, 0, 1), *(Bin(i, i, 0) for i in range(1, 11)), Bin(11, 11, 1)]
-    assert histogram([12, 3, 2]) == [
+    assert count_bins([]) == []
+    assert count_bins([0, 11]) == [Bin(0, 0, 1), *(Bin(i, i, 0) for i in range(1, 11)), Bin(11, 11, 1)]
+    assert count_bins([12, 3, 2]) == [
         Bin(2, 3, 2),
         Bin(4, 5, 0),
         Bin(6, 7, 0),
@@ -122,8 +122,8 @@ def test_histogram_widths():
         Bin(10, 11, 0),
         Bin(12, 13, 1),
     ]
-    assert histogram([1199])[0] == Bin(1100, 1199, 1)
-    assert histogram([1200])[0] == Bin(1200, 1399, 1)
+    assert count_bins([1199])[0] == Bin(1100, 1199, 1)
+    assert count_bins([1200])[0] == Bin(1200, 1399, 1)
 
 
 def test_as_dict_is_json(source):

@@ -13,7 +13,7 @@ from src.decoder.row_batch import RowBatch
 from src.errors import YoyakError
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, write_tiny_model
 from src.training.guards.interrupts import TrainingInterrupted
-from src.training.refine.figures import repeated_share
+from src.training.refine.figures import Written, looks
 from src.training.refine.refiner import RefineExample, Refiner
 from src.training.refine.reward import Drawn, Reward
 from src.training.refine.run import RefineRun
@@ -170,10 +170,10 @@ def test_each_pass_sees_each_dialogue_once(base: str, tmp_path: Path) -> None:
     assert sorted(refiner._order(2) + refiner._order(3)) == [0, 1, 2, 3]
 
 
-def test_repeated_share() -> None:
+def test_what_is_told_of_written_summaries() -> None:
     """Of a b c a b c, the 3-grams are abc, bca, cab, abc: one of four has been before."""
-    assert repeated_share(["a", "b", "c", "a", "b", "c"]) == 0.25
-    assert repeated_share(["a", "b"]) == 0.0
+    written = [Written([1, 2], "a b c a b c", True), Written([1], "a b", False)]
+    assert looks(written) == {"ended": 0.5, "words": 4.0, "repeated": 0.125}
 
 
 def folder_of(path: Path) -> Path:
