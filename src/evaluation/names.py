@@ -11,7 +11,13 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..data.tools.augment_names import COMMON_KOREAN_NAMES, KOREAN_SURNAMES, KOREAN_TITLES, KOREAN_WORD_NAMES
+from ..data.tools.augment_names import (
+    COMMON_KOREAN_NAMES,
+    KOREAN_SURNAMES,
+    KOREAN_TITLES,
+    KOREAN_WORD_NAMES,
+    LONG_KOREAN_SURNAMES,
+)
 from .tokenizations import PLACEHOLDER
 from .units import MONTHS, WEEKDAYS
 
@@ -52,8 +58,8 @@ _NO_KOREAN_NAMES = re.compile(
     "스타일링|타이레놀|욜|욜날)$"
 )
 _NOT_BEFORE_TITLES = frozenset("이전현신주원")  # `이 대표` is this one, `전 대표` a former one
-_SURNAME = "".join(KOREAN_SURNAMES - _NOT_BEFORE_TITLES)
-_TITLED = re.compile(rf"(?<![가-힣])(?P<surname>[{_SURNAME}])\s?(?P<title>{'|'.join(KOREAN_TITLES[:-1])})")
+_SURNAME = "|".join((*LONG_KOREAN_SURNAMES, *(KOREAN_SURNAMES - _NOT_BEFORE_TITLES)))
+_TITLED = re.compile(rf"(?<![가-힣])(?P<surname>{_SURNAME})\s?(?P<title>{'|'.join(KOREAN_TITLES[:-1])})")
 
 
 def lowercase_words(texts: Iterable[str]) -> frozenset[str]:

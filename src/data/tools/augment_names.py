@@ -18,7 +18,7 @@ NEW_NAMES = {
     ),
     "ko": _words(
         """
-        민서 현서 윤서 은서 진서 연우 선우 은우 희수 경서 태희 승우 지호 재이 민재 유하 수민 하윤 서진 도연 유진
+        민서 현서 윤서 은서 진서 연우 윤재 은우 희수 경서 태희 승우 지호 재이 민재 유하 수민 하윤 서진 도연 유진
         재윤 시윤 지안 태윤 규민 정민 세진 하진 다온 하율 소율
         """
     ),
@@ -39,6 +39,13 @@ NEW_SURNAMES = {
 KOREAN_SURNAMES = frozenset(
     "김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허유남심노하곽성차주우구민나진지엄채원천방공현함변염"
 )
+"""Surnames of one syllable."""
+
+LONG_KOREAN_SURNAMES = _words("남궁 황보 제갈 선우 독고 사공")
+"""Surnames of two."""
+
+KOREAN_SURNAME = f"(?:{'|'.join(LONG_KOREAN_SURNAMES)}|[{''.join(sorted(KOREAN_SURNAMES))}])"
+"""Pattern of a surname."""
 
 KOREAN_TITLES = _words(
     """

@@ -11,22 +11,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..prompt.turns import LABEL, speakers_of
+from .augment_called import calls_someone
 from .augment_names import (
     COMMON_KOREAN_NAMES,
     ENGLISH_ROLES,
     ENGLISH_TITLES,
     ENGLISH_WORD_NAMES,
-    KOREAN_SURNAMES,
+    KOREAN_SURNAME,
     KOREAN_TITLES,
     KOREAN_WORD_NAMES,
+    LONG_KOREAN_SURNAMES,
 )
 from .augment_particles import NAME_PARTICLES, PARTICLES, Ending, needed_ending
 
 _HANGUL = re.compile(r"[가-힣]")
 _PLACEHOLDER = re.compile(r"#[^#\s]+#|(?:Speaker|Person|User|화자|참석자|참가자) ?\d+")
-_SURNAMES = "".join(sorted(KOREAN_SURNAMES))
-_KOREAN_NAME = re.compile(rf"(?P<surname>[{_SURNAMES}])?(?P<given>[가-힣]{{2}})(?: (?:{'|'.join(KOREAN_TITLES)}))?")
-_KOREAN_TITLED = re.compile(rf"(?P<surname>[{_SURNAMES}]) (?P<title>{'|'.join(KOREAN_TITLES)})")
+_KOREAN_NAME = re.compile(rf"(?P<surname>{KOREAN_SURNAME})?(?P<given>[가-힣]{{2}})(?: (?:{'|'.join(KOREAN_TITLES)}))?")
+_KOREAN_TITLED = re.compile(rf"(?P<surname>{KOREAN_SURNAME}) (?P<title>{'|'.join(KOREAN_TITLES)})")
 _ENGLISH_TITLED = re.compile(rf"(?P<title>{'|'.join(ENGLISH_TITLES)})\.? (?P<surname>[A-Z][^\W\d_]+)")
 _ENGLISH_NAME = re.compile(r"(?P<given>[A-Z][^\W\d_A-Z]+)(?: (?P<surname>[A-Z][^\W\d_]+))?")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -65,8 +66,8 @@ def is_korean(text: str) -> bool:
 def find_speakers(dialogue: str, summary: str) -> tuple[list[Speaker], dict[str, str]]:
     """Return the speakers who can be renamed, in the order in which they first speak, and why others cannot, by label.
 
-    Placeholders are renamed all or none, and only where each has a turn and the summary uses each: a summary that does
-    not may call the speaker by a name from the dialogue, which a second name would contradict.
+    Placeholders are renamed all or none, and only where each has a turn, the summary uses each and nobody is called by
+    name: else the speaker may have a name, which a second one would contradict.
     """
     turns = Counter(speakers_of(dialogue))
     text = f"{dialogue}\n{summary}"
@@ -78,9 +79,14 @@ def find_speakers(dialogue: str, summary: str) -> tuple[list[Speaker], dict[str,
             unclear[label] = str(reason)
     placeholders = [label for label in turns if _PLACEHOLDER.fullmatch(label)]
     kinds = {re.sub(r"\d", "", label) for label in placeholders}
+    called = bool(placeholders) and calls_someone(dialogue)
     silent = {name for name in _PLACEHOLDER.findall(text) if re.sub(r"\d", "", name) in kinds} - turns.keys()
-    if silent or unclear.keys() & set(placeholders):
-        why = f"{min(silent)} is in the text and has no turn" if silent else "another placeholder stays"
+    if called or silent or unclear.keys() & set(placeholders):
+        why = "another placeholder stays"
+        if silent:
+            why = f"{min(silent)} is in the text and has no turn"
+        elif called:
+            why = "the dialogue calls someone by name"
         unclear |= {label: unclear.get(label, why) for label in placeholders}
         speakers = [speaker for speaker in speakers if speaker.kind != "placeholder"]
     return speakers, unclear
@@ -125,7 +131,12 @@ def _edge(label: str, assertion: str) -> str:
 
 
 def _givens(label: str, match: re.Match[str] | None) -> Iterator[str]:
-    """Yield what may be the given name of a label: 민수 of 민수, 김민수 and 김민수 대리; 서하준 has one, not two."""
+    """Yield what may be the given name of a label: 민수 of 민수, 김민수, 남궁민수, 김민수 대리; one of 서하준.
+
+    None of 남궁민 and 황보라, which may have a surname of one syllable or of two.
+    """
+    if len(label.partition(" ")[0]) == 3 and label.startswith(LONG_KOREAN_SURNAMES):
+        return
     if match:
         yield match["given"]
     if re.fullmatch(r"[가-힣]{3}", label):
@@ -137,13 +148,15 @@ def _is_korean_name(name: str, text: str) -> bool:
     if name in COMMON_KOREAN_NAMES:
         return True
     treated = (
-        rf"(?<![가-힣])[{_SURNAMES}]?{name}(?: ?씨(?![가-힣]*[가-힣]{{3}})|아[,!~]|이(?:는|가|를|한테)(?![가-힣]))"
+        rf"(?<![가-힣]){KOREAN_SURNAME}?{name}(?: ?씨(?![가-힣]*[가-힣]{{3}})|아[,!~]|이(?:는|가|를|한테)(?![가-힣]))"
     )
     return bool(re.search(treated, text))
 
 
 def _korean_given(label: str, given: str, text: str) -> Speaker:
-    start = rf"(?:(?<![가-힣\w])|(?<=(?<![가-힣\w])[{_SURNAMES}]))"
+    # A surname before the name stays; a look behind is of one length.
+    one, two = KOREAN_SURNAME.rstrip(")").rpartition("|")[2], "|".join(LONG_KOREAN_SURNAMES)
+    start = rf"(?:(?<![가-힣\w])|(?<=(?<![가-힣\w]){one})|(?<=(?<![가-힣\w])(?:{two})))"
     pattern = re.compile(rf"{start}{given}{NAME_PARTICLES}")
     matches = list(pattern.finditer(text))
     unknown = [one[0] for one in re.finditer(rf"{start}{given}[가-힣]*", text) if not pattern.match(text, one.start())]

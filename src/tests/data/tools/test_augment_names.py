@@ -17,3 +17,4 @@ def test_there_are_korean_names_of_both_endings_and_surnames_that_are_known():
     endings = [ending_of(name) for name in names.NEW_NAMES["ko"]]
     assert min(endings.count("vowel"), endings.count("consonant")) >= 12
     assert {*names.NEW_SURNAMES["ko"]} <= names.KOREAN_SURNAMES
+    assert not {*names.NEW_NAMES["ko"]} & {*names.LONG_KOREAN_SURNAMES}

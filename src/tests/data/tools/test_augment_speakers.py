@@ -27,9 +27,50 @@ def test_names_titles_and_placeholders():
     assert found("#Person1#: Hi.\nSpeaker 2: Hi.", "#Person1# greets Speaker 2.") == (both, {})
 
 
+def test_surnames_of_two_syllables():
+    assert found("남궁민수: 네.\n황보 대리: 네.\n선우 팀장: 네.\n선우: 응.", "-")[0] == {
+        "남궁민수": ("given", "민수"), "황보 대리": ("surname", "황보"), "선우 팀장": ("surname", "선우"),
+        "선우": ("given", "선우"),
+    }  # fmt: skip
+    dialogue = "제갈지훈: 네.\n민지: 제갈지훈 씨, 지훈이가 왔네요."
+    assert places(dialogue, "제갈지훈은 왔다.", "제갈지훈") == ["지훈", "지훈", "지훈이가", "지훈은"]
+    assert places("황보 대리: 네.\n민지: 황보 대리님, 황보대리가 또 있어요?", "-", "황보 대리") == ["황보"] * 3
+
+
+def test_a_name_whose_surname_may_be_of_one_or_two_syllables_stays():
+    names = {"남궁민": "not known to be a name", "황보라": "not known to be a name"}
+    assert found("남궁민: 네.\n황보라: 남궁민 씨!\n남궁민: 황보라 씨!", "-") == ({}, names)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Thanks, Tom.", "Tom, come here.", "Hi Tom!", "This is Tom speaking.", "I'm Tom.", "Is Dr. Lee in?",
+        "고마워요, 톰.", "정하늘 씨 맞으시죠?", "정유진이고요, 1991년생입니다.", "송하람 님, 약 나왔습니다.",
+        "민지야, 밥 먹자.", "김 대리님, 회의 시작합니다.", "제 이름은 톰이에요.", "저는 준호라고 합니다.",
+        "미스터 브라운은 어디 계세요?", "남궁 과장, 잠깐만요.", "이 대리님, 여기요.", "지호, 왔어?",
+    ],
+)  # fmt: skip
+def test_placeholders_stay_where_someone_is_called_by_name(said):
+    why = "the dialogue calls someone by name"
+    assert found(f"#Person1#: {said}\n#Person2#: 네.", "#Person1# #Person2#")[1] == {"#Person1#": why, "#Person2#": why}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Well, sir, in Seoul on Monday.", "Thanks, Mom.", "I'm Chinese.", "Honestly, I don't know.", "Hi there!",
+        "이 대표 메뉴로 할게요.", "주차장은 어디예요?", "아가씨, 여기요.", "날씨가 좋네요, 여러분.",
+        "고객님, 감사합니다.", "네, 선생님.", "큰 씨가 있는 과일이에요.", "조사원이 왔어요.", "보람 있는 하루였어.",
+    ],
+)  # fmt: skip
+def test_placeholders_are_renamed_where_nobody_is_called_by_name(said):
+    assert list(found(f"#Person1#: {said}\n#Person2#: 네.", "#Person1# #Person2#")[0]) == ["#Person1#", "#Person2#"]
+
+
 def test_placeholders_are_renamed_all_or_none():
-    dialogue = "#Person1#: Hi, Mr. Smith.\n#Person2#: Hello."
-    assert found(dialogue, "Mr. Smith greets #Person1#.") == (
+    dialogue = "#Person1#: Hi.\n#Person2#: Hello."
+    assert found(dialogue, "She greets #Person1#.") == (
         {},
         {"#Person2#": "the summary does not use the label", "#Person1#": "another placeholder stays"},
     )
