@@ -13,13 +13,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from src.config import load_config
-from src.planner.choose import Choice, Workload, compute_as
 from src.planner.devices import Device, find_device
+from src.planner.fastest import Choice, Workload, compute_as
 from src.planner.job import TrainingJob, job_of
 from src.planner.lengths import shipped_lengths
 from src.planner.memory import Activations
 from src.planner.shapes import ModelShape, find_shape
-from src.planner.steps import ExampleTokens
+from src.planner.step_work import ExampleTokens
 
 SHAPES = {
     "llama3_3b": "Bllossom/llama-3.2-Korean-Bllossom-3B",

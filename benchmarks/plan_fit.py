@@ -9,10 +9,10 @@ from typing import Any
 
 from plan_cases import Case
 
-from src.planner.choose import Choice
 from src.planner.constants import TIME, TimeConstants
 from src.planner.devices import find_device
 from src.planner.duration import step_time
+from src.planner.fastest import Choice
 
 FITTED = (
     "product_share",

@@ -14,7 +14,7 @@ from src.planner.duration import step_counts
 from src.planner.job import TrainingJob
 from src.planner.memory import Activations, MicroBatchSize
 from src.planner.shapes import ModelShape
-from src.planner.steps import StepWork
+from src.planner.step_work import StepWork
 
 HEAD_CHUNK = 1024  # kernels/response_loss.py: positions whose logits exist at a time
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config.loader import load_config_with_sources
+from ..config.loader import leave_out_default_4bit, load_config_with_sources
 from ..config.schema import Config
 from ..errors import YoyakError
 from ..planner.data_lengths import data_lengths
@@ -43,7 +43,7 @@ def show_plan(request: PlanRequest) -> None:
         calibrate(request.as_json)
         return
     config, sources = load_config_with_sources(request.experiment, request.overrides)
-    settle_method(config, sources)
+    leave_out_default_4bit(config, sources)
     if request.out is not None and request.out.suffix.lower() != ".svg":
         raise YoyakError(f"--out {request.out}: the picture is SVG; name a file that ends in .svg")
     named = request.gpu is not None or request.memory_gb is not None
@@ -73,14 +73,6 @@ def refuse_budget(result: Plan) -> None:
     change = nearest_fitting(result)
     way = f"; this fits: {change.as_arguments}" if change else "; raise it"
     raise YoyakError(f"training.memory_budget_gb = {budget:g}: the run takes {least / 1e9:.1f} GB at the least{way}")
-
-
-def settle_method(config: Config, sources: Mapping[str, str]) -> None:
-    """Turn 4 bit off where full fine-tuning is asked for and 4 bit was only the default, as `yoyak train` does."""
-    if not config.lora.use_lora and sources["lora.use_qlora"] != "command line":
-        config.lora.use_qlora = False
-    if not config.lora.use_lora and config.lora.use_qlora:
-        raise YoyakError("lora.use_qlora without lora.use_lora: 4-bit weights can't be trained; leave one out")
 
 
 def situation_of(config: Config, sources: Mapping[str, str], device: Device, by_hand: str | None) -> Situation:

@@ -1,7 +1,7 @@
 """Finds a config by name or path, merges it with its `_base_` files and the command line, and checks every value."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -12,7 +12,7 @@ from ..errors import YoyakError, nearest
 from ..resources import configs_dir
 from .leaf import Leaf
 from .limits import refuse_unsafe
-from .provenance import SECTIONS, SETTINGS, place, read_file, read_override, value_text
+from .provenance import COMMAND_LINE, SECTIONS, SETTINGS, place, read_file, read_override, value_text
 from .schema import Config
 
 DEFAULT = "default"
@@ -52,6 +52,20 @@ def load_config_with_sources(name_or_path: str | Path, overrides: Sequence[str] 
     sources = {setting: leaves[setting].source if setting in leaves else DEFAULT for setting in SETTINGS}
     leaves.setdefault("experiment.name", Leaf(path.stem, DEFAULT))
     return _validate(leaves, path), sources
+
+
+def leave_out_default_4bit(config: Config, sources: Mapping[str, str]) -> None:
+    """Turn 4 bit off where all weights are to train, unless it is asked for on the command line.
+
+    Raises:
+        YoyakError: there both are asked for.
+    """
+    if config.lora.use_lora:
+        return
+    if sources["lora.use_qlora"] != COMMAND_LINE:
+        config.lora.use_qlora = False
+    if config.lora.use_qlora:
+        raise YoyakError("lora.use_qlora without lora.use_lora: 4-bit weights can't be trained; leave one out")
 
 
 def known_configs() -> dict[str, Path]:

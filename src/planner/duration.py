@@ -12,7 +12,7 @@ from .constants import TIME, TimeConstants
 from .devices import Device
 from .job import TrainingJob
 from .memory import Activations, captured, optimizer_bytes
-from .steps import StepWork
+from .step_work import StepWork
 
 # Operations of a layer of the packed engine, forward and backward; without adapters there are fewer products.
 _PACKED_CALLS = {"full": 45, "lora": 60, "qlora": 60}

@@ -11,7 +11,7 @@ from typing import Any
 from ..architectures import ARCHITECTURES, TOKENIZERS
 from ..errors import YoyakError
 from .shapes import ModelShape
-from .steps import ExampleTokens
+from .step_work import ExampleTokens
 
 _SHIPPED = Path(__file__).parent / "lengths.json"
 BY_HAND_EXAMPLES = 12_457

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config.schema import Config
-from .choose import Choice, MemoryLimits, Workload, choose
 from .devices import Device
 from .duration import evaluation_seconds, saving_seconds
+from .fastest import Choice, MemoryLimits, Workload, fastest_choice
 from .job import job_of
 from .lengths import Lengths
 from .shapes import ModelShape
-from .steps import ExampleTokens, evaluation_batch
+from .step_work import ExampleTokens, evaluation_batch
 
 _FILLED = 0.97  # of a card's memory, where there is a choice
 
@@ -116,9 +116,9 @@ def make_plan(situation: Situation) -> Plan:
     load = Workload(examples, config.training.seed, steps, evaluation=largest)
     budget = config.training.memory_budget_gb
     peak = budget * 1e9 if budget else math.inf
-    choice, fits = choose(job, load, device, MemoryLimits(peak, _FILLED * device.memory_bytes))
+    choice, fits = fastest_choice(job, load, device, MemoryLimits(peak, _FILLED * device.memory_bytes))
     if not fits:
-        choice, fits = choose(job, load, device, MemoryLimits(peak, device.memory_bytes))
+        choice, fits = fastest_choice(job, load, device, MemoryLimits(peak, device.memory_bytes))
     seconds = {name: value * steps for name, value in choice.time.parts.items()}
     times = evaluations(config, len(examples), steps)
     if held:

@@ -12,14 +12,14 @@ from ..architectures import LINEARS
 from ..config.schema import TrainingSettings
 from ..errors import YoyakError
 from ..models.dequantized import linear4bit_layers
-from ..planner.choose import Choice, MemoryLimits, Workload, choose
 from ..planner.constants import MEMORY
 from ..planner.devices import Device, find_device
+from ..planner.fastest import Choice, MemoryLimits, Workload, fastest_choice
 from ..planner.job import EngineName, TrainingJob
 from ..planner.machine import card_of_memory, read_profile
 from ..planner.memory import block, optimizer_bytes
 from ..planner.shapes import shape_of_config
-from ..planner.steps import ExampleTokens, evaluation_batch
+from ..planner.step_work import ExampleTokens, evaluation_batch
 
 _SHARE_OF_FREE_MEMORY = 0.97  # what the plan may take: other processes come and go
 _TARGET_SHARE = 0.15  # of an example's tokens, where a data set does not tell
@@ -55,7 +55,7 @@ def plan_loaded(
     if engine == "packed":  # the probe has made its layers; its gradients and the optimizer's states are to come
         gradients = block(sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad))
         steady = torch.cuda.memory_allocated() + gradients + optimizer_bytes(job)[0]
-    return choose(job, load, this_device(), limits, steady)
+    return fastest_choice(job, load, this_device(), limits, steady)
 
 
 def plan_packed(model: Any, train_dataset: Any, eval_dataset: Any, training: TrainingSettings) -> MemoryPlan:

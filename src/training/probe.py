@@ -35,7 +35,7 @@ _TOKENS = 1024  # of a micro-batch: both examples are in one
 def probe_packed(model: Any, float8: bool = False) -> Probe:
     """Compare loss and gradients of the packed engine with those of the model's own `forward`, on two examples.
 
-    Called by `probe` and `settled_engine`, which leave no trace of it; the model is one that `packing_obstacle` has
+    Called by `probe` and `probed_engine`, which leave no trace of it; the model is one that `packing_obstacle` has
     nothing against.
     """
     start = time.perf_counter()
@@ -75,9 +75,7 @@ def probe(model: Any, engine: str, float8: bool = False) -> Probe:
     return probed_once(model, "loss", partial(probe_loss, model))[0]
 
 
-def settled_engine(
-    training: TrainingSettings, model: Any, engine: EngineChoice, logger: logging.Logger
-) -> EngineChoice:
+def probed_engine(training: TrainingSettings, model: Any, engine: EngineChoice, logger: logging.Logger) -> EngineChoice:
     """Return the engine that trains, after the probe: `engine`, or the trainer where the packed one computes otherwise.
 
     Raises:

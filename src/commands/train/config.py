@@ -1,6 +1,7 @@
 """A run's settings: the experiment's, with the flags of the command line applied."""
 
-from ...config.loader import load_config_with_sources
+from ...config.loader import leave_out_default_4bit, load_config_with_sources
+from ...config.provenance import COMMAND_LINE
 from ...config.schema import Config
 from ...evaluation.tokenizations import need_analyser
 from .folder import TrainRequest
@@ -10,15 +11,15 @@ def resolve_config(request: TrainRequest) -> Config:
     """Return the experiment's settings with the flags applied: adapter kind, name, augmentation, debug sizes.
 
     Raises:
-        YoyakError: as in `load_config`, or summaries are to be cut by an analyser that is not installed.
+        YoyakError: as in `load_config` and `leave_out_default_4bit`, or summaries are to be cut by an analyser that is
+            not installed.
     """
     config, sources = load_config_with_sources(request.experiment, request.overrides)
     need_analyser(config.evaluation.tokenization)
     if request.use_qlora is not None:
-        config.lora.use_qlora = request.use_qlora
-    elif not config.lora.use_lora and sources["lora.use_qlora"] != "command line":
-        config.lora.use_qlora = False  # full fine-tuning asked for; 4 bit was only the default
-    if not config.lora.use_qlora and sources["experiment.name"] != "command line":
+        config.lora.use_qlora, sources["lora.use_qlora"] = request.use_qlora, COMMAND_LINE
+    leave_out_default_4bit(config, sources)
+    if not config.lora.use_qlora and sources["experiment.name"] != COMMAND_LINE:
         kind = "_lora" if config.lora.use_lora else "_full"
         if config.experiment.name.endswith("_qlora"):
             config.experiment.name = config.experiment.name.removesuffix("_qlora") + kind

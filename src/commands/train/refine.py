@@ -86,13 +86,13 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         from ...training.state.final_model import write_final_model
         from ...training.state.identity import refuse_another_run, run_identity
         from ...training.state.resolved import resolve
-        from . import show, steps, train_data
+        from . import run_steps, show, train_data
 
         tables = train_data.load_tables(run)
-        loader = steps.create_loader(run)
+        loader = run_steps.create_loader(run)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
-        steps.record_model(run, loader, model)
-        train_set, eval_set = steps.encode_tables(run, tables, tokenizer)
+        run_steps.record_model(run, loader, model)
+        train_set, eval_set = run_steps.encode_tables(run, tables, tokenizer)
         facts = run_identity(config, model, train_set, eval_set)
         if earlier and earlier.checkpoint:
             refuse_another_run(folder, facts, earlier.facts, config)
@@ -115,7 +115,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         record_refining(run, refining)
         model_path = write_final_model(run.folder, model, tokenizer, config)
         run.file.update(RunRecord(model_path=str(model_path)))
-        steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
+        run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
         train_data.note_changed_data(run)
     write_report(run.folder)
     show.show_next_command(run)

@@ -52,25 +52,25 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         say_left_out(left_out, run.logger)
         from ...reports.report import write_report
         from ...training.llm_trainer import create_llm_trainer
-        from . import show, steps, train_data, train_exports, train_plan
+        from . import run_steps, show, train_data, train_exports, train_plan
 
         tables = train_data.load_tables(run)
-        loader = steps.create_loader(run)
-        train_set, eval_set = steps.encode_tables(run, tables, loader.tokenizer)
-        steps.refuse_long_examples(run, loader, train_set, eval_set)
+        loader = run_steps.create_loader(run)
+        train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
+        run_steps.refuse_long_examples(run, loader, train_set, eval_set)
         plan = train_plan.plan_first(run, request, loader.facts.model_config, train_set, eval_set)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
-        steps.record_model(run, loader, model)
+        run_steps.record_model(run, loader, model)
         train_exports.note_exports(run, model, tokenizer, train_set.prompt)
-        resolved = steps.resolve_run(run, loader, model, train_set, eval_set)
-        before = steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
+        resolved = run_steps.resolve_run(run, loader, model, train_set, eval_set)
+        before = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
         options = {"logger": run.logger, "resume": run.checkpoint, "resolved": resolved}
         trainer = create_llm_trainer(config, model, tokenizer, train_set, eval_set, **options)
-        results = steps.train_and_record(run, trainer)
+        results = run_steps.train_and_record(run, trainer)
         train_plan.record_plan(run, plan, results)
-        after = steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
+        after = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
         if before and after:
-            steps.save_predictions(run, tables["eval"], before, after)
+            run_steps.save_predictions(run, tables["eval"], before, after)
             show.show_examples(run, tables["eval"], before, after)
         train_data.note_changed_data(run)
     write_report(run.folder)

@@ -67,7 +67,7 @@ def parts_text(backend: "Tokenizer", parts: Iterable[int | str]) -> str:
     return "".join(part if isinstance(part, str) else str(backend.id_to_token(part)) for part in parts)
 
 
-def settled(encoder: "TextEncoder", last: str) -> tuple[str, list[int]]:
+def stable_prefix(encoder: "TextEncoder", last: str) -> tuple[str, list[int]]:
     """Return what of a prompt's last text has its own tokens whatever summary comes behind it, with their ids.
 
     A space at the end goes with the summary's first word in most vocabularies.

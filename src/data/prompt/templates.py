@@ -17,7 +17,7 @@ from .own_template import own_template_pieces
 from .plain_text import plain_text
 from .prompt_pieces import IGNORE as IGNORE
 from .prompt_pieces import EncodedExample as EncodedExample
-from .prompt_pieces import PromptPieces, merge_texts, parts_text, settled
+from .prompt_pieces import PromptPieces, merge_texts, parts_text, stable_prefix
 from .prompts import PROMPT_TEXTS, own_texts, prompt_arguments
 from .round_trip import PROBES, UnfitTokenizerError, own_encoding
 from .text_encoder import TextEncoder, text_encoder
@@ -259,7 +259,7 @@ def _assembled(
             start += " "
     trail, tail = pieces.trail, merge_texts(pieces.tail)
     last = tail[-1] if tail else trail
-    context, context_ids = settled(encoder, last) if isinstance(last, str) else ("", [])
+    context, context_ids = stable_prefix(encoder, last) if isinstance(last, str) else ("", [])
     if tail and isinstance(last, str):
         tail = [*tail[:-1], context] if context else tail[:-1]
     elif not tail:

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from src.config import load_config
-from src.config.loader import differences, flatten, known_configs, load_config_with_sources
+from src.config.loader import (
+    differences,
+    flatten,
+    known_configs,
+    leave_out_default_4bit,
+    load_config_with_sources,
+)
+from src.errors import YoyakError
 from src.resources import configs_dir
 from src.tests.config import MODEL, error_of, write
 
@@ -229,3 +236,16 @@ def test_two_configs_share_nothing():
     write("x.yaml", MODEL)
     load_config("x.yaml").lora.target_modules.append("lm_head")
     assert "lm_head" not in load_config("x.yaml").lora.target_modules
+
+
+def test_4_bit_is_left_out_of_full_fine_tuning_unless_asked_for(folder):
+    path = write("x.yaml", MODEL + "lora: {use_qlora: true}\n")
+    found = {}
+    for overrides in ([], ["lora.use_lora=false"]):
+        config, sources = load_config_with_sources(path, overrides)
+        leave_out_default_4bit(config, sources)
+        found[len(overrides)] = config.lora.use_qlora
+    assert found == {0: True, 1: False}
+    config, sources = load_config_with_sources(path, ["lora.use_lora=false", "lora.use_qlora=true"])
+    with pytest.raises(YoyakError, match="4-bit weights can't be trained; leave one out"):
+        leave_out_default_4bit(config, sources)

@@ -11,7 +11,7 @@ from src.planner.duration import evaluation_seconds, saving_seconds, step_counts
 from src.planner.job import TrainingJob
 from src.planner.memory import Activations, MicroBatchSize
 from src.planner.shapes import find_shape
-from src.planner.steps import StepWork
+from src.planner.step_work import StepWork
 
 SHAPE = find_shape("Bllossom/llama-3.2-Korean-Bllossom-3B")[0]
 JOB = TrainingJob(SHAPE, "qlora", "packed", "bf16", 16, LINEARS, 0.0, "adamw_torch", 8, 8, True, None)

@@ -122,9 +122,9 @@ def test_a_failing_run_writes_none(place, debug: list[str]) -> None:
     """An error, deep inside, whose text has every secret: in run.json, the log and the traceback it is hidden."""
     work, environment = place
     code = (
-        "import sys\nfrom src.commands.train import steps\nfrom src.cli import main\n"
+        "import sys\nfrom src.commands.train import run_steps\nfrom src.cli import main\n"
         f"def fail(*_, **__):\n    raise RuntimeError('401: ' + ' '.join({list(PLANTED.values())!r}))\n"
-        "steps.score = fail\nmain(sys.argv[1:])\n"
+        "run_steps.score = fail\nmain(sys.argv[1:])\n"
     )
     command = [sys.executable, "-c", code, *debug, "train", "-e", "tiny.yaml"]
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)

@@ -13,7 +13,7 @@ from ...models.dequantized import keeps_dequantized
 from ...models.probe import found_by_probes, recall_probes, untouched
 from ..engine import EngineChoice, choose_engine
 from ..memory_plan import MemoryPlan, plan_packed, recomputes_layers
-from ..probe import settled_engine
+from ..probe import probed_engine
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def resolve(
             compute, engine = earlier.compute, _engine_again(config, model, earlier, logger)
         else:
             compute = compute or resolve_compute(config.model.dtype)
-            engine = settled_engine(training, model, choose_engine(training, model, compute), logger)
+            engine = probed_engine(training, model, choose_engine(training, model, compute), logger)
         if scored and eval_dataset is not None and len(eval_dataset):
             generates_fast(model)
     logger.info("Engine: %s (%s)", engine.name, engine.reason)
@@ -129,7 +129,7 @@ def _engine_again(config: Config, model: Any, earlier: Resolved, logger: logging
     if earlier.probes:
         recall_probes(model, earlier.probes)
         return earlier.engine
-    engine = settled_engine(config.training, model, earlier.engine, logger)
+    engine = probed_engine(config.training, model, earlier.engine, logger)
     if engine != earlier.engine:
         run_dir = Path(config.experiment.output_dir) / config.experiment.name
         raise YoyakError(f"{run_dir}: can't go on: {engine.reason}; begin anew with --overwrite")

@@ -148,11 +148,11 @@ def test_a_run_decides_once_how_it_trains(yoyak, tiny, monkeypatch):
 
     counted(lora_loader, "resolve_compute")
     counted(resolved, "choose_engine")
-    counted(resolved, "settled_engine")
+    counted(resolved, "probed_engine")
     monkeypatch.setattr(resolved, "resolve_compute", None)  # a call would fail
     monkeypatch.setattr(llm_trainer, "resolve", None)
     assert yoyak("train", "--experiment", "tiny.yaml", "training.max_steps=1").code == 0
-    assert asked == ["resolve_compute", "choose_engine", "settled_engine"]
+    assert asked == ["resolve_compute", "choose_engine", "probed_engine"]
 
 
 def test_a_start_from_the_training_data_is_made_once_before_anything_is_decided(yoyak, tiny):

@@ -100,7 +100,7 @@ def test_what_generates_in_a_run_is_probed_at_its_start(base, tmp_path, setting)
 def test_a_run_that_goes_on_decides_nothing_anew(base, tmp_path, monkeypatch):
     monkeypatch.setattr(resolved, "resolve_compute", None)  # a call would fail
     monkeypatch.setattr(resolved, "choose_engine", None)
-    monkeypatch.setattr(resolved, "settled_engine", None)
+    monkeypatch.setattr(resolved, "probed_engine", None)
     monkeypatch.setattr(resolved, "keeps_dequantized", None)
     earlier = Resolved.from_dict(OLD)
     torch.set_num_threads(1)
@@ -112,7 +112,7 @@ def test_a_run_that_goes_on_decides_nothing_anew(base, tmp_path, monkeypatch):
 def test_a_run_begun_without_probes_is_refused_where_its_engine_computes_otherwise(base, tmp_path, monkeypatch):
     earlier = replace(Resolved.from_dict(OLD), probes={})
     other = EngineChoice("trainer", "the probe: loss 1 by the packed engine, 2 by the model's own forward", 1024)
-    monkeypatch.setattr(resolved, "settled_engine", lambda *_: other)
+    monkeypatch.setattr(resolved, "probed_engine", lambda *_: other)
     with pytest.raises(YoyakError, match=r"/tiny: can't go on: the probe: loss 1 .*; begin anew with --overwrite$"):
         decided(tiny_config(base, tmp_path), earlier=earlier)
 

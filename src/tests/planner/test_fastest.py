@@ -7,12 +7,21 @@ import pytest
 
 from src.architectures import LINEARS
 from src.data.batches.bins import assign_to_bins
-from src.planner.choose import SIZES, Choice, MemoryLimits, Workload, bounded_size, choose, compute_as, largest_step
 from src.planner.devices import Device, find_device
+from src.planner.fastest import (
+    SIZES,
+    Choice,
+    MemoryLimits,
+    Workload,
+    bounded_size,
+    compute_as,
+    fastest_choice,
+    largest_step,
+)
 from src.planner.job import TrainingJob
 from src.planner.memory import Activations, Memory, MicroBatchSize, packed_parts, steady_parts, total_memory
 from src.planner.shapes import ModelShape, find_shape
-from src.planner.steps import packed_work
+from src.planner.step_work import packed_work
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
 JOB = TrainingJob(SHAPE, "lora", "packed", "fp32", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, None, cpu=True)
@@ -77,7 +86,7 @@ def every_way(job: TrainingJob, load: Workload, limits: MemoryLimits) -> list[Ch
 @pytest.mark.parametrize("gigabytes", [4.5, 6, 9, 80])
 def test_the_choice_is_about_the_fastest_that_fits_and_computes_least_again(gigabytes):
     limits = MemoryLimits(1e15, gigabytes * 1e9)
-    best, fits = choose(QLORA, LOAD, H100, limits)
+    best, fits = fastest_choice(QLORA, LOAD, H100, limits)
     assert fits
     assert limits.allow(best.memory)
     ways = every_way(QLORA, LOAD, limits)
@@ -88,7 +97,7 @@ def test_the_choice_is_about_the_fastest_that_fits_and_computes_least_again(giga
 
 
 def test_where_nothing_fits_the_choice_takes_least():
-    least, fits = choose(QLORA, LOAD, H100, MemoryLimits(1e15, 1e9))
+    least, fits = fastest_choice(QLORA, LOAD, H100, MemoryLimits(1e15, 1e9))
     assert not fits
     assert least.memory.device_bytes == min(way.memory.device_bytes for way in every_way(QLORA, LOAD, ANY))
     assert least.checkpointing == "all layers"
@@ -102,14 +111,14 @@ def test_a_run_fits_within_both_limits_only():
 
 
 def test_what_settings_say_is_kept():
-    roomy, _ = choose(QLORA, LOAD, H100, ANY)
+    roomy, _ = fastest_choice(QLORA, LOAD, H100, ANY)
     assert (roomy.how.kept_layers, roomy.checkpointing) == (28, "inputs of products kept too")
-    sized, _ = choose(replace(QLORA, micro_batch_tokens=2048), LOAD, H100, ANY)
+    sized, _ = fastest_choice(replace(QLORA, micro_batch_tokens=2048), LOAD, H100, ANY)
     assert (sized.micro_batch_tokens, sized.work.largest.tokens) == (2048, 2048)
     tight = MemoryLimits(1e15, 5e9)
-    kept, fits = choose(replace(QLORA, micro_batch_tokens=8192, checkpointing=False), LOAD, H100, tight)
+    kept, fits = fastest_choice(replace(QLORA, micro_batch_tokens=8192, checkpointing=False), LOAD, H100, tight)
     assert (kept.how.kept_layers, fits) == (28, False)
-    partly, fits = choose(replace(QLORA, micro_batch_tokens=8192), LOAD, H100, MemoryLimits(1e15, 9e9))
+    partly, fits = fastest_choice(replace(QLORA, micro_batch_tokens=8192), LOAD, H100, MemoryLimits(1e15, 9e9))
     assert fits
     assert 1 < partly.how.kept_layers < 28
     assert partly.checkpointing == f"{28 - partly.how.kept_layers} of 28 layers"
@@ -119,23 +128,23 @@ def test_what_settings_say_is_kept():
 
 def test_the_trainer_engine_keeps_layers_where_they_fit():
     trainer = replace(QLORA, engine="trainer")
-    kept, _ = choose(trainer, LOAD, H100, ANY)
+    kept, _ = fastest_choice(trainer, LOAD, H100, ANY)
     assert (kept.how.kept_layers, kept.micro_batch_tokens, kept.checkpointing) == (28, None, "none")
-    again, _ = choose(replace(trainer, checkpointing=True), LOAD, H100, ANY)
+    again, _ = fastest_choice(replace(trainer, checkpointing=True), LOAD, H100, ANY)
     assert (again.how.kept_layers, again.checkpointing) == (0, "all layers")
     assert again.memory.peak_bytes < kept.memory.peak_bytes
     assert again.time.seconds > kept.time.seconds
-    tight, fits = choose(trainer, LOAD, H100, MemoryLimits(kept.memory.peak_bytes - 1, 1e15))
+    tight, fits = fastest_choice(trainer, LOAD, H100, MemoryLimits(kept.memory.peak_bytes - 1, 1e15))
     assert (tight.how.kept_layers, fits) == (0, True)
-    assert not choose(
+    assert not fastest_choice(
         replace(trainer, checkpointing=False), LOAD, H100, MemoryLimits(kept.memory.peak_bytes - 1, 1e15)
     )[1]
 
 
 def test_an_evaluation_batch_counts():
-    usual, _ = choose(QLORA, LOAD, H100, ANY)
+    usual, _ = fastest_choice(QLORA, LOAD, H100, ANY)
     held = replace(LOAD, evaluation=MicroBatchSize(2_000_000, 1000, 8, 250_000))
-    larger, _ = choose(QLORA, held, H100, ANY)
+    larger, _ = fastest_choice(QLORA, held, H100, ANY)
     assert usual.memory.parts.get("evaluation", 0) == 0
     # a layer of 2,000,000 tokens in bf16, 4 x 3072 and 3 x 8192 columns, and cuBLAS's workspace
     assert larger.memory.parts["evaluation"] == 2_000_000 * (4 * 3072 + 3 * 8192) * 2 + 33_600_000
@@ -160,10 +169,10 @@ def test_a_long_step_late_in_the_run_fits_too():
     load = Workload(tuple((900, 20) if index in late else (40, 20) for index in range(800)), 1, steps=100)
     job = replace(QLORA, accumulation=1)
     limits = MemoryLimits(1e15, 4.4e9)
-    choice, fits = choose(job, load, H100, limits)
+    choice, fits = fastest_choice(job, load, H100, limits)
     assert fits
     whole = packed_work(load.examples, 8, choice.micro_batch_tokens, 1, 100)
     assert whole.largest.longest == 900
     assert limits.allow(total_memory(job, packed_parts(job, whole.largest, choice.how), whole.largest.tokens))
-    short, _ = choose(job, replace(load, steps=6), H100, limits)
+    short, _ = fastest_choice(job, replace(load, steps=6), H100, limits)
     assert short.how.kept_layers > choice.how.kept_layers, "the long step decides"

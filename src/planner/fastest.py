@@ -16,7 +16,7 @@ from .memory import (
     packed_parts,
     total_memory,
 )
-from .steps import ExampleTokens, StepWork, largest_step_tokens, packed_work, padded_work
+from .step_work import ExampleTokens, StepWork, largest_step_tokens, packed_work, padded_work
 from .trainer_memory import trainer_peak
 
 SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
@@ -78,7 +78,7 @@ class Choice:
         return "all layers" if kept == 0 else f"{layers - kept} of {layers} layers"
 
 
-def choose(
+def fastest_choice(
     job: TrainingJob, load: Workload, device: Device, limits: MemoryLimits, steady_bytes: int | None = None
 ) -> tuple[Choice, bool]:
     """Return the fastest choice within the limits and True, or the one that takes least memory and False.

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from src.data.batches.packing import StepPacker
-from src.planner.steps import evaluation_batch, largest_step_tokens, packed_work, padded_work
+from src.planner.step_work import evaluation_batch, largest_step_tokens, packed_work, padded_work
 from src.training.packed_step import ShuffledSampler
 from src.training.response_trainer import SimilarLengthSampler
 
