@@ -44,7 +44,7 @@ def _scores_table(result: EvaluationResult) -> "Table":
         floor = str(result.floor[name]) if result.floor else "-"
         mark = " (within chance)" if result.within_chance(name) else ""
         interval = f"{estimate.low:.2f} to {estimate.high:.2f}"
-        lead = [f"{result.lead[name].value:.2f}"] if result.lead else []
+        lead = [f"{result.lead[name]:.2f}"] if result.lead else []
         table.add_row(SCORE_NAMES[name], f"{estimate.value:.2f}", interval, floor + mark, *lead)
     return table
 

@@ -55,30 +55,20 @@ _DATES = (
     re.compile(rf"\b{_DAY_OF_MONTH}\s+(?:of\s+)?{_MONTH_NAME}"),
     re.compile(rf"\b(?P<month>{_MONTH})\b"),
 )
-_WEEKDAY = re.compile(rf"\b({'|'.join(WEEKDAYS)})s?\b")
+_MONTHS_BEGIN = tuple(month[:3] for month in MONTHS)
 _SPANS = re.compile(
     r"\b(?P<half>half\s+)?(?:an?)\s+(?P<unit>hour|day|week|month|year|minute)(?P<more>\s+and\s+a\s+half)?\b",
     re.IGNORECASE,
 )
+_WHEN = {"last": "-1", "this": "+0", "next": "+1"}
 _RELATIVE = {
-    "day-2": r"(?:the )?day before yesterday",
-    "day-1": r"(?<!before )yesterday|last night",
-    "day+0": r"today|tonight|this (?:morning|afternoon|evening)",
-    "day+1": r"(?<!after )tomorrow",
-    "day+2": r"(?:the )?day after tomorrow",
-    "week-1": "last week(?!end)",
-    "week+0": "this week(?!end)",
-    "week+1": "next week(?!end)",
-    "month-1": "last month",
-    "month+0": "this month",
-    "month+1": "next month",
-    "year-1": "last year",
-    "year+0": "this year",
-    "year+1": "next year",
+    "day before yesterday": "day-2",
+    **dict.fromkeys(("yesterday", "last night"), "day-1"),
+    **dict.fromkeys(("today", "tonight", "this morning", "this afternoon", "this evening"), "day+0"),
+    "tomorrow": "day+1",
+    "day after tomorrow": "day+2",
+    **{f"{word} {unit}": f"{unit}{distance}" for unit in ("week", "month", "year") for word, distance in _WHEN.items()},
 }
-_RELATIVE_WORD = re.compile(
-    "|".join(rf"\b(?P<r{place}>{words})\b" for place, words in enumerate(_RELATIVE.values())), re.I
-)
 _OTHERS = {
     "weekend": Fact("date", "weekend", (("weekend", *WEEKDAYS[5:]),), ("weekend",)),
     "noon": clock("noon", 12, 0, "pm"),
@@ -88,14 +78,21 @@ _OTHERS = {
     "twice": Fact("number", "twice", (), ("times:2", "said:2")),
     "couple": Fact("number", "couple", (), ("bare:2", "said:2")),
 }
-_OTHER = re.compile(rf"(?<!and a )\b({'|'.join(_OTHERS)})s?\b(?! (?:past|to|an?)\b)", re.IGNORECASE)
+_FROM_NOW = "|".join(words.replace(" ", r"\s+") for words in sorted(_RELATIVE, key=len, reverse=True))
+_DAY = re.compile(
+    rf"""\b(?:(?P<weekday>(?-i:{"|".join(WEEKDAYS)}))s?
+    | (?<!and\ a\ )(?P<other>{"|".join(_OTHERS)})s?(?!\ (?:past|to|an?)\b)
+    | (?:the\s+)?(?:{_FROM_NOW}))\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def english_quantities(text: str) -> Iterator[Fact]:
     """Yield the numbers and dates of a text without Hangul."""
     yield from find_english_days(text)
-    text, dates = _dates(text)
-    yield from dates
+    if any(name in text for name in _MONTHS_BEGIN):
+        text, dates = _dates(text)
+        yield from dates
     for match in _SPANS.finditer(text):
         readings = ENGLISH_UNITS[match["unit"].lower()]
         amount = readings[0][1] * (Fraction(1, 2) if match["half"] else Fraction(3, 2) if match["more"] else 1)
@@ -106,12 +103,13 @@ def english_quantities(text: str) -> Iterator[Fact]:
 
 def find_english_days(text: str) -> Iterator[Fact]:
     """Yield weekdays, and days, weeks, months and years from now."""
-    for match in _WEEKDAY.finditer(text):
-        yield Fact("date", match.group(), ((match[1],),), (match[1],))
-    for match in _RELATIVE_WORD.finditer(text):
-        yield relative(match.group(), list(_RELATIVE)[int(str(match.lastgroup)[1:])])
-    for match in _OTHER.finditer(text):
-        yield _OTHERS[match[1].lower()]
+    for match in _DAY.finditer(text):
+        if match["weekday"]:
+            yield Fact("date", match.group(), ((match["weekday"],),), (match["weekday"],))
+        elif match["other"]:
+            yield _OTHERS[match["other"].lower()]
+        else:
+            yield relative(match.group(), _RELATIVE[" ".join(match.group().lower().split()).removeprefix("the ")])
 
 
 def _dates(text: str) -> tuple[str, list[Fact]]:
@@ -179,7 +177,7 @@ def _counted(
     if name in ENGLISH_UNITS and unit is not None:
         readings = ENGLISH_UNITS[name]
         if readings[0][0] in ("seconds", "months") and len(numbers) == 1:
-            later = _LATER.match(text, unit.end()) or _IN.search(text, 0, start)
+            later = _LATER.match(text, unit.end()) or _IN.search(text, max(0, start - 4), start)
             way = "+" if later else "-" if _EARLIER.match(text, unit.end()) else ""
             fact = span(said, Fraction(numbers[0]) * readings[0][1], [readings[0][0]], way)
             ages = tuple(f"age:{numbers[0]}" for other, _ in readings[1:])
@@ -189,7 +187,12 @@ def _counted(
                 gives=(*fact.gives, *ages, f"said:{numbers[0]}"),
             )
         return measured("number", said, numbers, readings)
-    if len(numbers) == 1 and name in _NO_NOUNS and _AT.search(text, 0, start) and 0 < Fraction(numbers[0]) < 13:
+    if (
+        len(numbers) == 1
+        and name in _NO_NOUNS
+        and _AT.search(text, max(0, start - 4), start)
+        and 0 < Fraction(numbers[0]) < 13
+    ):
         return clock(said, int(Fraction(numbers[0])), 0)
     if (
         len(numbers) == 2

@@ -91,6 +91,6 @@ def _held(dialogue: str, values: frozenset[str]) -> Held:
 
 def _analysed(texts: Sequence[str]) -> "list[list[Token] | None]":
     """Return Kiwi's tokens of each text with Hangul, None for the others; Kiwi is loaded only where there are any."""
-    korean = [text for text in texts if has_hangul(text)]
+    korean = list(dict.fromkeys(text for text in texts if has_hangul(text)))
     tokens = dict(zip(korean, analyse(korean), strict=True)) if korean else {}
     return [tokens.get(text) for text in texts]

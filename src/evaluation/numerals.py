@@ -81,6 +81,8 @@ def goes_on(before: "Token", token: "Token") -> bool:
 
 def known_count(token: "Token") -> tuple[str, str] | None:
     """Return number and unit of a word that Kiwi knows as one: `시월`, `칠월`, `일주일`."""
+    if token.form[-1] not in "월일":
+        return None
     if token.form in _MONTHS:
         return _MONTHS[token.form], "월"
     match = re.fullmatch("(.+)(월|주일)", token.form) if token.tag.startswith("NN") else None

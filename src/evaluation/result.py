@@ -90,7 +90,7 @@ class EvaluationResult:
 
     scores: dict[str, Estimate]
     floor: dict[str, Estimate]
-    lead: dict[str, Estimate]
+    lead: dict[str, float]
     baseline: Comparison | None
     checks: Checks
     tokenization: Tokenization
@@ -130,7 +130,7 @@ class EvaluationResult:
             "multi": self.multi,
             "n": self.n,
             "floor": _estimates(self.floor) or None,
-            "lead3": _estimates(self.lead) or None,
+            "lead3": self.lead or None,
             "interval": {"level": LEVEL, "samples": SAMPLES, "derangements": DERANGEMENTS, "seed": 0},
             "baseline": self.baseline.as_dict() if self.baseline else None,
             "checks": self.checks.as_dict(),
@@ -148,7 +148,7 @@ class EvaluationResult:
         for name, found in self.floor.items():
             figures |= {f"{name}_floor": found.value}
             figures |= {f"{name}_floor_low": found.low, f"{name}_floor_high": found.high}
-        figures |= {f"{name}_lead3": found.value for name, found in self.lead.items()}
+        figures |= {f"{name}_lead3": value for name, value in self.lead.items()}
         figures |= {"tokenization": self.tokenization, "analyser": analyser_of(self.tokenization)}
         return figures | {"stemmer": self.stemmer, "n": self.n}
 
@@ -203,7 +203,7 @@ def score_report(
     return EvaluationResult(
         scores=_named(estimate_scores(ours, _scores)),
         floor=_named(estimate_scores(np.mean(others, axis=0), _scores)) if others else {},
-        lead={} if lead is None else _named(estimate_scores(lead, _scores)),
+        lead={} if lead is None else _named(_scores(lead.mean(axis=0, keepdims=True))[0].tolist()),
         baseline=None
         if theirs is None
         else Comparison(_named(estimate_scores(theirs, _scores)), _named(paired_differences(ours, theirs, _scores))),

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
+from threading import Lock
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ..errors import YoyakError, nearest
@@ -48,6 +49,9 @@ _HANGUL = re.compile(r"[\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7a3\ud7
 _OTHER_FORMS = ("<wide>", "<narrow>", "<square>", "<font>")
 _SEPARATED_DIGITS = re.compile(r"(?<=\d)[.,:](?=\d)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_SHORT, _MOST_RECENT = 500, 1024
+_RECENT: "dict[str, list[Token]]" = {}
+_LOCK = Lock()
 _KIWI = ("kiwipiepy", "kiwipiepy_model")
 _ANALYSERS = {"morpheme": _KIWI, "content": _KIWI, "mecab": ("python-mecab-ko", "python-mecab-ko-dic")}
 # Stand for what separates digits while all other punctuation is put away.
@@ -132,6 +136,7 @@ def _tokens(texts: Sequence[str], rule: Tokenization, stemmer: bool) -> list[lis
     return [[_stem(token) for token in words] for words in tokens] if stemmer else tokens
 
 
+@lru_cache(maxsize=4096)
 def compose(text: str) -> str:
     """Return text in one form: composed (NFC), of one width, without invisible characters and lone surrogates.
 
@@ -183,15 +188,27 @@ def _bare(forms: Iterable[str]) -> list[str]:
     return [form for form in spaced if form]
 
 
-def analyse(texts: Iterable[str]) -> "Iterator[list[Token]]":
+def analyse(texts: Sequence[str]) -> "Iterator[list[Token]]":
     """Yield Kiwi's morphemes of each text, by all cores; a placeholder such as `#Person1#` is one proper noun.
 
-    The places in `Token.start` and `Token.end` are those in `compose(text)`.
+    The places in `Token.start` and `Token.end` are those in `compose(text)`. Short texts are kept for the next call:
+    scores and facts are of the same summaries.
     """
     from kiwipiepy import Match
 
+    composed = list(map(compose, texts))
+    known = {text: _RECENT[text] for text in composed if text in _RECENT}
     match_options = Match.ALL & ~Match.HASHTAG
-    yield from _kiwi().tokenize(map(compose, texts), match_options=match_options, pretokenized=_placeholders)
+    others = [text for text in composed if text not in known]
+    fresh = iter(_kiwi().tokenize(others, match_options=match_options, pretokenized=_placeholders))
+    for text in composed:
+        tokens = known[text] if text in known else next(fresh)
+        if len(text) <= _SHORT:
+            with _LOCK:
+                _RECENT[text] = tokens
+                if len(_RECENT) > _MOST_RECENT:
+                    del _RECENT[next(iter(_RECENT))]
+        yield tokens
 
 
 def has_hangul(text: str) -> bool:

@@ -64,7 +64,7 @@ def _scores(comparison: RunComparison) -> Html:
             for found in (run.result.scores[key] for run in runs)
         ]
         floors = [run.result.floor[key].value for run in runs if run.result.floor]
-        leads = [run.result.lead[key].value for run in runs if run.result.lead]
+        leads = [run.result.lead[key] for run in runs if run.result.lead]
         rows.append([name, *cells, span_of(floors), span_of(leads)])
     sizes = dict.fromkeys(dialogues(run.result.n) for run in runs)
     columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(named(run.name) for run in runs), BY_CHANCE, LEAD]

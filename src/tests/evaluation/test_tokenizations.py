@@ -9,7 +9,7 @@ from rouge_score.tokenize import tokenize as rouge_score_tokenize
 from rouge_score.tokenizers import DefaultTokenizer
 
 from src.errors import YoyakError
-from src.evaluation.tokenizations import analyser_of, need_analyser, tokenize_pairs
+from src.evaluation.tokenizations import analyse, analyser_of, need_analyser, tokenize_pairs
 from src.tests.evaluation.installed import INSTALLED
 
 
@@ -164,6 +164,16 @@ def test_what_cuts_is_named_with_its_version():
     kiwi = f"kiwipiepy {version('kiwipiepy')}, kiwipiepy_model {version('kiwipiepy_model')}"
     assert analyser_of("morpheme") == analyser_of("content") == kiwi
     assert analyser_of("word") is analyser_of("char") is analyser_of("ascii") is None
+
+
+def test_texts_that_were_cut_before_get_the_same_morphemes(monkeypatch):
+    """Also while older ones are forgotten, and where two texts differ only by their form."""
+    monkeypatch.setattr("src.evaluation.tokenizations._MOST_RECENT", 2)
+    texts = ["가나 다", "밥을 먹었다", "밥을 먹었다".replace("밥", "\u1107\u1161\u11b8"), "집에 갔다", "가나 다"]
+    first = [[token.form for token in tokens] for tokens in analyse(texts)]
+    assert [[token.form for token in tokens] for tokens in analyse(texts[::-1])] == first[::-1]
+    assert first[1] == first[2] == ["밥", "을", "먹", "었", "다"]
+    assert first[0] == first[4] != first[3]
 
 
 def test_import_stays_light():
