@@ -28,7 +28,7 @@ PROMPT_TEXTS = {
         more_instructions=(
             "아래 대화의 핵심 내용을 정리해주세요.",
             "다음 대화를 읽고 중요한 내용을 한두 문장으로 요약하세요.",
-            "아래 대화에서 누가 무엇을 하기로 했는지 요약해주세요.",
+            "아래 대화에서 누가 무슨 이야기를 했고 어떻게 되었는지 요약해주세요.",
             "주어진 대화의 요점을 짧게 써주세요.",
         ),
     ),
@@ -39,11 +39,17 @@ PROMPT_TEXTS = {
         more_instructions=(
             "Write down the key points of the dialogue below.",
             "Read the following dialogue and sum up what matters in one or two sentences.",
-            "Summarize who decided to do what in the dialogue below.",
+            "Summarize who talks about what in the dialogue below, and how it ends.",
             "State briefly what the given dialogue is about.",
         ),
     ),
 }
+
+_FORMER = (
+    "아래 대화에서 누가 무엇을 하기로 했는지 요약해주세요.",
+    "Summarize who decided to do what in the dialogue below.",
+)
+"""Instructions that files of earlier versions hold; in many dialogues nothing is decided."""
 
 
 def own_texts(language: str, format_type: str, system: str | None, instruction: str | None) -> tuple[str, str]:
@@ -82,7 +88,7 @@ def instruction_before(dialogue: str) -> str | None:
         for texts in PROMPT_TEXTS.values()
         for sentence in (texts.chat_sentence, texts.instruction, *texts.more_instructions)
     }
-    return first if first in sentences else None
+    return first if first in sentences or first in _FORMER else None
 
 
 def prompt_arguments(config: Config) -> dict[str, Any]:

@@ -28,6 +28,13 @@ def test_five_different_sentences_in_either_format(language):
     assert all(text == text.strip() and "\n" not in text for text in texts.more_instructions)
 
 
+def test_no_instruction_asks_for_a_decision():
+    """Where nothing is decided, a summary would have to make one up."""
+    for texts in PROMPT_TEXTS.values():
+        for text in (texts.instruction, texts.chat_sentence, *texts.more_instructions):
+            assert not any(word in text for word in ("하기로", "결정", "decide", "agree", "plan"))
+
+
 def test_each_language_keeps_its_letters():
     english, korean = PROMPT_TEXTS["en"], PROMPT_TEXTS["ko"]
     assert all(text.isascii() for text in (english.system, english.chat_sentence, *english.more_instructions))
@@ -61,4 +68,5 @@ def test_what_a_config_puts_before_a_dialogue(settings, before, system):
 def test_a_sentence_of_ours_at_the_head_of_a_dialogue_is_known():
     assert instruction_before("다음 대화를 요약해주세요: \nA: 네.") == "다음 대화를 요약해주세요:"
     assert instruction_before("State briefly what the given dialogue is about.\nA: Hi.") is not None
+    assert instruction_before("Summarize who decided to do what in the dialogue below.\nA: Hi.") is not None  # of old
     assert instruction_before("A: Please summarize the following dialogue:\nB: No.") is None

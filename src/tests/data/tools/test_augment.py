@@ -127,7 +127,7 @@ def test_instructions_are_those_that_training_shows():
         "Please summarize the following dialogue:",
         "Write down the key points of the dialogue below.",
         "Read the following dialogue and sum up what matters in one or two sentences.",
-        "Summarize who decided to do what in the dialogue below.",
+        "Summarize who talks about what in the dialogue below, and how it ends.",
         "State briefly what the given dialogue is about.",
     ]
     tokenizer = smollm2_tokenizer()
