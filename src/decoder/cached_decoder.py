@@ -15,7 +15,7 @@ from ..kernels.few_rows import linear
 from ..kernels.heads import Rotary, Sequences
 from ..kernels.rms_norm import rms_norm
 from .adapter_buffers import Refresh
-from .decoder_layer import SITES, DecoderLayer
+from .decoder_layer import ADAPTED_INPUTS, DecoderLayer
 from .model_layers import decoder_layers, rotary_table
 
 Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
@@ -84,7 +84,7 @@ class CachedDecoder:
         last = (ends - 1).to(device)
         for layer, (keys, values) in zip(self.layers, caches, strict=True):
             needed = last if layer is self.layers[-1] else None
-            hidden, saved = layer.forward(hidden, middle, turned, sequences, (None,) * SITES, rows=needed)
+            hidden, saved = layer.forward(hidden, middle, turned, sequences, (None,) * ADAPTED_INPUTS, rows=needed)
             middle = saved.middle
             keys[row_of_token, :, positions], values[row_of_token, :, positions] = saved.attention.keys_and_values()
         assert middle is not None

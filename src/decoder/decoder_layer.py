@@ -19,15 +19,15 @@ from ..kernels.heads import AttentionShape, HeadNorms, Rotary, Sequences
 from ..kernels.packed_attention import packed_attention, packed_attention_backward
 from ..kernels.swiglu import swiglu, swiglu_backward
 from .decoder_norm import DecoderNorm
-from .wide_weights import WideWeights
+from .fused_weights import LinearFactory
 
 Drops: TypeAlias = Sequence[Drop | None]
-SITES = 4  # inputs of adapters in a layer: of q/k/v, of o, of gate/up, of down
+ADAPTED_INPUTS = 4  # inputs of adapters in a layer: of q/k/v, of o, of gate/up, of down
 
 
 @dataclass
 class Saved:
-    """What a layer's backward needs of its forward; the wide inputs are None where they are computed again.
+    """What a layer's backward needs of its forward; the fused inputs are None where they are computed again.
 
     With `rows`, all that comes after the attention is of these tokens only.
     """
@@ -55,13 +55,13 @@ def projections(layer: Any) -> list[tuple[Any, ...]]:
 class DecoderLayer:
     """One decoder layer: norm, attention, residual, norm, SwiGLU, residual."""
 
-    def __init__(self, layer: Any, shape: AttentionShape, weights: WideWeights) -> None:
+    def __init__(self, layer: Any, shape: AttentionShape, factory: LinearFactory) -> None:
         """Read the weights of transformers' layer."""
         attention = layer.self_attn
         self.shape = shape
         self.norm, self.middle_norm = DecoderNorm(layer.input_layernorm), DecoderNorm(layer.post_attention_layernorm)
         self.projections = projections(layer)
-        self.linears = tuple(weights.adapted_linear(together) for together in self.projections)
+        self.linears = tuple(factory.adapted_linear(together) for together in self.projections)
         self.qkv, self.output, self.gate_up, self.down = self.linears
         self.head_norms: HeadNorms | None = None
         if hasattr(attention, "q_norm"):
@@ -95,7 +95,7 @@ class DecoderLayer:
             rows: the tokens whose output is needed, rising; None for all.
         """
         saved = self.keep(hidden, rotary, sequences, drops, keeps_inputs, plus, rows)
-        activation = self._wide(self.down, saved.middle)
+        activation = self._empty_input(self.down, saved.middle)
         swiglu(saved.gate_up, activation[:, : self.down.width])
         self.down.load()
         output = self.down.forward(activation, _of_rows(drops, rows)[3])
@@ -116,13 +116,13 @@ class DecoderLayer:
     ) -> Saved:
         """Run the layer up to its last product, and return what the backward needs; arguments as in `forward`."""
         drops = _of_rows(drops, rows)
-        normal = self._wide(self.qkv, hidden)
+        normal = self._empty_input(self.qkv, hidden)
         inverse = self.norm.forward(hidden, normal[:, : self.qkv.width], plus)
         self.qkv.load()
         qkv = self.qkv.forward(normal, drops[0])
         reduced = [_reduced(self.qkv, normal, keeps_inputs)]
         attention_input = normal[:, : self.qkv.width] if keeps_inputs else None
-        attended = self._wide(self.output, hidden)
+        attended = self._empty_input(self.output, hidden)
         inner = attended[:, : self.output.width]
         attention = packed_attention(qkv, rotary, sequences, self.shape, self.head_norms, inner)
         residual = hidden
@@ -131,7 +131,7 @@ class DecoderLayer:
         self.output.load()
         middle = self.output.forward(attended, drops[1])
         reduced.append(attended[:, self.output.width :])
-        normal = self._wide(self.gate_up, middle)
+        normal = self._empty_input(self.gate_up, middle)
         middle_inverse = self.middle_norm.forward(middle, normal[:, : self.gate_up.width], residual)
         self.gate_up.load()
         gate_up = self.gate_up.forward(normal, drops[2])
@@ -162,7 +162,7 @@ class DecoderLayer:
         drops = _of_rows(drops, saved.rows)
         down, gate_up, output, qkv = self.linears[::-1]
         down.load()
-        # What comes through the adapter is added within SwiGLU's pass: the gradient is wide there.
+        # What comes through the adapter is added within SwiGLU's pass: the gradient has its columns there.
         grad_activation, grad_reduced = down.base_input_gradient(grad)
         low_rank = (grad_reduced, down.a) if down.ranks else None
         activation = saved.activation
@@ -171,7 +171,7 @@ class DecoderLayer:
         again = None if saved.activation is not None else activation
         swiglu_backward(grad_activation, saved.gate_up, again, low_rank, drops[3])
         grad_gate_up = saved.gate_up
-        if len(saved.reduced) < SITES:  # recomputation left the last product out
+        if len(saved.reduced) < ADAPTED_INPUTS:  # recomputation left the last product out
             saved.reduced.append(grad.new_empty(len(grad), down.ranks))
             down.reduce(activation, drops[3], saved.reduced[3])
         down.add_gradients(grad, grad_reduced, activation, saved.reduced[3], drops[3])
@@ -211,20 +211,20 @@ class DecoderLayer:
             cache: keys and values, (rows, key heads, places, head width) each.
             lengths: (rows,) tokens that a row's cache holds already, int64.
         """
-        normal = self._wide(self.qkv, hidden)
+        normal = self._empty_input(self.qkv, hidden)
         self.norm.forward(hidden, normal[:, : self.qkv.width])
         self.qkv.load()
         qkv = self.qkv.forward(normal, None)
-        attended = self._wide(self.output, hidden)
+        attended = self._empty_input(self.output, hidden)
         inner = attended[:, : self.output.width]
         cached_attention(qkv, rotary, cache, lengths, self.shape, self.head_norms, inner)
         self.output.load()
         middle = self.output.forward(attended, None)
-        normal = self._wide(self.gate_up, hidden)
+        normal = self._empty_input(self.gate_up, hidden)
         self.middle_norm.forward(middle, normal[:, : self.gate_up.width], hidden)
         self.gate_up.load()
         gate_up = self.gate_up.forward(normal, None)
-        activation = self._wide(self.down, hidden)
+        activation = self._empty_input(self.down, hidden)
         swiglu(gate_up, activation[:, : self.down.width])
         self.down.load()
         return self.down.forward(activation, None).add_(middle)
@@ -237,7 +237,7 @@ class DecoderLayer:
         return kept
 
     @staticmethod
-    def _wide(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:
+    def _empty_input(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:
         return hidden.new_empty(len(hidden), linear.width + linear.ranks)
 
 
@@ -253,7 +253,7 @@ def among(tokens: int, rows: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return result
 
 
-def _reduced(linear: AdaptedLinear, wide: torch.Tensor, keeps_input: bool) -> torch.Tensor:
-    """Return x A^T of the adapters; as a copy where the wide input that holds it is to be freed."""
-    reduced = wide[:, linear.width :]
+def _reduced(linear: AdaptedLinear, fused: torch.Tensor, keeps_input: bool) -> torch.Tensor:
+    """Return x A^T of the adapters; as a copy where the fused input that holds it is to be freed."""
+    reduced = fused[:, linear.width :]
     return reduced if keeps_input else reduced.clone()

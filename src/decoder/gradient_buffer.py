@@ -11,7 +11,7 @@ from ..kernels.adapted_linear import AdaptedLinear
 
 
 @dataclass(frozen=True)
-class Sink:
+class GradientPart:
     """An attribute of `owner` to which a backward adds gradients, and the parameters whose rows these are."""
 
     owner: Any
@@ -31,17 +31,17 @@ class GradientBuffer:
         flat: (elements,) all of them.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
+    def __init__(self, parts: Sequence[GradientPart]) -> None:
         """Allocate the buffer, in the type of the parameters."""
-        shapes = [torch.Size(sink.shape) for sink in sinks]
-        like = sinks[0].parameters[0]
+        shapes = [torch.Size(part.shape) for part in parts]
+        like = parts[0].parameters[0]
         self.flat = torch.zeros(sum(shape.numel() for shape in shapes), dtype=like.dtype, device=like.device)
-        parts = torch.split(self.flat, [shape.numel() for shape in shapes])
-        self._views = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
-        self._sinks = sinks
+        pieces = torch.split(self.flat, [shape.numel() for shape in shapes])
+        self._views = [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+        self._parts = parts
         self.pairs: list[tuple[nn.Parameter, torch.Tensor]] = []
-        for sink, view in zip(sinks, self._views, strict=True):
-            self.pairs += zip(sink.parameters, torch.split(view, [len(p) for p in sink.parameters]), strict=True)
+        for part, view in zip(parts, self._views, strict=True):
+            self.pairs += zip(part.parameters, torch.split(view, [len(p) for p in part.parameters]), strict=True)
 
     def claim(self) -> None:
         """Make each `.grad` a permanent view of this buffer. Captured graphs write there.
@@ -59,19 +59,19 @@ class GradientBuffer:
 
     def attach(self) -> None:
         """Make the backward add to this buffer."""
-        for sink, view in zip(self._sinks, self._views, strict=True):
-            setattr(sink.owner, sink.name, view)
+        for part, view in zip(self._parts, self._views, strict=True):
+            setattr(part.owner, part.name, view)
 
     def detach(self) -> None:
         """Make the backward add to nothing until a buffer is claimed, so that this one can be freed."""
-        for sink in self._sinks:
-            setattr(sink.owner, sink.name, None)
+        for part in self._parts:
+            setattr(part.owner, part.name, None)
 
 
-def adapter_sinks(linears: Sequence[AdaptedLinear]) -> Iterator[Sink]:
-    """Yield the sinks of all adapters; the A matrices of layers that share an input lie one below the other."""
+def adapter_gradients(linears: Sequence[AdaptedLinear]) -> Iterator[GradientPart]:
+    """Yield the places of all adapters' gradients; A matrices of layers with one input lie one below the other."""
     for linear in linears:
         if linear.blocks:
-            yield Sink(linear, "grad_a", [block.adapter.a for block in linear.blocks])
+            yield GradientPart(linear, "grad_a", [block.adapter.a for block in linear.blocks])
         for block in linear.blocks:
-            yield Sink(block, "grad_b", [block.adapter.b])
+            yield GradientPart(block, "grad_b", [block.adapter.b])

@@ -8,7 +8,7 @@ from torch import nn
 
 from ..kernels.heads import AttentionShape, Rotary
 from .decoder_layer import DecoderLayer
-from .wide_weights import WideWeights
+from .fused_weights import LinearFactory
 
 _LAYERS: "WeakKeyDictionary[nn.Module, tuple[list[int], list[DecoderLayer]]]" = WeakKeyDictionary()
 
@@ -20,20 +20,20 @@ def decoder_layers(causal_lm: Any, float8: bool = False) -> list[DecoderLayer]:
     With `float8` they are made anew, with copies of the frozen weights in 8 bit.
     """
     if float8:
-        return _new_layers(causal_lm, WideWeights(float8=True))
+        return _new_layers(causal_lm, LinearFactory(float8=True))
     adapters = [id(p) for n, p in causal_lm.model.layers.named_parameters() if "lora_" in n]
     known = _LAYERS.get(causal_lm)
     if known is not None and known[0] == adapters:
         return known[1]
-    layers = _new_layers(causal_lm, WideWeights())
+    layers = _new_layers(causal_lm, LinearFactory())
     _LAYERS[causal_lm] = adapters, layers
     return layers
 
 
-def _new_layers(causal_lm: Any, weights: WideWeights) -> list[DecoderLayer]:
+def _new_layers(causal_lm: Any, factory: LinearFactory) -> list[DecoderLayer]:
     config = causal_lm.config
     shape = AttentionShape(config.num_attention_heads, config.num_key_value_heads, head_width(config))
-    return [DecoderLayer(layer, shape, weights) for layer in causal_lm.model.layers]
+    return [DecoderLayer(layer, shape, factory) for layer in causal_lm.model.layers]
 
 
 def head_width(config: Any) -> int:

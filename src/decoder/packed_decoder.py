@@ -19,10 +19,10 @@ from ..kernels.embedding_gradient import add_embedding_gradient
 from ..kernels.heads import Rotary, Sequences
 from ..kernels.response_loss import response_loss_and_gradient, token_losses
 from .adapter_buffers import Refresh
-from .decoder_layer import SITES, Drops, Saved
+from .decoder_layer import ADAPTED_INPUTS, Drops, Saved
 from .decoder_norm import DecoderNorm
 from .decoder_obstacle import decoder_obstacle
-from .gradient_buffer import GradientBuffer, Sink, adapter_sinks
+from .gradient_buffer import GradientBuffer, GradientPart, adapter_gradients
 from .model_layers import decoder_layers, rotary_table
 
 
@@ -41,7 +41,7 @@ class PackedDecoder:
     def __init__(
         self, model: Any, kept_layers: int | None = None, keeps_inputs: bool = True, float8: bool = False
     ) -> None:
-        """Read the model's weights; those that are held move together (see `wide_weights`).
+        """Read the model's weights; those that are held move together (see `fused_weights`).
 
         With `float8`, which needs adapters, products with frozen weights are in 8 bit (see `kernels.float8`).
         """
@@ -55,8 +55,8 @@ class PackedDecoder:
         self.linears = [linear for layer in self.layers for linear in layer.linears]
         self.rotary_embedding = decoder.rotary_emb
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        sinks = adapter_sinks(self.linears) if isinstance(model, PeftModel) else weight_sinks(self)
-        self.gradients = GradientBuffer(list(sinks))
+        parts = adapter_gradients(self.linears) if isinstance(model, PeftModel) else weight_gradients(self)
+        self.gradients = GradientBuffer(list(parts))
         self.refresh = Refresh(self.linears)
         self.dropout = max(linear.dropout for linear in self.linears)
         self.kept_layers = len(self.layers) if kept_layers is None else kept_layers
@@ -171,7 +171,7 @@ class PackedDecoder:
         return loss, self.norm.backward(grad_states, last, inverse, onto=torch.zeros_like(last))
 
     def drops(self, batch: MicroBatch, key: tuple[int, int] | None, seed: torch.Tensor | None = None) -> list[Drops]:
-        """Return for each layer and site what zeroes its dropped elements.
+        """Return for each layer and adapted input what zeroes its dropped elements.
 
         Args:
             batch: whose `examples`, `positions` (and, on the CPU, `starts`) decide with the key what is dropped.
@@ -179,18 +179,20 @@ class PackedDecoder:
             seed: on a GPU, one int64 made of the key, on the device.
         """
         if key is None:
-            return [(None,) * SITES] * len(self.layers)
+            return [(None,) * ADAPTED_INPUTS] * len(self.layers)
         if seed is not None:
             from ..kernels.cuda.dropout import CountedDrop
 
             counted = CountedDrop(self.dropout, seed, batch.examples, batch.positions)
-            all_sites: list[Drop] = [replace(counted, site=site) for site in range(len(self.layers) * SITES)]
+            all_drops: list[Drop] = [
+                replace(counted, input_index=index) for index in range(len(self.layers) * ADAPTED_INPUTS)
+            ]
         else:
             widths = [linear.width for linear in self.layers[0].linears]
             numbers = batch.examples[batch.starts[:-1]].tolist()
             places = DroppedPlaces(self.dropout, key, numbers, batch.starts.tolist(), widths, len(self.layers))
-            all_sites = list(places.drops)
-        return [tuple(all_sites[first : first + SITES]) for first in range(0, len(all_sites), SITES)]
+            all_drops = list(places.drops)
+        return [tuple(all_drops[first : first + ADAPTED_INPUTS]) for first in range(0, len(all_drops), ADAPTED_INPUTS)]
 
 
 class Passes:
@@ -234,21 +236,21 @@ def dropout_seed(key: tuple[int, int]) -> int:
     return (key[0] * 0x9E3779B97F4A7C15 + key[1]) % (1 << 63)
 
 
-def weight_sinks(decoder: PackedDecoder) -> Iterator[Sink]:
-    """Yield the sinks of all weights of a model; embeddings and a head that is tied to them have one together."""
-    yield Sink(decoder, "grad_embeddings", [decoder.embeddings.weight])
+def weight_gradients(decoder: PackedDecoder) -> Iterator[GradientPart]:
+    """Yield the places of all weights' gradients; embeddings and a head that is tied to them have one together."""
+    yield GradientPart(decoder, "grad_embeddings", [decoder.embeddings.weight])
     if not decoder.tied:
-        yield Sink(decoder, "grad_head", [decoder.head.weight])
+        yield GradientPart(decoder, "grad_head", [decoder.head.weight])
     for layer in decoder.layers:
         for norm in (layer.norm, layer.middle_norm):
-            yield Sink(norm, "gradient", [norm.module.weight])
+            yield GradientPart(norm, "gradient", [norm.module.weight])
         if layer.head_norms is not None:
-            yield Sink(layer.head_norms, "gradient", layer.head_norm_weights)
+            yield GradientPart(layer.head_norms, "gradient", layer.head_norm_weights)
         for linear, projections in zip(layer.linears, layer.projections, strict=True):
-            yield Sink(linear, "grad_weight", [projection.weight for projection in projections])
+            yield GradientPart(linear, "grad_weight", [projection.weight for projection in projections])
             if linear.bias is not None:
-                yield Sink(linear, "grad_bias", [projection.bias for projection in projections])
-    yield Sink(decoder.norm, "gradient", [decoder.norm.module.weight])
+                yield GradientPart(linear, "grad_bias", [projection.bias for projection in projections])
+    yield GradientPart(decoder.norm, "gradient", [decoder.norm.module.weight])
 
 
 def packing_obstacle(model: Any) -> str | None:

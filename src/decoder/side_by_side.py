@@ -16,7 +16,7 @@ from ..data.batches.bins import SIDE_BY_SIDE
 from ..data.batches.packing import MicroBatch
 from ..kernels.adapted_linear import AdaptedLinear
 from .decoder_layer import DecoderLayer
-from .gradient_buffer import GradientBuffer, adapter_sinks
+from .gradient_buffer import GradientBuffer, adapter_gradients
 from .packed_decoder import PackedDecoder
 
 
@@ -73,7 +73,7 @@ def _with_own_gradients(decoder: PackedDecoder) -> PackedDecoder:
     other = copy(decoder)
     other.layers = [_layer_with_own_gradients(layer) for layer in decoder.layers]
     other.linears = [linear for layer in other.layers for linear in layer.linears]
-    other.gradients = GradientBuffer(list(adapter_sinks(other.linears)))
+    other.gradients = GradientBuffer(list(adapter_gradients(other.linears)))
     other.gradients.attach()
     return other
 

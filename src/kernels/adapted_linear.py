@@ -25,7 +25,7 @@ class Adapter:
     scaling: float
 
 
-class WideWeight(Protocol):
+class FusedWeight(Protocol):
     """Base weights of all layers one below the other, with the adapters' B beside them: (out, in + ranks)."""
 
     def b_blocks(self) -> list[torch.Tensor]:
@@ -37,19 +37,19 @@ class WideWeight(Protocol):
         ...
 
     def load(self) -> torch.Tensor:
-        """Return the wide weight, filled, with what the blocks of B hold now and zeros around them."""
+        """Return the fused weight, filled, with what the blocks of B hold now and zeros around them."""
         ...
 
 
 @dataclass(frozen=True)
 class HeldWeight:
-    """A wide weight that stays in memory, as on the CPU."""
+    """A fused weight that stays in memory, as on the CPU."""
 
-    wide: torch.Tensor
+    fused: torch.Tensor
     blocks: list[torch.Tensor]
 
     def b_blocks(self) -> list[torch.Tensor]:
-        """Return the blocks, slices of the wide weight."""
+        """Return the blocks, slices of the fused weight."""
         return self.blocks
 
     def refresh(self) -> None:
@@ -57,7 +57,7 @@ class HeldWeight:
 
     def load(self) -> torch.Tensor:
         """Return the weight as it is."""
-        return self.wide
+        return self.fused
 
 
 @dataclass
@@ -75,7 +75,7 @@ class AdaptedLinear:
 
     Attributes:
         width: of the input.
-        ranks: sum of the adapters' ranks; a wide input has `width + ranks` columns.
+        ranks: sum of the adapters' ranks; a fused input has `width + ranks` columns.
         a: (ranks, width), the adapters' scaled A one below the other, in the compute type.
         blocks: its adapters.
         grad_a: (ranks, width), sum of the gradients of the adapters' A one below the other.
@@ -85,7 +85,7 @@ class AdaptedLinear:
 
     def __init__(
         self,
-        source: WideWeight,
+        source: FusedWeight,
         bias: torch.Tensor | None,
         rows: Sequence[int],
         adapters: Sequence[Adapter | None],
@@ -110,14 +110,14 @@ class AdaptedLinear:
             row += count
 
     def load(self) -> None:
-        """Fill the wide weight: dequantize, where the base is kept in 4 bit."""
+        """Fill the fused weight: dequantize, where the base is kept in 4 bit."""
         self.weight = self.source.load()
 
-    def forward(self, wide_input: torch.Tensor, drop: Drop | None) -> torch.Tensor:
-        """Return the outputs (tokens, out) of `wide_input` (tokens, width + ranks), whose last columns are filled."""
+    def forward(self, fused_input: torch.Tensor, drop: Drop | None) -> torch.Tensor:
+        """Return the outputs (tokens, out) of `fused_input` (tokens, width + ranks), whose last columns are filled."""
         if self.ranks:
-            self.reduce(wide_input[:, : self.width], drop, wide_input[:, self.width :])
-        return linear(wide_input, self.weight, self.bias)
+            self.reduce(fused_input[:, : self.width], drop, fused_input[:, self.width :])
+        return linear(fused_input, self.weight, self.bias)
 
     def reduce(self, x: torch.Tensor, drop: Drop | None, out: torch.Tensor) -> None:
         """Write `s drop(x) A^T` to `out` (tokens, ranks)."""
@@ -134,8 +134,8 @@ class AdaptedLinear:
 
     def base_input_gradient(self, grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As `input_gradient`, but x's gradient is that through the base layer alone."""
-        wide = grad @ self.weight
-        return wide[:, : self.width], wide[:, self.width :]
+        fused = grad @ self.weight
+        return fused[:, : self.width], fused[:, self.width :]
 
     def add_gradients(
         self,
@@ -151,7 +151,7 @@ class AdaptedLinear:
             grad: of the outputs (tokens, out).
             grad_reduced: from `input_gradient`.
             x: the input (tokens, width).
-            reduced: the last columns of the wide input (tokens, ranks).
+            reduced: the last columns of the fused input (tokens, ranks).
             drop: as in the forward.
         """
         if self.grad_weight is not None:

@@ -93,10 +93,10 @@ class DroppedPlaces:
             places = _draw_places(generator, probability, int(sizes.sum()))
             ends = np.cumsum(sizes)
             cuts = np.searchsorted(places, ends)
-            for site, (first, last) in enumerate(zip([0, *cuts[:-1]], cuts, strict=True)):
-                offset = begin * self.widths[site % len(self.widths)] - (ends[site] - sizes[site])
-                drawn[site].append(places[first:last] + offset)
-        all_places = [torch.from_numpy(np.concatenate(of_site)) for of_site in drawn]
+            for input_index, (first, last) in enumerate(zip([0, *cuts[:-1]], cuts, strict=True)):
+                offset = begin * self.widths[input_index % len(self.widths)] - (ends[input_index] - sizes[input_index])
+                drawn[input_index].append(places[first:last] + offset)
+        all_places = [torch.from_numpy(np.concatenate(of_input)) for of_input in drawn]
         self.drops = [DropPlaces(one, self.widths[n % len(self.widths)]) for n, one in enumerate(all_places)]
 
 

@@ -79,7 +79,7 @@ def product(left: Float8Rows, right: Float8Rows, dtype: torch.dtype) -> torch.Te
 
 
 class Float8Weight:
-    """Frozen weights of layers that share their input, in 8 bit, for both products; a `WideWeight`.
+    """Frozen weights of layers that share their input, in 8 bit, for both products; a `FusedWeight`.
 
     Attributes:
         by_output: (out, in + ranks).
@@ -131,17 +131,17 @@ class Float8Linear(AdaptedLinear):
     def load(self) -> None:
         """Do nothing: the weights are there."""
 
-    def forward(self, wide_input: torch.Tensor, drop: Drop | None) -> torch.Tensor:
+    def forward(self, fused_input: torch.Tensor, drop: Drop | None) -> torch.Tensor:
         """As `AdaptedLinear.forward`."""
         if self.ranks:
-            self.reduce(wide_input[:, : self.width], drop, wide_input[:, self.width :])
-        result = product(quantized(wide_input), self.source.by_output, wide_input.dtype)
+            self.reduce(fused_input[:, : self.width], drop, fused_input[:, self.width :])
+        result = product(quantized(fused_input), self.source.by_output, fused_input.dtype)
         return result if self.bias is None else result.add_(self.bias)
 
     def base_input_gradient(self, grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As `AdaptedLinear.base_input_gradient`."""
-        wide = product(quantized(grad), self.source.by_input, grad.dtype)
-        return wide[:, : self.width], wide[:, self.width : self.width + self.ranks]
+        fused = product(quantized(grad), self.source.by_input, grad.dtype)
+        return fused[:, : self.width], fused[:, self.width : self.width + self.ranks]
 
 
 def float8_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:

@@ -8,10 +8,10 @@ import triton.language as tl
 
 
 @triton.jit
-def drawn(seed, group, position, example, site):
+def drawn(seed, group, position, example, input_index):
     """Return a random number (uint32) of each column, `group` being numbers of four columns, the last axis."""
     zero = group * 0 + position * 0
-    a, b, c, d = tl.philox(tl.load(seed), zero + group, zero + position, zero + example, zero + site)
+    a, b, c, d = tl.philox(tl.load(seed), zero + group, zero + position, zero + example, zero + input_index)
     numbers = tl.interleave(tl.interleave(a, c), tl.interleave(b, d))
     return numbers.to(tl.uint32, bitcast=True)
 
@@ -19,7 +19,7 @@ def drawn(seed, group, position, example, site):
 @triton.jit
 def low_rank_tile(
     left, right, row, columns, rows, width, rank, left_stride,
-    seed, examples, positions, site, threshold, first_group,
+    seed, examples, positions, input_index, threshold, first_group,
     RANK: tl.constexpr, BLOCK: tl.constexpr, DROPS: tl.constexpr,
 ):  # fmt: skip
     """Return a tile of `left @ right` in float32 at `row` (rows, 1) and `columns` (1, BLOCK), dropped elements zero."""
@@ -35,16 +35,16 @@ def low_rank_tile(
         group = first_group + tl.arange(0, BLOCK // 4)[None, :]
         position = tl.load(positions + row, mask=row < rows, other=0).to(tl.int32)
         example = tl.load(examples + row, mask=row < rows, other=0).to(tl.int32)
-        product = tl.where(drawn(seed, group, position, example, site) < threshold, 0.0, product)
+        product = tl.where(drawn(seed, group, position, example, input_index) < threshold, 0.0, product)
     return product
 
 
 @triton.jit
-def _drop(x, out, seed, examples, positions, site, threshold, x_stride, width, BLOCK: tl.constexpr):
+def _drop(x, out, seed, examples, positions, input_index, threshold, x_stride, width, BLOCK: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     group = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)  # of four columns
     position, example = tl.load(positions + row).to(tl.int32), tl.load(examples + row).to(tl.int32)
-    numbers = drawn(seed, group, position, example, site)
+    numbers = drawn(seed, group, position, example, input_index)
     column = tl.program_id(1) * BLOCK * 4 + tl.arange(0, BLOCK * 4)
     values = tl.load(x + row * x_stride + column, mask=column < width, other=0.0)
     tl.store(out + row * width + column, tl.where(numbers < threshold, 0.0, values), mask=column < width)
@@ -52,14 +52,14 @@ def _drop(x, out, seed, examples, positions, site, threshold, x_stride, width, B
 
 @triton.jit
 def _add_product(
-    onto, left, right, seed, examples, positions, site, threshold, rows, width, rank, onto_stride, left_stride,
+    onto, left, right, seed, examples, positions, input_index, threshold, rows, width, rank, onto_stride, left_stride,
     ROWS: tl.constexpr, BLOCK: tl.constexpr, RANK: tl.constexpr,
 ):  # fmt: skip
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None].to(tl.int64)
     columns = (tl.program_id(1) * BLOCK + tl.arange(0, BLOCK))[None, :]
     product = low_rank_tile(
         left, right, row, columns, rows, width, rank, left_stride,
-        seed, examples, positions, site, threshold, tl.program_id(1) * (BLOCK // 4), RANK, BLOCK, True,
+        seed, examples, positions, input_index, threshold, tl.program_id(1) * (BLOCK // 4), RANK, BLOCK, True,
     )  # fmt: skip
     places, inside = onto + row * onto_stride + columns, (row < rows) & (columns < width)
     value = tl.load(places, mask=inside, other=0.0).to(tl.float32) + product
@@ -84,14 +84,14 @@ class CountedDrop:
         seed: one int64 on the device, of run and step, so that a captured graph draws anew at each replay.
         examples: (tokens,) number of each token's example, which does not depend on packing.
         positions: (tokens,) each token's position in its example.
-        site: number of the layer and its input.
+        input_index: among the adapted inputs of all layers.
     """
 
     probability: float
     seed: torch.Tensor
     examples: torch.Tensor
     positions: torch.Tensor
-    site: int = 0
+    input_index: int = 0
 
     @property
     def threshold(self) -> int:
@@ -101,7 +101,7 @@ class CountedDrop:
     @property
     def arguments(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int, int]:
         """Return what the kernels take of it."""
-        return self.seed, self.examples, self.positions, self.site, self.threshold
+        return self.seed, self.examples, self.positions, self.input_index, self.threshold
 
     def of_rows(self, rows: torch.Tensor) -> "CountedDrop":
         """See `Drop`."""

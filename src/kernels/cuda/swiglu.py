@@ -22,7 +22,7 @@ def _swiglu_forward(gate_up, out, width, out_stride, BLOCK: tl.constexpr):
 
 @triton.jit
 def _swiglu_backward(
-    grad, gate_up, activation, reduced, a, seed, examples, positions, site, threshold,
+    grad, gate_up, activation, reduced, a, seed, examples, positions, input_index, threshold,
     rows, width, grad_stride, activation_stride, reduced_stride, rank,
     ROWS: tl.constexpr, BLOCK: tl.constexpr, RANK: tl.constexpr, AGAIN: tl.constexpr, DROPS: tl.constexpr,
 ):  # fmt: skip
@@ -37,7 +37,7 @@ def _swiglu_backward(
     if RANK > 0:
         upstream += low_rank_tile(
             reduced, a, row, columns, rows, width, rank, reduced_stride,
-            seed, examples, positions, site, threshold, tl.program_id(1) * (BLOCK // 4), RANK, BLOCK, DROPS,
+            seed, examples, positions, input_index, threshold, tl.program_id(1) * (BLOCK // 4), RANK, BLOCK, DROPS,
         )  # fmt: skip
     sigmoid = tl.sigmoid(gate)
     silu = gate * sigmoid

@@ -8,9 +8,9 @@ import torch
 
 from src.architectures import ARCHITECTURES
 from src.data.batches.packing import StepPacker
+from src.decoder.fused_weights import Arena
 from src.decoder.model_layers import decoder_layers
 from src.decoder.packed_decoder import PackedDecoder, packing_obstacle
-from src.decoder.wide_weights import Arena
 from src.tests.packed_models import SEVEN, adapted_model, examples, packed, reference, worst_error
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, tiny_tokenizer, write_tiny_model
 

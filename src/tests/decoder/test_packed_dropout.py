@@ -12,7 +12,8 @@ from src.tests.decoder.test_packed_decoder import LENGTHS
 from src.tests.packed_models import SEVEN, adapted_model, examples, packed, reference, worst_error
 
 KEY, DROPOUT = (42, 7), 0.2
-SITES = {name: site for site, names in enumerate((SEVEN[:3], SEVEN[3:4], SEVEN[4:6], SEVEN[6:])) for name in names}
+TOGETHER = (SEVEN[:3], SEVEN[3:4], SEVEN[4:6], SEVEN[6:])
+INPUT_INDEX = {name: index for index, names in enumerate(TOGETHER) for name in names}
 
 
 class _Masked(nn.Module):
@@ -20,12 +21,12 @@ class _Masked(nn.Module):
 
     places: DroppedPlaces
 
-    def __init__(self, layer: int, site: int) -> None:
+    def __init__(self, layer: int, input_index: int) -> None:
         super().__init__()
-        self.layer, self.site = layer, site
+        self.layer, self.input_index = layer, input_index
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        mask = _Masked.places.drops[4 * self.layer + self.site](torch.ones_like(x[0]))
+        mask = _Masked.places.drops[4 * self.layer + self.input_index](torch.ones_like(x[0]))
         return x * mask / (1 - DROPOUT)
 
 
@@ -35,7 +36,7 @@ def dropout_reference(model: Any, items: Any) -> tuple[float, dict[str, torch.Te
     for name, module in model.named_modules():
         if name.endswith("lora_dropout"):
             layer, projection = int(name.split("layers.")[1].split(".")[0]), name.split(".")[-2]
-            module["default"] = _Masked(layer, SITES[projection])
+            module["default"] = _Masked(layer, INPUT_INDEX[projection])
     targets = sum(int((item["labels"][1:] != -100).sum()) for item in items)
     config = model.get_base_model().config
     widths = [config.hidden_size, config.hidden_size, config.hidden_size, config.intermediate_size]

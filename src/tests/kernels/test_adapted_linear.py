@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from src.decoder.adapter_buffers import Refresh
-from src.decoder.gradient_buffer import GradientBuffer, Sink, adapter_sinks
+from src.decoder.gradient_buffer import GradientBuffer, GradientPart, adapter_gradients
 from src.kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight
 from src.kernels.dropout import DropPlaces
 
@@ -51,7 +51,7 @@ def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
     wide[:, :WIDTH] = frozen
     held = HeldWeight(wide, [wide[:6, WIDTH : WIDTH + 2], wide[9:, WIDTH + 2 :]])
     linear = AdaptedLinear(held, bias, ROWS, some, DROPOUT, torch.empty(0, WIDTH, dtype=F64))
-    GradientBuffer(list(adapter_sinks([linear]))).claim()
+    GradientBuffer(list(adapter_gradients([linear]))).claim()
     Refresh([linear])(dropping)
     wide_input = torch.cat([x, torch.empty(TOKENS, 6, dtype=F64)], dim=1)
     how = DROP if dropping else None
@@ -73,7 +73,7 @@ def test_trained_weights_and_biases() -> None:
     wanted = torch.autograd.grad(nn.functional.linear(x, weight, bias), [weight, bias], grad)
     held = HeldWeight(weight.data, [])
     linear = AdaptedLinear(held, bias.data, [1, 3], [None, None], 0.0, torch.empty(0, 3, dtype=F64))
-    GradientBuffer([Sink(linear, "grad_weight", [weight]), Sink(linear, "grad_bias", [bias])]).claim()
+    GradientBuffer([GradientPart(linear, "grad_weight", [weight]), GradientPart(linear, "grad_bias", [bias])]).claim()
     for _ in range(2):  # gradients are added
         linear.add_gradients(grad, grad[:, :0], x, x[:, :0], None)
     assert weight.grad is not None

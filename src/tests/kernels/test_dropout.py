@@ -8,18 +8,18 @@ from src.kernels.dropout import DroppedPlaces
 WIDTHS = [16, 24]
 
 
-def mask(places: DroppedPlaces, layer: int, site: int, tokens: int) -> torch.Tensor:
-    return places.drops[2 * layer + site](torch.ones(tokens, WIDTHS[site]))
+def mask(places: DroppedPlaces, layer: int, input_index: int, tokens: int) -> torch.Tensor:
+    return places.drops[2 * layer + input_index](torch.ones(tokens, WIDTHS[input_index]))
 
 
 def test_an_example_loses_the_same_elements_wherever_it_stands() -> None:
     alone = {number: DroppedPlaces(0.3, (1, 2), [number], [0, 10], WIDTHS, 3) for number in (0, 1, 5)}
     packed = DroppedPlaces(0.3, (1, 2), [5, 0, 1], [0, 10, 20, 30], WIDTHS, 3)
     for layer in range(3):
-        for site in range(2):
-            whole = mask(packed, layer, site, 30)
+        for input_index in range(2):
+            whole = mask(packed, layer, input_index, 30)
             for number, begin in ((5, 0), (0, 10), (1, 20)):
-                own = mask(alone[number], layer, site, 10)
+                own = mask(alone[number], layer, input_index, 10)
                 assert torch.equal(whole[begin : begin + 10], own)
                 assert 0 < own.sum() < own.numel()
 
@@ -38,7 +38,7 @@ def test_layers_sites_examples_steps_and_seeds_differ() -> None:
 def test_the_rate(probability: float) -> None:
     """200,000 draws: five standard deviations."""
     places = DroppedPlaces(probability, (0, 0), [0], [0, 5000], WIDTHS, 1)
-    kept = torch.cat([mask(places, 0, site, 5000).flatten() for site in (0, 1)])
+    kept = torch.cat([mask(places, 0, input_index, 5000).flatten() for input_index in (0, 1)])
     deviation = (probability * (1 - probability) / kept.numel()) ** 0.5
     assert 1 - kept.mean().item() == pytest.approx(probability, abs=5 * deviation)
 

@@ -65,8 +65,8 @@ def test_its_gradients_are_freed(monkeypatch: pytest.MonkeyPatch) -> None:
     model, kept = adapted_model("llama", torch.float32, None), []
     right = packed_decoder.GradientBuffer.__init__
 
-    def init(self: Any, sinks: Any) -> None:
-        right(self, sinks)
+    def init(self: Any, parts: Any) -> None:
+        right(self, parts)
         kept.append(weakref.ref(self.flat))
 
     monkeypatch.setattr(packed_decoder.GradientBuffer, "__init__", init)

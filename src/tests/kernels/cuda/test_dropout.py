@@ -6,16 +6,16 @@ import torch
 from src.data.batches.packing import FILLER, SHARED
 
 
-def drop(x: torch.Tensor, probability: float, seed: int, examples: list[int], site: int = 0) -> torch.Tensor:
-    return drop_of(x.device, probability, seed, examples, site)(x)
+def drop(x: torch.Tensor, probability: float, seed: int, examples: list[int], input_index: int = 0) -> torch.Tensor:
+    return drop_of(x.device, probability, seed, examples, input_index)(x)
 
 
-def drop_of(device: torch.device, probability: float, seed: int, examples: list[int], site: int = 0):
+def drop_of(device: torch.device, probability: float, seed: int, examples: list[int], input_index: int = 0):
     from src.kernels.cuda.dropout import CountedDrop
 
     positions = [sum(other == number for other in examples[:at]) for at, number in enumerate(examples)]
     on = [torch.tensor(values, device=device) for values in ([seed], examples, positions)]
-    return CountedDrop(probability, on[0], on[1], on[2], site)
+    return CountedDrop(probability, on[0], on[1], on[2], input_index)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_an_example_loses_the_same_elements_wherever_it_stands(device: torch.dev
 
 def test_tokens_examples_sites_and_seeds_differ(device: torch.device) -> None:
     ones = torch.ones(2, 40, device=device)
-    drawn = [*drop(ones, 0.5, 7, [5, 5]), *drop(ones, 0.5, 7, [6, 6]), *drop(ones, 0.5, 7, [5, 5], site=1)]
+    drawn = [*drop(ones, 0.5, 7, [5, 5]), *drop(ones, 0.5, 7, [6, 6]), *drop(ones, 0.5, 7, [5, 5], input_index=1)]
     drawn += [*drop(ones, 0.5, 8, [5, 5])]
     assert not any(torch.equal(a, b) for index, a in enumerate(drawn) for b in drawn[:index])
 
@@ -53,7 +53,7 @@ def test_the_rate_and_what_is_kept(device: torch.device) -> None:
 def test_a_product_is_added_without_the_dropped_elements(device: torch.device, rank: int, exact: float) -> None:
     torch.manual_seed(0)
     examples = [4] * 10 + [9] * 9
-    how = drop_of(device, 0.4, 7, examples, site=5)
+    how = drop_of(device, 0.4, 7, examples, input_index=5)
     wide, onto = torch.randn(19, 150 + rank), torch.randn(19, 160)
     right = torch.randn(rank, 150)
     mask = how(torch.ones(19, 150, device=device)).cpu()

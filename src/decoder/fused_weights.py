@@ -9,7 +9,7 @@ import torch
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
-from ..kernels.adapted_linear import AdaptedLinear, Adapter, HeldWeight, WideWeight
+from ..kernels.adapted_linear import AdaptedLinear, Adapter, FusedWeight, HeldWeight
 from ..kernels.float8 import Float8Linear, Float8Weight
 from ..models.dequantized import CachedLinear4bit
 
@@ -61,7 +61,7 @@ class Arena:
         return taken[: rows * columns].view(rows, columns).zero_()
 
 
-class WideWeights:
+class LinearFactory:
     """Makes the decoder's linear layers. On a GPU, 4-bit layers of one shape share one buffer.
 
     Attributes:
@@ -77,7 +77,7 @@ class WideWeights:
     def adapted_linear(self, layers: Sequence[Any]) -> AdaptedLinear:
         """Return layers that share their input, with or without adapters, as one.
 
-        Weights that are held move into the wide one, of which they stay views, so that memory doesn't double.
+        Weights that are held move into the fused one, of which they stay views, so that memory doesn't double.
         """
         bases = [layer.get_base_layer() if isinstance(layer, LoraLayer) else layer for layer in layers]
         adapters = [_adapter(layer) for layer in layers]
@@ -85,16 +85,16 @@ class WideWeights:
         rows, width = [base.out_features for base in bases], bases[0].in_features
         dtype, device = _compute_type(bases[0]), bases[0].weight.device
         columns = [slice(width + sum(ranks[:i]), width + sum(ranks[: i + 1])) for i in range(len(ranks))]
-        source: WideWeight
+        source: FusedWeight
         if self.float8:
             source = Float8Weight([_values(base).to(dtype) for base in bases], ranks)
         elif device.type == "cpu" or not isinstance(bases[0], bnb.nn.Linear4bit):
             shape = sum(rows), width + sum(ranks)
             on_cpu = device.type == "cpu"
-            wide = self._arena.zeros(*shape, dtype) if on_cpu else torch.zeros(shape, dtype=dtype, device=device)
-            _hold(bases, rows, wide)
-            parts = zip(torch.split(wide, rows), columns, ranks, strict=True)
-            source = HeldWeight(wide, [part[:, places] for part, places, rank in parts if rank])
+            fused = self._arena.zeros(*shape, dtype) if on_cpu else torch.zeros(shape, dtype=dtype, device=device)
+            _hold(bases, rows, fused)
+            parts = zip(torch.split(fused, rows), columns, ranks, strict=True)
+            source = HeldWeight(fused, [part[:, places] for part, places, rank in parts if rank])
         else:
             key = tuple(rows), tuple(ranks), width
             if key not in self._buffers:
@@ -119,9 +119,9 @@ def _values(base: Any) -> torch.Tensor:
     return base.weight.data  # type: ignore[no-any-return]
 
 
-def _hold(bases: Sequence[Any], rows: Sequence[int], wide: torch.Tensor) -> None:
-    """Move base weights into the first columns of `wide`, of which they stay views."""
-    for base, part in zip(bases, torch.split(wide[:, : bases[0].in_features], list(rows)), strict=True):
+def _hold(bases: Sequence[Any], rows: Sequence[int], fused: torch.Tensor) -> None:
+    """Move base weights into the first columns of `fused`, of which they stay views."""
+    for base, part in zip(bases, torch.split(fused[:, : bases[0].in_features], list(rows)), strict=True):
         part.copy_(_values(base))
         if isinstance(base, CachedLinear4bit):
             base.dequantized = part

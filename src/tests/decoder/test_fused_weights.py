@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from src.decoder.wide_weights import Arena
+from src.decoder.fused_weights import Arena
 
 
 @pytest.fixture
