@@ -9,7 +9,7 @@ from .units import WEEKDAYS, Fact, clock, measured, relative
 
 _WEEKDAYS = dict(zip("월화수목금토일", WEEKDAYS, strict=True))
 _DAY = re.compile(r"([월화수목금토일])(?:요일|욜)")
-_DAYS = re.compile(r"[월화수목금토일]{2,5}(?=[\s,.?!]|반|마다|에|은|이|요일|$)")
+_DAYS = re.compile(r"[월화수목금토일](?:[,·/]?\s?[월화수목금토일]){1,5}(?=[\s,.?!]|반|마다|에|은|이|입|요일|$)")
 # By unit and distance from now; `_` is a space or none.
 _RELATIVE = {
     "day-2": "그저께 그제 엊그제 엊그저께",
@@ -69,8 +69,8 @@ def find_days(text: str) -> Iterator[Fact]:
     for match in _DAY.finditer(text):
         day = _WEEKDAYS[match[1]]
         yield Fact("date", match[0], ((day,),), (day,))
-    for match in _DAYS.finditer(text):  # `월수금 반`
+    for match in _DAYS.finditer(text):  # `월수금 반`, `화, 목`
         if not "가" <= text[match.start() - 1 : match.start()] <= "힣":
-            yield Fact("date", match[0], (), tuple(_WEEKDAYS[letter] for letter in match[0]))
+            yield Fact("date", match[0], (), tuple(_WEEKDAYS[letter] for letter in match[0] if letter in _WEEKDAYS))
     for match in _WORD.finditer(text):
         yield replace(_BY_LETTERS["".join(match[0].split())], text=match[0])

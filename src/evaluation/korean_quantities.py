@@ -43,6 +43,7 @@ _JUDGED_DAY = re.compile(r"\s?(?:동안|간|뒤|후|전|만|더|치|짜리|연�
 _RATE = re.compile(r"에\s?(?:[가-힣\d]+\s?(?:번|회|개|알|잔|시간|분|장|씩))")
 _LIST = re.compile(r"\s?(?:[~∼,·–/-]|에서|부터|이나|나|또는|아니면|하고|과|와|이랑|랑)?\s?")
 _BELOW = re.compile(r"(?:지하|영하)\s?$")
+_TEN_THOUSANDS = re.compile(r"(?<![가-힣])[이삼사오육칠팔구십백천]{1,4}만(?=[\s,.?!이]|$)")  # `오만` is a noun to Kiwi
 _SPELLED = re.compile(r"(?<![가-힣])[공영일이삼사오육륙칠팔구]{3,}")
 _ALONE = (("things", Fraction(1)), ("people", Fraction(1)), ("age", Fraction(1)))  # `둘`, `스물다섯`
 
@@ -73,6 +74,8 @@ def korean_quantities(text: str, tokens: "Sequence[Token]") -> Iterator[Fact]:
     for match in _SPELLED.finditer(text):  # digits one by one: an ending may look like the last (`일이에요`)
         for spelled in (match.group(), match.group().removesuffix("이")):
             yield replace(digits("".join(korean_values(spelled))), values=())
+    for match in _TEN_THOUSANDS.finditer(text):
+        yield measured("number", match.group(), korean_values([match.group()]), (), judged=False)
     yield from (_serial(text, token) for token in tokens if token.tag == "W_SERIAL")
     counts = _with_shared_units(text, list(_counts(text, tokens)))
     index = 0
@@ -101,7 +104,7 @@ def _fact(text: str, count: _Count, following: Sequence[_Count]) -> tuple[Fact, 
         return _span(text, count, joined), 2 if joined else 1
     kind: FactKind = "date" if count.unit in ("년", "월", "일") else "number"
     fact = measured(kind, alone, count.numbers, count.readings, count.judged)
-    if count.unit == "층" and "지하" in text:  # `지하 2층과 3층`
+    if count.unit == "층" and count.value > 0 and "지하" in text:  # `지하 2층과 3층`
         fact = replace(fact, gives=(*fact.gives, f"floor:{-count.value}"))
     return fact, 1
 
