@@ -11,7 +11,8 @@ from ..data.prompt.prompts import instruction_text, system_text
 from ..evaluation.result import SCORE_NAMES
 from ..models.bundled import PREFIX, bundled_model
 from ..models.resolve import resolve_checkpoint
-from ..runs.schema import RunRecord, RunScores, StageScores
+from ..runs.outcomes import RunScores, StageScores
+from ..runs.schema import RunRecord
 
 _LANGUAGES = {"ko": "Korean", "en": "English"}
 _BUNDLED_ON_HUB = {"smollm2-135m": "HuggingFaceTB/SmolLM2-135M-Instruct"}

@@ -10,8 +10,8 @@ from ..bilingual import Text, joined
 from ..errors import YoyakError
 from ..evaluation.result import EvaluationResult, score_report
 from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization, analyser_of
+from ..runs.json_lines import Prediction
 from ..runs.read import Run, read_run
-from ..runs.schema import Prediction
 from .wording import STATUSES
 
 COSTS = (

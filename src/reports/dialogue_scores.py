@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ..evaluation.rouge import score_summaries
 from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization
+from ..runs.json_lines import Prediction
 from ..runs.read import Run
-from ..runs.schema import Prediction
 
 
 @dataclass(frozen=True)

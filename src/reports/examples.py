@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..bilingual import Text, joined
 from ..evaluation.result import SCORE_NAMES
-from ..runs.schema import Prediction
+from ..runs.json_lines import Prediction
 from .dialogue_scores import DialogueScores
 from .markup import Html, join, language, named, tag
 from .sources import SourcedFact, dialogue_box, find_sources, marked

@@ -1,7 +1,7 @@
 """What went wrong in a run's training and was mended, in words."""
 
 from ..bilingual import Text
-from ..runs.schema import Faults
+from ..runs.outcomes import Faults
 from .markup import Html, join, tag
 from .wording import count
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from ..bilingual import Text, joined, korean
 from ..evaluation.result import SCORE_NAMES
+from ..runs.json_lines import Metric
 from ..runs.read import over_steps
-from ..runs.schema import Metric, RunRecord
+from ..runs.schema import RunRecord
 from .breakdown import CHANGE
 from .charts import Point, Series, line_chart
 from .markup import Html, join, table, tag

@@ -2,7 +2,8 @@
 
 from ..bilingual import Text, joined
 from ..evaluation.result import SCORE_NAMES, SCORES_OF_THEIR_OWN
-from ..runs.schema import RunRecord, StageScores
+from ..runs.outcomes import StageScores
+from ..runs.schema import RunRecord
 from .breakdown import AFTER, BEFORE, CHANGE
 from .markup import Html, join, table, tag
 from .wording import change, count, decimal, interval

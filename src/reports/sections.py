@@ -5,8 +5,9 @@ from typing import Any
 from ..bilingual import Text, joined
 from ..data.files.records import dropped_for
 from ..evaluation.result import SCORE_NAMES
+from ..runs.json_lines import Metric
 from ..runs.read import over_steps
-from ..runs.schema import Metric, RunRecord, SplitData, SplitLengths, SplitTruncation
+from ..runs.schema import RunRecord, SplitData, SplitLengths, SplitTruncation
 from .charts import Series, histogram_chart, line_chart
 from .markup import Html, code, facts, join, named, table, tag
 from .wording import count, decimal, rate, setting, short

@@ -5,8 +5,9 @@ from typing import Any, TypeVar
 
 from ..bilingual import Text, joined, korean
 from ..evaluation.result import SCORE_NAMES
+from ..runs.outcomes import TrainFigures
 from ..runs.read import Run, over_steps
-from ..runs.schema import Resumption, RunDevice, RunRecord, TrainFigures
+from ..runs.schema import Resumption, RunDevice, RunRecord
 from .markup import Html, both, code, facts, join, named, tag
 from .score_table import basis, change_of
 from .wording import STATUSES, count, decimal, duration, gibibytes, millions, moment, rate, short

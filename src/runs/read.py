@@ -7,7 +7,9 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from ..errors import YoyakError
-from .schema import FILE, UNFINISHED, Metric, Prediction, RunPart, RunRecord
+from .json_lines import Metric, Prediction
+from .run_part import RunPart
+from .schema import FILE, UNFINISHED, RunRecord
 
 
 def find_run(name: str, option: str = "") -> Path:

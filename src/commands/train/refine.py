@@ -8,7 +8,8 @@ from ...bilingual import halves
 from ...config.schema import Config
 from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
-from ...runs.schema import RefineFigures, ResolvedChoices, RunRecord, TrainFigures
+from ...runs.outcomes import RefineFigures, TrainFigures
+from ...runs.schema import ResolvedChoices, RunRecord
 from ..console import create_console, quiet_libraries
 from ..saved_settings import load_saved
 from .folder import RunContext, TrainRequest, started_run

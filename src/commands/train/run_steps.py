@@ -3,18 +3,8 @@
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from ...runs.schema import (
-    AdapterCoverage,
-    Faults,
-    ResolvedChoices,
-    RunRecord,
-    RunScores,
-    SplitData,
-    SplitLengths,
-    SplitTruncation,
-    StageScores,
-    TrainFigures,
-)
+from ...runs.outcomes import Faults, RunScores, StageScores, TrainFigures
+from ...runs.schema import AdapterCoverage, ResolvedChoices, RunRecord, SplitData, SplitLengths, SplitTruncation
 from ..progress import progress
 from .folder import RunContext
 from .zero_shot import ZERO_SHOT, keep_zero_shot, kept_zero_shot

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ...config.typed import typed_path
-from ...runs.schema import Faults
+from ...runs.outcomes import Faults
 
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueTable

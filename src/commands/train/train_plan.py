@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import YoyakError
-from ...runs.schema import PlanFigures, RunRecord
+from ...runs.outcomes import PlanFigures
+from ...runs.schema import RunRecord
 from .folder import RunContext, TrainRequest
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import pytest
 
 from src.reports.breakdown import breakdown, groups_by_length, groups_by_topic
 from src.reports.dialogue_scores import DialogueScores, dialogue_scores
+from src.runs.json_lines import Prediction
 from src.runs.read import Run
-from src.runs.schema import Prediction, RunRecord
+from src.runs.schema import RunRecord
 from src.tests.reports.page import Page
 
 

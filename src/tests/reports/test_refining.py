@@ -5,7 +5,8 @@ from typing import Any
 
 from src.reports.refining import refining_section
 from src.reports.report import write_report
-from src.runs.schema import Metric, RunRecord
+from src.runs.json_lines import Metric
+from src.runs.schema import RunRecord
 from src.tests.reports.conftest import METRICS, RUN, WriteRun
 from src.tests.reports.page import Page
 

@@ -7,8 +7,9 @@ import pytest
 
 from src.reports import score_table, sections, summary
 from src.reports.plan_section import plan_section
+from src.runs.json_lines import Metric
 from src.runs.read import Run
-from src.runs.schema import Metric, RunRecord
+from src.runs.schema import RunRecord
 from src.tests.reports.conftest import METRICS, RUN
 from src.tests.reports.page import Page
 

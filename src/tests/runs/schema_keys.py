@@ -1,4 +1,4 @@
-from src.runs.schema import RunPart
+from src.runs.run_part import RunPart
 
 
 def unknown_keys(part: object, place: str = "") -> list[str]:

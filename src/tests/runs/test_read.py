@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from src.errors import YoyakError
+from src.runs.json_lines import Metric
 from src.runs.read import over_steps, read_run
-from src.runs.schema import Metric
 from src.tests.reports.conftest import WriteRun
 
 

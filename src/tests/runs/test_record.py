@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from src.runs.outcomes import RunScores, StageScores
 from src.runs.read import read_run
 from src.runs.record import RunFile, device_description, package_versions, read_record
-from src.runs.schema import ResolvedChoices, Resumption, RunRecord, RunScores, SplitData, StageScores
+from src.runs.schema import ResolvedChoices, Resumption, RunRecord, SplitData
 from src.tests.runs.schema_keys import unknown_keys
 
 OLDER = Path(__file__).with_name("run_of_1ade717.json").read_text(encoding="utf-8")

@@ -1,5 +1,5 @@
 from scripts.docs_run_json import PAGE, render
-from src.runs.schema import OutOfMemory
+from src.runs.outcomes import OutOfMemory
 
 
 def test_the_page_of_the_schema_is_current() -> None:

@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 from src.commands.train.show import show_faults
+from src.runs.outcomes import Faults, OutOfMemory
 from src.runs.record import RunFile
-from src.runs.schema import Faults, OutOfMemory, RunRecord
+from src.runs.schema import RunRecord
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from src.runs.json_lines import Metric, Prediction
 from src.runs.read import read_run
-from src.runs.schema import Metric, Prediction
 from src.tests.reports.halves import Halves
 from src.tests.runs.schema_keys import unknown_keys
 from src.tests.tiny_architectures import write_architecture
