@@ -2,12 +2,11 @@
 
 import os
 import re
-import stat
 import sys
 from pathlib import Path
 
-from ..data.files.encodings import detect_encoding
 from ..data.files.records import LONGEST_ROW_CHARS
+from ..data.files.text_files import decoded_text, dialogue_of
 from ..data.prompt.plain_text import plain_lines
 from ..data.prompt.turns import LABEL
 from ..errors import YoyakError, nearest
@@ -92,38 +91,11 @@ def read_dialogue(text: str, encoding: str = "auto") -> str:
     return dialogue
 
 
-def dialogue_of(path: Path, encoding: str = "auto") -> str:
-    """Return the text of a file, or of a pipe such as `/dev/stdin`."""
-    try:
-        with path.open("rb") as stream:
-            regular = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
-            if regular and path.stat().st_size > 4 * LONGEST_ROW_CHARS:  # a character has 4 bytes at most
-                raise _too_long(str(path))
-            return _decoded(stream.read(4 * LONGEST_ROW_CHARS + 1), str(path), encoding)
-    except OSError as error:
-        raise YoyakError(f"{path}: cannot be read ({error.strerror or type(error).__name__})") from None
-
-
 def _read_standard_input(encoding: str) -> str:
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:  # put in its place by a program that has text
-        return _decoded(sys.stdin.read(4 * LONGEST_ROW_CHARS + 1).encode("utf-8", "replace"), "-", "auto")
-    return _decoded(stream.read(4 * LONGEST_ROW_CHARS + 1), "-", encoding)
-
-
-def _decoded(content: bytes, name: str, encoding: str) -> str:
-    """Return a dialogue as it is, or raise where there is none, or something else."""
-    if len(content) > 4 * LONGEST_ROW_CHARS:
-        raise _too_long(name)
-    codec = detect_encoding(content, name, encoding)
-    dialogue = plain_lines(content.decode(codec))
-    if not dialogue.strip():
-        raise YoyakError(f"{name}: the dialogue is empty")
-    if len(dialogue) > LONGEST_ROW_CHARS:
-        raise _too_long(name)
-    if "\0" in dialogue:
-        raise YoyakError(f"{name}: NUL characters; save the file as UTF-8 text")
-    return dialogue
+        return decoded_text(sys.stdin.read(4 * LONGEST_ROW_CHARS + 1).encode("utf-8", "replace"), "-", "auto")
+    return decoded_text(stream.read(4 * LONGEST_ROW_CHARS + 1), "-", encoding)
 
 
 def _refuse_document(path: Path, text: str) -> None:
@@ -140,7 +112,3 @@ def _neighbour(path: Path) -> str:
         return nearest(path.name, [child.name for child in path.parent.iterdir()])
     except OSError:
         return ""
-
-
-def _too_long(name: str) -> YoyakError:
-    return YoyakError(f"{name}: more than {LONGEST_ROW_CHARS:,} characters; one file holds one dialogue")

@@ -47,6 +47,7 @@ def deciding_settings(config: Config) -> dict[str, object]:
             for name, value in flatten(config).items()
             if name.startswith(tuple(sections)) and name not in beside_the_point
         },
+        **({} if config.data.dialogue_format == "auto" else {"data.dialogue_format": config.data.dialogue_format}),
         "lora.use_qlora": config.lora.use_qlora and config.lora.use_lora,
         "lora.adapter": _identity(config.lora.adapter),
         "compute dtype": resolve_compute(config.model.dtype).dtype,

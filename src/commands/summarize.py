@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config, DataSettings
+from ..data.files.text_files import dialogue_of, holds_one_dialogue
 from ..data.prompt.reasoning import reasoning_note
 from ..errors import YoyakError
 from ..files import write_atomic
 from ..visible import json_line, one_line
 from .console import create_console, print_json, print_text
-from .dialogue_text import as_path, dialogue_of, read_dialogue
+from .dialogue_text import as_path, read_dialogue
+from .exports_said import read_exports
 from .generating import deciding_settings, fill, stoppable, summaries
 from .model import LoadedModel, config_for_use, load_configured
 from .progress import progress
@@ -55,7 +57,10 @@ def summarize_dialogues(request: SummarizeRequest) -> None:
     settings = _config(request).data
     if path is not None and path.is_dir():
         rows = read_dialogue_files(path, settings.encoding)
-        _summarize_rows(request, rows, [row["dialogue"] for row in rows], ".csv")
+        dialogues = read_exports([row["dialogue"] for row in rows], request.text, settings.dialogue_format, "file")
+        _summarize_rows(request, rows, dialogues, ".csv")
+    elif path is not None and holds_one_dialogue(path):
+        _summarize_one(request, read_dialogue(request.text, settings.encoding))
     elif _SHIPPED.match(request.text) or (path is not None and path.suffix.lower() in SUFFIXES):
         rows, dialogues = read_rows(request.text, settings)
         _summarize_rows(request, rows, dialogues, Path(request.text).suffix.lower())
@@ -72,7 +77,9 @@ def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
     if request.out is not None and request.out.is_file() and not request.overwrite:
         raise YoyakError(f"--out {request.out}: is there already; pass --overwrite to replace it")
     with stoppable(lambda: "the summary was not finished"):
-        loaded = load_configured(_config(request), console)
+        config = _config(request)
+        dialogue = read_exports([dialogue], "", config.data.dialogue_format)[0]
+        loaded = load_configured(config, console)
         result = summaries(loaded, [dialogue], lambda *_: None)[0]
     counts = loaded.prompt.counts
     if counts.prompts_cut:

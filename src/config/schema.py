@@ -108,6 +108,9 @@ class DataSettings(Section):
     ] = "auto"  # fmt: skip
     """Of CSV, TSV, JSON and text files; `auto` knows UTF-8 and Korean text in CP949 by their bytes, Windows-1252
     (`cp1252`) and others have to be named."""
+    dialogue_format: Literal["auto", "turns", "kakaotalk", "whatsapp", "discord", "zoom", "clova", "captions"] = "auto"
+    """Exports of chats and meetings become turns (`name: words`): `auto` recognizes them, a name reads only that kind,
+    from one message on, `turns` takes each dialogue as it is."""
     on_bad_rows: Literal["refuse", "drop"] = "refuse"
     """What to do with rows that have no dialogue or summary, a repeated id, or a broken line."""
     max_train_examples: Positive | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..config.schema import DataSettings
 from ..config.typed import typed_path
+from ..data.chats.exports import dialogue_text
 from ..data.files.readers import SUFFIXES, open_records
 from ..data.files.records import BadRow, Record, RecordStream, names_of
 from ..data.files.row_columns import RowColumns
@@ -130,6 +131,9 @@ def _known(values: dict[str, Any], layout: RowColumns, settings: DataSettings) -
         value = found.get(column)
         if isinstance(value, str) and (name not in values or (name == column and not isinstance(values[name], str))):
             known[name] = value
+    dialogue = known.get(DIALOGUE, values.get(DIALOGUE))
+    if isinstance(dialogue, str):
+        known[DIALOGUE] = dialogue_text(plain_text(dialogue), settings.dialogue_format)
     if settings.id_column not in values and (value := value_at(values, settings.id_column)) is not ABSENT:
         known[settings.id_column] = value
     return known

@@ -1,9 +1,11 @@
 """From a request to the training prompt: which text is the dialogue, and its token ids."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..config.schema import Config
+from ..data.chats.exports import read_chat
 from ..data.prompt.plain_text import plain_text
 from ..data.prompt.prompts import instruction_text, system_text
 from ..data.prompt.templates import PromptTemplate
@@ -31,6 +33,7 @@ class DialogueReader:
         is_chat = config.dataset.format_type == "chat"
         self.system = system_text(config) if is_chat else ""
         self._sentence = instruction_text(config)
+        self._dialogue_format = config.data.dialogue_format
         self._headings = None if is_chat else (template.lead.strip(), template.trail.strip())
 
     def dialogue_of(self, messages: Sequence[Message]) -> str:
@@ -78,13 +81,18 @@ class DialogueReader:
         """Return the prompt of a dialogue.
 
         Args:
-            dialogue: one turn a line.
+            dialogue: one turn a line, or the export of a chat or a meeting, which is read as in files.
             truncate: leave out turns from the middle of one that is too long, as training does; else it is refused.
             param: its place in the request, for refusals.
 
         Raises:
             ApiError: 422 for a dialogue that is empty or too long.
         """
+        chat = read_chat(plain_text(dialogue), self._dialogue_format)
+        if chat is not None:
+            dialogue = chat.text
+            if chat.looks_like_export:
+                logging.getLogger("yoyak").warning("A request's dialogue looks like an export and is taken as it is")
         most = self.template.encoder_max_len
         most_chars = self._limits.chars_a_token * most
         if not dialogue.strip():

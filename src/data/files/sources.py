@@ -11,7 +11,9 @@ from typing import Any
 from ...config.schema import DataSettings
 from ...config.typed import typed
 from ...errors import YoyakError
+from ..chats.exports import read_chat, title_of
 from ..prompt.plain_text import plain_text
+from .chat_rows import ChatRows
 from .composed_rows import with_composed_text
 from .places import existing_file, first_line, open_hub
 from .readers import open_records
@@ -46,6 +48,7 @@ class DialogueTable:
     `dropped` count: lines, or rows in files without lines (Parquet, hub). `dropped` has the first rows of each reason,
     `dropped_counts` counts all, `dropped_lines` the lines that they took. `values` has all columns of each row, where
     they were asked for. `composed_rows` had decomposed characters, `composed_columns` such a name (`composed_rows.py`).
+    `chats` tells of dialogues that are exports of messengers or meetings.
     """
 
     source: str
@@ -58,6 +61,7 @@ class DialogueTable:
     values: list[dict[str, Any]] = field(default_factory=list)
     composed_rows: int = 0
     composed_columns: list[str] = field(default_factory=list)
+    chats: ChatRows = field(default_factory=ChatRows)
 
     @property
     def duplicate_dialogues(self) -> int:
@@ -156,6 +160,10 @@ def _read_rows(
             table.drop(BadRow(record.line, "not text", str(error)))
             continue
         line_of_id[row.fname] = record.line
+        chat = read_chat(row.dialogue, settings.dialogue_format)
+        if chat is not None:
+            row = replace(row, dialogue=chat.text)
+            table.chats.add(chat, record.line)
         table.rows.append(row)
         if keep_values:
             table.values.append(record.values)
@@ -164,8 +172,11 @@ def _read_rows(
     if columns.names:  # JSON names its columns row by row; a conversation layout shows in the rows
         names = list(columns.names)
         _require_columns(names, {getattr(settings, name) for name in columns.found}, source, settings, need_summary)
-    if columns.note:
-        logging.getLogger("yoyak").warning("%s: %s", source, columns.note)
+    if settings.dialogue_format not in ("auto", "turns") and table.rows and not table.chats.formats:
+        said = f"no dialogue holds a message of {title_of(settings.dialogue_format)}"
+        raise YoyakError(f"{source}: {said}; leave out data.dialogue_format={settings.dialogue_format}")
+    for note in [*([columns.note] if columns.note else []), *table.chats.notes(stream.unit, settings.dialogue_format)]:
+        logging.getLogger("yoyak").warning("%s: %s", source, note)
     return replace(table, composed_rows=composed_rows)
 
 

@@ -2,8 +2,13 @@
 
 import re
 
+MOST_NAME_CHARS = 30
+"""Of a speaker's name: what is longer before a colon is a sentence."""
+
 _HOUR = r"(?!\d+\s*[:\uff1a])(?![^:\uff1a\n]*\b\d{1,2}[:\uff1a]\d\d)"
-LABEL = re.compile(rf"^[^\S\n]*+{_HOUR}(?P<name>[^:\uff1a\n]{{1,30}}?)[^\S\n]*[:\uff1a](?!//)[^\S\n]*", re.MULTILINE)
+LABEL = re.compile(
+    rf"^[^\S\n]*+{_HOUR}(?P<name>[^:\uff1a\n]{{1,{MOST_NAME_CHARS}}}?)[^\S\n]*[:\uff1a](?!//)[^\S\n]*", re.MULTILINE
+)
 """A speaker's label at the start of a line; not the hour of a time of day, and not the scheme of a web address."""
 
 

@@ -1,13 +1,18 @@
 """What `yoyak data check FILE` reports: what a file holds, its bad rows, and how long its dialogues are."""
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config.schema import DataSettings
-from ..files.sources import DialogueTable, read_dialogues
+from ..chats.exports import read_chat, title_of
+from ..files.encodings import detect_encoding
+from ..files.sources import DialogueRow, DialogueTable, read_dialogues
+from ..files.text_files import dialogue_of, holds_one_dialogue
 from ..prompt.turns import turns_of
 
 if TYPE_CHECKING:
@@ -76,6 +81,8 @@ class DataReport:
     names found in most dialogues, with the number of dialogues. `unit` says what the lines of `bad_rows` count, and
     `bad_lines` how many of them these rows took: a broken quote may take many. `composed_rows` had decomposed
     characters, as macOS writes Hangul, and `composed_columns` such a name or one with characters without width.
+    `exports` counts the dialogues that were read as exports of chats or meetings, by format; `first_turns` are those of
+    the first; `unread_exports` are the lines of those that look like one and stay as they are.
     """
 
     source: str
@@ -94,6 +101,9 @@ class DataReport:
     bad_lines: int = 0
     composed_rows: int = 0
     composed_columns: list[str] = field(default_factory=list)
+    exports: dict[str, int] = field(default_factory=dict)
+    first_turns: list[str] = field(default_factory=list)
+    unread_exports: list[int] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain dicts, lists, strings and numbers, ready for JSON."""
@@ -114,7 +124,10 @@ def check_file(
 
     Raises YoyakError where the file as a whole cannot be used: missing, undecodable, empty, without the columns.
     """
-    table = read_dialogues(source, settings, need_summary)
+    path = Path(os.path.expanduser(source))
+    table = (
+        _of_text(path, source, settings) if holds_one_dialogue(path) else read_dialogues(source, settings, need_summary)
+    )
     dialogues = [row.dialogue for row in table.rows]
     speakers = [[speaker for speaker, _ in turns_of(dialogue)] for dialogue in dialogues]
     names = [{name for name in dialogue_speakers if name} for dialogue_speakers in speakers]
@@ -136,7 +149,21 @@ def check_file(
         bad_lines=table.dropped_lines.total(),
         composed_rows=table.composed_rows,
         composed_columns=table.composed_columns,
+        exports=dict(table.chats.formats.most_common()),
+        first_turns=table.chats.turns,
+        unread_exports=table.chats.unread,
     )
+
+
+def _of_text(path: Path, source: str, settings: DataSettings) -> DialogueTable:
+    """Return a file that is one dialogue, or its export, as a table of one row."""
+    text = dialogue_of(path, settings.encoding).strip()
+    table = DialogueTable(source, detect_encoding(path, source, settings.encoding))
+    chat = read_chat(text, settings.dialogue_format)
+    if chat is not None:
+        table.chats.add(chat, 1)
+    table.rows.append(DialogueRow(path.name, text if chat is None else chat.text, ""))
+    return table
 
 
 def _bad_rows(table: DialogueTable) -> dict[str, BadRows]:
@@ -192,6 +219,8 @@ def _facts_table(report: DataReport) -> "Table":
         ("usable rows", f"{report.rows:,}"),
         ("bad rows", f"{bad:,}" + (f" ({report.bad_lines:,} lines)" if report.bad_lines > bad else "")),
         *([("composed (NFC)", _composed(report))] if report.composed_rows or report.composed_columns else []),
+        *([("read as turns", _read_as(report))] if report.exports else []),
+        *([("exports not read", _unread(report))] if report.unread_exports else []),
         ("repeated dialogues", f"{report.duplicate_dialogues:,}"),
         ("turns without a speaker", f"{report.turns_without_speaker:,}"),
         ("most common speakers", speakers or "none"),
@@ -203,6 +232,16 @@ def _facts_table(report: DataReport) -> "Table":
 def _composed(report: DataReport) -> str:
     columns = ", ".join(report.composed_columns)
     return f"{report.composed_rows:,} rows" + (f", column names {columns}" if columns else "")
+
+
+def _read_as(report: DataReport) -> str:
+    exports = ", ".join(f"{title_of(name)} ({count:,})" for name, count in report.exports.items())
+    return "\n".join([exports, *report.first_turns])
+
+
+def _unread(report: DataReport) -> str:
+    lines = ", ".join(map(str, report.unread_exports[:MOST_LINES_NAMED]))
+    return f"{len(report.unread_exports):,} look like one and stay as they are ({report.unit} {lines})"
 
 
 def _bad_rows_table(report: DataReport) -> "Table":

@@ -94,6 +94,25 @@ TABLES = [
         "x.tsv:2: broken quoting: a quote is opened and not closed ...",
     ),
     data("only zero bytes", "tsv", b"\0", "x.tsv:1: NUL characters in the header; save the file as UTF-8 text"),
+    Case(
+        "csv: a format of chats that there is not",
+        "data check x.csv data.dialogue_format=kakao",
+        'command line: data.dialogue_format = "kakao": must be one of auto, turns, kakaotalk, ...',
+        files={"x.csv": HEAD + "A: hi,b\n"},
+    ),
+    Case(
+        "csv: no message of the format that is named",
+        "data split x.csv --out out data.dialogue_format=kakaotalk",
+        "x.csv: no dialogue holds a message of KakaoTalk; leave out data.dialogue_format=kakaotalk",
+        files={"x.csv": HEAD + "A: hi,b\n"},
+    ),
+    Case(
+        "txt: no message of the format that is named",
+        "summarize x.txt -e smollm2_135m data.dialogue_format=whatsapp",
+        "no message of WhatsApp in it; leave out data.dialogue_format=whatsapp",
+        files={"x.txt": "A: hi\nB: yo\n"},
+    ),
+    Case("vtt: empty", "data check x.vtt", "x.vtt: the dialogue is empty", files={"x.vtt": ""}),
     Case("csv: a folder", "data split . --out out", ".: a folder; name a file in it"),
     Case(
         "csv: a long name",

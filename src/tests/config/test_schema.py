@@ -30,6 +30,7 @@ DEFAULTS = {
     "data.id_column": "fname",
     "data.topic_column": "topic",
     "data.encoding": "auto",
+    "data.dialogue_format": "auto",
     "data.on_bad_rows": "refuse",
     "data.max_train_examples": None,
     "data.max_eval_examples": None,

@@ -1,0 +1,49 @@
+"""Exports of chats and meetings that `yoyak summarize` is given, and what is said of them."""
+
+import sys
+from collections.abc import Sequence
+
+from ..data.chats.exports import read_chat, title_of
+from ..data.files.chat_rows import ChatRows, unread_advice
+from ..data.prompt.plain_text import plain_text
+from ..errors import YoyakError
+from ..visible import one_line
+
+
+def read_exports(texts: Sequence[str], name: str, dialogue_format: str = "auto", unit: str = "file") -> list[str]:
+    """Return dialogues as prompts take them; what was read as what is said on standard error.
+
+    Args:
+        texts: the dialogues as they were given.
+        name: how messages call where they are from; empty for a single text.
+        dialogue_format: `data.dialogue_format`.
+        unit: what the number of a text counts.
+
+    Raises:
+        YoyakError: none of them is in the format that is named.
+    """
+    rows = ChatRows()
+    dialogues = []
+    for number, text in enumerate(texts, 1):
+        chat = read_chat(plain_text(text), dialogue_format)
+        dialogues.append(text if chat is None else chat.text)
+        if chat is not None:
+            rows.add(chat, number)
+            if len(texts) == 1 and (chat.format or dialogue_format == "auto"):
+                _say(
+                    chat.sentence()
+                    if chat.format
+                    else f"looks like an export that is not read; {unread_advice(dialogue_format)}"
+                )
+    if dialogue_format not in ("auto", "turns") and not rows.formats:
+        place = f"{name}: " if name else ""
+        said = f"{place}no message of {title_of(dialogue_format)} in it"
+        raise YoyakError(f"{said}; leave out data.dialogue_format={dialogue_format}")
+    if len(texts) > 1:
+        for note in rows.notes(unit, dialogue_format):
+            _say(f"{name}: {note}")
+    return dialogues
+
+
+def _say(sentence: str) -> None:
+    print(one_line(f"yoyak: {sentence}"), file=sys.stderr)
