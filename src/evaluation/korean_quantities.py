@@ -96,6 +96,9 @@ def _fact(text: str, count: _Count, following: Sequence[_Count]) -> tuple[Fact, 
         # Kiwi reads the unit of `이십 일` as a digit, 21.
         taken = not after.unit and after.last_word.endswith("일") and after.value > 1
         return month_day(said, count.numbers[-1], str(after.value - taken)), 2
+    if count.unit == "점" and after and _is_fraction(count, after):  # `사 점 오 퍼센트`
+        decimal = f"{count.numbers[-1]}.{''.join(after.numbers)}"
+        return measured("number", said, [decimal], after.readings), 2
     if count.unit == "분" and following and text[count.end : following[0].start].strip() == "의":
         share = f"share:{following[0].value / count.value * 100}" if count.value else "share:0"
         return Fact("number", text[count.start : following[0].end], ((share,),), (share,)), 2
@@ -107,6 +110,12 @@ def _fact(text: str, count: _Count, following: Sequence[_Count]) -> tuple[Fact, 
     if count.unit == "층" and count.value > 0 and "지하" in text:  # `지하 2층과 3층`
         fact = replace(fact, gives=(*fact.gives, f"floor:{-count.value}"))
     return fact, 1
+
+
+def _is_fraction(count: _Count, after: _Count) -> bool:
+    """Return whether `점` between two numbers is the decimal point, and not the unit of the first."""
+    sino = not any(part in count.last_word for part in (*NATIVE, *TENS)) and not count.last_word.isdecimal()
+    return sino and all(len(number) == 1 for number in after.numbers) and not after.last_word.isdecimal()
 
 
 def _is_smaller(reading: Reading, other: Reading) -> bool:
