@@ -135,6 +135,27 @@ def test_every_part_of_a_name_is_needed_as_a_word():
     assert missing("Both met TOM.", "A: Tom!") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("영어로 위약금과 토익을 설명하며 라떼를 마셨다.", []),
+        ("민지는 석진이에게 사과했다.", ["석진", "민지"]),
+        ("아들은 준수네에서 잤다.", ["준수"]),
+        ("변호사는 김성호 씨가 낸다고 했다.", ["김성호"]),
+        ("최 대리가 이 대리에게 말했다.", ["최 대리"]),  # `이 대리` may be this deputy
+    ],
+)
+def test_korean_names(text, names):
+    found = [name for kind, name in facts_of(text) if kind == "name"]
+    assert sorted(found) == sorted(names)
+
+
+def test_a_surname_with_a_title_is_held_by_the_whole_name():
+    assert missing("최 과장이 온다.", "A: 최준영 과장님 오세요?") == []
+    assert missing("최 과장이 온다.", "A: 김준영 과장님 오세요?") == ["최 과장"]
+    assert missing("유빈이가 온다.", "유빈: 갈게.") == []
+
+
 def test_a_particle_at_the_end_of_a_name_of_three_letters_may_be_one():
     held = Held(frozenset(), "민수야,서울가?", frozenset())
     assert held.holds(Fact("name", "민수가", (("민수가",),)))
