@@ -20,7 +20,7 @@ PARTS = (
 )
 # Ours, by the names of the functions in src/kernels/cuda.
 OURS = {
-    "attention": ("_flash_forward", "_flash_backward_queries", "_flash_backward_keys"),
+    "attention": ("attend_forward", "attend_backward_queries", "attend_backward_keys"),
     "elementwise": (
         *("_norm_forward", "_norm_backward", "_swiglu_forward", "_swiglu_backward", "_rotate", "_rotate_back"),
         *("_drop", "_add_product", "_partial_sums"),

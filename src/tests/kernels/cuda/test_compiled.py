@@ -11,16 +11,16 @@ import pytest
 ROOT = Path(__file__).parents[4]
 SHARED_KB = {75: 64, 80: 163, 86: 99, 89: 99, 90: 227}  # CUDA C Programming Guide, technical specifications
 SHAPES = ["smollm2_135m", "llama3_3b", "qwen3_4b", "llama3_8b"]
-ATTENTION = ["cached_attention", "packed_flash"]
+ATTENTION = ["cached_attention", "packed_flash_kernels"]
 KERNELS = {
     "cached_attention._attend",
     "dropout._add_product",
     "dropout._drop",
     "nf4._dequantize",
     "norm_weight._partial_sums",
-    "packed_flash._flash_backward_keys",
-    "packed_flash._flash_backward_queries",
-    "packed_flash._flash_forward",
+    "packed_flash_kernels.attend_backward_keys",
+    "packed_flash_kernels.attend_backward_queries",
+    "packed_flash_kernels.attend_forward",
     "response_loss._cross_entropy",
     "rms_norm._norm_backward",
     "rms_norm._norm_forward",
