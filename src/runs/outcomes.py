@@ -77,7 +77,7 @@ class RunScores(RunPart):
     """Scores before and after training; none without `evaluation.generate`."""
 
     zero_shot: StageScores | None = None
-    """Of the base model."""
+    """Of the base model; of a refined run, of the model that it goes on from."""
     fine_tuned: StageScores | None = None
     """Of the trained model."""
 

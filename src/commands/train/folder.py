@@ -65,14 +65,16 @@ class RunContext:
 
 
 @contextmanager
-def started_run(config: Config, request: TrainRequest, earlier: EarlierRun | None = None) -> Iterator[RunContext]:
+def started_run(
+    config: Config, request: TrainRequest, earlier: EarlierRun | None = None, log_name: str = "train_llm"
+) -> Iterator[RunContext]:
     """Make the run's folder, log and `run.json`, or go on with an earlier one's; set the final status in any case."""
     from ...runs.disk import raise_if_disk_full
     from ...runs.lock import run_lock
     from ...runs.record import RunFile, now
     from ...training.guards.interrupts import TrainingInterrupted, stopped_by_sigterm
 
-    log = log_path(request.experiment, datetime.now())
+    log = log_path(request.experiment, datetime.now(), log_name)
     with (
         stopped_by_sigterm(),
         run_lock(Path(config.experiment.output_dir) / config.experiment.name),
@@ -83,7 +85,6 @@ def started_run(config: Config, request: TrainRequest, earlier: EarlierRun | Non
         try:
             file.update(first_record(config, request, earlier))
             logger.info("Run %s, log in %s", folder, log)
-            warn_low_rate(config, logger)
             warn_busy_cores(logger)
             say_where_it_goes_on(earlier, logger)
             yield RunContext(config, folder, file, logger, create_console(forgiving=True), earlier)
@@ -187,10 +188,10 @@ def _has_trained(folder: Path) -> bool:
     return (metrics.is_file() and metrics.stat().st_size > 0) or any(folder.glob("checkpoints/checkpoint-*"))
 
 
-def log_path(experiment: str, moment: datetime) -> Path:
-    """Return `logs/YYYYMMDD/train/train_llm_EXPERIMENT_YYYYMMDD_HHMMSS.log`."""
+def log_path(experiment: str, moment: datetime, log_name: str) -> Path:
+    """Return `logs/YYYYMMDD/train/LOG_NAME_EXPERIMENT_YYYYMMDD_HHMMSS.log`."""
     name = Path(experiment).stem if experiment.endswith((".yaml", ".yml")) else experiment
-    return Path("logs") / f"{moment:%Y%m%d}" / "train" / f"train_llm_{name}_{moment:%Y%m%d_%H%M%S}.log"
+    return Path("logs") / f"{moment:%Y%m%d}" / "train" / f"{log_name}_{name}_{moment:%Y%m%d_%H%M%S}.log"
 
 
 def first_record(config: Config, request: TrainRequest, earlier: EarlierRun | None) -> RunRecord:

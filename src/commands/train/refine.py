@@ -11,6 +11,7 @@ from ...evaluation.tokenizations import need_analyser
 from ...runs.outcomes import RefineFigures, TrainFigures
 from ...runs.schema import ResolvedChoices, RunRecord
 from ..console import create_console, quiet_libraries
+from ..saved_settings import FILE as SAVED
 from ..saved_settings import load_saved
 from .folder import RunContext, TrainRequest, started_run
 from .resume import find_earlier_run, is_complete
@@ -41,29 +42,30 @@ def refine_run(run: str, overrides: Sequence[str] = (), overwrite: bool = False,
 
 def refine_config(run: str, overrides: Sequence[str]) -> Config:
     """Return the settings of a finished run, with its model to go on from, under the name `NAME_refined`."""
-    folder = Path(run).expanduser()
-    final = folder if (folder / "yoyak.yaml").is_file() else folder / "final_model"
-    if not (final / "yoyak.yaml").is_file():
-        raise YoyakError(f"{run}: no finished run; name a run's folder, such as outputs/NAME, or its final_model")
-    config = load_saved(final, list(overrides))
+    final = _final_model(run)
     named = {override.partition("=")[0] for override in overrides}
+    config = load_saved(final, list(overrides))
+    need_analyser(config.evaluation.tokenization)
+    its_model = "lora.adapter" if config.lora.use_lora else "model.checkpoint"
+    if its_model in named:
+        raise YoyakError(f"{its_model} is the final model of {run}; leave it out")
     if config.lora.use_lora:
         config.lora.adapter = str(final)
     else:
         config.model.checkpoint = str(final)
     if "experiment.name" not in named:
         config.experiment.name += _NAMED
-    need_analyser(config.evaluation.tokenization)
-    if config.refine.facts_weight and config.evaluation.tokenization == "morpheme":
-        _refuse_missing_analyser()
     return config
 
 
-def _refuse_missing_analyser() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("kiwipiepy") is None:
-        raise YoyakError("rewards by morphemes need kiwipiepy: pip install kiwipiepy")
+def _final_model(run: str) -> Path:
+    """Return the final model of a run that is named by its folder, by that of its model, or by its name."""
+    folder = Path(run).expanduser()
+    places = (folder, folder / "final_model", Path("outputs") / run / "final_model")
+    final = next((place for place in places if (place / SAVED).is_file()), None)
+    if final is None:
+        raise YoyakError(f"{run}: no finished run; name a run's folder, such as outputs/NAME, or its final_model")
+    return final
 
 
 def _refine(config: Config, request: TrainRequest) -> Path:
@@ -77,7 +79,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
     if is_complete(config, earlier):
         create_console().print(f"{folder}: is complete, nothing to do", markup=False, soft_wrap=True)
         return folder
-    with started_run(config, request, earlier) as run:
+    with started_run(config, request, earlier, "refine") as run:
         say_left_out(left_out, run.logger)
         from ...reports.report import write_report
         from ...training.refine.memory import drawing_rows
@@ -108,6 +110,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         resolved = resolve(within, model, train_set, compute=loader.compute, earlier=decided, logger=run.logger)
         run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(resolved.record(config.training))))
         facts["resolved"] = resolved.as_dict()
+        before = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot", of_base=False)
         with Rewarder(rule) as rewarder:
             refiner = Refiner(model, tokenizer, train_set.prompt, trained, config, rewarder, resolved, rows)
             refining = RefineRun(refiner, evaluated, run.folder, facts, earlier.checkpoint if earlier else None)
@@ -116,7 +119,10 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         record_refining(run, refining)
         model_path = write_final_model(run.folder, model, tokenizer, config)
         run.file.update(RunRecord(model_path=str(model_path)))
-        run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
+        after = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
+        if before and after:
+            run_steps.save_predictions(run, tables["eval"], before, after)
+            show.show_examples(run, tables["eval"], before, after, ("before", "after"))
         train_data.note_changed_data(run)
     write_report(run.folder)
     show.show_next_command(run)

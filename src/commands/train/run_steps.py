@@ -145,8 +145,12 @@ def score(
     eval_set: "LLMSummarizationDataset",
     table: "DialogueTable",
     stage: str,
+    of_base: bool = True,
 ) -> "Evaluation | None":
-    """Generate and score the evaluation dialogues where `evaluation.generate` is on; None where it is off."""
+    """Generate and score the evaluation dialogues where `evaluation.generate` is on; None where it is off.
+
+    The stage `zero_shot` is the base model's, or, where `of_base` is False, that of the model that a run goes on from.
+    """
     from ...data.prompt.reasoning import reasoning_note
     from ...evaluation.result import score_report
     from ...inference.scored import evaluate_model
@@ -155,7 +159,8 @@ def score(
     if not run.config.evaluation.generate:
         return None
     # A new adapter starts at zero; one that is trained further is switched off for the base model's own score.
-    switched_off = stage == "zero_shot" and run.config.lora.adapter is not None
+    switched_off = stage == "zero_shot" and of_base and run.config.lora.adapter is not None
+    said = stage.replace("_", "-") if of_base else "before refining"
     result = kept_zero_shot(run, table) if stage == "zero_shot" else None
     if result is None:
         bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
@@ -176,11 +181,9 @@ def score(
     scores = StageScores(**report.run_scores(), unended=result.unended, reasoning_removed=result.reasoning_removed)
     run.file.update(RunRecord(scores=RunScores.model_validate({stage: scores})))
     if result.reasoning_removed:
-        run.logger.warning("%s: %s", stage.replace("_", "-"), reasoning_note(result.reasoning_removed))
+        run.logger.warning("%s: %s", said, reasoning_note(result.reasoning_removed))
     interval = report.scores["rouge_sum"]
-    run.logger.info(
-        "%s: %s, sum's 95%% interval %.2f to %.2f", stage.replace("_", "-"), result.scores, interval.low, interval.high
-    )
+    run.logger.info("%s: %s, sum's 95%% interval %.2f to %.2f", said, result.scores, interval.low, interval.high)
     return result
 
 

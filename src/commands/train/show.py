@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from .folder import RunContext
 
 
-def show_examples(run: "RunContext", table: "DialogueTable", before: "Evaluation", after: "Evaluation") -> None:
+def show_examples(
+    run: "RunContext",
+    table: "DialogueTable",
+    before: "Evaluation",
+    after: "Evaluation",
+    names: tuple[str, str] = ("zero-shot", "fine-tuned"),
+) -> None:
     """Print scores before and after, and three dialogues with reference and both summaries."""
     from rich.table import Table
 
@@ -22,7 +28,7 @@ def show_examples(run: "RunContext", table: "DialogueTable", before: "Evaluation
     scores = Table(title=f"ROUGE F1 x100 ({how}; {counted.n} dialogues)", title_justify="left")
     for column in ("", "ROUGE-1", "ROUGE-2", "ROUGE-L", "sum", "mean"):
         scores.add_column(column, justify="left" if not column else "right")
-    for name, result in (("zero-shot", before.scores), ("fine-tuned", after.scores)):
+    for name, result in zip(names, (before.scores, after.scores), strict=True):
         values = (result.rouge1, result.rouge2, result.rougeL, result.rouge_sum, result.rouge_mean)
         scores.add_row(name, *(f"{value:.2f}" for value in values))
     run.console.print(scores)

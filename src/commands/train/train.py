@@ -8,7 +8,7 @@ from ...config.schema import Config
 from ...errors import YoyakError
 from ..console import create_console, quiet_libraries
 from .config import resolve_config
-from .folder import TrainRequest, started_run
+from .folder import TrainRequest, started_run, warn_low_rate
 from .resume import find_earlier_run, is_complete
 
 
@@ -49,6 +49,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         create_console().print(f"{folder}: is complete, nothing to do", markup=False, soft_wrap=True)
         return folder
     with started_run(config, request, earlier) as run:
+        warn_low_rate(config, run.logger)
         say_left_out(left_out, run.logger)
         from ...reports.report import write_report
         from ...training.llm_trainer import create_llm_trainer

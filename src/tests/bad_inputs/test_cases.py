@@ -13,9 +13,10 @@ from src.tests.bad_inputs.config_cases import CONFIGS
 from src.tests.bad_inputs.data_cases import JSON, PARQUET, TABLES
 from src.tests.bad_inputs.model_cases import CHECKPOINTS, TEMPLATES, WEIGHTS
 from src.tests.bad_inputs.prediction_cases import PREDICTIONS
+from src.tests.bad_inputs.refine_cases import REFINING
 from src.tests.bad_inputs.run_cases import BODIES, RUNS
 
-MODELS = [*CHECKPOINTS, *WEIGHTS, *TEMPLATES, *ADAPTERS, *RUNS]
+MODELS = [*CHECKPOINTS, *WEIGHTS, *TEMPLATES, *ADAPTERS, *RUNS, *REFINING]
 ALL = [*CONFIGS, *TABLES, *JSON, *PARQUET, *PREDICTIONS, *MODELS, *BODIES]
 
 

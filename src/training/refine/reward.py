@@ -5,23 +5,17 @@ the reference's numbers, dates and names that the summary keeps, less those in i
 share of the reference's (`evaluation.facts`). A summary that ran into the length limit gets nothing.
 """
 
-import multiprocessing
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, TimeoutError
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Literal
 
-from ...errors import YoyakError
 from ...evaluation.chrf import chrf_score, chrf_statistics
 from ...evaluation.facts import find_facts, unsupported_facts
 from ...evaluation.rouge import score_summaries
 from ...evaluation.tokenizations import Tokenization
+from ...evaluation.workers import ScoringWorkers
 
 RewardMetric = Literal["rouge_sum", "rouge1", "rouge2", "rougeL", "chrf"]
-_SECONDS = 120  # for a part, beyond which a worker counts as hanging
-_PART = 16  # dialogues that a worker scores at a time
 
 
 @dataclass(frozen=True)
@@ -83,29 +77,13 @@ def _scores(summaries: Sequence[str], references: Sequence[list[str]], rule: Rew
     return list(scores.per_dialogue[rule.metric])
 
 
-class Rewarder:
+class Rewarder(ScoringWorkers):
     """Worker processes that make rewards; a context."""
 
     def __init__(self, rule: RewardRule, workers: int | None = None) -> None:
-        """Start no process yet. By default as many workers as cores, but for one."""
+        """Start no process yet; `workers` as in `ScoringWorkers`."""
+        super().__init__("rewards", workers)
         self.rule = rule
-        self._workers = workers or max(1, len(os.sched_getaffinity(0)) - 1)
-        # Not forked: a fork of a process with threads or CUDA may hang.
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(self._workers, context, initializer=_quiet)
-
-    def __enter__(self) -> "Rewarder":
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the workers."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def kill(self) -> None:
-        """End the workers at once, also those that hang."""
-        for process in list((self._pool._processes or {}).values()):
-            process.kill()
 
     def __call__(self, drawn: Sequence[Drawn]) -> list[list[Reward]]:
         """Return the reward of each summary of some dialogues.
@@ -113,21 +91,4 @@ class Rewarder:
         Raises:
             YoyakError: a worker died, hangs, or can't score a summary.
         """
-        size = max(1, min(_PART, -(-len(drawn) // self._workers)))
-        parts = [drawn[start : start + size] for start in range(0, len(drawn), size)]
-        try:
-            futures = [self._pool.submit(reward, part, self.rule) for part in parts]
-            return [one for future in futures for one in future.result(_SECONDS)]
-        except TimeoutError:
-            raise YoyakError(
-                f"the reward of {size} dialogues was not there after {_SECONDS} s: a worker hangs"
-            ) from None
-        except BrokenProcessPool:
-            raise YoyakError("a process that makes rewards has died (out of memory?); free memory and go on") from None
-
-
-def _quiet() -> None:
-    """Leave Ctrl-C to the process that trains."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return self.map(reward, drawn, self.rule)

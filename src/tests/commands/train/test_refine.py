@@ -5,9 +5,15 @@ import json
 import pytest
 
 from src.runs.read import read_run
+from src.tests.commands.train.test_refine_killed import SETTINGS as LEARNING
+from src.tests.commands.train.test_refine_killed import TRAINED
 from src.tests.runs.schema_keys import unknown_keys
 
 SETTINGS = ("refine.steps=3", "refine.dialogues=2", "refine.samples=3", "refine.eval_steps=2", "refine.patience=null")
+
+
+def predictions(run):
+    return [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture
@@ -33,3 +39,65 @@ def test_a_run_is_refined(yoyak, trained):
     assert [line["step"] for line in lines(run) if "eval_reward" in line] == [0, 2, 3]
     assert (run / "final_model" / "adapter_model.safetensors").is_file()
     assert (run / "report.html").is_file()
+
+
+def test_summaries_before_and_after_stand_beside_each_other(yoyak, tiny):
+    assert yoyak("train", "-e", "tiny.yaml", *TRAINED, "evaluation.generate=true").code == 0
+    first = predictions(tiny / "outputs" / "tiny_full")
+    result = yoyak("refine", "tiny_full", *LEARNING)
+    assert (result.code, result.err) == (0, "")
+    assert "before refining: ROUGE-1 " in result.out
+    assert "zero-shot" not in result.out
+    assert [path.name[:23] for path in (tiny / "logs").rglob("refine*.log")] == ["refine_tiny_full_refine"]
+    refined = predictions(tiny / "outputs" / "tiny_full_refined")
+    assert [row["zero_shot"] for row in refined] == [row["fine_tuned"] for row in first]  # not the base model's
+    assert [row["fine_tuned"] for row in refined] != [row["fine_tuned"] for row in first]
+    compared = yoyak("compare", "tiny_full", "tiny_full_refined", "--out", "page.html")
+    assert (compared.code, compared.err) == (0, "")
+    assert "tiny_full_refined against tiny_full: " in compared.out
+    assert "Reward of the evaluation" in (tiny / "page.html").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("lora.use_lora=false", "lora.use_qlora=false", "experiment.name=run"),
+        ("dataset.format_type=instruction", "experiment.name=run"),
+        ("dataset.language=ko", "evaluation.tokenization=morpheme", "experiment.name=run"),
+        ("data.instruction_augmentation=true", "data.max_eval_examples=1", "experiment.name=run"),
+    ],
+    ids=["full weights", "instruction format", "Korean", "augmented"],
+)
+def test_runs_of_other_kinds_are_refined_and_refined_again(yoyak, tiny, settings):
+    assert yoyak("train", "-e", "tiny.yaml", "training.max_steps=1", *settings).code == 0
+    once = yoyak("refine", "outputs/run", *SETTINGS)
+    assert (once.code, once.err) == (0, "")
+    twice = yoyak("refine", "outputs/run_refined/final_model", *SETTINGS, "refine.steps=1")
+    assert (twice.code, twice.err) == (0, "")
+    run = tiny / "outputs" / "run_refined_refined"
+    assert json.loads((run / "run.json").read_text())["status"] == "completed"
+    eval_rows = json.loads((run / "run.json").read_text())["data"]["eval"]["examples"]
+    assert eval_rows == (1 if "data.max_eval_examples=1" in settings else 2)
+
+
+def test_what_the_packed_engine_cannot_train_is_refused(yoyak, tiny):
+    assert yoyak("train", "-e", "tiny.yaml", "training.max_steps=1", "lora.use_dora=true").code == 0
+    refused = yoyak("refine", "outputs/tiny_qlora", *SETTINGS)
+    assert refused.code == 2
+    assert "DoRA" in refused.err
+    assert refused.err.count("\n") == 1
+    assert not (tiny / "outputs" / "tiny_qlora_refined").exists()
+
+
+def test_an_analyser_that_is_not_there_is_asked_for(yoyak, trained, monkeypatch):
+    monkeypatch.setattr("src.evaluation.tokenizations.find_spec", lambda name: None)
+    refused = yoyak("refine", "tiny_qlora", *SETTINGS, "evaluation.tokenization=mecab")
+    assert refused.code == 2
+    assert refused.err == ("yoyak: tokenization mecab: python-mecab-ko is not installed; pip install 'yoyak[mecab]'\n")
+
+
+def test_training_that_hardly_learns_is_no_matter_of_refining(yoyak, tiny):
+    trained = yoyak("train", "-e", "tiny.yaml", "training.max_steps=1", "training.learning_rate=2e-5")
+    assert "training.learning_rate = 2e-05 is low for LoRA" in trained.out
+    assert "is low for LoRA" not in yoyak("refine", "tiny_qlora", *SETTINGS, "refine.steps=1").out

@@ -1,12 +1,7 @@
-"""Rewards by hand, and what becomes of a worker that fails."""
-
-import os
-import signal
+"""Rewards by hand."""
 
 import pytest
 
-from src.errors import YoyakError
-from src.training.refine import reward as module
 from src.training.refine.reward import Drawn, Reward, Rewarder, RewardRule, reward
 
 RULE = RewardRule("rouge_sum", "word", False, 20.0)
@@ -53,29 +48,3 @@ def test_workers_return_the_same_in_order() -> None:
     many = [drawn(f"Ann meets Ben at {number}.", "Ben.") for number in range(40)]
     with Rewarder(RULE, workers=2) as rewarder:
         assert rewarder(many) == reward(many, RULE)
-
-
-def _dies(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _hangs(*_: object) -> None:
-    signal.pause()
-
-
-def test_a_worker_that_dies_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "reward", _dies)
-    with (
-        Rewarder(RULE, workers=1) as rewarder,
-        pytest.raises(YoyakError, match="a process that makes rewards has died"),
-    ):
-        rewarder([drawn("Ann.")])
-
-
-def test_one_that_hangs_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "reward", _hangs)
-    monkeypatch.setattr(module, "_SECONDS", 5)
-    with Rewarder(RULE, workers=1) as rewarder:
-        with pytest.raises(YoyakError, match="was not there after 5 s"):
-            rewarder([drawn("Ann.")])
-        rewarder.kill()
