@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> None:
     """Report rows, encoding, bad rows, lengths, and what truncation would cut under an experiment's prompt."""
-    from ...data.tools.check import check_file, render
+    from ...data.tools.check import check_file
+    from ...data.tools.check_tables import render
 
     config = load_config(experiment, overrides)
     template, why_not = _prompt_template(config)

@@ -6,24 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...config.schema import DataSettings
-from ..chats.exports import read_chat, title_of
+from ..chats.exports import read_chat
 from ..files.encodings import detect_encoding
 from ..files.sources import DialogueRow, DialogueTable, read_dialogues
 from ..files.text_files import dialogue_of, holds_one_dialogue
 from ..prompt.turns import turns_of
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
-
 MOST_LINES_NAMED = 5
 MOST_SPEAKERS_NAMED = 5
 MOST_BINS = 12
-
-_BAR_CELLS = 40
 
 
 @dataclass(frozen=True)
@@ -190,112 +184,3 @@ def count_bins(lengths: Sequence[int]) -> list[Bin]:
     width = next(width for width in widths if max(lengths) // width < MOST_BINS)
     counts = Counter(length // width for length in lengths)
     return [Bin(i * width, (i + 1) * width - 1, counts[i]) for i in range(min(counts), max(counts) + 1)]
-
-
-def render(report: DataReport) -> "RenderableType":
-    """Return the report for a rich console: facts, bad rows, lengths, and a histogram where prompts were counted."""
-    from rich.console import Group
-    from rich.text import Text
-
-    parts: list[RenderableType] = [_facts_table(report)]
-    if report.bad_rows:
-        parts += [Text(), _bad_rows_table(report)]
-    parts += [Text(), _lengths_table(report)]
-    if report.prompts:
-        parts += [Text(), *_histogram_lines(report.prompts)]
-    return Group(*parts)
-
-
-def _facts_table(report: DataReport) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    bad = sum(rows.count for rows in report.bad_rows.values())
-    speakers = ", ".join(f"{name} ({count:,})" for name, count in report.common_speakers.items())
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, value in (
-        ("file", report.source),
-        ("encoding", report.encoding),
-        ("usable rows", f"{report.rows:,}"),
-        ("bad rows", f"{bad:,}" + (f" ({report.bad_lines:,} lines)" if report.bad_lines > bad else "")),
-        *([("composed (NFC)", _composed(report))] if report.composed_rows or report.composed_columns else []),
-        *([("read as turns", _read_as(report))] if report.exports else []),
-        *([("exports not read", _unread(report))] if report.unread_exports else []),
-        ("repeated dialogues", f"{report.duplicate_dialogues:,}"),
-        ("turns without a speaker", f"{report.turns_without_speaker:,}"),
-        ("most common speakers", speakers or "none"),
-    ):
-        table.add_row(Text(name, style="bold"), Text(value))
-    return table
-
-
-def _composed(report: DataReport) -> str:
-    columns = ", ".join(report.composed_columns)
-    return f"{report.composed_rows:,} rows" + (f", column names {columns}" if columns else "")
-
-
-def _read_as(report: DataReport) -> str:
-    exports = ", ".join(f"{title_of(name)} ({count:,})" for name, count in report.exports.items())
-    return "\n".join([exports, *report.first_turns])
-
-
-def _unread(report: DataReport) -> str:
-    lines = ", ".join(map(str, report.unread_exports[:MOST_LINES_NAMED]))
-    return f"{len(report.unread_exports):,} look like one and stay as they are ({report.unit} {lines})"
-
-
-def _bad_rows_table(report: DataReport) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title="Bad rows", title_justify="left")
-    table.add_column("reason")
-    table.add_column("rows", justify="right")
-    table.add_column(f"first {report.unit}s")
-    for reason, rows in report.bad_rows.items():
-        places = [
-            f"{line}: {detail}" if detail else f"{line}" for line, detail in zip(rows.lines, rows.details, strict=True)
-        ]
-        more = ["..."] if rows.count > len(rows.lines) else []
-        table.add_row(
-            Text(reason),
-            f"{rows.count:,}",
-            Text(("\n" if any(rows.details) else ", ").join(places + more)),
-        )
-    return table
-
-
-def _lengths_table(report: DataReport) -> "Table":
-    from rich.table import Table
-
-    table = Table(title="Per dialogue", title_justify="left")
-    table.add_column("")
-    for heading in ("mean", "p50", "p95", "max"):
-        table.add_column(heading, justify="right")
-    lengths = {
-        "turns": report.turns,
-        "speakers": report.speakers,
-        "dialogue characters": report.dialogue_chars,
-        "summary characters": report.summary_chars,
-    }
-    if report.prompts:
-        lengths["prompt tokens"] = report.prompts.tokens
-    for name, spread in lengths.items():
-        table.add_row(name, f"{spread.mean:,.1f}", f"{spread.p50:,}", f"{spread.p95:,}", f"{spread.max:,}")
-    return table
-
-
-def _histogram_lines(prompts: PromptLengths) -> list["RenderableType"]:
-    from rich.text import Text
-
-    total = sum(one.count for one in prompts.histogram)
-    most = max((one.count for one in prompts.histogram), default=0)
-    lines: list[RenderableType] = [Text("Prompt tokens before truncation", style="italic")]
-    for one in prompts.histogram:
-        bar = "█" * math.ceil(_BAR_CELLS * one.count / most)
-        lines.append(Text(f"{one.low:>7,} - {one.high:>7,}  {bar} {one.count:,}", no_wrap=True))
-    share = 100 * prompts.over_limit / total if total else 0.0
-    lines.append(
-        Text(f"{prompts.over_limit:,} of {total:,} ({share:.1f}%) exceed {prompts.limit:,} tokens and lose turns")
-    )
-    return lines

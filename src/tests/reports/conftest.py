@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from src.reports.report import write_report
+from src.tests.reports.page import Page
+
 RUN: dict[str, Any] = {
     "yoyak": "0.1.0",
     "name": "quickstart",
@@ -128,3 +131,11 @@ def make_run(tmp_path: Path):
 
 def changed(*texts: str) -> list[dict[str, Any]]:
     return [{**row, "fine_tuned": text} for row, text in zip(ROWS, texts, strict=True)]
+
+
+def page_of(run_dir: Path) -> Page:
+    return Page(write_report(run_dir).read_text(encoding="utf-8"))
+
+
+def run_with(**changes: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(RUN), **changes}

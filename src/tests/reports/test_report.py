@@ -1,5 +1,4 @@
 import base64
-import copy
 import hashlib
 import os
 from pathlib import Path
@@ -9,16 +8,7 @@ import pytest
 
 from src.errors import YoyakError
 from src.reports.report import write_report
-from src.tests.reports.conftest import RUN, WriteRun
-from src.tests.reports.page import Page
-
-
-def page_of(run_dir: Path) -> Page:
-    return Page(write_report(run_dir).read_text(encoding="utf-8"))
-
-
-def run_with(**changes: Any) -> dict[str, Any]:
-    return {**copy.deepcopy(RUN), **changes}
+from src.tests.reports.conftest import RUN, WriteRun, page_of, run_with
 
 
 def test_report_is_written_beside_the_run(write_run: WriteRun) -> None:
@@ -109,43 +99,6 @@ def test_tiles_show_the_figures_of_the_run(write_run: WriteRun) -> None:
         "of 139.40 M, 3.50%",
     ]
     assert tiles.startswith("ROUGE sum, before → after training")
-
-
-def test_score_table(write_run: WriteRun) -> None:
-    page = page_of(write_run())
-    rows = [element.text for element in page.all("tr")][:5]
-    assert rows == [
-        "F1 × 100BeforeAfterChange",
-        "ROUGE-125.1039.30+14.20",
-        "ROUGE-28.1015.24+7.14",
-        "ROUGE-L20.0031.10+11.10",
-        "ROUGE sum53.2085.64+32.44",
-    ]
-    assert "Scored with word tokenization, Porter stemmer, n = 20 dialogues." in page.texts("p", "note")
-
-
-def test_scores_of_another_version_of_the_analyser_give_no_change(write_run: WriteRun) -> None:
-    run = run_with()
-    for stage, version in (("zero_shot", "0.22.0"), ("fine_tuned", "0.24.1")):
-        run["scores"][stage] |= {"tokenization": "morpheme", "analyser": f"kiwipiepy {version}"}
-    page = page_of(write_run(run=run))
-    assert page.texts("th")[:3] == ["F1 × 100", "Before", "After"]
-    (note,) = [note for note in page.texts("p", "note") if "not scored alike" in note]
-    assert "Before training: morpheme tokenization, kiwipiepy 0.22.0, Porter stemmer" in note
-
-
-def test_scores_that_were_not_made_alike_give_no_change(write_run: WriteRun) -> None:
-    run = run_with()
-    run["scores"]["fine_tuned"]["tokenization"] = "morpheme"
-    page = page_of(write_run(run=run))
-    assert page.texts("th")[:3] == ["F1 × 100", "Before", "After"]
-    assert "+32.44" not in page.source
-    assert page.texts("dd", "figure")[0] == "85.64"
-    assert (
-        "Before training: word tokenization, Porter stemmer, n = 20 dialogues. "
-        "After training: morpheme tokenization, Porter stemmer, n = 20 dialogues. "
-        "The two were not scored alike, so no change is given."
-    ) in page.texts("p", "note")
 
 
 def test_header_states_where_and_how(write_run: WriteRun) -> None:
@@ -239,26 +192,6 @@ def test_turns_that_facts_come_from_are_marked(write_run: WriteRun) -> None:
     assert page.texts("p", "source") == ["Anna: Lunch at 7? → 7", "Ben: Call Carla. → Carla"]
     assert page.texts("mark") == ["Carla", "7", "9"]
     assert page.texts("mark", "unheld") == ["9"]
-
-
-def test_scores_show_intervals_and_chance(write_run: WriteRun) -> None:
-    run = run_with()
-    run["scores"]["fine_tuned"] |= {"rouge_sum_low": 80.04, "rouge_sum_high": 90.06, "rouge_sum_floor": 30.5}
-    run["scores"]["fine_tuned"] |= {"rouge2_low": 1.0, "rouge2_high": 20.0, "rouge2_floor": 1.5}
-    page = page_of(write_run(run=run, predictions=None))
-    assert "ROUGE sum53.2085.6480.0 to 90.1+32.4430.50" in page.texts("tr")
-    assert "No better than chance can explain: ROUGE-2." in page.texts("p", "note")
-
-
-def test_chance_is_judged_by_its_own_interval_where_the_run_has_it(write_run: WriteRun) -> None:
-    run = run_with()
-    score = run["scores"]["fine_tuned"]
-    score |= {"rouge_sum_floor": 30.5, "rouge_sum_floor_low": 28.04, "rouge_sum_floor_high": 33.06}
-    score |= {"rouge2_low": 1.0, "rouge2_high": 99.0, "rouge2_floor": 1.5, "rouge2_floor_high": score["rouge2"] - 0.1}
-    score |= {"rouge1_low": 1.0, "rouge1_floor": 0.5, "rouge1_floor_high": score["rouge1"] + 0.1}
-    page = page_of(write_run(run=run, predictions=None))
-    assert any(line.endswith("30.5028.0 to 33.1") for line in page.texts("tr"))
-    assert "No better than chance can explain: ROUGE-1." in page.texts("p", "note")
 
 
 def test_scores_by_topic_and_length(write_run: WriteRun) -> None:

@@ -10,7 +10,8 @@ from src.commands.exports_said import read_exports
 from src.config.schema import DataSettings
 from src.data.files.sources import load_dialogues
 from src.data.files.text_files import holds_one_dialogue
-from src.data.tools.check import check_file, render
+from src.data.tools.check import check_file
+from src.data.tools.check_tables import render
 from src.errors import YoyakError
 from src.tests.data.chats.test_exports import CASES, TURNS
 

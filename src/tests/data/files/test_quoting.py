@@ -13,7 +13,8 @@ from rich.console import Console
 from src.config.schema import DataSettings
 from src.data.files.quoting import quoted_rows
 from src.data.files.records import BadRow
-from src.data.tools.check import check_file, render
+from src.data.tools.check import check_file
+from src.data.tools.check_tables import render
 from src.tests.data.loading import load, refusal
 
 CASES = Path(__file__).parent / "cases"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from src.config.schema import DataSettings
-from src.data.tools.check import BadRows, Bin, Distribution, check_file, count_bins, render
+from src.data.tools.check import BadRows, Bin, Distribution, check_file, count_bins
+from src.data.tools.check_tables import render
 from src.errors import YoyakError
 
 SETTINGS = DataSettings()
