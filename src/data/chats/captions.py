@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from .messages import Message
+from .messages import SentMessage
 
 _CUE = re.compile(r"(?:\d+:)?\d\d:\d\d[.,]\d{3} +--> +(?:\d+:)?\d\d:\d\d[.,]\d{3}")
 _SPEAKER = re.compile(r"(?P<name>[^:\n]{1,80}?): +(?P<text>.*)")
@@ -19,7 +19,7 @@ def is_captions(lines: Sequence[str]) -> bool:
     return len(lines) > 2 and lines[0].strip().isdecimal() and _CUE.match(lines[1]) is not None
 
 
-def caption_messages(lines: Sequence[str]) -> Iterator[Message]:
+def caption_messages(lines: Sequence[str]) -> Iterator[SentMessage]:
     """Yield what each cue says, with its speaker where it names one; notes and styles are left out."""
     is_cue = False
     for line, after in zip_longest(lines, lines[1:], fillvalue=""):
@@ -30,4 +30,4 @@ def caption_messages(lines: Sequence[str]) -> Iterator[Message]:
         elif is_cue:
             said = _VOICE.match(line) or _SPEAKER.match(line)
             name, text = (said["name"], said["text"]) if said else (None, line)
-            yield Message(name, [_TAG.sub("", text)])
+            yield SentMessage(name, [_TAG.sub("", text)])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .captions import caption_messages, is_captions
 from .days import day_lines
 from .formats import CLOVA, LINE_FORMATS, STAMPED, ChatFormat
-from .messages import Labels, Message, speakers, without_marks
+from .messages import Labels, SentMessage, speakers, without_marks
 from .tables import table_format, table_messages
 
 _TITLES = {one.name: one.title for one in LINE_FORMATS} | {"captions": "captions"}
@@ -126,7 +126,7 @@ def _start(lines: Sequence[str], place: int, one: ChatFormat) -> re.Match[str] |
     return started
 
 
-def _read(text: str, lines: Sequence[str], one: ChatFormat) -> tuple[list[Message], int]:
+def _read(text: str, lines: Sequence[str], one: ChatFormat) -> tuple[list[SentMessage], int]:
     """Return the messages with words, and how many had none."""
     if one is _CAPTIONS:
         found = list(caption_messages(lines))
@@ -134,7 +134,7 @@ def _read(text: str, lines: Sequence[str], one: ChatFormat) -> tuple[list[Messag
         found = list(table_messages(text))
     else:
         found = _line_messages(lines, one)
-    kept: list[Message] = []
+    kept: list[SentMessage] = []
     for message in found:
         said = message.text
         if not said or one.left_out.match(said):
@@ -147,14 +147,14 @@ def _read(text: str, lines: Sequence[str], one: ChatFormat) -> tuple[list[Messag
     return kept, len(found) - len(kept) if not one.joins_turns else 0
 
 
-def _line_messages(lines: Sequence[str], one: ChatFormat) -> list[Message]:
-    messages: list[Message] = []
+def _line_messages(lines: Sequence[str], one: ChatFormat) -> list[SentMessage]:
+    messages: list[SentMessage] = []
     day, is_open, is_header = None, True, True
     for place, line in enumerate(lines):
         if started := _start(lines, place, one):
             parts = started.groupdict()
             day = parts.get("day") or day
-            messages.append(Message(parts["name"].strip(), [parts.get("text") or ""], day))
+            messages.append(SentMessage(parts["name"].strip(), [parts.get("text") or ""], day))
             is_open, is_header = True, False
         elif dated := one.day.match(line):
             day, is_open = dated["day"] or day, is_open and not messages
@@ -169,13 +169,13 @@ def _line_messages(lines: Sequence[str], one: ChatFormat) -> list[Message]:
     return messages
 
 
-def _opened(messages: list[Message]) -> list[Message]:
+def _opened(messages: list[SentMessage]) -> list[SentMessage]:
     """Begin with what stands before the first message: the rest of one that was cut, without its name."""
-    messages.append(Message(None))
+    messages.append(SentMessage(None))
     return messages
 
 
-def _turns(messages: Sequence[Message], one: ChatFormat, text: str) -> str:
+def _turns(messages: Sequence[SentMessage], one: ChatFormat, text: str) -> str:
     is_korean = _HANGUL.search(text) is not None
     days = day_lines((message.day for message in messages if message.day), is_korean)
     labels, day, turns = Labels(), None, []

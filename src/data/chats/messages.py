@@ -12,7 +12,7 @@ _COLONS = re.compile("[:\uff1a\\s]+")
 
 
 @dataclass
-class Message:
+class SentMessage:
     """A message: who wrote it (None where it is not said), the lines of its text, and its date as written."""
 
     name: str | None
@@ -52,6 +52,6 @@ class Labels:
         return self._labels[name]
 
 
-def speakers(messages: Iterable[Message]) -> set[str]:
+def speakers(messages: Iterable[SentMessage]) -> set[str]:
     """Return the names of those who wrote."""
     return {message.name for message in messages if message.name is not None}

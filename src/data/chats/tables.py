@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 
 from .formats import DISCORD, KAKAOTALK, ChatFormat
-from .messages import Message
+from .messages import SentMessage
 
 _COLUMNS = {("Date", "User", "Message"): KAKAOTALK, ("AuthorID", "Author", "Date", "Content"): DISCORD}
 
@@ -15,7 +15,7 @@ def table_format(first_line: str) -> ChatFormat | None:
     return next((found for columns, found in _COLUMNS.items() if names[: len(columns)] == columns), None)
 
 
-def table_messages(text: str) -> Iterator[Message]:
+def table_messages(text: str) -> Iterator[SentMessage]:
     """Yield the messages of such a table; rows without a message are left out.
 
     Raises:
@@ -27,4 +27,4 @@ def table_messages(text: str) -> Iterator[Message]:
     for row in rows:
         if len(row) > columns[said]:
             day = row[columns["Date"]].strip().replace("T", " ").split(" ")[0]
-            yield Message(row[columns[name]], row[columns[said]].split("\n"), day or None)
+            yield SentMessage(row[columns[name]], row[columns[said]].split("\n"), day or None)
