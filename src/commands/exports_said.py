@@ -3,10 +3,9 @@
 import sys
 from collections.abc import Sequence
 
-from ..data.chats.exports import read_chat, title_of
+from ..data.chats.exports import read_chat
 from ..data.files.chat_rows import ChatRows, unread_advice
 from ..data.prompt.plain_text import plain_text
-from ..errors import YoyakError
 from ..visible import one_line
 
 
@@ -35,10 +34,7 @@ def read_exports(texts: Sequence[str], name: str, dialogue_format: str = "auto",
                     if chat.format
                     else f"looks like an export that is not read; {unread_advice(dialogue_format)}"
                 )
-    if dialogue_format not in ("auto", "turns") and not rows.formats:
-        place = f"{name}: " if name else ""
-        said = f"{place}no message of {title_of(dialogue_format)} in it"
-        raise YoyakError(f"{said}; leave out data.dialogue_format={dialogue_format}")
+    rows.refuse_other_format(name, dialogue_format)
     if len(texts) > 1:
         for note in rows.notes(unit, dialogue_format):
             _say(f"{name}: {note}")

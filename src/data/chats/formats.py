@@ -123,7 +123,7 @@ ZOOM = ChatFormat(
         rf"(?: +(?:[Tt]o|수신자) +\S.{{0,79}}?)? ?:(?:\s+{_TEXT}|$)",  # chat, saved in the meeting
         rf"{_LONG_STAMP}\t(?P<name>[^\t\n]{{1,80}}?):?\t{_TEXT}",  # chat, of a recording in the cloud
         rf"\[(?P<name>[^\]\n]{{1,80}})\] {_LONG_STAMP}$",  # captions, saved in the meeting
-        rf"\[(?:\d{{1,2}}:)?\d{{1,3}}:\d\d\] {_PLAIN_NAME}: ?{_TEXT}",
+        rf"\[(?:\d{{1,2}}:)?\d{{1,3}}:\d\d\] (?!\[){_PLAIN_NAME}: ?{_TEXT}",
     ),
     header=re.compile(_NEVER),
     left_out=re.compile(r"(?:Reacted to|Removed a .{1,20} reaction from) .*$"),

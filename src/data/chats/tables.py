@@ -1,11 +1,14 @@
 """Exports that are tables of messages: KakaoTalk for macOS, and Discord's by DiscordChatExporter."""
 
 import csv
+import re
 from collections.abc import Iterator
 
+from .days import DATE
 from .formats import DISCORD, KAKAOTALK, ChatFormat
 from .messages import SentMessage
 
+_DATE = re.compile(DATE)
 _COLUMNS = {("Date", "User", "Message"): KAKAOTALK, ("AuthorID", "Author", "Date", "Content"): DISCORD}
 
 
@@ -19,7 +22,7 @@ def table_messages(text: str) -> Iterator[SentMessage]:
     """Yield the messages of such a table; rows without a message are left out.
 
     Raises:
-        csv.Error: its quotes don't fit.
+        csv.Error: its quotes don't fit, or a row has no date where the others have it.
     """
     rows = csv.reader(text.splitlines(keepends=True), strict=True)
     columns = {name.strip(): place for place, name in enumerate(next(rows))}
@@ -27,4 +30,6 @@ def table_messages(text: str) -> Iterator[SentMessage]:
     for row in rows:
         if len(row) > columns[said]:
             day = row[columns["Date"]].strip().replace("T", " ").split(" ")[0]
-            yield SentMessage(row[columns[name]], row[columns[said]].split("\n"), day or None)
+            if not _DATE.match(day):
+                raise csv.Error(f"no date: {day[:20]!r}")
+            yield SentMessage(row[columns[name]], row[columns[said]].split("\n"), day)

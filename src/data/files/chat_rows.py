@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ...errors import YoyakError
 from ..chats.exports import Chat, title_of
 from ..prompt.turns import LABEL
 
@@ -34,6 +35,12 @@ class ChatRows:
             self.unread.append(line)
         else:
             self.others += 1
+
+    def refuse_other_format(self, name: str, dialogue_format: str) -> None:
+        """Raise YoyakError where `data.dialogue_format` names a format and no dialogue of `name` is in it."""
+        if dialogue_format not in ("auto", "turns") and not self.formats:
+            said = f"no message of {title_of(dialogue_format)} in it; leave out data.dialogue_format={dialogue_format}"
+            raise YoyakError(f"{name}: {said}" if name else said)
 
     def read_as(self) -> str:
         """Return the formats with their counts, in words."""

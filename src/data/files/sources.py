@@ -11,7 +11,7 @@ from typing import Any
 from ...config.schema import DataSettings
 from ...config.typed import typed
 from ...errors import YoyakError
-from ..chats.exports import read_chat, title_of
+from ..chats.exports import read_chat
 from ..prompt.plain_text import plain_text
 from .chat_rows import ChatRows
 from .composed_rows import with_composed_text
@@ -172,9 +172,8 @@ def _read_rows(
     if columns.names:  # JSON names its columns row by row; a conversation layout shows in the rows
         names = list(columns.names)
         _require_columns(names, {getattr(settings, name) for name in columns.found}, source, settings, need_summary)
-    if settings.dialogue_format not in ("auto", "turns") and table.rows and not table.chats.formats:
-        said = f"no dialogue holds a message of {title_of(settings.dialogue_format)}"
-        raise YoyakError(f"{source}: {said}; leave out data.dialogue_format={settings.dialogue_format}")
+    if table.rows:
+        table.chats.refuse_other_format(source, settings.dialogue_format)
     for note in [*([columns.note] if columns.note else []), *table.chats.notes(stream.unit, settings.dialogue_format)]:
         logging.getLogger("yoyak").warning("%s: %s", source, note)
     return replace(table, composed_rows=composed_rows)

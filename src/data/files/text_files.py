@@ -4,11 +4,14 @@ import os
 import stat
 from pathlib import Path
 
+from ...config.schema import DataSettings
 from ...errors import YoyakError
+from ..chats.exports import read_chat
 from ..chats.tables import table_format
-from ..prompt.plain_text import plain_lines
+from ..prompt.plain_text import plain_lines, plain_text
 from .encodings import detect_encoding
 from .records import LONGEST_ROW_CHARS
+from .sources import DialogueRow, DialogueTable
 
 TEXT_SUFFIXES = (".txt", ".vtt", ".srt")
 
@@ -23,6 +26,23 @@ def holds_one_dialogue(path: Path) -> bool:
     except OSError:  # said in its own words where it is read
         return False
     return table_format(head.decode("utf-8", "replace").rstrip("\r\n")) is not None
+
+
+def read_one_dialogue(source: str, settings: DataSettings) -> DialogueTable:
+    """Return a file of text as a table of its one dialogue, without a summary.
+
+    Raises:
+        YoyakError: as `dialogue_of`, or it holds no message of the format that `data.dialogue_format` names.
+    """
+    path = Path(os.path.expanduser(source))
+    text = plain_text(dialogue_of(path, settings.encoding))
+    table = DialogueTable(source, detect_encoding(path, source, settings.encoding))
+    chat = read_chat(text, settings.dialogue_format)
+    if chat is not None:
+        table.chats.add(chat, 1)
+    table.chats.refuse_other_format(source, settings.dialogue_format)
+    table.rows.append(DialogueRow(path.name, text if chat is None else chat.text, ""))
+    return table
 
 
 def dialogue_of(path: Path, encoding: str = "auto") -> str:

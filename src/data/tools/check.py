@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...config.schema import DataSettings
-from ..chats.exports import read_chat
-from ..files.encodings import detect_encoding
-from ..files.sources import DialogueRow, DialogueTable, read_dialogues
-from ..files.text_files import dialogue_of, holds_one_dialogue
+from ..files.sources import DialogueTable, read_dialogues
+from ..files.text_files import holds_one_dialogue, read_one_dialogue
 from ..prompt.turns import turns_of
 
 MOST_LINES_NAMED = 5
@@ -118,10 +116,8 @@ def check_file(
 
     Raises YoyakError where the file as a whole cannot be used: missing, undecodable, empty, without the columns.
     """
-    path = Path(os.path.expanduser(source))
-    table = (
-        _of_text(path, source, settings) if holds_one_dialogue(path) else read_dialogues(source, settings, need_summary)
-    )
+    is_text = holds_one_dialogue(Path(os.path.expanduser(source)))
+    table = read_one_dialogue(source, settings) if is_text else read_dialogues(source, settings, need_summary)
     dialogues = [row.dialogue for row in table.rows]
     speakers = [[speaker for speaker, _ in turns_of(dialogue)] for dialogue in dialogues]
     names = [{name for name in dialogue_speakers if name} for dialogue_speakers in speakers]
@@ -147,17 +143,6 @@ def check_file(
         first_turns=table.chats.turns,
         unread_exports=table.chats.unread,
     )
-
-
-def _of_text(path: Path, source: str, settings: DataSettings) -> DialogueTable:
-    """Return a file that is one dialogue, or its export, as a table of one row."""
-    text = dialogue_of(path, settings.encoding).strip()
-    table = DialogueTable(source, detect_encoding(path, source, settings.encoding))
-    chat = read_chat(text, settings.dialogue_format)
-    if chat is not None:
-        table.chats.add(chat, 1)
-    table.rows.append(DialogueRow(path.name, text if chat is None else chat.text, ""))
-    return table
 
 
 def _bad_rows(table: DialogueTable) -> dict[str, BadRows]:

@@ -103,7 +103,7 @@ TABLES = [
     Case(
         "csv: no message of the format that is named",
         "data split x.csv --out out data.dialogue_format=kakaotalk",
-        "x.csv: no dialogue holds a message of KakaoTalk; leave out data.dialogue_format=kakaotalk",
+        "x.csv: no message of KakaoTalk in it; leave out data.dialogue_format=kakaotalk",
         files={"x.csv": HEAD + "A: hi,b\n"},
     ),
     Case(

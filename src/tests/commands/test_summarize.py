@@ -54,6 +54,30 @@ def test_a_text_a_file_and_standard_input_give_the_same(yoyak, tiny, monkeypatch
     assert "--out one.txt: is there already" in yoyak("summarize", "call.txt", *MODEL, "--out", "one.txt").err
 
 
+def test_exports_of_chats_are_read_as_turns(yoyak, tiny):
+    turns = "2026년 11월 1일 일요일\n민수: 안녕 내일 봐\n지은: 응"
+    summary = alone(yoyak, turns)
+    pc = "2026년 11월 1일 일요일\n[민수] [오후 3:15] 안녕\n내일 봐\n[지은] [오후 3:16] 응\n"
+    (tiny / "pc.txt").write_text(pc, encoding="utf-8")
+    (tiny / "mac.csv").write_text(
+        'Date,User,Message\n2026-11-01 15:15:20,"민수","안녕\n내일 봐"\n2026-11-01 15:16:00,지은,응\n'
+    )
+    (tiny / "chats").mkdir()
+    (tiny / "chats" / "a.txt").write_text(pc, encoding="utf-8")
+    for given in (pc, "pc.txt", "mac.csv"):
+        result = yoyak("summarize", given, *MODEL)
+        assert (result.code, result.out) == (0, summary + "\n")
+        assert "yoyak: 2 messages of KakaoTalk" in result.err
+    for given in ("chats", write_table(tiny / "cells.csv", [{"note": "n", "dialogue": pc}])):
+        result = yoyak("summarize", given, *MODEL, "--json")
+        assert result.code == 0, result.err
+        row = json.loads(result.out)
+        assert (row["dialogue"].strip(), row["summary"]) == (pc.strip(), summary)
+    assert alone(yoyak, pc) == summary
+    as_it_is = json.loads(yoyak("summarize", "pc.txt", *MODEL, "--json", "data.dialogue_format=turns").out)["summary"]
+    assert as_it_is != summary
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
 def test_rows_come_back_in_order_with_all_columns(yoyak, tiny, suffix):
     table = tiny / f"calls{suffix}"

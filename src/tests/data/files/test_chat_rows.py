@@ -56,7 +56,7 @@ def test_a_named_format(tmp_path, caplog):
     rows = load_dialogues(source, DataSettings(dialogue_format="kakaotalk")).rows
     assert [row.dialogue for row in rows] == [PLAIN, "민수: 안녕"]
     assert said(caplog)[1] == "1 dialogues hold no message of KakaoTalk and stay as they are"
-    with pytest.raises(YoyakError, match=r"no dialogue holds a message of WhatsApp; leave out data.dialogue_format=wh"):
+    with pytest.raises(YoyakError, match=r"no message of WhatsApp in it; leave out data.dialogue_format=wh"):
         load_dialogues(source, DataSettings(dialogue_format="whatsapp"))
 
 
