@@ -111,12 +111,12 @@ def split_source(config: Config, split: str) -> tuple[str, int | None]:
 def predictions_path(config: Config, split: str) -> Path:
     """Return where the summaries of a split go: `outputs/NAME/evaluation/dev.jsonl`, the base model's apart."""
     name = split if config.lora.adapter else f"{split}_zero_shot"
-    return Path(config.experiment.output_dir) / config.experiment.name / EVALUATION_FOLDER / f"{name}.jsonl"
+    return config.experiment.run_dir / EVALUATION_FOLDER / f"{name}.jsonl"
 
 
 def _say_what_is_scored(config: Config, request: ModelEvaluation, console: "Console") -> None:
     """Say where no adapter was named that the base model is scored, and which adapter could have been meant."""
-    own = Path(config.experiment.output_dir) / config.experiment.name / "final_model"
+    own = config.experiment.run_dir / "final_model"
     if config.lora.adapter is None and not request.zero_shot and own.is_dir():
         note = f"No adapter is named: the base model is scored. For the trained one: --adapter {typed_path(own)}"
         console.print(note, style="yellow", markup=False, soft_wrap=True)

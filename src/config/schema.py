@@ -3,6 +3,7 @@
 A setting lives in one place. YAML files name only what differs from these defaults or from their `_base_`.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -257,6 +258,11 @@ class ExperimentSettings(Section):
     """Words to find the run by."""
     output_dir: str = "outputs"
     """Folder of all runs."""
+
+    @property
+    def run_dir(self) -> Path:
+        """Return the run's folder."""
+        return Path(self.output_dir) / self.name
 
     @field_validator("name")
     @classmethod

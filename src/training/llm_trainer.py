@@ -74,7 +74,7 @@ class LLMTrainer:
         self.logger = logger or logging.getLogger("yoyak")
         run_alone(self.logger)
         self.resume = resume
-        self.run_dir = Path(config.experiment.output_dir) / config.experiment.name
+        self.run_dir = config.experiment.run_dir
         earlier = resume.read_json(f"{STATE}.json")["facts"] if resume else None
         self._identity = run_identity(config, model, train_dataset, self.eval_dataset)
         if earlier:

@@ -46,6 +46,11 @@ class TrainRequest:
     force: bool = False
     resume: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise YoyakError where a run is to go on and to be replaced."""
+        if self.resume and self.overwrite:
+            raise YoyakError("--resume goes on with a run and --overwrite replaces it; leave one out")
+
 
 @dataclass
 class RunContext:
@@ -77,7 +82,7 @@ def started_run(
     log = log_path(request.experiment, datetime.now(), log_name)
     with (
         stopped_by_sigterm(),
-        run_lock(Path(config.experiment.output_dir) / config.experiment.name),
+        run_lock(config.experiment.run_dir),
         kept_folder(config) if earlier else run_folder(config, request) as folder,
         run_logger([log, folder / "train.log"], create_console(forgiving=True)) as logger,
     ):
@@ -131,7 +136,7 @@ def say_where_it_goes_on(earlier: EarlierRun | None, logger: logging.Logger) -> 
 @contextmanager
 def kept_folder(config: Config) -> Iterator[Path]:
     """Yield the folder of a run that goes on, which stays whatever happens."""
-    yield Path(config.experiment.output_dir) / config.experiment.name
+    yield config.experiment.run_dir
 
 
 @contextmanager
@@ -142,7 +147,7 @@ def run_folder(config: Config, request: TrainRequest) -> Iterator[Path]:
     this one is killed so early; a run that fails so early leaves no folder, so that its name is free for the next try.
     Evaluations of the base model from before the run stay.
     """
-    folder = Path(config.experiment.output_dir) / config.experiment.name
+    folder = config.experiment.run_dir
     earlier = folder.with_name(f".{folder.name}.replaced")
     refuse_of_others(earlier)
     if earlier.exists() and not _has_trained(folder):  # its replacement was killed

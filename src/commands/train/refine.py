@@ -10,12 +10,10 @@ from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
 from ...runs.outcomes import RefineFigures, TrainFigures
 from ...runs.schema import ResolvedChoices, RunRecord
-from ..console import create_console, quiet_libraries
 from ..saved_settings import FILE as SAVED
 from ..saved_settings import load_saved
-from .folder import RunContext, TrainRequest, started_run
-from .resume import find_earlier_run, is_complete
-from .train import trained_alone
+from .folder import RunContext, TrainRequest
+from .train import begun_run, trained_alone
 
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueTable
@@ -32,8 +30,6 @@ def refine_run(run: str, overrides: Sequence[str] = (), overwrite: bool = False,
     Raises:
         YoyakError: the run has no final model, its settings or data can't be used, or the model can't be refined.
     """
-    if resume and overwrite:
-        raise YoyakError("--resume goes on with a run and --overwrite replaces it; leave one out")
     config = refine_config(run, overrides)
     request = TrainRequest(config.experiment.name, overrides, overwrite=overwrite, resume=resume)
     with trained_alone():
@@ -70,17 +66,9 @@ def _final_model(run: str) -> Path:
 
 def _refine(config: Config, request: TrainRequest) -> Path:
     """Refine from config to report, or go on with it; return the folder."""
-    from ...training.guards.one_process import leave_out_launchers, say_left_out
-
-    left_out = leave_out_launchers()
-    quiet_libraries()
-    earlier = find_earlier_run(config) if request.resume else None
-    folder = Path(config.experiment.output_dir) / config.experiment.name
-    if is_complete(config, earlier):
-        create_console().print(f"{folder}: is complete, nothing to do", markup=False, soft_wrap=True)
-        return folder
-    with started_run(config, request, earlier, "refine") as run:
-        say_left_out(left_out, run.logger)
+    with begun_run(config, request, "refine") as run:
+        if run is None:
+            return config.experiment.run_dir
         from ...reports.report import write_report
         from ...training.refine.memory import drawing_rows
         from ...training.refine.refiner import Refiner
@@ -97,8 +85,8 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         run_steps.record_model(run, loader, model)
         train_set, eval_set = run_steps.encode_tables(run, tables, tokenizer)
         facts = run_identity(config, model, train_set, eval_set)
-        if earlier and earlier.checkpoint:
-            refuse_another_run(folder, facts, earlier.facts, config)
+        if run.earlier and run.checkpoint:
+            refuse_another_run(run.folder, facts, run.earlier.facts, config)
         rule = RewardRule(
             config.refine.reward, config.evaluation.tokenization, config.evaluation.stemmer, config.refine.facts_weight
         )
@@ -106,14 +94,14 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         rows, left = drawing_rows(model, config, max(len(one.prompt) for one in [*trained, *evaluated]))
         within = config.model_copy(deep=True)
         within.training.engine, within.training.memory_budget_gb = "packed", left
-        decided = earlier.resolved if earlier else None
+        decided = run.earlier.resolved if run.earlier else None
         resolved = resolve(within, model, train_set, compute=loader.compute, earlier=decided, logger=run.logger)
         run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(resolved.record(config.training))))
         facts["resolved"] = resolved.as_dict()
         before = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot", of_base=False)
         with Rewarder(rule) as rewarder:
             refiner = Refiner(model, tokenizer, train_set.prompt, trained, config, rewarder, resolved, rows)
-            refining = RefineRun(refiner, evaluated, run.folder, facts, earlier.checkpoint if earlier else None)
+            refining = RefineRun(refiner, evaluated, run.folder, facts, run.checkpoint)
             refining.train(lambda step, figures: say_step(run, step, figures))
         run.logger.info("Refining has ended: %s", refining.why)
         record_refining(run, refining)

@@ -1,7 +1,6 @@
 """`--resume`: what is there of a run, whether it may go on, and from where."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config.schema import Config
@@ -63,7 +62,7 @@ def find_earlier_run(config: Config) -> EarlierRun | None:
     from ...training.state.checkpoints import find_checkpoint
     from ...training.state.identity import refuse_settings, setting_differences
 
-    folder = Path(config.experiment.output_dir) / config.experiment.name
+    folder = config.experiment.run_dir
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     names = {name for name in names if not name.startswith(f".{FILE}.")}  # of a process killed while it wrote
     if names <= {EVALUATION_FOLDER}:
@@ -82,7 +81,7 @@ def find_earlier_run(config: Config) -> EarlierRun | None:
 
 def is_complete(config: Config, earlier: EarlierRun | None) -> bool:
     """Tell whether a run has ended with its final model."""
-    folder = Path(config.experiment.output_dir) / config.experiment.name
+    folder = config.experiment.run_dir
     done = earlier is not None and earlier.record is not None and earlier.record.status == "completed"
     return done and (folder / "final_model").is_dir()
 

@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...config.schema import Config
-from ...errors import YoyakError
 from ..console import create_console, quiet_libraries
 from .config import resolve_config
-from .folder import TrainRequest, started_run, warn_low_rate
+from .folder import RunContext, TrainRequest, started_run, warn_low_rate
 from .resume import find_earlier_run, is_complete
 
 
@@ -35,22 +34,30 @@ def trained_alone() -> Iterator[None]:
         raise SystemExit(getattr(stop, "exit_code", 130)) from None
 
 
-def train_config(config: Config, request: TrainRequest) -> Path:
-    """Run a config from its data to its report, or go on with its run; return the run's folder."""
+@contextmanager
+def begun_run(config: Config, request: TrainRequest, log_name: str = "train_llm") -> Iterator[RunContext | None]:
+    """Yield a run that begins, or goes on; None where it is complete, which is said."""
     from ...training.guards.one_process import leave_out_launchers, say_left_out
 
-    if request.resume and request.overwrite:
-        raise YoyakError("--resume goes on with a run and --overwrite replaces it; leave one out")
     left_out = leave_out_launchers()  # before torch and transformers read them
     quiet_libraries()
     earlier = find_earlier_run(config) if request.resume else None
     if is_complete(config, earlier):
-        folder = Path(config.experiment.output_dir) / config.experiment.name
-        create_console().print(f"{folder}: is complete, nothing to do", markup=False, soft_wrap=True)
-        return folder
-    with started_run(config, request, earlier) as run:
-        warn_low_rate(config, run.logger)
+        said = f"{config.experiment.run_dir}: is complete, nothing to do"
+        create_console().print(said, markup=False, soft_wrap=True)
+        yield None
+        return
+    with started_run(config, request, earlier, log_name) as run:
         say_left_out(left_out, run.logger)
+        yield run
+
+
+def train_config(config: Config, request: TrainRequest) -> Path:
+    """Run a config from its data to its report, or go on with its run; return the run's folder."""
+    with begun_run(config, request) as run:
+        if run is None:
+            return config.experiment.run_dir
+        warn_low_rate(config, run.logger)
         from ...reports.report import write_report
         from ...training.llm_trainer import create_llm_trainer
         from . import run_steps, show, train_data, train_exports, train_plan

@@ -44,7 +44,7 @@ class Fold:
     @property
     def folder(self) -> Path:
         """Return the run's folder."""
-        return Path(self.config.experiment.output_dir) / self.config.experiment.name
+        return self.config.experiment.run_dir
 
 
 def train_folds(request: TrainRequest, folds: int) -> Path:
@@ -59,7 +59,7 @@ def train_folds(request: TrainRequest, folds: int) -> Path:
 
     with trained_alone():
         config = resolve_config(request)
-        folder = Path(config.experiment.output_dir) / config.experiment.name
+        folder = config.experiment.run_dir
         with run_lock(folder):
             return _train_folds(config, request, folds, folder)
 
@@ -99,7 +99,7 @@ def plan_folds(config: Config, folds: int) -> list[Fold]:
 
     rows = load_dialogues(config.data.train, config.data).rows[: config.data.max_train_examples]
     parts = fold_indices(rows, folds, seed=config.training.seed)
-    folder = Path(config.experiment.output_dir) / config.experiment.name
+    folder = config.experiment.run_dir
     planned = []
     for number, (train, evaluation) in enumerate(parts):
         its = config.model_copy(deep=True)

@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from ...config.schema import Config, TrainingSettings
@@ -131,6 +130,6 @@ def _engine_again(config: Config, model: Any, earlier: Resolved, logger: logging
         return earlier.engine
     engine = probed_engine(config.training, model, earlier.engine, logger)
     if engine != earlier.engine:
-        run_dir = Path(config.experiment.output_dir) / config.experiment.name
+        run_dir = config.experiment.run_dir
         raise YoyakError(f"{run_dir}: can't go on: {engine.reason}; begin anew with --overwrite")
     return engine
