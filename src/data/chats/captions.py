@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from .messages import SentMessage
 
-_CUE = re.compile(r"(?:\d+:)?\d\d:\d\d[.,]\d{3} +--> +(?:\d+:)?\d\d:\d\d[.,]\d{3}")
+_CUE = re.compile(r"(?:\d+:){1,2}\d{1,2}[.,]\d{1,3} +--> +(?:\d+:){1,2}\d{1,2}[.,]\d{1,3}")
 _SPEAKER = re.compile(r"(?P<name>[^:\n]{1,80}?): +(?P<text>.*)")
 _VOICE = re.compile(r"<v(?:\.[^\s>]{0,40})? (?P<name>[^>\n]{1,80})>(?P<text>.*)")
 _TAG = re.compile(r"</?[a-z][^<>\n]{0,100}>|<[\d:.]{5,20}>")

@@ -189,7 +189,7 @@ def _turns(messages: Sequence[SentMessage], one: ChatFormat, text: str) -> str:
 
 
 def _looks_like_export(lines: Sequence[str]) -> bool:
-    """Return whether three lines begin a message of one format, or half of all and three at least with a time."""
+    """Return whether three lines begin a message of one format, or a third of all, and three at least, has a time."""
     if _TELLING.match("\n".join(lines[:3])):
         return True
     if sum(_STAMP.search(line) is not None for line in lines) < _FEWEST_STAMPS:
@@ -201,4 +201,4 @@ def _looks_like_export(lines: Sequence[str]) -> bool:
         return True
     written = [line for line in lines if line.strip()]
     stamped = sum(STAMPED.match(line) is not None for line in written)
-    return stamped >= _FEWEST_STAMPS and 2 * stamped >= len(written)
+    return stamped >= _FEWEST_STAMPS and 3 * stamped >= len(written)

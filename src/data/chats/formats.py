@@ -93,7 +93,8 @@ WHATSAPP = ChatFormat(
         rf"|(?:sticker omitted|null|Missed (?:voice|video) call.*)$|{_ENCRYPTED}"
     ),
     media=re.compile(
-        r"<Media omitted>$|<미디어 .{1,20}>$|<attached: .*>$|(?:image|video|audio|GIF|document|Contact card) omitted$"
+        r"<Media omitted>$|<미디어 .{1,40}>$|.{1,10} 생략됨$|<attached: .*>$"
+        r"|(?:image|video|audio|GIF|document|Contact card) omitted$"
         r"|.{1,200} \(file attached\)$|.{1,200}\bdocument omitted$"
     ),
 )
@@ -146,5 +147,8 @@ CLOVA = ChatFormat(
 LINE_FORMATS = (KAKAOTALK, WHATSAPP, DISCORD, ZOOM, CLOVA)
 """The exports in which a message begins with a line of its own; the first that fits is taken."""
 
-STAMPED = re.compile(rf"(?:\[[^\]\n]{{1,80}}\] ?)?[\[(]?(?:(?:{DATE}),?(?: at)? )?{CLOCK}(?:[\]),\s]|$)")
-"""A line that begins with a time: several of them are some export, also one that is not known here."""
+STAMPED = re.compile(
+    rf"(?:\[[^\]\n]{{1,80}}\] ?)?[\[(]?(?:(?:{DATE}),?(?: at)? )?{CLOCK}(?:[\]),\s]|$)"
+    rf"|(?![^:\n]{{1,30}}: )[^\n]{{1,60}}?[\s\[(](?:(?:{DATE}),?(?: at)? )?{CLOCK}[\])]?$"
+)
+"""A line that begins with a time, or ends with one and is no turn: several of them are some export."""

@@ -170,7 +170,7 @@ def test_lines_end_in_any_way(name):
         ),
         ("[00:00] Ann: Hi\n[00:12] Bo: Hello\nall", "Ann: Hi\nBo: Hello all"),
         (
-            "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Ann Lee>Good <i>morning</i></v>\n\n"
+            "WEBVTT\n\n0:0:1.0 --> 0:0:2.0\n<v Ann Lee>Good <i>morning</i></v>\n\n"
             "00:03.000 --> 00:04.000\n<v Bo>Hi</v>",
             "Ann Lee: Good morning\nBo: Hi",
         ),
@@ -195,6 +195,7 @@ def test_other_writings_of_the_formats(text, turns):
         "민수: 오후 3:15에 봐\n지은: [사진] [오후 3:15] 이거?",
         "3:30 works for me.\nA: ok",
         "A: one\n\nB: two — 3:15",
+        "A: from 3:15\nB: no, at 4:15\nA: then 5:00",
         "[Ann] 3:15 is fine\n[Bo] good",
         "[민수] [오후 3:15] 한 줄뿐",  # one message is not enough
         "",
@@ -226,6 +227,9 @@ def test_a_name_reads_a_single_message_and_nothing_else():
     "text",
     [
         "15:15\t민수\t안녕\n15:16\t지은\t응\n15:20\t민수\t내일 봐",  # LINE
+        "민수 (10:02)\n안녕하세요\n\n지은 (10:03)\n네\n반가워요\n\n민수 (10:05)\n좋아요",  # Google Meet
+        "민수  오후 3:15\n안녕\n지은  오후 3:16\n응\n민수 오후 3:20\n그래",  # Slack
+        "Aina, [20/08/2026 09:13]\nHi\n\nBen, [20/08/2026 09:14]\nYo\n\nAina, [20/08/2026 09:15]\nbye",  # Telegram
         "3:15 PM - hello\n3:16 PM - hi\n3:20 PM - bye",
         "민수 님과 카카오톡 대화\n저장한 날짜 : 2026-11-03 22:14:03\n\n",
         "엄마: 이거 봐\n[민수] [오후 3:15] 안녕\n[지은] [오후 3:16] 응\n[민수] [오후 3:17] 내일 봐",
