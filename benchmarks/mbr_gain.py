@@ -1,7 +1,7 @@
 """What MBR gains on a dev set over greedy decoding, and what it costs. Prints one JSON line.
 
 Run from the repository root, after `yoyak quickstart`:
-`python benchmarks/mbr_gain.py [--adapter outputs/quickstart/final_model] [--samples 8] [--temperature 0.7]
+`python benchmarks/mbr_gain.py [--adapter outputs/quickstart/final_model] [--samples 8] [--temperature 0.5]
 [--metric rouge_sum] [--dialogues N] [KEY=VALUE ...]`. By default it takes `data.eval` of the adapter's run, which for
 the quickstart is the 20 sample dialogues of `data/sample/en/dev.csv`: 3 to 10 minutes on two cores.
 """
@@ -35,7 +35,11 @@ def main() -> None:
     ways = {
         "greedy": {},
         "one_sample": sampled,
-        "mbr": sampled | {"mbr_samples": options.samples, "mbr_metric": options.metric},
+        "mbr": {
+            "mbr_samples": options.samples,
+            "mbr_metric": options.metric,
+            "mbr_temperature": options.temperature,
+        },
     }
     scores, seconds = {}, {}
     for name, settings in ways.items():
@@ -78,7 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("settings", nargs="*", help="settings to override, as KEY=VALUE")
     parser.add_argument("--adapter", default="outputs/quickstart/final_model")
     parser.add_argument("--samples", type=int, default=8)
-    parser.add_argument("--temperature", type=float, default=0.7)
+    parser.add_argument("--temperature", type=float, default=0.5)
     parser.add_argument("--metric", default="rouge_sum", choices=["rouge_sum", "chrf"])
     parser.add_argument("--dialogues", type=int, help="the first N only")
     return parser.parse_args()

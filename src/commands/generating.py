@@ -40,7 +40,9 @@ def deciding_settings(config: Config) -> dict[str, object]:
     sections = ["model.", "tokenizer.", "dataset.", "generation."]
     if config.generation.mbr_samples and config.generation.mbr_metric == "rouge_sum":
         sections.append("evaluation.")
-    beside_the_point = ("model.size", "generation.batch_size", "generation.batch_tokens", "evaluation.generate")
+    beside_the_point = ["model.size", "generation.batch_size", "generation.batch_tokens", "evaluation.generate"]
+    if not config.generation.mbr_samples:  # of MBR alone, and unknown to rows that older versions wrote
+        beside_the_point.append("generation.mbr_temperature")
     return {
         **{
             name: value

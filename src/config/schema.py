@@ -226,7 +226,10 @@ class GenerationSettings(Section):
     length_penalty: Annotated[float, Field(ge=-100, le=100)] = 1.0
     """Beam search: above 0 favours longer summaries."""
     mbr_samples: Annotated[int, Field(ge=0, le=2**14)] = 0
-    """Samples a dialogue, of which the one closest to the others is taken (minimum Bayes risk); 0 is off."""
+    """Samples a dialogue. Of these and the most likely summary the one closest to the others is taken (minimum Bayes
+    risk); 0 is off."""
+    mbr_temperature: Annotated[float, Field(ge=1e-6, le=MOST)] = 0.5
+    """Temperature of those samples, in place of `temperature`."""
     mbr_metric: Literal["rouge_sum", "chrf"] = "rouge_sum"
     """What "closest" means; ROUGE counts as `evaluation.tokenization` says."""
 

@@ -20,7 +20,7 @@ def generate(
     *,
     max_new_tokens: int,
     end_ids: Sequence[int],
-    seeds: Sequence[int] = (),
+    seeds: Sequence[int | None] = (),
     rows: int | None = None,
     batch: "ChoosingBatch | None" = None,
 ) -> Iterator[list[tuple[int, list[int]]]]:
@@ -32,7 +32,7 @@ def generate(
         settings: how tokens are chosen; without beams and n-grams.
         max_new_tokens: at most so many for a prompt.
         end_ids: tokens that end a summary, each the last of its new ids.
-        seeds: one a prompt, where tokens are drawn.
+        seeds: one a prompt, where tokens are drawn; with `mbr_samples` None takes the most likely ones.
         rows: prompts at a time; by default all.
         batch: of this decoder and these settings, empty, whose memory and graphs are used again.
     """
@@ -91,7 +91,7 @@ class ChoosingBatch(RowBatch):
         self._count = torch.zeros_like(self._going)
         self._new = torch.zeros(rows, most + 1, dtype=torch.int64, device=self.device)
 
-    def begin(self, prompts: Sequence[list[int]], seeds: Sequence[int]) -> None:
+    def begin(self, prompts: Sequence[list[int]], seeds: Sequence[int | None]) -> None:
         """Add prompts at the end of the batch, and take each one's first token."""
         first = len(self)
         logits = self.add(prompts)

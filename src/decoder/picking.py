@@ -10,6 +10,7 @@ from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogit
 
 from ..config.schema import GenerationSettings
 
+_GREEDY = -1.0  # in place of a row's random numbers
 _BLOCK = 256  # tokens whose shares are summed at a time
 
 
@@ -85,16 +86,17 @@ class Picker:
         self._warp = warpers(settings)
         self._ends = torch.tensor(list(end_ids), device=device)
         self._uniform = torch.zeros(rows, most, dtype=torch.float64, device=device) if settings.do_sample else None
+        self._has_greedy_rows = settings.mbr_samples > 0
         # Tokens that have occurred in a row, where that makes them less likely.
         penalized = settings.repetition_penalty != 1
         self._seen = torch.zeros(rows, vocabulary, dtype=torch.bool, device=device) if penalized else None
         self._true = torch.ones((), dtype=torch.bool, device=device)  # on the device, for graphs
 
-    def begin(self, rows: torch.Tensor, prompts: Sequence[list[int]], seeds: Sequence[int]) -> None:
-        """Take prompts with their seeds into rows."""
+    def begin(self, rows: torch.Tensor, prompts: Sequence[list[int]], seeds: Sequence[int | None]) -> None:
+        """Take prompts with their seeds into rows; None, with `mbr_samples`, is a row of the most likely tokens."""
         if self._uniform is not None:
-            sources = [random.Random(seed) for seed in seeds]
-            drawn = [[source.random() for _ in range(self._most)] for source in sources]
+            sources = [None if seed is None else random.Random(seed) for seed in seeds]
+            drawn = [[source.random() if source else _GREEDY for _ in range(self._most)] for source in sources]
             self._uniform[rows] = torch.tensor(drawn, dtype=torch.float64, device=rows.device)
         if self._seen is not None:
             self._seen[rows] = False
@@ -129,7 +131,10 @@ class Picker:
             tokens = scores.argmax(dim=-1)
         else:
             place = count.clamp(max=self._most - 1)
-            tokens = draw(self._warp(None, scores), self._uniform[rows, place])
+            uniform = self._uniform[rows, place]
+            tokens = draw(self._warp(None, scores), uniform.clamp(min=0))
+            if self._has_greedy_rows:
+                tokens = torch.where(uniform < 0, scores.argmax(dim=-1), tokens)
         if self._seen is not None:
             self._seen.index_put_((rows, tokens), self._true)
         return tokens

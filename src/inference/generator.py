@@ -18,7 +18,7 @@ from ..models.autocast import autocast
 from ..models.generation_settings import end_ids_of
 from .batches import in_batches, largest_batch, splits_of, token_budget
 from .decoding import before_end, written_text
-from .mbr import choose_by_mbr
+from .mbr import MbrChooser
 from .probe import generates_fast
 from .sampling import sampling_processors
 
@@ -94,27 +94,45 @@ def stream_summaries(
 
     `end_id` is the token that ends a summary in training; the model's own ends (`model.generation_config`) do too.
     """
-    samples = max(1, settings.mbr_samples)
-    if settings.mbr_samples:
-        settings = settings.model_copy(update={"do_sample": True})
+    samples = 1
+    if settings.mbr_samples:  # the most likely summary is a candidate too, the first one
+        samples += settings.mbr_samples
+        settings = settings.model_copy(update={"do_sample": True, "temperature": settings.mbr_temperature})
     repeated = [ids for ids in prompts for _ in range(samples)]
-    candidates: dict[int, list[Generated]] = {}
     ends = end_ids_of(model, end_id)
-    for number, ids in _stream_ids(model, tokenizer, repeated, settings, samples, ends, max_new_tokens):
-        ended = not set(ends).isdisjoint(ids)
-        written = written_text(tokenizer, before_end(ids, ends)).strip()
-        text, reasoned = without_reasoning(written)
-        index = number // samples
-        drawn = candidates.setdefault(index, [])
-        drawn.append(Generated(text, ended, written if reasoned else None))
-        if len(drawn) == samples:
-            yield index, _closest(candidates.pop(index), settings, scoring or EvaluationSettings())
+    made = (
+        (number, _generated(tokenizer, ids, ends))
+        for number, ids in _stream_ids(model, tokenizer, repeated, settings, samples, ends, max_new_tokens)
+    )
+    return made if samples == 1 else _chosen(made, len(prompts), samples, settings, scoring or EvaluationSettings())
 
 
-def _closest(drawn: Sequence[Generated], settings: GenerationSettings, scoring: EvaluationSettings) -> Generated:
-    """Return the only summary, or the one that MBR chooses."""
-    texts = [result.text for result in drawn]
-    return drawn[choose_by_mbr([texts], settings.mbr_metric, scoring.tokenization, scoring.stemmer)[0]]
+def _generated(tokenizer: PreTrainedTokenizerFast, ids: list[int], ends: Sequence[int]) -> Generated:
+    written = written_text(tokenizer, before_end(ids, ends)).strip()
+    text, reasoned = without_reasoning(written)
+    return Generated(text, not set(ends).isdisjoint(ids), written if reasoned else None)
+
+
+def _chosen(
+    made: Iterator[tuple[int, Generated]],
+    dialogues: int,
+    samples: int,
+    settings: GenerationSettings,
+    scoring: EvaluationSettings,
+) -> Iterator[tuple[int, Generated]]:
+    """Yield for each dialogue, of which there are `samples` summaries in a row, the one that MBR chooses."""
+    candidates: dict[int, dict[int, Generated]] = {}
+    with MbrChooser(dialogues, samples, settings.mbr_metric, scoring.tokenization, scoring.stemmer) as chooser:
+        for number, result in made:
+            index, place = divmod(number, samples)
+            its = candidates.setdefault(index, {})
+            its[place] = result
+            if len(its) == samples:
+                chooser.add(index, [its[place].text for place in range(samples)])
+                for done, choice in chooser.chosen().items():
+                    yield done, candidates.pop(done)[choice]
+        for done, choice in chooser.chosen(wait=True).items():
+            yield done, candidates.pop(done)[choice]
 
 
 def _stream_ids(
@@ -136,7 +154,7 @@ def _stream_ids(
 
     def run(indices: list[int], rows: int) -> Iterator[list[tuple[int, list[int]]]]:
         chosen = [prompts[index] for index in indices]
-        seeds = [row_seed(settings.seed, index % samples, prompts[index]) for index in indices]
+        seeds = [_seed(settings, index % samples, prompts[index]) for index in indices]
         if fast:
             parts = generate(
                 CachedDecoder(model),
@@ -162,11 +180,18 @@ def _stream_ids(
     return in_batches(lengths, run, most, budget, splits_of(model), refills=fast)
 
 
+def _seed(settings: GenerationSettings, place: int, prompt: list[int]) -> int | None:
+    """Return the seed of one of a prompt's summaries; with MBR the first is not drawn."""
+    if not settings.mbr_samples:
+        return row_seed(settings.seed, place, prompt)
+    return row_seed(settings.seed, place - 1, prompt) if place else None
+
+
 def _by_transformers(
     model: Any,
     prompts: Sequence[list[int]],
     settings: GenerationSettings,
-    seeds: Sequence[int],
+    seeds: Sequence[int | None],
     max_new_tokens: int,
     end_ids: Sequence[int],
     pad_id: int,

@@ -1,6 +1,8 @@
 """Minimum Bayes risk: of several summaries of a dialogue, the one that is closest to the others."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import Future
 from itertools import combinations, permutations
 from typing import Literal
 
@@ -8,8 +10,11 @@ from ..errors import YoyakError
 from ..evaluation.chrf import chrf_score, chrf_statistics
 from ..evaluation.rouge import score_tokens
 from ..evaluation.tokenizations import Tokenization, tokenize_pairs
+from ..evaluation.workers import ScoringWorkers
 
 MbrMetric = Literal["rouge_sum", "chrf"]
+_MANY_PAIRS = 20_000  # a second or two of one core, about what workers take to start
+_MOST_WORKERS = 8  # each may hold a morphological analyser of 330 MB
 
 
 def choose_by_mbr(
@@ -44,6 +49,53 @@ def choose_by_mbr(
     if metric != "chrf":
         score |= {(other, text): value for (text, other), value in score.items()}
     return [_closest(texts, score) for texts in candidates]
+
+
+class MbrChooser:
+    """Chooses for one dialogue after the other by MBR, in worker processes where there is much to score; a context.
+
+    Meanwhile further candidates can be generated.
+    """
+
+    def __init__(
+        self, dialogues: int, candidates: int, metric: MbrMetric, tokenization: Tokenization, stemmer: bool
+    ) -> None:
+        """Prepare to choose among `candidates` summaries of each of some dialogues, as `choose_by_mbr` does."""
+        self._how = (metric, tokenization, stemmer)
+        cores = len(os.sched_getaffinity(0))
+        many = dialogues * candidates * (candidates - 1) // 2 >= _MANY_PAIRS and cores > 1
+        self._workers = ScoringWorkers("choices", min(cores - 1, _MOST_WORKERS)) if many else None
+        self._under_way: dict[int, Future[list[int]]] = {}
+        self._chosen: dict[int, int] = {}
+
+    def __enter__(self) -> "MbrChooser":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the workers."""
+        if self._workers:
+            self._workers.__exit__(*error)
+
+    def add(self, dialogue: int, texts: Sequence[str]) -> None:
+        """Take the candidates of a dialogue."""
+        if self._workers:
+            self._under_way[dialogue] = self._workers.submit(choose_by_mbr, [list(texts)], *self._how)
+        else:
+            self._chosen[dialogue] = choose_by_mbr([texts], *self._how)[0]
+
+    def chosen(self, wait: bool = False) -> dict[int, int]:
+        """Return, and forget, the dialogues for which a choice is made, with what was chosen; or wait for all.
+
+        Raises:
+            YoyakError: a worker died or hangs.
+        """
+        done = [dialogue for dialogue, future in self._under_way.items() if wait or future.done()]
+        for dialogue in done:
+            assert self._workers
+            self._chosen[dialogue] = self._workers.result_of(self._under_way.pop(dialogue))[0]
+        found, self._chosen = self._chosen, {}
+        return found
 
 
 def _closest(texts: Sequence[str], score: dict[tuple[str, str], float]) -> int:

@@ -13,21 +13,24 @@ from ..decoder.picking import draw, warpers
 class RowSampler(LogitsProcessor):
     """Draws each row's next token with a generator of its own, and leaves only that token possible.
 
-    Greedy decoding then takes what was drawn. A row's tokens depend on its logits and its seed. The logits of a prompt
-    differ by rounding from batch to batch, so a draw that falls between two tokens by less than that may differ too.
+    Greedy decoding then takes what was drawn. A row whose seed is None keeps its most likely token. A row's tokens
+    depend on its logits and its seed. The logits of a prompt differ by rounding from batch to batch, so a draw that
+    falls between two tokens by less than that may differ too.
     """
 
-    def __init__(self, seeds: Sequence[int]) -> None:
+    def __init__(self, seeds: Sequence[int | None]) -> None:
         """Start a generator for each row."""
-        self._rows = [random.Random(seed) for seed in seeds]
+        self._rows = [None if seed is None else random.Random(seed) for seed in seeds]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return scores (rows, vocabulary) that are 0 at the drawn token and -inf elsewhere."""
-        uniform = torch.tensor([row.random() for row in self._rows], dtype=torch.float64, device=scores.device)
-        only = torch.full_like(scores, -torch.inf)
-        return only.scatter_(1, draw(scores.float(), uniform)[:, None], 0.0)
+        numbers = [row.random() if row else 0.0 for row in self._rows]
+        greedy = torch.tensor([row is None for row in self._rows], device=scores.device)
+        uniform = torch.tensor(numbers, dtype=torch.float64, device=scores.device)
+        tokens = torch.where(greedy, scores.argmax(dim=-1), draw(scores.float(), uniform))
+        return torch.full_like(scores, -torch.inf).scatter_(1, tokens[:, None], 0.0)
 
 
-def sampling_processors(settings: GenerationSettings, seeds: Sequence[int]) -> LogitsProcessorList:
+def sampling_processors(settings: GenerationSettings, seeds: Sequence[int | None]) -> LogitsProcessorList:
     """Return temperature, top-k, top-p and the draw, in the order in which transformers samples."""
     return LogitsProcessorList([*warpers(settings), RowSampler(seeds)])

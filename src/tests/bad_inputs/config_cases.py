@@ -92,6 +92,11 @@ CONFIGS = [
         "command line: generation.temperature = 1e-300: must be a number of at least 1e-06",
     ),
     Case(
+        "override: an MBR of equal samples",
+        "config show smollm2_135m generation.mbr_temperature=0",
+        "command line: generation.mbr_temperature = 0: must be a number of at least 1e-06",
+    ),
+    Case(
         "override: 10^300 epochs",
         "config show smollm2_135m training.epochs=1e300",
         "command line: training.epochs = 1e+300: must be a number above 0 and at most 1,000,000,000",

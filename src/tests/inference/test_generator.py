@@ -6,7 +6,8 @@ import torch
 from src.config.schema import GenerationSettings
 from src.data.llm_dataset import create_llm_dataset
 from src.inference import generator
-from src.inference.generator import generate_summaries, generating
+from src.inference.generator import generate_summaries, generating, stream_summaries
+from src.inference.mbr import MbrChooser
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, train_tiny, write_tiny_model
 
 
@@ -187,17 +188,40 @@ def test_sampling_leaves_the_random_state_alone(loaded):
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_mbr_takes_one_of_the_samples(loaded):
+def test_mbr_takes_the_most_likely_summary_or_one_of_the_samples(loaded):
     model, tokenizer, dataset = loaded
 
     def generated(dialogues=DIALOGUES, **settings):
         return generate_summaries(model, tokenizer, dataset.prompt, dialogues, GenerationSettings(**settings))
 
-    assert generated(mbr_samples=1) == generated(do_sample=True)
-    chosen = generated(mbr_samples=5, mbr_metric="chrf", batch_size=7)
-    assert generated(mbr_samples=5, mbr_metric="chrf", batch_size=3) == chosen
-    assert generated(DIALOGUES[1:2], mbr_samples=5, mbr_metric="chrf") == chosen[1:2]
-    assert chosen != generated(mbr_samples=1)
+    assert generated(mbr_samples=1) == generated()  # two are as close to each other: the first, which is not drawn
+    drawn = {"mbr_samples": 5, "mbr_metric": "chrf", "mbr_temperature": 1.0}
+    chosen = generated(**drawn, batch_size=7)
+    assert generated(**drawn, batch_size=3) == chosen
+    assert generated(DIALOGUES[1:2], **drawn) == chosen[1:2]
+    assert chosen != generated()
+    assert generated(**drawn, temperature=0.1) == chosen  # of plain sampling alone
+    assert generated(**drawn | {"mbr_temperature": 1e-6}) == generated()
+
+
+@pytest.mark.parametrize("way", [{}, {"no_repeat_ngram_size": 30}], ids=["our decoder", "transformers"])
+def test_the_candidates_of_mbr(loaded, monkeypatch, way):
+    """The first is the most likely summary; the others are what plain sampling draws at that temperature."""
+    model, tokenizer, dataset = loaded
+    seen = {}
+    monkeypatch.setattr(MbrChooser, "add", lambda self, dialogue, texts: seen.setdefault(dialogue, texts))
+    prompts = dataset.prompt.encode_prompts(DIALOGUES)
+
+    def streamed(**settings):
+        settings = GenerationSettings(**way, **settings)
+        return stream_summaries(model, tokenizer, prompts, settings, end_id=dataset.prompt.end_id, max_new_tokens=12)
+
+    assert dict(streamed(mbr_samples=3, mbr_temperature=0.8)) == {}
+    likely, drawn = dict(streamed()), dict(streamed(do_sample=True, temperature=0.8))
+    assert [texts[:2] for _, texts in sorted(seen.items())] == [
+        [likely[index].text, drawn[index].text] for index in range(len(DIALOGUES))
+    ]
+    assert all(len(set(texts)) == 4 for texts in seen.values())
 
 
 def test_the_shortest_length_is_kept(loaded):

@@ -3,7 +3,8 @@
 import pytest
 
 from src.errors import YoyakError
-from src.inference.mbr import choose_by_mbr
+from src.inference import mbr
+from src.inference.mbr import MbrChooser, choose_by_mbr
 
 
 def test_the_candidate_closest_to_the_others():
@@ -52,3 +53,19 @@ def test_mistakes_are_one_line():
         choose_by_mbr([["a", "b"]], metric="bleu")
     with pytest.raises(YoyakError, match="unknown tokenization 'wrod'"):
         choose_by_mbr([["a", "b"]], tokenization="wrod")
+
+
+@pytest.mark.parametrize("in_workers", [False, True])
+def test_workers_choose_alike(monkeypatch, in_workers):
+    monkeypatch.setattr(mbr, "_MANY_PAIRS", 0 if in_workers else 10**9)
+    monkeypatch.setattr(mbr.os, "sched_getaffinity", lambda process: {0, 1})
+    candidates = [["x y", "a b c", "a b d", "a b"], ["", "", "a", "b"], ["d c b a", "a b c d", "a b c d e", "z"]]
+    found = {}
+    with MbrChooser(3, 4, "rouge_sum", "word", False) as chooser:
+        assert (chooser._workers is not None) == in_workers
+        for dialogue, texts in enumerate(candidates):
+            chooser.add(dialogue, texts)
+            found |= chooser.chosen()
+        found |= chooser.chosen(wait=True)
+        assert chooser.chosen(wait=True) == {}
+    assert found == dict(enumerate(choose_by_mbr(candidates))) == {0: 3, 1: 0, 2: 1}
