@@ -25,6 +25,7 @@ from .commands.options import (
     Spreadsheet,
 )
 from .commands.plan_cli import plan
+from .commands.speech import choose_language, korean_help, speaks_korean
 from .commands.usage import QuietGroup, refuse_undecodable
 from .data.prompt.round_trip import panics_refused
 from .errors import YoyakError, refusals_of_the_disk, refuse_removed_folder
@@ -50,6 +51,9 @@ def options(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     debug_errors: Annotated[bool, typer.Option("--debug-errors", help="Show tracebacks of errors.")] = False,
+    lang: Annotated[
+        str | None, typer.Option("--lang", help="Language of messages, en or ko; by the locale if not given.")
+    ] = None,
 ) -> None:
     """Hold the options of all commands."""
     if version:
@@ -276,8 +280,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @refusals_of_the_disk()
 def _run(given: list[str]) -> None:
     refuse_undecodable(given)
+    given = choose_language(given)
+    command = korean_help(typer.main.get_command(app)) if speaks_korean() else app
     with panics_refused():
-        app(given, standalone_mode=True)
+        command(given, standalone_mode=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ..redaction import RedactingFormatter, redact
 from ..runs.log_file import LogFile
 from ..streams import Forgiving, has_characters_of
 from ..visible import json_line, visible
+from .speech import said, said_record
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +47,7 @@ def create_console(stderr: bool = False, forgiving: bool = False) -> "Console":
 
 def the_run_goes_on(reason: str) -> None:
     """Say on standard error that nobody reads the output, which ends no run."""
-    print(f"yoyak: the output can't be written any more ({reason}); the run goes on", file=sys.stderr)
+    print(said(f"yoyak: the output can't be written any more ({reason}); the run goes on"), file=sys.stderr)
 
 
 def print_json(value: object) -> None:
@@ -99,7 +100,7 @@ def run_logger(paths: list[Path], console: "Console") -> Iterator[logging.Logger
             if getattr(record, "only_to_files", False):
                 return
             style = "yellow" if record.levelno >= logging.WARNING else None
-            console.print(redact(record.getMessage()), style=style, markup=False, soft_wrap=True)
+            console.print(redact(said_record(record)), style=style, markup=False, soft_wrap=True)
 
     logger, from_libraries = logging.getLogger("yoyak"), logging.getLogger("py.warnings")
     handlers: list[logging.Handler] = []

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from ..errors import YoyakError
+from .speech import said
 
 
 def exit_code(command: Callable[[], Any], show_traceback: bool) -> int | str | None:
@@ -23,9 +24,9 @@ def exit_code(command: Callable[[], Any], show_traceback: bool) -> int | str | N
             typer.echo(traceback_of(error), err=True, nl=False)
             return 1
         if isinstance(error, YoyakError):
-            typer.secho(redact(f"yoyak: {error}"), err=True, fg="red")
+            typer.secho(redact(f"yoyak: {said(str(error))}"), err=True, fg="red")
             return 2
-        said = redact(f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}")
-        typer.secho(f"yoyak: unexpected {said}; --debug-errors shows where", err=True, fg="red")
+        fault = redact(f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}")
+        typer.secho(said(f"yoyak: unexpected {fault}; --debug-errors shows where"), err=True, fg="red")
         return 1
     return 0

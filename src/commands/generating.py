@@ -12,6 +12,7 @@ from ..config.loader import flatten
 from ..config.schema import Config
 from .model import LoadedModel, load_configured
 from .progress import progress
+from .speech import said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -120,5 +121,5 @@ def stoppable(what_is_kept: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"yoyak: stopped; {what_is_kept()}", file=sys.stderr)
+        print(said(f"yoyak: stopped; {what_is_kept()}"), file=sys.stderr)
         raise

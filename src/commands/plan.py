@@ -17,6 +17,7 @@ from ..planner.plan import Plan, Situation, make_plan
 from ..planner.shapes import ModelShape, find_shape
 from .console import print_json, print_text
 from .data.data_files import write_whole
+from .speech import said, said_lines
 
 _PICTURE = Path("outputs/plan_compare.svg")
 
@@ -60,7 +61,7 @@ def show_plan(request: PlanRequest) -> None:
     from ..planner.advice import best_changes
     from ..planner.words import plan_text
 
-    print_text(plan_text(result, best_changes(result), request.price_per_hour))
+    print_text(said_lines(plan_text(result, best_changes(result), request.price_per_hour)))
 
 
 def refuse_budget(result: Plan) -> None:
@@ -86,9 +87,10 @@ def situation_of(config: Config, sources: Mapping[str, str], device: Device, by_
     evaluation = _lengths(config, shape, "eval", sources)
     for split, lengths in (("data.train", train), ("data.eval", evaluation)):
         if lengths.source.startswith("the shipped"):
-            print(f"{split}: no file {getattr(config.data, split[5:])}; using {lengths.source}", file=sys.stderr)
+            absent = f"{split}: no file {getattr(config.data, split[5:])}; using {lengths.source}"
+            print(said(absent), file=sys.stderr)
         elif lengths.estimated:
-            print(f"{split}: the model's tokenizer is not here; lengths are estimates", file=sys.stderr)
+            print(said(f"{split}: the model's tokenizer is not here; lengths are estimates"), file=sys.stderr)
     return Situation(config, shape, train, evaluation, device)
 
 

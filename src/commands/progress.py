@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .speech import said
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,12 +23,12 @@ def progress(console: "Console", title: str, total: int) -> Iterator[Callable[[i
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]} summaries/s  left"),
+        TextColumn(f"{{task.fields[rate]}} {said('summaries/s  left')}"),
         TimeRemainingColumn(),
     )
     start, done = time.perf_counter(), 0
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=total, rate="-")
+        task = bar.add_task(said(title), total=total, rate="-")
 
         def advance(count: int) -> None:
             nonlocal done

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ..streams import discard
 from ..visible import visible
+from .speech import said
 
 
 class Screen(Console):
@@ -19,11 +20,13 @@ class Screen(Console):
         super().__init__(markup=False, highlight=False, emoji=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """As rich, control characters shown before anything is measured."""
-        return super().render_str(visible(text), **options)
+        """As rich, in the language that is spoken; control characters are shown before anything is measured."""
+        return super().render_str(visible(said(text)), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """As rich, for texts that come styled."""
+        if isinstance(renderable, Text) and said(renderable.plain) != renderable.plain:
+            renderable = Text(said(renderable.plain), renderable.style, no_wrap=renderable.no_wrap)
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
 

@@ -19,6 +19,7 @@ from .exports_said import read_exports
 from .generating import deciding_settings, fill, stoppable, summaries
 from .model import LoadedModel, config_for_use, load_configured
 from .progress import progress
+from .speech import said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,11 +84,11 @@ def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
         result = summaries(loaded, [dialogue], lambda *_: None)[0]
     counts = loaded.prompt.counts
     if counts.prompts_cut:
-        print(f"yoyak: the dialogue is too long: {counts.turns_cut} turns were left out", file=sys.stderr)
+        print(said(f"yoyak: the dialogue is too long: {counts.turns_cut} turns were left out"), file=sys.stderr)
     line = {"summary": result.text, "ended": result.ended, **counts.as_dict()}
     if result.with_reasoning is not None:
         line["reasoning_removed"] = 1
-        print(f"yoyak: {reasoning_note(1, 'summary')}", file=sys.stderr)
+        print(f"yoyak: {said(reasoning_note(1, 'summary'))}", file=sys.stderr)
 
     def show() -> None:
         print_json(line) if request.as_json else print_text(result.text)
@@ -99,8 +100,8 @@ def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
         write_atomic(request.out, (json_line(line) if request.as_json else result.text) + "\n")
     except OSError as error:
         show()
-        said = f"--out {request.out}: cannot be written ({error.strerror}); the summary was printed instead"
-        raise YoyakError(said) from None
+        lost = f"--out {request.out}: cannot be written ({error.strerror}); the summary was printed instead"
+        raise YoyakError(lost) from None
 
 
 def _summarize_rows(
@@ -194,7 +195,7 @@ def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]]
     settings = settings.model_copy(update=only_dialogues)
     table = load_dialogues(source, settings, need_summary=False, keep_values=True)
     for count, reason in table.losses():
-        print(one_line(f"yoyak: {source}: {count} rows are left out ({reason})"), file=sys.stderr)
+        print(one_line(f"yoyak: {said(f'{source}: {count} rows are left out ({reason})')}"), file=sys.stderr)
     return table.values, [row.dialogue for row in table.rows]
 
 

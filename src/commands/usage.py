@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from ..errors import YoyakError
 from ..redaction import redact
+from .speech import said
 
 _SHORTEST = 12
 
@@ -63,5 +64,6 @@ def _quiet(error: Any, given: Sequence[str]) -> Any:
     parts = {part for argument in given for part in (argument, *argument.split("=", 1))}
     for part in sorted(filter(may_be_secret, parts), key=len, reverse=True):
         error.message = error.message.replace(part, f"{part[:4]}...")
-    error.message = redact(error.message)
+    error.message, told = redact(error.message), error.format_message
+    error.format_message = lambda: said(told())
     return error

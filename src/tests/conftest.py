@@ -8,6 +8,7 @@ import pytest
 from src.tests.chromium import CHROMIUM
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's package is imported; a name would be asked for 46 s long
+os.environ["LC_ALL"] = "C.UTF-8"  # in a Korean locale commands speak Korean
 if shutil.which("nvidia-smi") is None:
     os.environ.setdefault("TRITON_INTERPRET", "1")  # likewise
 

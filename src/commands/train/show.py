@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ...config.typed import typed_path
 from ...runs.outcomes import Faults
+from ..speech import Quoted, said
 
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueTable
@@ -34,8 +35,10 @@ def show_examples(
     run.console.print(scores)
     for index, row in enumerate(table.rows[:3]):
         turns = row.dialogue.split("\n")
-        shown = turns if len(turns) <= 4 else [*turns[:2], f"... {len(turns) - 4} turns ...", *turns[-2:]]
-        example = Table(title=f"{row.fname}  {row.topic or ''}", title_justify="left", show_header=False, expand=True)
+        shown = turns if len(turns) <= 4 else [*turns[:2], said(f"... {len(turns) - 4} turns ..."), *turns[-2:]]
+        example = Table(
+            title=Quoted(f"{row.fname}  {row.topic or ''}"), title_justify="left", show_header=False, expand=True
+        )
         example.add_column(width=10, style="bold")
         example.add_column(ratio=1)
         for name, text in (
@@ -44,7 +47,7 @@ def show_examples(
             ("before", shortened(before.summaries[index])),
             ("after", shortened(after.summaries[index])),
         ):
-            example.add_row(name, text, end_section=name == "dialogue")
+            example.add_row(name, Quoted(text), end_section=name == "dialogue")
         run.console.print(example)
 
 

