@@ -192,13 +192,10 @@ def _looks_like_export(lines: Sequence[str]) -> bool:
     """Return whether three lines begin a message of one format, or a third of all, and three at least, has a time."""
     if _TELLING.match("\n".join(lines[:3])):
         return True
-    if sum(_STAMP.search(line) is not None for line in lines) < _FEWEST_STAMPS:
+    timed = [place for place, line in enumerate(lines) if _STAMP.search(line)]
+    if len(timed) < _FEWEST_STAMPS:
         return False
-    if any(
-        sum(_start(lines, place, one) is not None for place in range(len(lines))) >= _FEWEST_STAMPS
-        for one in LINE_FORMATS
-    ):
+    if any(sum(_start(lines, place, one) is not None for place in timed) >= _FEWEST_STAMPS for one in LINE_FORMATS):
         return True
-    written = [line for line in lines if line.strip()]
-    stamped = sum(STAMPED.match(line) is not None for line in written)
-    return stamped >= _FEWEST_STAMPS and 3 * stamped >= len(written)
+    stamped = sum(STAMPED.match(lines[place]) is not None for place in timed)
+    return stamped >= _FEWEST_STAMPS and 3 * stamped >= sum(bool(line.strip()) for line in lines)
