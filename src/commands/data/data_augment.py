@@ -9,6 +9,7 @@ from ...config.schema import DataSettings
 from ...config.typed import typed
 from ...errors import YoyakError
 from ..console import create_console, print_json
+from ..speech import Quoted
 from .data_files import files_and_config, read_all_columns, refuse_other_suffixes, table_bytes, write_whole
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _show_renaming(
             turns = row.dialogue.split("\n")
             shown = turns[:_MOST_TURNS_SHOWN] + (["..."] if len(turns) > _MOST_TURNS_SHOWN else [])
             for line in [f"  {name}", *(f"    {turn}" for turn in shown), f"    = {row.summary}"]:
-                console.print(line, markup=False, soft_wrap=True)
+                console.print(Quoted(line), markup=False, soft_wrap=True)
     if show:
         console.print()
     console.print(f"{report['copies']:,} renamed copies of {report['rows_with_copies']:,} of {len(table.rows):,} rows")
@@ -154,8 +155,8 @@ def _show_instructions(rows: _Rows, show: int, console: "Console") -> None:
         for _, user, _ in instruction_messages(row, "ko" if is_korean(row.dialogue) else "en"):
             sentence, _, dialogue = user["content"].partition("\n")
             first = dialogue.split("\n")[0]
-            console.print(f"  user       {sentence} | {first} | ...", markup=False, soft_wrap=True)
-        console.print(f"  assistant  {row.summary}\n", markup=False, soft_wrap=True)
+            console.print(Quoted(f"  user       {sentence} | {first} | ..."), markup=False, soft_wrap=True)
+        console.print(Quoted(f"  assistant  {row.summary}\n"), markup=False, soft_wrap=True)
 
 
 def _next(request: AugmentRequest) -> list[str]:

@@ -94,6 +94,7 @@ def test_english_stays_as_it_is():
             "들어가지 않습니다: 적어도 9.1 GB가 필요한데 H100 8.0 GB보다 1.1 GB 많습니다. 이 모델은 설정을 바꿔도 "
             "들어가지 않습니다. 그래도 하려면 --force를 붙이세요",
         ),
+        ("0.53 (0.21 to 0.98) (within chance)", "0.53(0.21 ~ 0.98, 무작위 기준 이내)"),
         ("a sentence that nobody wrote", "a sentence that nobody wrote"),
         ("민수: 12시에 봐요", "민수: 12시에 봐요"),
     ],
