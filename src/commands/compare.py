@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ..reports.comparison import RunComparison
 
-EXAMPLES_SHOWN = 5
+EXAMPLES_PRINTED = 5
 
 
 def show_comparison(runs: Sequence[str], tokenization: str | None, out: Path | None, as_json: bool) -> None:
@@ -61,7 +61,7 @@ def _print(comparison: "RunComparison") -> None:
             console.print(f"{run.name} against {names[0]}: {sentence}", style="bold", markup=False, soft_wrap=True)
     for note in comparison.notes:
         console.print(note, style="yellow", markup=False, soft_wrap=True)
-    for example in comparison.examples[:EXAMPLES_SHOWN]:
+    for example in comparison.examples[:EXAMPLES_PRINTED]:
         sums = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, example.rouge_sums, strict=True))
         line = f"  {example.rows[0].fname}: ROUGE sum {sums} ({example.change:+.1f})"
         console.print(line, markup=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from ..config.located import found_again
 from ..config.schema import Config
 from ..errors import YoyakError
 from .console import quiet_libraries
-from .saved_settings import FILE, load_saved
+from .saved_settings import SETTINGS_FILE, load_saved
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -140,8 +140,8 @@ def _place(checkpoint: str) -> str:
 
 def _base_of(folder: Path) -> str | None:
     """Return the base model that an adapter's own files name: the run's settings, else PEFT's."""
-    if (folder / FILE).is_file():
-        saved = load_config(folder / FILE, ["model.trust_remote_code=false"])
+    if (folder / SETTINGS_FILE).is_file():
+        saved = load_config(folder / SETTINGS_FILE, ["model.trust_remote_code=false"])
         return found_again(saved, folder, ()).model.checkpoint
     try:
         written = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))

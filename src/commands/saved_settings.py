@@ -8,7 +8,7 @@ from ..config.schema import Config
 from ..errors import YoyakError
 from ..models.bundled import PREFIX
 
-FILE = "yoyak.yaml"
+SETTINGS_FILE = "yoyak.yaml"
 
 
 def load_saved(folder: Path, overrides: list[str]) -> Config:
@@ -18,17 +18,17 @@ def load_saved(folder: Path, overrides: list[str]) -> Config:
         YoyakError: none there, broken ones, or a base model that was a folder and is not found: its name would be
             taken for a hub's.
     """
-    if not (folder / FILE).is_file():
-        raise YoyakError(f"{folder}: no {FILE}, so its base model is not known; add --experiment NAME")
+    if not (folder / SETTINGS_FILE).is_file():
+        raise YoyakError(f"{folder}: no {SETTINGS_FILE}, so its base model is not known; add --experiment NAME")
     named = [override.partition("=")[0] for override in overrides]
-    config = found_again(load_config(folder / FILE, overrides), folder, named)
+    config = found_again(load_config(folder / SETTINGS_FILE, overrides), folder, named)
     checkpoint = config.model.checkpoint
     could_be_a_hubs = not looks_local(checkpoint) and not checkpoint.startswith(PREFIX)
     gone = "model.checkpoint" not in named and not Path(checkpoint).expanduser().is_dir()
     if gone and could_be_a_hubs and _was_folder(folder):
         raise YoyakError(
-            f"{folder / FILE}: model.checkpoint = {checkpoint} was a folder, and is not found from here; name it with "
-            "model.checkpoint=FOLDER"
+            f"{folder / SETTINGS_FILE}: model.checkpoint = {checkpoint} was a folder, and is not found from here; name "
+            "it with model.checkpoint=FOLDER"
         )
     return config
 

@@ -15,7 +15,7 @@ __all__ = ["RUN_COLUMNS", "Joined", "join_files", "read_summaries", "summaries_o
 
 T = TypeVar("T")
 ENDED = "ended"
-REFERENCE = "reference"
+REFERENCE_COLUMN = "reference"
 """Column of the references where a file's `summary` is what a model wrote, as in `evaluation/dev.jsonl` of a run."""
 RUN_COLUMNS = ("zero_shot", "fine_tuned")
 """Columns of a run's `predictions.jsonl` that hold what the model wrote; its `summary` is the reference."""
@@ -163,9 +163,9 @@ def _reference_columns(table: Table, column: str | None, notes: list[str]) -> li
             )
         return [column]
     numbered = sorted(filter(_NUMBERED.fullmatch, table.columns), key=lambda name: int(name.removeprefix(SUMMARY)))
-    if SUMMARY in table.columns and numbered and REFERENCE not in table.columns:
+    if SUMMARY in table.columns and numbered and REFERENCE_COLUMN not in table.columns:
         raise YoyakError(f"{table.source}: both '{SUMMARY}' and '{numbered[0]}'; keep the one or the numbered ones")
-    names = [REFERENCE] if REFERENCE in table.columns else numbered or [SUMMARY]
+    names = [REFERENCE_COLUMN] if REFERENCE_COLUMN in table.columns else numbered or [SUMMARY]
     if names[0] in table.columns:
         return names
     if other := _only(table, _OTHER_REFERENCES):

@@ -13,7 +13,7 @@ from ..data.chats.exports import dialogue_text
 from ..data.files.readers import SUFFIXES, open_records
 from ..data.files.records import BadRow, Record, RecordStream, names_of
 from ..data.files.row_columns import RowColumns
-from ..data.files.turn_lists import ABSENT, NotTurnsError, value_at
+from ..data.files.turn_lists import NO_VALUE, NotTurnsError, value_at
 from ..data.prompt.plain_text import plain_text
 from ..errors import YoyakError, nearest
 from ..resources import sample_dir
@@ -134,7 +134,7 @@ def _known(values: dict[str, Any], layout: RowColumns, settings: DataSettings) -
     dialogue = known.get(DIALOGUE, values.get(DIALOGUE))
     if isinstance(dialogue, str):
         known[DIALOGUE] = dialogue_text(plain_text(dialogue), settings.dialogue_format)
-    if settings.id_column not in values and (value := value_at(values, settings.id_column)) is not ABSENT:
+    if settings.id_column not in values and (value := value_at(values, settings.id_column)) is not NO_VALUE:
         known[settings.id_column] = value
     return known
 

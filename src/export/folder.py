@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import YoyakError
 from ..files import folder_beside
 
-RECORD = "yoyak_export.json"
+EXPORT_FILE = "yoyak_export.json"
 """Marks a folder as an export (which `--overwrite` may replace) and says what it was made from."""
 
 _DISK_MARGIN = 1.02  # tokenizer files, headers, and what a file system adds
@@ -22,7 +22,7 @@ def refuse_occupied(out: Path, overwrite: bool) -> None:
         raise YoyakError(f"--out {out}: is a file; name a folder")
     if not out.exists() or not any(out.iterdir()):
         return
-    if not (out / RECORD).is_file():
+    if not (out / EXPORT_FILE).is_file():
         raise YoyakError(f"--out {out}: is not empty and holds no export of yoyak; name a new folder")
     if not overwrite:
         raise YoyakError(f"--out {out}: holds an export; pass --overwrite to replace it, or name a new folder")
@@ -57,7 +57,7 @@ def written_whole(out: Path, overwrite: bool, record: Mapping[str, Any]) -> Iter
     try:
         with folder_beside(out) as beside:
             yield beside
-            (beside / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
+            (beside / EXPORT_FILE).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
     except YoyakError:
         raise
     except Exception as error:  # safetensors and torch have errors of their own for a full disk

@@ -10,7 +10,7 @@ from .lengths import Lengths
 from .plan import Plan, Situation, make_plan
 from .words import METHODS
 
-CARDS = ("RTX 3060", "RTX 4090", "A6000", "H100")
+COMPARED_CARDS = ("RTX 3060", "RTX 4090", "A6000", "H100")
 _SCALES = (0.5, 1.0, 2.0)
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 760, 460, 70, 50, 40, 170
 _COLOURS = {"qlora": "#0072b2", "lora": "#d55e00", "full": "#444444"}
@@ -29,7 +29,7 @@ class ComparedPlan:
 def compared(situation: Situation, cards: Sequence[Device] | None = None) -> list[ComparedPlan]:
     """Return plans of QLoRA, LoRA and full fine-tuning on several cards, with data half, once and twice as long."""
     rows = []
-    for card in cards or [find_device(name) for name in CARDS]:
+    for card in cards or [find_device(name) for name in COMPARED_CARDS]:
         for method in METHODS:
             for scale in _SCALES:
                 config = situation.config.model_copy(deep=True)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from ..errors import YoyakError
 from .json_lines import Metric, Prediction
 from .run_part import RunPart
-from .schema import FILE, UNFINISHED, RunRecord
+from .schema import RECORD_FILE, UNFINISHED, RunRecord
 
 
 def find_run(name: str, option: str = "") -> Path:
@@ -19,9 +19,9 @@ def find_run(name: str, option: str = "") -> Path:
         YoyakError: there is none; `option` is what the name was given to.
     """
     places = (Path(name), Path("outputs") / name)
-    folder = next((path for path in places if (path / FILE).is_file()), None)
+    folder = next((path for path in places if (path / RECORD_FILE).is_file()), None)
     if folder is None:
-        raise YoyakError(f"{option}{name}: no such run: no {FILE} in {places[0]} or {places[1]}")
+        raise YoyakError(f"{option}{name}: no such run: no {RECORD_FILE} in {places[0]} or {places[1]}")
     return folder
 
 
@@ -43,9 +43,9 @@ def read_run(run_dir: Path) -> Run:
     Raises:
         YoyakError: `run.json` is missing, or a file cannot be read, is not JSON or has a value of the wrong type.
     """
-    path = run_dir / FILE
+    path = run_dir / RECORD_FILE
     if not path.is_file():
-        raise YoyakError(f"{path}: no such file; a report needs the folder of a run, the one with {FILE} in it")
+        raise YoyakError(f"{path}: no such file; a report needs the folder of a run, the one with {RECORD_FILE} in it")
     record = _parse(RunRecord, _text(path), str(path))
     may_break_off = record.status in UNFINISHED
     metrics, metrics_cut = _read_lines(Metric, run_dir / "metrics.jsonl", may_break_off)

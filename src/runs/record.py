@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ..files import write_atomic
 from ..redaction import redacted
-from .schema import FILE, RunDevice, RunRecord
+from .schema import RECORD_FILE, RunDevice, RunRecord
 
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")
 
@@ -22,7 +22,7 @@ class RunFile:
 
     def __init__(self, folder: Path, record: RunRecord | None = None) -> None:
         """Write to `folder/run.json`, beginning with what `record` says; nothing is written yet."""
-        self.path, self.record = folder / FILE, record or RunRecord()
+        self.path, self.record = folder / RECORD_FILE, record or RunRecord()
 
     def update(self, fields: RunRecord) -> None:
         """Set what `fields` has set, parts and mappings leaf by leaf, without secrets, and write the file."""
@@ -39,7 +39,7 @@ def read_record(folder: Path) -> RunRecord | None:
     broken. Reports are strict: `read.read_run`.
     """
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(content, dict):

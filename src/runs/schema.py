@@ -12,7 +12,7 @@ from pydantic import Field
 from .outcomes import Faults, PlanFigures, RefineFigures, RunScores, TrainFigures
 from .run_part import Known, Number, RunPart
 
-FILE = "run.json"
+RECORD_FILE = "run.json"
 UNFINISHED = ("running", "interrupted", "failed")
 
 

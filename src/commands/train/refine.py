@@ -10,7 +10,7 @@ from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
 from ...runs.outcomes import RefineFigures, TrainFigures
 from ...runs.schema import ResolvedChoices, RunRecord
-from ..saved_settings import FILE as SAVED
+from ..saved_settings import SETTINGS_FILE as SAVED
 from ..saved_settings import load_saved
 from .folder import RunContext, TrainRequest
 from .train import begun_run, trained_alone

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.schema import Config
 from ...errors import YoyakError
-from ...runs.schema import FILE, RunRecord
+from ...runs.schema import RECORD_FILE, RunRecord
 
 if TYPE_CHECKING:
     from ...training.state.checkpoints import Checkpoint
@@ -64,7 +64,7 @@ def find_earlier_run(config: Config) -> EarlierRun | None:
 
     folder = config.experiment.run_dir
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    names = {name for name in names if not name.startswith(f".{FILE}.")}  # of a process killed while it wrote
+    names = {name for name in names if not name.startswith(f".{RECORD_FILE}.")}  # of a process killed while it wrote
     if names <= {EVALUATION_FOLDER}:
         return None
     if names <= _FROM_THE_FIRST_MOMENT:

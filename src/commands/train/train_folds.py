@@ -29,7 +29,7 @@ from .train import train_config, trained_alone
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueRow
 
-RECORD = "folds.json"
+FOLDS_FILE = "folds.json"
 _AFTER_TRAINING = ("generation.", "evaluation.")
 
 
@@ -88,7 +88,7 @@ def _train_folds(config: Config, request: TrainRequest, folds: int, folder: Path
     if config.evaluation.generate:
         record["ensemble"] = ensemble_of([fold.folder for fold in planned], config, folder, console)
         _write_record(folder, record)
-    console.print(f"Figures: {folder / RECORD}", markup=False, soft_wrap=True)
+    console.print(f"Figures: {folder / FOLDS_FILE}", markup=False, soft_wrap=True)
     return folder
 
 
@@ -141,7 +141,7 @@ def _refuse_other_content(folder: Path, folds: int, overwrite: bool) -> None:
     if not folder.exists() or {path.name for path in folder.iterdir()} <= {EVALUATION_FOLDER}:
         return
     try:
-        there = json.loads((folder / RECORD).read_text(encoding="utf-8"))["folds"]
+        there = json.loads((folder / FOLDS_FILE).read_text(encoding="utf-8"))["folds"]
     except (OSError, ValueError, LookupError, TypeError):
         raise YoyakError(f"{folder}: is there already and holds no folds; set experiment.name=OTHER") from None
     if there != folds and not overwrite:
@@ -223,4 +223,4 @@ def _sentences(record: dict[str, Any]) -> list[str]:
 
 def _write_record(folder: Path, record: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    write_atomic(folder / FOLDS_FILE, json.dumps(record, ensure_ascii=False, indent=1) + "\n")

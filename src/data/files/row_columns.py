@@ -4,7 +4,7 @@ from typing import Any
 
 from ...config.schema import DataSettings
 from .records import conversation_columns
-from .turn_lists import ABSENT, NotTurnsError, names_inside, recognize, text_of_turns, turns_note, value_at
+from .turn_lists import NO_VALUE, NotTurnsError, names_inside, recognize, text_of_turns, turns_note, value_at
 
 
 class RowColumns:
@@ -37,7 +37,7 @@ class RowColumns:
         settings = self._settings
         self.names.update(dict.fromkeys(names_inside(row) if any(isinstance(v, dict) for v in row.values()) else row))
         names = (settings.dialogue_column, settings.summary_column, settings.id_column, settings.topic_column)
-        found = {name: value for name in names if (value := value_at(row, name)) is not ABSENT}
+        found = {name: value for name in names if (value := value_at(row, name)) is not NO_VALUE}
         columns = names[:2]
         conversation = self._conversation(row, found) if columns[0] not in found else None
         if conversation is not None:
@@ -99,6 +99,6 @@ class RowColumns:
                 return names
             summary = names[1]
         for name, column in zip(names, (dialogue, summary), strict=True):
-            if name not in found and (value := value_at(row, column)) is not ABSENT:
+            if name not in found and (value := value_at(row, column)) is not NO_VALUE:
                 found[name] = value
         return dialogue, summary

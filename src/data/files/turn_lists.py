@@ -16,7 +16,7 @@ DIALOGUE_NAMES = frozenset(
     ["dialogue", "dialog", "conversation", "utterances", "utterance", "turns", "messages", "대화", "본문"]
 )
 SUMMARY_NAMES = frozenset(["summary", "요약", "target", "highlights", "label", "output"])
-ABSENT: Any = object()
+NO_VALUE: Any = object()
 
 _DEEPEST = 4
 _MOST_PARTS = 200_000  # of a list that is written in a cell: as Python objects, lists take many times their text
@@ -29,13 +29,13 @@ class NotTurnsError(Exception):
 
 
 def value_at(values: Mapping[str, Any], column: str) -> Any:
-    """Return the value of a column, which may be inside objects (`body.dialogue`); ABSENT where there is none."""
+    """Return the value of a column, which may be inside objects (`body.dialogue`); NO_VALUE where there is none."""
     if column in values:
         return values[column]
     inside: Any = values
     for name in column.split(".") if "." in column else [column]:
         if not isinstance(inside, Mapping) or name not in inside:
-            return ABSENT
+            return NO_VALUE
         inside = inside[name]
     return inside
 
@@ -150,7 +150,7 @@ def _line(turn: Any) -> str:
 
 
 def _text_key(turn: Mapping[str, Any]) -> str | None:
-    return next((key for key in TEXT_KEYS if isinstance(turn.get(key, ABSENT), str | list | None)), None)
+    return next((key for key in TEXT_KEYS if isinstance(turn.get(key, NO_VALUE), str | list | None)), None)
 
 
 def _speaker(turn: Mapping[str, Any]) -> str:

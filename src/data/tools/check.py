@@ -15,7 +15,7 @@ from ..prompt.turns import turns_of
 
 MOST_LINES_NAMED = 5
 MOST_SPEAKERS_NAMED = 5
-MOST_BINS = 12
+MOST_LENGTH_BINS = 12
 
 
 @dataclass(frozen=True)
@@ -159,13 +159,13 @@ def _prompts(lengths: list[int], limit: int) -> PromptLengths:
 
 
 def count_bins(lengths: Sequence[int]) -> list[Bin]:
-    """Count `lengths` in at most MOST_BINS bins of equal width (1, 2 or 5 times a power of 10).
+    """Count `lengths` in at most MOST_LENGTH_BINS bins of equal width (1, 2 or 5 times a power of 10).
 
     Bins start at multiples of the width; the first holds the shortest, the last the longest.
     """
     if not lengths:
         return []
     widths = (step * 10**power for power in range(20) for step in (1, 2, 5))
-    width = next(width for width in widths if max(lengths) // width < MOST_BINS)
+    width = next(width for width in widths if max(lengths) // width < MOST_LENGTH_BINS)
     counts = Counter(length // width for length in lengths)
     return [Bin(i * width, (i + 1) * width - 1, counts[i]) for i in range(min(counts), max(counts) + 1)]

@@ -10,7 +10,7 @@ from ..files.sources import DialogueRow, DialogueTable
 from ..prompt.turns import speakers_of, turns_of
 from .duplicates import Pair, near_duplicates
 
-MOST_BINS = 16
+MOST_COUNT_BINS = 16
 MOST_TOPICS_NAMED = 12
 MOST_PAIRS_NAMED = 50
 _TAIL = 0.99
@@ -204,16 +204,16 @@ def _shared(
 def shared_bins(columns: Sequence[Sequence[float]]) -> list[tuple[float, list[int]]]:
     """Count the values of several files in the same bins: upper bound, and the count in each file.
 
-    At most MOST_BINS bins of equal width (1, 2 or 5 times a power of ten) hold all but the largest hundredth; what is
-    larger is in one more bin, up to the largest value (to two decimals). A value equal to a bound is below it; whole
-    numbers take a width of 1 or more.
+    At most MOST_COUNT_BINS bins of equal width (1, 2 or 5 times a power of ten) hold all but the largest hundredth;
+    what is larger is in one more bin, up to the largest value (two decimals). A value equal to a bound is below it;
+    whole numbers take a width of 1 or more.
     """
     ranked = sorted(value for column in columns for value in column)
     if not ranked:
         return []
     low, tail = ranked[0], ranked[math.ceil(_TAIL * len(ranked)) - 1]
     whole = all(value.is_integer() for value in ranked)
-    width = next(w for w in _widths(whole) if math.ceil(tail / w) - math.ceil(low / w) < MOST_BINS)
+    width = next(w for w in _widths(whole) if math.ceil(tail / w) - math.ceil(low / w) < MOST_COUNT_BINS)
     first, last = math.ceil(low / width), math.ceil(tail / width)
     bounds = [round(number * width, 10) for number in range(first, last + 1)]
     if ranked[-1] > bounds[-1]:

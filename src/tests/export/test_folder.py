@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from src.errors import YoyakError
-from src.export.folder import RECORD, listed_files, refuse_occupied, require_space, written_whole
+from src.export.folder import EXPORT_FILE, listed_files, refuse_occupied, require_space, written_whole
 
 
 def write(out: Path, text: str, overwrite: bool = False) -> None:
@@ -23,8 +23,8 @@ def write(out: Path, text: str, overwrite: bool = False) -> None:
 def test_files_and_record_are_there_afterwards(tmp_path: Path) -> None:
     out = tmp_path / "new" / "export"
     write(out, "one")
-    assert {path.name for path in out.iterdir()} == {"file", RECORD}
-    assert json.loads((out / RECORD).read_text()) == {"made": "one"}
+    assert {path.name for path in out.iterdir()} == {"file", EXPORT_FILE}
+    assert json.loads((out / EXPORT_FILE).read_text()) == {"made": "one"}
     assert [path.name for path in out.parent.iterdir()] == ["export"]
     assert (out / "file").stat().st_mode & 0o444 == 0o444
 
@@ -126,5 +126,5 @@ def test_an_earlier_export_comes_back_where_the_new_one_can_not_take_its_place(
 
     with pytest.raises(OSError, match="Input/output error"):
         write()
-    assert sorted(os.listdir(out)) == ["old", RECORD]
+    assert sorted(os.listdir(out)) == ["old", EXPORT_FILE]
     assert os.listdir(tmp_path) == ["out"]
