@@ -93,7 +93,7 @@ def train(
 
 @app.command()
 def refine(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run, such as outputs/NAME.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run, or its name under outputs/.")],
     overrides: Overrides = None,
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the refining that the folder holds.")] = False,

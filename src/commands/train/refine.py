@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...bilingual import halves
 from ...config.schema import Config
+from ...config.typed import typed_path
 from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
 from ...runs.outcomes import RefineFigures, TrainFigures
@@ -114,6 +115,10 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         train_data.note_changed_data(run)
     write_report(run.folder)
     show.show_next_command(run)
+    began = Path(config.lora.adapter or config.model.checkpoint).parent
+    if after and (began / "predictions.jsonl").is_file():
+        places = f"{typed_path(began)} {typed_path(run.folder)}"
+        run.console.print(f"Compare: yoyak compare {places} --out compare.html", markup=False, soft_wrap=True)
     return run.folder
 
 

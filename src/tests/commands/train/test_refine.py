@@ -48,14 +48,16 @@ def test_summaries_before_and_after_stand_beside_each_other(yoyak, tiny):
     assert (result.code, result.err) == (0, "")
     assert "before refining: ROUGE-1 " in result.out
     assert "zero-shot" not in result.out
+    compare = "yoyak compare outputs/tiny_full outputs/tiny_full_refined --out compare.html"
+    assert result.out.endswith(f"Compare: {compare}\n")
     assert [path.name[:23] for path in (tiny / "logs").rglob("refine*.log")] == ["refine_tiny_full_refine"]
     refined = predictions(tiny / "outputs" / "tiny_full_refined")
     assert [row["zero_shot"] for row in refined] == [row["fine_tuned"] for row in first]  # not the base model's
     assert [row["fine_tuned"] for row in refined] != [row["fine_tuned"] for row in first]
-    compared = yoyak("compare", "tiny_full", "tiny_full_refined", "--out", "page.html")
+    compared = yoyak(*compare.split()[1:])
     assert (compared.code, compared.err) == (0, "")
     assert "tiny_full_refined against tiny_full: " in compared.out
-    assert "Reward of the evaluation" in (tiny / "page.html").read_text()
+    assert "Reward of the evaluation" in (tiny / "compare.html").read_text()
 
 
 @pytest.mark.slow
