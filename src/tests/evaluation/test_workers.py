@@ -45,6 +45,13 @@ def _refuses(*_: object) -> list[int]:
     raise YoyakError("no score for this")
 
 
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in str(process.cmdline())
+    except psutil.NoSuchProcess:  # it has ended, and nobody has asked how
+        return False
+
+
 def script(path: Path, wait: float) -> "subprocess.Popen[str]":
     path.write_text(SCRIPT.replace("WAIT", str(wait)))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -70,7 +77,7 @@ def test_one_that_hangs_too_and_it_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
     with ScoringWorkers("lengths", 1) as workers:
         with pytest.raises(YoyakError, match=r"^lengths were not there after 5 s: a worker hangs$"):
             workers.map(_hangs, ["a"])
-        left = [child for child in psutil.Process().children() if "spawn_main" in str(child.cmdline())]
+        left = [child for child in psutil.Process().children() if _is_worker(child)]
         assert psutil.wait_procs(left, timeout=10)[1] == []
 
 
