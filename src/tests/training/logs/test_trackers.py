@@ -15,8 +15,8 @@ from transformers import TrainerControl, TrainerState
 
 from src.errors import YoyakError
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
-from src.training.logs import trackers as module
 from src.training.llm_trainer import LLMTrainer
+from src.training.logs import trackers as module
 from src.training.logs.trackers import TensorBoardScalars, WandbTracker
 
 
