@@ -27,11 +27,13 @@ def test_two_processes_left_in_the_environment_end_at_once(tiny):
     assert not (tiny / "logs").exists()
 
 
-def test_each_of_two_processes_of_torchrun_says_so(tiny):
+def test_two_processes_of_torchrun_say_so(tiny):
+    """Each of them, unless torchrun ends one as soon as the other has ended."""
     done = train(tiny, sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2")
     assert done.returncode != 0
-    lines = sorted(line.split(" (")[0] for line in done.stderr.splitlines() if line.startswith("yoyak: "))
-    assert lines == ["yoyak: this is process 0 of 2", "yoyak: this is process 1 of 2"]
+    lines = [line.split(" (")[0] for line in done.stderr.splitlines() if line.startswith("yoyak: ")]
+    assert 1 <= len(lines) <= 2
+    assert set(lines) <= {"yoyak: this is process 0 of 2", "yoyak: this is process 1 of 2"}
     assert not (tiny / "outputs").exists()
 
 
