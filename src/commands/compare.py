@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import YoyakError
 from .console import create_console, print_json
+from .speech import Quoted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -81,12 +82,11 @@ def _cost_rows(comparison: "RunComparison") -> list[list[str]]:
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in names:
-        table.add_column(Text(name), justify="right")
+        table.add_column(Quoted(name), justify="right")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(Quoted, row))
     return table

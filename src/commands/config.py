@@ -3,6 +3,7 @@
 from ..config.loader import flatten, known_configs, load_config_with_sources
 from ..visible import exact, json_line
 from .console import create_console, print_json, print_text
+from .speech import Quoted
 
 
 def show_config(experiment: str, overrides: list[str], as_json: bool) -> None:
@@ -18,7 +19,7 @@ def show_config(experiment: str, overrides: list[str], as_json: bool) -> None:
         table.add_column(column, overflow="fold")
     for name, value in flatten(config).items():
         shown = exact(value) if isinstance(value, str) else json_line(value)
-        table.add_row(name, shown, sources[name], style="dim" if sources[name] == "default" else None)
+        table.add_row(name, Quoted(shown), sources[name], style="dim" if sources[name] == "default" else None)
     create_console().print(table)
 
 

@@ -27,6 +27,8 @@ _TITLES = (
     *(f"{name}_PANEL_TITLE" for name in ("OPTIONS", "COMMANDS", "ARGUMENTS", "ERRORS")),
     *("DEFAULT_STRING", "REQUIRED_LONG_STRING", "RICH_HELP"),
 )
+_LONGEST = 2000
+"""Characters of a sentence; a longer text is of data, and the patterns would take seconds to see that."""
 _spoken = "en"
 
 
@@ -92,6 +94,8 @@ def in_korean(text: str) -> str:
     if isinstance(text, Text):
         return korean(text)
     core = text.strip()
+    if len(core) > _LONGEST:
+        return text
     found = _exact().get(core) or next(filter(None, (_filled(core, *pair) for pair in _patterns())), None)
     return text if found is None else text.replace(core, found, 1)
 

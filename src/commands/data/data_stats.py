@@ -10,6 +10,7 @@ from ...config.typed import typed_path
 from ...errors import YoyakError
 from ...reports.data_measures import MEASURES, short_names, written
 from ..console import create_console, print_json, quiet_libraries
+from ..speech import Quoted
 from .data_files import files_and_config, write_whole
 
 if TYPE_CHECKING:
@@ -138,13 +139,12 @@ def _files_table(report: "DataStats") -> "Table":
         ("topics", [f"{file.topics:,}" for file in report.files]),
         ("most common", ["\n".join(f"{t} ({n:,})" for t, n in [*f.common_topics.items()][:3]) for f in report.files]),
     ):
-        table.add_row(Text(name, style="bold"), *map(Text, values))
+        table.add_row(Text(name, style="bold"), *map(Quoted, values))
     return table
 
 
 def _measures_table(report: "DataStats") -> "Table":
     from rich.table import Table
-    from rich.text import Text
 
     several = len(report.files) > 1
     names = short_names([file.source for file in report.files])
@@ -165,5 +165,5 @@ def _measures_table(report: "DataStats") -> "Table":
                 ]
                 label = [measure.label if number == 0 else ""] + ([names[number]] if several else [])
                 last = number == len(report.files) - 1
-                table.add_row(*map(Text, [*label, *shown]), end_section=several and last)
+                table.add_row(*map(Quoted, [*label, *shown]), end_section=several and last)
     return table

@@ -4,6 +4,7 @@ import ast
 import json
 import logging
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,19 @@ def test_names_of_two_halves_and_texts_of_others(korean):
     assert said(Text("weight", "무게")) == "무게"
     assert said("none") == "없음"
     assert said(Quoted("none")) == "none"
+
+
+def test_a_long_text_is_of_data_and_takes_no_time(korean):
+    """A hundred patterns with fields at each of its colons took 12 s."""
+    text = ": " * 10_000
+    start = time.perf_counter()
+    assert in_korean(text) == text
+    assert time.perf_counter() - start < 1
+
+
+def test_a_setting_that_is_a_sentence_of_ours_is_shown_as_it_is(yoyak, tiny):
+    shown = yoyak("config", "show", "tiny.yaml", "experiment.name=Error", "--lang", "ko").out
+    assert re.search(r"experiment\.name +Error ", shown)
 
 
 def test_lines_of_a_log(korean):

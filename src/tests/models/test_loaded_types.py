@@ -18,11 +18,12 @@ from src.tests.tiny_models import tiny_config, write_tiny_model
 ROOT = Path(__file__).resolve().parents[3]
 LOAD = """
 import json
+from src.errors import YoyakError
 from src.models.lora_loader import LoRALoader
 from src.tests.tiny_models import tiny_config
 try:
     LoRALoader(tiny_config("some/model", lora__use_qlora=False)).load_model_and_tokenizer()
-except Exception as error:
+except YoyakError as error:
     print(json.dumps(str(error)))
 else:
     print(json.dumps("loaded"))
