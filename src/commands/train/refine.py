@@ -76,7 +76,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         from ...training.refine.reward import Rewarder, RewardRule
         from ...training.refine.run import RefineRun
         from ...training.state.final_model import write_final_model
-        from ...training.state.identity import refuse_another_run, run_identity
+        from ...training.state.identity import refuse_another_run, run_identity, start_digest
         from ...training.state.resolved import resolve
         from . import run_steps, show, train_data
 
@@ -85,9 +85,10 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
         run_steps.record_model(run, loader, model)
         train_set, eval_set = run_steps.encode_tables(run, tables, tokenizer)
-        facts = run_identity(config, model, train_set, eval_set)
+        facts = run_identity(config, model, train_set, eval_set) | {"start": start_digest(model)}
         if run.earlier and run.checkpoint:
             refuse_another_run(run.folder, facts, run.earlier.facts, config)
+            refuse_another_start(run, facts["start"])
         rule = RewardRule(
             config.refine.reward, config.evaluation.tokenization, config.evaluation.stemmer, config.refine.facts_weight
         )
@@ -120,6 +121,17 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         places = f"{typed_path(began)} {typed_path(run.folder)}"
         run.console.print(f"Compare: yoyak compare {places} --out compare.html", markup=False, soft_wrap=True)
     return run.folder
+
+
+def refuse_another_start(run: RunContext, start: str) -> None:
+    """Raise YoyakError where the model that a refining began with has been trained anew since."""
+    began = run.earlier.facts.get("start", start) if run.earlier else start
+    if began != start:
+        model = run.config.lora.adapter or run.config.model.checkpoint
+        raise YoyakError(
+            f"{run.folder}: can't go on: {model} has other weights than when this refining began; begin anew with "
+            "--overwrite or another experiment.name"
+        )
 
 
 def refine_examples(dataset: "LLMSummarizationDataset", table: "DialogueTable") -> "list[RefineExample]":

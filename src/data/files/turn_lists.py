@@ -2,6 +2,7 @@
 
 import ast
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -183,8 +184,11 @@ def _written_list(text: str) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
+        with warnings.catch_warnings():  # of odd literals, which are of no use to who reads a file
+            warnings.simplefilter("ignore", SyntaxWarning)
+            found = ast.literal_eval(inner) if len(inner) <= _LONGEST_PYTHON else None
         # Python's objects hold more than JSON's (bytes as keys, a set, a number of 10,000 digits): those are no turns
-        found = json.loads(json.dumps(ast.literal_eval(inner))) if len(inner) <= _LONGEST_PYTHON else None
+        found = json.loads(json.dumps(found))
     except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError):
         found = None
     if isinstance(found, list):

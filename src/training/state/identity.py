@@ -1,7 +1,7 @@
 """What a run is made of, as settings and hashes: a run goes on only where all of it is as it was."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,8 +52,17 @@ def examples_digest(dataset: Any) -> str:
 
 def model_digest(model: Any) -> str:
     """Return a hash of names, shapes and some elements of the base model's weights, without the adapter's."""
+    return _digest(_base_weights(model))
+
+
+def start_digest(model: Any) -> str:
+    """Return the same of what trains, as it is now."""
+    return _digest((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
+
+
+def _digest(weights: Iterable[tuple[str, torch.Tensor]]) -> str:
     digest = hashlib.sha256()
-    for name, weight in _base_weights(model):
+    for name, weight in weights:
         flat = weight.detach().reshape(-1)
         places = torch.linspace(0, max(len(flat) - 1, 0), min(len(flat), _SAMPLED), dtype=torch.float64).long()
         some = flat[places.to(flat.device)].cpu().contiguous()

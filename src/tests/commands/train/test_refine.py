@@ -41,6 +41,21 @@ def test_a_run_is_refined(yoyak, trained):
     assert (run / "report.html").is_file()
 
 
+def test_a_start_that_was_trained_anew_is_another_one(yoyak, trained):
+    """What is left of a refining that was stopped does not go on from the other model, nor is it lost."""
+    assert yoyak("refine", str(trained), *SETTINGS).code == 0
+    refined = trained.with_name("tiny_qlora_refined")
+    record = json.loads((refined / "run.json").read_text())
+    (refined / "run.json").write_text(json.dumps(record | {"status": "interrupted"}))
+    again = ("training.max_steps=1", "training.seed=7", "evaluation.generate=false", "--overwrite")
+    assert yoyak("train", "-e", "tiny.yaml", *again).code == 0
+    result = yoyak("refine", str(trained), "training.seed=42", *SETTINGS, "--resume")
+    assert result.code == 2
+    assert result.err.startswith("yoyak: outputs/tiny_qlora_refined: can't go on: ")
+    assert "has other weights than when this refining began; begin anew with --overwrite" in result.err
+    assert (refined / "checkpoints").is_dir()
+
+
 def test_summaries_before_and_after_stand_beside_each_other(yoyak, tiny):
     assert yoyak("train", "-e", "tiny.yaml", *TRAINED, "evaluation.generate=true").code == 0
     first = predictions(tiny / "outputs" / "tiny_full")
