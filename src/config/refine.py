@@ -20,6 +20,8 @@ class RefineSettings(Section):
     """Of drawing; at 1 the update is that of what is drawn from."""
     learning_rate: PositiveFloat = 2e-4
     """Of AdamW, reached after `warmup_steps`."""
+    lr_scheduler_type: Literal["constant", "linear"] = "linear"
+    """Shape of the learning rate after the warm-up: as it is, or falling to 0 at the last step."""
     warmup_steps: Count = 5
     """Steps in which the learning rate rises."""
     reward: Literal["rouge_sum", "rouge1", "rouge2", "rougeL", "chrf"] = "rouge_sum"
@@ -29,6 +31,9 @@ class RefineSettings(Section):
     does not hold."""
     kl: Annotated[float, Field(ge=0, le=MOST)] = 0.0
     """Weight of the distance from the model that was trained, which is then computed at each step."""
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    """Share of the moving average of the weights that a step keeps; what is evaluated and kept in the end is that
+    average. 0 takes the weights of single steps."""
     imitation: Annotated[float, Field(ge=0, le=MOST)] = 0.0
     """Weight of the reference's own likelihood beside the reward."""
     eval_steps: Positive = 10

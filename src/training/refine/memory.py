@@ -26,10 +26,19 @@ def drawing_rows(model: Any, config: Config, longest: int) -> tuple[int, float |
         return rows, None
     budget = config.training.memory_budget_gb
     limit = budget * 1e9 if budget else float(torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device))
+    limit -= _kept_bytes(model, config)
     row_bytes = (longest + config.tokenizer.decoder_max_len) * cache_bytes(model)
     while rows > 1 and padded_rows(rows, device) * row_bytes > _SHARE * limit:
         rows //= 2
     return rows, max(0.0, limit - padded_rows(rows, device) * row_bytes) / 1e9
+
+
+def _kept_bytes(model: Any, config: Config) -> int:
+    """Return what the averaged weights take (in float32) and those of the start (as they are)."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    each = 4 * bool(config.refine.average) * sum(parameter.numel() for parameter in trained)
+    start = bool(config.refine.kl) * sum(parameter.numel() * parameter.element_size() for parameter in trained)
+    return int(each + start)
 
 
 def cache_bytes(model: Any) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ...config.refine import RefineSettings
 from ...config.schema import Config, GenerationSettings
 from ...data.batches.groups import PromptGroup, pack_groups
 from ...data.batches.packing import MicroBatch
@@ -25,6 +26,7 @@ from ...inference.batches import is_out_of_memory
 from ...inference.decoding import before_end, written_text
 from ...models.generation_settings import end_ids_of
 from ..state.resolved import Resolved
+from .average import WeightAverage
 from .figures import Written, looks, means
 from .policy import advantages
 from .reward import Drawn, Reward, Rewarder
@@ -50,6 +52,7 @@ class Refiner:
     Attributes:
         step: that has been made last; 0 before the first.
         parameters: what trains, by name.
+        average: of the parameters over the steps, which is evaluated.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Refiner:
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(), settings.learning_rate, _BETAS, weight_decay=0.0, fused=self.device.type == "cuda"
         )
+        self.average = WeightAverage(self.parameters, settings.average)
         self.start = {name: p.detach().clone() for name, p in self.parameters.items()} if settings.kl else {}
         self.step = 0
         plan, tokens = resolved.memory_plan, settings.micro_batch_tokens
@@ -161,8 +165,9 @@ class Refiner:
         return [self._written(found[index]) for index in range(len(prompts))]
 
     def evaluate(self, examples: Sequence[RefineExample]) -> dict[str, float]:
-        """Return the figures of the most likely summaries of some examples, under names that begin with `eval_`."""
-        written = self.summarize(examples)
+        """Return the figures of the most likely summaries of some examples, by the averaged weights, as `eval_…`."""
+        with self.average.in_place():
+            written = self.summarize(examples)
         rewards = self.rewarder([_drawn(example, [one]) for example, one in zip(examples, written, strict=True)])
         return {f"eval_{name}": value for name, value in (means([one for (one,) in rewards]) | looks(written)).items()}
 
@@ -212,10 +217,11 @@ class Refiner:
                     raise
             self._make_room(groups)
         self.norm = float(nn.utils.clip_grad_norm_(self.parameters.values(), 1.0))
-        rate = self.settings.learning_rate * min(1.0, (self.step + 1) / (self.settings.warmup_steps + 1))
+        rate = learning_rate(self.settings, self.step)
         for options in self.optimizer.param_groups:
             options["lr"] = rate
         self.optimizer.step()
+        self.average.add()
         # Of summaries that were drawn from the model, the mean of -log p is its entropy a token.
         return {"entropy": loss / targets, "distance": distance, "grad_norm": self.norm, "learning_rate": rate}
 
@@ -270,6 +276,13 @@ class Refiner:
         random.Random(f"{self.config.training.seed}/refine/{step // passes}").shuffle(order)
         first = step % passes * size
         return order[first : first + size]
+
+
+def learning_rate(settings: RefineSettings, step: int) -> float:
+    """Return the learning rate of a step, from 0."""
+    rising = (step + 1) / (settings.warmup_steps + 1)
+    falling = (settings.steps - step) / max(settings.steps - settings.warmup_steps, 1)
+    return settings.learning_rate * min(1.0, rising, falling if settings.lr_scheduler_type == "linear" else 1.0)
 
 
 def _drawn(example: RefineExample, written: Sequence[Written]) -> Drawn:

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import safetensors.torch
@@ -19,7 +19,7 @@ from ..state.checkpoints import Checkpoint, read_checkpoint, remove_others, save
 from ..state.training_state import Facts, optimizer_state, restore_optimizer
 from .refiner import RefineExample, Refiner
 
-_WEIGHTS, _OPTIMIZER = "trained.safetensors", "optimizer.safetensors"
+_WEIGHTS, _AVERAGE, _OPTIMIZER = "trained.safetensors", "average.safetensors", "optimizer.safetensors"
 _FACTS_FALL = 0.8  # of the share of facts kept at the start: below it refining ends
 _KEPT = 2  # checkpoints
 
@@ -105,9 +105,8 @@ class RefineRun:
             self._interrupt.on_train_end()
         all_made = Text(f"all {settings.steps} steps are made", f"스텝 {settings.steps:,}개를 모두 마쳤습니다")
         self.why = self.why or all_made
-        best = int(self.best["step"])
-        if best != self.refiner.step:
-            self._load_weights(read_checkpoint(self._folder(best)))
+        best = read_checkpoint(self._folder(int(self.best["step"])))
+        _load(best.folder / _AVERAGE, self.refiner.parameters)
 
     def _evaluate_if_due(self) -> None:
         """Evaluate and save where it is time for it and not done yet; say why to end where that is so."""
@@ -176,8 +175,9 @@ class RefineRun:
 
     def _write_state(self, folder: Path) -> None:
         tensors, facts = optimizer_state(self.refiner.optimizer)
-        weights = {name: p.detach().cpu().contiguous() for name, p in self.refiner.parameters.items()}
-        safetensors.torch.save_file(weights, folder / _WEIGHTS)
+        for name, weights in ((_WEIGHTS, self.refiner.parameters), (_AVERAGE, self.refiner.average.values)):
+            values = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
+            safetensors.torch.save_file(values, folder / name)
         safetensors.torch.save_file(tensors, folder / _OPTIMIZER)
         with self._metrics.open("rb") as file:
             os.fsync(file.fileno())
@@ -193,7 +193,8 @@ class RefineRun:
 
     def _go_on(self, checkpoint: Checkpoint) -> None:
         state = checkpoint.read_json(f"{STATE}.json")
-        self._load_weights(checkpoint)
+        _load(checkpoint.folder / _WEIGHTS, self.refiner.parameters)
+        _load(checkpoint.folder / _AVERAGE, self.refiner.average.values)
         tensors = safetensors.torch.load_file(checkpoint.folder / _OPTIMIZER)
         restore_optimizer(self.refiner.optimizer, tensors, state["optimizer"])
         self.refiner.step = checkpoint.step
@@ -202,8 +203,8 @@ class RefineRun:
         if self._metrics.exists():
             os.truncate(self._metrics, min(state["metrics_bytes"], self._metrics.stat().st_size))
 
-    @torch.no_grad()
-    def _load_weights(self, checkpoint: Checkpoint) -> None:
-        weights = safetensors.torch.load_file(checkpoint.folder / _WEIGHTS)
-        for name, parameter in self.refiner.parameters.items():
-            parameter.copy_(weights[name])
+
+@torch.no_grad()
+def _load(path: Path, into: Mapping[str, torch.Tensor]) -> None:
+    for name, value in safetensors.torch.load_file(path).items():
+        into[name].copy_(value)

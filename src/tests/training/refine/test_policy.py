@@ -1,8 +1,13 @@
-"""Advantages by hand."""
+"""Advantages, learning rates and averages by hand."""
 
 import pytest
+import torch
+from torch import nn
 
+from src.config.refine import RefineSettings
+from src.training.refine.average import WeightAverage
 from src.training.refine.policy import advantages
+from src.training.refine.refiner import learning_rate
 
 
 def test_by_hand() -> None:
@@ -16,3 +21,25 @@ def test_equal_rewards_teach_nothing() -> None:
 
 def test_small_differences_count_little() -> None:
     assert advantages([0.0, 0.02])[1] == pytest.approx(0.01 / (0.0002**0.5 + 1))
+
+
+def test_the_rate_rises_and_falls() -> None:
+    """Two steps of warm-up of ten: a third and two thirds, whole, then an eighth less each step."""
+    settings = RefineSettings(steps=10, warmup_steps=2, learning_rate=24.0)
+    assert [learning_rate(settings, step) for step in (0, 1, 2, 3, 9)] == pytest.approx([8, 16, 24, 21, 3])
+    level = settings.model_copy(update={"lr_scheduler_type": "constant"})
+    assert [learning_rate(level, step) for step in (0, 2, 9)] == pytest.approx([8, 24, 24])
+
+
+def test_the_average_takes_the_place_of_the_weights() -> None:
+    """From 8, then 4 and 2 at a share of a half: 6, then 4; the weights themselves come back, in their own type."""
+    parameter = nn.Parameter(torch.tensor([8.0], dtype=torch.bfloat16))
+    average = WeightAverage({"w": parameter}, 0.5)
+    for value in (4.0, 2.0):
+        parameter.data.fill_(value)
+        average.add()
+    assert average.values["w"].tolist() == [4.0]
+    with average.in_place():
+        assert parameter.tolist() == [4.0]
+    assert (parameter.tolist(), parameter.dtype, average.values["w"].tolist()) == ([2.0], torch.bfloat16, [4.0])
+    assert WeightAverage({"w": parameter}, 0.0).values["w"].tolist() == [2.0]
