@@ -11,9 +11,7 @@ config_app = typer.Typer(help="Look at configs.", no_args_is_help=True)
 
 @config_app.command("show")
 def config_show(
-    experiment: Annotated[str, typer.Argument()],
-    overrides: Overrides = None,
-    as_json: AsJson = False,
+    experiment: Annotated[str, typer.Argument()], overrides: Overrides = None, as_json: AsJson = False
 ) -> None:
     """Print the merged settings of an experiment and where each value comes from."""
     from .config import show_config

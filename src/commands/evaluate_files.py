@@ -43,10 +43,7 @@ def evaluate_files(
 
     if files.predictions is None:
         raise YoyakError("name both files: --predictions FILE --references FILE")
-    for option, value, known in (
-        ("--tokenization", tokenization, TOKENIZATIONS),
-        ("--multi", multi, MULTI),
-    ):
+    for option, value, known in (("--tokenization", tokenization, TOKENIZATIONS), ("--multi", multi, MULTI)):
         if value not in known:
             hint = nearest(value, list(known))
             raise YoyakError(f"{option} '{value}' is unknown; choose {', '.join(known)}{hint}")

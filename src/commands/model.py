@@ -32,11 +32,7 @@ class LoadedModel:
 
 
 def load_for_use(
-    experiment: str | None,
-    adapter: str | None,
-    overrides: list[str],
-    console: "Console",
-    zero_shot: bool = False,
+    experiment: str | None, adapter: str | None, overrides: list[str], console: "Console", zero_shot: bool = False
 ) -> LoadedModel:
     """Load the model of an experiment or adapter.
 

@@ -16,7 +16,6 @@ class Screen(Console):
     """A console on which texts of data, configs and models stay text."""
 
     def __init__(self, **options: Any) -> None:
-        """Take rich's options."""
         super().__init__(markup=False, highlight=False, emoji=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:

@@ -22,9 +22,5 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        validate_assignment=True,
-        protected_namespaces=(),
+        extra="forbid", strict=True, allow_inf_nan=False, validate_assignment=True, protected_namespaces=()
     )

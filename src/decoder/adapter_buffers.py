@@ -11,7 +11,6 @@ class Refresh:
     """Copies the adapters' newest values to where the products read them."""
 
     def __init__(self, linears: Sequence[AdaptedLinear]) -> None:
-        """List what is copied."""
         pairs = [(linear, block) for linear in linears for block in linear.blocks]
         self._a = [linear.a[block.ranks] for linear, block in pairs]
         self._b = [part for linear in linears for part in linear.source.b_blocks()]

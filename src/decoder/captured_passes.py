@@ -27,7 +27,6 @@ class CapturedPasses(Passes):
     """
 
     def __init__(self, decoder: PackedDecoder, most_tokens: int) -> None:
-        """Allocate the buffers for a decoder on a GPU."""
         super().__init__(decoder)
         device, dtype = decoder.embeddings.weight.device, decoder.embeddings.weight.dtype
         self.most_tokens, self.captured = most_tokens, 0

@@ -56,7 +56,6 @@ class DecoderLayer:
     """One decoder layer: norm, attention, residual, norm, SwiGLU, residual."""
 
     def __init__(self, layer: Any, shape: AttentionShape, factory: LinearFactory) -> None:
-        """Read the weights of transformers' layer."""
         attention = layer.self_attn
         self.shape = shape
         self.norm, self.middle_norm = DecoderNorm(layer.input_layernorm), DecoderNorm(layer.post_attention_layernorm)
@@ -141,13 +140,7 @@ class DecoderLayer:
         return Saved(hidden, inverse, attention, attended, middle, middle_inverse, gate_up, reduced, rows, *inputs)
 
     def backward(
-        self,
-        grad: torch.Tensor,
-        saved: Saved,
-        rotary: Rotary,
-        sequences: Sequences,
-        drops: Drops,
-        loaded: bool,
+        self, grad: torch.Tensor, saved: Saved, rotary: Rotary, sequences: Sequences, drops: Drops, loaded: bool
     ) -> torch.Tensor:
         """Add to the gradients of what trains; return the gradient of the layer's input.
 

@@ -49,7 +49,6 @@ class Arena:
     """Allocates CPU weights in 64 MB blocks so that every page can be huge. A lone weight's tail can't."""
 
     def __init__(self) -> None:
-        """Begin without a block."""
         self._free = torch.empty(0)
 
     def zeros(self, rows: int, columns: int, dtype: torch.dtype) -> torch.Tensor:
@@ -69,7 +68,6 @@ class LinearFactory:
     """
 
     def __init__(self, float8: bool = False) -> None:
-        """Nothing is allocated yet."""
         self.float8 = float8
         self._arena = Arena()
         self._buffers: dict[tuple[tuple[int, ...], tuple[int, ...], int], torch.Tensor] = {}

@@ -32,7 +32,6 @@ class GradientBuffer:
     """
 
     def __init__(self, parts: Sequence[GradientPart]) -> None:
-        """Allocate the buffer, in the type of the parameters."""
         shapes = [torch.Size(part.shape) for part in parts]
         like = parts[0].parameters[0]
         self.flat = torch.zeros(sum(shape.numel() for shape in shapes), dtype=like.dtype, device=like.device)

@@ -199,7 +199,6 @@ class Passes:
     """Forward and backward of a micro-batch through the layers, operation by operation."""
 
     def __init__(self, decoder: PackedDecoder) -> None:
-        """Run on `decoder`."""
         self.decoder = decoder
         self._state: tuple[list[Any], Rotary, Sequences, list[Drops], torch.Tensor | None] | None = None
 

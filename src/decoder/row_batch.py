@@ -23,7 +23,6 @@ class RowBatch:
     """
 
     def __init__(self, decoder: CachedDecoder) -> None:
-        """Begin without sequences and without memory."""
         self.decoder = decoder
         self.device = decoder.embeddings.device
         self.captured = 0

@@ -116,11 +116,7 @@ def score_tokens(prediction: Sequence[str], reference: Sequence[str]) -> RougeTr
     unigrams = (Counter(prediction) & Counter(reference)).total()
     bigrams = (Counter(pairwise(prediction)) & Counter(pairwise(reference))).total()
     both = len(prediction) + len(reference)
-    return (
-        _f1(unigrams, both),
-        _f1(bigrams, both - 2),
-        _f1(lcs_length(prediction, reference), both),
-    )
+    return (_f1(unigrams, both), _f1(bigrams, both - 2), _f1(lcs_length(prediction, reference), both))
 
 
 def lcs_length(one: Sequence[str], other: Sequence[str]) -> int:

@@ -19,7 +19,6 @@ class RowSampler(LogitsProcessor):
     """
 
     def __init__(self, seeds: Sequence[int | None]) -> None:
-        """Start a generator for each row."""
         self._rows = [None if seed is None else random.Random(seed) for seed in seeds]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

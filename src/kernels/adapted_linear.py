@@ -138,12 +138,7 @@ class AdaptedLinear:
         return fused[:, : self.width], fused[:, self.width :]
 
     def add_gradients(
-        self,
-        grad: torch.Tensor,
-        grad_reduced: torch.Tensor,
-        x: torch.Tensor,
-        reduced: torch.Tensor,
-        drop: Drop | None,
+        self, grad: torch.Tensor, grad_reduced: torch.Tensor, x: torch.Tensor, reduced: torch.Tensor, drop: Drop | None
     ) -> None:
         """Add to the sums of the gradients of what trains, the adapters or the weights.
 

@@ -86,12 +86,7 @@ def packed_attention(
 
 
 def packed_attention_backward(
-    grad: torch.Tensor,
-    state: Any,
-    rotary: Rotary,
-    sequences: Sequences,
-    shape: AttentionShape,
-    norms: HeadNorms | None,
+    grad: torch.Tensor, state: Any, rotary: Rotary, sequences: Sequences, shape: AttentionShape, norms: HeadNorms | None
 ) -> torch.Tensor:
     """Return the gradient (tokens, shape.columns) of `packed_attention`'s qkv for `grad`, that of its output."""
     if grad.is_cuda:

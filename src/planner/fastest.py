@@ -8,14 +8,7 @@ from ..data.batches.bins import filled_multiple, shared_tokens
 from .devices import Device
 from .duration import StepTime, step_time
 from .job import TrainingJob
-from .memory import (
-    Activations,
-    Memory,
-    MicroBatchSize,
-    evaluation_bytes,
-    packed_parts,
-    total_memory,
-)
+from .memory import Activations, Memory, MicroBatchSize, evaluation_bytes, packed_parts, total_memory
 from .step_work import ExampleTokens, StepWork, largest_step_tokens, packed_work, padded_work
 from .trainer_memory import trainer_peak
 

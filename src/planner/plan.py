@@ -146,8 +146,4 @@ def padded_evaluation(examples: Sequence[ExampleTokens], batch_size: int) -> tup
     """Return padded tokens, targets and batches of an evaluation, whose batches hold similar lengths."""
     ordered = sorted(examples, reverse=True)
     batches = [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]
-    return (
-        sum(batch[0][0] * len(batch) for batch in batches),
-        sum(targets for _, targets in ordered),
-        len(batches),
-    )
+    return (sum(batch[0][0] * len(batch) for batch in batches), sum(targets for _, targets in ordered), len(batches))

@@ -93,11 +93,7 @@ def line_chart(
     x, y = _axes(drawn, from_zero)
     shapes = [_marks(item, x, y, value) if item.marks else _line(item, x, y, value) for item in drawn]
     description = joined((_describe(item, value) for item in drawn), " ")
-    axes = join(
-        _grid(y),
-        _step_ticks(x),
-        tag("text", _STEP, class_="axis", x="50%", y="100%", dy=36),
-    )
+    axes = join(_grid(y), _step_ticks(x), tag("text", _STEP, class_="axis", x="50%", y="100%", dy=36))
     drawing = _drawing(chart_id, title, description, join(axes, *shapes), height)
     lost = [(item, len(item.points) - len(item.finite)) for item in series]
     notes = [tag("p", _not_finite(item.label, number)) for item, number in lost if number]

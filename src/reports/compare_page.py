@@ -88,12 +88,7 @@ def _differences(runs: Sequence[ComparedRun]) -> Html:
             cell = _figure(change(0, found.difference, 2), interval(found.low, found.high))
             name = join(named(run.name), ", ", tag("span", SCORE_NAMES[key]))
             rows.append([name, cell, f"{found.p_value:.2g}", f"{found.wins} / {found.ties} / {found.losses}"])
-    columns = [
-        Text("Run", "실행"),
-        Text("Difference", "차이"),
-        "p",
-        Text("Wins / ties / losses", "승 / 무 / 패"),
-    ]
+    columns = [Text("Run", "실행"), Text("Difference", "차이"), "p", Text("Wins / ties / losses", "승 / 무 / 패")]
     caption = Text("Difference from the first run, on the same dialogues", "같은 대화에서 첫 실행과의 차이")
     note = Text(
         "p: of a paired randomization test, two-sided. Wins count single dialogues.",

@@ -14,13 +14,7 @@ from ..runs.json_lines import Prediction
 from ..runs.read import Run, read_run
 from .wording import STATUSES
 
-COSTS = (
-    "wall_seconds",
-    "peak_memory_bytes",
-    "tokens_per_second",
-    "samples_per_second",
-    "steps",
-)
+COSTS = ("wall_seconds", "peak_memory_bytes", "tokens_per_second", "samples_per_second", "steps")
 ABSENT = "\N{EN DASH}"
 """Stands for a setting that a run, of another version, does not have."""
 _NO_DIFFERENCE = ("experiment.name", "experiment.output_dir", "experiment.tags")

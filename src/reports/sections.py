@@ -27,9 +27,7 @@ def curves(metrics: list[Metric]) -> Html:
     eval_loss = Series(_EVALUATION, over_steps(metrics, "eval_loss"), marks=True)
     wide = line_chart("loss", Text("Loss", "손실"), [loss, eval_loss], lambda value: decimal(value, 3), height=260)
     rouge = [Series(_EVALUATION, over_steps(metrics, "eval_rouge_sum"), marks=True)]
-    small = [
-        line_chart("rouge-sum", SCORE_NAMES["rouge_sum"], rouge, lambda value: decimal(value, 2)),
-    ] + [
+    small = [line_chart("rouge-sum", SCORE_NAMES["rouge_sum"], rouge, lambda value: decimal(value, 2))] + [
         line_chart(chart_id, title, [Series(title, over_steps(metrics, key))], write, from_zero=True)
         for chart_id, title, key, write in (
             ("learning-rate", LEARNING_RATE, "learning_rate", short),

@@ -64,8 +64,7 @@ def tiles(run: Run) -> Html:
             Text("Speed", "속도"),
             _if_known(train.tokens_per_second, _tokens_per_second),
             _if_known(
-                train.samples_per_second,
-                lambda value: Text(f"{rate(value)} examples/s", f"초당 예시 {rate(value)}개"),
+                train.samples_per_second, lambda value: Text(f"{rate(value)} examples/s", f"초당 예시 {rate(value)}개")
             ),
         ),
         _tile(
@@ -73,11 +72,7 @@ def tiles(run: Run) -> Html:
             _if_known(train.peak_memory_bytes, gibibytes),
             _if_known(record.device.memory_bytes, lambda value: _of(gibibytes(value))),
         ),
-        _tile(
-            WALL_TIME,
-            _if_known(train.wall_seconds, duration),
-            _time_note(train),
-        ),
+        _tile(WALL_TIME, _if_known(train.wall_seconds, duration), _time_note(train)),
         _tile(TRAINED_PARAMETERS, _if_known(record.trainable_parameters, millions), _share(record)),
     ]
     return tag("dl", *shown, class_="tiles") if any(shown) else Html("")

@@ -13,7 +13,6 @@ class LogFile(WatchedFileHandler):
     """Appends lines, to no link. A file or folder that is gone is made again; a line that can't be written is lost."""
 
     def __init__(self, path: Path) -> None:
-        """Open `path`, with its folder."""
         path.parent.mkdir(parents=True, exist_ok=True)
         super().__init__(path, encoding="utf-8")
 

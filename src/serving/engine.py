@@ -35,7 +35,6 @@ class TransformersEngine:
     """Continuous batching (Yu et al. 2022, Orca): sequences join and leave the batch between any two steps."""
 
     def __init__(self, model: Any) -> None:
-        """Take a causal language model, with or without adapter."""
         self.model = model
 
     def refuse_wrong_logits(self, most_tokens: int) -> None:

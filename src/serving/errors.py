@@ -11,12 +11,7 @@ class ApiError(Exception):
     """A request that is refused: status code, one sentence, and where in the request the reason lies."""
 
     def __init__(
-        self,
-        status: int,
-        message: str,
-        code: str,
-        param: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, status: int, message: str, code: str, param: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
         """Keep the parts of the answer; `code` is a short name for programs."""
         super().__init__(message)

@@ -10,7 +10,6 @@ class Metrics:
     """Counters, gauges and histograms of one server."""
 
     def __init__(self) -> None:
-        """Start all at zero."""
         registry = self.registry = CollectorRegistry()
         self.requests = Counter(
             "yoyak_http_requests", "HTTP requests by route and status", ["route", "status"], registry=registry

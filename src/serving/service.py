@@ -115,10 +115,7 @@ class Service:
 
 def refuse_searches(settings: GenerationSettings) -> None:
     """Refuse beam search and MBR: they can't stream tokens."""
-    for name, value, neutral in (
-        ("num_beams", settings.num_beams, 1),
-        ("mbr_samples", settings.mbr_samples, 0),
-    ):
+    for name, value, neutral in (("num_beams", settings.num_beams, 1), ("mbr_samples", settings.mbr_samples, 0)):
         if value > 1:
             raise YoyakError(
                 f"generation.{name} = {value}: the server generates one summary token by token; "

@@ -28,7 +28,6 @@ class TextStream:
     """Turns a growing list of ids into pieces of text that add up to `decode` of all of them."""
 
     def __init__(self, tokenizer: Any, ends: int | Collection[int]) -> None:
-        """Start with nothing."""
         self._tokenizer, self._ends, self._sent = tokenizer, ends, ""
 
     def piece(self, ids: Sequence[int], is_whole: bool) -> str:

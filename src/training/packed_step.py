@@ -25,7 +25,6 @@ class ShuffledSampler(Sampler[int]):
     """Every example once an epoch, in an order that only seed and epoch decide."""
 
     def __init__(self, examples: int, seed: int) -> None:
-        """Keep the number of examples; nothing is drawn yet."""
         self.examples, self.seed, self.epoch = examples, seed, 0
 
     def set_epoch(self, epoch: int) -> None:

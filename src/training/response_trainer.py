@@ -35,7 +35,6 @@ class SimilarLengthSampler(Sampler[int]):
     """
 
     def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
-        """Keep lengths in tokens; nothing is drawn yet."""
         self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
 
     def set_epoch(self, epoch: int) -> None:

@@ -44,14 +44,7 @@ class Export:
         from ...runs.record import now
 
         base = base_name(self.config.model.checkpoint)
-        return {
-            "yoyak": __version__,
-            "to": self.request.to,
-            "name": self.name,
-            "base": base,
-            "written": now(),
-            **more,
-        }
+        return {"yoyak": __version__, "to": self.request.to, "name": self.name, "base": base, "written": now(), **more}
 
     def settings(self, checkpoint: str, keep_adapter: bool) -> str:
         """Return the settings that the exported model needs to be used by yoyak, as YAML."""

@@ -34,7 +34,6 @@ class Labels:
     """Speakers' labels as turns have them: no colon in them, short, another for each name."""
 
     def __init__(self) -> None:
-        """Begin with no names."""
         self._labels: dict[str, str] = {}
         self._taken: dict[str, int] = {}  # with the number that was last put behind it
 

@@ -48,7 +48,6 @@ class KoreanLetters:
     """
 
     def __init__(self) -> None:
-        """Begin with no line."""
         self.letters = self.syllables = self.common = self._lines = 0
         self._first_line: int | None = None
         self._foreign_line: int | None = None

@@ -21,7 +21,6 @@ class RowColumns:
     """
 
     def __init__(self, settings: DataSettings, need_summary: bool) -> None:
-        """Begin before the first row."""
         self.names: dict[str, None] = {}
         self.found: set[str] = set()
         self.note: str | None = None

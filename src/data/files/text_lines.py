@@ -20,7 +20,6 @@ class BoundedLines(Iterator[str]):
     """
 
     def __init__(self, stream: TextIO) -> None:
-        """Read from the start of an open text file."""
         self.number = 0
         self._stream = stream
         self._left = LONGEST_ROW_CHARS

@@ -80,11 +80,7 @@ def _bad_rows_table(report: DataReport) -> "Table":
             f"{line}: {detail}" if detail else f"{line}" for line, detail in zip(rows.lines, rows.details, strict=True)
         ]
         more = ["..."] if rows.count > len(rows.lines) else []
-        table.add_row(
-            Text(reason),
-            f"{rows.count:,}",
-            Text(("\n" if any(rows.details) else ", ").join(places + more)),
-        )
+        table.add_row(Text(reason), f"{rows.count:,}", Text(("\n" if any(rows.details) else ", ").join(places + more)))
     return table
 
 

@@ -19,7 +19,6 @@ class Stopped(KeyboardInterrupt):
     """The process was told to stop by a signal, whose number says how it ends: 130 for Ctrl-C, 143 for SIGTERM."""
 
     def __init__(self, number: int = signal.SIGINT) -> None:
-        """Keep the signal's number."""
         super().__init__(f"stopped by {signal.Signals(number).name}")
         self.exit_code = 128 + number
 
@@ -28,7 +27,6 @@ class TrainingInterrupted(Stopped):
     """Training was stopped by a signal, after the step was finished and its checkpoint written."""
 
     def __init__(self, checkpoint: Path | None, step: int, number: int = signal.SIGINT) -> None:
-        """Keep the folder of the checkpoint and the step that it is of."""
         super().__init__(number)
         self.checkpoint, self.step = checkpoint, step
 
@@ -56,7 +54,6 @@ class StopOnSignal(TrainerCallback):
     """
 
     def __init__(self, trainer: Stoppable) -> None:
-        """Watch `trainer`; nothing is caught until training begins."""
         self.trainer = trainer
         self.number: int | None = None
         self._previous: dict[int, Any] = {}

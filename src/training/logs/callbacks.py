@@ -86,7 +86,6 @@ class ProgressBar(TrainerCallback):
     """A bar with loss, tokens/s and time left on a terminal; a line at each log elsewhere."""
 
     def __init__(self, console: "Console", trainer: "ResponseTrainer") -> None:
-        """Draw on `console`."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.console, self.trainer = console, trainer
