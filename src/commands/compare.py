@@ -38,7 +38,7 @@ def show_comparison(runs: Sequence[str], tokenization: str | None, out: Path | N
     else:
         _print(comparison)
         if out is not None:
-            create_console().print(f"Page: {out}", markup=False, soft_wrap=True)
+            create_console().print(f"Page: {out}")
 
 
 def _print(comparison: "RunComparison") -> None:
@@ -59,13 +59,13 @@ def _print(comparison: "RunComparison") -> None:
     console.print(_table("Cost", names, _cost_rows(comparison)))
     for run in comparison.runs[1:]:
         if sentence := run.sentence():
-            console.print(f"{run.name} against {names[0]}: {sentence}", style="bold", markup=False, soft_wrap=True)
+            console.print(f"{run.name} against {names[0]}: {sentence}", style="bold")
     for note in comparison.notes:
-        console.print(note, style="yellow", markup=False, soft_wrap=True)
+        console.print(note, style="yellow")
     for example in comparison.examples[:EXAMPLES_PRINTED]:
         sums = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, example.rouge_sums, strict=True))
         line = f"  {example.rows[0].fname}: ROUGE sum {sums} ({example.change:+.1f})"
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line)
 
 
 def _cost_rows(comparison: "RunComparison") -> list[list[str]]:

@@ -100,7 +100,7 @@ def run_logger(paths: list[Path], console: "Console") -> Iterator[logging.Logger
             if getattr(record, "only_to_files", False):
                 return
             style = "yellow" if record.levelno >= logging.WARNING else None
-            console.print(redact(said_record(record)), style=style, markup=False, soft_wrap=True)
+            console.print(redact(said_record(record)), style=style)
 
     logger, from_libraries = logging.getLogger("yoyak"), logging.getLogger("py.warnings")
     handlers: list[logging.Handler] = []

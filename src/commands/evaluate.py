@@ -65,7 +65,7 @@ def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bo
         request.spreadsheet,
     )
     fill(saved, [row.dialogue for row in rows], config, console, lambda g: {"summary": g.written, "ended": g.ended})
-    console.print(f"Summaries: {saved.path}", style="dim", markup=False, soft_wrap=True)
+    console.print(f"Summaries: {saved.path}", style="dim")
     made = [saved.done[index] for index in range(len(rows))]
     ended = [values["ended"] in (True, "True") for values in made]  # CSV holds text
     result = score_rows(rows, [values["summary"] for values in made], ended, config, baseline, facts)
@@ -119,4 +119,4 @@ def _say_what_is_scored(config: Config, request: ModelEvaluation, console: "Cons
     own = config.experiment.run_dir / "final_model"
     if config.lora.adapter is None and not request.zero_shot and own.is_dir():
         note = f"No adapter is named: the base model is scored. For the trained one: --adapter {typed_path(own)}"
-        console.print(note, style="yellow", markup=False, soft_wrap=True)
+        console.print(note, style="yellow")

@@ -60,7 +60,7 @@ def evaluate_files(
     )
     console = create_console(stderr=True)
     for note in joined.notes:
-        console.print(note, style="yellow", markup=False, soft_wrap=True)
+        console.print(note, style="yellow")
     if joined.by_row:
         console.print("No ids in common: joined row by row.", style="yellow")
     result = score_report(

@@ -87,7 +87,7 @@ def fill(
     """
     missing, total = saved.missing, len(saved.rows)
     if saved.done:
-        console.print(f"{len(saved.done)} of {total} summaries are in {saved.path} already", markup=False)
+        console.print(f"{len(saved.done)} of {total} summaries are in {saved.path} already")
     loaded = None
     if missing:
         with stoppable(lambda: f"{len(saved.done)} of {total} summaries are in {saved.path}; the same command goes on"):

@@ -63,7 +63,7 @@ def config_for_use(
 def load_configured(config: Config, console: "Console") -> LoadedModel:
     """Load the model of a config that `config_for_use` returned."""
     quiet_libraries()
-    console.print(f"Loading {config.model.checkpoint} ...", style="dim", markup=False)
+    console.print(f"Loading {config.model.checkpoint} ...", style="dim")
 
     from ..models.lora_loader import LoRALoader
 
@@ -71,7 +71,7 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
     other_base = _other_base(config)
     if other_base:
         note = f"{adapter}: trained on {other_base}, used on {config.model.checkpoint}"
-        console.print(note, style="yellow", markup=False, soft_wrap=True)
+        console.print(note, style="yellow")
     loader = LoRALoader(config)
     use_qlora = config.lora.use_qlora and config.lora.use_lora
     try:
@@ -82,7 +82,7 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
         raise
     prompt, notes = prompt_of(config, tokenizer)
     for note in [*loader.facts.notes, *notes]:
-        console.print(note, style="dim", markup=False, soft_wrap=True)
+        console.print(note, style="dim")
     return LoadedModel(config, model, tokenizer, prompt, loader.resolved)
 
 

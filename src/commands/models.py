@@ -81,7 +81,7 @@ def fetch(name: str) -> None:
     quiet_libraries()
     console = create_console()
     try:
-        folder = fetch_bundled(name, lambda text: console.print(text, markup=False))
+        folder = fetch_bundled(name, lambda text: console.print(text))
     except OSError as error:
         raise YoyakError(f"can't write to the cache ({error}); set YOYAK_HOME to a folder with 500 MB free") from error
-    console.print(f"{PREFIX}{name.removeprefix(PREFIX)} is in {folder}", markup=False, soft_wrap=True)
+    console.print(f"{PREFIX}{name.removeprefix(PREFIX)} is in {folder}")

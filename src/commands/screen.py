@@ -18,6 +18,11 @@ class Screen(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, highlight=False, emoji=False, **options)
 
+    def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:
+        """As rich, but text is never wrapped here: a sentence stays one line in files and pipes."""
+        whole = all(isinstance(item, str) for item in objects) if soft_wrap is None else soft_wrap
+        super().print(*objects, soft_wrap=whole, **options)
+
     def render_str(self, text: str, **options: Any) -> Text:
         """As rich, in the language that is spoken; control characters are shown before anything is measured."""
         return super().render_str(visible(said(text)), **options)

@@ -123,9 +123,7 @@ def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket)
     engine.refuse_wrong_logits(config.tokenizer.encoder_max_len + config.tokenizer.decoder_max_len)
     service = Service(config, engine, loaded.tokenizer, loaded.prompt, limits, ends)
     who = "with a key" if key is not None else "without a key"
-    console.print(
-        f"Serving {service.name} at {url_of(listener)}/v1 ({who}); Ctrl-C stops", markup=False, soft_wrap=True
-    )
+    console.print(f"Serving {service.name} at {url_of(listener)}/v1 ({who}); Ctrl-C stops")
     run(service, listener, request.host, key)
 
 

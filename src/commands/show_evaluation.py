@@ -18,7 +18,7 @@ _KIND_NAMES = {"number": "numbers", "date": "dates", "name": "names"}
 def print_evaluation(result: EvaluationResult, as_json: bool = False) -> None:
     """Print the JSON, or tables and sentences, on standard output; warnings go to standard error."""
     for warning in result.warnings:
-        create_console(stderr=True).print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+        create_console(stderr=True).print(f"Warning: {warning}", style="yellow")
     if as_json:
         print_json(result.as_dict())
         return
@@ -26,14 +26,14 @@ def print_evaluation(result: EvaluationResult, as_json: bool = False) -> None:
     console.print(_scores_table(result))
     if result.baseline is not None:
         console.print(_differences_table(result.baseline))
-        console.print(result.baseline.sentence(), style="bold", markup=False, soft_wrap=True)
+        console.print(result.baseline.sentence(), style="bold")
         console.print()
     console.print(_checks_table(result.checks))
     for line in _listed_facts(result.checks):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line)
     for note in result.notes():
         if note not in result.warnings:
-            console.print(note, style="yellow", markup=False, soft_wrap=True)
+            console.print(note, style="yellow")
 
 
 def _scores_table(result: EvaluationResult) -> "Table":

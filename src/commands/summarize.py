@@ -156,7 +156,7 @@ def _summarize_into(
         line |= {"reasoning_removed": reasoned} if reasoned else {}
         print_json(line | (counts.as_dict() if counts else {}))
         return
-    console.print(f"{len(rows)} summaries in {out}, column {column}", markup=False, soft_wrap=True)
+    console.print(f"{len(rows)} summaries in {out}, column {column}")
     if counts:
         _say_what_was_cut(counts, made, console)
 

@@ -65,9 +65,9 @@ def augment(request: AugmentRequest) -> None:
     if request.as_json:
         print_json(report)
         return
-    console.print(f"{len(written):,} rows in {request.out}", markup=False, soft_wrap=True)
+    console.print(f"{len(written):,} rows in {request.out}")
     for line in _next(request):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line)
 
 
 def _refuse_unusable(request: AugmentRequest) -> None:
@@ -129,18 +129,18 @@ def _show_renaming(
     first_copies = {copy.source: copy for copy in reversed(renaming.copies)}
     for copy in sorted(first_copies.values(), key=lambda copy: copy.source)[:show]:
         before = table.rows[copy.source]
-        console.print(f"\n{before.fname}: {', '.join(f'{a} -> {b}' for a, b in copy.labels.items())}", markup=False)
+        console.print(f"\n{before.fname}: {', '.join(f'{a} -> {b}' for a, b in copy.labels.items())}")
         for name, row in (("before", before), ("after", copy.row)):
             turns = row.dialogue.split("\n")
             shown = turns[:_MOST_TURNS_SHOWN] + (["..."] if len(turns) > _MOST_TURNS_SHOWN else [])
             for line in [f"  {name}", *(f"    {turn}" for turn in shown), f"    = {row.summary}"]:
-                console.print(Quoted(line), markup=False, soft_wrap=True)
+                console.print(Quoted(line))
     if show:
         console.print()
     console.print(f"{report['copies']:,} renamed copies of {report['rows_with_copies']:,} of {len(table.rows):,} rows")
     reasons = list(report["speakers_kept"].items())
     for reason, count in reasons[:_MOST_REASONS_SHOWN]:
-        console.print(f"  {count:,} speakers keep their names: {reason}", markup=False, style="dim", soft_wrap=True)
+        console.print(f"  {count:,} speakers keep their names: {reason}", style="dim")
     rest = sum(count for _, count in reasons[_MOST_REASONS_SHOWN:])
     if rest:
         console.print(f"  {rest:,} more for other reasons", style="dim")
@@ -151,12 +151,12 @@ def _show_instructions(rows: _Rows, show: int, console: "Console") -> None:
     from ...data.tools.augment_speakers import is_korean
 
     for row, _ in rows[:show]:
-        console.print(f"\n{row.fname}: under five instructions", markup=False)
+        console.print(f"\n{row.fname}: under five instructions")
         for _, user, _ in instruction_messages(row, "ko" if is_korean(row.dialogue) else "en"):
             sentence, _, dialogue = user["content"].partition("\n")
             first = dialogue.split("\n")[0]
-            console.print(Quoted(f"  user       {sentence} | {first} | ..."), markup=False, soft_wrap=True)
-        console.print(Quoted(f"  assistant  {row.summary}\n"), markup=False, soft_wrap=True)
+            console.print(Quoted(f"  user       {sentence} | {first} | ..."))
+        console.print(Quoted(f"  assistant  {row.summary}\n"))
 
 
 def _next(request: AugmentRequest) -> list[str]:

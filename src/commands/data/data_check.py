@@ -34,9 +34,9 @@ def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> 
     console = create_console()
     console.print(render(report))
     said = f"Truncation: {template.counts.sentence()}" if template else f"Lengths in tokens are left out: {why_not}"
-    console.print(said, markup=False, soft_wrap=True)
+    console.print(said)
     for note in filter(None, [template.note if template else None, too_long]):
-        console.print(note, markup=False, soft_wrap=True)
+        console.print(note)
 
 
 def _prompt_template(config: Config) -> "tuple[PromptTemplate | None, str | None]":

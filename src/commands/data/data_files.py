@@ -50,7 +50,7 @@ def read_all_columns(source: str, config: Config, console: "Console") -> "Dialog
         raise YoyakError(f"{source}: name a file; load_dataset(...).to_json('rows.jsonl') of datasets writes one")
     table = load_dialogues(source, config.data, keep_values=True)
     for count, reason in table.losses():
-        console.print(f"{source}: {count:,} rows are left out ({reason})", style="yellow", markup=False)
+        console.print(f"{source}: {count:,} rows are left out ({reason})", style="yellow")
     return table
 
 

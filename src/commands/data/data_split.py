@@ -60,7 +60,7 @@ def split(request: SplitRequest) -> None:
         print_json(report)
         return
     for line in _sentences(request, report):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line)
 
 
 def _parts(request: SplitRequest, table: "DialogueTable") -> "tuple[dict[str, list[int]], Split]":

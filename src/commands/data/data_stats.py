@@ -59,9 +59,9 @@ def stats(request: StatsRequest) -> None:
     _show(report, create_console())
     console = create_console()
     if why_not:
-        console.print(f"Lengths in tokens are left out: {why_not}", markup=False, soft_wrap=True)
+        console.print(f"Lengths in tokens are left out: {why_not}")
     if request.out is not None:
-        console.print(f"Page: {request.out}", markup=False, soft_wrap=True)
+        console.print(f"Page: {request.out}")
 
 
 def _token_lengths(config: Config) -> tuple[Callable[[list[str]], list[int]] | None, str | None]:
@@ -117,12 +117,10 @@ def _show(report: "DataStats", console: "Console") -> None:
         console.print(
             f"\n{one.second} shares with {one.first}: {one.exact:,} dialogues exactly, {one.near:,} more nearly "
             f"(word trigrams, Jaccard {report.near_jaccard:g} or more)",
-            markup=False,
             style="yellow" if one.exact or one.near else None,
-            soft_wrap=True,
         )
         for pair in one.pairs[:5]:
-            console.print(f"  {pair.second}  like  {pair.first}  ({pair.jaccard:.2f})", markup=False)
+            console.print(f"  {pair.second}  like  {pair.first}  ({pair.jaccard:.2f})")
 
 
 def _files_table(report: "DataStats") -> "Table":

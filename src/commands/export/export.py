@@ -37,7 +37,7 @@ def export_model(request: ExportRequest) -> None:
         if request.push:
             from ...export.hub import push
 
-            console.print(f"Sending {out} to {request.push} ...", style="dim", markup=False)
+            console.print(f"Sending {out} to {request.push} ...", style="dim")
             result["pushed"] = push(out, request.push)
     _show(result, request.as_json)
 
@@ -100,7 +100,7 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
     console = create_console()
 
     def say(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(text)
 
     loss = result.get("loss")
     if loss:

@@ -35,7 +35,7 @@ class Export:
 
     def say(self, text: str) -> None:
         """Tell what goes on, beside what the command prints."""
-        self.console.print(text, style="dim", markup=False, soft_wrap=True)
+        self.console.print(text, style="dim")
 
     def record(self, **more: Any) -> dict[str, Any]:
         """Return what the export's folder says about itself; without paths, which are nobody's business."""

@@ -52,7 +52,7 @@ def ensemble_of(runs: Sequence[Path], config: Config, folder: Path, console: "Co
         f"{found.difference:+.2f} against the mean single fold's {mean:.2f} "
         f"(95% interval {found.low:+.2f} to {found.high:+.2f}, n = {found.n})"
     )
-    console.print(sentence, style="bold", markup=False, soft_wrap=True)
+    console.print(sentence, style="bold")
     return {
         "eval": config.data.eval,
         "metric": metric,
@@ -99,7 +99,7 @@ def _summaries(
         saved = SavedRows(path, *made_by)
     except YoyakError:  # of other rows or settings of generation: nothing that a new pass does not give back
         saved = SavedRows(path, *made_by, overwrite=True)
-    console.print(f"{run.name}: {config.data.eval}", style="dim", markup=False, soft_wrap=True)
+    console.print(f"{run.name}: {config.data.eval}", style="dim")
     fill(saved, [row.dialogue for row in rows], used, console, lambda g: {"summary": g.written, "ended": g.ended})
     return [saved.done[index] for index in range(len(rows))]
 

@@ -119,7 +119,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
     began = Path(config.lora.adapter or config.model.checkpoint).parent
     if after and (began / "predictions.jsonl").is_file():
         places = f"{typed_path(began)} {typed_path(run.folder)}"
-        run.console.print(f"Compare: yoyak compare {places} --out compare.html", markup=False, soft_wrap=True)
+        run.console.print(f"Compare: yoyak compare {places} --out compare.html")
     return run.folder
 
 

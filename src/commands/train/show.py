@@ -62,14 +62,12 @@ def show_faults(run: "RunContext") -> None:
     from ...reports.faults import fault_sentences
 
     for sentence in fault_sentences(run.file.record.faults or Faults()):
-        run.console.print(sentence, style="yellow", markup=False, soft_wrap=True)
+        run.console.print(sentence, style="yellow")
 
 
 def show_next_command(run: "RunContext") -> None:
     """Print where the run's page is and what to type next."""
     print_line = run.console.print
-    print_line(f"\nReport:  {run.folder / 'report.html'}", markup=False, soft_wrap=True)
+    print_line(f"\nReport:  {run.folder / 'report.html'}")
     model = run.folder / "final_model"
-    print_line(
-        f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {typed_path(model)}', markup=False, soft_wrap=True
-    )
+    print_line(f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {typed_path(model)}')

@@ -76,19 +76,19 @@ def _train_folds(config: Config, request: TrainRequest, folds: int, folder: Path
     with stoppable(lambda: f"{len(complete)} of {folds} folds are complete; the same command{again} goes on"):
         for fold in planned:
             if fold in complete:
-                console.print(f"{fold.folder}: is complete and kept", markup=False, soft_wrap=True)
+                console.print(f"{fold.folder}: is complete and kept")
                 continue
-            console.print(f"\nFold {len(complete) + 1} of {folds}", style="bold", markup=False)
+            console.print(f"\nFold {len(complete) + 1} of {folds}", style="bold")
             _train(fold, request)
             complete.append(fold)
     record |= summary_of(planned)
     _write_record(folder, record)
     for line in _sentences(record):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line)
     if config.evaluation.generate:
         record["ensemble"] = ensemble_of([fold.folder for fold in planned], config, folder, console)
         _write_record(folder, record)
-    console.print(f"Figures: {folder / FOLDS_FILE}", markup=False, soft_wrap=True)
+    console.print(f"Figures: {folder / FOLDS_FILE}")
     return folder
 
 

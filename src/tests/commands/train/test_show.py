@@ -4,8 +4,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from src.commands.screen import Screen
 from src.commands.train.show import show_faults
 from src.runs.outcomes import Faults, OutOfMemory
 from src.runs.record import RunFile
@@ -25,7 +25,7 @@ from src.runs.schema import RunRecord
     ],
 )
 def test_faults_stand_at_the_end_of_a_run(tmp_path: Path, faults: Faults | None, said: str) -> None:
-    console = Console(file=StringIO(), width=20)
+    console = Screen(file=StringIO(), width=20)
     run: Any = SimpleNamespace(file=RunFile(tmp_path, RunRecord(faults=faults)), console=console)
     show_faults(run)
     assert console.file.getvalue() == said  # type: ignore[attr-defined]
