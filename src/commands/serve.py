@@ -39,7 +39,7 @@ def serve_model(request: ServeRequest) -> None:
         YoyakError: an option is wrong, the address can't be had, or the model can't be loaded.
         KeyboardInterrupt: Ctrl-C.
     """
-    from ..serving.server import listen
+    from ..serving.sockets import listen
 
     if request.engine not in ENGINES:
         known = ", ".join(ENGINES)
@@ -87,7 +87,7 @@ def _key_of(file: str) -> str:
 
 
 def _refuse_open_door(request: ServeRequest, key: str | None, listener: socket.socket) -> None:
-    from ..serving.server import is_local
+    from ..serving.sockets import is_local
 
     if key is None and not request.no_auth and not is_local(listener):
         raise YoyakError(
@@ -101,8 +101,9 @@ def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket)
     from ..models.generation_settings import end_ids_of
     from ..serving.engine import TransformersEngine
     from ..serving.limits import RequestLimits
-    from ..serving.server import run, url_of
+    from ..serving.server import run
     from ..serving.service import Service, refuse_searches
+    from ..serving.sockets import url_of
 
     config = config_for_use(request.experiment, request.adapter, request.overrides)
     refuse_searches(config.generation)

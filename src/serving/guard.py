@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import ipaddress
 import logging
 import time
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import ApiError, generation_failed
+from .hosts import names_this_machine
 from .metrics import Metrics
 
 _OPEN_PATHS = ("/healthz", "/readyz")
@@ -81,7 +81,7 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> ApiError | None:
         headers = dict(scope["headers"])
-        if self._hosts is not None and not self._names_this_machine(headers.get(b"host", b"")):
+        if self._hosts is not None and not names_this_machine(headers.get(b"host", b""), self._hosts):
             return ApiError(403, "this server answers to local names only; start it with an API key", "unknown_host")
         if self._key_digest is None or scope["path"] in _OPEN_PATHS:
             return None
@@ -96,16 +96,6 @@ class Guard:
             "invalid_api_key",
             headers={"WWW-Authenticate": "Bearer"},
         )
-
-    def _names_this_machine(self, header: bytes) -> bool:
-        host = header.decode("latin-1").lower()
-        host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-        if host == "localhost" or host.endswith(".localhost") or host in (self._hosts or ()):
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
 
 
 def _digest(key: bytes) -> bytes:

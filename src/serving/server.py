@@ -3,11 +3,8 @@
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import logging
 import math
-import os
-import resource
 import signal
 import socket
 import time
@@ -17,56 +14,13 @@ from typing import Any
 
 import uvicorn
 
-from ..errors import YoyakError
 from .app import create_app
 from .protocol import patient_protocol
 from .service import Service
+from .sockets import ACCEPTED_AT_A_TIME, QUEUED, is_local, most_connections
 
 _KEEP_ALIVE_SECONDS = 30
-_QUEUE = 1024  # connections that the system holds until they are accepted
-_ACCEPTED_AT_A_TIME = 16
-_SPARE_FILES = (
-    64 + 4 * _ACCEPTED_AT_A_TIME
-)  # what the process opens meanwhile, and what is accepted before it is counted
-_FEWEST_CONNECTIONS = 16
 _COMPLAINT_SECONDS = 60.0
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a bound socket: before a model is loaded for nothing.
-
-    Raises:
-        YoyakError: the address can't be had.
-    """
-    place = f"--host {host} --port {port}"
-    if not 0 <= port <= 65535:
-        raise YoyakError(f"--port {port}: must be 0 to 65535 (0 takes any that is free)")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (OSError, UnicodeError) as error:
-        raise YoyakError(f"--host {host}: no such address; 127.0.0.1 is this machine alone") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_QUEUE)  # binding twice can succeed, listening can't
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise YoyakError(f"{place}: the port is in use; choose another with --port") from error
-        raise YoyakError(f"{place}: {error.strerror or error}; choose another address or port") from error
-    return listener
-
-
-def is_local(listener: socket.socket) -> bool:
-    """Tell whether only this machine can reach a socket."""
-    return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
-
-
-def url_of(listener: socket.socket) -> str:
-    """Return the address of a socket as clients write it."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
@@ -92,7 +46,7 @@ class _Server(uvicorn.Server):
         asyncio.get_running_loop().set_exception_handler(_quiet_about_files())
         await super().startup(sockets)
         for listener in sockets or ():
-            listener.listen(_QUEUE)  # asyncio takes one figure for the system's queue and for itself
+            listener.listen(QUEUED)  # asyncio takes one figure for the system's queue and for itself
 
     async def on_tick(self, counter: int) -> bool:
         """Look after the flags, every 0.1 s."""
@@ -116,7 +70,7 @@ def create_server(service: Service, listener: socket.socket, host: str, api_key:
         lifespan="off",
         log_config=None,
         log_level="error",  # its warnings are about what strangers send
-        backlog=_ACCEPTED_AT_A_TIME,
+        backlog=ACCEPTED_AT_A_TIME,
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -124,23 +78,6 @@ def create_server(service: Service, listener: socket.socket, host: str, api_key:
         timeout_graceful_shutdown=5,
     )
     return _Server(config, service)
-
-
-def most_connections(wanted: int) -> int:
-    """Return how many connections the process can have open, at most `wanted`.
-
-    Raises:
-        YoyakError: the limit on open files leaves next to none.
-    """
-    most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if most_files == resource.RLIM_INFINITY:
-        return wanted
-    open_files = len(os.listdir("/dev/fd"))
-    room = most_files - open_files - _SPARE_FILES
-    if room < min(wanted, _FEWEST_CONNECTIONS):
-        needed = open_files + _SPARE_FILES + _FEWEST_CONNECTIONS
-        raise YoyakError(f"a limit of {most_files} open files leaves no room for clients; raise it: ulimit -n {needed}")
-    return min(wanted, room)
 
 
 def _quiet_about_files() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

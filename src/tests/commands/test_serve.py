@@ -16,7 +16,7 @@ import pytest
 import yaml
 from safetensors.torch import load_file, save_file
 
-from src.serving.server import is_local, listen, url_of
+from src.serving.sockets import is_local, listen, url_of
 from src.tests.tiny_models import load_tiny, tiny_config
 
 ROOT = Path(__file__).resolve().parents[3]

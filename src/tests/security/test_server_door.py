@@ -133,7 +133,8 @@ RAW = {
 @pytest.fixture(scope="module")
 def started(tiny):  # noqa: F811
     """Host and port of a server in a thread, with the settings that `yoyak serve` gives it, and short waits."""
-    from src.serving.server import create_server, listen
+    from src.serving.server import create_server
+    from src.serving.sockets import listen
 
     service = tiny.service(RecordingEngine(tiny.model), batch_wait_seconds=0, head_seconds=1.0)
     with listen("127.0.0.1", 0) as listener:

@@ -96,7 +96,7 @@ def serve():
     """Start a service on a free port, in a thread; returns its address. Stopped when the test ends."""
     uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
     from src.serving.app import create_app
-    from src.serving.server import listen, url_of
+    from src.serving.sockets import listen, url_of
 
     with contextlib.ExitStack() as stack:
 

@@ -17,7 +17,8 @@ from src.tests.commands.conftest import folder  # noqa: F401
 @pytest.fixture
 def start(tiny):
     """Start a server in a thread with the settings of `yoyak serve` and some limits; return its address."""
-    from src.serving.server import create_server, listen
+    from src.serving.server import create_server
+    from src.serving.sockets import listen
 
     with contextlib.ExitStack() as stack:
 
@@ -117,7 +118,7 @@ def test_what_is_no_http_is_refused_as_all_else_is(start, caplog, sent):
 
 
 def test_a_limit_on_files_that_leaves_no_room(monkeypatch):
-    from src.serving.server import most_connections
+    from src.serving.sockets import most_connections
 
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
     monkeypatch.setattr(os, "listdir", lambda _: ["0"] * 100)

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from src.errors import YoyakError
-from src.serving.server import create_server, is_local, listen, run, url_of
+from src.serving.server import create_server, run
+from src.serving.sockets import is_local, listen, url_of
 from src.tests.serving.conftest import until
 
 
