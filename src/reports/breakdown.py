@@ -8,7 +8,7 @@ from math import fsum
 from ..bilingual import Text
 from ..evaluation.significance import bootstrap_interval
 from .dialogue_scores import DialogueScores
-from .markup import Html, join, named, table, tag
+from .markup import Html, join, named, notes, table, tag
 from .wording import between, change, decimal, interval
 
 BEFORE, AFTER, CHANGE = Text("Before", "학습 전"), Text("After", "학습 후"), Text("Change", "변화")
@@ -21,18 +21,12 @@ DialogueGroup = tuple[str, list[int]]
 
 def breakdown(scored: DialogueScores) -> Html:
     """Return the ROUGE sums by topic and by length; empty where the dialogues cannot be grouped."""
-    tables = [
-        _scores_table(caption, noun, groups, scored)
-        for caption, noun, groups in (
-            (
-                Text("ROUGE sum by length of the dialogue", "대화 길이별 ROUGE 합"),
-                Text("Words", "어절 수"),
-                groups_by_length(scored),
-            ),
-            (Text("ROUGE sum by topic", "주제별 ROUGE 합"), Text("Topic", "주제"), groups_by_topic(scored)),
-        )
-        if groups
-    ]
+    by_length, by_topic = groups_by_length(scored), groups_by_topic(scored)
+    caption = Text("ROUGE sum by length of the dialogue", "대화 길이별 ROUGE 합")
+    tables = [_scores_table(caption, Text("Words", "어절 수"), by_length, scored)] if by_length else []
+    if by_topic:
+        caption = Text("ROUGE sum by topic", "주제별 ROUGE 합")
+        tables.append(_scores_table(caption, Text("Topic", "주제"), by_topic, scored))
     if not tables:
         return Html("")
     note = Text(
@@ -41,7 +35,7 @@ def breakdown(scored: DialogueScores) -> Html:
         f"점수 아래는 대화를 다시 뽑아 구한 95% 신뢰구간입니다(대화 {FEWEST_FOR_INTERVAL}개부터). "
         "작은 그룹은 우연히 달라질 수 있으니 순서보다 구간을 먼저 보세요.",
     )
-    return join(*tables, tag("p", note, class_="note"))
+    return join(*tables, notes(note))
 
 
 def groups_by_length(scored: DialogueScores) -> list[DialogueGroup]:

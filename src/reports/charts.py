@@ -79,22 +79,18 @@ def line_chart(
 ) -> Html:
     """Return a figure with the series over the optimizer steps; empty where no series has a point to draw.
 
-    Args:
-        chart_id: An id that is unique on the page.
-        title: What is drawn, with its unit.
-        series: The quantities; values that are not finite break the line and are counted below it.
-        value: Writes a value for people.
-        from_zero: Let the value axis start at 0.
-        height: Height of the drawing in CSS pixels.
+    Values that are not finite break the line and are counted below it. `chart_id` stands once on the page, `value`
+    writes a number for people, `height` is the drawing's in CSS pixels.
     """
     drawn = [item for item in series if item.finite]
     if not drawn:
         return Html("")
     x, y = _axes(drawn, from_zero)
-    shapes = [_marks(item, x, y, value) if item.marks else _line(item, x, y, value) for item in drawn]
+    shapes = [join(*_dots(item, x, y, value, "mark", 5)) if item.marks else _line(item, x, y, value) for item in drawn]
     description = joined((_describe(item, value) for item in drawn), " ")
-    axes = join(_grid(y), _step_ticks(x), tag("text", _STEP, class_="axis", x="50%", y="100%", dy=36))
-    drawing = _drawing(chart_id, title, description, join(axes, *shapes), height)
+    ticks = [_x_tick(x.percent(tick), short(tick)) for tick in x.ticks]
+    step = tag("text", _STEP, class_="axis", x="50%", y="100%", dy=36)
+    drawing = _drawing(chart_id, title, description, join(_grid(y), *ticks, step, *shapes), height)
     lost = [(item, len(item.points) - len(item.finite)) for item in series]
     notes = [tag("p", _not_finite(item.label, number)) for item, number in lost if number]
     return tag("figure", _caption(title, drawn if len(series) > 1 else []), drawing, *notes, class_="chart")
@@ -108,14 +104,9 @@ def _not_finite(label: str, number: int) -> Text:
 
 
 def histogram_chart(chart_id: str, title: str, bins: Sequence[tuple[float, int]], unit: str, noun: str) -> Html:
-    """Return a figure with a bar for each bin, all of one width; empty without bins.
+    """Return a figure with a bar for each bin, an upper bound (in `unit`) and a count; empty without bins.
 
-    Args:
-        chart_id: An id that is unique on the page.
-        title: What is counted.
-        bins: Upper bound and count, in order.
-        unit: Unit of the bounds.
-        noun: What is counted, in the singular.
+    Bars are equally wide. `chart_id` stands once on the page; `noun` is what is counted, in the singular.
     """
     if not bins or not any(number for _, number in bins):
         return Html("")
@@ -153,21 +144,9 @@ def _axes(series: Sequence[Series], from_zero: bool) -> tuple[Axis, Axis]:
 
 def _drawing(chart_id: str, title: str, description: Text, shapes: Html, height: int) -> Html:
     title_id, description_id = f"{chart_id}-title", f"{chart_id}-desc"
-    return tag(
-        "div",
-        tag(
-            "svg",
-            tag("title", title, id=title_id),
-            tag("desc", description, id=description_id),
-            shapes,
-            role="img",
-            aria_labelledby=title_id,
-            aria_describedby=description_id,
-            width="100%",
-            height=height,
-        ),
-        class_="plot",
-    )
+    parts = [tag("title", title, id=title_id), tag("desc", description, id=description_id), shapes]
+    read_as = {"role": "img", "aria_labelledby": title_id, "aria_describedby": description_id}
+    return tag("div", tag("svg", *parts, **read_as, width="100%", height=height), class_="plot")
 
 
 def _grid(y: Axis) -> Html:
@@ -189,10 +168,6 @@ def _tick_labels(ticks: Sequence[float]) -> list[str]:
         places = max(len(label.partition(".")[2]) for label in plain)
         labels = [decimal(tick, places) for tick in ticks]
     return ["0" if tick == 0 else label for tick, label in zip(ticks, labels, strict=True)]
-
-
-def _step_ticks(x: Axis) -> Html:
-    return join(*(_x_tick(x.percent(tick), short(tick)) for tick in x.ticks))
 
 
 def _x_tick(percent: float, label: str) -> Html:
@@ -219,33 +194,25 @@ def _line(series: Series, x: Axis, y: Axis, value: Callable[[float], str]) -> Ht
         if len(run) > 1
     ]
     dots = [_dot(run[0], None, series.styled("dot"), 3) for run in runs if len(run) == 1]
-    hovers: list[Html] = []
-    if len(series.finite) <= MOST_HOVER_POINTS:
-        hovers = [
-            _dot(at, _hover(series, step, n, value), series.styled("hover"), 6) for at, step, n in _placed(series, x, y)
-        ]
+    hovers = _dots(series, x, y, value, "hover", 6) if len(series.finite) <= MOST_HOVER_POINTS else []
     stretched = {"viewBox": "0 0 100 100", "preserveAspectRatio": "none", "overflow": "visible"}
     return join(tag("svg", *lines, width="100%", height="100%", **stretched), *dots, *hovers)
 
 
-def _marks(series: Series, x: Axis, y: Axis, value: Callable[[float], str]) -> Html:
-    return join(
-        *(_dot(at, _hover(series, step, n, value), series.styled("mark"), 5) for at, step, n in _placed(series, x, y))
-    )
-
-
-def _placed(series: Series, x: Axis, y: Axis) -> list[tuple[Point, float, float]]:
-    return [((x.percent(step), round(100 - y.percent(n), 2)), step, n) for step, n in series.finite]
+def _dots(series: Series, x: Axis, y: Axis, value: Callable[[float], str], class_: str, radius: int) -> list[Html]:
+    """Return a dot for each finite point, which says the point's step and value when it is pointed at."""
+    dots = []
+    for step, number in series.finite:
+        at, said = short(step), value(number)
+        hover = Text(f"step {at}, {series.label}: {said}", f"스텝 {at}, {korean(series.label)}: {said}")
+        place = (x.percent(step), round(100 - y.percent(number), 2))
+        dots.append(_dot(place, hover, series.styled(class_), radius))
+    return dots
 
 
 def _dot(at: Point, hover: Text | None, class_: str, radius: int) -> Html:
     title = tag("title", hover) if hover else None
     return tag("circle", title, class_=class_, cx=f"{at[0]:g}%", cy=f"{at[1]:g}%", r=radius)
-
-
-def _hover(series: Series, step: float, number: float, value: Callable[[float], str]) -> Text:
-    at, said = short(step), value(number)
-    return Text(f"step {at}, {series.label}: {said}", f"스텝 {at}, {korean(series.label)}: {said}")
 
 
 def _describe(series: Series, value: Callable[[float], str]) -> Text:
@@ -262,11 +229,7 @@ def _describe(series: Series, value: Callable[[float], str]) -> Text:
 
 
 def _caption(title: str, named_series: Sequence[Series]) -> Html:
-    legend = [
-        tag(
-            "span", tag("span", class_=item.styled("key mark" if item.marks else "key"), aria_hidden="true"), item.label
-        )
-        for item in named_series
-    ]
+    keys = [(item.styled("key mark" if item.marks else "key"), item.label) for item in named_series]
+    legend = [tag("span", tag("span", class_=class_, aria_hidden="true"), label) for class_, label in keys]
     named = tag("span", *legend, class_="legend") if legend else None
     return tag("figcaption", tag("strong", title), named)

@@ -10,7 +10,7 @@ from ..runs.read import over_steps
 from .charts import STYLES, Series, line_chart
 from .comparison import ComparedDialogue, ComparedRun, RunComparison
 from .examples import REFERENCE, article, rouge_sum_of, summary_box
-from .markup import Html, code, join, named, scrolling, table, tag
+from .markup import Html, code, join, named, notes, scrolling_table, tag
 from .page import document
 from .score_table import BY_CHANCE, INTERVAL_NOTE, LEAD, LEAD_NOTE, MISSING, counting, dialogues, scored_with
 from .sections import GRADIENT_NORM, LEARNING_RATE, SETTING
@@ -20,6 +20,7 @@ from .wording import between, change, count, decimal, duration, gibibytes, inter
 
 T = TypeVar("T")
 EXAMPLES_SHOWN = 10
+_NUMBERS = "numbers wide"
 EVALUATION_REWARD = Text("Reward of the evaluation", "평가의 보상")
 AGAINST, SO = Text(" against ", ", "), Text(": ", " 대비: ")
 
@@ -69,10 +70,9 @@ def _scores(comparison: RunComparison) -> Html:
     sizes = dict.fromkeys(dialogues(run.result.n) for run in runs)
     columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(named(run.name) for run in runs), BY_CHANCE, LEAD]
     counted = counting(comparison.tokenization, comparison.stemmer, analyser_of(comparison.tokenization))
-    notes = [scored_with(joined([*counted, *sizes])), INTERVAL_NOTE, LEAD_NOTE]
     return join(
-        _scrolling(Text("Scores after training", "학습 후의 점수"), columns, rows),
-        *(tag("p", note, class_="note") for note in notes),
+        scrolling_table(Text("Scores after training", "학습 후의 점수"), columns, rows, _NUMBERS),
+        notes(scored_with(joined([*counted, *sizes])), INTERVAL_NOTE, LEAD_NOTE),
         _differences(runs),
     )
 
@@ -94,7 +94,7 @@ def _differences(runs: Sequence[ComparedRun]) -> Html:
         "p: of a paired randomization test, two-sided. Wins count single dialogues.",
         "p는 짝지은 무작위화 검정(양측)의 값이고, 승패는 대화 하나하나를 센 것입니다.",
     )
-    return join(_scrolling(caption, columns, rows), tag("p", note, class_="note"))
+    return join(scrolling_table(caption, columns, rows, _NUMBERS), notes(note))
 
 
 def _figure(value: str, interval: str) -> Html:
@@ -107,12 +107,6 @@ def span_of(values: Sequence[float]) -> str:
         return MISSING
     low, high = decimal(min(values), 1), decimal(max(values), 1)
     return low if low == high else between(low, high)
-
-
-def _scrolling(
-    caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]], class_: str = "numbers wide"
-) -> Html:
-    return scrolling(caption, table(caption, columns, rows, class_))
 
 
 def _curves(runs: Sequence[ComparedRun]) -> Html:
@@ -151,7 +145,7 @@ def _cost(runs: Sequence[ComparedRun]) -> Html:
     ]
     columns = [Text("Training", "학습"), *(named(run.name) for run in runs)]
     known = [row for row in rows if set(row[1:]) != {MISSING}]
-    return _scrolling(Text("Cost of the training", "학습의 비용"), columns, known)
+    return scrolling_table(Text("Cost of the training", "학습의 비용"), columns, known, _NUMBERS)
 
 
 def _known(value: T | None, write: Callable[[T], str]) -> str:
@@ -164,7 +158,7 @@ def _settings(comparison: RunComparison) -> Html:
     rows = [[code(name), *(code(setting(value)) for value in values)] for name, values in comparison.settings]
     columns = [SETTING, *(named(run.name) for run in comparison.runs)]
     caption = Text("Settings that differ between the runs", "실행마다 다른 설정")
-    return _scrolling(caption, columns, rows, "words wide")
+    return scrolling_table(caption, columns, rows, "words wide")
 
 
 def _examples(comparison: RunComparison) -> Html:
@@ -183,7 +177,7 @@ def _examples(comparison: RunComparison) -> Html:
         _example(place + 1, example, comparison.runs, facts[place * each : (place + 1) * each])
         for place, example in enumerate(shown)
     ]
-    return join(tag("p", which, class_="note"), *articles)
+    return join(notes(which), *articles)
 
 
 def _example(

@@ -12,6 +12,7 @@ from ..evaluation.result import EvaluationResult, score_report
 from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization, analyser_of
 from ..runs.json_lines import Prediction
 from ..runs.read import Run, read_run
+from .dialogue_scores import counted_by
 from .wording import STATUSES
 
 COSTS = ("wall_seconds", "peak_memory_bytes", "tokens_per_second", "samples_per_second", "steps")
@@ -89,9 +90,7 @@ class RunComparison:
 def compare_runs(folders: Sequence[Path], tokenization: str | None = None) -> RunComparison:
     """Score the fine-tuned summaries of two or more runs alike, and compare each run with the first.
 
-    Args:
-        folders: The runs' folders.
-        tokenization: What ROUGE counts; None takes the first run's.
+    `tokenization` is what ROUGE counts; None takes the first run's.
 
     Raises:
         YoyakError: Fewer than two runs, one named twice, or one without summaries; or as in `read_run`.
@@ -103,7 +102,7 @@ def compare_runs(folders: Sequence[Path], tokenization: str | None = None) -> Ru
         raise YoyakError(f"{twice[0]}: named twice; compare a run with others")
     runs = [read_run(folder) for folder in folders]
     rows = [_scored_rows(run, folder) for run, folder in zip(runs, folders, strict=True)]
-    ways = [_counting(run) for run in runs]
+    ways = [counted_by(run.record.scores.fine_tuned) for run in runs]
     counted = ways[0][0] if tokenization is None else _known(tokenization)
     stemmer = ways[0][1]
     keys = [[_key(row) for row in its] for its in rows]
@@ -129,13 +128,6 @@ def _known(tokenization: str) -> Tokenization:
         if tokenization == known:
             return known
     raise YoyakError(f"--tokenization '{tokenization}' is unknown; choose {', '.join(TOKENIZATIONS)}")
-
-
-def _counting(run: Run) -> tuple[Tokenization, bool]:
-    """Return tokenization and stemmer of a run's own scores."""
-    score = run.record.scores.fine_tuned
-    named = score.tokenization if score and score.tokenization in TOKENIZATIONS else "word"
-    return _known(named), bool(score and score.stemmer)
 
 
 def _scored_rows(run: Run, folder: Path) -> list[Prediction]:

@@ -8,7 +8,7 @@ from ..bilingual import Text, joined
 from ..data.files.records import dropped_for
 from .charts import histogram_chart
 from .data_measures import MEASURES, short_names, written
-from .markup import Html, join, named, scrolling, table, tag
+from .markup import Html, join, named, notes, scrolling_table, table, tag
 from .page import document
 from .wording import count
 
@@ -29,20 +29,16 @@ p + p { margin-top: .5rem; }
 
 
 def render_data_page(stats: "DataStats", measures: Sequence["Measures"]) -> str:
-    """Return the whole page.
-
-    Args:
-        stats: what the files hold.
-        measures: for each file the values that the histograms are drawn from.
-    """
+    """Return the whole page; the histograms are drawn from `measures`, those of each file."""
     names = short_names([file.source for file in stats.files])
     title = ", ".join(names)
+    topics = [_topics_of(file, name) for file, name in zip(stats.files, names, strict=True) if file.topics]
     parts = [
         ("files", Text("Files", "파일"), _files(stats)),
         ("shared", Text("Shared dialogues", "겹치는 대화"), _shared(stats, names)),
         ("measures", Text("Per dialogue", "대화별 통계"), _spreads(stats, names)),
         ("distributions", Text("Distributions", "분포"), _distributions(names, measures)),
-        ("topics", Text("Topics", "주제"), _topics(stats, names)),
+        ("topics", Text("Topics", "주제"), tag("div", *topics, class_="splits") if topics else Html("")),
     ]
     header = tag("header", tag("p", Text("Data", "데이터"), class_="kind"), tag("h1", named(title)))
     footer = [Text("Written by yoyak data stats.", "yoyak data stats가 작성했습니다.")]
@@ -83,15 +79,11 @@ def _files(stats: "DataStats") -> Html:
         for file in stats.files
         for reason, number in file.left_out.items()
     ]
-    return join(_numbers(Text("Rows", "행 수"), columns, rows), tag("p", note, class_="note"), *left_out)
+    return join(scrolling_table(Text("Rows", "행 수"), columns, rows), notes(note), *left_out)
 
 
 def _left_out(number: int, reason: Text) -> Text:
     return Text(f": left out {number:,} ({reason}).", f": {number:,}개를 제외했습니다({reason.ko}).")
-
-
-def _numbers(caption: Text, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
-    return scrolling(caption, table(caption, columns, rows, "numbers"))
 
 
 def _shared(stats: "DataStats", names: Sequence[str]) -> Html:
@@ -119,7 +111,7 @@ def _shared_by(one: "SharedDialogues", names: Mapping[str, str]) -> Html:
         Text(f"in {first}", f"{first}의 대화"),
         Text("similarity", "유사도"),
     ]
-    return join(tag("p", counts), tag("div", _numbers(caption, columns, rows), class_="measure"))
+    return join(tag("p", counts), tag("div", scrolling_table(caption, columns, rows), class_="measure"))
 
 
 def _spreads(stats: "DataStats", names: Sequence[str]) -> Html:
@@ -151,7 +143,7 @@ def _spreads(stats: "DataStats", names: Sequence[str]) -> Html:
         "Grusky, Naaman, Artzi(2018)를 따릅니다.",
     )
     note = joined([tokens, words] if tokens else [words], " ")
-    return join(_numbers(caption, columns, rows), tag("p", note, class_="note"))
+    return join(scrolling_table(caption, columns, rows), notes(note))
 
 
 def _distributions(names: Sequence[str], measures: Sequence["Measures"]) -> Html:
@@ -163,29 +155,18 @@ def _distributions(names: Sequence[str], measures: Sequence["Measures"]) -> Html
         bins = shared_bins(columns) if len(columns) == len(names) else []
         if not bins:
             continue
-        drawn = [
-            histogram_chart(
-                f"{name}-{number}",
-                file_name,
-                [(bound, counts[number]) for bound, counts in bins],
-                measure.unit,
-                Text("dialogue", "대화"),
-            )
-            for number, file_name in enumerate(names)
-        ]
+        drawn = []
+        for number, file_name in enumerate(names):
+            own = [(bound, counts[number]) for bound, counts in bins]
+            drawn.append(histogram_chart(f"{name}-{number}", file_name, own, measure.unit, Text("dialogue", "대화")))
         heading = tag("h3", Text(measure.label[:1].upper() + measure.label[1:], measure.label.ko))
-        meaning = tag("p", measure.meaning, class_="note")
-        figures.append(tag("div", heading, meaning, tag("div", *drawn, class_="charts"), class_="measure"))
+        charts = tag("div", *drawn, class_="charts")
+        figures.append(tag("div", heading, notes(measure.meaning), charts, class_="measure"))
     note = Text(
         "The last bar of each holds all that is larger, up to the largest value.",
         "마지막 막대에는 그보다 큰 값이 모두 들어 있습니다.",
     )
-    return join(tag("p", note, class_="note"), *figures) if figures else Html("")
-
-
-def _topics(stats: "DataStats", names: Sequence[str]) -> Html:
-    tables = [_topics_of(file, name) for file, name in zip(stats.files, names, strict=True) if file.topics]
-    return tag("div", *tables, class_="splits") if tables else Html("")
+    return join(notes(note), *figures) if figures else Html("")
 
 
 def _topics_of(file: "FileStats", name: str) -> Html:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..evaluation.rouge import score_summaries
 from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization
 from ..runs.json_lines import Prediction
+from ..runs.outcomes import StageScores
 from ..runs.read import Run
 
 
@@ -23,11 +24,15 @@ class DialogueScores:
         return self.after or self.before or ()
 
 
+def counted_by(scores: StageScores | None) -> tuple[Tokenization, bool]:
+    """Return the tokenization and the stemmer of recorded scores, by default words without a stemmer."""
+    tokenization = scores.tokenization if scores and scores.tokenization in TOKENIZATIONS else "word"
+    return tokenization, bool(scores and scores.stemmer)
+
+
 def dialogue_scores(run: Run) -> DialogueScores:
     """Return the ROUGE sums of each dialogue before and after training."""
-    scores = run.record.scores.fine_tuned or run.record.scores.zero_shot
-    tokenization = scores.tokenization if scores and scores.tokenization in TOKENIZATIONS else "word"
-    how: tuple[Tokenization, bool] = (tokenization, bool(scores and scores.stemmer))
+    how = counted_by(run.record.scores.fine_tuned or run.record.scores.zero_shot)
     rows = [row for row in run.predictions if row.summary and (row.fine_tuned is not None or row.zero_shot is not None)]
     references = [row.summary or "" for row in rows]
     before = _sums([row.zero_shot for row in rows], references, *how)

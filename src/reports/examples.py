@@ -6,7 +6,7 @@ from ..bilingual import Text, joined
 from ..evaluation.result import SCORE_NAMES
 from ..runs.json_lines import Prediction
 from .dialogue_scores import DialogueScores
-from .markup import Html, join, language, named, tag
+from .markup import Html, join, language, named, notes, tag
 from .sources import SourcedFact, dialogue_box, find_sources, marked
 from .wording import count, decimal
 
@@ -56,14 +56,13 @@ def examples(predictions: Sequence[Prediction], scored: DialogueScores) -> Html:
         )
     shown = [row for _, rows in groups for row in rows]
     facts = find_sources([_last(row) for row in shown], [row.dialogue for row in shown])
-    notes = [tag("p", which, class_="note"), tag("p", FACTS_NOTE, class_="note") if any(facts) else None]
-    parts, numbered = list[Html](), enumerate(facts, 1)
+    parts, numbered = [notes(which, FACTS_NOTE if any(facts) else None)], enumerate(facts, 1)
     for title, rows in groups:
         parts.append(tag("h3", title, class_="group") if title else Html(""))
         for row in rows:
             number, its = next(numbered)
             parts.append(_example(number, row, its, sums.get(id(row)), "h4" if title else "h3"))
-    return join(*notes, *parts)
+    return join(*parts)
 
 
 def _last(row: Prediction) -> str:

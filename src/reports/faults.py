@@ -2,7 +2,7 @@
 
 from ..bilingual import Text
 from ..runs.outcomes import Faults
-from .markup import Html, join, tag
+from .markup import Html, notes
 from .wording import count
 
 _KINDS = {"training": "학습", "evaluation": "평가", "generation": "생성"}
@@ -13,7 +13,7 @@ def faults_section(faults: Faults | None) -> Html:
     if faults is None:
         return Html("")
     none = Text("No step was left out, and the memory was enough.", "건너뛴 스텝이 없고 메모리도 충분했습니다.")
-    return join(*(tag("p", sentence, class_="note") for sentence in fault_sentences(faults) or [none]))
+    return notes(*(fault_sentences(faults) or [none]))
 
 
 def fault_sentences(faults: Faults) -> list[Text]:

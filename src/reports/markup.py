@@ -39,12 +39,9 @@ def join(*parts: str | None) -> Html:
 
 
 def tag(name: str, *children: str | None, **attributes: str | int | None) -> Html:
-    """Return one element.
+    """Return one element; children are text (escaped) or `Html`, and what is None is left out.
 
-    Args:
-        name: The element's name.
-        children: Text (escaped) or `Html`; None is left out.
-        attributes: `class_` becomes `class`, `aria_label` becomes `aria-label`; those that are None are left out.
+    Of attributes, `class_` becomes `class`, `aria_label` becomes `aria-label`.
     """
     if name in _TEXT_ONLY:
         whole = joined([child for child in children if child], "")
@@ -76,22 +73,26 @@ def language(text: str) -> str | None:
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]], class_: str) -> Html:
-    """Return a table whose first column names its rows.
+    """Return a table whose first column names its rows; a cell that is None is empty.
 
-    Args:
-        caption: What the table holds.
-        columns: Headings, the first one over the row names.
-        rows: Cells, escaped unless `Html`; None is an empty cell.
-        class_: `numbers` sets all but the first column flush right in figures of one width, `words` does not.
+    The class `numbers` sets all but the first column flush right in figures of one width, `words` does not.
     """
     head = tag("tr", *(tag("th", name, scope="col") for name in columns))
     body = [tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows]
     return tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body), class_=class_)
 
 
-def scrolling(label: str, body: Html) -> Html:
-    """Let a wide table scroll by itself on a narrow screen, by keyboard too."""
-    return tag("div", body, class_="scroll", tabindex=0, role="region", aria_label=label)
+def scrolling_table(
+    caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]], class_: str = "numbers"
+) -> Html:
+    """Return a wide table that scrolls by itself on a narrow screen, by keyboard too."""
+    body = table(caption, columns, rows, class_)
+    return tag("div", body, class_="scroll", tabindex=0, role="region", aria_label=caption)
+
+
+def notes(*sentences: str | None) -> Html:
+    """Return sentences in small print, a paragraph each; those that are None are left out."""
+    return join(*(tag("p", sentence, class_="note") for sentence in sentences if sentence))
 
 
 def facts(pairs: Sequence[tuple[str, str | None]]) -> Html:

@@ -21,13 +21,8 @@ def document(
 ) -> str:
     """Return a whole page in English and Korean, of which the reader's is shown; English where no scripts run.
 
-    Args:
-        title: The title of the document.
-        header: What stands above the list of sections.
-        lead: What stands above the first section.
-        parts: The sections; empty ones are left out.
-        footer: Lines at the end.
-        style: Rules of this page's own.
+    From the top: header, list of the sections, lead, sections (empty ones are left out), lines of the footer. `style`
+    holds CSS rules of this page's own.
     """
     shown = [part for part in parts if part[2]]
     body = join(

@@ -10,7 +10,7 @@ from ..runs.read import over_steps
 from ..runs.schema import RunRecord
 from .breakdown import CHANGE
 from .charts import Point, Series, line_chart
-from .markup import Html, join, table, tag
+from .markup import Html, join, notes, table, tag
 from .score_table import counting
 from .wording import change, decimal, short
 
@@ -42,7 +42,7 @@ def refining_section(record: RunRecord, metrics: list[Metric]) -> Html:
     """
     if not over_steps(metrics, "eval_reward"):
         return Html("")
-    return join(_ending(record), _table(record, metrics), tag("p", _HOW_TO_READ, class_="note"), _curves(metrics))
+    return join(_ending(record), _table(record, metrics), notes(_HOW_TO_READ), _curves(metrics))
 
 
 def _ending(record: RunRecord) -> Html:

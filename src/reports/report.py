@@ -18,15 +18,13 @@ from .refining import refining_section
 def write_report(run_dir: Path) -> Path:
     """Write `report.html` into a run's folder, whole or not at all, and return its path.
 
-    Args:
-        run_dir: Folder with `run.json` and, where the run came that far, `metrics.jsonl` and `predictions.jsonl`.
+    The folder holds `run.json` and, where the run came that far, `metrics.jsonl` and `predictions.jsonl`.
 
     Raises:
         YoyakError: An input file is missing, unreadable or broken, or the page cannot be written.
     """
-    page = render_report(read_run(run_dir))
     path = run_dir / "report.html"
-    write_page(path, page)
+    write_page(path, render_report(read_run(run_dir)))
     return path
 
 

@@ -5,7 +5,7 @@ from ..evaluation.result import SCORE_NAMES, SCORES_OF_THEIR_OWN
 from ..runs.outcomes import StageScores
 from ..runs.schema import RunRecord
 from .breakdown import AFTER, BEFORE, CHANGE
-from .markup import Html, join, table, tag
+from .markup import Html, join, notes, table, tag
 from .wording import change, count, decimal, interval
 
 BY_CHANCE = Text("By chance", "무작위 기준 점수")
@@ -34,17 +34,16 @@ def scores(record: RunRecord) -> Html:
         values: list[float | None] = [getattr(score, key) for _, score in scored]
         if key in ("rouge_mean", "chrf") and not any(value is not None for value in values):
             continue  # of an older run
-        cells = [_with_interval(score, key) for _, score in scored]
+        cells, alone = [_with_interval(score, key) for _, score in scored], getattr(last, f"{key}_lead3")
         floor = [_with_interval(last, f"{key}_floor")] if has_floor else []
-        lead = [_if_scored(getattr(last, f"{key}_lead3"))] if has_lead else []
+        lead = [MISSING if alone is None else decimal(alone, 2)] if has_lead else []
         rows.append([name, *cells, *([change_of(*values)] if alike else []), *floor, *lead])
     columns = ["F1 \N{MULTIPLICATION SIGN} 100", *(name for name, _ in scored), *([CHANGE] if alike else [])]
     columns += ([BY_CHANCE] if has_floor else []) + ([LEAD] if has_lead else [])
     english = f"ROUGE {' and '.join(name.lower() for name, _ in scored)} training"
     caption = Text(english, "학습 전과 후의 ROUGE" if len(scored) == 2 else f"{scored[0][0].ko}의 ROUGE")
-    notes = [_bases(scored, alike), *_interval_notes(last, scored[-1][0])]
     shown = table(caption, columns, rows, "numbers scores")
-    return join(shown, *(tag("p", note, class_="note") for note in notes))
+    return join(shown, notes(_bases(scored, alike), *_interval_notes(last, scored[-1][0])))
 
 
 def _with_interval(score: StageScores, key: str) -> Html:
@@ -52,10 +51,6 @@ def _with_interval(score: StageScores, key: str) -> Html:
     if value is None:
         return Html(MISSING)
     return join(decimal(value, 2), tag("small", interval(low, high)) if None not in (low, high) else None)
-
-
-def _if_scored(value: float | None) -> str:
-    return MISSING if value is None else decimal(value, 2)
 
 
 def _interval_notes(score: StageScores, stage: Text) -> list[Text]:
@@ -105,11 +100,8 @@ def scored_with(basis: Text) -> Text:
 
 def counting(tokenization: str | None, stemmer: bool | None, analyser: str | None = None) -> list[str]:
     """Return in words what ROUGE counts."""
-    words: list[str] = [
-        Text(f"{tokenization} tokenization", f"{tokenization} 토큰화")
-        if tokenization
-        else Text("tokenization not recorded", "토큰화 방식 기록 없음")
-    ]
+    unknown = Text("tokenization not recorded", "토큰화 방식 기록 없음")
+    words: list[str] = [Text(f"{tokenization} tokenization", f"{tokenization} 토큰화") if tokenization else unknown]
     words += [analyser] if analyser else []
     if stemmer is not None:
         words.append(Text("Porter stemmer", "Porter 어간 추출") if stemmer else Text("no stemmer", "어간 추출 없음"))

@@ -9,16 +9,18 @@ from ..runs.json_lines import Metric
 from ..runs.read import over_steps
 from ..runs.schema import RunRecord, SplitData, SplitLengths, SplitTruncation
 from .charts import Series, histogram_chart, line_chart
-from .markup import Html, code, facts, join, named, table, tag
+from .markup import Html, code, facts, join, named, notes, table, tag
 from .wording import count, decimal, rate, setting, short
 
 SPLITS = {"train": Text("Training data", "학습 데이터"), "eval": Text("Evaluation data", "평가 데이터")}
-
-
 _EVALUATION = Text("evaluation", "평가")
 SETTING = Text("Setting", "설정")
 LEARNING_RATE = Text("Learning rate", "학습률")
 GRADIENT_NORM = Text("Gradient norm", "그래디언트 노름")
+_CHANGED = Text(
+    "The file changed during the run, which used what it held at the start.",
+    "실행 중에 파일이 바뀌었지만, 시작할 때의 내용을 썼습니다.",
+)
 
 
 def curves(metrics: list[Metric]) -> Html:
@@ -50,19 +52,14 @@ def settings(record: RunRecord) -> Html:
         for name, value in resolved.items()
         if not name.removesuffix("_ko").endswith("_reason")
     ]
-    tables = (
-        (
-            Text("Settings that differ from the base config", "기본 설정과 다른 설정"),
-            [SETTING, Text("Base", "기본값"), Text("This run", "이 실행")],
-            changed,
-        ),
-        (
-            Text("Choices made at the start", "시작할 때 정해진 값"),
-            [Text("Choice", "항목"), Text("Value", "값"), Text("Reason", "이유")],
-            chosen,
-        ),
+    differing = Text("Settings that differ from the base config", "기본 설정과 다른 설정")
+    columns = [SETTING, Text("Base", "기본값"), Text("This run", "이 실행")]
+    at_start = Text("Choices made at the start", "시작할 때 정해진 값")
+    choices = [Text("Choice", "항목"), Text("Value", "값"), Text("Reason", "이유")]
+    return join(
+        table(differing, columns, changed, "words") if changed else None,
+        table(at_start, choices, chosen, "words") if chosen else None,
     )
-    return join(*(table(caption, columns, rows, "words") for caption, columns, rows in tables if rows))
 
 
 def data(record: RunRecord) -> Html:
@@ -99,7 +96,9 @@ def _reason(resolved: dict[str, Any], name: str) -> str | None:
 
 def _split(record: RunRecord, name: str) -> Html:
     source = record.data.get(name, SplitData())
-    sentences = [*_changed(source), *_dropped(source), *_cut(record.truncation.get(name, SplitTruncation()))]
+    sentences = [*_dropped(source), *_cut(record.truncation.get(name, SplitTruncation()))]
+    if source.changed_during_run:
+        sentences.insert(0, _CHANGED)
     return tag(
         "div",
         tag("h3", SPLITS.get(name, name)),
@@ -128,15 +127,7 @@ def _lengths(name: str, lengths: SplitLengths) -> Html:
     title, unit, noun = Text("Example lengths", "예시 길이"), Text("tokens", "토큰"), Text("example", "예시")
     bars = histogram_chart(chart_id, title, lengths.histogram, unit, noun)
     note = Text(f"Tokens: {known}.", f"토큰 수: {known.ko}.")
-    return tag("div", bars, tag("p", note, class_="note") if known else None, class_="lengths")
-
-
-def _changed(source: SplitData) -> list[Text]:
-    sentence = Text(
-        "The file changed during the run, which used what it held at the start.",
-        "실행 중에 파일이 바뀌었지만, 시작할 때의 내용을 썼습니다.",
-    )
-    return [sentence] if source.changed_during_run else []
+    return tag("div", bars, notes(note if known else None), class_="lengths")
 
 
 def _dropped(source: SplitData) -> list[Text]:

@@ -56,7 +56,7 @@ def heading(record: RunRecord) -> Html:
 
 def tiles(run: Run) -> Html:
     """Return the key figures."""
-    record, train = run.record, run.record.train
+    record, train, memory = run.record, run.record.train, run.record.device.memory_bytes
     shown = [
         _rouge_tile(record),
         _loss_tile(run),
@@ -70,7 +70,7 @@ def tiles(run: Run) -> Html:
         _tile(
             PEAK_MEMORY,
             _if_known(train.peak_memory_bytes, gibibytes),
-            _if_known(record.device.memory_bytes, lambda value: _of(gibibytes(value))),
+            _if_known(memory, lambda size: _of(gibibytes(size))),
         ),
         _tile(WALL_TIME, _if_known(train.wall_seconds, duration), _time_note(train)),
         _tile(TRAINED_PARAMETERS, _if_known(record.trainable_parameters, millions), _share(record)),
@@ -92,12 +92,8 @@ def _rouge_tile(record: RunRecord) -> Html:
     mean = Text(f"mean {decimal(last.rouge_sum / 3, 2)}", f"평균 {decimal(last.rouge_sum / 3, 2)}")
     counted = joined([mean, basis(last)], "; ")
     if before is None or after is None or before.rouge_sum is None or basis(before) != basis(last):
-        name = (
-            Text("ROUGE sum after training", "ROUGE 합, 학습 후")
-            if after
-            else Text("ROUGE sum before training", "ROUGE 합, 학습 전")
-        )
-        return _tile(name, figure, counted, "lead")
+        stage = Text("after", "후") if after else Text("before", "전")
+        return _tile(Text(f"ROUGE sum {stage} training", f"ROUGE 합, 학습 {stage.ko}"), figure, counted, "lead")
     earlier = tag("span", decimal(before.rouge_sum, 2), " → ", class_="before")
     note = joined([change_of(before.rouge_sum, last.rouge_sum), counted], "; ")
     title = Text("ROUGE sum, before → after training", "ROUGE 합, 학습 전 → 후")
@@ -167,15 +163,10 @@ def _resumed(times: Sequence[Resumption]) -> Text:
 
 
 def _time_note(train: TrainFigures) -> Text:
-    notes = [
-        _if_known(train.steps, lambda value: Text(count(value, "optimizer step"), f"옵티마이저 스텝 {value:,}개")),
-        _if_known(train.saving_seconds, lambda value: _for_checkpoints(duration(value))),
-    ]
-    return joined(filter(None, notes), "; ")
-
-
-def _for_checkpoints(time: Text) -> Text:
-    return Text(f"{time} for checkpoints", f"체크포인트 저장 {time.ko}")
+    steps = _if_known(train.steps, lambda n: Text(count(n, "optimizer step"), f"옵티마이저 스텝 {n:,}개"))
+    saving = None if train.saving_seconds is None else duration(train.saving_seconds)
+    spent = saving and Text(f"{saving} for checkpoints", f"체크포인트 저장 {saving.ko}")
+    return joined(filter(None, [steps, spent]), "; ")
 
 
 def _time(text: str | None) -> Html | None:
