@@ -32,54 +32,89 @@ from src.training.refine.reward import Rewarder, RewardRule
 from src.training.state.resolved import Resolved
 
 WORDS = [f"word{number}" for number in range(500)]
+RULE = RewardRule("rouge_sum", "word", True, 20.0)
 
 
 class TimedRefiner(Refiner):
     """A refiner whose summaries are random words: random weights write no text."""
 
     def _written(self, ids: list[int]) -> Written:
-        source = random.Random(sum(ids))
-        return Written(ids, " ".join(source.choices(WORDS, k=25)), True)
+        return Written(ids, summary_of(ids), True)
 
 
 def main() -> None:
     """Build the model, make seven steps, print the figures of the last five."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shape", choices=[*SHAPES])
+    add_work(parser)
     parser.add_argument("--nf4", action="store_true")
-    parser.add_argument("--dialogues", type=int, default=128)
-    parser.add_argument("--samples", type=int, default=8)
-    parser.add_argument("--new", type=int, default=40)
     parser.add_argument("--rows", type=int, default=1024, help="summaries drawn at a time")
     parser.add_argument("--tokens", type=int, default=8192, help="of a micro-batch of the update")
     parser.add_argument("--recompute", action="store_true", help="keep no activations")
     given = parser.parse_args()
-    model = random_model(given.shape)
-    if given.nf4:
+    work = examples_of(given)
+    mean = round(sum(len(one.prompt) for one in work) / len(work), 1)
+    figures = step_figures(given, work)
+    print(json.dumps({"device": device_name(), "torch": torch.__version__, **vars(given), "mean_prompt": mean,
+                      **figures}))  # fmt: skip
+
+
+def add_work(parser: argparse.ArgumentParser) -> None:
+    """Add what a step is of: the model's shape and the sizes."""
+    parser.add_argument("shape", choices=[*SHAPES])
+    parser.add_argument("--dialogues", type=int, default=128)
+    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--new", type=int, default=40)
+
+
+def step_figures(given: argparse.Namespace, work: list[RefineExample]) -> dict[str, float | None]:
+    """Return the medians of five steps after two, and the peak of the memory."""
+    model = adapted_model(given.shape, given.nf4)
+    overrides = [f"refine.dialogues={given.dialogues}", f"refine.samples={given.samples}"]
+    config = load_config("smollm2_135m", overrides)
+    end = model.config.vocab_size  # is never drawn
+    prompt: Any = SimpleNamespace(end_id=end, decoder_max_len=given.new)
+    with Rewarder(RULE) as rewarder:
+        resolved = Resolved(resolve_compute("bf16"), EngineChoice("packed", "timed", given.tokens), given.nf4, False)
+        refiner = TimedRefiner(model, None, prompt, work, config, rewarder, resolved, given.rows)
+        if given.recompute:
+            refiner.decoder.kept_layers, refiner.decoder.keeps_inputs = 0, False
+        steps = [refiner.train_step() for _ in range(7)][2:]
+    return medians(steps)
+
+
+def adapted_model(shape: str, nf4: bool = False) -> Any:
+    """Return a model of random weights with an adapter that trains."""
+    model = random_model(shape)
+    if nf4:
         quantize(model)
     model = with_random_adapter(model)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_("lora_" in name)
-    overrides = [f"refine.dialogues={given.dialogues}", f"refine.samples={given.samples}"]
-    config = load_config("smollm2_135m", overrides)
-    source = random.Random(0)
-    vocabulary = model.config.vocab_size
-    lengths = [min(900, max(60, round(source.lognormvariate(5.57, 0.4)))) for _ in range(given.dialogues)]
-    examples = [RefineExample(text(source, 150), ids(source, vocabulary, n), text(source, 25), [2]) for n in lengths]
-    prompt: Any = SimpleNamespace(end_id=vocabulary, decoder_max_len=given.new)  # an end that is never drawn
-    with Rewarder(RewardRule("rouge_sum", "word", True, 20.0)) as rewarder:
-        resolved = Resolved(resolve_compute("bf16"), EngineChoice("packed", "timed", given.tokens), given.nf4, False)
-        refiner = TimedRefiner(model, None, prompt, examples, config, rewarder, resolved, given.rows)
-        if given.recompute:
-            refiner.decoder.kept_layers, refiner.decoder.keeps_inputs = 0, False
-        steps = [refiner.train_step() for _ in range(7)][2:]
+    return model
+
+
+def medians(steps: list[dict[str, float]]) -> dict[str, float | None]:
+    """Return the medians of some steps' seconds, and the peak of the GPU's memory."""
     names = ("seconds", "drawing_seconds", "reward_seconds")
-    figures = {name: round(statistics.median(step[name] for step in steps), 3) for name in names}
-    peak = torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else None
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    mean = round(sum(lengths) / len(lengths), 1)
-    print(json.dumps({"device": device, "torch": torch.__version__, **vars(given), "mean_prompt": mean, **figures,
-                      "peak_gb": peak and round(peak, 2)}))  # fmt: skip
+    peak = round(torch.cuda.max_memory_allocated() / 1e9, 2) if torch.cuda.is_available() else None
+    return {name: round(statistics.median(step[name] for step in steps), 3) for name in names} | {"peak_gb": peak}
+
+
+def device_name() -> str:
+    """Return the GPU's name, or "cpu"."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def examples_of(given: argparse.Namespace) -> list[RefineExample]:
+    """Return the dialogues of a step, each with a prompt of random ids and texts of random words."""
+    source, vocabulary = random.Random(0), int(SHAPES[given.shape]["vocab_size"])
+    lengths = [min(900, max(60, round(source.lognormvariate(5.57, 0.4)))) for _ in range(given.dialogues)]
+    return [RefineExample(text(source, 150), ids(source, vocabulary, n), text(source, 25), [2]) for n in lengths]
+
+
+def summary_of(ids: list[int]) -> str:
+    """Return the words that stand for what random weights wrote."""
+    return text(random.Random(sum(ids)), 25)
 
 
 def ids(source: random.Random, vocabulary: int, count: int) -> list[int]:
