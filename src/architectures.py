@@ -85,6 +85,59 @@ class Architecture:
         return self.tokenizer.layout
 
 
+NormPlaces: TypeAlias = Literal["before", "after", "around"]
+NORMS: dict[NormPlaces, dict[str, str]] = {
+    "before": {"before_attention": "input_layernorm", "before_mlp": "post_attention_layernorm"},
+    "after": {"after_attention": "post_attention_layernorm", "after_mlp": "post_feedforward_layernorm"},
+    "around": {
+        "before_attention": "input_layernorm",
+        "after_attention": "post_attention_layernorm",
+        "before_mlp": "pre_feedforward_layernorm",
+        "after_mlp": "post_feedforward_layernorm",
+    },
+}
+"""Names of a layer's norms by where they stand; the same name stands for another place in another class."""
+
+
+@dataclass(frozen=True)
+class WrittenClasses:
+    """The classes of one package of transformers whose `forward` the hand-written decoder computes.
+
+    A class's name doesn't tell what its `forward` does with its modules and its config: that is said here. All else is
+    read of the modules themselves (`decoder/described.py`).
+
+    Attributes:
+        package: in `transformers.models`.
+        prefix: of the classes' names.
+        decoder: the rest of the name of the class that has the layers.
+        norms: where a layer's norms stand.
+        plus_one: whether a norm's factor is 1 + weight.
+        windows: which layers see a window: those whose `layer_types` say so, or all of a config with a window.
+        rotary: how a layer is turned: `all` by one table, `kinds` by one for each kind of layer, `windows` only where
+            it sees a window (in models that have windows at all), `flags` where its `use_rope` says so.
+    """
+
+    package: str
+    prefix: str
+    decoder: str = "Model"
+    norms: NormPlaces = "before"
+    plus_one: bool = False
+    windows: Literal["layer_types", "config"] = "layer_types"
+    rotary: Literal["all", "kinds", "windows", "flags"] = "all"
+
+    @property
+    def module(self) -> str:
+        """Return the module that has the classes."""
+        return f"transformers.models.{self.package}.modeling_{self.package}"
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Return the classes' names by the part of a model that each is of."""
+        parts = {"layer": "DecoderLayer", "attention": "Attention", "mlp": "MLP", "norm": "RMSNorm"}
+        more = {"model": "ForCausalLM", "decoder": self.decoder, "rotary": "RotaryEmbedding"}
+        return {part: self.prefix + name for part, name in (parts | more).items()}
+
+
 _LLAMA3_LAYOUT = ChatLayout(
     name="llama",
     before_role="<|start_header_id|>",
@@ -138,3 +191,13 @@ ARCHITECTURES = {
         Architecture("qwen3", _QWEN, gguf="qwen3", head_norms=True),
     )
 }
+
+WRITTEN = {
+    f"{classes.module}.{classes.names['model']}": classes
+    for classes in (
+        WrittenClasses("llama", "Llama"),
+        WrittenClasses("qwen2", "Qwen2"),
+        WrittenClasses("qwen3", "Qwen3"),
+    )
+}
+"""What the hand-written decoder computes, by the class of a model."""

@@ -12,11 +12,12 @@ from peft import PeftModel
 
 from ..data.batches.bins import assign_to_bins
 from ..kernels.few_rows import linear
-from ..kernels.heads import Rotary, Sequences
-from ..kernels.rms_norm import rms_norm
+from ..kernels.heads import Sequences
 from .adapter_buffers import Refresh
-from .decoder_layer import ADAPTED_INPUTS, DecoderLayer
-from .model_layers import decoder_layers, rotary_table
+from .decoder_layer import ADAPTED_INPUTS, DecoderLayer, Rotaries
+from .decoder_norm import DecoderNorm
+from .described import describe
+from .model_layers import decoder_layers, rotary_tables
 
 Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
@@ -34,8 +35,10 @@ class CachedDecoder:
             layers: those of a `PackedDecoder`, to generate with the very weights that it trains; by default new ones.
         """
         causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+        self.description = describe(causal_lm)
         self.embeddings, self.head = causal_lm.model.embed_tokens.weight, causal_lm.lm_head.weight
-        self.norm, self.rotary_embedding = causal_lm.model.norm, causal_lm.model.rotary_emb
+        self.norm = DecoderNorm(causal_lm.model.norm, self.description.norm)
+        self.rotary_embedding = causal_lm.model.rotary_emb
         self.layers = decoder_layers(causal_lm) if layers is None else layers
         self._refresh = Refresh([linear for layer in self.layers for linear in layer.linears])
         self.refresh()
@@ -44,12 +47,13 @@ class CachedDecoder:
         """Take over the adapter's values as they are now."""
         self._refresh(dropping=False)
 
-    def rotations(self, places: int) -> Rotary:
-        """Return cosines and sines (places, head width / 2) of the first places."""
-        return rotary_table(self.rotary_embedding, self.embeddings, torch.arange(places, device=self.embeddings.device))
+    def rotations(self, places: int) -> Rotaries:
+        """Return cosines and sines (places, head width / 2) of the first places, by table."""
+        positions = torch.arange(places, device=self.embeddings.device)
+        return rotary_tables(self.rotary_embedding, self.description.rotaries, self.embeddings, positions)
 
     def read_prompts(
-        self, prompts: Sequence[list[int]], rows: Sequence[int], caches: Sequence[Cache], rotary: Rotary
+        self, prompts: Sequence[list[int]], rows: Sequence[int], caches: Sequence[Cache], rotaries: Rotaries
     ) -> torch.Tensor:
         """Put the prompts' keys and values into rows of the caches, packed without padding.
 
@@ -57,7 +61,7 @@ class CachedDecoder:
             prompts: token ids.
             rows: the row of the caches that each prompt takes.
             caches: of each layer, keys and values (rows, key heads, places, head width).
-            rotary: cosines and sines of all places.
+            rotaries: cosines and sines of all places.
 
         Returns:
             (prompts, width), the last layer's output at each prompt's last token.
@@ -65,12 +69,12 @@ class CachedDecoder:
         states: torch.Tensor = self.embeddings.new_empty(len(prompts), self.embeddings.shape[1])
         for some in assign_to_bins([len(ids) for ids in prompts], _PREFILL_TOKENS[self.embeddings.device.type]):
             states[some] = self._read(
-                [prompts[index] for index in some], [rows[index] for index in some], caches, rotary
+                [prompts[index] for index in some], [rows[index] for index in some], caches, rotaries
             )
         return states
 
     def _read(
-        self, prompts: Sequence[list[int]], rows: Sequence[int], caches: Sequence[Cache], rotary: Rotary
+        self, prompts: Sequence[list[int]], rows: Sequence[int], caches: Sequence[Cache], rotaries: Rotaries
     ) -> torch.Tensor:
         device = self.embeddings.device
         lengths = torch.tensor([len(ids) for ids in prompts])
@@ -78,7 +82,7 @@ class CachedDecoder:
         positions = torch.cat([torch.arange(len(ids)) for ids in prompts]).to(device)
         row_of_token = torch.repeat_interleave(torch.tensor(rows), lengths).to(device)
         sequences = Sequences([0, *ends.tolist()], positions, torch.repeat_interleave(ends, lengths).to(device))
-        turned = rotary[0][positions], rotary[1][positions]
+        turned = at_places(rotaries, positions)
         hidden = self.embeddings[torch.tensor([token for ids in prompts for token in ids], device=device)]
         middle = None
         last = (ends - 1).to(device)
@@ -91,17 +95,19 @@ class CachedDecoder:
         states: torch.Tensor = hidden.add_(middle)
         return states
 
-    def step(self, ids: torch.Tensor, lengths: torch.Tensor, caches: Sequence[Cache], rotary: Rotary) -> torch.Tensor:
+    def step(
+        self, ids: torch.Tensor, lengths: torch.Tensor, caches: Sequence[Cache], rotaries: Rotaries
+    ) -> torch.Tensor:
         """Append a token to each row; return the logits after it (rows, vocabulary).
 
         Args:
             ids: (rows,) the tokens.
             lengths: (rows,) tokens that each row holds already.
             caches: as in `read_prompts`.
-            rotary: as in `read_prompts`.
+            rotaries: as in `read_prompts`.
         """
         hidden = self.embeddings[ids]
-        turned = rotary[0][lengths], rotary[1][lengths]
+        turned = at_places(rotaries, lengths)
         for layer, cache in zip(self.layers, caches, strict=True):
             hidden = layer.step(hidden, turned, cache, lengths)
         return self.logits(hidden)
@@ -109,5 +115,10 @@ class CachedDecoder:
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return the logits (rows, vocabulary) after the last layer's output (rows, width)."""
         states = torch.empty_like(hidden)
-        rms_norm(hidden, self.norm.weight, self.norm.variance_epsilon, states)
+        self.norm.forward(hidden, states)
         return linear(states, self.head)
+
+
+def at_places(rotaries: Rotaries, places: torch.Tensor) -> Rotaries:
+    """Return the rows of `places` of each table."""
+    return {name: (cos[places], sin[places]) for name, (cos, sin) in rotaries.items()}

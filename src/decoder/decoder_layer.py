@@ -5,13 +5,14 @@ weights. Written out, since autograd keeps what is not needed, casts to float32 
 operation by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
 
 from ..architectures import PRODUCTS
+from ..descriptions import LayerDescription
 from ..kernels.adapted_linear import AdaptedLinear
 from ..kernels.cached_attention import cached_attention
 from ..kernels.dropout import Drop
@@ -22,6 +23,8 @@ from .decoder_norm import DecoderNorm
 from .fused_weights import LinearFactory
 
 Drops: TypeAlias = Sequence[Drop | None]
+Rotaries: TypeAlias = Mapping[str | None, Rotary]
+"""Rotations by the name of their table, as layers are described."""
 ADAPTED_INPUTS = 4  # inputs of adapters in a layer: of q/k/v, of o, of gate/up, of down
 
 
@@ -53,28 +56,38 @@ def projections(layer: Any) -> list[tuple[Any, ...]]:
 
 
 class DecoderLayer:
-    """One decoder layer: norm, attention, residual, norm, SwiGLU, residual."""
+    """One decoder layer: norm, attention, residual, norm, SwiGLU, residual.
 
-    def __init__(self, layer: Any, shape: AttentionShape, factory: LinearFactory) -> None:
-        attention = layer.self_attn
-        self.shape = shape
-        self.norm, self.middle_norm = DecoderNorm(layer.input_layernorm), DecoderNorm(layer.post_attention_layernorm)
+    Attributes:
+        rotary: the table of rotations that turns its queries and keys.
+        norms: those of its norms that have weights.
+    """
+
+    def __init__(self, layer: Any, description: LayerDescription, factory: LinearFactory) -> None:
+        attention, of_attention = layer.self_attn, description.attention
+        self.shape = AttentionShape(of_attention.heads, of_attention.key_heads, of_attention.width, of_attention.scale)
+        self.rotary = of_attention.rotary
+        assert description.before_attention is not None
+        assert description.before_mlp is not None
+        self.norm = DecoderNorm(layer.input_layernorm, description.before_attention)
+        self.middle_norm = DecoderNorm(layer.post_attention_layernorm, description.before_mlp)
+        self.norms = [self.norm, self.middle_norm]
         self.projections = projections(layer)
         self.linears = tuple(factory.adapted_linear(together) for together in self.projections)
         self.qkv, self.output, self.gate_up, self.down = self.linears
         self.head_norms: HeadNorms | None = None
-        if hasattr(attention, "q_norm"):
+        if of_attention.head_norms is not None:
             self.head_norm_weights = [attention.q_norm.weight, attention.k_norm.weight]
             both = torch.stack([weight.data for weight in self.head_norm_weights])
             for weight, part in zip(self.head_norm_weights, both, strict=True):
                 weight.data = part
-            self.head_norms = HeadNorms(both, attention.q_norm.variance_epsilon)
+            self.head_norms = HeadNorms(both, of_attention.head_norms.eps)
 
     def forward(
         self,
         hidden: torch.Tensor,
         plus: torch.Tensor | None,
-        rotary: Rotary,
+        rotaries: Rotaries,
         sequences: Sequences,
         drops: Drops,
         keeps_inputs: bool = False,
@@ -87,13 +100,13 @@ class DecoderLayer:
         Args:
             hidden: (tokens, width).
             plus: what is to be added to it first (in place, in one pass with the norm), or None.
-            rotary: cosines and sines of the tokens' positions.
+            rotaries: cosines and sines of the tokens' positions.
             sequences: where each begins.
             drops: for each input, what zeroes dropped elements, or None.
             keeps_inputs: whether inputs of products are kept too, which are cheap to compute again.
             rows: the tokens whose output is needed, rising; None for all.
         """
-        saved = self.keep(hidden, rotary, sequences, drops, keeps_inputs, plus, rows)
+        saved = self.keep(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows)
         activation = self._empty_input(self.down, saved.middle)
         swiglu(saved.gate_up, activation[:, : self.down.width])
         self.down.load()
@@ -106,7 +119,7 @@ class DecoderLayer:
     def keep(
         self,
         hidden: torch.Tensor,
-        rotary: Rotary,
+        rotaries: Rotaries,
         sequences: Sequences,
         drops: Drops,
         keeps_inputs: bool = False,
@@ -123,7 +136,7 @@ class DecoderLayer:
         attention_input = normal[:, : self.qkv.width] if keeps_inputs else None
         attended = self._empty_input(self.output, hidden)
         inner = attended[:, : self.output.width]
-        attention = packed_attention(qkv, rotary, sequences, self.shape, self.head_norms, inner)
+        attention = packed_attention(qkv, rotaries[self.rotary], sequences, self.shape, self.head_norms, inner)
         residual = hidden
         if rows is not None:
             attended, residual = attended[rows], hidden[rows]
@@ -140,14 +153,14 @@ class DecoderLayer:
         return Saved(hidden, inverse, attention, attended, middle, middle_inverse, gate_up, reduced, rows, *inputs)
 
     def backward(
-        self, grad: torch.Tensor, saved: Saved, rotary: Rotary, sequences: Sequences, drops: Drops, loaded: bool
+        self, grad: torch.Tensor, saved: Saved, rotaries: Rotaries, sequences: Sequences, drops: Drops, loaded: bool
     ) -> torch.Tensor:
         """Add to the gradients of what trains; return the gradient of the layer's input.
 
         Args:
             grad: of the layer's output (tokens, width).
             saved: of the forward; its `gate_up` is overwritten and let go.
-            rotary: as in the forward.
+            rotaries: as in the forward.
             sequences: as in the forward.
             drops: as in the forward.
             loaded: whether the weights but the last are loaded, since `keep` ran just now.
@@ -172,7 +185,7 @@ class DecoderLayer:
 
         if not loaded:
             gate_up.load()
-        normal = self._normal(saved.mlp_input, saved.middle, self.middle_norm)
+        normal = self.middle_norm.again(saved.middle) if saved.mlp_input is None else saved.mlp_input
         grad_normal, grad_reduced = gate_up.input_gradient(grad_gate_up, drops[2])
         gate_up.add_gradients(grad_gate_up, grad_reduced, normal, saved.reduced[2], drops[2])
         grad = self.middle_norm.backward(grad_normal, saved.middle, saved.middle_inverse_rms, onto=grad)
@@ -184,23 +197,23 @@ class DecoderLayer:
         output.add_gradients(grad, grad_reduced, saved.attended[:, : output.width], saved.reduced[1], drops[1])
         if saved.rows is not None:
             grad, grad_attended = (among(len(saved.hidden), saved.rows, x) for x in (grad, grad_attended))
-        norms = self.head_norms
-        grad_qkv = packed_attention_backward(grad_attended, saved.attention, rotary, sequences, self.shape, norms)
+        turned, norms = rotaries[self.rotary], self.head_norms
+        grad_qkv = packed_attention_backward(grad_attended, saved.attention, turned, sequences, self.shape, norms)
         if not loaded:
             qkv.load()
-        normal = self._normal(saved.attention_input, saved.hidden, self.norm)
+        normal = self.norm.again(saved.hidden) if saved.attention_input is None else saved.attention_input
         grad_normal, grad_reduced = qkv.input_gradient(grad_qkv, drops[0])
         qkv.add_gradients(grad_qkv, grad_reduced, normal, saved.reduced[0], drops[0])
         return self.norm.backward(grad_normal, saved.hidden, saved.inverse_rms, onto=grad)
 
     def step(
-        self, hidden: torch.Tensor, rotary: Rotary, cache: tuple[torch.Tensor, torch.Tensor], lengths: torch.Tensor
+        self, hidden: torch.Tensor, rotaries: Rotaries, cache: tuple[torch.Tensor, torch.Tensor], lengths: torch.Tensor
     ) -> torch.Tensor:
         """Return the output (rows, width) for one new token a row, and write its key and value to the cache.
 
         Args:
             hidden: (rows, width).
-            rotary: cosines and sines of the new tokens' positions.
+            rotaries: cosines and sines of the new tokens' positions.
             cache: keys and values, (rows, key heads, places, head width) each.
             lengths: (rows,) tokens that a row's cache holds already, int64.
         """
@@ -210,7 +223,7 @@ class DecoderLayer:
         qkv = self.qkv.forward(normal, None)
         attended = self._empty_input(self.output, hidden)
         inner = attended[:, : self.output.width]
-        cached_attention(qkv, rotary, cache, lengths, self.shape, self.head_norms, inner)
+        cached_attention(qkv, rotaries[self.rotary], cache, lengths, self.shape, self.head_norms, inner)
         self.output.load()
         middle = self.output.forward(attended, None)
         normal = self._empty_input(self.gate_up, hidden)
@@ -221,13 +234,6 @@ class DecoderLayer:
         swiglu(gate_up, activation[:, : self.down.width])
         self.down.load()
         return self.down.forward(activation, None).add_(middle)
-
-    @staticmethod
-    def _normal(kept: torch.Tensor | None, x: torch.Tensor, norm: DecoderNorm) -> torch.Tensor:
-        if kept is None:
-            kept = torch.empty_like(x)
-            norm.forward(x, kept)
-        return kept
 
     @staticmethod
     def _empty_input(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from ..descriptions import NormDescription
 from ..kernels.norm_weight import add_norm_weight_gradient
 from ..kernels.rms_norm import rms_norm, rms_norm_backward
 
@@ -15,14 +16,20 @@ class DecoderNorm:
         gradient: (width,), sum of the weight's gradients, where it trains.
     """
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, description: NormDescription) -> None:
         """Read the weight of transformers' norm, now and at each use."""
-        self.module = module
+        self.module, self.description = module, description
         self.gradient: torch.Tensor | None = None
 
     def forward(self, x: torch.Tensor, out: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
         """See `rms_norm`."""
-        return rms_norm(x, self.module.weight, self.module.variance_epsilon, out, plus)
+        return rms_norm(x, self.module.weight, self.description.eps, out, plus)
+
+    def again(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what `forward` wrote to `out`."""
+        out = torch.empty_like(x)
+        self.forward(x, out)
+        return out
 
     def backward(self, grad: torch.Tensor, x: torch.Tensor, inverse: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:
         """See `rms_norm_backward`; the weight's gradient is added to `gradient`, where it trains."""

@@ -4,47 +4,40 @@ It asks for what the decoder computes, module by module, and not for what it is 
 of is an obstacle too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import bitsandbytes as bnb
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper
-from torch import nn
 
-from ..architectures import ARCHITECTURES, PRODUCTS
+from ..architectures import PRODUCTS
 from ..bilingual import Text
+from ..descriptions import DecoderDescription
 from ..kernels.requirements import kernel_obstacle
 from ..models.dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
 from ..models.lora_variants import lora_variant
 from .decoder_layer import projections
-from .model_layers import head_width
-
-_LINEARS = (nn.Linear, bnb.nn.Linear4bit, CachedLinear4bit)
+from .described import LINEARS, Undescribed, check_described, describe
+from .model_layers import rotary_frequencies
 
 
 def decoder_obstacle(model: Any) -> str | None:
     """Return why `decoder_layers` doesn't know a model (with or without an adapter), in words, or None."""
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
-    config = causal_lm.config
-    if config.model_type not in ARCHITECTURES:
-        kind, known = config.model_type, ", ".join(ARCHITECTURES)
-        return Text(f"the model is of type {kind}, not {known}", f"모델 종류가 {kind}(지원: {known})")
-    if config.hidden_act != "silu" or getattr(config, "use_sliding_window", False) or not _attends_to_all(config):
-        return Text("its activation or attention is of another kind", "활성화 함수나 어텐션의 종류가 다름")
-    obstacle = _class_obstacle(causal_lm)
+    try:
+        check_described(causal_lm)
+        description = describe(causal_lm)
+    except Undescribed as undescribed:
+        return undescribed.words
+    obstacle: str | None = _rotary_obstacle(causal_lm.model.rotary_emb, description)
     if obstacle is not None:
         return obstacle
-    if causal_lm.model.rotary_emb.rope_type in ("dynamic", "longrope"):
-        return Text(
-            "its rotary positions depend on the longest sequence of a batch",
-            "회전 위치가 배치에서 가장 긴 문장에 따라 달라짐",
-        )
-    obstacle = kernel_obstacle(causal_lm.lm_head.weight.device, head_width(config))
-    if obstacle is not None:
-        return obstacle
+    for width in {layer.attention.width for layer in description.layers}:
+        obstacle = kernel_obstacle(causal_lm.lm_head.weight.device, width)
+        if obstacle is not None:
+            return obstacle
     obstacle = (_adapter_obstacle(model) if isinstance(model, PeftModel) else None) or _weights_obstacle(causal_lm)
     if obstacle is not None:
         return obstacle
@@ -52,35 +45,20 @@ def decoder_obstacle(model: Any) -> str | None:
     return None if _fits_dequantized(causal_lm) else too_large
 
 
-def _attends_to_all(config: Any) -> bool:
-    return set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
-
-
-def _class_obstacle(causal_lm: Any) -> str | None:
-    """Return which module is not of the classes that are written out: transformers' own for the model's type."""
-    own = f"transformers.models.{causal_lm.config.model_type}.modeling_{causal_lm.config.model_type}"
-    if type(causal_lm).__module__ != own or not type(causal_lm).__name__.endswith("ForCausalLM"):
-        kind = type(causal_lm).__name__
-        return Text(f"{kind} is not transformers' own class", f"transformers의 클래스가 아님: {kind}")
-    for name, module in (*_walk("model", causal_lm.model), *_walk("lm_head", causal_lm.lm_head)):
-        its = type(module)
-        plain = its in (*_LINEARS, nn.Embedding, nn.ModuleList, nn.SiLU) or its.__name__ == "SiLUActivation"
-        if not (plain or its.__module__ == own) or "forward" in vars(module):
-            english = f"{name} is not as transformers' own class has it"
-            return Text(english, f"transformers의 클래스와 다른 모듈: {name}")
-    head = causal_lm.lm_head
-    if type(head) is not nn.Linear and not isinstance(head, BaseTunerLayer | AuxiliaryTrainingWrapper):
-        return Text("its head is of another kind", "출력층의 종류가 다름")
-    return Text("its head has a bias", "출력층에 편향이 있음") if getattr(head, "bias", None) is not None else None
-
-
-def _walk(name: str, module: Any) -> Iterator[tuple[str, Any]]:
-    """Yield modules by name; what PEFT has wrapped is left to `_adapter_obstacle`."""
-    if isinstance(module, BaseTunerLayer | AuxiliaryTrainingWrapper):
-        return
-    yield name, module
-    for child, inner in module.named_children():
-        yield from _walk(f"{name}.{child}", inner)
+def _rotary_obstacle(embedding: Any, description: DecoderDescription) -> Text | None:
+    kinds = embedding.rope_type
+    for kind in kinds.values() if isinstance(kinds, dict) else [kinds]:
+        if kind in ("dynamic", "longrope"):
+            return Text(
+                "its rotary positions depend on the longest sequence of a batch",
+                "회전 위치가 배치에서 가장 긴 문장에 따라 달라짐",
+            )
+    for layer in description.layers:
+        rotary, width = layer.attention.rotary, layer.attention.width
+        turned = 2 * rotary_frequencies(embedding, rotary) if rotary is not None else width
+        if turned != width:
+            return Text(f"{turned} of a head's {width} numbers are turned", f"헤드의 {width}개 중 {turned}개만 회전함")
+    return None
 
 
 def _adapter_obstacle(model: Any) -> str | None:
@@ -119,7 +97,7 @@ def _a(kind: type) -> Text:
 
 
 def _unlike(bases: Sequence[Any]) -> Text | None:
-    if other := next((type(base).__name__ for base in bases if type(base) not in _LINEARS), None):
+    if other := next((type(base).__name__ for base in bases if type(base) not in LINEARS), None):
         return Text(f"a layer of kind {other} in", f"{other} 종류의 층")
     if len({base.bias is None for base in bases}) > 1:
         return Text("a bias on only some of", "일부에만 편향이 있음")

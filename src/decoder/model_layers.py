@@ -1,13 +1,15 @@
 """All decoder layers of a model, and what they share: the width of their heads, and rotary tables."""
 
+from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
-from ..kernels.heads import AttentionShape, Rotary
-from .decoder_layer import DecoderLayer
+from ..kernels.heads import Rotary
+from .decoder_layer import DecoderLayer, Rotaries
+from .described import describe
 from .fused_weights import LinearFactory
 
 _LAYERS: "WeakKeyDictionary[nn.Module, tuple[list[int], list[DecoderLayer]]]" = WeakKeyDictionary()
@@ -31,9 +33,8 @@ def decoder_layers(causal_lm: Any, float8: bool = False) -> list[DecoderLayer]:
 
 
 def _new_layers(causal_lm: Any, factory: LinearFactory) -> list[DecoderLayer]:
-    config = causal_lm.config
-    shape = AttentionShape(config.num_attention_heads, config.num_key_value_heads, head_width(config))
-    return [DecoderLayer(layer, shape, factory) for layer in causal_lm.model.layers]
+    layers = zip(causal_lm.model.layers, describe(causal_lm).layers, strict=True)
+    return [DecoderLayer(layer, description, factory) for layer, description in layers]
 
 
 def head_width(config: Any) -> int:
@@ -41,8 +42,17 @@ def head_width(config: Any) -> int:
     return getattr(config, "head_dim", None) or int(config.hidden_size // config.num_attention_heads)
 
 
-def rotary_table(embedding: Any, like: torch.Tensor, positions: torch.Tensor) -> Rotary:
-    """Return cosines and sines (tokens, head width / 2) of positions (tokens,) in the type of `like`."""
+def rotary_tables(embedding: Any, names: Iterable[str | None], like: torch.Tensor, positions: torch.Tensor) -> Rotaries:
+    """Return cosines and sines (tokens, head width / 2) of positions (tokens,) in the type of `like`, by table."""
+    return {name: _rotary_table(embedding, name, like, positions) for name in names}
+
+
+def _rotary_table(embedding: Any, name: str | None, like: torch.Tensor, positions: torch.Tensor) -> Rotary:
     cos, sin = embedding(like, positions[None])
     half = cos.shape[-1] // 2
     return cos[0, :, :half].contiguous(), sin[0, :, :half].contiguous()
+
+
+def rotary_frequencies(embedding: Any, name: str) -> int:
+    """Return how many frequencies a table has: half of the numbers of a head that it turns."""
+    return len(getattr(embedding, f"{name}_inv_freq" if name else "inv_freq"))

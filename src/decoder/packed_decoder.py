@@ -16,20 +16,22 @@ from ..bilingual import Text
 from ..data.batches.packing import MicroBatch
 from ..kernels.dropout import Drop, DroppedPlaces
 from ..kernels.embedding_gradient import add_embedding_gradient
-from ..kernels.heads import Rotary, Sequences
+from ..kernels.heads import Sequences
 from ..kernels.response_loss import response_loss_and_gradient, token_losses
 from .adapter_buffers import Refresh
-from .decoder_layer import ADAPTED_INPUTS, Drops, Saved
+from .decoder_layer import ADAPTED_INPUTS, Drops, Rotaries, Saved
 from .decoder_norm import DecoderNorm
 from .decoder_obstacle import decoder_obstacle
+from .described import describe
 from .gradient_buffer import GradientBuffer, GradientPart, adapter_gradients
-from .model_layers import decoder_layers, rotary_table
+from .model_layers import decoder_layers, rotary_tables
 
 
 class PackedDecoder:
     """Computes loss and gradients of packed micro-batches for a model with LoRA adapters, or one that trains whole.
 
     Attributes:
+        description: of the model.
         kept_layers: the last so many layers keep their activations for the backward, the others compute them again.
         keeps_inputs: whether these layers keep the inputs of their products too, which are cheap to compute again.
         dropout: probability with which an element of an adapter's input is dropped.
@@ -47,8 +49,10 @@ class PackedDecoder:
         """
         causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
         decoder = causal_lm.model
-        self.embeddings, self.norm, self.head = decoder.embed_tokens, DecoderNorm(decoder.norm), causal_lm.lm_head
-        self.tied = self.head.weight is self.embeddings.weight
+        self.description = describe(causal_lm)
+        self.embeddings, self.head = decoder.embed_tokens, causal_lm.lm_head
+        self.norm = DecoderNorm(decoder.norm, self.description.norm)
+        self.tied = self.description.tied
         self.grad_embeddings: torch.Tensor | None = None
         self.grad_head: torch.Tensor | None = None
         self.layers = decoder_layers(causal_lm, float8)
@@ -107,14 +111,14 @@ class PackedDecoder:
         """Return the first layer's input (tokens, width)."""
         return nn.functional.embedding(input_ids, self.embeddings.weight)
 
-    def rotary(self, hidden: torch.Tensor, positions: torch.Tensor) -> Rotary:
-        """Return cosines and sines (tokens, head width / 2) in the type of `hidden`."""
-        return rotary_table(self.rotary_embedding, hidden, positions)
+    def rotaries(self, hidden: torch.Tensor, positions: torch.Tensor) -> Rotaries:
+        """Return cosines and sines (tokens, head width / 2) in the type of `hidden`, by table."""
+        return rotary_tables(self.rotary_embedding, self.description.rotaries, hidden, positions)
 
     def run_layers(
         self,
         hidden: torch.Tensor,
-        rotary: Rotary,
+        rotaries: Rotaries,
         sequences: Sequences,
         drops: Sequence[Drops],
         rows: torch.Tensor | None = None,
@@ -129,7 +133,9 @@ class PackedDecoder:
         for index, (layer, some) in enumerate(zip(self.layers, drops, strict=True)):
             keeps = index >= first_kept
             of_layer = rows if layer is self.layers[-1] else None
-            hidden, kept = layer.forward(hidden, middle, rotary, sequences, some, self.keeps_inputs and keeps, of_layer)
+            hidden, kept = layer.forward(
+                hidden, middle, rotaries, sequences, some, self.keeps_inputs and keeps, of_layer
+            )
             middle = kept.middle
             saved.append(kept if keeps else kept.hidden)
             del kept
@@ -139,7 +145,7 @@ class PackedDecoder:
         self,
         grad: torch.Tensor,
         saved: list[Saved | torch.Tensor],
-        rotary: Rotary,
+        rotaries: Rotaries,
         sequences: Sequences,
         drops: Sequence[Drops],
         rows: torch.Tensor | None = None,
@@ -152,8 +158,8 @@ class PackedDecoder:
             kept = saved.pop()
             again = isinstance(kept, torch.Tensor)
             if isinstance(kept, torch.Tensor):
-                kept = layer.keep(kept, rotary, sequences, some, rows=rows if layer is self.layers[-1] else None)
-            grad = layer.backward(grad, kept, rotary, sequences, some, loaded=again)
+                kept = layer.keep(kept, rotaries, sequences, some, rows=rows if layer is self.layers[-1] else None)
+            grad = layer.backward(grad, kept, rotaries, sequences, some, loaded=again)
         return grad
 
     def head_gradient(
@@ -200,7 +206,7 @@ class Passes:
 
     def __init__(self, decoder: PackedDecoder) -> None:
         self.decoder = decoder
-        self._state: tuple[list[Any], Rotary, Sequences, list[Drops], torch.Tensor | None] | None = None
+        self._state: tuple[list[Any], Rotaries, Sequences, list[Drops], torch.Tensor | None] | None = None
 
     def forward(self, batch: MicroBatch, key: tuple[int, int] | None) -> torch.Tensor:
         """Return the last layer's output where a target is predicted, and keep what the backward needs.
@@ -218,9 +224,9 @@ class Passes:
         self, batch: MicroBatch, sequences: Sequences, drops: list[Drops], rows: torch.Tensor | None = None
     ) -> torch.Tensor:
         hidden = self.decoder.embed(batch.input_ids)
-        rotary = self.decoder.rotary(hidden, batch.positions)
-        hidden, saved = self.decoder.run_layers(hidden, rotary, sequences, drops, rows)
-        self._state = saved, rotary, sequences, drops, rows
+        rotaries = self.decoder.rotaries(hidden, batch.positions)
+        hidden, saved = self.decoder.run_layers(hidden, rotaries, sequences, drops, rows)
+        self._state = saved, rotaries, sequences, drops, rows
         return hidden
 
     def backward(self, grad: torch.Tensor) -> torch.Tensor:
@@ -241,7 +247,7 @@ def weight_gradients(decoder: PackedDecoder) -> Iterator[GradientPart]:
     if not decoder.tied:
         yield GradientPart(decoder, "grad_head", [decoder.head.weight])
     for layer in decoder.layers:
-        for norm in (layer.norm, layer.middle_norm):
+        for norm in layer.norms:
             yield GradientPart(norm, "gradient", [norm.module.weight])
         if layer.head_norms is not None:
             yield GradientPart(layer.head_norms, "gradient", layer.head_norm_weights)

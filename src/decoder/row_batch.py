@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from ..kernels.heads import Rotary
 from .cached_decoder import Cache, CachedDecoder
+from .decoder_layer import Rotaries
 
 _PLACES_STEP = 256
 """Caches grow by this many places at a time."""
@@ -27,7 +27,7 @@ class RowBatch:
         self.device = decoder.embeddings.device
         self.captured = 0
         self._caches: list[Cache] = [(torch.empty(0), torch.empty(0))] * len(decoder.layers)
-        self._rotary: Rotary = (torch.empty(0), torch.empty(0))
+        self._rotaries: Rotaries = {}
         self._rows, self._places = 0, 0
         self._tokens = self._lengths = torch.empty(0, dtype=torch.int64)
         self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, torch.Tensor] | None] = {}
@@ -83,7 +83,7 @@ class RowBatch:
                 for old, new in zip(cache, grown, strict=True):
                     new[: self._rows, :, : self._places] = old
             self._caches[index] = (grown[0], grown[1])
-        self._rotary = self.decoder.rotations(places)
+        self._rotaries = self.decoder.rotations(places)
         self._tokens, self._lengths = torch.zeros(2, rows, dtype=torch.int64, device=self.device)
         self._rows, self._places, self._graphs, self._pool = rows, places, {}, None
 
@@ -94,7 +94,7 @@ class RowBatch:
             first.setdefault(tuple(ids), number)
         numbers = list(first.values())
         some = [prompts[number] for number in numbers]
-        states = self.decoder.read_prompts(some, [rows[number] for number in numbers], self._caches, self._rotary)
+        states = self.decoder.read_prompts(some, [rows[number] for number in numbers], self._caches, self._rotaries)
         logits = self.decoder.logits(states)
         if len(numbers) < len(prompts):
             place = {number: place for place, number in enumerate(numbers)}
@@ -136,7 +136,7 @@ class RowBatch:
     def _run(self, rows: int) -> torch.Tensor:
         """Append the tokens of the first rows; return the logits (rows, vocabulary)."""
         caches = [(keys[:rows], values[:rows]) for keys, values in self._caches]
-        return self.decoder.step(self._tokens[:rows], self._lengths[:rows], caches, self._rotary)
+        return self.decoder.step(self._tokens[:rows], self._lengths[:rows], caches, self._rotaries)
 
 
 def padded_rows(rows: int, device: torch.device) -> int:

@@ -44,7 +44,7 @@ def cached_attention(
     cached_keys[rows, :, lengths] = keys
     cached_values[rows, :, lengths] = heads[:, -shape.key_heads :]
     places = int(lengths.max()) + 1
-    grouped = queries.view(len(qkv), shape.key_heads, -1, shape.width) * shape.width**-0.5
+    grouped = queries.view(len(qkv), shape.key_heads, -1, shape.width) * shape.scale
     scores = grouped @ cached_keys[:, :, :places].transpose(-1, -2)
     hidden = torch.arange(places) > lengths[:, None]
     scores.masked_fill_(hidden[:, None, None], float("-inf"))

@@ -11,11 +11,21 @@ Rotary: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class AttentionShape:
-    """Numbers of query heads and key/value heads, and the width of one."""
+    """Numbers of query heads and key/value heads, and the width of one.
+
+    Attributes:
+        factor: of the scores; None is one over the root of the width.
+    """
 
     heads: int
     key_heads: int
     width: int
+    factor: float | None = None
+
+    @property
+    def scale(self) -> float:
+        """Return the factor of the scores."""
+        return self.width**-0.5 if self.factor is None else self.factor
 
     @property
     def columns(self) -> int:

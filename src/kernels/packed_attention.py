@@ -70,7 +70,7 @@ def packed_attention(
     keys = _rotated_by_key_head(parts[1], rotary, shape.key_heads)
     values = _by_key_head(heads[:, -shape.key_heads :], shape.key_heads)
     result = torch.empty_like(queries)
-    weights, scale = [], shape.width**-0.5
+    weights, scale = [], shape.scale
     mask = _mask(min(_QUERIES, tokens), groups, queries)
     for begin, end, before in _spans(sequences):
         some_keys, some_values = (_with_before(x, begin, end, before) for x in (keys, values))
@@ -95,7 +95,7 @@ def packed_attention_backward(
         return cuda.packed_attention_backward(grad, state, rotary, sequences, shape, norms)
     tokens, groups = len(grad), shape.heads // shape.key_heads
     upstream = _by_key_head(grad.view(tokens, shape.heads, shape.width), shape.key_heads)
-    scale = shape.width**-0.5
+    scale = shape.scale
     grad_queries = torch.empty_like(state.queries)
     grad_keys, grad_values = torch.zeros_like(state.keys), torch.zeros_like(state.values)
     weights_of_blocks = iter(state.weights)

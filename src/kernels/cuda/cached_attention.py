@@ -65,6 +65,6 @@ def cached_attention(
     stages = 3 if shape.width * keys.element_size() <= 256 else 1
     _attend[(len(qkv), shape.key_heads)](
         qkv, keys, values, lengths, out, qkv.stride(0), out.stride(0), keys.shape[2],
-        shape.width**-0.5 * 1.4426950408889634, HEADS=shape.heads, KEY_HEADS=shape.key_heads,
+        shape.scale * 1.4426950408889634, HEADS=shape.heads, KEY_HEADS=shape.key_heads,
         GROUP=shape.heads // shape.key_heads, WIDTH=shape.width, N=64, num_warps=4, num_stages=stages,
     )  # fmt: skip

@@ -42,7 +42,7 @@ def packed_attention(
     inverse = rotate_heads(qkv, rotary, shape.heads, shape.key_heads, weights, eps, rotated)
     parts = torch.split(rotated.view(len(qkv), -1, shape.width), [shape.heads, shape.key_heads, shape.key_heads], dim=1)
     heads = parts[0], parts[1], parts[2]
-    log_sums = flash_forward(heads, sequences.positions, out, sequences.shared, sequences.before)
+    log_sums = flash_forward(heads, sequences.positions, out, sequences.shared, sequences.before, shape.scale)
     return FlashState(heads, out, log_sums, None if norms is None else qkv, inverse)
 
 
@@ -56,7 +56,8 @@ def packed_attention_backward(
 ) -> torch.Tensor:
     """See `kernels.packed_attention.packed_attention_backward`."""
     places = sequences.positions, sequences.ends
-    grads = flash_backward(grad, state.heads, *places, state.output, state.log_sums, sequences.shared, sequences.before)
+    shared = sequences.shared, sequences.before
+    grads = flash_backward(grad, state.heads, *places, state.output, state.log_sums, *shared, shape.scale)
     weights = None if norms is None else norms.weights
     total = None if norms is None else norms.gradient
     return rotate_heads_backward(grads, rotary, state.raw, weights, state.inverse_rms, total)

@@ -40,6 +40,7 @@ def flash_forward(
     out: torch.Tensor,
     shared: int = 0,
     before: torch.Tensor | None = None,
+    scale: float | None = None,
 ) -> torch.Tensor:
     """Write attention to `out`; return the log2 sums (tokens, heads), float32.
 
@@ -49,14 +50,16 @@ def flash_forward(
         out: (tokens, heads x width), may be a slice of wider rows.
         shared: number of tokens, the first ones, that stand before each of the other sequences, too.
         before: (2, tokens) see `Sequences`; None where there are no groups.
+        scale: of the scores; by default one over the root of the width.
     """
     queries, keys, values = heads
     tokens, count, width = queries.shape
     log_sums = torch.empty(tokens, count, dtype=torch.float32, device=queries.device)
     sizes: Any = block_sizes(queries)["forward"]
+    factor = (scale or width**-0.5) * _LOG2_E
     attend_forward[(triton.cdiv(tokens, sizes["M"]), count)](
         queries, keys, values, positions, before, out, log_sums, tokens, shared or None, queries.stride(0),
-        out.stride(0), width**-0.5 * _LOG2_E, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
+        out.stride(0), factor, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
     )  # fmt: skip
     return log_sums
 
@@ -70,6 +73,7 @@ def flash_backward(
     log_sums: torch.Tensor,
     shared: int = 0,
     before: torch.Tensor | None = None,
+    scale: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the gradients of queries (tokens, heads, width), keys and values (tokens, key heads, width).
 
@@ -82,6 +86,7 @@ def flash_backward(
         log_sums: what the forward returned.
         shared: as in the forward.
         before: as in the forward.
+        scale: as in the forward.
     """
     queries, keys, values = heads
     tokens, count, width = queries.shape
@@ -91,10 +96,10 @@ def flash_backward(
     grad_keys, grad_values = grad_both
     dots = torch.empty_like(log_sums)
     sizes: Any = block_sizes(queries)
-    scale, group = width**-0.5 * _LOG2_E, count // key_heads
+    factor, group = (scale or width**-0.5) * _LOG2_E, count // key_heads
     attend_backward_queries[(triton.cdiv(tokens, sizes["queries"]["M"]), count)](
         queries, keys, values, positions, before, out, grad, log_sums, dots, grad_queries, tokens, shared or None,
-        queries.stride(0), out.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width,
+        queries.stride(0), out.stride(0), grad.stride(0), factor, GROUP=group, HEADS=count, WIDTH=width,
         **sizes["queries"],
     )  # fmt: skip
     blocks, partial = triton.cdiv(tokens, sizes["keys"]["N"]), None
@@ -104,7 +109,7 @@ def flash_backward(
         partial = log_sums.new_empty(2, chunks, shared, key_heads, width)
     attend_backward_keys[(blocks, key_heads)](
         queries, keys, values, positions, before, ends, grad, log_sums, dots, grad_keys, grad_values, partial, tokens,
-        shared or None, queries.stride(0), grad.stride(0), scale, GROUP=group, HEADS=count, WIDTH=width, CHUNK=_CHUNK,
+        shared or None, queries.stride(0), grad.stride(0), factor, GROUP=group, HEADS=count, WIDTH=width, CHUNK=_CHUNK,
         **sizes["keys"],
     )  # fmt: skip
     if partial is not None:

@@ -63,6 +63,15 @@ def biased_head(model: Any) -> None:
 
 def sliding(model: Any) -> None:
     model.config.layer_types = ["full_attention", "sliding_attention"]
+    model.config.sliding_window = 8
+
+
+def not_causal(model: Any) -> None:
+    model.model.layers[1].self_attn.is_causal = False
+
+
+def another_part(model: Any) -> None:
+    model.model.layers[0].extra_norm = nn.ModuleList()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +86,9 @@ def sliding(model: Any) -> None:
         (half_up, "weights of more than one type in gate/up of layer 0"),
         (four_bit_head, "its head is of another kind"),
         (biased_head, "its head has a bias"),
-        (sliding, "its activation or attention is of another kind"),
+        (sliding, "attention in a window of 8 tokens"),
+        (not_causal, "layer 1 attends to what comes after"),
+        (another_part, "layer 0 has other parts: extra_norm"),
     ],
 )
 @pytest.mark.parametrize("adapted", [False, True], ids=["whole", "adapted"])

@@ -215,8 +215,11 @@ def test_obstacles() -> None:
     mixed.model.norm.float()
     assert packing_obstacle(mixed) == "its weights are of more than one type"
     assert obstacle(lora={"use_dora": True}) == "DoRA"
-    assert obstacle(hidden_act="gelu") == "its activation or attention is of another kind"
-    assert obstacle("qwen2", use_sliding_window=True) == "its activation or attention is of another kind"
+    assert obstacle(hidden_act="gelu") == "model.layers.0.mlp.act_fn is not as transformers' own class has it"
+    assert (
+        obstacle("qwen2", use_sliding_window=True, sliding_window=8, max_window_layers=1)
+        == "attention in a window of 8 tokens"
+    )
     assert obstacle(attention_dropout=0.1) == "dropout of attention weights"
     dynamic = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
     assert obstacle(rope_parameters=dynamic) == "its rotary positions depend on the longest sequence of a batch"

@@ -64,10 +64,10 @@ def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family
     decoder = PackedDecoder(model)
     batch = StepPacker(64)(examples([(40, 5), (24, 3)]))["micro_batches"][0]
     hidden = decoder.embed(batch.input_ids)
-    rotary = decoder.rotary(hidden, batch.positions)
+    rotaries = decoder.rotaries(hidden, batch.positions)
     sequences = Sequences(batch.starts.tolist(), batch.positions, batch.ends)
     with torch.no_grad():
-        _, saved = decoder.layers[0].forward(hidden, None, rotary, sequences, (None,) * 4, keeps_inputs)
+        _, saved = decoder.layers[0].forward(hidden, None, rotaries, sequences, (None,) * 4, keeps_inputs)
     real = {
         "inverse_rms": saved.inverse_rms,
         "attended": saved.attended,

@@ -110,8 +110,8 @@ def dropped_residual(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def turned_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = packed_decoder.rotary_table
-    monkeypatch.setattr(packed_decoder, "rotary_table", lambda e, like, places: right(e, like, places + places // 9))
+    right = packed_decoder.rotary_tables
+    monkeypatch.setattr(packed_decoder, "rotary_tables", lambda *a: right(*a[:-1], a[-1] + a[-1] // 9))
 
 
 def half_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:

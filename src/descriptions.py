@@ -1,0 +1,106 @@
+"""What a decoder computes, in words of the field: one description of each layer, and of what stands around the layers.
+
+Read from the modules that transformers built (`decoder/described.py`) or from a `config.json` (`planner/shapes.py`).
+What it has no field for is not computed by the hand-written decoder: whoever reads a description refuses it by name.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Activation: TypeAlias = Literal["silu", "gelu_tanh"]
+
+
+@dataclass(frozen=True)
+class NormDescription:
+    """An RMSNorm.
+
+    Attributes:
+        eps: added to the mean square.
+        plus_one: whether the factor is 1 + weight, in float32, and the product rounded once.
+    """
+
+    eps: float
+    plus_one: bool = False
+
+
+@dataclass(frozen=True)
+class AttentionDescription:
+    """Causal attention of a layer.
+
+    Attributes:
+        heads: of queries.
+        key_heads: of keys and values.
+        width: of a head.
+        scale: factor of the scores.
+        head_norms: of each query and key head, before the rotation; of one kind.
+        window: how many positions a token sees, its own counted; None sees all before it.
+        rotary: which of the model's tables of rotations turns queries and keys: "" where it has one for all, the kind
+            of layer where it has more, None where nothing is turned.
+        biases: the names of its matrices that have one.
+    """
+
+    heads: int
+    key_heads: int
+    width: int
+    scale: float
+    head_norms: NormDescription | None = None
+    window: int | None = None
+    rotary: str | None = ""
+    biases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerDescription:
+    """A layer: attention, then a gated MLP, each added to what came in; and where its norms stand.
+
+    Attributes:
+        attention: see there.
+        inner: width of the MLP.
+        activation: of the MLP's gate.
+        before_attention: the norm of the attention's input; None where there is none.
+        before_mlp: that of the MLP's.
+        after_attention: the norm of the attention's output, before it is added.
+        after_mlp: that of the MLP's.
+        biases: the names of the MLP's matrices that have one.
+    """
+
+    attention: AttentionDescription
+    inner: int
+    activation: Activation
+    before_attention: NormDescription | None
+    before_mlp: NormDescription | None
+    after_attention: NormDescription | None = None
+    after_mlp: NormDescription | None = None
+    biases: tuple[str, ...] = ()
+
+    @property
+    def norms_of_width(self) -> int:
+        """Return how many norms of the model's width a layer has."""
+        norms = (self.before_attention, self.before_mlp, self.after_attention, self.after_mlp)
+        return sum(norm is not None for norm in norms)
+
+
+@dataclass(frozen=True)
+class DecoderDescription:
+    """A decoder.
+
+    Attributes:
+        vocabulary: rows of the embeddings.
+        width: of the states.
+        layers: each one's description, from the first.
+        norm: before the head.
+        embedding_scale: factor of the embeddings, which is rounded to the type that these are in.
+        tied: whether the head is the table of the embeddings.
+    """
+
+    vocabulary: int
+    width: int
+    layers: tuple[LayerDescription, ...]
+    norm: NormDescription
+    embedding_scale: float = 1.0
+    tied: bool = False
+
+    @property
+    def rotaries(self) -> tuple[str | None, ...]:
+        """Return the tables of rotations that the layers turn by, each once."""
+        return tuple(dict.fromkeys(layer.attention.rotary for layer in self.layers))

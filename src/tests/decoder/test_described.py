@@ -1,0 +1,53 @@
+"""The description of a decoder as read from what transformers built, worked out by hand for each class."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from src.decoder.described import describe
+from src.descriptions import AttentionDescription, DecoderDescription, LayerDescription, NormDescription
+from src.tests.tiny_architectures import architecture_config
+
+NORM = NormDescription(1e-6)
+ATTENTION = AttentionDescription(heads=4, key_heads=2, width=16, scale=0.25)
+LAYER = LayerDescription(ATTENTION, inner=128, activation="silu", before_attention=NORM, before_mlp=NORM)
+PLAIN = DecoderDescription(vocabulary=259, width=64, layers=(LAYER, LAYER), norm=NORM)
+
+
+def built(name: str, **settings: Any) -> Any:
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(architecture_config(name, **settings))
+
+
+def with_attention(layer: LayerDescription, **values: Any) -> LayerDescription:
+    return replace(layer, attention=replace(layer.attention, **values))
+
+
+def test_llama() -> None:
+    assert describe(built("llama")) == PLAIN
+    assert describe(built("llama", tie_word_embeddings=True, rms_norm_eps=1e-5, hidden_act="swish")) == replace(
+        PLAIN,
+        tied=True,
+        norm=NormDescription(1e-5),
+        layers=(replace(LAYER, before_attention=NormDescription(1e-5), before_mlp=NormDescription(1e-5)),) * 2,
+    )
+    biased = replace(
+        with_attention(LAYER, biases=("q_proj", "k_proj", "v_proj", "o_proj")),
+        biases=("gate_proj", "up_proj", "down_proj"),
+    )
+    assert describe(built("llama", attention_bias=True, mlp_bias=True)).layers == (biased, biased)
+
+
+def test_qwen() -> None:
+    assert describe(built("qwen2")).layers == (with_attention(LAYER, biases=("q_proj", "k_proj", "v_proj")),) * 2
+    assert describe(built("qwen3", head_dim=32)).layers == (
+        (with_attention(LAYER, width=32, scale=32**-0.5, head_norms=NORM),) * 2
+    )
+
+
+def test_an_adapter_changes_nothing() -> None:
+    model = get_peft_model(built("qwen2"), LoraConfig(target_modules=["k_proj", "gate_proj"], task_type="CAUSAL_LM"))
+    assert describe(model.get_base_model()) == describe(built("qwen2"))
