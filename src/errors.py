@@ -55,6 +55,11 @@ def refuse_removed_folder() -> None:
         raise YoyakError("the working folder has been removed; change to one that is there") from None
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or its class where it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Return `; did you mean 'x'?` for the closest of `known`, or an empty string when none is close."""
     from difflib import get_close_matches

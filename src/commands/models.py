@@ -1,12 +1,12 @@
 """`yoyak models`: what is cached, what fits this machine, where each model comes from."""
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..config.loader import known_configs, load_config
 from ..errors import YoyakError
 from ..models.bundled import BUNDLED_MODELS, PREFIX, bundled_path, fetch_bundled, is_whole
+from ..planner.shapes import cached_file
 from .console import create_console, print_json, quiet_libraries
 
 # Peak memory of QLoRA training in GB (GB is 1e9 bytes), as documented for each size.
@@ -55,15 +55,9 @@ def _line(name: str, memory: int) -> ModelLine:
     elif Path(checkpoint).is_dir():
         cached, source = True, f"folder {checkpoint}"
     else:
-        cached, source = _in_hub_cache(checkpoint), f"hub {checkpoint}"
+        cached, source = cached_file(checkpoint, "config.json") is not None, f"hub {checkpoint}"
     need = _QLORA_GB.get(size)
     return ModelLine(name, checkpoint, size, source, cached, need, None if need is None else need * 1e9 <= memory)
-
-
-def _in_hub_cache(checkpoint: str) -> bool:
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    return any((hub / f"models--{checkpoint.replace('/', '--')}" / "snapshots").glob("*/config.json"))
 
 
 def machine_memory_bytes() -> int:

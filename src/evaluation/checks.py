@@ -134,9 +134,8 @@ def _check_set(
     facts: FactCheck | None,
 ) -> TextChecks:
     bare = [text for _, text in texts]
-    repeated, coverage, density = _writing(
-        bare, None if dialogues is None else [dialogues[place] for place, _ in texts]
-    )
+    own = None if dialogues is None else [dialogues[place] for place, _ in texts]
+    repeated, coverage, density = _writing(bare, own)
     return TextChecks(
         empty=[ids[place] for place, text in texts if not text.strip()],
         length_ratio=length_ratio(bare, [references[place] for place, _ in texts]),

@@ -40,12 +40,8 @@ _UNITS = {"퍼센트": "%", "프로": "%", "킬로그램": "kg", "킬로": "kg",
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
-def content_forms(tokens: "Sequence[Token]") -> list[str]:
-    """Return the forms that count, in the order of the text."""
-    return list(_forms(tokens))
-
-
-def _forms(tokens: "Sequence[Token]") -> Iterator[str]:
+def content_forms(tokens: "Sequence[Token]") -> Iterator[str]:
+    """Yield the forms that count, in the order of the text."""
     index = 0
     while index < len(tokens):
         token, index = tokens[index], index + 1

@@ -5,7 +5,7 @@ not by `세 명`. Names are held where the dialogue has the same letters, so `�
 values are said and not judged; they are counted apart.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,13 +74,10 @@ def _values(dialogues: Sequence[str]) -> dict[str, frozenset[str]]:
     for dialogue, tokens in zip(dialogues, _analysed(dialogues), strict=True):
         said = {value for fact in find_quantities(compose(dialogue), tokens) for value in fact.gives}
         said |= {"people:1", f"people:{len(set(speakers_of(compose(dialogue))))}"}
-        values[dialogue] = frozenset(said | {f"no-{unit}" for unit in _FROM_NOW if not _names_others(unit, said)})
+        # The days (weeks, months, years) from now that it names: where there is none, it is of today.
+        named = {unit for unit in _FROM_NOW if any(value.startswith((f"{unit}+", f"{unit}-")) for value in said)}
+        values[dialogue] = frozenset(said | {f"no-{unit}" for unit in _FROM_NOW if unit not in named})
     return values
-
-
-def _names_others(unit: str, said: Iterable[str]) -> bool:
-    """Return whether a dialogue names another day (week, month, year) from now than the present one."""
-    return any(value.startswith((f"{unit}+", f"{unit}-")) for value in said)
 
 
 def _held(dialogue: str, values: frozenset[str]) -> Held:

@@ -130,10 +130,8 @@ def is_same_file(source: str, other: str) -> bool:
 def rows_of_ids(table: Table, wanted: Sequence[str], dialogues: Sequence[str]) -> list[int]:
     """Return the row of a table for each dialogue of a data file; the table may hold more.
 
-    Args:
-        table: has ids in one of `ID_COLUMNS`, or dialogues.
-        wanted: the ids of the dialogues, `row_1` and so on where their file has none.
-        dialogues: the dialogues' texts.
+    The table has ids in one of `ID_COLUMNS`, or dialogues. `wanted` are the dialogues' ids, `row_1` and so on where
+    their file has none.
 
     Raises:
         YoyakError: a dialogue is not in the table, or its id has another one there.

@@ -103,8 +103,9 @@ def _fact(text: str, count: _Count, following: Sequence[_Count]) -> tuple[Fact, 
         share = f"share:{following[0].value / count.value * 100}" if count.value else "share:0"
         return Fact("number", text[count.start : following[0].end], ((share,),), (share,)), 2
     if count.readings and count.readings[0][0] in ("seconds", "months") and len(count.numbers) == 1:
-        joined = after if after and after.readings and _is_smaller(after.readings[0], count.readings[0]) else None
-        return _span(text, count, joined), 2 if joined else 1
+        name, factor = count.readings[0]
+        is_smaller = after and after.readings and after.readings[0][0] == name and after.readings[0][1] < factor
+        return (_span(text, count, after), 2) if is_smaller else (_span(text, count, None), 1)
     kind: FactKind = "date" if count.unit in ("년", "월", "일") else "number"
     fact = measured(kind, alone, count.numbers, count.readings, count.judged)
     if count.unit == "층" and count.value > 0 and "지하" in text:  # `지하 2층과 3층`
@@ -116,10 +117,6 @@ def _is_fraction(count: _Count, after: _Count) -> bool:
     """Return whether `점` between two numbers is the decimal point, and not the unit of the first."""
     sino = not any(part in count.last_word for part in (*NATIVE, *TENS)) and not count.last_word.isdecimal()
     return sino and all(len(number) == 1 for number in after.numbers) and not after.last_word.isdecimal()
-
-
-def _is_smaller(reading: Reading, other: Reading) -> bool:
-    return reading[0] == other[0] and reading[1] < other[1]
 
 
 def _clock(text: str, count: _Count, after: _Count | None) -> tuple[Fact, int]:

@@ -71,15 +71,9 @@ def score_summaries(
 ) -> RougeScores:
     """Score each prediction against its reference, or against several.
 
-    Several references of a dialogue count by their mean or, as in `rouge_score.score_multi`, by the best one for each
-    metric. A text without tokens scores 0.
-
-    Args:
-        predictions: one summary a dialogue.
-        references: a text, or a list of texts, a dialogue.
-        tokenization: one of `TOKENIZATIONS`.
-        stemmer: Porter stemmer for English words.
-        multi: how several references of a dialogue count.
+    A dialogue has one prediction and a reference, or a list of several, which count by their mean or, as in
+    `rouge_score.score_multi`, by the best one for each metric. `stemmer` is Porter's, for English words. A text without
+    tokens scores 0.
 
     Raises:
         YoyakError: no predictions, another number of references, something that is not text, or an unknown
@@ -96,16 +90,8 @@ def score_summaries(
     rouge1, rouge2, rouge_l = (fsum(column) / len(rows) for column in columns)
     sums = tuple(sum(row) for row in rows)
     columns += [sums, tuple(total / 3 for total in sums)]
-    return RougeScores(
-        rouge1,
-        rouge2,
-        rouge_l,
-        rouge1 + rouge2 + rouge_l,
-        tokenization,
-        stemmer,
-        len(rows),
-        per_dialogue=dict(zip(METRICS, columns, strict=True)),
-    )
+    means = rouge1, rouge2, rouge_l, rouge1 + rouge2 + rouge_l
+    return RougeScores(*means, tokenization, stemmer, len(rows), dict(zip(METRICS, columns, strict=True)))
 
 
 def score_tokens(prediction: Sequence[str], reference: Sequence[str]) -> RougeTriple:
@@ -169,7 +155,6 @@ def _f1(common: int, both: int) -> float:
 
 def _combined(scores: Sequence[RougeTriple], multi: Multi) -> RougeTriple:
     """Return one score for each metric from those against several references."""
-    rouge1, rouge2, rouge_l = (
-        max(column) if multi == "best" else fsum(column) / len(column) for column in zip(*scores, strict=True)
-    )
+    columns = zip(*scores, strict=True)
+    rouge1, rouge2, rouge_l = (max(one) if multi == "best" else fsum(one) / len(one) for one in columns)
     return rouge1, rouge2, rouge_l

@@ -57,13 +57,11 @@ def join_files(
 
     Args:
         predictions: file with the summaries to score, in `column` (by default `summary`).
-        references: file with one reference a dialogue (`summary`, or `reference` where the file has that) or several
-            (`summary1`, `summary2`, ...); None where the predictions' file has them too, as LLaMA-Factory's.
+        references: file with one reference a dialogue (`summary`, or `reference` where the file has that, or
+            `reference_column`) or several (`summary1`, `summary2`, ...); None where the predictions' file has them
+            too, as LLaMA-Factory's.
         baseline: file with another system's summaries, in `baseline_column` (by default as `column`).
         dialogues: file with the dialogues, by default the one of the other files that has a column `dialogue`.
-        column: column of the summaries to score.
-        baseline_column: column of the other system's summaries.
-        reference_column: column of the references.
         by_row: join files without common ids row by row.
         settings: how files are read, and `data.id_column`.
 
@@ -86,15 +84,13 @@ def join_files(
         raise YoyakError(f"{predictions}: '{name}' would be scored against itself; {advice}")
     groups = _references(expected, names)
     texts = _texts(predicted, name)
-    order = join_rows(predicted, expected, by_row)
+    order = _joined(predicted, expected, by_row, notes)
     other = None
     if baseline is not None:
         table = read_summaries(baseline, settings)
         own = summaries_of(table, baseline_column or column, "--baseline-column", notes)
         other = _picked(own, _joined(table, expected, by_row, notes).rows)
     ended = predicted.truths(ENDED) if ENDED in predicted.columns else None
-    if order.by == "dialogues":
-        notes.append(f"{predictions}: no ids in common with {expected.source}; joined by their dialogues.")
     return Joined(
         order.ids,
         _picked(texts, order.rows),
@@ -136,6 +132,10 @@ def summaries_column(table: Table, column: str | None, option: str, notes: list[
             column = SUMMARY if SUMMARY in table.columns else _only(table, _OTHER_PREDICTIONS) or SUMMARY
         if column != SUMMARY:
             notes.append(f"{table.source}: the summaries are '{column}'.")
+    return _existing(table, column, option)
+
+
+def _existing(table: Table, column: str, option: str) -> str:
     if column not in table.columns:
         hint = nearest(column, table.columns)
         raise YoyakError(f"{table.source}: no column '{column}'{hint}; {table.named_columns()}; name one with {option}")
@@ -156,12 +156,7 @@ def _texts(table: Table, column: str) -> list[str]:
 
 def _reference_columns(table: Table, column: str | None, notes: list[str]) -> list[str]:
     if column is not None:
-        if column not in table.columns:
-            hint = nearest(column, table.columns)
-            raise YoyakError(
-                f"{table.source}: no column '{column}'{hint}; {table.named_columns()}; name one with --reference-column"
-            )
-        return [column]
+        return [_existing(table, column, "--reference-column")]
     numbered = sorted(filter(_NUMBERED.fullmatch, table.columns), key=lambda name: int(name.removeprefix(SUMMARY)))
     if SUMMARY in table.columns and numbered and REFERENCE_COLUMN not in table.columns:
         raise YoyakError(f"{table.source}: both '{SUMMARY}' and '{numbered[0]}'; keep the one or the numbered ones")

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ..errors import YoyakError
+from ..errors import YoyakError, first_line
 
 _PREFIX = "base_model.model."
 _PLAIN_STARTS = ("gaussian", "eva", "orthogonal")
@@ -74,8 +74,7 @@ def read_adapter(folder: Path) -> AdapterFile:
         settings = json.loads(config.read_text(encoding="utf-8"))
         tensors = load_file(weights)
     except (OSError, ValueError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise YoyakError(f"{folder}: the adapter is broken ({reason}); copy or train it again") from error
+        raise YoyakError(f"{folder}: the adapter is broken ({first_line(error)}); copy or train it again") from error
     if settings.get("peft_type") != "LORA":
         raise YoyakError(f"{folder}: a {settings.get('peft_type')} adapter; only LoRA is exported")
     return AdapterFile(folder, settings, *_split(folder, tensors))

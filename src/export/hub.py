@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..errors import YoyakError
+from ..errors import YoyakError, first_line
 
 
 def refuse_bad_repo(repo: str) -> None:
@@ -28,9 +28,8 @@ def push(folder: Path, repo: str) -> str:
         address = api.create_repo(repo, private=True, exist_ok=True)
         api.upload_folder(folder_path=folder, repo_id=repo, commit_message="Export of yoyak")
     except (OSError, ValueError, http_error) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise YoyakError(
-            f"--push {repo}: {reason.rstrip('.')}; the folder is ready in {folder}: log in with `hf auth login`, then "
-            f"`hf upload {repo} {folder}`"
+            f"--push {repo}: {first_line(error).rstrip('.')}; the folder is ready in {folder}: log in with `hf auth "
+            f"login`, then `hf upload {repo} {folder}`"
         ) from error
     return str(address)

@@ -22,7 +22,7 @@ from ..bilingual import halves
 from ..config.schema import Config
 from ..data.prompt.layouts import layout_of
 from ..data.prompt.text_encoder import text_encoder
-from ..errors import YoyakError
+from ..errors import YoyakError, first_line
 from ..planner.positions import check_positions
 from .adapters import PEFT_SAYS, load_adapter, needs_layout, refuse_on_4bit, start_orthogonal
 from .checkpoint_config import load_checkpoint_config
@@ -275,7 +275,7 @@ class LoRALoader:
             try:
                 adapted = get_peft_model(model, peft_config)
             except ValueError as error:
-                raise YoyakError(f"lora: PEFT can't put this adapter on the model: {_first_line(error)}") from error
+                raise YoyakError(f"lora: PEFT can't put this adapter on the model: {first_line(error)}") from error
         if lora.init == "orthogonal":
             start_orthogonal(adapted)
         return adapted
@@ -287,10 +287,6 @@ class LoRALoader:
         if not model.config.tie_word_embeddings:
             layers.append(model.get_output_embeddings())
         return {names[layer]: list(self.added_token_ids) for layer in layers}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def load_lora_model_and_tokenizer(

@@ -83,14 +83,16 @@ def _scale(values: Sequence[float]) -> tuple[float, float]:
 
 def x_of(value: float, scale: tuple[float, float]) -> float:
     """Return where a value is from left to right, on a logarithmic scale (the logarithms of its ends)."""
-    share = (math.log(value) - scale[0]) / (scale[1] - scale[0])
-    return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+    return _LEFT + _share(value, scale) * (_WIDTH - _LEFT - _RIGHT)
 
 
 def y_of(value: float, scale: tuple[float, float]) -> float:
     """Return where a value is from the top, on a logarithmic scale (the logarithms of its ends)."""
-    share = (math.log(value) - scale[0]) / (scale[1] - scale[0])
-    return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _TOP)
+    return _HEIGHT - _BOTTOM - _share(value, scale) * (_HEIGHT - _BOTTOM - _TOP)
+
+
+def _share(value: float, scale: tuple[float, float]) -> float:
+    return (math.log(value) - scale[0]) / (scale[1] - scale[0])
 
 
 def _axes(x: tuple[float, float], y: tuple[float, float]) -> list[str]:

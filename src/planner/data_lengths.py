@@ -104,7 +104,7 @@ def _template(config: Config, tokenizer: Path) -> Any:
     stand_in = cast("PreTrainedTokenizerFast", _FileTokenizer(backend))
     layout = None if config.model.chat_template == "auto" else config.model.chat_template
     encoder = TextEncoder.of_backend(backend)
-    refuse_lossy(encoder, backend)
+    refuse_lossy(encoder.encode_batch, backend)
     uncut = {"encoder_max_len": 1 << 30, "decoder_max_len": 1 << 30}
     return configured_prompt(config, stand_in, **uncut, chat_template=layout, encoder=encoder)
 

@@ -76,14 +76,8 @@ def fastest_choice(
 ) -> tuple[Choice, bool]:
     """Return the fastest choice within the limits and True, or the one that takes least memory and False.
 
-    Among those that are about as fast, the one that computes least again.
-
-    Args:
-        job: the run; what it leaves open (None) is chosen.
-        load: its examples.
-        device: whose rates decide what is fastest.
-        limits: its memory.
-        steady_bytes: allocated before the first step, with all states, where a real model told.
+    Among those that are about as fast, the one that computes least again. What the job leaves open (None) is chosen, by
+    the device's rates. `steady_bytes` are allocated before the first step, with all states, where a real model told.
     """
     build = _packed_choices if job.engine == "packed" else _trainer_choices
     choices = list(build(job, load, device, limits, steady_bytes))

@@ -81,22 +81,25 @@ def shipped_lengths(family: str, examples: int | None = None) -> Lengths:
 
 
 def lengths_by_hand(text: str, examples: int = BY_HAND_EXAMPLES) -> Lengths:
-    """Return lengths with the mean, 95th percentile and maximum of `--lengths mean,p95,max`.
-
-    A log-normal curve between them: its spread is that for which the 95th percentile stands where it was said.
+    """Return lengths on a log-normal curve with the mean, 95th percentile and maximum of `--lengths mean,p95,max`.
 
     Raises:
         YoyakError: not three rising numbers.
     """
+    from statistics import NormalDist
+
     try:
         mean, high, longest = (float(part) for part in text.split(","))
     except ValueError:
         raise YoyakError(f"--lengths {text}: give three numbers, mean,p95,max, such as 300,600,1200") from None
     if not 8 <= mean <= high <= longest < 1e6:
         raise YoyakError(f"--lengths {text}: mean, p95 and max must rise, from 8 tokens on, such as 300,600,1200")
-    spread = _spread(high / mean)
+    # The s for which the 95th percentile of the curve is as many times its mean as said: 1.645 s - s^2 / 2 = ln ratio.
+    inside = 1.645**2 - 2 * math.log(high / mean)
+    spread = 1.645 - math.sqrt(inside) if inside > 0 else 1.645
     middle = math.log(mean) - spread**2 / 2
-    quantiles = [_normal_quantile((index + 0.5) / examples) for index in range(examples)]
+    normal = NormalDist()
+    quantiles = [normal.inv_cdf((index + 0.5) / examples) for index in range(examples)]
     totals = [min(longest, max(8.0, math.exp(middle + spread * q))) for q in quantiles]
     totals[-1] = longest
     random.Random(0).shuffle(totals)
@@ -119,15 +122,3 @@ def estimated_lengths(
 def _shipped() -> dict[str, dict[str, Any]]:
     content: dict[str, dict[str, Any]] = json.loads(_SHIPPED.read_text(encoding="utf-8"))
     return content
-
-
-def _spread(ratio: float) -> float:
-    """Return s of a log-normal curve whose 95th percentile is `ratio` times its mean: 1.645 s - s^2 / 2 = ln ratio."""
-    inside = 1.645**2 - 2 * math.log(ratio)
-    return 1.645 - math.sqrt(inside) if inside > 0 else 1.645
-
-
-def _normal_quantile(share: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(share)

@@ -48,11 +48,9 @@ def detected_card() -> tuple[str, int] | None:
 
 
 def choose_device(gpu: str | None, memory_gb: float | None) -> Device:
-    """Return the card to plan for.
+    """Return the card of a name, else this machine's, with `memory_gb` (1e9 bytes) in place of its memory, if given.
 
-    Args:
-        gpu: a name, or None for this machine's.
-        memory_gb: memory in 1e9 bytes instead of the card's; without a name, rates are those of a card with as much.
+    With a memory alone, rates are those of a card with as much.
 
     Raises:
         YoyakError: an unknown name, an impossible memory, or a machine without a card and nothing said.

@@ -15,6 +15,7 @@ the optimizer's states. Where all N weights train in the packed engine, that is 
 s of its states; products add to the buffer themselves, so that the gradients of the weights take nothing besides it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -59,13 +60,9 @@ class Activations:
     keeps_inputs: bool = False
 
 
-def steady_parts(job: TrainingJob) -> dict[str, int]:
-    """Return the bytes, by part, that are there at every moment of the training, in the allocator."""
-    return dict(_steady_parts(job))
-
-
 @lru_cache(maxsize=64)
-def _steady_parts(job: TrainingJob) -> dict[str, int]:
+def steady_parts(job: TrainingJob) -> Mapping[str, int]:
+    """Return the bytes, by part, that are there at every moment of the training, in the allocator."""
     shape, element = job.shape, job.element
     held = job.trained_element if job.method == "full" else element
     tables = block(shape.vocabulary * shape.width * held) * (1 if shape.tied else 2)
@@ -113,13 +110,9 @@ def _aligned(columns: int) -> int:
     return -(-columns // 16) * 16  # kernels/float8.py
 
 
+@lru_cache(maxsize=64)
 def optimizer_bytes(job: TrainingJob) -> tuple[int, int]:
     """Return the optimizer's states: bytes in the allocator, and in managed memory outside it (paged optimizers)."""
-    return _optimizer_bytes(job)
-
-
-@lru_cache(maxsize=64)
-def _optimizer_bytes(job: TrainingJob) -> tuple[int, int]:
     inside = outside = 0
     for values in job.trained_tensors:
         if job.optimizer == "adafactor":  # a row and a column of second moments (Shazeer and Stern 2018), about
@@ -237,16 +230,13 @@ class Memory:
 def total_memory(
     job: TrainingJob, adds: dict[str, int], tokens: int, evaluation: int = 0, steady_bytes: int | None = None
 ) -> Memory:
-    """Return the memory of a run whose largest micro-batch adds `adds`.
+    """Return the memory of a run whose largest micro-batch, of `tokens`, adds `adds`.
 
-    Args:
-        job: the run.
-        adds: from `packed_parts` or `trainer_peak`; a part that is steady otherwise is replaced.
-        tokens: of the largest micro-batch.
-        evaluation: from `evaluation_bytes`, of the largest evaluation batch; 0 where nothing is evaluated.
-        steady_bytes: what is allocated before the first step, with all states, where a real model told.
+    These are of `packed_parts` or `trainer_peak`, and replace what is steady otherwise. `evaluation` is what
+    `evaluation_bytes` gives for the largest batch, 0 where nothing is evaluated; `steady_bytes` what is allocated
+    before the first step, with all states, where a real model told.
     """
-    steady = dict(_steady_parts(job))
+    steady = dict(steady_parts(job))
     if steady_bytes is not None:
         steady["weights"] += steady_bytes - sum(steady.values())
     activations = sum(adds.values())
@@ -254,7 +244,7 @@ def total_memory(
     if evaluation > activations:
         parts |= dict.fromkeys(adds, 0) | {"evaluation": evaluation}
     peak = sum(parts.values())
-    outside = _optimizer_bytes(job)[1]
+    outside = optimizer_bytes(job)[1]
     # A graph's pool stands beside what the allocator caches for the head, the optimizer and the first micro-batch.
     slack = int(MEMORY.slack * activations + (MEMORY.graphs if captured(job, tokens) else 0))
     parts |= {"outside": outside, "context": 0 if job.cpu else int(MEMORY.context), "slack": slack}

@@ -7,48 +7,13 @@ from ..errors import YoyakError
 
 # Models that look positions up in a table, beyond which there is nothing to read; the others compute them (rotary,
 # ALiBi) or have none.
-_WITH_TABLES = frozenset(
-    [
-        "bart",
-        "bert",
-        "bert-generation",
-        "big_bird",
-        "bigbird_pegasus",
-        "biogpt",
-        "blenderbot",
-        "blenderbot-small",
-        "camembert",
-        "codegen",
-        "ctrl",
-        "data2vec-text",
-        "electra",
-        "ernie",
-        "gpt-sw3",
-        "gpt2",
-        "gpt_bigcode",
-        "gpt_neo",
-        "gptj",
-        "marian",
-        "mbart",
-        "megatron-bert",
-        "mvp",
-        "openai-gpt",
-        "opt",
-        "pegasus",
-        "plbart",
-        "prophetnet",
-        "rembert",
-        "roberta",
-        "roberta-prelayernorm",
-        "roc_bert",
-        "roformer",
-        "trocr",
-        "xlm",
-        "xlm-roberta",
-        "xlm-roberta-xl",
-        "xmod",
-    ]
-)
+_WITH_TABLES = {
+    "bart", "bert", "bert-generation", "big_bird", "bigbird_pegasus", "biogpt", "blenderbot", "blenderbot-small",
+    "camembert", "codegen", "ctrl", "data2vec-text", "electra", "ernie", "gpt-sw3", "gpt2", "gpt_bigcode", "gpt_neo",
+    "gptj", "marian", "mbart", "megatron-bert", "mvp", "openai-gpt", "opt", "pegasus", "plbart", "prophetnet",
+    "rembert", "roberta", "roberta-prelayernorm", "roc_bert", "roformer", "trocr", "xlm", "xlm-roberta",
+    "xlm-roberta-xl", "xmod",
+}  # fmt: skip
 _NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")  # the first that is there counts
 _SCALED = ("linear", "dynamic", "yarn")  # kinds of scaling where `max_position_embeddings` may be that before scaling
 

@@ -55,16 +55,8 @@ def packed_work(
 ) -> StepWork:
     """Return the work of the packed engine's steps `first` to `most` in the order of `seed`.
 
-    Args:
-        examples: of the training data.
-        per_step: examples of an optimizer step.
-        capacity: tokens of a micro-batch.
-        seed: of the run.
-        most: steps to lay out.
-        first: steps to leave out of the means (but not of the largest).
-        multiple: micro-batches are filled up to multiples of it.
-        common: tokens that all examples begin with.
-        side_by_side: micro-batches that are computed at a time.
+    Steps have `per_step` examples, micro-batches at most `capacity` tokens, filled up to a `multiple`; all examples
+    begin with `common` tokens. Steps before `first` are left out of the means, but not of the largest.
     """
     totals = [0.0] * 5
     tokens_most = targets_most = examples_most = longest = counted = 0

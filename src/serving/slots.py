@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-from ..errors import YoyakError
+from ..errors import YoyakError, first_line
 from ..inference.batches import is_out_of_memory
 from ..inference.probe import probe_rows
 from ..models.causal_head import position_logits
@@ -155,8 +155,7 @@ def refuse_wrong_slots(model: Any, most_tokens: int) -> None:
     except Exception as error:  # of a cache or mask that a class doesn't take: whatever it raises
         if is_out_of_memory(error):
             raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise YoyakError(f"serve: this model takes no batches that grow ({reason}); {instead}") from error
+        raise YoyakError(f"serve: this model takes no batches that grow ({first_line(error)}); {instead}") from error
     if not found.agrees:
         raise YoyakError(f"serve: the probe: {found}; {instead}")
 

@@ -29,13 +29,10 @@ def shared_tokens(common: int) -> int:
 
 
 def assign_to_bins(lengths: Sequence[int], capacity: int, side_by_side: int = 1) -> list[list[int]]:
-    """Return the examples of each micro-batch: first-fit decreasing; one longer than `capacity` gets its own.
+    """Return the examples of each micro-batch: first-fit decreasing; one longer than `capacity` tokens gets its own.
 
-    Args:
-        lengths: tokens of each example.
-        capacity: tokens of a micro-batch.
-        side_by_side: how many are computed at a time. Where more than one, their number is a multiple of it and they
-            are about equally large, the largest first, so that none waits for another.
+    Where several are computed side by side, their number is a multiple of that and they are about equally large, the
+    largest first, so that none waits for another.
     """
     if side_by_side > 1:
         return _equal_bins(lengths, capacity, side_by_side)

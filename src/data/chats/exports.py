@@ -55,11 +55,8 @@ def title_of(dialogue_format: str) -> str:
 def read_chat(text: str, dialogue_format: str = "auto") -> Chat | None:
     r"""Read a text as `data.dialogue_format` says; `auto` recognizes exports by their first lines.
 
-    Returns None for a dialogue that is taken as it is, of which there is nothing to say.
-
-    Args:
-        text: with `\n` as its line end (`plain_text`).
-        dialogue_format: a format's name takes a single message for one, `turns` nothing.
+    A format's name takes a single message for an export, `turns` nothing. Line ends are `\n` (`plain_text`). Returns
+    None for a dialogue that is taken as it is, of which there is nothing to say.
     """
     is_named = dialogue_format not in ("auto", "turns")
     if dialogue_format == "turns" or not (is_named or _STAMP.search(text, 0, _HEAD_CHARS) or text[:6] == "======"):
@@ -165,13 +162,9 @@ def _line_messages(lines: Sequence[str], one: ChatFormat) -> list[SentMessage]:
             if messages and not messages[-1].text:
                 messages[-1].lines.append("(file)" if "ttach" in line else "")
         elif is_open and line.strip() and (messages or one is not CLOVA):
-            (messages or _opened(messages))[-1].lines.append(line)
-    return messages
-
-
-def _opened(messages: list[SentMessage]) -> list[SentMessage]:
-    """Begin with what stands before the first message: the rest of one that was cut, without its name."""
-    messages.append(SentMessage(None))
+            if not messages:  # the rest of a message that was cut, without its name
+                messages.append(SentMessage(None))
+            messages[-1].lines.append(line)
     return messages
 
 

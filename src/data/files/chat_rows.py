@@ -42,16 +42,12 @@ class ChatRows:
             said = f"no message of {title_of(dialogue_format)} in it; leave out data.dialogue_format={dialogue_format}"
             raise YoyakError(f"{name}: {said}" if name else said)
 
-    def read_as(self) -> str:
-        """Return the formats with their counts, in words."""
-        return ", ".join(f"{title_of(name)} ({count:,})" for name, count in self.formats.most_common())
-
     def notes(self, unit: str, dialogue_format: str) -> list[str]:
         """Return what is to be said, a sentence each; `unit` is what lines of the file are."""
         notes = []
         if self.formats:
             shown = self.turns[0] if len(self.turns[0]) <= 60 else f"{self.turns[0][:60]}..."
-            notes.append(f"exports are read as turns, such as {shown!r}: {self.read_as()}")
+            notes.append(f"exports are read as turns, such as {shown!r}: {formats_said(self.formats)}")
         if self.unread:
             count = len(self.unread)
             where = f"{unit} {self.unread[0]}" + (f" and {count - 1:,} more" if count > 1 else "")
@@ -63,6 +59,11 @@ class ChatRows:
                 f"{self.others:,} dialogues hold no message of {title_of(dialogue_format)} and stay as they are"
             )
         return notes
+
+
+def formats_said(formats: Counter[str]) -> str:
+    """Return formats with their counts in words, the most frequent first."""
+    return ", ".join(f"{title_of(name)} ({count:,})" for name, count in formats.most_common())
 
 
 def unread_advice(dialogue_format: str) -> str:

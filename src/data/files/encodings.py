@@ -20,12 +20,8 @@ def detect_encoding(source: Path | bytes, name: str, named: str = "auto") -> str
     """Return the codec of a text: `utf-8-sig` (UTF-8 with a byte order mark), `utf-8`, `cp949`, or the named one.
 
     CP949 is taken only for text that is Korean by its letters (`KoreanLetters`), because most bytes of Windows-1252,
-    Shift-JIS or GBK can be decoded as CP949 too.
-
-    Args:
-        source: a file, or all bytes of a text.
-        name: what messages call it.
-        named: `data.encoding`; with another one than `auto` only that is tried.
+    Shift-JIS or GBK can be decoded as CP949 too. `source` is a file or all bytes of a text, which messages call `name`;
+    with another `named` (`data.encoding`) than `auto` only that is tried.
 
     Raises:
         YoyakError: with the place at which each encoding fails, counted in bytes from 0 and in lines from 1, or with
@@ -39,14 +35,18 @@ def detect_encoding(source: Path | bytes, name: str, named: str = "auto") -> str
         head = stream.read(_HEAD_BYTES)
     has_mark = head.startswith(codecs.BOM_UTF8)
     if named != "auto":
-        return _named(opened, name, "utf-8-sig" if named == "utf-8" and has_mark else named)
+        named = "utf-8-sig" if named == "utf-8" and has_mark else named
+        if fault := _first_undecodable(opened, named):
+            raise YoyakError(f"{name}: is not data.encoding={named}: {_described(named, fault)}; name another")
+        return named
     _refuse_other_alphabets(head, name)
     fault = _first_undecodable(opened, "utf-8")
     if fault is None:
         return "utf-8-sig" if has_mark else "utf-8"
     faults = [_described("utf-8", fault)]
     if not has_mark:
-        korean = _first_undecodable(opened, codec := "euc-kr" if _has_long_jamo(opened) else "cp949")
+        codec = "euc-kr" if any(_LONG_JAMO in line for line in _lines(opened)) else "cp949"
+        korean = _first_undecodable(opened, codec)
         if korean is None:
             _refuse_other_letters(opened, codec, name)
             return codec
@@ -59,12 +59,6 @@ def _described(encoding: str, fault: tuple[int, int]) -> str:
     return f"{encoding} fails at byte {fault[0]} (line {fault[1]})"
 
 
-def _named(opened: Callable[[], BinaryIO], name: str, encoding: str) -> str:
-    if fault := _first_undecodable(opened, encoding):
-        raise YoyakError(f"{name}: is not data.encoding={encoding}: {_described(encoding, fault)}; name another")
-    return encoding
-
-
 def _refuse_other_alphabets(head: bytes, name: str) -> None:
     """Raise YoyakError for UTF-16, which is no text of bytes, and for ISO-2022, which is all ASCII."""
     if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -75,10 +69,6 @@ def _refuse_other_alphabets(head: bytes, name: str) -> None:
         raise YoyakError(f"{name}: UTF-16 text without a mark; save the file as UTF-8, or say data.encoding={codec}")
     if b"\x1b$" in head and head.isascii():
         raise YoyakError(f"{name}: ISO-2022 text (escape sequences); save the file as UTF-8")
-
-
-def _has_long_jamo(opened: Callable[[], BinaryIO]) -> bool:
-    return any(_LONG_JAMO in line for line in _lines(opened))
 
 
 def _refuse_other_letters(opened: Callable[[], BinaryIO], codec: str, name: str) -> None:

@@ -36,9 +36,8 @@ def open_json_lines(path: Path, encoding: str) -> RecordStream:
 def open_json(path: Path, name: str, encoding: str, records: str | None = None) -> RecordStream:
     """Open a file that is a list of objects, an object with one list, a conversation, or JSON Lines after all.
 
-    `records` is `data.records`: the list to take, where an object has several, with dots inside objects.
-
-    Its text is held in memory, its rows one at a time.
+    `records` is `data.records`: the list to take, where an object has several, with dots inside objects. The file's
+    text is held in memory, its rows one at a time.
 
     Raises YoyakError for a file of another form, and for what is no JSON.
     """
@@ -60,13 +59,16 @@ def open_json(path: Path, name: str, encoding: str, records: str | None = None) 
         if end != len(text):
             raise json.JSONDecodeError("Extra data", text, end)
         # A conversation is a row; an object that is too long for one is a list of rows at best.
-        value = _DECODER.raw_decode(text, start)[0] if _is_short(text, start, end) else {}
+        parts = text.count("[", start, end) + text.count("{", start, end)
+        is_short = end - start <= LONGEST_ROW_CHARS and parts <= _MOST_PARTS
+        value = _DECODER.raw_decode(text, start)[0] if is_short else {}
     except (ValueError, RecursionError) as error:
         raise _invalid_json(name, error) from None
     if records is not None:
         lists = {plain_name(path): place for path, place in lists.items()}
         if records not in lists:
-            raise YoyakError(f"{name}: no list data.records={records}; {_its_lists(lists)}")
+            there_are = f"its lists are {names_of(lists)}" if lists else "it has no list"
+            raise YoyakError(f"{name}: no list data.records={records}; {there_are}")
         return RecordStream(None, encoding, "line", _list_records(text, lists[records], name))
     if conversation_columns(value) is not None or is_row(value):
         return RecordStream(None, encoding, "line", iter([Record(1 + text.count("\n", 0, start), value)]))
@@ -80,15 +82,6 @@ def open_json(path: Path, name: str, encoding: str, records: str | None = None) 
             f"{name}: expected a list of objects, or an object with one list, not an object {found}{advice}"
         )
     return RecordStream(None, encoding, "line", _list_records(text, lists[chosen[0]], name))
-
-
-def _its_lists(lists: dict[str, int]) -> str:
-    return f"its lists are {names_of(lists)}" if lists else "it has no list"
-
-
-def _is_short(text: str, start: int, end: int) -> bool:
-    parts = text.count("[", start, end) + text.count("{", start, end)
-    return end - start <= LONGEST_ROW_CHARS and parts <= _MOST_PARTS
 
 
 def _json_lines(path: Path, encoding: str) -> Iterator[Record | BadRow]:

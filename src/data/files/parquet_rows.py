@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...errors import YoyakError
+from ...errors import YoyakError, first_line
 from .records import LONGEST_ROW_CHARS, BadRow, Record, RecordStream, refuse_many_columns, too_long
 
 MOST_UNPACKED = 100
@@ -30,7 +30,7 @@ def open_parquet(path: Path, name: str) -> RecordStream:
         if texts:  # one copy of what is stored once, until its size in rows is known
             file = pq.ParquetFile(path, read_dictionary=texts)
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise YoyakError(f"{name}: not a Parquet file ({_first_line(error)})") from None
+        raise YoyakError(f"{name}: not a Parquet file ({first_line(error)})") from None
     refuse_many_columns(len(columns), name)
     most_bytes = max(_SMALL_BYTES, MOST_UNPACKED * path.stat().st_size)
     return RecordStream(columns, "utf-8", "row", _records(file, name, most_bytes))
@@ -46,11 +46,12 @@ def _records(file: Any, name: str, most_bytes: int) -> Iterator[Record | BadRow]
                 unpacked += sum(unpacked_bytes(column) for column in batch.columns)
                 if unpacked > most_bytes:
                     raise YoyakError(f"{name}: unpacks to more than {MOST_UNPACKED} times its size after row {number}")
-                for values in _rows(batch):
+                for values in batch.to_pylist():
                     number += 1
-                    yield _bounded(number, values)
+                    chars = sum(len(value) for value in values.values() if isinstance(value, str | bytes | list))
+                    yield Record(number, values) if chars <= LONGEST_ROW_CHARS else too_long(number)
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # dates after the year 9999
-            raise YoyakError(f"{name}: unreadable after row {number} ({_first_line(error)})") from None
+            raise YoyakError(f"{name}: unreadable after row {number} ({first_line(error)})") from None
 
 
 def _is_text(kind: Any) -> bool:
@@ -78,17 +79,3 @@ def unpacked_bytes(array: Any) -> int:
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         return unpacked_bytes(array.flatten())
     return int(array.nbytes)
-
-
-def _rows(batch: Any) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = batch.to_pylist()
-    return rows
-
-
-def _bounded(number: int, values: dict[str, Any]) -> Record | BadRow:
-    chars = sum(len(value) for value in values.values() if isinstance(value, str | bytes | list))
-    return Record(number, values) if chars <= LONGEST_ROW_CHARS else too_long(number)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ...config.schema import DataSettings
-from ...errors import YoyakError, nearest
+from ...errors import YoyakError, first_line, nearest
 from ...resources import sample_dir
 from ...text_forms import existing_path
 from .readers import SUFFIXES
@@ -59,8 +59,3 @@ def open_hub(source: str) -> RecordStream:
         ) from None
     records = (Record(number, dict(values)) for number, values in enumerate(dataset, 1))
     return RecordStream(list(dataset.column_names), "utf-8", "row", records)
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's text, its class where it has none."""
-    return (str(error).splitlines() or [type(error).__name__])[0]

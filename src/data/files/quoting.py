@@ -87,9 +87,7 @@ class _Lines:
 def quoted_rows(opened: Callable[[], TextIO], delimiter: str) -> Iterator[QuotedRow | BadRow]:
     """Yield the rows of a text, the header among them, and broken ones as BadRow.
 
-    Args:
-        opened: opens the text, with its line ends as they are; a second time where its whole has to be looked at.
-        delimiter: what separates fields.
+    `opened` opens the text with its line ends as they are; it is called again where all of it has to be looked at.
     """
     with opened() as stream:
         yield from _Reader(_Lines(stream), opened, delimiter)

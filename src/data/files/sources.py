@@ -10,12 +10,12 @@ from typing import Any
 
 from ...config.schema import DataSettings
 from ...config.typed import typed
-from ...errors import YoyakError
+from ...errors import YoyakError, first_line
 from ..chats.exports import read_chat
 from ..prompt.plain_text import plain_text
 from .chat_rows import ChatRows
 from .composed_rows import with_composed_text
-from .places import existing_file, first_line, open_hub
+from .places import existing_file, open_hub
 from .readers import open_records
 from .records import BadRow, RecordStream, names_of
 from .row_columns import RowColumns

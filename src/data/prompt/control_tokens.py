@@ -25,17 +25,13 @@ class ControlToken:
 
 
 def control_tokens(tokenizer: "PreTrainedTokenizerFast", state: dict[str, Any]) -> dict[str, ControlToken]:
-    """Return a tokenizer's control tokens by their text.
+    """Return a tokenizer's control tokens by their text; `state` is the content of its tokenizer.json.
 
     An added token is one where it is special, where a chat layout names it, or where it looks like markup and the
     tokenizer's own template names it, it is written as `<|...|>`, or the model's own vocabulary lacks it: Qwen3's
     `<think>` and `<tool_call>` came after the text had been learnt. All other added tokens are text: white space
     (Gemma's newlines, GPT-NeoX's runs of spaces), words that someone added, markup that the vocabulary was trained
     with (Gemma's `<table>`).
-
-    Args:
-        tokenizer: a fast tokenizer.
-        state: the content of its tokenizer.json.
     """
     vocabulary = state["model"]["vocab"]
     learnt = vocabulary if isinstance(vocabulary, dict) else {piece for piece, _ in vocabulary}

@@ -2,24 +2,14 @@
 
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ...errors import YoyakError
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
-
-
-class Encoder(Protocol):
-    """What encodes text: `TextEncoder`."""
-
-    def encode(self, text: str, is_start: bool = ...) -> list[int]:
-        """Return the ids of a text."""
-
-    def encode_batch(self, texts: Sequence[str], is_start: bool = ...) -> list[list[int]]:
-        """Return the ids of each text."""
 
 
 PROBES = (
@@ -78,20 +68,15 @@ def own_encoding(backend: "Tokenizer", text: str, add_special_tokens: bool = Fal
     return backend.encode(text, add_special_tokens=add_special_tokens)
 
 
-def refuse_lossy(encoder: Encoder, backend: "Tokenizer") -> str | None:
-    """Raise UnfitTokenizerError where decoding the ids of a text does not give the text.
+def refuse_lossy(encode_batch: Callable[..., list[list[int]]], backend: "Tokenizer") -> str | None:
+    """Raise UnfitTokenizerError where `backend` does not decode the ids of texts (`TextEncoder.encode_batch`) to them.
 
     Returns what else users should know: a tokenizer that writes characters in a compatible form (NFKC) was trained so.
-
     What is the same to Unicode (Qwen's tokenizer composes `e` and an accent) counts as equal, and white space at both
     ends does not count, since dialogues and summaries are stripped.
-
-    Args:
-        encoder: encodes the texts.
-        backend: decodes them.
     """
     with _without_panics_traces():
-        tried = encoder.encode_batch(PROBES, is_start=True)
+        *tried, compatible = encode_batch([*PROBES, _COMPATIBLE], is_start=True)
     for probe, ids in zip(PROBES, tried, strict=True):
         text = unicodedata.normalize("NFC", probe)
         back = unicodedata.normalize("NFC", backend.decode(ids, skip_special_tokens=False).strip())
@@ -102,7 +87,7 @@ def refuse_lossy(encoder: Encoder, backend: "Tokenizer") -> str | None:
                 f"the tokenizer does not give text back{_how(text, back)}: {text[start : start + 24]!r} becomes "
                 f"{back[start : start + 24]!r}; use a checkpoint whose tokenizer keeps all text"
             )
-    back = backend.decode(encoder.encode(_COMPATIBLE, is_start=True), skip_special_tokens=False).strip()
+    back = backend.decode(compatible, skip_special_tokens=False).strip()
     if unicodedata.normalize("NFKC", back) == unicodedata.normalize("NFKC", _COMPATIBLE) and back != _COMPATIBLE:
         return f"The tokenizer writes some characters in another form (NFKC): {_COMPATIBLE!r} as {back!r}"
     return None

@@ -111,7 +111,7 @@ def text_encoder(tokenizer: "PreTrainedTokenizerFast") -> TextEncoder:
     known = _ENCODERS.get(tokenizer)
     if known is None or known[0] != known_by:
         encoder = TextEncoder(tokenizer)
-        encoder.note = refuse_lossy(encoder, tokenizer.backend_tokenizer)
+        encoder.note = refuse_lossy(encoder.encode_batch, tokenizer.backend_tokenizer)
         known = _ENCODERS[tokenizer] = known_by, encoder
     return known[1]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 from .turns import LABEL
 
@@ -25,14 +26,13 @@ class TruncationCounts:
         count = f"{self.examples} example{'s' if self.examples != 1 else ''}"
         if not self.prompts_cut and not self.long_summaries:
             return f"{count}, none shortened"
-        parts = []
+        parts = [count]
         if self.prompts_cut:
-            parts.append(
-                f"{self.prompts_cut} dialogues shortened ({self.turns_cut} turns, {self.tokens_cut} tokens cut)"
-            )
+            cut = f"{self.turns_cut} turns, {self.tokens_cut} tokens cut"
+            parts.append(f"{self.prompts_cut} dialogues shortened ({cut})")
         if self.long_summaries:
             parts.append(f"{self.long_summaries} summaries longer than decoder_max_len, kept whole")
-        return f"{count}, " + ", ".join(parts)
+        return ", ".join(parts)
 
 
 def split_turns(dialogue: str) -> list[str]:
@@ -44,29 +44,18 @@ def split_turns(dialogue: str) -> list[str]:
     starts = [bool(LABEL.match(line)) for line in lines]
     if sum(starts) < 2:
         return lines
-    turns = [lines[0]]
-    for line, is_start in zip(lines[1:], starts[1:], strict=True):
-        if is_start:
-            turns.append(line)
-        else:
-            turns[-1] += "\n" + line
-    return turns
+    firsts = [0, *(place for place, is_start in enumerate(starts) if is_start and place), len(lines)]
+    return ["\n".join(lines[first:end]) for first, end in pairwise(firsts)]
 
 
 def shorten_dialogue(dialogue: str, budget: int, token_ends: Callable[[str], list[int]]) -> tuple[str, int]:
-    """Return `dialogue` with as few turns removed as it takes to need at most about `budget` tokens.
+    """Return `dialogue` with as few turns removed as it takes to need at most about `budget` tokens, and how many.
 
     Turns are removed in one block in the middle, kept alternately from both ends: the opening says who talks about
     what, the end what was decided, and the middle is what a summary leaves out. Only where whole turns would leave
     more than half of the budget empty, as one giant turn does, is the first that is gone kept in part: its beginning.
-
-    Args:
-        dialogue: one turn a line (`split_turns`).
-        budget: tokens that the result may take; the caller checks the whole prompt and asks again with less.
-        token_ends: gives, for a text, the end of each of its tokens in characters.
-
-    Returns:
-        The shortened dialogue and the number of turns that are gone entirely.
+    Turns are as in `split_turns`; `token_ends` gives, for a text, the character at which each of its tokens ends. The
+    caller checks the whole prompt and asks again with less where it is still too long.
     """
     turns = split_turns(dialogue)
     sizes = [len(token_ends(turn + "\n")) for turn in turns]

@@ -70,7 +70,8 @@ def _choose_names(
     names: dict[str, str] = {}
     for speaker in speakers:
         surname = speaker.kind == "surname"
-        pool = (NEW_SURNAMES if surname else NEW_NAMES)[_language_of(speaker, language)]
+        # `Mr. Lee` in a Korean dialogue stays a Latin name; `Maya` becomes a Korean one, whose particles are known.
+        pool = (NEW_SURNAMES if surname else NEW_NAMES)["en" if surname and not is_korean(speaker.old) else language]
         free = [name for name in pool if name not in used and name not in names.values()]
         free = [name for name in free if not _occurs(name, surname, text)]
         if speaker.ending:
@@ -79,11 +80,6 @@ def _choose_names(
             return {}
         names[speaker.label] = source.choice(free)
     return names
-
-
-def _language_of(speaker: Speaker, language: Language) -> Language:
-    # `Mr. Lee` in a Korean dialogue stays a Latin name; `Maya` becomes a Korean one, whose particles are known.
-    return "en" if speaker.kind == "surname" and not is_korean(speaker.old) else language
 
 
 def _occurs(name: str, is_surname: bool, text: str) -> bool:

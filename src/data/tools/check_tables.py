@@ -1,9 +1,10 @@
 """The report of `yoyak data check` as tables for a terminal."""
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from ..chats.exports import title_of
+from ..files.chat_rows import formats_said
 from .check import MOST_LINES_NAMED, DataReport, PromptLengths
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def _facts_table(report: DataReport) -> "Table":
 
     bad = sum(rows.count for rows in report.bad_rows.values())
     speakers = ", ".join(f"{name} ({count:,})" for name, count in report.common_speakers.items())
+    exports = formats_said(Counter(report.exports))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column()
@@ -42,7 +44,7 @@ def _facts_table(report: DataReport) -> "Table":
         ("usable rows", f"{report.rows:,}"),
         ("bad rows", f"{bad:,}" + (f" ({report.bad_lines:,} lines)" if report.bad_lines > bad else "")),
         *([("composed (NFC)", _composed(report))] if report.composed_rows or report.composed_columns else []),
-        *([("read as turns", _read_as(report))] if report.exports else []),
+        *([("read as turns", "\n".join([exports, *report.first_turns]))] if report.exports else []),
         *([("exports not read", _unread(report))] if report.unread_exports else []),
         ("repeated dialogues", f"{report.duplicate_dialogues:,}"),
         ("turns without a speaker", f"{report.turns_without_speaker:,}"),
@@ -57,11 +59,6 @@ def _composed(report: DataReport) -> str:
     return f"{report.composed_rows:,} rows" + (f", column names {columns}" if columns else "")
 
 
-def _read_as(report: DataReport) -> str:
-    exports = ", ".join(f"{title_of(name)} ({count:,})" for name, count in report.exports.items())
-    return "\n".join([exports, *report.first_turns])
-
-
 def _unread(report: DataReport) -> str:
     lines = ", ".join(map(str, report.unread_exports[:MOST_LINES_NAMED]))
     return f"{len(report.unread_exports):,} look like one and stay as they are ({report.unit} {lines})"
@@ -71,8 +68,7 @@ def _bad_rows_table(report: DataReport) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="Bad rows", title_justify="left")
-    table.add_column("reason")
+    table = Table("reason", title="Bad rows", title_justify="left")
     table.add_column("rows", justify="right")
     table.add_column(f"first {report.unit}s")
     for reason, rows in report.bad_rows.items():
@@ -87,8 +83,7 @@ def _bad_rows_table(report: DataReport) -> "Table":
 def _lengths_table(report: DataReport) -> "Table":
     from rich.table import Table
 
-    table = Table(title="Per dialogue", title_justify="left")
-    table.add_column("")
+    table = Table("", title="Per dialogue", title_justify="left")
     for heading in ("mean", "p50", "p95", "max"):
         table.add_column(heading, justify="right")
     lengths = {
@@ -107,8 +102,8 @@ def _lengths_table(report: DataReport) -> "Table":
 def _histogram_lines(prompts: PromptLengths) -> list["RenderableType"]:
     from rich.text import Text
 
-    total = sum(one.count for one in prompts.histogram)
-    most = max((one.count for one in prompts.histogram), default=0)
+    counts = [one.count for one in prompts.histogram]
+    total, most = sum(counts), max(counts, default=0)
     lines: list[RenderableType] = [Text("Prompt tokens before truncation", style="italic")]
     for one in prompts.histogram:
         bar = "█" * math.ceil(_BAR_CELLS * one.count / most)

@@ -189,7 +189,10 @@ def _trigrams_by_rarity(dialogues: Sequence[str]) -> tuple[_Integers, _Integers]
         sizes.append(len(found))
     if not words:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    trigrams = _numbered_trigrams(np.array(words, dtype=np.int64), len(numbers) + 1)
+    # Numbered anew after each word, so that no product leaves 64 bits.
+    spoken, vocabulary = np.array(words, dtype=np.int64), len(numbers) + 1
+    _, pairs = np.unique(spoken[:-2] * vocabulary + spoken[1:-1], return_inverse=True)
+    _, trigrams = np.unique(pairs * vocabulary + spoken[2:], return_inverse=True)
     owners = np.repeat(np.arange(len(sizes)), sizes)
     inside = owners[: len(trigrams)] == owners[_SIZE - 1 :]  # and not over the end of a dialogue
     distinct = _distinct(owners[: len(trigrams)][inside] * len(words) + trigrams[inside])
@@ -198,13 +201,6 @@ def _trigrams_by_rarity(dialogues: Sequence[str]) -> tuple[_Integers, _Integers]
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return np.divmod(np.sort(owners * len(words) + rank[trigrams]), len(words))
-
-
-def _numbered_trigrams(words: _Integers, vocabulary: int) -> _Integers:
-    # Numbered anew after each word, so that no product leaves 64 bits.
-    _, numbers = np.unique(words[:-2] * vocabulary + words[1:-1], return_inverse=True)
-    _, numbers = np.unique(numbers * vocabulary + words[2:], return_inverse=True)
-    return numbers
 
 
 def _distinct(values: _Integers) -> _Integers:

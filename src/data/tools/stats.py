@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 from ..files.sources import DialogueRow, DialogueTable
@@ -122,36 +123,20 @@ def describe_files(
 ) -> DataStats:
     """Return the statistics of files whose rows were measured, and what they share.
 
-    Args:
-        tables: the files.
-        measures: their values, one for each row of the table.
-        tokenizer: whose tokens were counted, None where none were.
-        tokenization: how the words of coverage, density and compression were cut.
-        jaccard: the similarity of word trigrams from which dialogues count as near-duplicates.
+    `tokenizer` is the one whose tokens were counted, `tokenization` how the words of coverage, density and compression
+    were cut, `jaccard` the similarity of word trigrams from which dialogues count as near-duplicates.
     """
-    rows_of = _rows_by_dialogue(tables)
-    distinct = list(rows_of)
-    pairs = near_duplicates(distinct, jaccard)
-    places = [rows_of[dialogue] for dialogue in distinct]
-    near_rows = _rows_near_another_of_their_file(places, pairs)
-    files = [
-        _describe_file(table, values, near_rows[number])
-        for number, (table, values) in enumerate(zip(tables, measures, strict=True))
-    ]
-    shared = [
-        _shared(tables, first, second, places, pairs)
-        for first in range(len(tables))
-        for second in range(first + 1, len(tables))
-    ]
-    return DataStats(files, shared, tokenizer, tokenization, jaccard)
-
-
-def _rows_by_dialogue(tables: Sequence[DialogueTable]) -> dict[str, list[_Place]]:
     rows_of: dict[str, list[_Place]] = defaultdict(list)
     for number, table in enumerate(tables):
         for index, row in enumerate(table.rows):
             rows_of[row.dialogue].append((number, index))
-    return rows_of
+    distinct = list(rows_of)
+    pairs = near_duplicates(distinct, jaccard)
+    places = [rows_of[dialogue] for dialogue in distinct]
+    near_rows = _rows_near_another_of_their_file(places, pairs)
+    files = [_describe_file(table, measures[number], near_rows[number]) for number, table in enumerate(tables)]
+    shared = [_shared(tables, *two, places, pairs) for two in combinations(range(len(tables)), 2)]
+    return DataStats(files, shared, tokenizer, tokenization, jaccard)
 
 
 def _rows_near_another_of_their_file(places: Sequence[Sequence[_Place]], pairs: Sequence[Pair]) -> Counter[int]:
@@ -213,14 +198,11 @@ def shared_bins(columns: Sequence[Sequence[float]]) -> list[tuple[float, list[in
         return []
     low, tail = ranked[0], ranked[math.ceil(_TAIL * len(ranked)) - 1]
     whole = all(value.is_integer() for value in ranked)
-    width = next(w for w in _widths(whole) if math.ceil(tail / w) - math.ceil(low / w) < MOST_COUNT_BINS)
+    widths = (step * 10.0**power for power in range(0 if whole else -4, 20) for step in (1, 2, 5))
+    width = next(w for w in widths if math.ceil(tail / w) - math.ceil(low / w) < MOST_COUNT_BINS)
     first, last = math.ceil(low / width), math.ceil(tail / width)
     bounds = [round(number * width, 10) for number in range(first, last + 1)]
     if ranked[-1] > bounds[-1]:
         bounds.append(math.ceil(100 * ranked[-1]) / 100)
     counts = [Counter(min(math.ceil(value / width - 1e-9) - first, len(bounds) - 1) for value in c) for c in columns]
     return [(bound, [count[number] for count in counts]) for number, bound in enumerate(bounds)]
-
-
-def _widths(whole: bool) -> list[float]:
-    return [step * 10.0**power for power in range(0 if whole else -4, 20) for step in (1, 2, 5)]
