@@ -9,6 +9,10 @@ _FINALS = 28  # of a Hangul syllable, none among them
 _FINALS_OF = dict(zip("0123456789lmn%", (21, 8, 0, 16, 0, 0, 1, 8, 8, 0, RIEUL, 16, 4, 0), strict=True))
 
 
+_MADE: dict[str, str] = {}
+_MOST_MADE = 10_000
+
+
 class Text(str):
     """A text in English, as which it is used everywhere, with its other half beside it for who shows both."""
 
@@ -18,11 +22,18 @@ class Text(str):
         """Pair the two halves."""
         text = super().__new__(cls, en)
         text.ko = ko
+        if en != ko and len(_MADE) < _MOST_MADE:
+            _MADE[str(en)] = ko
         return text
 
     def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
         """Return what a copy is made from."""
         return str(self), self.ko
+
+
+def half_of(text: str) -> str | None:
+    """Return the Korean half of a pair that was made in this process, as a sentence that quotes it has it."""
+    return _MADE.get(text)
 
 
 def korean(text: str) -> str:

@@ -25,7 +25,7 @@ from .commands.options import (
     Spreadsheet,
 )
 from .commands.plan_cli import plan
-from .commands.speech import choose_language, korean_help, speaks_korean
+from .commands.speech import choose_language, korean_help, said, speaks_korean
 from .commands.usage import QuietGroup, refuse_undecodable
 from .data.prompt.round_trip import panics_refused
 from .errors import YoyakError, refusals_of_the_disk, refuse_removed_folder
@@ -149,8 +149,10 @@ def evaluate(
 
         settings = overrides or []
         if experiment is not None or adapter is not None or not all(name.startswith("data.") for name in settings):
-            said = "--predictions and --references score files: leave out --experiment, --adapter, KEY=VALUE"
-            raise YoyakError(f"{said} (but for data.*)")
+            raise YoyakError(
+                "--predictions and --references score files: leave out --experiment, --adapter, KEY=VALUE (but for "
+                "data.*)"
+            )
         columns = {"column": column, "baseline_column": baseline_column, "reference_column": reference_column}
         files = FilesRequest(predictions, references, baseline, dialogues, **columns, by_row=by_row, overrides=settings)
         evaluate_files(files, tokenization or "word", bool(stemmer), multi, facts, as_json)
@@ -272,7 +274,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = exit_code(lambda: _run(given), show_traceback)
         output.flush()
         if output.reason is not None and code in (0, None):
-            typer.secho(f"yoyak: standard output can't be written ({output.reason})", err=True, fg="red")
+            reason = f"standard output can't be written ({output.reason})"
+            typer.secho(f"yoyak: {said(reason)}", err=True, fg="red")
             code = 2
     sys.exit(code)
 

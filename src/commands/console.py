@@ -17,7 +17,7 @@ from ..redaction import RedactingFormatter, redact
 from ..runs.log_file import LogFile
 from ..streams import Forgiving, has_characters_of
 from ..visible import json_line, visible
-from .speech import said, said_record
+from .speech import said_record, say_aside
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +47,7 @@ def create_console(stderr: bool = False, forgiving: bool = False) -> "Console":
 
 def the_run_goes_on(reason: str) -> None:
     """Say on standard error that nobody reads the output, which ends no run."""
-    print(said(f"yoyak: the output can't be written any more ({reason}); the run goes on"), file=sys.stderr)
+    say_aside(f"the output can't be written any more ({reason}); the run goes on")
 
 
 def print_json(value: object) -> None:

@@ -1,12 +1,11 @@
 """Exports of chats and meetings that `yoyak summarize` is given, and what is said of them."""
 
-import sys
 from collections.abc import Sequence
 
 from ..data.chats.exports import read_chat
 from ..data.files.chat_rows import ChatRows, unread_advice
 from ..data.prompt.plain_text import plain_text
-from ..visible import one_line
+from .speech import say_aside
 
 
 def read_exports(texts: Sequence[str], name: str, dialogue_format: str = "auto", unit: str = "file") -> list[str]:
@@ -29,7 +28,7 @@ def read_exports(texts: Sequence[str], name: str, dialogue_format: str = "auto",
         if chat is not None:
             rows.add(chat, number)
             if len(texts) == 1 and (chat.format or dialogue_format == "auto"):
-                _say(
+                say_aside(
                     chat.sentence()
                     if chat.format
                     else f"looks like an export that is not read; {unread_advice(dialogue_format)}"
@@ -37,9 +36,5 @@ def read_exports(texts: Sequence[str], name: str, dialogue_format: str = "auto",
     rows.refuse_other_format(name, dialogue_format)
     if len(texts) > 1:
         for note in rows.notes(unit, dialogue_format):
-            _say(f"{name}: {note}")
+            say_aside(f"{name}: {note}")
     return dialogues
-
-
-def _say(sentence: str) -> None:
-    print(one_line(f"yoyak: {sentence}"), file=sys.stderr)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from ..config.loader import flatten
 from ..config.schema import Config
 from .model import LoadedModel, load_configured
 from .progress import progress
-from .speech import said
+from .speech import say_aside
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,5 +120,5 @@ def stoppable(what_is_kept: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(said(f"yoyak: stopped; {what_is_kept()}"), file=sys.stderr)
+        say_aside(f"stopped; {what_is_kept()}")
         raise

@@ -2,13 +2,13 @@
 
 import os
 import socket
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import YoyakError, nearest
 from .console import create_console, quiet_libraries
 from .model import config_for_use, load_configured, prompt_of
+from .speech import say_aside
 
 ENGINES = ["transformers", "vllm"]
 
@@ -73,8 +73,10 @@ def _key(request: ServeRequest) -> str | None:
     if key is not None and (not key.strip() or key != key.strip() or not key.isascii() or not key.isprintable()):
         raise YoyakError(f"{source}: must be printable ASCII, not empty, without spaces at its ends")
     if source == "--api-key":
-        said = "yoyak: a key on the command line can be seen by all users of this machine; set YOYAK_API_KEY"
-        print(f"{said}, or say --api-key @FILE", file=sys.stderr)
+        say_aside(
+            "a key on the command line can be seen by all users of this machine; set YOYAK_API_KEY, or say --api-key "
+            "@FILE"
+        )
     return key
 
 
@@ -152,7 +154,7 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     refuse_text_names(config, base)
     prompt, notes = prompt_of(config, tokenizer)
     for note in notes:
-        print(f"yoyak: {note}", file=sys.stderr)
+        say_aside(note)
     ends = [prompt.end_id, *CheckpointGeneration(checkpoint, config.model).end_ids(tokenizer)]
     port = listener.getsockname()[1]
     listener.close()

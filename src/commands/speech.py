@@ -2,7 +2,8 @@
 
 Everything is made in English, and turned into Korean where it is shown: by `Screen`, by the line of an error, by the
 help. Logs, `run.json` and what `--json` prints stay English. The sentences stand in `korean/` as pairs, whose halves
-have the same fields: `{name}` as it is, `{name:t}` said in Korean too, `{name:을/를}` with the particle that fits.
+have the same fields: `{name}` as it is, `{name:t}` said in Korean too, `{name:을/를}` with the particle that fits,
+`{name:t:을/를}` both.
 """
 
 import logging
@@ -11,18 +12,20 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
-from ..bilingual import Text, korean, particle
+from ..bilingual import Text, half_of, korean, particle
 from ..errors import YoyakError
 from ..streams import has_characters_of
+from ..visible import one_line
 
 _FIELD = re.compile(r"\{(\w+)(?::([^}]*))?\}")
 _COUNTS = frozenset(
     "number count n tokens turns dialogues summaries done all need have spare over steps examples".split()  # noqa: SIM905
 )
-_NUMBER = r"[-+]?[\d.,]+"
-_PARTS = {"hint": "(?:;.*)?", "rule": "must be .*", "card": "[^;]*", "low": _NUMBER, "high": _NUMBER}
+_NUMBER = r"[-+]?[\d.,]+(?:e[-+]?\d+)?"
+_PARTS = {"hint": "(?:;.*)?", "rule": "must be .*", "card": "[^;]*", "low": _NUMBER, "high": _NUMBER, "one": r"\S+"}
 _TITLES = (
     *(f"{name}_PANEL_TITLE" for name in ("OPTIONS", "COMMANDS", "ARGUMENTS", "ERRORS")),
     *("DEFAULT_STRING", "REQUIRED_LONG_STRING", "RICH_HELP"),
@@ -73,6 +76,11 @@ def said(text: str) -> str:
     return in_korean(text) if speaks_korean() and not isinstance(text, Quoted) else text
 
 
+def say_aside(text: str) -> None:
+    """Say a line on standard error, beside what the command prints."""
+    print(one_line(f"yoyak: {said(text)}"), file=sys.stderr)
+
+
 def said_record(record: logging.LogRecord) -> str:
     """Return the line of a log in the language that is spoken."""
     if not (speaks_korean() and isinstance(record.msg, str)):
@@ -93,11 +101,13 @@ def in_korean(text: str) -> str:
     """Return a text's Korean half: its own, or that of the sentence that it is; the text itself where there is none."""
     if isinstance(text, Text):
         return korean(text)
-    core = text.strip()
-    if len(core) > _LONGEST:
+    if len(text) > _LONGEST:
         return text
-    found = _exact().get(core) or next(filter(None, (_filled(core, *pair) for pair in _patterns())), None)
-    return text if found is None else text.replace(core, found, 1)
+    for one in dict.fromkeys((text, text.strip())):
+        found = _exact().get(one) or half_of(one) or next(filter(None, (_filled(one, *p) for p in _patterns())), None)
+        if found is not None:
+            return text.replace(one, found, 1)
+    return text
 
 
 def said_lines(text: str) -> str:
@@ -121,9 +131,15 @@ def _filled(text: str, pattern: re.Pattern[str], sentence: str) -> str | None:
     return _FIELD.sub(lambda field: _field(match[field[1]], field[2] or ""), sentence) if match else None
 
 
+def _said_parts(text: str) -> str:
+    """Return a text in Korean, or each of the texts that it lists."""
+    whole = in_korean(text)
+    return whole if whole != text else "; ".join(map(in_korean, text.split("; ")))
+
+
 def _field(value: str, form: str) -> str:
-    if form == "t":
-        return in_korean(value)
+    if form == "t" or form.startswith("t:"):
+        value, form = _said_parts(value), form[2:]
     forms = form.split("/")
     return value + (particle(value, *forms) if len(forms) == 2 else forms[0])
 
@@ -131,13 +147,26 @@ def _field(value: str, form: str) -> str:
 @cache
 def sentences() -> tuple[Text, ...]:
     """Return all pairs."""
+    from .korean.command_lines import COMMAND_LINES
+    from .korean.data_errors import DATA_ERRORS
+    from .korean.export_errors import EXPORT_ERRORS
+    from .korean.generation_errors import GENERATION_ERRORS
     from .korean.help import HELP
     from .korean.input_errors import INPUT_ERRORS
     from .korean.lines import LINES
+    from .korean.model_errors import MODEL_ERRORS
     from .korean.plan import PLAN
+    from .korean.plan_errors import PLAN_ERRORS
+    from .korean.prompt_errors import PROMPT_ERRORS
     from .korean.run_errors import RUN_ERRORS
+    from .korean.scoring_errors import SCORING_ERRORS
+    from .korean.serve_errors import SERVE_ERRORS
+    from .korean.training_errors import TRAINING_ERRORS
 
-    return (*INPUT_ERRORS, *RUN_ERRORS, *LINES, *PLAN, *HELP)
+    of_data = (INPUT_ERRORS, DATA_ERRORS, PROMPT_ERRORS)
+    of_models = (RUN_ERRORS, MODEL_ERRORS, PLAN_ERRORS, TRAINING_ERRORS)
+    of_results = (GENERATION_ERRORS, SCORING_ERRORS, EXPORT_ERRORS, SERVE_ERRORS)
+    return (*chain(*of_data, *of_models, *of_results), *LINES, *COMMAND_LINES, *PLAN, *HELP)
 
 
 @cache

@@ -1,7 +1,6 @@
 """`yoyak summarize`: the summary of a dialogue, or of each dialogue in a folder or a table."""
 
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,14 @@ from ..data.files.text_files import dialogue_of, holds_one_dialogue
 from ..data.prompt.reasoning import reasoning_note
 from ..errors import YoyakError
 from ..files import write_atomic
-from ..visible import json_line, one_line
+from ..visible import json_line
 from .console import create_console, print_json, print_text
 from .dialogue_text import as_path, read_dialogue
 from .exports_said import read_exports
 from .generating import deciding_settings, fill, stoppable, summaries
 from .model import LoadedModel, config_for_use, load_configured
 from .progress import progress
-from .speech import said
+from .speech import say_aside
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,11 +83,11 @@ def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
         result = summaries(loaded, [dialogue], lambda *_: None)[0]
     counts = loaded.prompt.counts
     if counts.prompts_cut:
-        print(said(f"yoyak: the dialogue is too long: {counts.turns_cut} turns were left out"), file=sys.stderr)
+        say_aside(f"the dialogue is too long: {counts.turns_cut} turns were left out")
     line = {"summary": result.text, "ended": result.ended, **counts.as_dict()}
     if result.with_reasoning is not None:
         line["reasoning_removed"] = 1
-        print(f"yoyak: {said(reasoning_note(1, 'summary'))}", file=sys.stderr)
+        say_aside(reasoning_note(1, "summary"))
 
     def show() -> None:
         print_json(line) if request.as_json else print_text(result.text)
@@ -195,7 +194,7 @@ def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]]
     settings = settings.model_copy(update=only_dialogues)
     table = load_dialogues(source, settings, need_summary=False, keep_values=True)
     for count, reason in table.losses():
-        print(one_line(f"yoyak: {said(f'{source}: {count} rows are left out ({reason})')}"), file=sys.stderr)
+        say_aside(f"{source}: {count} rows are left out ({reason})")
     return table.values, [row.dialogue for row in table.rows]
 
 

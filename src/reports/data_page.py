@@ -52,7 +52,7 @@ def _files(stats: "DataStats") -> Html:
         Text("rows", "행"),
         Text("left out", "제외"),
         Text("repeated", "중복"),
-        Text("near-duplicates", "유사 중복"),
+        Text("near-duplicates", "거의 같은 대화"),
         Text("topics", "주제"),
         Text("without a topic", "주제 없음"),
     ]
@@ -71,8 +71,8 @@ def _files(stats: "DataStats") -> Html:
     note = Text(
         "Repeated: an earlier row has the same dialogue, character for character. Near-duplicates: the runs of three "
         f"words of two dialogues have a Jaccard similarity of {stats.near_jaccard:g} or more.",
-        "중복: 앞의 행에 글자까지 똑같은 대화가 있습니다. 유사 중복: 두 대화에서 이어진 세 단어들의 자카드 유사도가 "
-        f"{stats.near_jaccard:g} 이상입니다.",
+        "중복: 앞의 행에 글자까지 똑같은 대화가 있습니다. 거의 같은 대화: 두 대화에서 이어진 세 단어들의 자카드 "
+        f"유사도가 {stats.near_jaccard:g} 이상입니다.",
     )
     left_out = [
         tag("p", named(file.source), _left_out(number, dropped_for(reason)), class_="note")

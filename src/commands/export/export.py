@@ -105,7 +105,7 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
     loss = result.get("loss")
     if loss:
         base = f"merged onto the {result['base']} weights" if result.get("base") else "in 16 bit"
-        dialogues = f"{loss['dialogues']} dialogue{'s' * (loss['dialogues'] != 1)}"
+        dialogues = f"{loss['dialogues']} {'dialogue' if loss['dialogues'] == 1 else 'dialogues'}"
         say(f"Loss on {dialogues}: {loss['trained']:.4f} as trained, {loss['merged']:.4f} {base}")
     elif "loss" in result:
         say("The loss was not checked (--check 0)")

@@ -30,12 +30,12 @@ INPUT_ERRORS = (
     ),
     Text(
         (
-            "the output's encoding ({encoding}) lacks characters, which were printed as escapes such as \\uac00; "
-            "set PYTHONIOENCODING=utf-8 or pass --out FILE"
+            "the output's encoding ({encoding}) lacks characters, which were printed as escapes such as \\uac00; set "
+            "PYTHONIOENCODING=utf-8 or pass --out FILE"
         ),
         (
-            "출력 인코딩({encoding})으로 쓸 수 없는 글자를 \\uac00처럼 바꿔 출력했습니다. "
-            "PYTHONIOENCODING=utf-8을 지정하거나 --out FILE을 쓰세요"
+            "출력 인코딩({encoding})으로 쓸 수 없는 글자를 \\uac00처럼 바꿔 출력했습니다. PYTHONIOENCODING=utf-8을 "
+            "지정하거나 --out FILE을 쓰세요"
         ),
     ),
     Text("--lang {language}: choose en or ko", "--lang {language}: en과 ko 가운데 고르세요"),
@@ -93,15 +93,42 @@ INPUT_ERRORS = (
         "{place}: '{key}'가 두 번 나옵니다(처음은 {line}번째 줄). 하나만 남기세요",
     ),
     Text("{source}: {setting} = {value}: {rule}", "{source:t}: {setting} = {value}: {rule:t}"),
+    Text(
+        "{place}: {setting} is not set; set it there or name a _base_ that does",
+        "{place}: {setting} 설정이 없습니다. 파일에 쓰거나 그 설정이 있는 _base_를 지정하세요",
+    ),
+    Text("{place}: {rule}", "{place}: {rule:t}"),
     Text("command line", "명령줄"),
-    Text("must be a whole number", "정수여야 합니다"),
-    Text("must be a whole number of at least {number}", "{number} 이상의 정수여야 합니다"),
-    Text("must be a number", "수여야 합니다"),
-    Text("must be a number of at least {number}", "{number} 이상의 수여야 합니다"),
-    Text("must be a number above {number}", "{number}보다 큰 수여야 합니다"),
-    Text("must be text", "글이어야 합니다"),
+    Text("a file could not be read or written: {why}", "파일을 읽거나 쓸 수 없습니다: {why:t}"),
+    Text("must be {what}", "{what:t:이어야/여야} 합니다"),
+    Text("must be {what}, or null", "{what:t:이거나/거나} null이어야 합니다"),
+    Text("must be auto, or {what}", "auto이거나 {what:t:이어야/여야} 합니다"),
     Text("must be true or false", "true나 false여야 합니다"),
-    Text("must be one of {choices}", "{choices} 가운데 하나여야 합니다"),
+    Text("must be auto, or true or false", "auto, true, false 가운데 하나여야 합니다"),
+    Text(
+        "must be a list such as [a, b]; each item must be {what}",
+        "[a, b] 같은 목록이어야 하고, 항목은 {what:t:이어야/여야} 합니다",
+    ),
+    Text("a whole number", "정수"),
+    Text("a whole number of at least {low}", "{low} 이상의 정수"),
+    Text("a whole number of at least {low} and at most {high}", "{low} 이상 {high} 이하의 정수"),
+    Text("a whole number of at least {low} and below {high}", "{low} 이상 {high} 미만의 정수"),
+    Text("a number of at least {low}", "{low} 이상의 수"),
+    Text("a number of at least {low} and at most {high}", "{low} 이상 {high} 이하의 수"),
+    Text("a number of at least {low} and below {high}", "{low} 이상 {high} 미만의 수"),
+    Text("a number above {low}", "{low}보다 큰 수"),
+    Text("a number above {low} and at most {high}", "{low}보다 크고 {high} 이하인 수"),
+    Text("one of {choices}", "{choices} 가운데 하나"),
+    Text(
+        "num_beams = {beams} searches and {setting} draws; leave one out",
+        "num_beams = {beams:은/는} 빔 탐색이고 {setting:은/는} 표본 추출입니다. 하나를 빼세요",
+    ),
+    Text("must be a plain folder name, without slashes", "빗금 없는 폴더 이름이어야 합니다"),
+    Text("must be printable and not start with '-'", "'-'로 시작하지 않는, 보이는 글자여야 합니다"),
+    Text(
+        "generation.min_new_tokens = {least} is more than tokenizer.decoder_max_len = {most}",
+        "generation.min_new_tokens = {least:이/가} tokenizer.decoder_max_len = {most}보다 큽니다",
+    ),
     Text("; known names: {names}", ". 쓸 수 있는 이름: {names}"),
     Text("No such file or directory", "파일이나 폴더가 없습니다"),
     Text("Permission denied", "권한이 없습니다"),
@@ -149,10 +176,7 @@ INPUT_ERRORS = (
     Text("{source}: no such sample; there are {names}", "{source}: 그런 예시 파일은 없습니다. 있는 것은 {names}입니다"),
     Text(
         "{source}: needs the datasets package; pip install datasets, or download a file and name its path",
-        (
-            "{source}: datasets 패키지가 필요합니다. pip install datasets를 실행하거나, 파일을 내려받아 경로를 "
-            "지정하세요"
-        ),
+        "{source}: datasets 패키지가 필요합니다. pip install datasets를 실행하거나, 파일을 내려받아 경로를 지정하세요",
     ),
     Text(
         "{source}: cannot be loaded ({why}); check name, split and network, or name a local file",
@@ -167,10 +191,10 @@ INPUT_ERRORS = (
         "{name}: UTF-16입니다. UTF-8로 저장하거나 data.encoding=utf-16을 지정하세요",
     ),
     Text(
-        ("{name}: mixed encodings: line {a} is UTF-8, line {b} is not; save its parts as UTF-8 before you join them"),
+        "{name}: mixed encodings: line {a} is UTF-8, line {b} is not; save its parts as UTF-8 before you join them",
         (
-            "{name}: 인코딩이 섞여 있습니다. {a}번째 줄은 UTF-8인데 {b}번째 줄은 아닙니다. 합치기 전에 모두 "
-            "UTF-8로 저장하세요"
+            "{name}: 인코딩이 섞여 있습니다. {a}번째 줄은 UTF-8인데 {b}번째 줄은 아닙니다. 합치기 전에 모두 UTF-8로 "
+            "저장하세요"
         ),
     ),
     Text(

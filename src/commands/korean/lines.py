@@ -35,6 +35,16 @@ LINES = (
         ),
     ),
     Text(
+        (
+            "{busy} of {cores} cores are busy and this run has {threads} thread: training will be slow; "
+            "OMP_NUM_THREADS={free} is faster here"
+        ),
+        (
+            "코어 {cores}개 가운데 {busy}개가 이미 쓰이는데 이 실행은 스레드 {threads}개를 씁니다. 학습이 "
+            "느려집니다. OMP_NUM_THREADS={free:이/가} 더 빠릅니다"
+        ),
+    ),
+    Text(
         "{busy} of {cores} cores are busy and this run has {threads} threads: training will be slow",
         "코어 {cores}개 가운데 {busy}개가 이미 쓰이는데 이 실행은 스레드 {threads}개를 씁니다. 학습이 느려집니다",
     ),
@@ -84,7 +94,7 @@ LINES = (
     Text("sum", "합"),
     Text("mean", "평균"),
     Text("dialogue", "대화"),
-    Text("reference", "기준"),
+    Text("reference", "기준 요약"),
     Text("before", "학습 전"),
     Text("after", "학습 후"),
     Text("Report:  {path}", "보고서:  {path}"),
@@ -97,8 +107,8 @@ LINES = (
     Text("{done} summaries in {seconds} s, {rate} summaries/s", "요약 {done}개, {seconds}초, 초당 {rate}개"),
     Text("{done} of {all} summaries are in {path} already", "요약 {all}개 가운데 {done}개가 이미 {path}에 있습니다"),
     Text(
-        "yoyak: the dialogue is too long: {count} turns were left out",
-        "yoyak: 대화가 너무 길어 발화 {count}개를 뺐습니다",
+        "the dialogue is too long: {count} turns were left out",
+        "대화가 너무 길어 발화 {count}개를 뺐습니다",
     ),
     Text("{count} summaries in {path}, column {column}", "{path}에 요약 {count}개를 썼습니다({column} 열)"),
     Text(
@@ -109,14 +119,14 @@ LINES = (
         "{count} summaries ran into tokenizer.decoder_max_len",
         "요약 {count}개가 tokenizer.decoder_max_len에 걸려 잘렸습니다",
     ),
-    Text("{source}: {count} rows are left out ({reasons})", "{source}: 행 {count}개를 뺐습니다({reasons})"),
+    Text("{source}: {count} rows are left out ({reasons})", "{source}: 행 {count}개를 뺐습니다({reasons:t})"),
     Text("Summaries: {path}", "요약: {path}"),
     Text("No ids in common: joined row by row.", "겹치는 id가 없어 행 순서대로 짝지었습니다."),
     Text("Warning: {text}", "주의: {text:t}"),
-    Text("yoyak: stopped; {where}", "yoyak: 멈췄습니다. {where}"),
+    Text("stopped; {where}", "멈췄습니다. {where:t}"),
     Text(
-        "yoyak: the output can't be written any more ({why}); the run goes on",
-        "yoyak: 더는 출력할 수 없습니다({why}). 실행은 계속됩니다",
+        "the output can't be written any more ({why}); the run goes on",
+        "더는 출력할 수 없습니다({why}). 실행은 계속됩니다",
     ),
     Text("Scores x100 ({how}; {n} dialogues)", "점수 x100({how:t}, 대화 {n}개)"),
     Text("score", "점수"),
@@ -159,9 +169,9 @@ LINES = (
     Text("rows", "행"),
     Text("first lines", "처음 나온 줄"),
     Text("first rows", "처음 나온 행"),
-    Text("Per dialogue", "대화마다"),
-    Text("turns", "발화"),
-    Text("speakers", "말하는 사람"),
+    Text("Per dialogue", "대화별 통계"),
+    Text("turns", "발화 수"),
+    Text("speakers", "화자 수"),
     Text("dialogue characters", "대화 글자 수"),
     Text("summary characters", "요약 글자 수"),
     Text("prompt tokens", "프롬프트 토큰"),

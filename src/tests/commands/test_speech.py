@@ -1,6 +1,5 @@
 """The language of the terminal, and that each sentence of the commands that people meet first has its Korean half."""
 
-import ast
 import json
 import logging
 import re
@@ -14,29 +13,6 @@ from src.bilingual import Text
 from src.cli import app
 from src.commands import speech
 from src.commands.speech import Quoted, choose_language, in_korean, said, said_lines, said_record, sentences
-
-SRC = Path(__file__).resolve().parents[2]
-_SPOKEN = """
-    commands/console commands/dialogue_text commands/evaluate commands/evaluate_files commands/exit_code
-    commands/generating commands/model commands/plan commands/progress commands/saved_settings
-    commands/show_evaluation commands/summarize commands/usage commands/data/data_check commands/data/data_files
-    commands/train/folder commands/train/resume commands/train/run_steps commands/train/show commands/train/train
-    commands/train/train_data commands/train/train_plan config/loader config/provenance data/files/places
-    data/files/sources data/files/readers data/tools/check_tables models/bundled models/resolve planner/machine
-    planner/words runs/lock training/logs/callbacks
-"""
-SPOKEN = _SPOKEN.split()
-SAYING = {"YoyakError", "add_column", "add_row", "append", "echo", "info", "print", "secho", "warning", "Table"}
-TAILS = {"estimate", "hint", "more", "note", "rouge", "way", "where", "goes_on"}
-"""Names of what may follow a sentence, or not."""
-ELSEWHERE = {
-    "%s: %s",  # of two texts that have their own halves
-    "yoyak: 7",
-    "first 7s",
-    "7; or try with --force",  # with the verdict of the plan and a way out, as test_errors has them
-    "training.memory_budget_gb = 7: the run takes 7 GB at the least",
-    "7: holds a run (7, 7); pass --overwrite to replace it, or set experiment.name=OTHER",
-}
 
 
 @pytest.fixture
@@ -165,39 +141,6 @@ def test_all_help_has_its_korean_half():
     }
     assert len(texts) > 90
     assert {text: path for text, path in texts.items() if in_korean(text) == text} == {}
-
-
-def written(node):
-    """The texts that a node may be, with 7 for what is put in, and nothing for a tail."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.value
-    elif isinstance(node, ast.JoinedStr):
-        parts = [part.value if isinstance(part, ast.Constant) else filled(part.value) for part in node.values]
-        yield "".join(map(str, parts))
-    elif isinstance(node, ast.IfExp):
-        yield from written(node.body)
-        yield from written(node.orelse)
-
-
-def filled(value):
-    name = value.func if isinstance(value, ast.Call) else value
-    tails = {*TAILS, "nearest", "_own_file_hint", "_hint", "_neighbour"}
-    return "" if isinstance(name, ast.Name) and name.id in tails else "7"
-
-
-@pytest.mark.parametrize("module", SPOKEN)
-def test_each_sentence_has_its_korean_half(module):
-    tree = ast.parse((SRC / f"{module}.py").read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    said_here = {
-        text.strip()
-        for call in calls
-        if getattr(call.func, "attr", getattr(call.func, "id", "")) in SAYING
-        for argument in (*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "title"))
-        for text in written(argument)
-        if " " in text.strip() and re.search("[A-Za-z]", text)
-    }
-    assert {text for text in said_here if in_korean(text) == text} <= ELSEWHERE
 
 
 def test_errors_help_and_tables_are_korean_and_json_is_english(yoyak):

@@ -1,0 +1,264 @@
+"""Errors of reading and splitting data that the user can mend, and notes of what was read.
+
+How the halves are read: `src/commands/speech.py`.
+"""
+
+from ...bilingual import Text
+
+DATA_ERRORS = (
+    Text(
+        "say what to add: --rename-speakers N, --instructions, or both",
+        "무엇을 늘릴지 --rename-speakers N이나 --instructions로 알려 주세요(둘 다 써도 됩니다)",
+    ),
+    Text(
+        "--out {path}: --instructions writes messages; name a file that ends in .jsonl",
+        "--out {path}: --instructions는 메시지를 씁니다. .jsonl로 끝나는 파일을 지정하세요",
+    ),
+    Text(
+        "{source}: holds conversations; --rename-speakers needs columns of dialogue and summary",
+        "{source}: 메시지 목록으로 된 파일입니다. --rename-speakers에는 대화 열과 요약 열이 필요합니다",
+    ),
+    Text("--by {by}: choose topic or none{hint}", "--by {by}: topic과 none 가운데 고르세요{hint:t}"),
+    Text(
+        "--folds and --eval-share exclude each other: each of K folds evaluates on 1/K of the rows",
+        "--folds와 --eval-share는 함께 쓸 수 없습니다. 폴드가 K개면 폴드마다 행의 1/K로 평가합니다",
+    ),
+    Text(
+        "{file}: one file is split at a time; an override is KEY=VALUE",
+        "{file}: 파일은 한 번에 하나만 나눕니다. 설정을 바꾸려면 키=값으로 쓰세요",
+    ),
+    Text(
+        "{file}: no column '{column}'{hint}; its columns are {columns}",
+        "{file}: '{column}' 열이 없습니다{hint:t}. 있는 열은 {columns}입니다",
+    ),
+    Text(
+        "{path}: is of another split; remove it, or name another folder with --out",
+        "{path}: 다르게 나눈 결과가 남아 있습니다. 지우거나 --out으로 다른 폴더를 지정하세요",
+    ),
+    Text(
+        "--out {path}: the page is HTML; name a file that ends in .html",
+        "--out {path}: 페이지는 HTML입니다. .html로 끝나는 파일을 지정하세요",
+    ),
+    Text(
+        "{source}: no usable row; yoyak data check {file} says why",
+        "{source}: 쓸 수 있는 행이 없습니다. 이유는 yoyak data check {file:으로/로} 볼 수 있습니다",
+    ),
+    Text(
+        "eval share {share}: it is the part of the rows to keep for evaluation, such as 0.1",
+        "--eval-share {share}: 평가용으로 떼어 둘 행의 비율을 0.1처럼 0과 1 사이로 쓰세요",
+    ),
+    Text(
+        "{rows} rows at an eval share of {share} leave none for {side}{held}; use another share or more rows",
+        (
+            "행 {rows}개를 평가 비율 {share:으로/로} 나누면 {side:t}에 남는 행이 없습니다{held:t}. 비율을 바꾸거나 "
+            "행을 늘리세요"
+        ),
+    ),
+    Text("training", "학습"),
+    Text(
+        " ({kept} of them are kept together in {groups} groups)",
+        " ({kept}개는 서로 같거나 비슷해 {groups}묶음으로 함께 둠)",
+    ),
+    Text("{folds} folds: use 2 or more", "--folds {folds}: 2 이상으로 쓰세요"),
+    Text(
+        "{rows} rows do not fill {folds} folds{held}; use fewer folds or more rows",
+        "행 {rows}개로는 폴드 {folds}개를 채울 수 없습니다{held:t}. 폴드를 줄이거나 행을 늘리세요",
+    ),
+    Text(
+        "{place}: {reason}: {detail} (and {others} more); mend the rows or set data.on_bad_rows=drop",
+        (
+            "{place}: {reason:t}: {detail:t}(그 밖에 {others}개 더). 행을 고치거나 data.on_bad_rows=drop으로 빼고 "
+            "진행하세요"
+        ),
+    ),
+    Text(
+        "{place}: {reason}: {detail}; mend the rows or set data.on_bad_rows=drop",
+        "{place}: {reason:t}: {detail:t}. 행을 고치거나 data.on_bad_rows=drop으로 빼고 진행하세요",
+    ),
+    Text(
+        "{place}: {reason} (and {others} more); mend the rows or set data.on_bad_rows=drop",
+        "{place}: {reason:t}(그 밖에 {others}개 더). 행을 고치거나 data.on_bad_rows=drop으로 빼고 진행하세요",
+    ),
+    Text(
+        "{place}: {reason}; mend the rows or set data.on_bad_rows=drop",
+        "{place}: {reason:t}. 행을 고치거나 data.on_bad_rows=drop으로 빼고 진행하세요",
+    ),
+    Text("{place}: {reason} in the header: {detail}", "{place}: 머리글 줄: {reason:t}: {detail:t}"),
+    Text(
+        "{place}: NUL characters in the header; save the file as UTF-8 text",
+        "{place}: 머리글 줄에 NUL 문자가 있습니다. UTF-8 텍스트로 저장하세요",
+    ),
+    Text(
+        "{name}: cannot be decoded: {faults}; save the file as UTF-8, or name its encoding with data.encoding",
+        "{name}: 글자를 읽을 수 없습니다({faults:t}). UTF-8로 저장하거나 data.encoding으로 인코딩을 알려 주세요",
+    ),
+    Text("{codec} fails at byte {byte} (line {line})", "{codec:으로/로}는 {byte}번째 바이트({line}번째 줄)에서 실패"),
+    Text(
+        "{a} fails at byte {b} (line {c}), {d} fails at byte {e} (line {f})",
+        "{a:으로/로}는 {b}번째 바이트({c}번째 줄), {d:으로/로}는 {e}번째 바이트({f}번째 줄)에서 실패",
+    ),
+    Text(
+        "{name}: UTF-16 text without a mark; save the file as UTF-8, or say data.encoding={codec}",
+        "{name}: 표식(BOM) 없는 UTF-16입니다. UTF-8로 저장하거나 data.encoding={codec:을/를} 지정하세요",
+    ),
+    Text(
+        "{name}: ISO-2022 text (escape sequences); save the file as UTF-8",
+        "{name}: ISO-2022(이스케이프 문자열)입니다. UTF-8로 저장하세요",
+    ),
+    Text(
+        (
+            "{place}: not UTF-8, and no Korean in CP949, but perhaps Windows-1252 (curly quotes, accents); save the "
+            "file as UTF-8, or name its encoding, such as data.encoding=cp1252"
+        ),
+        (
+            "{place}: UTF-8이 아니고 CP949로 읽으면 한국어가 아닙니다. Windows-1252(둥근 따옴표, 악센트)일 수 "
+            "있습니다. UTF-8로 저장하거나 data.encoding=cp1252처럼 인코딩을 알려 주세요"
+        ),
+    ),
+    Text(
+        (
+            "{name}: {size} bytes, and a .json file is read as a whole ({most} at most); write it as .jsonl, one "
+            "object a line, which is read line by line"
+        ),
+        (
+            "{name}: {size}바이트입니다. .json 파일은 통째로 읽기 때문에 {most}바이트까지만 됩니다. 한 줄에 객체 "
+            "하나씩 .jsonl로 쓰면 한 줄씩 읽습니다"
+        ),
+    ),
+    Text(
+        "{name}: is a list of rows by itself; leave data.records={records} out",
+        "{name}: 파일 전체가 행 목록입니다. data.records={records} 설정을 빼세요",
+    ),
+    Text(
+        "{name}: expected a list of objects, or an object with one list, not a single value",
+        "{name}: 객체 목록이나 목록 하나를 담은 객체여야 하는데 값이 하나뿐입니다",
+    ),
+    Text(
+        "{name}: no list data.records={records}; {lists}", "{name}: data.records={records} 목록이 없습니다. {lists:t}"
+    ),
+    Text("its lists are {names}", "있는 목록: {names}"),
+    Text("it has no list", "목록이 하나도 없습니다"),
+    Text(
+        (
+            "{name}: expected a list of objects, or an object with one list, not an object with the lists {names}; "
+            "name one with data.records={one} or another"
+        ),
+        (
+            "{name}: 객체 목록이나 목록 하나를 담은 객체여야 하는데 목록이 여럿입니다({names}). "
+            "data.records={one}처럼 하나를 지정하세요"
+        ),
+    ),
+    Text(
+        "{name}: expected a list of objects, or an object with one list, not an object with the lists {names}",
+        "{name}: 객체 목록이나 목록 하나를 담은 객체여야 하는데 목록이 여럿입니다({names})",
+    ),
+    Text(
+        "{name}: expected a list of objects, or an object with one list, not an object without a list{more}",
+        "{name}: 객체 목록이나 목록 하나를 담은 객체여야 하는데 목록이 없습니다{more}",
+    ),
+    Text("{name}: not a Parquet file ({why})", "{name}: Parquet 파일이 아닙니다({why})"),
+    Text(
+        "{name}: unpacks to more than {times} times its size after row {row}",
+        "{name}: {row}번째 행 뒤에서 압축을 풀면 파일의 {times}배가 넘습니다. 압축을 덜 한 파일을 쓰세요",
+    ),
+    Text("{name}: unreadable after row {row} ({why})", "{name}: {row}번째 행 뒤를 읽을 수 없습니다({why})"),
+    Text(
+        "{name}: {count} columns, {most} at most; leave out those that are not needed",
+        "{name}: 열이 {count}개입니다. {most}개까지만 되니 필요 없는 열을 빼세요",
+    ),
+    Text("the row is empty", "빈 행"),
+    Text("empty dialogue", "빈 대화"),
+    Text("empty summary", "빈 요약"),
+    Text("no dialogue", "대화 없음"),
+    Text("no summary", "요약 없음"),
+    Text("not text", "글이 아님"),
+    Text("repeated id", "겹치는 id"),
+    Text("{id} is that of {unit} {first} too", "{id:은/는} {first}번째 {unit:t}에도 있음"),
+    Text("repeated column", "두 번 나온 열"),
+    Text("{name}, written in two ways", "{name}, 두 가지로 적혀 있음"),
+    Text("wrong number of fields", "칸 수가 다름"),
+    Text("{number} instead of {count}", "{number}칸(열은 {count}개)"),
+    Text("broken JSON", "잘못된 JSON"),
+    Text("{message}, column {number}", "{message}({number}번째 칸)"),
+    Text("not an object", "객체가 아님"),
+    Text("a JSON {one}", "JSON {one} 값"),
+    Text("broken quoting", "따옴표가 잘못됨"),
+    Text("{fault}; lines {number} to {count}", "{fault:t}({number}~{count}번째 줄)"),
+    Text(
+        "a quote is opened and not closed up to the file's end in line {number}",
+        "{number}번째 줄에서 연 따옴표가 파일 끝까지 닫히지 않음",
+    ),
+    Text(
+        "a quote is opened and not closed in this line, and the lines behind it are rows",
+        "이 줄에서 연 따옴표가 닫히지 않는데 다음 줄들은 행임",
+    ),
+    Text(
+        "text after a closing quote in line {number} (quotes inside a quoted field are doubled)",
+        "{number}번째 줄의 닫는 따옴표 뒤에 글이 있음(칸 안의 따옴표는 두 번 씁니다)",
+    ),
+    Text("a quote is closed in line {number} that was not opened", "{number}번째 줄에서 열지 않은 따옴표를 닫음"),
+    Text("column '{column}' holds {what}", "'{column}' 열에 {what:t:이/가} 들어 있음"),
+    Text("column '{column}' holds a {one}", "'{column}' 열에 {one:이/가} 들어 있음"),
+    Text("NUL character", "NUL 문자"),
+    Text("in column '{column}'", "'{column}' 열"),
+    Text("broken character", "깨진 글자"),
+    Text("a lone surrogate in column '{column}'", "'{column}' 열에 짝 없는 서로게이트"),
+    Text("a list with a {one} in it", "{one:이/가} 든 목록"),
+    Text(
+        "a list of objects without a usual key for a turn's text ({names})",
+        "발화의 글을 담은 키({names})가 없는 객체 목록",
+    ),
+    Text("a turn whose '{key}' is a {one}", "'{key}' 값이 {one}인 발화"),
+    Text("a part of type {type}", "종류가 {type}인 부분"),
+    Text("a list with more than {count} parts", "부분이 {count}개가 넘는 목록"),
+    Text("a list of objects that is no JSON", "JSON이 아닌 객체 목록"),
+    Text("row too long", "너무 긴 행"),
+    Text("more than {count} characters", "{count}자 초과"),
+    Text("line", "줄"),
+    Text("row", "행"),
+    Text("entry", "항목"),
+    Text(
+        (
+            "{source}: {setting} holds {kind}, and settings are written to run.json and shown in reports; tokens come "
+            "from the environment (HF_TOKEN, WANDB_API_KEY) or from `hf auth login`"
+        ),
+        (
+            "{source:t}: {setting}에 {kind:이/가} 들어 있습니다. 설정은 run.json과 보고서에 그대로 적히니, 토큰은 "
+            "환경 변수(HF_TOKEN, WANDB_API_KEY)나 `hf auth login`으로 넣으세요"
+        ),
+    ),
+    Text(
+        (
+            "{source}: model.trust_remote_code = true: a file can't let a checkpoint's code run; if you trust the "
+            "checkpoint, say model.trust_remote_code=true on the command line"
+        ),
+        (
+            "{source}: model.trust_remote_code = true: 설정 파일로는 체크포인트의 코드를 실행할 수 없습니다. 믿을 수 "
+            "있는 체크포인트라면 명령줄에 model.trust_remote_code=true를 쓰세요"
+        ),
+    ),
+    Text("{text} (and {count} more)", "{text:t}(그 밖에 {count}개 더)"),
+    Text("exports are read as turns, such as {turn}: {formats}", "내보낸 대화를 {turn}처럼 발화로 읽습니다: {formats}"),
+    Text(
+        "what looks like an export is not read and stays as it is ({where}); {advice}",
+        "내보낸 대화로 보이지만 읽지 못해 그대로 둔 것이 있습니다({where:t}). {advice:t}",
+    ),
+    Text(
+        "name the format with data.dialogue_format, or write turns ('name: words')",
+        "data.dialogue_format으로 형식을 알려 주거나 '이름: 말' 꼴로 쓰세요",
+    ),
+    Text("write turns ('name: words')", "'이름: 말' 꼴로 쓰세요"),
+    Text("line {number} and {count} more", "{number}번째 줄 외 {count}개"),
+    Text("row {number} and {count} more", "{number}번째 행 외 {count}개"),
+    Text("file {number} and {count} more", "{number}번째 파일 외 {count}개"),
+    Text("line {number}", "{number}번째 줄"),
+    Text("row {number}", "{number}번째 행"),
+    Text(
+        "{count} dialogues hold no message of {format} and stay as they are",
+        "대화 {count}개에는 {format} 메시지가 없어 그대로 둡니다",
+    ),
+    Text(
+        "A request's dialogue looks like an export and is taken as it is",
+        "요청의 대화가 내보낸 파일처럼 보이지만 그대로 씁니다",
+    ),
+)

@@ -1,0 +1,101 @@
+"""Errors of generating summaries, and of the files that they go to.
+
+How the halves are read: `src/commands/speech.py`.
+"""
+
+from ...bilingual import Text
+
+GENERATION_ERRORS = (
+    Text(
+        (
+            "out of memory with one dialogue of {tokens} tokens (prompt, summary, beams); lower "
+            "tokenizer.encoder_max_len or generation.num_beams, or set lora.use_qlora=true"
+        ),
+        (
+            "대화 하나({tokens}토큰: 프롬프트, 요약, 빔)에도 메모리가 모자랍니다. tokenizer.encoder_max_len이나 "
+            "generation.num_beams를 낮추거나 lora.use_qlora=true로 두세요"
+        ),
+    ),
+    Text(
+        "Out of memory with %d dialogues at a time; going on with %d",
+        "대화를 한 번에 %d개씩 하기에는 메모리가 모자라 %d개씩 합니다",
+    ),
+    Text(
+        "dialogue {number} has no summary to choose from; give it at least one",
+        "{number}번째 대화에 고를 요약이 없습니다. 하나 이상 주세요",
+    ),
+    Text(
+        "unknown metric '{name}' for MBR; choose rouge_sum or chrf",
+        "MBR에 '{name}' 지표는 쓸 수 없습니다. rouge_sum과 chrf 가운데 고르세요",
+    ),
+    Text(
+        (
+            "{model}: the model's scores of a text are no numbers (NaN or infinite): its weights or its adapter are "
+            "broken; get them again"
+        ),
+        "{model}: 모델이 낸 점수가 수가 아닙니다(NaN이나 무한대). 가중치나 어댑터가 깨져 있으니 다시 받으세요",
+    ),
+    Text(
+        "--out {path}: a folder; name a file in it, such as {file}",
+        "--out {path}: 폴더입니다. {file:처럼} 그 안의 파일을 지정하세요",
+    ),
+    Text(
+        "--out {path}: rows are written to {suffixes} files; use one of these",
+        "--out {path}: 행은 {suffixes} 파일로 씁니다. 이 가운데 하나로 끝내세요",
+    ),
+    Text("{name}: its columns are {a}, not {b}", "{name}: 열이 {b:이/가} 아니라 {a}입니다"),
+    Text(
+        "{place}: not a JSON object; pass --overwrite to begin anew",
+        "{place}: JSON 객체가 아닙니다. 처음부터 다시 하려면 --overwrite를 붙이세요",
+    ),
+    Text(
+        "{place}: broken JSON ({why}); pass --overwrite to begin anew",
+        "{place}: JSON이 잘못되었습니다({why}). 처음부터 다시 하려면 --overwrite를 붙이세요",
+    ),
+    Text(
+        (
+            "{path}: was made with {name} = {a}, not {b} (and {count} more); pass --overwrite to begin anew, or --out "
+            "with another file"
+        ),
+        (
+            "{path}: {name} = {b:이/가} 아니라 {a:으로/로} 만든 파일입니다(그 밖에 {count}개 더 다름). 처음부터 다시 "
+            "하려면 --overwrite를 붙이고, 아니면 --out으로 다른 파일을 지정하세요"
+        ),
+    ),
+    Text(
+        "{path}: was made with {name} = {a}, not {b}; pass --overwrite to begin anew, or --out with another file",
+        (
+            "{path}: {name} = {b:이/가} 아니라 {a:으로/로} 만든 파일입니다. 처음부터 다시 하려면 --overwrite를 "
+            "붙이고, 아니면 --out으로 다른 파일을 지정하세요"
+        ),
+    ),
+    Text(
+        "{path}: cannot be written ({why}); name another file with --out",
+        "{path}: 쓸 수 없습니다({why:t}). --out으로 다른 파일을 지정하세요",
+    ),
+    Text(
+        "{path}: is there already, without {file}; pass --overwrite to begin anew, or --out with another file",
+        (
+            "{path}: 이미 있는데 {file:이/가} 없습니다. 처음부터 다시 하려면 --overwrite를 붙이고, 아니면 --out으로 "
+            "다른 파일을 지정하세요"
+        ),
+    ),
+    Text(
+        "{path}: cannot be read ({why}); pass --overwrite to begin anew, or --out with another file",
+        (
+            "{path}: 읽을 수 없습니다({why:t}). 처음부터 다시 하려면 --overwrite를 붙이고, 아니면 --out으로 다른 "
+            "파일을 지정하세요"
+        ),
+    ),
+    Text(
+        "{path}: row {row} is none of the input's; pass --overwrite to begin anew, or --out with another file",
+        (
+            "{path}: {row}번째 행이 입력에 없습니다. 처음부터 다시 하려면 --overwrite를 붙이고, 아니면 --out으로 다른 "
+            "파일을 지정하세요"
+        ),
+    ),
+    Text(
+        "can't write to the cache ({why}); set YOYAK_HOME to a folder with 500 MB free",
+        "캐시에 쓸 수 없습니다({why:t}). YOYAK_HOME을 500 MB가 비어 있는 폴더로 지정하세요",
+    ),
+)

@@ -1,0 +1,88 @@
+"""Errors of plans that the user can mend.
+
+How the halves are read: `src/commands/speech.py`.
+"""
+
+from ...bilingual import Text
+
+PLAN_ERRORS = (
+    Text("{file}: can't be read as a tokenizer ({why})", "{file}: 토크나이저로 읽을 수 없습니다({why})"),
+    Text(
+        "lora.target_modules: {name} can't be planned; the layers have {names}",
+        "lora.target_modules: {name:은/는} 계산할 수 없습니다. 층에 있는 것은 {names}입니다",
+    ),
+    Text(
+        "training.engine = packed can't train this: {obstacle}; set training.engine=auto",
+        "training.engine = packed로는 학습할 수 없습니다({obstacle:t}). training.engine=auto로 두세요",
+    ),
+    Text(
+        "training.base_precision = fp8: {obstacle}; leave it at compute",
+        "training.base_precision = fp8: 쓸 수 없습니다({obstacle:t}). compute로 두세요",
+    ),
+    Text("fp16 needs a gradient scaler", "fp16에는 그래디언트 스케일러가 필요함"),
+    Text("training.neftune_noise_alpha is set", "training.neftune_noise_alpha가 설정됨"),
+    Text("training.engine is trainer", "training.engine이 trainer임"),
+    Text("all weights train, none are frozen", "모든 가중치를 학습하여 고정된 것이 없음"),
+    Text(
+        "{name} has no float8 units (Ada, Hopper and later have)", "{name}에 float8 연산기가 없음(Ada, Hopper부터 있음)"
+    ),
+    Text(
+        "--lengths {text}: give three numbers, mean,p95,max, such as 300,600,1200",
+        "--lengths {text}: 평균,p95,최댓값을 300,600,1200처럼 수 세 개로 쓰세요",
+    ),
+    Text(
+        "--lengths {text}: mean, p95 and max must rise, from 8 tokens on, such as 300,600,1200",
+        "--lengths {text}: 평균, p95, 최댓값은 8토큰 이상에서 300,600,1200처럼 커져야 합니다",
+    ),
+    Text(
+        (
+            "model.checkpoint = {checkpoint}: the model has {limit} positions, and tokenizer.encoder_max_len + "
+            "decoder_max_len = {sum}; use {settings}"
+        ),
+        (
+            "model.checkpoint = {checkpoint}: 모델의 위치는 {limit}개인데 tokenizer.encoder_max_len + decoder_max_len "
+            "= {sum}입니다. {settings:으로/로} 쓰세요"
+        ),
+    ),
+    Text(
+        (
+            "The model was made for {limit} positions, and tokenizer.encoder_max_len + decoder_max_len = {sum}: "
+            "longer texts than it has seen get worse summaries; {settings} keeps within"
+        ),
+        (
+            "모델은 위치 {limit}개까지 배웠는데 tokenizer.encoder_max_len + decoder_max_len = {sum}입니다. 본 적 없이 "
+            "긴 글은 요약이 나빠집니다. {settings:이면/면} 넘지 않습니다"
+        ),
+    ),
+    Text(
+        (
+            "model.checkpoint = {checkpoint}: the model has {limit} positions, and the longest example {longest} "
+            "tokens (summaries are trained on whole); shorten its summary, or lower tokenizer.encoder_max_len by "
+            "{over}"
+        ),
+        (
+            "model.checkpoint = {checkpoint}: 모델의 위치는 {limit}개인데 가장 긴 예시는 {longest}토큰입니다(요약은 "
+            "자르지 않고 학습합니다). 요약을 줄이거나 tokenizer.encoder_max_len을 {over} 낮추세요"
+        ),
+    ),
+    Text(
+        "{where}: models of type {kind} can't be planned; those of {names} can",
+        "{where}: {kind} 모델은 계산할 수 없습니다. 할 수 있는 것은 {names}입니다",
+    ),
+    Text(
+        "{where}: no usable {name} in the model's config.json",
+        "{where}: 모델의 config.json에 쓸 만한 {name:이/가} 없습니다",
+    ),
+    Text(
+        (
+            "model.checkpoint = {checkpoint}: its shape is neither shipped nor found in a folder, in the cache or on "
+            "the hub; name a folder with its config.json, or one of {names}"
+        ),
+        (
+            "model.checkpoint = {checkpoint}: 모델의 크기를 알 수 없습니다. 함께 들어 있지도 않고 폴더, 캐시, "
+            "허브에도 없습니다. config.json이 든 폴더나 다음 가운데 하나를 지정하세요: {names}"
+        ),
+    ),
+    Text("{file}: can't be read as a model's config ({why})", "{file}: 모델 설정으로 읽을 수 없습니다({why})"),
+    Text("{file}: is no model's config", "{file}: 모델 설정이 아닙니다"),
+)

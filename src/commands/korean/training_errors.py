@@ -1,0 +1,277 @@
+"""Errors and warnings of training, refining and folds.
+
+How the halves are read: `src/commands/speech.py`.
+"""
+
+from ...bilingual import Text
+
+TRAINING_ERRORS = (
+    Text(
+        "training.deterministic = true: {operation} has no deterministic kernel on this device; set it to false",
+        "training.deterministic = true: 이 장치에는 {operation}의 결정적 커널이 없습니다. false로 두세요",
+    ),
+    Text(
+        (
+            "this is process {own} of {all} ({launcher}), and each would train the whole run, which is one process on "
+            "one GPU: start it by itself; where {size} and {rank} are only left over, `unset {names}`"
+        ),
+        (
+            "프로세스 {all}개 가운데 {own}번입니다({launcher}). 실행은 GPU 하나에 프로세스 하나라 프로세스마다 같은 "
+            "학습을 되풀이하게 됩니다. 따로 실행하세요. {size:과/와} {rank:이/가} 남아 있을 뿐이라면 `unset "
+            "{names}`를 실행하세요"
+        ),
+    ),
+    Text(
+        "Left out of the environment, since a run is one process as configured: %s",
+        "실행은 프로세스 하나라 환경 변수에서 뺐습니다: %s",
+    ),
+    Text(
+        "training was set up with {what} = {have} where {wanted} was asked; start yoyak anew",
+        "학습이 {what} = {have:으로/로} 준비되었는데 {wanted:이/가} 필요합니다. yoyak을 다시 시작하세요",
+    ),
+    Text(
+        (
+            "out of memory in {what} with one example of {tokens} tokens; set training.gradient_checkpointing=true or "
+            "lora.use_qlora=true, or lower lora.r or tokenizer.encoder_max_len"
+        ),
+        (
+            "예시 하나({tokens}토큰)에도 메모리가 모자랍니다({what:t}). training.gradient_checkpointing=true나 "
+            "lora.use_qlora=true로 두거나, lora.r이나 tokenizer.encoder_max_len을 낮추세요"
+        ),
+    ),
+    Text(
+        (
+            "out of memory with one example of {tokens} tokens; set training.gradient_checkpointing=true, or lower "
+            "lora.r or tokenizer.encoder_max_len, or set lora.use_qlora=true"
+        ),
+        (
+            "예시 하나({tokens}토큰)에도 메모리가 모자랍니다. training.gradient_checkpointing=true로 두거나, "
+            "lora.r이나 tokenizer.encoder_max_len을 낮추거나, lora.use_qlora=true로 두세요"
+        ),
+    ),
+    Text(
+        (
+            "out of memory with one example of {tokens} tokens; lower lora.r or tokenizer.encoder_max_len, or set "
+            "lora.use_qlora=true"
+        ),
+        (
+            "예시 하나({tokens}토큰)에도 메모리가 모자랍니다. lora.r이나 tokenizer.encoder_max_len을 낮추거나 "
+            "lora.use_qlora=true로 두세요"
+        ),
+    ),
+    Text(
+        "Out of memory in %s with %d examples at a time; repeated and going on with %d",
+        "%s: 예시를 한 번에 %d개씩 하기에는 메모리가 모자라 %d개씩 다시 합니다",
+    ),
+    Text(
+        "Out of memory in a micro-batch of %d tokens; the step is repeated, and the run goes on, with %d",
+        "%d토큰짜리 마이크로배치에 메모리가 모자라 %d토큰으로 스텝을 다시 하고 이어 갑니다",
+    ),
+    Text(
+        "Out of memory with one example of %d tokens; activations are computed again from here on",
+        "예시 하나(%d토큰)에도 메모리가 모자라 이제부터 활성값을 다시 계산합니다",
+    ),
+    Text(
+        "Step %d was left out: loss %s, gradient norm %s; its examples are in %s",
+        "%d스텝은 뺐습니다: loss %s, 그래디언트 노름 %s. 쓴 예시는 %s에 있습니다",
+    ),
+    Text("no training examples; check data.train", "학습 예시가 없습니다. data.train을 확인하세요"),
+    Text("no evaluation examples; check data.eval", "평가 예시가 없습니다. data.eval을 확인하세요"),
+    Text(
+        (
+            "the GPU's memory is full (peak {peak} GB), and not by micro-batches; set training.optim=paged_adamw_8bit "
+            "or training.gradient_checkpointing=true, or lower lora.r"
+        ),
+        (
+            "GPU 메모리가 가득 찼는데(최대 {peak} GB) 마이크로배치 때문이 아닙니다. training.optim=paged_adamw_8bit나 "
+            "training.gradient_checkpointing=true로 두거나 lora.r을 낮추세요"
+        ),
+    ),
+    Text(
+        "training.report_to: wandb is not installed; pip install 'yoyak[wandb]', or leave it out",
+        "training.report_to: wandb가 설치되어 있지 않습니다. pip install 'yoyak[wandb]'을 실행하거나 빼세요",
+    ),
+    Text(
+        "wandb has not taken everything (%d lines dropped); see %s. `wandb sync` uploads what is kept locally",
+        "wandb에 다 보내지 못했습니다(%d줄 빠짐). %s을(를) 보세요. 남겨 둔 것은 `wandb sync`로 올릴 수 있습니다",
+    ),
+    Text(
+        (
+            "{where}: the training takes {memory} GB at the least ({device} with graphs and CUDA's own); raise it, "
+            "lower training.micro_batch_tokens, {smaller}, or set training.gradient_checkpointing=auto"
+        ),
+        (
+            "{where:t}: 학습에 적어도 {memory} GB가 필요합니다(그래프와 CUDA까지 {device} GB). 값을 올리거나, "
+            "training.micro_batch_tokens를 낮추거나, {smaller:t}, training.gradient_checkpointing=auto로 두세요"
+        ),
+    ),
+    Text("the GPU's free memory", "GPU의 빈 메모리"),
+    Text("choose training.optim=paged_adamw_8bit", "training.optim=paged_adamw_8bit를 쓰거나"),
+    Text("lower lora.r", "lora.r을 낮추거나"),
+    Text(
+        "training.gradient_checkpointing: off, since %s can't", "training.gradient_checkpointing: 끔(%s에는 쓸 수 없음)"
+    ),
+    Text(
+        "training.gradient_checkpointing = auto: on, since memory can't be planned (%s)",
+        "training.gradient_checkpointing = auto: 켬(메모리를 계산할 수 없음: %s)",
+    ),
+    Text(
+        "the probe: {found}; this model can't be trained here, since its loss would be another than its own",
+        "시험 계산: {found:t}. loss가 모델 자체의 것과 달라 이 모델은 학습할 수 없습니다",
+    ),
+    Text(
+        (
+            "the probe: {found}; this model can't be trained by the packed engine: set training.engine=auto and "
+            "training.base_precision=compute"
+        ),
+        (
+            "시험 계산: {found:t}. packed 엔진으로 학습할 수 없는 모델입니다. training.engine=auto와 "
+            "training.base_precision=compute로 두세요"
+        ),
+    ),
+    Text(
+        "EVA: computing the adapter's start from the training data", "EVA: 학습 데이터로 어댑터의 시작값을 계산합니다"
+    ),
+    Text(
+        "No CUDA graphs, so small micro-batches are slow: %s",
+        "CUDA 그래프를 쓸 수 없어 작은 마이크로배치가 느립니다: %s",
+    ),
+    Text(
+        "refining needs the packed engine, which can't train this model: {obstacle}",
+        "refine에는 packed 엔진이 필요한데 이 모델은 packed 엔진으로 학습할 수 없습니다({obstacle:t})",
+    ),
+    Text(
+        "a step takes {dialogues} dialogues and data.train has {count}; set refine.dialogues={again}",
+        (
+            "한 스텝에 대화 {dialogues}개를 쓰는데 data.train에는 {count}개뿐입니다. refine.dialogues={again:으로/로} "
+            "두세요"
+        ),
+    ),
+    Text(
+        (
+            "out of memory with a dialogue and its summaries ({tokens} tokens); lower refine.samples, lora.r or "
+            "tokenizer.encoder_max_len, or set lora.use_qlora=true"
+        ),
+        (
+            "대화 하나와 그 요약들({tokens}토큰)에도 메모리가 모자랍니다. refine.samples, lora.r, "
+            "tokenizer.encoder_max_len 가운데 하나를 낮추거나 lora.use_qlora=true로 두세요"
+        ),
+    ),
+    Text(
+        "Out of memory in refining; the step is repeated, and the run goes on, with %d tokens at a time",
+        "메모리가 모자라 한 번에 %d토큰씩 스텝을 다시 하고 이어 갑니다",
+    ),
+    Text(
+        (
+            "step {step}: {name} is not a number; go on from the checkpoint before it with --resume and a lower "
+            "refine.learning_rate"
+        ),
+        (
+            "{step}스텝: {name:이/가} 수가 아닙니다. refine.learning_rate를 낮추고 --resume으로 그 앞의 "
+            "체크포인트에서 이어서 하세요"
+        ),
+    ),
+    Text("{setting} is the final model of {run}; leave it out", "{setting:은/는} {run}의 최종 모델입니다. 빼세요"),
+    Text(
+        "{run}: no finished run; name a run's folder, such as outputs/NAME, or its final_model",
+        "{run}: 끝난 실행이 없습니다. outputs/이름 같은 실행 폴더나 그 final_model을 지정하세요",
+    ),
+    Text(
+        (
+            "{folder}: can't go on: {model} has other weights than when this refining began; begin anew with "
+            "--overwrite or another experiment.name"
+        ),
+        (
+            "{folder}: 이어서 할 수 없습니다. {model}의 가중치가 refine을 시작할 때와 다릅니다. --overwrite나 다른 "
+            "experiment.name으로 처음부터 하세요"
+        ),
+    ),
+    Text(
+        (
+            "{place}: can't go on, this is another run: {differing}; set it back, or begin anew with --overwrite or "
+            "another experiment.name"
+        ),
+        (
+            "{place}: 다른 실행이라 이어서 할 수 없습니다({differing:t}). 되돌리거나, --overwrite나 다른 "
+            "experiment.name으로 처음부터 하세요"
+        ),
+    ),
+    Text("model.checkpoint {name} has other weights", "model.checkpoint {name}의 가중치가 다름"),
+    Text("data.train {file} gives other examples", "data.train {file}의 예시가 다름"),
+    Text("data.eval {file} gives other examples", "data.eval {file}의 예시가 다름"),
+    Text("{one} is {now}, was {before}", "{one}: 전에는 {before}, 지금은 {now}"),
+    Text(
+        "the run was on {a}, here is {b}: it can't go on; begin anew with --overwrite",
+        "실행은 {a}에서 했는데 여기는 {b:이라/라} 이어서 할 수 없습니다. --overwrite로 처음부터 하세요",
+    ),
+    Text(
+        "{folder}: can't go on: {why}; begin anew with --overwrite",
+        "{folder}: 이어서 할 수 없습니다({why:t}). --overwrite로 처음부터 하세요",
+    ),
+    Text(
+        (
+            "{folder}: {name} is a pickle, which can run code when it is loaded; checkpoints hold none; remove this "
+            "checkpoint, or start anew with --overwrite"
+        ),
+        (
+            "{folder}: {name:은/는} 불러올 때 코드를 실행할 수 있는 pickle입니다. 체크포인트에는 없어야 할 파일이니 "
+            "이 체크포인트를 지우거나 --overwrite로 처음부터 하세요"
+        ),
+    ),
+    Text(
+        "{folder}: {name} is no file of a checkpoint; take it away",
+        "{folder}: {name:은/는} 체크포인트의 파일이 아닙니다. 치우세요",
+    ),
+    Text(
+        (
+            "{folder}: a file is larger than this process may write; nothing half-written was kept; raise the limit "
+            "(ulimit -f) or set experiment.output_dir"
+        ),
+        (
+            "{folder}: 이 프로세스가 쓸 수 있는 크기를 넘는 파일입니다. 쓰다 만 파일은 남기지 않았습니다. 한도(ulimit "
+            "-f)를 늘리거나 experiment.output_dir을 바꾸세요"
+        ),
+    ),
+    Text(
+        (
+            "{folder}: can't be written any more ({why}); what was saved before is whole; make it writable or set "
+            "experiment.output_dir"
+        ),
+        (
+            "{folder}: 더는 쓸 수 없습니다({why:t}). 그 전에 저장한 것은 온전합니다. 쓸 수 있게 하거나 "
+            "experiment.output_dir을 바꾸세요"
+        ),
+    ),
+    Text(
+        "{model}: is missing; pass --overwrite to train the folds anew",
+        "{model}: 없습니다. --overwrite로 폴드를 처음부터 학습하세요",
+    ),
+    Text(
+        "{folder}: holds {a} folds, not {b}; pass --overwrite, or set experiment.name=OTHER",
+        "{folder}: 폴드가 {b}개가 아니라 {a}개 있습니다. --overwrite를 붙이거나 experiment.name=다른이름을 지정하세요",
+    ),
+    Text(
+        "{folder}: is there already and holds no folds; set experiment.name=OTHER",
+        "{folder}: 이미 있는 폴더인데 폴드가 아닙니다. experiment.name=다른이름을 지정하세요",
+    ),
+    Text(
+        (
+            "{folder}: was trained with {name} = {a}, not {b}; pass --overwrite to train all folds anew, or set "
+            "experiment.name=OTHER"
+        ),
+        (
+            "{folder}: {name} = {b:이/가} 아니라 {a:으로/로} 학습했습니다. 모든 폴드를 다시 학습하려면 --overwrite를 "
+            "붙이고, 아니면 experiment.name=다른이름을 지정하세요"
+        ),
+    ),
+    Text(
+        (
+            "{path}: the training data have changed since; pass --overwrite to train all folds anew, or set "
+            "experiment.name=OTHER"
+        ),
+        (
+            "{path}: 그 뒤로 학습 데이터가 바뀌었습니다. 모든 폴드를 다시 학습하려면 --overwrite를 붙이고, 아니면 "
+            "experiment.name=다른이름을 지정하세요"
+        ),
+    ),
+)
