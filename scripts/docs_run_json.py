@@ -11,7 +11,8 @@ from typing import Any, get_args
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.docs_settings import help_texts, put
+from scripts.docs_settings import put
+from src.config.help_texts import help_texts
 from src.runs.json_lines import Metric, Prediction
 from src.runs.run_part import RunPart
 from src.runs.schema import RunRecord

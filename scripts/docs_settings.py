@@ -4,11 +4,8 @@ python scripts/docs_settings.py            write it
 python scripts/docs_settings.py --check    exit 1 where it is not up to date
 """
 
-import ast
-import inspect
 import json
 import sys
-from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -18,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from pydantic.fields import FieldInfo
 
+from src.config.help_texts import help_texts
 from src.config.schema import Config
 from src.config.section import MOST
 
@@ -62,16 +60,6 @@ def render() -> str:
             "\n".join([f"## {name}", "", about, "", "| setting | values | default | |", "|---|---|---|---|", *rows])
         )
     return HEAD + "\n" + "\n\n".join(sections) + "\n"
-
-
-def help_texts(section: type) -> dict[str, str]:
-    """Return the docstring under each field of a section."""
-    body = ast.parse(inspect.getsource(section)).body[0].body  # type: ignore[attr-defined]
-    return {
-        field.target.id: inspect.cleandoc(text.value.value)
-        for field, text in pairwise(body)
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
-    }
 
 
 def row(setting: str, field: FieldInfo, text: str) -> str:

@@ -30,6 +30,7 @@ from .commands.usage import QuietGroup, refuse_undecodable
 from .data.prompt.round_trip import panics_refused
 from .errors import YoyakError, refusals_of_the_disk, refuse_removed_folder
 from .streams import forgiving_streams
+from .web.studio_cli import studio
 
 app = typer.Typer(
     name="yoyak",
@@ -44,6 +45,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 app.command()(plan)
+app.command()(studio)
 
 
 @app.callback(invoke_without_command=True)

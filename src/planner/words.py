@@ -5,7 +5,7 @@ from .plan import Plan
 from .positions import position_warning
 
 _BAR = 40
-_MEMORY_NAMES = {
+MEMORY_NAMES = {
     "weights": "weights",
     "quantization": "quantization constants",
     "adapter": "adapter and its copies",
@@ -23,7 +23,7 @@ _MEMORY_NAMES = {
     "context": "CUDA context",
     "slack": "allocator's slack and graphs",
 }
-_TIME_NAMES = {
+TIME_NAMES = {
     "products": "matrix products",
     "attention": "attention",
     "adapters": "products of the adapters",
@@ -89,7 +89,7 @@ def memory_lines(plan: Plan) -> list[str]:
     bar = "#" * filled + "." * (_BAR - filled)
     over = "" if memory.device_bytes <= limit else " (over)"
     lines = [f"Memory [{bar}] {memory.device_bytes / 1e9:.1f} of {limit / 1e9:.1f} GB{over}"]
-    lines += [f"  {_MEMORY_NAMES[name]:36} {size / 1e9:8.2f} GB" for name, size in memory.parts.items() if size >= 5e6]
+    lines += [f"  {MEMORY_NAMES[name]:36} {size / 1e9:8.2f} GB" for name, size in memory.parts.items() if size >= 5e6]
     return [*lines, f"  {'allocator peak':36} {memory.peak_bytes / 1e9:8.2f} GB"]
 
 
@@ -99,7 +99,7 @@ def _time(plan: Plan, price_per_hour: float | None) -> list[str]:
     cost = "" if price_per_hour is None else f", {total / 3600 * price_per_hour:.2f} at {price_per_hour:g} an hour"
     lines = [f"Time {hours(total)}, {step:.2f} s a step{cost}{estimate}"]
     return lines + [
-        f"  {_TIME_NAMES[name]:36} {hours(seconds):>8}  {100 * seconds / total:4.1f}%"
+        f"  {TIME_NAMES[name]:36} {hours(seconds):>8}  {100 * seconds / total:4.1f}%"
         for name, seconds in plan.seconds.items()
         if seconds >= 0.001 * total
     ]

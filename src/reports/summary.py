@@ -38,19 +38,24 @@ def heading(record: RunRecord) -> Html:
         tag("p", Text("yoyak training run", "yoyak 학습 실행"), class_="kind"),
         tag("h1", named(record.name) if record.name else UNNAMED),
         tag("p", words, class_=f"status {known or 'unknown'}"),
-        facts(
-            [
-                (Text("Model", "모델"), code(_checkpoint(record.config))),
-                (DEVICE, _device(record.device)),
-                (Text("Started", "시작"), _time(record.started)),
-                (Text("Went on", "이어서 함"), _resumed(record.resumed)),
-                (Text("Ended", "종료"), _time(record.ended)),
-                (Text("Error", "오류"), named(record.error) if record.error else None),
-                (Text("Seed", "시드"), None if record.seed is None else str(record.seed)),
-                (Text("Commit", "커밋"), code(record.commit)),
-                (Text("Command", "명령"), code(record.command)),
-            ]
-        ),
+        run_facts(record),
+    )
+
+
+def run_facts(record: RunRecord) -> Html:
+    """Return where, when and how a run was made."""
+    return facts(
+        [
+            (Text("Model", "모델"), code(_checkpoint(record.config))),
+            (DEVICE, _device(record.device)),
+            (Text("Started", "시작"), _time(record.started)),
+            (Text("Went on", "이어서 함"), _resumed(record.resumed)),
+            (Text("Ended", "종료"), _time(record.ended)),
+            (Text("Error", "오류"), named(record.error) if record.error else None),
+            (Text("Seed", "시드"), None if record.seed is None else str(record.seed)),
+            (Text("Commit", "커밋"), code(record.commit)),
+            (Text("Command", "명령"), code(record.command)),
+        ]
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from ..errors import YoyakError
 
 _TOUCH_SECONDS = 20.0
-_STALE_SECONDS = 300.0
+STALE_SECONDS = 300.0
 
 
 def lock_path(folder: Path) -> Path:
@@ -114,7 +114,7 @@ def _held_elsewhere(holder: dict[str, Any], descriptor: int) -> bool:
     os.utime(descriptor)
     age = os.fstat(descriptor).st_mtime - touched.st_mtime
     os.utime(descriptor, ns=(touched.st_atime_ns, touched.st_mtime_ns))
-    return age < _STALE_SECONDS
+    return age < STALE_SECONDS
 
 
 def _touch(descriptor: int, released: threading.Event) -> None:

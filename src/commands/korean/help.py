@@ -236,6 +236,12 @@ HELP = (
         "Print the merged settings of an experiment and where each value comes from.",
         "합친 설정과 각 값이 어디서 왔는지 출력합니다.",
     ),
+    Text(
+        "Open pages on this machine to plan, start, watch and judge runs.",
+        "이 컴퓨터에서 실행을 계획하고 시작하고 지켜보고 평가하는 페이지를 엽니다.",
+    ),
+    Text("Folder of all runs.", "모든 실행이 있는 폴더."),
+    Text("Open a browser too.", "브라우저도 엽니다."),
     Text("List the configs that can be named.", "쓸 수 있는 설정 이름을 나열합니다."),
     Text("List the bundled models and whether they are here.", "내장 모델과 받아 두었는지를 나열합니다."),
 )

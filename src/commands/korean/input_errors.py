@@ -6,6 +6,17 @@ How the halves are read: `src/commands/speech.py`.
 from ...bilingual import Text
 
 INPUT_ERRORS = (
+    Text(
+        "the studio needs {name}: pip install 'yoyak[studio]'",
+        "스튜디오에는 {name}이(가) 필요합니다: pip install 'yoyak[studio]'",
+    ),
+    Text("--runs {place}: is a file; name the folder of runs", "--runs {place}: 파일입니다. 실행 폴더를 알려 주세요"),
+    Text("{name} can't be set here: {why}", "{name:은/는} 여기서 정할 수 없습니다: {why:t}"),
+    Text("only the command line turns it on", "명령줄에서만 켤 수 있습니다"),
+    Text(
+        "the studio's folder of runs is given at its start, by --runs",
+        "스튜디오의 실행 폴더는 시작할 때 --runs로 정합니다",
+    ),
     Text("; did you mean '{name}'?", " ('{name}'인가요?)"),
     Text("{file}: Permission denied", "{file}: 권한이 없습니다"),
     Text("{file}: No space left on device", "{file}: 디스크에 남은 공간이 없습니다"),

@@ -6,6 +6,8 @@ How the halves are read: `src/commands/speech.py`.
 from ...bilingual import Text
 
 LINES = (
+    Text("yoyak studio is at {address}", "스튜디오 주소: {address}"),
+    Text("Ctrl-C ends it; runs go on.", "Ctrl-C로 끝냅니다. 실행은 계속됩니다."),
     Text("Run %s, log in %s", "실행 폴더 %s, 로그 %s"),
     Text("Not used: %s", "쓰지 않음: %s"),
     Text("No whole checkpoint: training begins at step 0", "온전한 체크포인트가 없어 처음부터 학습합니다"),

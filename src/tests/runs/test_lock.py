@@ -139,4 +139,4 @@ def test_a_lock_of_this_machine_is_never_taken_for_anothers(tmp_path: Path) -> N
 
 
 def test_the_limits_are_the_documented_ones() -> None:
-    assert (module._TOUCH_SECONDS, module._STALE_SECONDS) == (20.0, 300.0)
+    assert (module._TOUCH_SECONDS, module.STALE_SECONDS) == (20.0, 300.0)

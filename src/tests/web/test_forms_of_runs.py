@@ -1,0 +1,144 @@
+"""From a form to a command: what differs from the experiment, refused as the command line refuses."""
+
+from contextlib import suppress
+
+import pytest
+import yaml
+
+from src.config.loader import flatten, load_config
+from src.errors import YoyakError
+from src.web.planning import checked_config
+from src.web.setting_fields import MAIN, NEVER, PLACED, fields_of_config, typed_value
+from src.web.wishes import command_line, free_name, wish_of, yaml_of
+
+
+def test_only_what_differs_becomes_an_override(place):
+    fields = [
+        ("experiment", "quickstart"),
+        ("training.epochs", "2"),
+        ("training.learning_rate", " 5e-4 "),
+        ("lora.r", "8"),
+    ]
+    wish = wish_of(fields, place)
+    assert wish.overrides == ("training.learning_rate=5e-4", "lora.r=8")
+    assert command_line(wish) == "yoyak train --experiment quickstart training.learning_rate=5e-4 lora.r=8"
+    assert yaml.safe_load(yaml_of(wish))["lora"] == {"r": 8}
+
+
+def test_every_setting_as_the_form_shows_it_changes_nothing(place):
+    for experiment in ("quickstart", "qwen3_4b", "llama_3.2_3b_tuned"):
+        settings = fields_of_config(load_config(experiment))
+        fields = [("experiment", experiment), *((name, field.value) for name, field in settings.items())]
+        assert wish_of(fields, place).overrides == ()
+
+
+def test_each_choice_that_is_offered_can_be_taken(place):
+    for name, field in fields_of_config(load_config("quickstart")).items():
+        for choice in field.choices:
+            overrides = wish_of([("experiment", "quickstart"), (name, choice)], place).overrides
+            with suppress(YoyakError):  # of settings that exclude each other
+                assert typed_value(flatten(load_config("quickstart", overrides))[name]) == choice
+
+
+def test_the_yaml_is_the_same_run(place, folder):
+    fields = [
+        ("experiment", "qwen3_4b"),
+        ("lora.target_modules", "[q_proj]"),
+        ("training.max_steps", "7"),
+        ("experiment.name", "mine"),
+    ]
+    wish = wish_of(fields, place)
+    (folder / "configs" / "experiments").mkdir(parents=True)
+    (folder / "configs" / "experiments" / "mine.yaml").write_text(yaml_of(wish))
+    assert load_config("mine") == load_config("qwen3_4b", wish.overrides)
+
+
+@pytest.mark.parametrize(
+    ("method", "wanted"), [("qlora", (True, True)), ("lora", (True, False)), ("full", (False, False))]
+)
+def test_a_method_is_two_settings(place, method, wanted):
+    config = checked_config(wish_of([("experiment", "smollm2_135m"), ("method", method)], place))
+    assert (config.lora.use_lora, config.lora.use_qlora) == wanted
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ([("experiment", "/etc/passwd")], "no config '/etc/passwd'"),
+        ([("training.epoch", "3")], "did you mean 'training.epochs'?"),
+        ([("model.trust_remote_code", "true")], "only the command line turns it on"),
+        ([("experiment.output_dir", "/tmp")], "by --runs"),
+        ([("gpu", "RTX 9999")], "no such card"),
+        ([("training.epochs", "x" * 5000)], "longer than 4,000 characters"),
+    ],
+)
+def test_what_a_form_may_not_ask_for(place, fields, said):
+    with pytest.raises(YoyakError, match=r"(?s)" + said.replace("?", r"\?")):
+        wish_of([("experiment", "quickstart"), *fields] if fields[0][0] != "experiment" else fields, place)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("training.epochs", "0", "command line: training.epochs = 0: must be a number above 0"),
+        ("training.batch_size", "", "command line: training.batch_size = null: must be a whole number of at least 1"),
+        ("lora.r", "two", 'command line: lora.r = "two": must be a whole number of at least 1'),
+        (
+            "experiment.name",
+            "a/b",
+            'command line: experiment.name = "a/b": must be a plain folder name, without slashes',
+        ),
+    ],
+)
+def test_a_setting_is_refused_in_the_commands_words(visitor, setting, value, said):
+    page = visitor.get("/new/plan", params={"experiment": "quickstart", setting: value})
+    assert said in page.text.replace("&#34;", '"')
+    answer = visitor.post("/runs", data={"experiment": "quickstart", "experiment.name": "a", setting: value})
+    assert answer.status_code == 422
+    assert said in answer.text.replace("&#34;", '"')
+
+
+def test_a_run_of_the_name_is_refused_as_the_command_refuses_it(visitor, write_studio_run, place):
+    write_studio_run("quickstart")
+    page = visitor.get("/new/plan?experiment=quickstart").text
+    assert "outputs/quickstart: holds a run (completed, 2026-11-24T12:00:00+00:00)" in page
+    assert free_name(load_config("quickstart"), place) == "quickstart_2"
+    assert 'value="quickstart_2"' in visitor.get("/new").text
+
+
+def test_the_plan_of_a_card(visitor):
+    page = visitor.get("/new/plan?experiment=qwen3_4b&gpu=RTX 4090").text
+    assert "Fits: 7.3 of 25.4 GB on RTX 4090" in page
+    assert "yoyak train --experiment qwen3_4b" in page
+    page = visitor.get("/new/plan?experiment=qwen3_4b&gpu=T4&method=full", headers={"accept-language": "ko"}).text
+    assert "들어가지 않습니다" in page
+    assert "use_qlora" in visitor.get("/new/changes?experiment=qwen3_4b&gpu=T4&method=full").text
+
+
+def test_a_form_begins_with_an_earlier_runs_settings(visitor, write_studio_run):
+    config = {"training": {"epochs": 7}, "model": {"checkpoint": "here/model"}, "experiment": {"name": "one"}, "odd": 3}
+    write_studio_run("one", config=config, command="yoyak train --experiment smollm2_135m training.epochs=7")
+    page = visitor.get("/new?like=one").text
+    assert 'name="training.epochs" value="7"' in page
+    assert 'value="here/model"' in page
+    assert '<option selected translate="no">smollm2_135m</option>' in page
+
+
+def test_the_settings_of_the_form_are_all_settings_once():
+    fields = fields_of_config(load_config("quickstart"))
+    assert set(MAIN) <= PLACED <= set(fields)
+    assert not set(NEVER) & set(fields)
+    assert fields["training.optim"].choices[0] == "paged_adamw_32bit"
+    assert fields["training.gradient_checkpointing"].choices == ["auto", "true", "false"]
+    assert fields["training.micro_batch_tokens"].choices == []
+    assert fields["training.epochs"].is_number
+    assert not fields["model.checkpoint"].is_number
+    assert all(field.help for field in fields.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (True, "true"), (2e-05, "2e-05"), (3.0, "3"), (1.2, "1.2"), (["a", "b"], "[a, b]"), ("x", "x")],
+)
+def test_values_as_they_are_typed(value, text):
+    assert typed_value(value) == text

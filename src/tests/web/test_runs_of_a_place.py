@@ -1,0 +1,176 @@
+"""Runs as pages show them, and what pages do to them."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from src.errors import YoyakError
+from src.runs.holder import lock_holder
+from src.runs.lock import lock_path, run_lock
+from src.tests.lock_holder import holder
+from src.web.place import PageError
+from src.web.processes import Processes
+from src.web.run_actions import resume_words
+from src.web.run_list import run_line, run_lines, spark_of
+
+
+def test_runs_are_listed_the_newest_first(visitor, place, write_studio_run):
+    for age, name in enumerate(["new", "middle", "old"]):
+        run = write_studio_run(name)
+        os.utime(run / "run.json", ns=(0, 10**18 - age * 10**9))
+    (place.runs / "other").mkdir()
+    lines, total = run_lines(place)
+    assert ([line.name for line in lines], total) == (["new", "middle", "old"], 3)
+    assert (lines[0].before, lines[0].after, lines[0].state) == (53.2, 85.64, "completed")
+    page = visitor.get("/").text
+    assert page.index("/runs/new") < page.index("/runs/middle") < page.index("/runs/old")
+    assert "53.2" in page
+    assert "85.6" in page
+    assert "<polyline" in page
+
+
+def test_a_broken_record_is_a_line_too(visitor, place, write_studio_run):
+    run = write_studio_run("broken")
+    (run / "run.json").write_text("{")
+    assert run_line(run).state == "unknown"
+    assert visitor.get("/").status_code == 200
+    assert visitor.get("/runs/broken").status_code == 200
+    assert visitor.get("/runs/broken/content").status_code == 422
+
+
+def test_a_thumbnail_lies_in_its_box():
+    assert spark_of([(1, 3.0), (2, 1.0), (3, 2.0)]) == "2.0,2.0 60.0,26.0 118.0,14.0"
+    assert spark_of([(1, 3.0), (2, 3.0)]) == "2.0,14.0 118.0,14.0"
+    assert spark_of([(1, 3.0)]) == ""
+
+
+def test_a_run_that_no_process_works_on_was_lost(write_studio_run):
+    run = write_studio_run("one", status="running", ended=None)
+    assert run_line(run).state == "lost"
+    with run_lock(run):
+        assert run_line(run).state == "running"
+        assert lock_holder(run).pid == os.getpid()
+    assert run_line(run).state == "lost"
+    lock_path(run).write_text('{"pid": 1, "host": "' + os.uname().nodename + '"}')  # of a machine that went down
+    assert run_line(run).state == "lost"
+    lock_path(run).write_text("no json")
+    assert lock_holder(run) is None
+
+
+def test_a_run_of_another_machine_is_known_by_its_files_age(write_studio_run):
+    run = write_studio_run("one", status="running")
+    lock_path(run).write_text('{"pid": 7, "host": "elsewhere"}')
+    assert lock_holder(run).here is False
+    os.utime(lock_path(run), (time.time() - 400, time.time() - 400))
+    assert lock_holder(run) is None
+
+
+def test_a_run_is_stopped_by_sigterm(visitor, write_studio_run):
+    run = write_studio_run("one", status="running")
+    assert visitor.post("/runs/one/stop", data={"a": ""}).status_code == 409
+    with holder(run) as process:
+        answer = visitor.post("/runs/one/stop", data={"a": ""})
+        assert answer.status_code == 200
+        assert "it saves its state and ends" in answer.text
+        assert process.wait(10) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (
+            "yoyak train --experiment quickstart lora.r=8",
+            ["train", "--experiment", "quickstart", "lora.r=8", "--resume"],
+        ),
+        ("yoyak quickstart --korean", ["train", "--experiment", "quickstart_ko", "--resume"]),
+        ("cli.py train -e x --overwrite --force", ["train", "--experiment", "x", "--force", "--resume"]),
+        ("yoyak refine one refine.kl=0.1", ["refine", "one", "refine.kl=0.1", "--resume"]),
+    ],
+)
+def test_a_run_goes_on_by_the_command_that_began_it(write_studio_run, command, words):
+    assert resume_words(write_studio_run("one", command=command)) == words
+
+
+@pytest.mark.parametrize("command", ["", "yoyak", "yoyak export --to hub", "rm -rf /", "yoyak train --output /etc"])
+def test_another_command_is_not_started(write_studio_run, command):
+    with pytest.raises(YoyakError, match="use the command line"):
+        resume_words(write_studio_run("one", command=command))
+
+
+def test_a_run_goes_into_the_bin_and_comes_back(visitor, place, write_studio_run):
+    run = write_studio_run("one")
+    with run_lock(run):
+        assert visitor.post("/runs/one/delete", data={"a": ""}).status_code == 409
+    assert visitor.post("/runs/one/delete", data={"a": ""}).headers["hx-redirect"] == "/"
+    assert not run.exists()
+    (binned,) = (place.own / "bin").iterdir()
+    assert binned.name in visitor.get("/settings").text
+    answer = visitor.post("/bin/restore", data={"run": binned.name})
+    assert answer.headers["location"] == "/runs/one"
+    assert (run / "run.json").is_file()
+    assert visitor.post("/bin/restore", data={"run": binned.name}).status_code == 404
+    visitor.post("/runs/one/delete", data={"a": ""})
+    assert visitor.post("/bin/empty", data={"a": ""}).status_code == 303
+    assert list((place.own / "bin").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "..", ".studio", "a/b", "a\\b", "a\0b", "x" * 300, "a\u202eb"])
+def test_a_name_leads_nowhere_else(place, name):
+    with pytest.raises(PageError):
+        place.named(place.runs, name)
+
+
+def test_what_a_process_prints_is_kept(place, monkeypatch):
+    monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, "-c"])
+    processes = Processes(place)
+    started = processes.start("train", "one", ["print('a\\rb\\nc')"])
+    until(lambda: not processes.is_running(started))
+    assert (processes.output(started), processes.exit_code(started)) == ("b\nc", 0)
+    assert Processes(place).find(started.key) == started
+    assert Processes(place).latest("one", "train") == started
+    assert Processes(place).latest("one", "export") is None
+
+
+def test_another_studio_knows_the_process_of_one_that_died(place, monkeypatch):
+    monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, "-c"])
+    first, second = Processes(place), Processes(place)
+    started = first.start("train", "one", ["import time; time.sleep(60)"])
+    try:
+        until(lambda: second.is_running(started))
+        second.stop(started)
+        until(lambda: not first.is_running(started))
+        assert not second.is_running(started)
+        assert first.exit_code(started) == -signal.SIGTERM
+        assert second.exit_code(started) is None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(started.pid, signal.SIGKILL)
+
+
+def test_a_process_has_a_session_of_its_own(place, monkeypatch):
+    monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, "-c"])
+    processes = Processes(place)
+    started = processes.start("train", "one", ["import os; print(os.getsid(0) == os.getpid())"])
+    until(lambda: not processes.is_running(started))
+    assert processes.output(started) == "True"
+
+
+def until(condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to hold"
+        time.sleep(0.02)
+
+
+def test_a_command_that_ends_before_its_run_says_so(visitor, monkeypatch):
+    monkeypatch.setattr(
+        "src.web.processes.program", lambda: [sys.executable, "-c", "print('no room'); raise SystemExit(2)"]
+    )
+    answer = visitor.post("/runs", data={"experiment": "quickstart", "experiment.name": "mine"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/runs/mine")
+    until(lambda: "The command ended before the run began." in visitor.get("/runs/mine").text)
+    assert "no room" in visitor.get("/runs/mine").text

@@ -1,0 +1,1 @@
+"""The studio: pages over runs, in a browser on the same machine."""

@@ -1,0 +1,97 @@
+"""The studio's application: its pages, what it answers where something is refused, and the door before all."""
+
+import hashlib
+import logging
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from ..bilingual import Text
+from ..errors import YoyakError
+from .door import Door
+from .new_page import add_new_page
+from .place import PageError, Place
+from .run_page import add_run_actions, add_run_pages
+from .settings_page import add_settings_page
+from .start_page import add_start_page
+from .studio import Studio
+
+_STATIC = Path(__file__).parent / "static"
+_LOOK = Path(__file__).parents[1] / "reports" / "report.css"
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+}
+_SAID = {
+    404: Text("There is no such page.", "그런 페이지가 없습니다."),
+    405: Text("This page can't do that.", "이 페이지에서는 할 수 없는 일입니다."),
+}
+_FAULT = Text(
+    "The studio failed at this; its terminal says more. Runs go on without it.",
+    "스튜디오에 문제가 생겼습니다. 자세한 내용은 터미널에 있습니다. 실행은 계속됩니다.",
+)
+
+
+def create_studio(place: Place, token: str) -> Door:
+    """Return the ASGI application for a folder of runs; `token` opens it."""
+    studio = Studio(place)
+    app = FastAPI(openapi_url=None)
+    _add_answers(app, studio)
+    _add_static(app)
+    add_start_page(app, studio)
+    add_new_page(app, studio)
+    add_run_pages(app, studio)
+    add_run_actions(app, studio)
+    add_settings_page(app, studio)
+    return Door(app, token)
+
+
+def _add_static(app: FastAPI) -> None:
+    files = {f"{path.relative_to(_STATIC)}": path for path in _STATIC.rglob("*") if path.suffix in _TYPES}
+    files["report.css"] = _LOOK
+
+    @app.get("/static/{name:path}", response_model=None)
+    async def static(request: Request, name: str) -> Response:
+        """Give a style or a script."""
+        if name not in files:
+            raise PageError(404, _SAID[404])
+        tag = f'"{hashlib.sha256(files[name].read_bytes()).hexdigest()[:20]}"'
+        headers = {"Cache-Control": "no-cache", "ETag": tag}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return FileResponse(files[name], media_type=_TYPES[files[name].suffix], headers=headers)
+
+
+def _add_answers(app: FastAPI, studio: Studio) -> None:
+    def refused(request: Request, status: int, sentence: str) -> Response:
+        if request.headers.get("hx-request") == "true":
+            return studio.page(request, "refusal.html", status, sentence=sentence)
+        return studio.page(request, "refused.html", status, sentence=sentence)
+
+    @app.exception_handler(PageError)
+    async def page_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, PageError)
+        return refused(request, error.status, error.sentence)
+
+    @app.exception_handler(YoyakError)
+    async def yoyak_error(request: Request, error: Exception) -> Response:
+        return refused(request, 422, str(error))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        sentence = _SAID.get(error.status_code, Text("This can't be done.", "할 수 없는 요청입니다."))
+        return refused(request, error.status_code, sentence)
+
+    @app.exception_handler(ClientDisconnect)
+    async def nobody(request: Request, error: Exception) -> Response:
+        return Response(status_code=499)
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> Response:
+        logging.getLogger("yoyak.studio").error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return refused(request, 500, _FAULT)

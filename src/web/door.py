@@ -1,0 +1,121 @@
+"""What every request passes first: the host that it names, the token, and where a change comes from."""
+
+import hashlib
+import hmac
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..serving.hosts import names_this_machine
+
+TOKEN_COOKIE = "yoyak_studio"
+_SAFE_METHODS = ("GET", "HEAD")
+_YEAR_SECONDS = 365 * 24 * 3600
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_REFUSED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>yoyak studio</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<body><main><h1>yoyak studio</h1><p>{english}</p><p lang="ko">{korean}</p></main></body></html>
+"""
+
+
+class Door:
+    """An ASGI application around the studio's: nobody passes without the token, no other site's page changes a thing.
+
+    A token in the address becomes a cookie that no script can read and no other site's page can send. `Host` must name
+    this machine, or a name that was made to point here (DNS rebinding) could use it; what changes something must say by
+    `Origin` (or `Sec-Fetch-Site`) that it comes from the studio's own pages.
+    """
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        """Wrap `app`; `token` is what the first address has."""
+        self._app, self._digest = app, _digest(token)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] != "http":  # there are no web sockets
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        send = _with_headers(send)
+        if not names_this_machine(headers.get(b"host", "").encode("latin-1")):
+            await _refuse(
+                send, "The studio answers to this machine's own names only.", "이 컴퓨터의 이름으로만 열 수 있습니다."
+            )
+            return
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = dict(query).get("token")
+        if given is not None and scope["method"] in _SAFE_METHODS and self._knows(given):
+            rest = urlencode([pair for pair in query if pair[0] != "token"])
+            await _redirect(send, scope.get("raw_path", b"/").decode("latin-1") + (f"?{rest}" if rest else ""), given)
+        elif not self._knows(_cookie(headers.get(b"cookie", ""))):
+            await _refuse(
+                send,
+                "Open the address that yoyak studio printed in the terminal: it holds the key to these pages.",
+                "터미널에 yoyak studio가 출력한 주소로 열어 주세요. 그 주소에 이 페이지를 여는 열쇠가 들어 있습니다.",
+            )
+        elif scope["method"] not in _SAFE_METHODS and not _is_from_here(headers):
+            await _refuse(send, "This request comes from another site.", "다른 사이트에서 온 요청입니다.")
+        else:
+            await self._app(scope, receive, send)
+
+    def _knows(self, token: str) -> bool:
+        return hmac.compare_digest(_digest(token), self._digest)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def _cookie(header: str) -> str:
+    try:
+        morsel = SimpleCookie(header).get(TOKEN_COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""
+
+
+def _is_from_here(headers: dict[bytes, str]) -> bool:
+    origin = headers.get(b"origin")
+    if origin is not None:
+        return origin == f"http://{headers[b'host']}"
+    return headers.get(b"sec-fetch-site") == "same-origin"
+
+
+def _with_headers(send: Send) -> Send:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            own = {name.lower() for name, _ in message["headers"]}
+            extra = [pair for pair in (*_HEADERS, (b"cache-control", b"no-store")) if pair[0] not in own]
+            message = {**message, "headers": [*message["headers"], *extra]}
+        await send(message)
+
+    return guarded
+
+
+async def _refuse(send: Send, english: str, korean: str) -> None:
+    await _answer(send, 403, _REFUSED.format(english=english, korean=korean).encode(), [])
+
+
+async def _redirect(send: Send, place: str, token: str) -> None:
+    """Keep the token as a cookie and go on without it in the address, where a history would keep it."""
+    own = "/" + place.lstrip("/\\")  # `//host` would lead to another one
+    cookie = f"{TOKEN_COOKIE}={token}; Path=/; Max-Age={_YEAR_SECONDS}; HttpOnly; SameSite=Strict"
+    await _answer(send, 303, b"", [(b"location", own.encode("latin-1")), (b"set-cookie", cookie.encode("latin-1"))])
+
+
+async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    whole = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": whole})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,91 @@
+"""`yoyak studio`: the address, the token, and the server until a signal comes."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import webbrowser
+from pathlib import Path
+
+from ..commands.speech import said
+from ..errors import YoyakError
+from ..files import refuse_of_others
+from ..resources import yoyak_home
+
+
+def run_studio(runs: Path, port: int, show: bool) -> None:
+    """Serve the studio of a folder of runs on this machine alone.
+
+    Args:
+        runs: the folder of all runs; it need not be there.
+        port: 0 takes any that is free.
+        show: open a browser.
+
+    Raises:
+        YoyakError: a package is missing, the port is taken, or the folder is a file.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    try:
+        import jinja2  # noqa: F401
+        import uvicorn
+    except ImportError as error:
+        raise YoyakError(f"the studio needs {error.name}: pip install 'yoyak[studio]'") from None
+    from ..serving.protocol import patient_protocol
+    from ..serving.sockets import ACCEPTED_AT_A_TIME, listen, most_connections, url_of
+    from .app import create_studio
+    from .forms import LIMITS
+    from .place import Place
+    from .worker import WORKER
+
+    if runs.exists() and not runs.is_dir():
+        raise YoyakError(f"--runs {runs}: is a file; name the folder of runs")
+    token = studio_token()
+    with listen("127.0.0.1", port) as listener:
+        config = uvicorn.Config(
+            create_studio(Place(runs), token),
+            http=patient_protocol(LIMITS.head_seconds, most_connections(LIMITS.connections)),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            backlog=ACCEPTED_AT_A_TIME,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+        address = f"{url_of(listener)}/?token={token}"
+        print(said(f"yoyak studio is at {address}"), said("Ctrl-C ends it; runs go on."), sep="\n", flush=True)
+        if show:
+            with contextlib.suppress(webbrowser.Error):
+                webbrowser.open(address)
+        try:
+            asyncio.run(uvicorn.Server(config).serve([listener]))
+        finally:
+            WORKER.close()
+
+
+def studio_token() -> str:
+    """Return this user's token, kept so that an open page goes on when the studio comes back.
+
+    Raises:
+        YoyakError: its file can't be read or written, or is another user's.
+    """
+    path = yoyak_home() / "studio_token"
+    refuse_of_others(path)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            with open(path, encoding="ascii", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)) as file:
+                token = file.read().strip()
+            if len(token) >= 32 and token.isalnum():
+                return token
+            path.unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        token = secrets.token_hex(24)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="ascii") as file:
+            file.write(token)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise YoyakError(f"{path}: can't be read or written ({reason}); set YOYAK_HOME to a folder of yours") from None
+    return token

@@ -1,0 +1,112 @@
+"""The plan beside a form: the planner's, with what it needs of the data kept between two turns of a setting."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ..commands.plan import refuse_budget
+from ..commands.train.config import resolve_config
+from ..commands.train.folder import TrainRequest, refuse_other_run
+from ..config.loader import load_config_with_sources
+from ..config.schema import Config
+from ..planner.data_lengths import data_lengths
+from ..planner.devices import Device
+from ..planner.job import job_of
+from ..planner.lengths import Lengths
+from ..planner.machine import choose_device
+from ..planner.plan import Plan, Situation, make_plan
+from ..planner.shapes import ModelShape, cached_file, find_shape
+
+T = TypeVar("T")
+_CACHED = 16
+_shapes: OrderedDict[tuple[object, ...], ModelShape] = OrderedDict()
+_lengths: OrderedDict[tuple[object, ...], Lengths] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class RunWish:
+    """A run as a form asks for it: an experiment, what overrides it, the card to plan for (None: this machine's)."""
+
+    experiment: str
+    overrides: tuple[str, ...] = ()
+    gpu: str | None = None
+
+    @property
+    def words(self) -> list[str]:
+        """Return the words behind `yoyak` that start it."""
+        return ["train", "--experiment", self.experiment, *self.overrides]
+
+
+def checked_config(wish: RunWish) -> Config:
+    """Return the settings of a run that can be started.
+
+    Raises:
+        YoyakError: as `yoyak train` refuses: a setting, settings that exclude each other, or a folder that is taken.
+    """
+    request = TrainRequest(wish.experiment, wish.overrides)
+    config = resolve_config(request)
+    refuse_other_run(config.experiment.run_dir, request)
+    return config
+
+
+def planned(wish: RunWish, config: Config) -> Plan:
+    """Return the plan of a run.
+
+    Raises:
+        YoyakError: as `yoyak plan` refuses.
+    """
+    _, sources = load_config_with_sources(wish.experiment, wish.overrides)
+    device = choose_device(wish.gpu, None)
+    plan = make_plan(_situation(config, sources, device))
+    refuse_budget(plan)
+    return plan
+
+
+def _situation(config: Config, sources: Mapping[str, str], device: Device) -> Situation:
+    shape = _shape(config)
+    job_of(config, shape, device)  # settings that exclude each other are refused before data is read
+    train, evaluation = (_split(config, shape, split, sources) for split in ("train", "eval"))
+    return Situation(config, shape, train, evaluation, device)
+
+
+def _shape(config: Config) -> ModelShape:
+    key = (config.model.checkpoint, _stamp(config.model.checkpoint))
+    if key not in _shapes:
+        _keep(_shapes, key, find_shape(config.model.checkpoint)[0])
+    return _shapes[key]
+
+
+def _split(config: Config, shape: ModelShape, split: str, sources: Mapping[str, str]) -> Lengths:
+    """Return a split's lengths, counted anew where its file, the tokenizer or what cuts prompts is another."""
+    source = config.data.train if split == "train" else config.data.eval
+    named = sources[f"data.{split}"] != "default"
+    how = (
+        config.model.checkpoint,
+        config.model.chat_template,
+        _stamp(str(cached_file(config.model.checkpoint, "tokenizer.json"))),
+    )
+    what = (
+        config.data.model_dump_json(exclude={"max_train_examples", "max_eval_examples"}),
+        config.dataset.model_dump_json(),
+    )
+    key = (split, named, source, _stamp(source), *how, *what)
+    if key not in _lengths:
+        _keep(_lengths, key, data_lengths(config, shape, split, named))
+    return _lengths[key]
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(Path(path).expanduser())
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _keep(cache: OrderedDict[tuple[object, ...], T], key: tuple[object, ...], value: T) -> None:
+    cache[key] = value
+    while len(cache) > _CACHED:
+        cache.popitem(last=False)

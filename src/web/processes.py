@@ -1,0 +1,157 @@
+"""Commands that the studio starts: processes of their own, which live on when it ends, with their output kept."""
+
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import YoyakError
+from ..files import write_atomic
+from .place import Place
+
+_ROOT = Path(__file__).parents[2]
+_PACKAGE = __name__.partition(".")[0]
+_FILE, _OUTPUT = "start.json", "output.log"
+_KEPT_STARTS = 200
+
+
+@dataclass(frozen=True)
+class StartedCommand:
+    """A command that the studio has started.
+
+    Attributes:
+        kind: `train`, `export` ...
+        about: the run that it makes or works on.
+        command: its words, the first `yoyak`.
+        began: seconds since 1970.
+    """
+
+    key: str
+    kind: str
+    about: str
+    command: list[str]
+    pid: int
+    began: float
+
+    @property
+    def line(self) -> str:
+        """Return the command as one types it."""
+        return shlex.join(self.command)
+
+
+class Processes:
+    """What was started, by this studio or one before it; each has a folder with `start.json` and `output.log`."""
+
+    def __init__(self, place: Place) -> None:
+        """Keep the folders in `place`; nothing is made yet."""
+        self._folder = place.own / "started"
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, kind: str, about: str, words: list[str]) -> StartedCommand:
+        """Start `yoyak WORDS...` in a session of its own.
+
+        Raises:
+            YoyakError: the folder can't be written, or no process can be had.
+        """
+        now = datetime.now(UTC)
+        key = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+        folder = self._folder / key
+        try:
+            folder.mkdir(parents=True)
+            with open(folder / _OUTPUT, "wb") as output:
+                child = subprocess.Popen(
+                    [*program(), *words],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    env=_environment(),
+                )
+            started = StartedCommand(key, kind, about, ["yoyak", *words], child.pid, now.timestamp())
+            write_atomic(folder / _FILE, json.dumps(asdict(started), ensure_ascii=False))
+        except OSError as error:
+            raise YoyakError(f"{folder}: nothing can be started there ({error.strerror})") from None
+        self._children[key] = child
+        self._forget_oldest()
+        return started
+
+    def all(self) -> list[StartedCommand]:
+        """Return what was started, the newest first."""
+        try:
+            keys = sorted(os.listdir(self._folder), reverse=True)
+        except OSError:
+            return []
+        return [started for key in keys if (started := self.find(key)) is not None]
+
+    def find(self, key: str) -> StartedCommand | None:
+        """Return a start by its key."""
+        with suppress(OSError, ValueError, TypeError):
+            return StartedCommand(**json.loads((self._folder / key / _FILE).read_text(encoding="utf-8")))
+        return None
+
+    def latest(self, about: str, *kinds: str) -> StartedCommand | None:
+        """Return the newest start of some kinds that is about a run."""
+        return next((one for one in self.all() if one.about == about and one.kind in kinds), None)
+
+    def exit_code(self, started: StartedCommand) -> int | None:
+        """Return how a process of this studio ended; None while it runs, and where another studio was its parent."""
+        child = self._children.get(started.key)
+        return child.poll() if child else None
+
+    def is_running(self, started: StartedCommand) -> bool:
+        """Tell whether a process runs."""
+        child = self._children.get(started.key)
+        return child.poll() is None if child else _is_same(started)
+
+    def stop(self, started: StartedCommand) -> None:
+        """Ask a process to end (SIGTERM)."""
+        if self.is_running(started):
+            with suppress(ProcessLookupError):
+                os.kill(started.pid, signal.SIGTERM)
+
+    def output(self, started: StartedCommand, most_bytes: int = 20_000) -> str:
+        """Return the end of what a process has printed; of a line that was drawn over, how it was left."""
+        with suppress(OSError), open(self._folder / started.key / _OUTPUT, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - most_bytes))
+            text = file.read().decode("utf-8", "replace").replace("\r\n", "\n")
+            return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")).strip("\n")
+        return ""
+
+    def _forget_oldest(self) -> None:
+        for started in self.all()[_KEPT_STARTS:]:
+            if not self.is_running(started):
+                self._children.pop(started.key, None)
+                shutil.rmtree(self._folder / started.key, ignore_errors=True)
+
+
+def program() -> list[str]:
+    """Return how this machine's `yoyak` is called: its script beside Python, else the package."""
+    script = Path(sys.executable).with_name("yoyak")
+    return [str(script)] if script.is_file() else [sys.executable, "-m", _PACKAGE]
+
+
+def _environment() -> dict[str, Any]:
+    paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
+    here = {"PYTHONPATH": os.pathsep.join(filter(None, paths))} if _PACKAGE == "src" else {}
+    return {**os.environ, **here, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "COLUMNS": "110", "NO_COLOR": "1"}
+
+
+def _is_same(started: StartedCommand) -> bool:
+    """Tell whether a process of another studio still runs: one of its number with its words."""
+    import psutil
+
+    try:
+        process = psutil.Process(started.pid)
+        words = process.cmdline()
+        return process.status() != psutil.STATUS_ZOMBIE and words[-len(started.command) + 1 :] == started.command[1:]
+    except (psutil.Error, OverflowError, ValueError):
+        return False

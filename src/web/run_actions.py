@@ -1,0 +1,123 @@
+"""What a page does to a run: stop it, go on with it, put it into the bin and take it out again."""
+
+import os
+import shlex
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from ..bilingual import Text
+from ..errors import YoyakError
+from ..files import remove
+from ..runs.holder import lock_holder
+from ..runs.lock import run_lock
+from ..runs.record import read_record
+from .place import PageError, Place
+from .processes import StartedCommand
+from .studio import Studio
+
+_SWITCHES = {"--use_qlora", "--no-use_qlora", "--use_instruction_augmentation", "--debug", "--force"}
+_BEGUN_BY = {"train", "refine", "quickstart"}
+
+
+def stop_run(studio: Studio, folder: Path) -> Text:
+    """Ask the process of a run to save and end (SIGTERM); return what to say.
+
+    Raises:
+        PageError: 409, no process of this machine works on it.
+    """
+    holder = lock_holder(folder)
+    if holder is None:
+        raise PageError(409, Text("The run has ended already.", "이미 끝난 실행입니다."))
+    if not holder.here:
+        raise PageError(409, Text("The run is on another machine.", "다른 컴퓨터에서 하고 있는 실행입니다."))
+    try:
+        os.kill(holder.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        raise PageError(409, Text("The run has ended already.", "이미 끝난 실행입니다.")) from None
+    except PermissionError:
+        raise PageError(409, Text("The run belongs to another user.", "다른 사용자의 실행입니다.")) from None
+    return Text("Asked to stop: it saves its state and ends.", "멈추라고 알렸습니다. 상태를 저장하고 끝납니다.")
+
+
+def resume_words(folder: Path) -> list[str]:
+    """Return the words behind `yoyak` that go on with a run, made of those that began it.
+
+    Raises:
+        YoyakError: the record doesn't say what began it, or something else did.
+    """
+    record = read_record(folder)
+    words = shlex.split(record.command or "")[1:] if record else []
+    if not words or words[0] not in _BEGUN_BY:
+        raise YoyakError(f"{folder}: its record names no command of yoyak that could go on; use the command line")
+    if words[0] == "quickstart":
+        words = ["train", "--experiment", "quickstart_ko" if "--korean" in words else "quickstart", *words[1:]]
+    kept, rest = [words[0]], iter(words[1:])
+    for word in rest:
+        if word in ("--experiment", "-e"):
+            kept += ["--experiment", next(rest, "")]
+        elif not word.startswith("-") or word in _SWITCHES or word.startswith("--experiment="):
+            kept.append(word)
+        elif word not in ("--resume", "--overwrite", "--korean"):
+            raise YoyakError(f"{folder}: began with {word[:100]}, which the studio doesn't know; use the command line")
+    return [*kept, "--resume"]
+
+
+def resume_run(studio: Studio, folder: Path) -> StartedCommand:
+    """Start `yoyak train ... --resume`.
+
+    Raises:
+        YoyakError: the record doesn't say how.
+        PageError: 409, it runs.
+    """
+    if lock_holder(folder) is not None:
+        raise PageError(409, Text("The run is under way.", "이미 실행 중입니다."))
+    return studio.processes.start("train", folder.name, resume_words(folder))
+
+
+def delete_run(place: Place, folder: Path) -> None:
+    """Move a run's folder into the bin.
+
+    Raises:
+        PageError: 409, it runs.
+        YoyakError: the folder can't be moved.
+    """
+    if lock_holder(folder) is not None:
+        raise PageError(409, Text("The run is under way; stop it first.", "실행 중입니다. 먼저 멈춰 주세요."))
+    bin_folder = place.own / "bin"
+    with run_lock(folder):
+        try:
+            bin_folder.mkdir(parents=True, exist_ok=True)
+            folder.rename(bin_folder / f"{folder.name}~{time.strftime('%Y%m%d-%H%M%S')}")
+        except OSError as error:
+            raise YoyakError(f"{folder}: can't be moved into {bin_folder} ({error.strerror})") from None
+
+
+def binned_runs(place: Place) -> list[str]:
+    """Return what is in the bin, as NAME~TIME."""
+    with suppress(OSError):
+        return sorted(entry for entry in os.listdir(place.own / "bin") if "~" in entry and not entry.startswith("."))
+    return []
+
+
+def restore_run(place: Place, binned: str) -> str:
+    """Take a run out of the bin and return its name.
+
+    Raises:
+        PageError: 404, it is not there; 409, its name is taken.
+    """
+    folder = place.file("bin", binned)
+    name = binned.rpartition("~")[0]
+    if not name or not folder.is_dir():
+        raise PageError(404, Text("This is not in the bin.", "휴지통에 없습니다."))
+    if (place.runs / name).exists():
+        raise PageError(409, Text(f"{name} is there already.", f"{name}: 같은 이름의 실행이 이미 있습니다."))
+    folder.rename(place.runs / name)
+    return name
+
+
+def empty_bin(place: Place) -> None:
+    """Remove what is in the bin for good."""
+    for name in binned_runs(place):
+        remove(place.own / "bin" / name)

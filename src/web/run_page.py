@@ -1,0 +1,172 @@
+"""A run's page: its curves and log live, what can be done with it, and the content of its report."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, StreamingResponse
+
+from ..bilingual import Text
+from ..config.schema import Config
+from ..errors import YoyakError
+from ..planner.plan import run_steps
+from ..reports.summary import run_facts
+from ..runs.record import read_record
+from ..runs.schema import RECORD_FILE, RunRecord
+from .forms import read_form
+from .place import NO_SUCH_RUN, PageError
+from .run_actions import delete_run, resume_run, stop_run
+from .run_content import policy_of, report_content, report_page
+from .run_events import run_events
+from .run_list import STATES, state_of
+from .studio import Studio, apart
+
+_CURVES = {
+    "loss": Text("Loss", "손실"),
+    "eval_loss": Text("evaluation", "평가"),
+    "train": Text("training", "학습"),
+    "eval_rouge_sum": Text("ROUGE sum", "ROUGE 합"),
+    "reward": Text("Reward", "보상"),
+    "learning_rate": Text("Learning rate", "학습률"),
+    "grad_norm": Text("Gradient norm", "그래디언트 노름"),
+    "tokens_per_second": Text("Speed, tokens/s", "속도, 초당 토큰 수"),
+    "step": Text("step", "스텝"),
+    "left": Text("about {} left", "{} 남음"),
+    "steps": Text("step {} of {}", "{} / {} 스텝"),
+}
+
+
+def add_run_pages(app: FastAPI, studio: Studio) -> None:
+    """Add `/runs/NAME` and what belongs to it."""
+
+    @app.get("/runs/{name}", response_model=None)
+    async def run(request: Request, name: str) -> Response:
+        """Show a run, or one that begins."""
+        begins = await apart(_begins, studio, name)
+        if begins is not None:
+            return studio.page(request, "run_begins.html", name=name, **begins)
+        return studio.page(request, "run.html", labels=_labels(request), **await apart(_head, studio, name))
+
+    @app.get("/runs/{name}/begins", response_model=None)
+    async def begins(request: Request, name: str) -> Response:
+        """Show what a run that begins has printed, and lead to its page once it is there."""
+        found = await apart(_begins, studio, name)
+        if found is None:
+            return Response(headers={"HX-Refresh": "true"})
+        if not found["running"]:
+            return Response(headers={"HX-Refresh": "true"})
+        return studio.page(request, "run_begun.html", name=name, **found)
+
+    @app.get("/runs/{name}/head", response_model=None)
+    async def head(request: Request, name: str) -> Response:
+        """Show the top of a run's page anew."""
+        return studio.page(request, "run_head.html", **await apart(_head, studio, name))
+
+    @app.get("/runs/{name}/content", response_model=None)
+    async def content(request: Request, name: str) -> Response:
+        """Show what the report holds."""
+        parts = await report_content(studio.place.run(name))
+        return studio.page(request, "run_content.html", parts=parts)
+
+    @app.get("/runs/{name}/report", response_model=None)
+    async def report(name: str) -> Response:
+        """Give the report as a page of its own."""
+        page = await report_page(studio.place.run(name))
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy_of(page)})
+
+    @app.get("/runs/{name}/events", response_model=None)
+    async def events(name: str) -> Response:
+        """Stream what happens to a run."""
+        return StreamingResponse(run_events(studio.place.run(name)), media_type="text/event-stream")
+
+
+def add_run_actions(app: FastAPI, studio: Studio) -> None:
+    """Add what stops, resumes and deletes a run."""
+
+    @app.post("/runs/{name}/stop", response_model=None)
+    async def stop(request: Request, name: str) -> Response:
+        """Ask a run to save and end."""
+        await read_form(request)
+        notice = await apart(stop_run, studio, studio.place.run(name))
+        return await _again(studio, request, name, notice=notice)
+
+    @app.post("/runs/{name}/resume", response_model=None)
+    async def resume(request: Request, name: str) -> Response:
+        """Go on with a run."""
+        await read_form(request)
+        try:
+            started = await apart(resume_run, studio, studio.place.run(name))
+        except YoyakError as error:
+            return await _again(studio, request, name, refusal=str(error))
+        notice = Text(f"Going on: {started.line}", f"이어서 합니다: {started.line}")
+        return await _again(studio, request, name, notice=notice)
+
+    @app.post("/runs/{name}/delete", response_model=None)
+    async def delete(request: Request, name: str) -> Response:
+        """Put a run into the bin."""
+        await read_form(request)
+        try:
+            await apart(delete_run, studio.place, studio.place.run(name))
+        except YoyakError as error:
+            return await _again(studio, request, name, refusal=str(error))
+        return Response(headers={"HX-Redirect": "/"})
+
+
+async def _again(studio: Studio, request: Request, name: str, **said: Any) -> Response:
+    return studio.page(request, "run_head.html", **(await apart(_head, studio, name) | said))
+
+
+def _head(studio: Studio, name: str) -> dict[str, Any]:
+    folder = studio.place.run(name)
+    record = read_record(folder) or RunRecord()
+    state = state_of(folder, record)
+    started = studio.processes.latest(name, "train")
+    output = studio.processes.output(started) if started is not None and state != "completed" else ""
+    return {
+        "name": name,
+        "state": state,
+        "facts": run_facts(record),
+        "state_words": STATES[state],
+        "steps": steps_of(record),
+        "step": None,
+        "output": output if state in ("failed", "lost") else "",
+        "notice": None,
+        "refusal": None,
+    }
+
+
+def _labels(request: Request) -> dict[str, str]:
+    from .language import sayer
+    from .pages import request_language
+
+    say = sayer(request_language(request))
+    return {name: say(text) for name, text in _CURVES.items()}
+
+
+def _begins(studio: Studio, name: str) -> dict[str, Any] | None:
+    """Return what is known of a run that was started and has no record yet; None where it has one.
+
+    Raises:
+        PageError: 404, no such run was started.
+    """
+    if (studio.place.named(studio.place.runs, name) / RECORD_FILE).is_file():
+        return None
+    started = studio.processes.latest(name, "train")
+    if started is None:
+        raise PageError(404, NO_SUCH_RUN)
+    return {
+        "running": studio.processes.is_running(started),
+        "command": started.line,
+        "output": studio.processes.output(started),
+    }
+
+
+def steps_of(record: RunRecord) -> int | None:
+    """Return the optimizer steps that a run will have taken at its end; None where its record doesn't tell yet."""
+    data = record.data.get("train")
+    try:
+        config = Config.model_validate(record.config)
+    except ValueError:
+        return None
+    if config.training.max_steps:
+        return config.training.max_steps
+    return run_steps(config, data.examples) if data and data.examples else None

@@ -1,0 +1,59 @@
+"""Settings of the studio itself: language, the folder of runs, and the bin."""
+
+import os
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request, Response
+
+from ..bilingual import Text
+from .forms import read_form
+from .language import LANGUAGE_COOKIE
+from .place import PageError
+from .run_actions import binned_runs, empty_bin, restore_run
+from .studio import Studio, apart, run_address, see
+
+_YEAR_SECONDS = 365 * 24 * 3600
+
+
+def add_settings_page(app: FastAPI, studio: Studio) -> None:
+    """Add `/settings`, the choice of language, and the bin."""
+
+    @app.get("/settings", response_model=None)
+    async def settings(request: Request) -> Response:
+        """Show what can be set."""
+        folder = os.path.abspath(studio.place.runs)
+        return studio.page(request, "settings.html", folder=folder, binned=await apart(binned_runs, studio.place))
+
+    @app.post("/language", response_model=None)
+    async def language(request: Request) -> Response:
+        """Keep the language as a cookie and lead back."""
+        fields = dict(await read_form(request))
+        chosen = fields.get("language")
+        if chosen not in ("en", "ko"):
+            raise PageError(400, Text("Choose English or Korean.", "영어나 한국어를 골라 주세요."))
+        answer = see(_own_address(fields.get("back", "/")))
+        answer.set_cookie(LANGUAGE_COOKIE, chosen, max_age=_YEAR_SECONDS, samesite="strict", httponly=True)
+        return answer
+
+    @app.post("/bin/restore", response_model=None)
+    async def restore(request: Request) -> Response:
+        """Take a run out of the bin."""
+        fields = dict(await read_form(request))
+        return see(run_address(await apart(restore_run, studio.place, fields.get("run", ""))))
+
+    @app.post("/bin/empty", response_model=None)
+    async def empty(request: Request) -> Response:
+        """Remove what is in the bin."""
+        await read_form(request)
+        await apart(empty_bin, studio.place)
+        return see("/settings")
+
+
+def _own_address(address: str) -> str:
+    """Return an address of the studio's own: what could lead elsewhere becomes the first page."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
+    is_own = not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if is_own and address.isascii() and address.isprintable() else "/"

@@ -1,0 +1,178 @@
+"use strict";
+const korean = document.documentElement.lang === "ko";
+
+// Parts that come from reports keep the Korean half of attributes beside the English one.
+const speak = (root) => {
+  if (!korean) return;
+  for (const element of root.querySelectorAll("[data-ko]")) element.textContent = element.dataset.ko;
+  for (const name of ["aria-label", "title"]) {
+    for (const element of root.querySelectorAll(`[data-ko-${name}]`)) {
+      element.setAttribute(name, element.getAttribute(`data-ko-${name}`));
+    }
+  }
+};
+speak(document);
+document.addEventListener("htmx:afterSwap", (event) => speak(event.target));
+
+// A form whose plan is beside it: each turn of a setting asks anew; texts that name files and models when they are left.
+const wish = document.getElementById("wish");
+if (wish) {
+  let last = "";
+  const turned = (event) => {
+    if (event.target.matches("[data-search]")) return;
+    if (event.target.matches("[data-reload]")) {
+      location.href = `${event.target.dataset.reload}?${event.target.name}=${encodeURIComponent(event.target.value)}`;
+      return;
+    }
+    const names = event.target.matches("input:not([inputmode])");
+    const now = new URLSearchParams(new FormData(wish)).toString();
+    if (now === last || (names && event.type === "input")) return;
+    last = now;
+    wish.dispatchEvent(new Event("turned"));
+  };
+  wish.addEventListener("input", turned);
+  wish.addEventListener("change", turned);
+}
+for (const search of document.querySelectorAll("[data-search]")) {
+  const fields = [...document.querySelector(search.dataset.search).children];
+  search.addEventListener("input", () => {
+    const words = search.value.toLowerCase().split(/\s+/);
+    for (const field of fields) {
+      const text = field.textContent.toLowerCase();
+      field.hidden = !words.every((word) => text.includes(word));
+    }
+  });
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  navigator.clipboard.writeText(document.querySelector(button.dataset.copy).innerText.trim());
+  button.textContent = korean ? "복사했습니다" : "Copied";
+});
+
+// Live curves: all points first, then those that come.
+const place = document.getElementById("curves");
+if (place) {
+  const labels = JSON.parse(place.dataset.labels);
+  const charts = [
+    { id: "loss", wide: true, series: [["loss", labels.train], ["eval_loss", labels.eval_loss]] },
+    { id: "reward", wide: true, series: [["reward", labels.train], ["eval_reward", labels.eval_loss]] },
+    ...["eval_rouge_sum", "learning_rate", "grad_norm", "tokens_per_second"].map((id) => ({ id, series: [[id, labels[id]]] })),
+  ];
+  let points = {};
+  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const short = (value) => {
+    if (value == null) return "";
+    const size = Math.abs(value);
+    if (size >= 1000) return Math.round(value).toLocaleString("en");
+    return size && size < 0.001 ? value.toExponential(2) : String(+value.toPrecision(4));
+  };
+  const joined = (series) => {
+    const tables = series.map(([name]) => points[name] || [[], []]);
+    return tables.length > 1 ? uPlot.join(tables) : tables[0];
+  };
+  const draw = (chart) => {
+    const there = chart.series.filter(([name]) => points[name] && points[name][0].length);
+    if (!there.length) return;
+    if (!chart.figure) {
+      chart.figure = document.createElement("figure");
+      chart.figure.className = chart.wide ? "wide" : "";
+      const caption = document.createElement("figcaption");
+      const title = document.createElement("strong");
+      title.textContent = labels[chart.id];
+      chart.output = document.createElement("output");
+      caption.append(title, chart.output);
+      chart.box = document.createElement("div");
+      chart.box.setAttribute("role", "img");
+      chart.figure.append(caption, chart.box);
+      const after = charts.slice(charts.indexOf(chart) + 1).find((other) => other.figure);
+      place.insertBefore(chart.figure, after ? after.figure : null);
+    }
+    const said = there.map(([name, label]) => {
+      const value = short(points[name][1][points[name][1].length - 1]);
+      return there.length > 1 ? `${label} ${value}` : value;
+    }).join(" · ");
+    chart.output.textContent = said;
+    chart.box.setAttribute("aria-label", `${labels[chart.id]}: ${said}`);
+    const names = there.map(([name]) => name).join();
+    if (chart.plot && chart.names === names) {
+      chart.plot.setData(joined(there));
+      return;
+    }
+    if (chart.plot) chart.plot.destroy();
+    chart.names = names;
+    const axis = { stroke: color("--muted"), grid: { stroke: color("--rule"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
+    chart.plot = new uPlot({
+      width: chart.box.clientWidth || 300,
+      height: chart.wide ? 260 : 180,
+      scales: { x: { time: false } },
+      cursor: { y: false },
+      axes: [axis, { ...axis, size: 60, values: (_, ticks) => ticks.map(short) }],
+      series: [
+        { label: labels.step },
+        ...there.map(([name, label], rank) => ({
+          label, stroke: color(rank ? "--s1" : "--accent"), width: 2, spanGaps: true,
+          points: { show: name.startsWith("eval_") ? true : undefined, size: 7 },
+        })),
+      ],
+    }, joined(there), chart.box);
+  };
+  const drawAll = () => {
+    document.getElementById("no-curves").hidden = Object.keys(points).length > 0;
+    for (const chart of charts) draw(chart);
+    progress();
+  };
+  let began = null;
+  const progress = () => {
+    const bar = document.getElementById("progress");
+    const steps = Math.max(0, ...Object.values(points).map(([at]) => at[at.length - 1] || 0));
+    if (!bar || !steps) return;
+    bar.value = steps;
+    const total = Number(bar.max);
+    document.getElementById("step").textContent = labels.steps.replace("{}", steps.toLocaleString("en")).replace("{}", total.toLocaleString("en"));
+    const now = performance.now();
+    if (!began || began.steps > steps) began = { now, steps };
+    const rate = (steps - began.steps) / (now - began.now);
+    if (rate > 0) {
+      const minutes = Math.ceil((total - steps) / rate / 60000);
+      const words = korean ? (minutes < 120 ? `${minutes}분` : `${(minutes / 60).toFixed(1)}시간`) : (minutes < 120 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`);
+      document.getElementById("left").textContent = labels.left.replace("{}", words);
+    }
+  };
+  const begin = () => {
+    const events = new EventSource(`${place.dataset.run}/events`);
+    const log = document.getElementById("log");
+    let fresh = true;
+    events.onopen = () => { fresh = true; };
+    events.addEventListener("curves", (event) => { points = JSON.parse(event.data); drawAll(); });
+    events.addEventListener("points", (event) => {
+      for (const [name, [steps, values]] of Object.entries(JSON.parse(event.data))) {
+        const known = points[name] || (points[name] = [[], []]);
+        while (known[0].length && known[0][known[0].length - 1] >= steps[0]) { known[0].pop(); known[1].pop(); }
+        known[0].push(...steps);
+        known[1].push(...values);
+      }
+      drawAll();
+    });
+    events.addEventListener("log", (event) => {
+      const lines = fresh ? [] : log.textContent.split("\n").slice(-400);
+      fresh = false;
+      const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 20;
+      log.textContent = [...lines, ...JSON.parse(event.data)].filter(Boolean).join("\n");
+      if (isAtEnd) log.scrollTop = log.scrollHeight;
+    });
+    events.addEventListener("changed", () => htmx.trigger(document.body, "run-changed"));
+    addEventListener("pagehide", () => events.close());
+  };
+  begin();
+  new ResizeObserver(() => {
+    for (const chart of charts) {
+      if (chart.plot) chart.plot.setSize({ width: chart.box.clientWidth, height: chart.wide ? 260 : 180 });
+    }
+  }).observe(place);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    for (const chart of charts) { if (chart.plot) { chart.plot.destroy(); chart.plot = null; } }
+    drawAll();
+  });
+}
