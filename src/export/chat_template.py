@@ -50,15 +50,18 @@ def trained_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplate
     """
     bos = bos_text(config, tokenizer)
     if config.dataset.format_type == "instruction":
-        before, after = _quoted(prompt.before), _quoted(prompt.after)
+        before, after = quoted(prompt.before), quoted(prompt.after)
         template = f"{{{{ {before} + messages[-1]['content'] | trim + {after} }}}}"
     else:
         chosen = config.model.chat_template
-        own = tokenizer.chat_template if chosen == "auto" else None
+        own, layout = tokenizer.chat_template if chosen == "auto" else None, layout_of(tokenizer, chosen)
         if own:
             template = _own_layout(own, bos, config, tokenizer, prompt)
+        elif layout is not None:
+            template = _layout(layout, bos, system_text(config), prompt.after)
         else:
-            template = _layout(_known(layout_of(tokenizer, chosen)), bos, system_text(config), prompt.after)
+            said = "the tokenizer has no chat template and no layout's control tokens; set model.chat_template"
+            raise YoyakError(said)
     if not _renders(template, config, tokenizer, prompt):
         raise YoyakError(
             "the tokenizer's chat template does not render the training prompt; "
@@ -67,13 +70,7 @@ def trained_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplate
     return template
 
 
-def _known(layout: ChatLayout | None) -> ChatLayout:
-    if layout is None:
-        raise YoyakError("the tokenizer has no chat template and no layout's control tokens; set model.chat_template")
-    return layout
-
-
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Return text as a string literal of Jinja, which reads JSON's escapes."""
     return json.dumps(text, ensure_ascii=False)
 
@@ -83,12 +80,12 @@ def _layout(layout: ChatLayout, bos: str, system: str, tail: str) -> str:
     start, middle, end = layout.before_role, layout.before_content, layout.after_content
     opening = ""
     if system:
-        message = _quoted(f"{start}system{middle}{system}{end}")
+        message = quoted(f"{start}system{middle}{system}{end}")
         opening = f"{{% if messages[0]['role'] != 'system' %}}{{{{ {message} }}}}{{% endif %}}"
-    parts = (_quoted(start), "message['role']", _quoted(middle), "message['content'] | trim", _quoted(end))
-    answer = _quoted(tail.removeprefix(end))
+    parts = (quoted(start), "message['role']", quoted(middle), "message['content'] | trim", quoted(end))
+    answer = quoted(tail.removeprefix(end))
     return (
-        (f"{{{{ {_quoted(bos)} }}}}" if bos else "")
+        (f"{{{{ {quoted(bos)} }}}}" if bos else "")
         + opening
         + f"{{% for message in messages %}}{{{{ {' + '.join(parts)} }}}}{{% endfor %}}"
         + f"{{% if add_generation_prompt %}}{{{{ {answer} }}}}{{% endif %}}"
@@ -98,7 +95,7 @@ def _layout(layout: ChatLayout, bos: str, system: str, tail: str) -> str:
 def _own_layout(own: str, bos: str, config: Config, tokenizer: Any, prompt: PromptTemplate) -> str:
     """Return a tokenizer's own template, changed as little as it takes to render the training prompt."""
     fixed = (_FOLDED_SYSTEM if prompt.folds_system else "") + _fixed(own)
-    opened = f"{{{{ {_quoted(bos)} }}}}"  # some leave it to the tokenizer
+    opened = f"{{{{ {quoted(bos)} }}}}"  # some leave it to the tokenizer
     candidates = [fixed, opened + fixed]
     asked = _as_trained(fixed, config, tokenizer, prompt)
     candidates += [asked, opened + asked]
@@ -114,9 +111,7 @@ _FOLDED_SYSTEM = (
 
 def _fixed(template: str) -> str:
     """Return a template with the day's date replaced by the one of training and thinking off."""
-    dated = re.sub(
-        r"strftime_now\(\s*(['\"])(.*?)\1\s*\)", lambda call: _quoted(FIXED_DATE.strftime(call[2])), template
-    )
+    dated = re.sub(r"strftime_now\(\s*(['\"])(.*?)\1\s*\)", lambda call: quoted(FIXED_DATE.strftime(call[2])), template)
     off = [f"{{% set {name} = {json.dumps(value)} %}}" for name, value in THINKING_OFF.items() if name in template]
     return "".join(off) + dated
 
@@ -133,7 +128,7 @@ def _as_trained(template: str, config: Config, tokenizer: Any, prompt: PromptTem
         return template
     return (
         "{% set asks_for_an_answer = add_generation_prompt %}{% set add_generation_prompt = false %}"
-        f"{template}{{% if asks_for_an_answer %}}{{{{ {_quoted(asked)} }}}}{{% endif %}}"
+        f"{template}{{% if asks_for_an_answer %}}{{{{ {quoted(asked)} }}}}{{% endif %}}"
     )
 
 

@@ -65,16 +65,10 @@ def check_examples(
 def loss_of_file(
     read: Callable[[torch.dtype], Any], examples: Sequence[EncodedExample], dtype: DtypeName, say: Callable[[str], None]
 ) -> float:
-    """Return the loss of a model that was written, from its files.
+    """Return the loss of a model that was written, from its files: `read` gives it on the CPU in a type.
 
-    Computed on the device and in the type that a run with `model.dtype` computes in; on the CPU where the GPU has no
-    room.
-
-    Args:
-        read: returns the model on the CPU in a type.
-        examples: what it is computed on.
-        dtype: `model.dtype`.
-        say: is told where the CPU is taken.
+    Computed on the device and in the type that a run with `model.dtype` computes in; on the CPU, which `say` is told,
+    where the GPU has no room.
     """
     compute = resolve_compute(dtype)
     model = read(compute.torch_dtype)

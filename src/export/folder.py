@@ -43,10 +43,8 @@ def require_space(out: Path, needed_bytes: int) -> None:
 def written_whole(out: Path, overwrite: bool, record: Mapping[str, Any]) -> Iterator[Path]:
     """Yield a folder to write into, which becomes `out` at the end; after an error nothing of it stays.
 
-    Args:
-        out: where the export goes; new, empty, or an earlier export that `overwrite` allows to replace.
-        overwrite: replace an earlier export.
-        record: written into the folder as `yoyak_export.json`.
+    `out` is new, empty, or an earlier export that `overwrite` allows to replace; `record` is written into it as
+    `yoyak_export.json`.
 
     Raises:
         YoyakError: `out` is occupied, can't be written, or the disk is full.

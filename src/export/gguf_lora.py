@@ -24,13 +24,9 @@ def written_alpha(adapter: AdapterFile) -> float:
 
 
 def write_lora_gguf(path: Path, adapter: AdapterFile, base_config: Any, name: str) -> int:
-    """Write an adapter as GGUF, in float32; return the number of tensors.
+    """Write an adapter (LoRA or rsLoRA, each layer of any rank) as GGUF, in float32; return the number of tensors.
 
-    Args:
-        path: of the file.
-        adapter: LoRA or rsLoRA, each layer of any rank.
-        base_config: of the base model: rows of B are permuted as its q and k are.
-        name: for people.
+    `base_config` is the base model's: rows of B are permuted as its q and k are. `name` is for people.
 
     Raises:
         YoyakError: parts that GGUF has no place for (DoRA, rows of added tokens, biases), or another base.

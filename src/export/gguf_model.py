@@ -124,19 +124,9 @@ def write_model_gguf(
 ) -> int:
     """Write a plain model as GGUF; return the number of tensors.
 
-    Matrices are stored as `quantization` says (f16 where a row does not divide into q8_0's blocks), vectors in
-    float32. One tensor at a time is in memory besides the model.
-
-    Args:
-        path: of the file.
-        model: one of the known architectures, on the CPU.
-        tokenizer: its tokenizer.
-        quantization: f32, f16, bf16 or q8_0.
-        name: of the model, for people.
-        end_id: the token that ends a generation.
-        add_bos: whether prompts start with BOS.
-        chat_template: in Jinja.
-        more_ends: other tokens that end a generation.
+    Matrices are stored as `quantization` says (one of `QUANTIZATIONS`; f16 where a row does not divide into q8_0's
+    blocks), vectors in float32. One tensor at a time is in memory besides the model, which is on the CPU. `name` is for
+    people, the rest as in `add_tokenizer`.
 
     Raises:
         YoyakError: what llama.cpp would compute otherwise, or a tokenizer that it does not know.

@@ -27,13 +27,9 @@ _SETTINGS = {
 
 
 def read_model_gguf(path: Path, kind: Any, config: Any, dtype: torch.dtype) -> PreTrainedModel:
-    """Return the model that a GGUF file holds, on the CPU, its matrices in `dtype`.
+    """Return the model that a GGUF file holds, of the class `kind`, on the CPU, its matrices in `dtype`.
 
-    Args:
-        path: of the file.
-        kind: class of the model.
-        config: by which it is built; sizes, rotary base and weights come from the file.
-        dtype: of the result.
+    It is built by `config`, but for sizes, rotary base and weights, which come from the file.
 
     Raises:
         YoyakError: the file lacks a tensor.
@@ -60,7 +56,8 @@ def read_model_gguf(path: Path, kind: Any, config: Any, dtype: torch.dtype) -> P
     read.load_state_dict(state, strict=False, assign=True)
     read.tie_weights()
     if "rope_freqs.weight" in tensors:
-        _divide_frequencies(read, tensors["rope_freqs.weight"].data)
+        rotary: Any = read.get_decoder().rotary_emb
+        rotary.inv_freq = rotary.inv_freq / torch.from_numpy(np.array(tensors["rope_freqs.weight"].data))
     return read.requires_grad_(False).eval()
 
 
@@ -82,8 +79,3 @@ def _unpermuted(x: np.ndarray[Any, Any], heads: int) -> np.ndarray[Any, Any]:
     """Undo `permuted`: it is the same exchange with the two lengths swapped."""
     rows = x.shape[0]
     return x.reshape(heads, rows // heads // 2, 2, *x.shape[1:]).swapaxes(1, 2).reshape(x.shape)
-
-
-def _divide_frequencies(model: Any, factors: np.ndarray[Any, Any]) -> None:
-    rotary = model.get_decoder().rotary_emb
-    rotary.inv_freq = rotary.inv_freq / torch.from_numpy(np.array(factors))

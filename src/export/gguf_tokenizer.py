@@ -13,10 +13,7 @@ _SPLITS = dict(tokenizer.split for tokenizer in TOKENIZERS.values() if tokenizer
 
 
 def pre_tokenizer_name(state: dict[str, Any]) -> str:
-    """Return llama.cpp's name for how a tokenizer splits text before it merges.
-
-    Args:
-        state: the content of a tokenizer.json.
+    """Return llama.cpp's name for how a tokenizer, the content of a tokenizer.json, splits text before it merges.
 
     Raises:
         YoyakError: no byte-level BPE, or a way of splitting that has no known name.
@@ -57,11 +54,11 @@ def add_tokenizer(
     chat_template: str | None,
     more_ends: Sequence[int] = (),
 ) -> None:
-    """Add a tokenizer's metadata to a GGUF file under way.
+    """Add the metadata of a fast tokenizer with byte-level BPE to a GGUF file under way.
 
     Args:
         writer: of the file.
-        tokenizer: a fast tokenizer with byte-level BPE.
+        tokenizer: of the model.
         rows: of the embedding; those without a token get a placeholder.
         end_id: the token that ends a summary, for llama.cpp the end of a generation.
         add_bos: whether the training prompts start with BOS.

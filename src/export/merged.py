@@ -53,12 +53,8 @@ def merged_weight(layer: Any, adapter: str = "default") -> torch.Tensor:
 def merge_adapter(model: Any, dtype: torch.dtype) -> PreTrainedModel:
     """Return a plain model on the CPU, in `dtype`, that computes what `model` computes.
 
-    The sum is rounded once, to 16 bit: rounding it to 4 bit would undo most of the adapter. The layers of `model` are
-    taken apart on the way, so it can't be used afterwards.
-
-    Args:
-        model: with an adapter or without, its base in 4, 16 or 32 bit.
-        dtype: of the result.
+    `model` has an adapter or none, its base in 4, 16 or 32 bit. The sum is rounded once, to 16 bit: rounding it to 4
+    bit would undo most of the adapter. The layers are taken apart on the way, so `model` can't be used afterwards.
 
     Raises:
         YoyakError: an adapter of a variant that is not merged here, a weight beyond what `dtype` holds, or a bias

@@ -64,13 +64,9 @@ def _cached(checkpoint: str) -> Path | None:
 
 
 def model_card(config: Config, record: RunRecord | None, *, name: str, merged: bool) -> str:
-    """Return the text of a model card.
+    """Return the text of a model card, of whole weights (`merged`) or of an adapter.
 
-    Args:
-        config: of the training.
-        record: of the run, where there is one: data, scores with their tokenization and intervals, cost.
-        name: of the model.
-        merged: whether the weights are whole, or an adapter.
+    Data, scores with their tokenization and intervals, and cost come from the run's record, where there is one.
     """
     licence = base_licence(config.model.checkpoint)
     base = base_name(config.model.checkpoint)

@@ -19,14 +19,7 @@ from .vllm_rules import vllm_objections
 
 
 def export_obstacles(config: Config, model: Any, tokenizer: Any, prompt: PromptTemplate) -> dict[str, str]:
-    """Return, by the target of `yoyak export`, why what a run trains could not be exported to it.
-
-    Args:
-        config: of the run.
-        model: as loaded, with its adapter or without.
-        tokenizer: of the run.
-        prompt: of the run.
-    """
+    """Return, by the target of `yoyak export`, why what a run trains, with an adapter or without, can't go there."""
     base = model.get_base_model() if isinstance(model, PeftModel) else model
     template = _refusal(lambda: trained_chat_template(config, tokenizer, prompt))
     gguf = _refusal(lambda: refuse_unwritten(base)) or _refusal(lambda: refuse_tokenizer(tokenizer))

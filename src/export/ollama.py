@@ -28,15 +28,10 @@ def modelfile(
     context_length: int,
     end_ids: Sequence[int] = (),
 ) -> str:
-    """Return the text of a Modelfile beside a GGUF file.
+    """Return the text of a Modelfile that stands beside the GGUF file of that name.
 
-    Args:
-        config: of the training.
-        tokenizer: of the model.
-        prompt: the training prompt.
-        gguf_name: of the file, beside the Modelfile.
-        context_length: the most tokens that the model takes.
-        end_ids: tokens that end a summary beside the prompt's own and the tokenizer's.
+    `context_length` is the most tokens that the model takes; `end_ids` end a summary beside the prompt's own end token
+    and the tokenizer's.
     """
     before, after = dialogue_prompt(config, tokenizer, prompt)
     end = tokenizer.convert_ids_to_tokens(prompt.end_id)

@@ -51,7 +51,7 @@ def in_batches(
         run: yields indices with results, some at a time, given indices and how many go at a time.
         most: items at a time.
         budget: tokens at a time, each item as long as the longest; one item is always tried.
-        splits: what earlier calls learned, and this one learns, about the memory.
+        splits: what is learned about the memory, here and in earlier calls.
         refills: whether `run` takes more items than go at a time, and lets the next ones join where others have ended.
 
     Raises:
@@ -102,11 +102,8 @@ def largest_batch(batch_size: int | Literal["auto"], device_type: str = "cpu", r
     return most.get(device_type, most["cpu"])
 
 
-_CPU_WORDS = (  # of torch, and of oneDNN, which has no room for what it rearranges
-    "DefaultCPUAllocator",
-    "could not create a primitive",
-    "could not create a memory",
-)
+# Of torch, and of oneDNN, which has no room for what it rearranges.
+_CPU_WORDS = ("DefaultCPUAllocator", "could not create a primitive", "could not create a memory")
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
@@ -133,11 +130,8 @@ def cache_bytes_a_token(model: Any) -> int:
     number_bytes = model.get_input_embeddings().weight.dtype.itemsize
     # Gemma 4's layers differ in their heads' width, and its config refuses to name one for all.
     layers = list(getattr(config, "per_layer_config", None) or [config] * config.num_hidden_layers)
-    return int(2 * sum(_key_heads(layer) * head_width(layer) for layer in layers) * number_bytes)
-
-
-def _key_heads(config: Any) -> int:
-    return getattr(config, "num_key_value_heads", None) or int(config.num_attention_heads)
+    heads = (getattr(layer, "num_key_value_heads", None) or layer.num_attention_heads for layer in layers)
+    return int(2 * sum(count * head_width(layer) for count, layer in zip(heads, layers, strict=True)) * number_bytes)
 
 
 def free_bytes(device: torch.device) -> int:

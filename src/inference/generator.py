@@ -49,32 +49,19 @@ def generate_summaries(
     on_result: Callable[[int, Generated], None] = lambda index, result: None,
     scoring: EvaluationSettings | None = None,
 ) -> list[Generated]:
-    """Return a summary for each dialogue, in their order.
+    """Return a summary for each dialogue (one turn a line), in their order.
 
-    Args:
-        model: a causal language model, with or without adapter; its mode and cache setting are given back.
-        tokenizer: to decode.
-        prompt: the template that the model was trained with.
-        dialogues: one turn a line.
-        settings: batches and decoding.
-        on_result: called with a dialogue's index and summary as soon as it is there; long dialogues come first.
-        scoring: what ROUGE counts, for MBR.
+    The model, with or without adapter, gets its mode and cache setting back; `prompt` is the template that it was
+    trained with. `on_result` is called with a dialogue's index and summary as soon as it is there; long dialogues come
+    first. `scoring` says what ROUGE counts, for MBR.
 
     Raises:
         YoyakError: one dialogue alone does not fit into memory.
     """
     prompts = prompt.encode_prompts(dialogues)
-    stream = stream_summaries(
-        model,
-        tokenizer,
-        prompts,
-        settings,
-        end_id=prompt.end_id,
-        max_new_tokens=prompt.decoder_max_len,
-        scoring=scoring,
-    )
+    limits = {"end_id": prompt.end_id, "max_new_tokens": prompt.decoder_max_len}
     results: dict[int, Generated] = {}
-    for index, result in stream:
+    for index, result in stream_summaries(model, tokenizer, prompts, settings, **limits, scoring=scoring):
         results[index] = result
         on_result(index, result)
     return [results[index] for index in range(len(prompts))]
@@ -156,15 +143,8 @@ def _stream_ids(
         chosen = [prompts[index] for index in indices]
         seeds = [_seed(settings, index % samples, prompts[index]) for index in indices]
         if fast:
-            parts = generate(
-                CachedDecoder(model),
-                chosen,
-                settings,
-                max_new_tokens=max_new_tokens,
-                end_ids=end_ids,
-                seeds=seeds if settings.do_sample else (),
-                rows=rows,
-            )
+            how: dict[str, Any] = {"max_new_tokens": max_new_tokens, "end_ids": end_ids, "rows": rows}
+            parts = generate(CachedDecoder(model), chosen, settings, **how, seeds=seeds if settings.do_sample else ())
         else:
             parts = _by_transformers(model, chosen, settings, seeds, max_new_tokens, end_ids, pad_id)
         while True:

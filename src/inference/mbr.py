@@ -27,13 +27,8 @@ def choose_by_mbr(
 
     The candidates are both what is chosen from and the sample of what the model expects (Eikema & Aziz, "Is MAP
     Decoding All You Need?", 2020, with the candidate itself left out). One that occurs twice counts twice. Of equal
-    ones the first is taken.
-
-    Args:
-        candidates: the summaries of each dialogue, at least one.
-        metric: `rouge_sum` (ROUGE-1 + ROUGE-2 + ROUGE-L F1) or `chrf`.
-        tokenization: what ROUGE counts.
-        stemmer: Porter stemmer for English words, in ROUGE.
+    ones the first is taken. The metric is `rouge_sum` (ROUGE-1 + ROUGE-2 + ROUGE-L F1), which counts as `tokenization`
+    and `stemmer` say, or `chrf`.
 
     Raises:
         YoyakError: a dialogue has no candidate, or the metric or tokenization is unknown.

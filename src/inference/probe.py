@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,23 +17,11 @@ from ..errors import YoyakError
 from ..models.probe import Probe, bounds_of, compare_losses, own_forward, probe_items, probed_once
 
 
-class ContinuedRows(Protocol):
-    """Sequences that are continued together, as `RowBatch` and the server's `Slots`."""
-
-    def add(self, prompts: list[list[int]]) -> torch.Tensor:
-        """Return the logits after each of some prompts."""
-
-    def step(self, tokens: list[int]) -> torch.Tensor:
-        """Return the logits after one more token each."""
-
-
 def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
     """Compare the logits after prompts, and after a token more, with those of the model's own `forward`.
 
-    Args:
-        model: with or without adapter.
-        engine: its name in what is said.
-        new_rows: makes an empty `ContinuedRows`.
+    `new_rows` makes an empty batch of sequences that are continued together: a `RowBatch`, or the server's `Slots`.
+    `engine` is what sentences call them.
 
     Raises:
         YoyakError: the model's own logits are no numbers, of which any engine writes `!!!!`.
@@ -41,7 +29,7 @@ def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
     start = time.perf_counter()
     ids = [item["input_ids"].tolist() for item in probe_items(model)]
     with torch.inference_mode():
-        rows: ContinuedRows = new_rows()
+        rows = new_rows()
         ours = [rows.add([one[:-2] for one in ids]).clone(), rows.step([one[-2] for one in ids]).clone()]
         whole = own_forward(model)
         theirs = torch.stack([logits[-2:] for logits in torch.split(whole.logits, whole.targets)], dim=1).flatten(0, 1)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import YoyakError
 
@@ -16,44 +16,28 @@ _FORMULA = re.compile(r"[\t\r\n ]*[=@\t\r]|[\t\r\n ]*[+-](?!\d+(\.\d*)?$)")
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 
 
-class RowFormat(Protocol):
-    """How rows become text."""
-
-    def header(self) -> str:
-        """Return what stands above the rows."""
-
-    def line(self, row: RowValues) -> str:
-        """Return a row with its newline."""
-
-    def stored(self, row: RowValues) -> RowValues:
-        """Return the row as it is read back."""
-
-    def parse(self, text: str, name: str) -> list[RowValues]:
-        """Return the rows of a file, without a last one that breaks off.
-
-        Raises:
-            YoyakError: the file `name` holds something else.
-        """
-
-
 class JsonLines:
     """A JSON object a line; each row keeps its own columns."""
 
     def header(self) -> str:
-        """Return nothing."""
+        """Return what stands above the rows: nothing."""
         return ""
 
     def line(self, row: RowValues) -> str:
-        """Return the row as a JSON object; dates and the like become text."""
+        """Return a row as a JSON object and a newline; dates and the like become text."""
         return json.dumps(row, ensure_ascii=False, default=str) + "\n"
 
     def stored(self, row: RowValues) -> RowValues:
-        """Return the row after a turn through JSON."""
+        """Return a row as it is read back: after a turn through JSON."""
         read: RowValues = json.loads(self.line(row))
         return read
 
     def parse(self, text: str, name: str) -> list[RowValues]:
-        """Return the objects of all lines that end with a newline."""
+        """Return the objects of all lines that end with a newline, so not of a last one that broke off.
+
+        Raises:
+            YoyakError: the file `name` holds something else.
+        """
         rows = []
         for number, line in enumerate(text.split("\n")[:-1], start=1):
             try:
@@ -78,15 +62,15 @@ class Delimited:
         return self._joined(self.columns)
 
     def line(self, row: RowValues) -> str:
-        """Return the row's cells: null is empty, lists and objects are JSON."""
+        """Return a row's cells and a newline: null is empty, lists and objects are JSON."""
         return self._joined([_cell(row.get(column)) for column in self.columns])
 
     def stored(self, row: RowValues) -> RowValues:
-        """Return the cells, all of them text."""
+        """Return a row's cells as they are read back, all of them text."""
         return {column: self._read(self._written(_cell(row.get(column)))) for column in self.columns}
 
     def parse(self, text: str, name: str) -> list[RowValues]:
-        """Return the rows below the header, each ended by a newline."""
+        """Return the rows below the header, each ended by a newline; raises as `JsonLines.parse`."""
         csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
         lines: list[list[str]] = []
         try:
@@ -110,6 +94,9 @@ class Delimited:
         buffer = io.StringIO()
         csv.writer(buffer, delimiter=self.delimiter, lineterminator="\r\n").writerow(map(self._written, cells))
         return buffer.getvalue().removesuffix("\r\n") + "\n"
+
+
+RowFormat = JsonLines | Delimited
 
 
 def _cell(value: Any) -> str:

@@ -32,15 +32,10 @@ class SavedRows:
         overwrite: bool = False,
         formulas_as_text: bool = False,
     ) -> None:
-        """Read what is there; nothing is written yet.
+        """Read what is there, which `overwrite` leaves out; nothing is written yet.
 
-        Args:
-            path: a .csv, .tsv or .jsonl file, there or not.
-            rows: the input's rows by column.
-            generated: the columns that are added.
-            settings: what decides the summaries.
-            overwrite: leave out what is there.
-            formulas_as_text: write cells so that a spreadsheet shows them (CSV, TSV).
+        The file is .csv, .tsv or .jsonl, `rows` are the input's by column, `generated` the columns that are added,
+        `settings` what decides them. `formulas_as_text`: see `Delimited`.
 
         Raises:
             YoyakError: the file was made with other settings, from other rows, or by something else.

@@ -46,22 +46,18 @@ class DialogueReader:
         user = [index for index, message in enumerate(messages) if message.role == "user"]
         for index, message in enumerate(messages):
             if index not in (*system[:1], *user[:1]) or (index in system and index > 0):
-                raise ApiError(
-                    422,
+                said = (
                     f"messages[{index}]: this model summarizes one dialogue; send it as the only user message, "
-                    f"after at most one system message (here the role is {message.role})",
-                    "unsupported_messages",
-                    "messages",
+                    f"after at most one system message (here the role is {message.role})"
                 )
+                raise ApiError(422, said, "unsupported_messages", "messages")
         if system and plain_text(messages[system[0]].text) not in ("", self.system):
             trained = f"which is {self.system!r}" if self.system else "and it was trained with none"
-            raise ApiError(
-                422,
+            said = (
                 f"messages[0]: the system message is not the one that the model was trained with, {trained}; "
-                "leave it out, the server adds what belongs there",
-                "unsupported_system_message",
-                "messages",
+                "leave it out, the server adds what belongs there"
             )
+            raise ApiError(422, said, "unsupported_system_message", "messages")
         if not user:
             raise ApiError(422, "messages: no user message, which holds the dialogue", "no_dialogue", "messages")
         return self._without_instruction(messages[user[0]].text)
@@ -78,12 +74,10 @@ class DialogueReader:
         return rest.strip() if len(rest) < len(text) and (not rest or rest[0].isspace()) else text
 
     def encode(self, dialogue: str, truncate: bool, param: str) -> EncodedDialogue:
-        """Return the prompt of a dialogue.
+        """Return the prompt of a dialogue: one turn a line, or the export of a chat or a meeting, read as in files.
 
-        Args:
-            dialogue: one turn a line, or the export of a chat or a meeting, which is read as in files.
-            truncate: leave out turns from the middle of one that is too long, as training does; else it is refused.
-            param: its place in the request, for refusals.
+        `truncate` leaves out turns from the middle of one that is too long, as training does; else it is refused.
+        `param` is its place in the request, for refusals.
 
         Raises:
             ApiError: 422 for a dialogue that is empty or too long.
@@ -98,20 +92,14 @@ class DialogueReader:
         if not dialogue.strip():
             raise ApiError(422, f"{param}: the dialogue is empty", "no_dialogue", param)
         if len(dialogue) > most_chars:
-            raise ApiError(
-                422,
-                f"{param}: the dialogue has {len(dialogue)} characters, this server takes {most_chars}",
-                "dialogue_too_long",
-                param,
-            )
+            said = f"{param}: the dialogue has {len(dialogue)} characters, this server takes {most_chars}"
+            raise ApiError(422, said, "dialogue_too_long", param)
         if not truncate and (length := self.template.prompt_lengths([dialogue])[0]) > most:
-            raise ApiError(
-                422,
+            said = (
                 f"{param}: the prompt has {length} tokens, this model takes {most}; shorten the dialogue, or send "
-                '"truncate": true to leave out turns from its middle',
-                "dialogue_too_long",
-                param,
+                '"truncate": true to leave out turns from its middle'
             )
+            raise ApiError(422, said, "dialogue_too_long", param)
         template = replace(self.template, counts=TruncationCounts())
         ids = template.encode_prompt(dialogue)
         return EncodedDialogue(ids, template.counts.turns_cut, template.counts.tokens_cut)

@@ -30,12 +30,11 @@ class ApiError(Exception):
 
 def queue_full(retry_after_seconds: int) -> ApiError:
     """Return the refusal of a request that finds no room in the queue."""
-    return ApiError(
-        429,
+    message, headers = (
         f"the server is busy; try again in {retry_after_seconds} s",
-        "queue_full",
-        headers={"Retry-After": str(retry_after_seconds)},
+        {"Retry-After": str(retry_after_seconds)},
     )
+    return ApiError(429, message, "queue_full", headers=headers)
 
 
 def shutting_down() -> ApiError:
@@ -43,23 +42,6 @@ def shutting_down() -> ApiError:
     return ApiError(503, "the server is shutting down", "shutting_down", headers={"Retry-After": "5"})
 
 
-def timed_out(seconds: float) -> ApiError:
-    """Return the refusal of a request that took too long."""
-    return ApiError(504, f"no summary within {seconds:g} s", "timeout")
-
-
 def generation_failed() -> ApiError:
     """Return what a client hears of a fault of the engine; the server's log has the rest."""
     return ApiError(500, "the model failed on this request", "generation_failed")
-
-
-def no_http() -> ApiError:
-    """Return the refusal of bytes that are no HTTP."""
-    return ApiError(400, "this is no valid HTTP request", "invalid_http")
-
-
-def too_many_connections() -> ApiError:
-    """Return the refusal of a connection where all that the server takes are being answered."""
-    return ApiError(
-        503, "the server has too many connections; try again", "too_many_connections", headers={"Retry-After": "5"}
-    )

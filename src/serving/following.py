@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from .errors import generation_failed, shutting_down, timed_out
+from .errors import ApiError, generation_failed, shutting_down
 from .jobs import GenerationJob
 from .scheduler import Scheduler
 
@@ -44,9 +43,7 @@ class Followed:
         self.submit()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         """Give up what is not finished."""
         self.give_up()
 
@@ -96,7 +93,7 @@ class Followed:
             if leaving and leaving.done():
                 raise ClientDisconnect
             if self._loop.time() >= self._deadline and not all(job.finish for job in self.jobs):
-                raise timed_out(self._timeout_seconds)
+                raise ApiError(504, f"no summary within {self._timeout_seconds:g} s", "timeout")
 
     def _raise_failures(self) -> None:
         finishes = {job.finish for job in self.jobs}

@@ -33,14 +33,10 @@ class Guard:
         metrics: Metrics | None = None,
         logger: logging.Logger | None = None,
     ) -> None:
-        """Wrap `app`.
+        """Wrap `app`; `metrics` counts requests, `logger` is told of faults.
 
-        Args:
-            app: what answers.
-            api_key: expected as `Authorization: Bearer KEY` on all paths but those of health checks; None takes all.
-            hosts: names besides local ones that `Host` may have where there is no key; None takes all.
-            metrics: where requests are counted.
-            logger: told of faults.
+        `api_key` is expected as `Authorization: Bearer KEY` on all paths but those of health checks; None takes all.
+        `hosts` are names besides local ones that `Host` may have where there is no key; None takes all.
         """
         self._app = app
         self._key_digest = None if api_key is None else _digest(api_key.encode())
@@ -90,12 +86,8 @@ class Guard:
         is_known = hmac.compare_digest(_digest(key.strip()), self._key_digest)
         if is_known and scheme.lower() == b"bearer":
             return None
-        return ApiError(
-            401,
-            "no valid API key; send it as the header Authorization: Bearer KEY",
-            "invalid_api_key",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        message = "no valid API key; send it as the header Authorization: Bearer KEY"
+        return ApiError(401, message, "invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
 
 
 def _digest(key: bytes) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .errors import ApiError, no_http, too_many_connections
+from .errors import ApiError
 
 
 def patient_protocol(head_seconds: float, most_connections: int) -> type[H11Protocol]:
@@ -25,7 +25,8 @@ def patient_protocol(head_seconds: float, most_connections: int) -> type[H11Prot
             super().connection_made(transport)
             if len(self.connections) > most_connections:
                 if not waiting:
-                    self._refuse(too_many_connections())
+                    message, again = "the server has too many connections; try again", {"Retry-After": "5"}
+                    self._refuse(ApiError(503, message, "too_many_connections", headers=again))
                     return
                 next(iter(waiting))._give_up()
             self._wait_for_head()
@@ -50,7 +51,7 @@ def patient_protocol(head_seconds: float, most_connections: int) -> type[H11Prot
 
         def send_400_response(self, msg: str) -> None:
             """Refuse what is no HTTP in the form of all refusals."""
-            self._refuse(no_http())
+            self._refuse(ApiError(400, "this is no valid HTTP request", "invalid_http"))
 
         def _refuse(self, error: ApiError) -> None:
             body = error.encoded()

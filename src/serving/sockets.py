@@ -11,9 +11,8 @@ from ..errors import YoyakError
 QUEUED = 1024
 """Connections that the system holds until they are accepted."""
 ACCEPTED_AT_A_TIME = 16
-_SPARE_FILES = (
-    64 + 4 * ACCEPTED_AT_A_TIME
-)  # what the process opens meanwhile, and what is accepted before it is counted
+# What the process opens meanwhile, and what is accepted before it is counted.
+_SPARE_FILES = 64 + 4 * ACCEPTED_AT_A_TIME
 _FEWEST_CONNECTIONS = 16
 
 

@@ -18,6 +18,7 @@ from ..data.prompt.prompts import instruction_text, system_text
 from ..data.prompt.templates import PromptTemplate
 from ..errors import YoyakError
 from ..export.adapter_file import read_adapter
+from ..export.chat_template import quoted
 from ..export.vllm_rules import max_lora_rank, vllm_objections
 
 _DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
@@ -53,27 +54,19 @@ def dialogue_chat_template(config: Config, tokenizer: Any, prompt: PromptTemplat
     spelled = "The dialogue holds a control token of the model, which this server can't read as text."
     refusal = "This model summarizes one dialogue: send it as the only user message, without a system message."
     template = (
-        "{% if messages[0]['role'] == 'system' and messages[0]['content'] | trim == " + _quoted(system) + " %}"
+        "{% if messages[0]['role'] == 'system' and messages[0]['content'] | trim == " + quoted(system) + " %}"
         "{% set messages = messages[1:] %}{% endif %}"
         "{% if messages | length != 1 or messages[0]['role'] != 'user' %}"
-        "{{ raise_exception(" + _quoted(refusal) + ") }}{% endif %}"
+        "{{ raise_exception(" + quoted(refusal) + ") }}{% endif %}"
         "{% set dialogue = messages[0]['content']"
-        + "".join(f" | replace({_quoted(end)}, {_quoted(chr(10))})" for end in LINE_ENDS)
+        + "".join(f" | replace({quoted(end)}, {quoted(chr(10))})" for end in LINE_ENDS)
         + " | trim %}"
         + (_without(f"{system}\n\n", "") if prompt.folds_system else "")
         + _without(instruction_text(config) + "\n", "")
         + ("" if is_chat else _without(prompt.lead.strip(), prompt.trail.strip()))
-        + "{% for token in "
-        + controls
-        + " %}{% if token in dialogue %}"
-        + "{{ raise_exception("
-        + _quoted(spelled)
-        + ") }}{% endif %}{% endfor %}"
-        + "{{ "
-        + _quoted(prompt.before)
-        + " + dialogue + "
-        + _quoted(prompt.after)
-        + " }}"
+        + f"{{% for token in {controls} %}}{{% if token in dialogue %}}{{{{ raise_exception({quoted(spelled)}) }}}}"
+        + "{% endif %}{% endfor %}"
+        + f"{{{{ {quoted(prompt.before)} + dialogue + {quoted(prompt.after)} }}}}"
     )
     rendered = tokenizer.apply_chat_template(
         [{"role": "user", "content": _SAMPLE}], chat_template=template, tokenize=False, add_generation_prompt=True
@@ -90,14 +83,9 @@ def _without(opening: str, closing: str) -> str:
     """Return the part of a template that takes the prompt's own text away from a dialogue that starts with it."""
     first, last = len(opening), -len(closing) if closing else ""
     return (
-        "{% if dialogue.startswith(" + _quoted(opening) + ") and dialogue.endswith(" + _quoted(closing) + ") %}"
+        "{% if dialogue.startswith(" + quoted(opening) + ") and dialogue.endswith(" + quoted(closing) + ") %}"
         "{% set dialogue = dialogue[" + f"{first}:{last}" + "] | trim %}{% endif %}"
     )
-
-
-def _quoted(text: str) -> str:
-    """Return text as a string literal of Jinja, which reads JSON's escapes."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def vllm_arguments(
@@ -145,9 +133,7 @@ def vllm_arguments(
 def refuse_text_names(config: Config, base: Any) -> None:
     """Raise YoyakError for an adapter of a text part whose layers are not named as in the whole model that vLLM loads.
 
-    Args:
-        config: of the model; `lora.adapter` is the adapter to serve.
-        base: the base model's own config.
+    `base` is the base model's own config.
     """
     from ..models.text_part import names_in_whole
 
@@ -178,16 +164,8 @@ def serve_with_vllm(
 ) -> None:
     """Run `vllm serve` until it ends; SIGTERM is passed on.
 
-    Args:
-        config: of the model; `lora.adapter` is the adapter to serve.
-        tokenizer: of the model.
-        prompt: the training prompt.
-        checkpoint: the base model's folder or hub name.
-        end_ids: all tokens that end a summary.
-        host: address to bind.
-        port: port to bind.
-        api_key: handed over in the environment, where other users of the machine don't see it.
-        max_batch: most summaries at a time.
+    `checkpoint` is the base model's folder or hub name, `end_ids` all tokens that end a summary, `max_batch` the most
+    summaries at a time. The key is handed over in the environment, where other users of the machine don't see it.
 
     Raises:
         YoyakError: vLLM is not installed or does not take the adapter.
