@@ -12,6 +12,9 @@ class RefineSettings(Section):
 
     steps: Positive = 200
     """Steps of drawing, reward and one update each."""
+    minutes: PositiveFloat | None = None
+    """Steps and evaluations end by then: after ten steps their pace decides how many of `steps` are made. A run that
+    is stopped before that may get another number."""
     dialogues: Positive = 64
     """Dialogues a step."""
     samples: Annotated[int, Field(ge=2, le=MOST)] = 8

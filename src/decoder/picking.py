@@ -5,6 +5,7 @@ import random
 from array import array
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
@@ -68,6 +69,17 @@ def needs_earlier_tokens(settings: GenerationSettings) -> bool:
     return settings.num_beams > 1 or settings.no_repeat_ngram_size > 0
 
 
+def uniform_numbers(seed: int | None, count: int) -> np.ndarray:
+    """Return the first numbers of `random.Random(seed).random()`, made at once; `_GREEDY` without a seed.
+
+    Each is made of two words of the generator, 27 and 26 bits of them, as CPython's `random_random` does.
+    """
+    if seed is None:
+        return np.full(count, _GREEDY)
+    words = np.frombuffer(random.Random(seed).randbytes(8 * count), "<u4")
+    return ((words[0::2] >> 5) * 67108864.0 + (words[1::2] >> 6)) / 9007199254740992.0
+
+
 class Picker:
     """Chooses tokens for rows that come and go; what a row gets depends on its own prompt, seed and logits alone."""
 
@@ -95,9 +107,8 @@ class Picker:
     def begin(self, rows: torch.Tensor, prompts: Sequence[list[int]], seeds: Sequence[int | None]) -> None:
         """Take prompts with their seeds into rows; None, with `mbr_samples`, is a row of the most likely tokens."""
         if self._uniform is not None:
-            sources = [None if seed is None else random.Random(seed) for seed in seeds]
-            drawn = [[source.random() if source else _GREEDY for _ in range(self._most)] for source in sources]
-            self._uniform[rows] = torch.tensor(drawn, dtype=torch.float64, device=rows.device)
+            drawn = np.stack([uniform_numbers(seed, self._most) for seed in seeds])
+            self._uniform[rows] = torch.from_numpy(drawn).to(rows.device)
         if self._seen is not None:
             self._seen[rows] = False
             of_token = torch.repeat_interleave(rows, torch.tensor([len(ids) for ids in prompts], device=rows.device))

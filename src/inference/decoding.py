@@ -7,7 +7,9 @@ from weakref import WeakKeyDictionary
 from ..data.prompt.reasoning import TAGS
 from ..data.prompt.round_trip import panics_refused
 
+# Of each tokenizer, which builds its table of added tokens anew whenever it is asked.
 _LEFT_OUT: "WeakKeyDictionary[Any, frozenset[int]]" = WeakKeyDictionary()
+_TAG_IDS: "WeakKeyDictionary[Any, dict[int | None, str]]" = WeakKeyDictionary()
 
 
 def summary_text(tokenizer: Any, ids: Sequence[int]) -> str:
@@ -39,7 +41,10 @@ def before_end(ids: Sequence[int], end_ids: Collection[int]) -> list[int]:
 
 def written_text(tokenizer: Any, ids: Sequence[int]) -> str:
     """Return ids as `summary_text` does, with the tags around reasoning even where they are control tokens."""
-    tags = {tokenizer.convert_tokens_to_ids(tag): tag for tag in TAGS if tag in tokenizer.get_added_vocab()}
+    if tokenizer not in _TAG_IDS:
+        added = tokenizer.get_added_vocab()
+        _TAG_IDS[tokenizer] = {added[tag]: tag for tag in TAGS if tag in added}
+    tags = _TAG_IDS[tokenizer]
     if tags.keys().isdisjoint(ids):
         return summary_text(tokenizer, ids)
     pieces: list[str] = []

@@ -104,7 +104,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         with Rewarder(rule) as rewarder:
             refiner = Refiner(model, tokenizer, train_set.prompt, trained, config, rewarder, resolved, rows)
             refining = RefineRun(refiner, evaluated, run.folder, facts, run.checkpoint)
-            refining.train(lambda step, figures: say_step(run, step, figures))
+            refining.train(lambda step, figures: say_step(run, step, refiner.settings.steps, figures))
         run.logger.info("Refining has ended: %s", refining.why)
         record_refining(run, refining)
         model_path = write_final_model(run.folder, model, tokenizer, config)
@@ -148,12 +148,12 @@ def refine_examples(dataset: "LLMSummarizationDataset", table: "DialogueTable") 
     return found
 
 
-def say_step(run: RunContext, step: int, figures: dict[str, float]) -> None:
+def say_step(run: RunContext, step: int, steps: int, figures: dict[str, float]) -> None:
     """Print a step's figures."""
     run.logger.info(
         "Step %d of %d: reward %.1f (score %.1f), %.1f words, %.0f%% ended, entropy %.2f, %.1f s",
         step,
-        run.config.refine.steps,
+        steps,
         figures["reward"],
         figures["score"],
         figures["words"],

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from .bins import assign_to_bins
-from .packing import MicroBatch
+from .packing import FILLER, MicroBatch
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,10 @@ class PromptGroup:
         return len(self.prompt) - 1 + sum(map(len, self.continuations))
 
 
-def pack_groups(groups: Sequence[PromptGroup], micro_batch_tokens: int) -> list[MicroBatch]:
+def pack_groups(groups: Sequence[PromptGroup], micro_batch_tokens: int, multiple: int = 1) -> list[MicroBatch]:
     """Return micro-batches of at most so many tokens (a larger group gets one of its own).
+
+    Each is filled up to a multiple of `multiple` tokens, so that few shapes occur.
 
     All tokens of continuations are targets. The prompt's last token begins each of them, since each one's first token
     is predicted there. A prompt [5, 6] with [7, 2] (weight 1) and [8, 9, 2] (weight -0.5)::
@@ -42,12 +44,13 @@ def pack_groups(groups: Sequence[PromptGroup], micro_batch_tokens: int) -> list[
         starts           [0, 1, 3, 6]
     """
     bins = assign_to_bins([group.tokens for group in groups], micro_batch_tokens)
-    return [_lay_out(groups, indices) for indices in bins]
+    return [_lay_out(groups, indices, multiple) for indices in bins]
 
 
-def _lay_out(groups: Sequence[PromptGroup], indices: Sequence[int]) -> MicroBatch:
+def _lay_out(groups: Sequence[PromptGroup], indices: Sequence[int], multiple: int) -> MicroBatch:
     tokens = sum(groups[index].tokens for index in indices)
-    places = np.empty((6, tokens), np.int64)
+    filler = -tokens % multiple
+    places = np.empty((6, tokens + filler), np.int64)
     ids, positions, ends, examples, before, before_end = places
     starts, weights = [0], list[float]()
     targets, target_positions = list[int](), list[int]()
@@ -68,10 +71,15 @@ def _lay_out(groups: Sequence[PromptGroup], indices: Sequence[int]) -> MicroBatc
             targets += continuation
             target_positions += range(own.start, own.stop)
             weights += [weight] * len(continuation)
+    if filler:
+        places[:, tokens:] = np.array([[0], [0], [tokens + filler], [FILLER], [tokens], [tokens]])
+        positions[tokens:] = np.arange(filler)
+        starts.append(tokens + filler)
     return MicroBatch(
         torch.from_numpy(places),
         torch.tensor([target_positions, targets]),
         torch.tensor(starts),
         tokens,
+        filler=filler,
         weights=torch.tensor(weights),
     )

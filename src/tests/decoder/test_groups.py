@@ -39,14 +39,16 @@ def expected_gradients(model: Any, some: list[PromptGroup]) -> dict[str, torch.T
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1e-9), (torch.float32, 1e-5)], ids=["float64", "float32"])
 @pytest.mark.parametrize("lora", [{}, None], ids=["adapted", "whole"])
 @pytest.mark.parametrize("family", ["llama", "qwen3"])
-@pytest.mark.parametrize("capacity", [1000, 60], ids=["one micro-batch", "several"])
+@pytest.mark.parametrize(
+    ("capacity", "multiple"), [(1000, 1), (60, 1), (60, 32)], ids=["one micro-batch", "several", "filled up"]
+)
 def test_gradients_equal_those_of_each_continuation_alone(
-    family: str, lora: dict[str, Any] | None, dtype: torch.dtype, most: float, capacity: int
+    family: str, lora: dict[str, Any] | None, dtype: torch.dtype, most: float, capacity: int, multiple: int
 ) -> None:
     some = groups([[20, 3, 9, 1, 5, 2], [7, 4, 4], [1, 2, 6], [130, 20, 1]])
     expected = expected_gradients(adapted_model(family, torch.float64, lora), some)
     model = adapted_model(family, dtype, lora)
     decoder = PackedDecoder(model)
-    for number, batch in enumerate(pack_groups(some, capacity)):
+    for number, batch in enumerate(pack_groups(some, capacity, multiple)):
         decoder.add_gradients(batch, 1, None, new_step=number == 0)
     assert worst_error(gradients(model), expected) <= most

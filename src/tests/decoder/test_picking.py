@@ -1,11 +1,12 @@
 """What is drawn at the bounds of shares, by hand."""
 
 import math
+import random
 
 import pytest
 import torch
 
-from src.decoder.picking import draw
+from src.decoder.picking import draw, uniform_numbers
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,9 @@ def test_each_row_has_its_own_shares() -> None:
     scores = torch.log(torch.tensor([[0.25, 0.5, 0.25], [0.1, 0.1, 0.8]]))
     assert draw(scores, torch.tensor([0.3, 0.15], dtype=torch.float64)).tolist() == [1, 1]
     assert draw(scores, torch.tensor([0.8, 0.3], dtype=torch.float64)).tolist() == [2, 2]
+
+
+def testuniform_numbers_are_those_of_python() -> None:
+    source = random.Random(12345678901234567890)
+    assert uniform_numbers(12345678901234567890, 5).tolist() == [source.random() for _ in range(5)]
+    assert uniform_numbers(None, 2).tolist() == [-1.0, -1.0]

@@ -7,6 +7,8 @@ long bad ones cheap. The standard deviation has a floor, so that groups of nearl
 
 from collections.abc import Sequence
 
+from ...config.refine import RefineSettings
+
 _FLOOR = 1.0  # points of reward, added to a group's standard deviation
 
 
@@ -15,3 +17,10 @@ def advantages(rewards: Sequence[float]) -> list[float]:
     mean = sum(rewards) / len(rewards)
     spread = (sum((reward - mean) ** 2 for reward in rewards) / max(len(rewards) - 1, 1)) ** 0.5
     return [(reward - mean) / (spread + _FLOOR) for reward in rewards]
+
+
+def learning_rate(settings: RefineSettings, step: int) -> float:
+    """Return the learning rate of a step, from 0."""
+    rising = (step + 1) / (settings.warmup_steps + 1)
+    falling = (settings.steps - step) / max(settings.steps - settings.warmup_steps, 1)
+    return settings.learning_rate * min(1.0, rising, falling if settings.lr_scheduler_type == "linear" else 1.0)

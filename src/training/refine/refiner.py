@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...config.refine import RefineSettings
 from ...config.schema import Config, GenerationSettings
+from ...data.batches.bins import filled_multiple
 from ...data.batches.groups import PromptGroup, pack_groups
 from ...data.batches.packing import MicroBatch
 from ...data.prompt.reasoning import without_reasoning
 from ...data.prompt.templates import PromptTemplate
 from ...decoder.cached_decoder import CachedDecoder
+from ...decoder.captured_passes import CapturedPasses
 from ...decoder.generation import ChoosingBatch, generate
 from ...decoder.packed_decoder import PackedDecoder, packing_obstacle
 from ...decoder.picking import row_seed
@@ -28,7 +29,7 @@ from ...models.generation_settings import end_ids_of
 from ..state.resolved import Resolved
 from .average import WeightAverage
 from .figures import Written, looks, means
-from .policy import advantages
+from .policy import advantages, learning_rate
 from .reward import Drawn, Reward, Rewarder
 
 _BETAS = (0.9, 0.95)
@@ -108,6 +109,7 @@ class Refiner:
             self.decoder.kept_layers, self.decoder.keeps_inputs = plan.kept_layers, plan.keeps_inputs
             self.micro_batch_tokens = plan.micro_batch_tokens if tokens == "auto" else tokens
         self.rows = rows
+        self._passes = self._captured_passes()
         self._batch: ChoosingBatch | None = None
         self.norm = 0.0
 
@@ -209,7 +211,8 @@ class Refiner:
         self.optimizer.zero_grad(set_to_none=True)
         while True:
             try:
-                batches = pack_groups(groups, self.micro_batch_tokens)
+                multiple = filled_multiple(self.micro_batch_tokens) if self._passes else 1
+                batches = pack_groups(groups, self.micro_batch_tokens, multiple)
                 loss, distance = self._add_gradients(batches, targets)
                 break
             except RuntimeError as error:
@@ -234,7 +237,8 @@ class Refiner:
                 assert batch.weights is not None
                 distance += float(penalties[number].sum()) / targets
                 batch = replace(batch, weights=batch.weights - self.settings.kl * penalties[number].cpu())
-            loss += self.decoder.add_gradients(batch.to(self.device), targets, None, new_step=number == 0)
+            passes = self._passes if self._passes and self._passes.fits(batch) else None
+            loss += self.decoder.add_gradients(batch.to(self.device), targets, None, passes, new_step=number == 0)
         return float(loss), distance
 
     def _penalties(self, batches: Sequence[MicroBatch]) -> list[torch.Tensor]:
@@ -266,7 +270,13 @@ class Refiner:
             self.micro_batch_tokens,
         )
         self.optimizer.zero_grad(set_to_none=True)
+        self._passes = None  # frees its memory before the new one takes some
         torch.cuda.empty_cache()
+        self._passes = self._captured_passes()
+
+    def _captured_passes(self) -> CapturedPasses | None:
+        """Return passes as CUDA graphs: operation by operation a small model's update waits for Python."""
+        return CapturedPasses(self.decoder, self.micro_batch_tokens) if self.device.type == "cuda" else None
 
     def _order(self, step: int) -> list[int]:
         """Return the examples of a step (from 0), drawn without repetition within each pass over the data."""
@@ -276,13 +286,6 @@ class Refiner:
         random.Random(f"{self.config.training.seed}/refine/{step // passes}").shuffle(order)
         first = step % passes * size
         return order[first : first + size]
-
-
-def learning_rate(settings: RefineSettings, step: int) -> float:
-    """Return the learning rate of a step, from 0."""
-    rising = (step + 1) / (settings.warmup_steps + 1)
-    falling = (settings.steps - step) / max(settings.steps - settings.warmup_steps, 1)
-    return settings.learning_rate * min(1.0, rising, falling if settings.lr_scheduler_type == "linear" else 1.0)
 
 
 def _drawn(example: RefineExample, written: Sequence[Written]) -> Drawn:

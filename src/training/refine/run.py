@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from .refiner import RefineExample, Refiner
 _WEIGHTS, _AVERAGE, _OPTIMIZER = "trained.safetensors", "average.safetensors", "optimizer.safetensors"
 _FACTS_FALL = 0.8  # of the share of facts kept at the start: below it refining ends
 _KEPT = 2  # checkpoints
+_PACE_STEPS = 10  # that decide how many fit into `refine.minutes`; the first ones compile
 
 
 class RefineRun:
@@ -33,6 +35,7 @@ class RefineRun:
     """
 
     stop_requested = in_evaluation = False
+    _evaluation_seconds = 0.0
     is_in_train = True
 
     def __init__(
@@ -56,6 +59,8 @@ class RefineRun:
         self.evaluations: list[dict[str, float]] = []
         self.why = ""
         self.seconds = 0.0
+        self.paced = False
+        self._step_seconds: list[float] = []
         self._logger = logging.getLogger("yoyak")
         self._metrics = run_dir / "metrics.jsonl"
         self._interrupt = StopOnSignal(self)
@@ -85,14 +90,15 @@ class RefineRun:
             TrainingInterrupted: by a signal, after the step and its checkpoint.
             YoyakError: memory is too small, a worker failed, or the reward is no number.
         """
-        settings = self.refiner.settings
         self._interrupt.on_train_begin()
         try:
             self._evaluate_if_due()
-            while not self.why and self.refiner.step < settings.steps:
+            while not self.why and self.refiner.step < self.refiner.settings.steps:
                 began = time.perf_counter()
                 figures = self.refiner.train_step()
-                self.seconds += time.perf_counter() - began
+                self._step_seconds.append(time.perf_counter() - began)
+                self.seconds += self._step_seconds[-1]
+                self._keep_to_minutes()
                 self._refuse_broken(figures)
                 self._log({"step": self.refiner.step, **figures})
                 on_step(self.refiner.step, figures)
@@ -103,7 +109,8 @@ class RefineRun:
             self._stop()
         finally:
             self._interrupt.on_train_end()
-        all_made = Text(f"all {settings.steps} steps are made", f"스텝 {settings.steps:,}개를 모두 마쳤습니다")
+        steps = self.refiner.settings.steps
+        all_made = Text(f"all {steps} steps are made", f"스텝 {steps:,}개를 모두 마쳤습니다")
         self.why = self.why or all_made
         best = read_checkpoint(self._folder(int(self.best["step"])))
         _load(best.folder / _AVERAGE, self.refiner.parameters)
@@ -113,15 +120,31 @@ class RefineRun:
         step, settings = self.refiner.step, self.refiner.settings
         done = self.evaluations and self.evaluations[-1]["step"] == step
         if not done and (step % settings.eval_steps == 0 or step == settings.steps):
-            self.in_evaluation = True
+            self.in_evaluation, began = True, time.perf_counter()
             try:
                 figures = self.refiner.evaluate(self.evaluated)
             finally:
                 self.in_evaluation = False
+                self._evaluation_seconds = time.perf_counter() - began
+                self.seconds += self._evaluation_seconds
             self.evaluations.append({"step": step, **figures})
             self._log(self.evaluations[-1])
             self._save()
         self.why = self._reason_to_end()
+
+    def _keep_to_minutes(self) -> None:
+        """Decide once how many steps fit into `refine.minutes` with their evaluations, by the first ones' pace."""
+        settings = self.refiner.settings
+        if settings.minutes is None or self.paced or len(self._step_seconds) < _PACE_STEPS:
+            return
+        pace = statistics.median(self._step_seconds) + self._evaluation_seconds / settings.eval_steps
+        left = 60 * settings.minutes - self.seconds - self._evaluation_seconds  # of the last step
+        steps = min(settings.steps, self.refiner.step + max(0, int(left / pace)))
+        self._make_steps(steps)
+        self._logger.info("In %g minutes %d steps are made, %.2f s each", settings.minutes, steps, pace)
+
+    def _make_steps(self, steps: int) -> None:
+        self.refiner.settings, self.paced = self.refiner.settings.model_copy(update={"steps": steps}), True
 
     def _reason_to_end(self) -> str:
         start, now, best = self.evaluations[0], self.evaluations[-1], self.best
@@ -174,6 +197,7 @@ class RefineRun:
         return checkpoint
 
     def _write_state(self, folder: Path) -> None:
+        settings = self.refiner.settings
         tensors, facts = optimizer_state(self.refiner.optimizer)
         for name, weights in ((_WEIGHTS, self.refiner.parameters), (_AVERAGE, self.refiner.average.values)):
             values = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
@@ -186,6 +210,7 @@ class RefineRun:
             "optimizer": facts,
             "evaluations": self.evaluations,
             "seconds": self.seconds,
+            "steps": settings.steps if self.paced else None,
             "micro_batch_tokens": self.refiner.micro_batch_tokens,
             "metrics_bytes": self._metrics.stat().st_size,
         }
@@ -200,6 +225,8 @@ class RefineRun:
         self.refiner.step = checkpoint.step
         self.refiner.micro_batch_tokens = state["micro_batch_tokens"]
         self.evaluations, self.seconds = state["evaluations"], state["seconds"]
+        if steps := state.get("steps"):
+            self._make_steps(steps)
         if self._metrics.exists():
             os.truncate(self._metrics, min(state["metrics_bytes"], self._metrics.stat().st_size))
 

@@ -1,6 +1,7 @@
 """Groups as micro-batches, written out."""
 
 from src.data.batches.groups import PromptGroup, pack_groups
+from src.data.batches.packing import FILLER
 
 
 def test_a_group_literally() -> None:
@@ -34,3 +35,17 @@ def test_micro_batches_hold_whole_groups() -> None:
     second = batches[0].before[:, 10:]
     assert second.tolist() == [[10] * 10, [10] * 4 + [14] * 6]
     assert [batch.tokens for batch in pack_groups(groups, 5)] == [10, 10, 10]
+
+
+def test_filler_is_a_sequence_of_its_own() -> None:
+    (batch,) = pack_groups([PromptGroup([5, 6], [[7, 2]], [1.0])], 100, 5)
+    assert batch.places.tolist() == [
+        [5, 6, 7, 0, 0],
+        [0, 1, 2, 0, 1],
+        [3, 3, 3, 5, 5],
+        [0, 0, 0, FILLER, FILLER],
+        [0, 0, 0, 3, 3],
+        [0, 1, 1, 3, 3],
+    ]
+    assert (batch.starts.tolist(), batch.filler, batch.tokens) == ([0, 1, 3, 5], 2, 3)
+    assert batch.target_places.tolist() == [[1, 2], [7, 2]]

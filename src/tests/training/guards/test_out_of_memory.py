@@ -246,7 +246,9 @@ def test_on_a_gpu_gradients_are_equal_to_rounding(tmp_path: Path) -> None:
     config = tiny_config(wide, tmp_path, lora__use_qlora=False, training__batch_size=16, training__engine="packed")
     generator = torch.Generator().manual_seed(0)
     items = []
-    beginning = tiny_dataset(load_tiny(config)[1])[0]["input_ids"][:200]  # the packer takes what all examples begin with
+    beginning = tiny_dataset(load_tiny(config)[1])[0]["input_ids"][
+        :200
+    ]  # the packer takes what all examples begin with
     for length in range(256, 512, 16):
         ids = torch.randint(256, (length,), generator=generator)
         ids[: len(beginning)] = beginning

@@ -6,8 +6,7 @@ from torch import nn
 
 from src.config.refine import RefineSettings
 from src.training.refine.average import WeightAverage
-from src.training.refine.policy import advantages
-from src.training.refine.refiner import learning_rate
+from src.training.refine.policy import advantages, learning_rate
 
 
 def test_by_hand() -> None:

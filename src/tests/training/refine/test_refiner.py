@@ -139,6 +139,23 @@ def test_the_best_state_is_kept_and_no_progress_ends_it(base: str, tmp_path: Pat
     assert all(torch.equal(weights(refiner)[name], value) for name, value in before.items())
 
 
+def test_the_pace_of_ten_steps_decides_how_many_fit(base: str, tmp_path: Path) -> None:
+    """Ten steps of 3 s and an evaluation of 2 s in 50: 30 + 2 are spent, 2 go to the last evaluation, and 16 s hold
+    four steps of 3.5 with their part of an evaluation every four."""
+    refiner = refiner_of(base, tmp_path / "one", steps=100, eval_steps=4, minutes=50 / 60)
+    run = run_of(refiner, folder_of(tmp_path / "a"))
+    refiner.step, run.seconds, run._evaluation_seconds = 10, 32.0, 2.0
+    run._step_seconds = [3.0] * 9
+    run._keep_to_minutes()
+    assert refiner.settings.steps == 100
+    run._step_seconds = [9.0] + [3.0] * 9
+    run._keep_to_minutes()
+    assert refiner.settings.steps == 14
+    checkpoint = run._save()
+    again = run_of(refiner_of(base, tmp_path / "one", steps=100, minutes=50 / 60), tmp_path / "a", checkpoint)
+    assert (again.refiner.settings.steps, again.paced) == (14, True)
+
+
 def test_lost_facts_end_it(base: str, tmp_path: Path) -> None:
     refiner = refiner_of(base, tmp_path / "one", eval_steps=1)
     kept = iter([0.5, 0.45, 0.39])
