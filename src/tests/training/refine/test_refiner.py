@@ -196,3 +196,28 @@ def test_what_is_told_of_written_summaries() -> None:
 def folder_of(path: Path) -> Path:
     path.mkdir()
     return path
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_on_a_gpu_graphs_give_the_gradients_of_single_operations(base: str, tmp_path: Path) -> None:
+    """Of three steps' groups, the first of which compiles, the second captures and the third replays."""
+    captured, plain = (refiner_of(base, tmp_path / name) for name in ("captured", "plain"))
+    plain._passes = None
+    assert captured._passes is not None
+    for step in range(3):
+        chosen = [captured.examples[index] for index in captured._order(step)]
+        drawn = captured.draw(chosen)
+        groups = [
+            PromptGroup(one.prompt, [w.ids for w in its], [1.0, -0.5, 0.25])
+            for one, its in zip(chosen, drawn, strict=True)
+        ]
+        found = []
+        for refiner in (captured, plain):
+            refiner.optimizer.zero_grad(set_to_none=True)
+            batches = pack_groups(groups, refiner.micro_batch_tokens, 256 if refiner._passes else 1)
+            refiner._add_gradients(batches, 10)
+            found.append({name: p.grad.clone() for name, p in refiner.parameters.items() if p.grad is not None})
+        for name, gradient in found[1].items():
+            assert float((found[0][name] - gradient).norm()) <= 2e-2 * float(gradient.norm()), (step, name)
+    assert captured._passes.captured == 1
