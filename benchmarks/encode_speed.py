@@ -57,7 +57,7 @@ def main() -> None:
     from transformers import AutoTokenizer
 
     from src.data.llm_dataset import InstructionAugmentedDataset
-    from src.models.bundled import ensure_bundled
+    from src.models.bundled_fetch import ensure_bundled
     from src.resources import sample_dir
 
     data, folder = SHARED / "data" / "dialogsum_en" / "train.jsonl", SHARED / "tokenizers" / "llama3"

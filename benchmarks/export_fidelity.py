@@ -107,7 +107,8 @@ def _tensors_equal() -> str:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from src.export.gguf_model import write_model_gguf
-    from src.models.bundled import BUNDLED_MODELS, ensure_bundled
+    from src.models.bundled import BUNDLED_MODELS
+    from src.models.bundled_fetch import ensure_bundled
 
     bundled = BUNDLED_MODELS["smollm2-135m"]
     spec = find_spec(bundled.package)

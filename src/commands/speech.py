@@ -155,6 +155,7 @@ def sentences() -> tuple[Text, ...]:
     from .korean.input_errors import INPUT_ERRORS
     from .korean.lines import LINES
     from .korean.model_errors import MODEL_ERRORS
+    from .korean.models import MODELS
     from .korean.plan import PLAN
     from .korean.plan_errors import PLAN_ERRORS
     from .korean.prompt_errors import PROMPT_ERRORS
@@ -166,7 +167,7 @@ def sentences() -> tuple[Text, ...]:
     of_data = (INPUT_ERRORS, DATA_ERRORS, PROMPT_ERRORS)
     of_models = (RUN_ERRORS, MODEL_ERRORS, PLAN_ERRORS, TRAINING_ERRORS)
     of_results = (GENERATION_ERRORS, SCORING_ERRORS, EXPORT_ERRORS, SERVE_ERRORS)
-    return (*chain(*of_data, *of_models, *of_results), *LINES, *COMMAND_LINES, *PLAN, *HELP)
+    return (*chain(*of_data, *of_models, *of_results), *LINES, *COMMAND_LINES, *MODELS, *PLAN, *HELP)
 
 
 @cache

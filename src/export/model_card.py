@@ -15,13 +15,12 @@ from ..runs.outcomes import RunScores, StageScores
 from ..runs.schema import RunRecord
 
 _LANGUAGES = {"ko": "Korean", "en": "English"}
-_BUNDLED_ON_HUB = {"smollm2-135m": "HuggingFaceTB/SmolLM2-135M-Instruct"}
 
 
 def base_name(checkpoint: str) -> str:
     """Return a base model's name for others: the hub's for a bundled model, the folder's last part for a local one."""
     if checkpoint.startswith(PREFIX):
-        return _BUNDLED_ON_HUB.get(bundled_model(checkpoint).name, bundled_model(checkpoint).name)
+        return bundled_model(checkpoint).hub_name
     return checkpoint if is_on_hub(checkpoint) else Path(checkpoint).name
 
 
@@ -91,9 +90,21 @@ def model_card(config: Config, record: RunRecord | None, *, name: str, merged: b
         _data(config, record),
         _settings(config, record),
         _scores(record),
-        f"## Licence\n\nThe base model's licence holds for this model: {stated}. The training data has its own.",
+        f"## Licence\n\nThe base model's licence holds for this model: {stated}. The training data has its own."
+        + _terms(config.model.checkpoint),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _terms(checkpoint: str) -> str:
+    """Return what a bundled model's terms ask of whoever passes this model on."""
+    terms = bundled_model(checkpoint).terms if checkpoint.startswith(PREFIX) else None
+    if terms is None:
+        return ""
+    return (
+        f"\n\n{terms.notice}. Their use restrictions hold for this model and for what is made of it: pass "
+        f"[{terms.copy_name}]({terms.copy_name}) and [NOTICE](NOTICE) on with it. The weights were changed by training."
+    )
 
 
 def _edition(checkpoint: str) -> str:

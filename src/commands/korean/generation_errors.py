@@ -94,8 +94,4 @@ GENERATION_ERRORS = (
             "파일을 지정하세요"
         ),
     ),
-    Text(
-        "can't write to the cache ({why}); set YOYAK_HOME to a folder with 500 MB free",
-        "캐시에 쓸 수 없습니다({why:t}). YOYAK_HOME을 500 MB가 비어 있는 폴더로 지정하세요",
-    ),
 )

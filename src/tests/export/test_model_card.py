@@ -123,3 +123,12 @@ def test_a_base_models_readme_cannot_grow_without_end(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))]
     (folder / "README.md").write_text("---\n" + "\n".join([*lines, "license: *a11"]) + "\n---\nText\n")
     assert base_licence(str(folder)) is None
+
+
+def test_terms_of_use_stand_in_the_card() -> None:
+    header, body = card_of(config_of("bundled:gemma3-270m"), merged=True)
+    assert (header["license"], header["base_model"]) == ("gemma", "google/gemma-3-270m")
+    assert "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms." in body
+    assert "pass [GEMMA_TERMS.html](GEMMA_TERMS.html) and [NOTICE](NOTICE) on with it" in body
+    _, other = card_of(config_of("bundled:smollm2-135m"))
+    assert "NOTICE" not in other

@@ -12,7 +12,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from src.errors import YoyakError
-from src.models.bundled import BUNDLED_MODELS, bundled_path, ensure_bundled, is_whole, write_converted
+from src.models.bundled import BUNDLED_MODELS, bundled_path, is_whole
+from src.models.bundled_fetch import ensure_bundled, write_converted
 from src.models.lora_loader import LoRALoader
 from src.tests.tiny_models import tiny_config, write_tiny_model
 
