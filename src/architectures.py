@@ -107,9 +107,11 @@ class WrittenClasses:
     read of the modules themselves (`decoder/described.py`).
 
     Attributes:
-        package: in `transformers.models`.
+        model_type: in a checkpoint's config.json.
         prefix: of the classes' names.
+        package: in `transformers.models`, where it isn't the model's type.
         decoder: the rest of the name of the class that has the layers.
+        embedding: that of a class of embeddings of its own, if any.
         norms: where a layer's norms stand.
         plus_one: whether a norm's factor is 1 + weight.
         windows: which layers see a window: those whose `layer_types` say so, or all of a config with a window.
@@ -117,9 +119,11 @@ class WrittenClasses:
             it sees a window (in models that have windows at all), `flags` where its `use_rope` says so.
     """
 
-    package: str
+    model_type: str
     prefix: str
+    package: str = ""
     decoder: str = "Model"
+    embedding: str = ""
     norms: NormPlaces = "before"
     plus_one: bool = False
     windows: Literal["layer_types", "config"] = "layer_types"
@@ -128,13 +132,15 @@ class WrittenClasses:
     @property
     def module(self) -> str:
         """Return the module that has the classes."""
-        return f"transformers.models.{self.package}.modeling_{self.package}"
+        package = self.package or self.model_type
+        return f"transformers.models.{package}.modeling_{package}"
 
     @property
     def names(self) -> dict[str, str]:
         """Return the classes' names by the part of a model that each is of."""
         parts = {"layer": "DecoderLayer", "attention": "Attention", "mlp": "MLP", "norm": "RMSNorm"}
         more = {"model": "ForCausalLM", "decoder": self.decoder, "rotary": "RotaryEmbedding"}
+        more |= {"embedding": self.embedding} if self.embedding else {}
         return {part: self.prefix + name for part, name in (parts | more).items()}
 
 
@@ -198,6 +204,16 @@ WRITTEN = {
         WrittenClasses("llama", "Llama"),
         WrittenClasses("qwen2", "Qwen2"),
         WrittenClasses("qwen3", "Qwen3"),
+        WrittenClasses(
+            "gemma3_text",
+            "Gemma3",
+            package="gemma3",
+            decoder="TextModel",
+            embedding="TextScaledWordEmbedding",
+            norms="around",
+            plus_one=True,
+            rotary="kinds",
+        ),
     )
 }
 """What the hand-written decoder computes, by the class of a model."""

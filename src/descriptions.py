@@ -99,8 +99,3 @@ class DecoderDescription:
     norm: NormDescription
     embedding_scale: float = 1.0
     tied: bool = False
-
-    @property
-    def rotaries(self) -> tuple[str | None, ...]:
-        """Return the tables of rotations that the layers turn by, each once."""
-        return tuple(dict.fromkeys(layer.attention.rotary for layer in self.layers))

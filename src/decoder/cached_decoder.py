@@ -17,7 +17,7 @@ from .adapter_buffers import Refresh
 from .decoder_layer import ADAPTED_INPUTS, DecoderLayer, Rotaries
 from .decoder_norm import DecoderNorm
 from .described import describe
-from .model_layers import decoder_layers, rotary_tables
+from .model_layers import decoder_layers, embedding_factor, rotary_tables
 
 Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
@@ -37,6 +37,7 @@ class CachedDecoder:
         causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
         self.description = describe(causal_lm)
         self.embeddings, self.head = causal_lm.model.embed_tokens.weight, causal_lm.lm_head.weight
+        self.embedding_scale = embedding_factor(self.description, self.embeddings.dtype)
         self.norm = DecoderNorm(causal_lm.model.norm, self.description.norm)
         self.rotary_embedding = causal_lm.model.rotary_emb
         self.layers = decoder_layers(causal_lm) if layers is None else layers
@@ -50,7 +51,11 @@ class CachedDecoder:
     def rotations(self, places: int) -> Rotaries:
         """Return cosines and sines (places, head width / 2) of the first places, by table."""
         positions = torch.arange(places, device=self.embeddings.device)
-        return rotary_tables(self.rotary_embedding, self.description.rotaries, self.embeddings, positions)
+        return rotary_tables(self.rotary_embedding, self.description, self.embeddings, positions)
+
+    def _embed(self, ids: torch.Tensor) -> torch.Tensor:
+        embedded: torch.Tensor = self.embeddings[ids]
+        return embedded if self.embedding_scale == 1 else embedded.mul_(self.embedding_scale)
 
     def read_prompts(
         self, prompts: Sequence[list[int]], rows: Sequence[int], caches: Sequence[Cache], rotaries: Rotaries
@@ -83,7 +88,7 @@ class CachedDecoder:
         row_of_token = torch.repeat_interleave(torch.tensor(rows), lengths).to(device)
         sequences = Sequences([0, *ends.tolist()], positions, torch.repeat_interleave(ends, lengths).to(device))
         turned = at_places(rotaries, positions)
-        hidden = self.embeddings[torch.tensor([token for ids in prompts for token in ids], device=device)]
+        hidden = self._embed(torch.tensor([token for ids in prompts for token in ids], device=device))
         middle = None
         last = (ends - 1).to(device)
         for layer, (keys, values) in zip(self.layers, caches, strict=True):
@@ -106,7 +111,7 @@ class CachedDecoder:
             caches: as in `read_prompts`.
             rotaries: as in `read_prompts`.
         """
-        hidden = self.embeddings[ids]
+        hidden = self._embed(ids)
         turned = at_places(rotaries, lengths)
         for layer, cache in zip(self.layers, caches, strict=True):
             hidden = layer.step(hidden, turned, cache, lengths)

@@ -19,7 +19,7 @@ from ..kernels.dropout import Drop
 from ..kernels.heads import AttentionShape, HeadNorms, Rotary, Sequences
 from ..kernels.packed_attention import packed_attention, packed_attention_backward
 from ..kernels.swiglu import swiglu, swiglu_backward
-from .decoder_norm import DecoderNorm
+from .decoder_norm import DecoderNorm, NoNorm
 from .fused_weights import LinearFactory
 
 Drops: TypeAlias = Sequence[Drop | None]
@@ -47,6 +47,10 @@ class Saved:
     attention_input: torch.Tensor | None = None
     mlp_input: torch.Tensor | None = None
     activation: torch.Tensor | None = None
+    attention_output: torch.Tensor | None = None  # this and the others where a norm stands after the part
+    attention_output_inverse_rms: torch.Tensor | None = None
+    mlp_output: torch.Tensor | None = None
+    mlp_output_inverse_rms: torch.Tensor | None = None
 
 
 def projections(layer: Any) -> list[tuple[Any, ...]]:
@@ -56,22 +60,24 @@ def projections(layer: Any) -> list[tuple[Any, ...]]:
 
 
 class DecoderLayer:
-    """One decoder layer: norm, attention, residual, norm, SwiGLU, residual.
+    """One decoder layer: norm, attention, residual, norm, SwiGLU, residual; where it is so described, norms after both.
 
     Attributes:
         rotary: the table of rotations that turns its queries and keys.
         norms: those of its norms that have weights.
     """
 
-    def __init__(self, layer: Any, description: LayerDescription, factory: LinearFactory) -> None:
+    def __init__(
+        self, layer: Any, description: LayerDescription, norms: Mapping[str, DecoderNorm], factory: LinearFactory
+    ) -> None:
+        """Take transformers' layer, its description, its norms by their places, and what makes its products."""
         attention, of_attention = layer.self_attn, description.attention
-        self.shape = AttentionShape(of_attention.heads, of_attention.key_heads, of_attention.width, of_attention.scale)
-        self.rotary = of_attention.rotary
-        assert description.before_attention is not None
-        assert description.before_mlp is not None
-        self.norm = DecoderNorm(layer.input_layernorm, description.before_attention)
-        self.middle_norm = DecoderNorm(layer.post_attention_layernorm, description.before_mlp)
-        self.norms = [self.norm, self.middle_norm]
+        sizes = of_attention.heads, of_attention.key_heads, of_attention.width
+        self.shape = AttentionShape(*sizes, of_attention.scale, of_attention.window)
+        self.rotary, self.activation = of_attention.rotary, description.activation
+        self.norm, self.middle_norm = (norms.get(place, NoNorm()) for place in ("before_attention", "before_mlp"))
+        self.after_attention, self.after_mlp = norms.get("after_attention"), norms.get("after_mlp")
+        self.norms = list(norms.values())
         self.projections = projections(layer)
         self.linears = tuple(factory.adapted_linear(together) for together in self.projections)
         self.qkv, self.output, self.gate_up, self.down = self.linears
@@ -81,7 +87,7 @@ class DecoderLayer:
             both = torch.stack([weight.data for weight in self.head_norm_weights])
             for weight, part in zip(self.head_norm_weights, both, strict=True):
                 weight.data = part
-            self.head_norms = HeadNorms(both, of_attention.head_norms.eps)
+            self.head_norms = HeadNorms(both, of_attention.head_norms.eps, plus_one=of_attention.head_norms.plus_one)
 
     def forward(
         self,
@@ -93,7 +99,7 @@ class DecoderLayer:
         keeps_inputs: bool = False,
         rows: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, Saved]:
-        """Return the down projection (tokens, width) and what the backward needs.
+        """Return the MLP's output (tokens, width) and what the backward needs.
 
         Add `middle` to get the layer's output.
 
@@ -106,15 +112,23 @@ class DecoderLayer:
             keeps_inputs: whether inputs of products are kept too, which are cheap to compute again.
             rows: the tokens whose output is needed, rising; None for all.
         """
-        saved = self.keep(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows)
+        saved = self._up_to_mlp(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows)
+        return self._mlp(saved, drops, keeps_inputs), saved
+
+    def _mlp(self, saved: Saved, drops: Drops, keeps_inputs: bool) -> torch.Tensor:
+        """Return the MLP's output."""
         activation = self._empty_input(self.down, saved.middle)
-        swiglu(saved.gate_up, activation[:, : self.down.width])
+        swiglu(saved.gate_up, activation[:, : self.down.width], self.activation)
         self.down.load()
-        output = self.down.forward(activation, _of_rows(drops, rows)[3])
+        output = self.down.forward(activation, _of_rows(drops, saved.rows)[3])
         saved.reduced.append(_reduced(self.down, activation, keeps_inputs))
         if keeps_inputs:
             saved.activation = activation[:, : self.down.width]
-        return output, saved
+        if self.after_mlp is None:
+            return output
+        saved.mlp_output, normal = output, torch.empty_like(output)
+        saved.mlp_output_inverse_rms = self.after_mlp.forward(output, normal)
+        return normal
 
     def keep(
         self,
@@ -126,7 +140,26 @@ class DecoderLayer:
         plus: torch.Tensor | None = None,
         rows: torch.Tensor | None = None,
     ) -> Saved:
-        """Run the layer up to its last product, and return what the backward needs; arguments as in `forward`."""
+        """Run the layer as far as the backward needs it: without its last product, where no norm stands after that.
+
+        Arguments are as in `forward`.
+        """
+        saved = self._up_to_mlp(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows)
+        if self.after_mlp is not None:
+            self._mlp(saved, drops, keeps_inputs)
+        return saved
+
+    def _up_to_mlp(
+        self,
+        hidden: torch.Tensor,
+        rotaries: Rotaries,
+        sequences: Sequences,
+        drops: Drops,
+        keeps_inputs: bool,
+        plus: torch.Tensor | None,
+        rows: torch.Tensor | None,
+    ) -> Saved:
+        """Run the layer up to the product of gate and up."""
         drops = _of_rows(drops, rows)
         normal = self._empty_input(self.qkv, hidden)
         inverse = self.norm.forward(hidden, normal[:, : self.qkv.width], plus)
@@ -141,8 +174,12 @@ class DecoderLayer:
         if rows is not None:
             attended, residual = attended[rows], hidden[rows]
         self.output.load()
-        middle = self.output.forward(attended, drops[1])
+        middle = output = self.output.forward(attended, drops[1])
         reduced.append(attended[:, self.output.width :])
+        output_inverse = None
+        if self.after_attention is not None:
+            middle = torch.empty_like(output)
+            output_inverse = self.after_attention.forward(output, middle)
         normal = self._empty_input(self.gate_up, middle)
         middle_inverse = self.middle_norm.forward(middle, normal[:, : self.gate_up.width], residual)
         self.gate_up.load()
@@ -150,7 +187,10 @@ class DecoderLayer:
         reduced.append(_reduced(self.gate_up, normal, keeps_inputs))
         mlp_input = normal[:, : self.gate_up.width] if keeps_inputs else None
         inputs = attention_input, mlp_input
-        return Saved(hidden, inverse, attention, attended, middle, middle_inverse, gate_up, reduced, rows, *inputs)
+        saved = Saved(hidden, inverse, attention, attended, middle, middle_inverse, gate_up, reduced, rows, *inputs)
+        if self.after_attention is not None:
+            saved.attention_output, saved.attention_output_inverse_rms = output, output_inverse
+        return saved
 
     def backward(
         self, grad: torch.Tensor, saved: Saved, rotaries: Rotaries, sequences: Sequences, drops: Drops, loaded: bool
@@ -163,25 +203,39 @@ class DecoderLayer:
             rotaries: as in the forward.
             sequences: as in the forward.
             drops: as in the forward.
-            loaded: whether the weights but the last are loaded, since `keep` ran just now.
+            loaded: whether the weights that `keep` uses are loaded, since it ran just now.
         """
         drops = _of_rows(drops, saved.rows)
         down, gate_up, output, qkv = self.linears[::-1]
-        down.load()
+        if not (loaded and self.after_mlp):
+            down.load()
+        grad_down = grad
+        if self.after_mlp is not None:
+            assert saved.mlp_output is not None
+            assert saved.mlp_output_inverse_rms is not None
+            grad_down = self.after_mlp.backward(grad, saved.mlp_output, saved.mlp_output_inverse_rms)
+            saved.mlp_output = None
         # What comes through the adapter is added within SwiGLU's pass: the gradient has its columns there.
-        grad_activation, grad_reduced = down.base_input_gradient(grad)
+        grad_activation, grad_reduced = down.base_input_gradient(grad_down)
         low_rank = (grad_reduced, down.a) if down.ranks else None
         activation = saved.activation
         if activation is None:
             activation = grad.new_empty(len(grad), down.width)
         again = None if saved.activation is not None else activation
-        swiglu_backward(grad_activation, saved.gate_up, again, low_rank, drops[3])
+        swiglu_backward(grad_activation, saved.gate_up, again, low_rank, drops[3], self.activation)
         grad_gate_up = saved.gate_up
         if len(saved.reduced) < ADAPTED_INPUTS:  # recomputation left the last product out
             saved.reduced.append(grad.new_empty(len(grad), down.ranks))
             down.reduce(activation, drops[3], saved.reduced[3])
-        down.add_gradients(grad, grad_reduced, activation, saved.reduced[3], drops[3])
-        del activation, again, grad_activation, grad_reduced, low_rank  # a part keeps the whole gradient alive
+        down.add_gradients(grad_down, grad_reduced, activation, saved.reduced[3], drops[3])
+        del (
+            activation,
+            again,
+            grad_activation,
+            grad_reduced,
+            low_rank,
+            grad_down,
+        )  # a part keeps the whole gradient alive
 
         if not loaded:
             gate_up.load()
@@ -193,8 +247,15 @@ class DecoderLayer:
 
         if not loaded:
             output.load()
-        grad_attended, grad_reduced = output.input_gradient(grad, drops[1])
-        output.add_gradients(grad, grad_reduced, saved.attended[:, : output.width], saved.reduced[1], drops[1])
+        grad_output = grad
+        if self.after_attention is not None:
+            assert saved.attention_output is not None
+            assert saved.attention_output_inverse_rms is not None
+            inverse = saved.attention_output_inverse_rms
+            grad_output = self.after_attention.backward(grad, saved.attention_output, inverse)
+        grad_attended, grad_reduced = output.input_gradient(grad_output, drops[1])
+        output.add_gradients(grad_output, grad_reduced, saved.attended[:, : output.width], saved.reduced[1], drops[1])
+        del grad_output
         if saved.rows is not None:
             grad, grad_attended = (among(len(saved.hidden), saved.rows, x) for x in (grad, grad_attended))
         turned, norms = rotaries[self.rotary], self.head_norms
@@ -226,14 +287,19 @@ class DecoderLayer:
         cached_attention(qkv, rotaries[self.rotary], cache, lengths, self.shape, self.head_norms, inner)
         self.output.load()
         middle = self.output.forward(attended, None)
+        if self.after_attention is not None:
+            middle = self.after_attention.again(middle)
         normal = self._empty_input(self.gate_up, hidden)
         self.middle_norm.forward(middle, normal[:, : self.gate_up.width], hidden)
         self.gate_up.load()
         gate_up = self.gate_up.forward(normal, None)
         activation = self._empty_input(self.down, hidden)
-        swiglu(gate_up, activation[:, : self.down.width])
+        swiglu(gate_up, activation[:, : self.down.width], self.activation)
         self.down.load()
-        return self.down.forward(activation, None).add_(middle)
+        output = self.down.forward(activation, None)
+        if self.after_mlp is not None:
+            output = self.after_mlp.again(output)
+        return output.add_(middle)
 
     @staticmethod
     def _empty_input(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:

@@ -25,7 +25,7 @@ from ..descriptions import (
 from ..models.dequantized import CachedLinear4bit
 
 LINEARS = (nn.Linear, bnb.nn.Linear4bit, CachedLinear4bit)
-_ACTIVATIONS: dict[str, Activation] = {"SiLU": "silu", "SiLUActivation": "silu"}
+_ACTIVATIONS: dict[str, Activation] = {"SiLU": "silu", "SiLUActivation": "silu", "GELUTanh": "gelu_tanh"}
 _READ = frozenset(
     {
         "attention_bias",
@@ -39,6 +39,7 @@ _READ = frozenset(
         "num_attention_heads",
         "num_hidden_layers",
         "num_key_value_heads",
+        "query_pre_attn_scalar",
         "rms_norm_eps",
         "rope_parameters",
         "sliding_window",
@@ -49,6 +50,7 @@ _READ = frozenset(
 """Settings that show in the modules, or that are read here."""
 _OF_OTHERS = frozenset(
     {
+        "_sliding_window_pattern",  # see `max_window_layers`
         "attention_dropout",  # an obstacle to training alone, which asks for it
         "bos_token_id",
         "eos_token_id",
@@ -88,6 +90,7 @@ def describe(causal_lm: Any) -> DecoderDescription:
         width=width,
         layers=layers,
         norm=_norm(decoder.norm, classes),
+        embedding_scale=float(getattr(decoder.embed_tokens, "embed_scale", 1.0)),
         tied=causal_lm.lm_head.weight is decoder.embed_tokens.weight,
     )
 
@@ -103,7 +106,7 @@ def _classes_of(causal_lm: Any) -> WrittenClasses:
     classes = WRITTEN.get(f"{its.__module__}.{its.__name__}")
     if classes is not None:
         return classes
-    kind, known = causal_lm.config.model_type, [classes.package for classes in WRITTEN.values()]
+    kind, known = causal_lm.config.model_type, [classes.model_type for classes in WRITTEN.values()]
     if kind in known:
         raise Undescribed(
             Text(f"{its.__name__} is not transformers' own class", f"transformers의 클래스가 아님: {its.__name__}")
@@ -122,6 +125,11 @@ def _check_classes(causal_lm: Any, classes: WrittenClasses) -> None:
         )
         own = its.__module__ == classes.module and its.__name__ in known
         if not (plain or own) or "forward" in vars(module):
+            if name.endswith(".act_fn") and "forward" not in vars(module):
+                kind = its.__name__
+                raise Undescribed(
+                    Text(f"the activation {kind} is not written out", f"아직 지원하지 않는 활성화: {kind}")
+                )
             english = f"{name} is not as transformers' own class has it"
             raise Undescribed(Text(english, f"transformers의 클래스와 다른 모듈: {name}"))
     head = causal_lm.lm_head
@@ -183,16 +191,14 @@ def _attention(attention: Any, index: int, config: Any, classes: WrittenClasses)
         raise Undescribed(
             Text(f"layer {index} has two kinds of norms of its heads", f"레이어 {index}: 헤드 정규화가 두 종류")
         )
-    window = _window(index, config, classes)
-    if window is not None:
-        raise Undescribed(Text(f"attention in a window of {window} tokens", f"{window}토큰 윈도 어텐션"))
     return AttentionDescription(
         heads=heads["q_proj"],
         key_heads=heads["k_proj"],
         width=width,
         scale=attention.scaling,
         head_norms=kinds.pop(),
-        window=window,
+        window=_window(index, config, classes),
+        rotary=_rotary(attention, index, config, classes),
         biases=_biased(attention, (*PRODUCTS["qkv"], *PRODUCTS["output"])),
     )
 
@@ -206,6 +212,21 @@ def _window(index: int, config: Any, classes: WrittenClasses) -> int | None:
     if kinds[index] not in ("full_attention", "sliding_attention"):
         raise Undescribed(Text(f"layer {index} is of kind {kinds[index]}", f"레이어 {index}의 종류: {kinds[index]}"))
     return config.sliding_window if kinds[index] == "sliding_attention" else None
+
+
+def _rotary(attention: Any, index: int, config: Any, classes: WrittenClasses) -> str | None:
+    """Return the table that turns a layer, "" where there is one, or None."""
+    if classes.rotary == "kinds":
+        return str(config.layer_types[index])
+    if classes.rotary == "flags":
+        return "" if attention.use_rope else None
+    windowed = classes.rotary == "windows" and attention.sliding_window is not None
+    return None if windowed and not attention.is_sliding else ""
+
+
+def norm_modules(causal_lm: Any, layer: Any) -> dict[str, Any]:
+    """Return the norms of a layer of a model by where they stand."""
+    return {place: getattr(layer, name) for place, name in NORMS[_classes_of(causal_lm).norms].items()}
 
 
 def _norm(norm: Any, classes: WrittenClasses) -> NormDescription:

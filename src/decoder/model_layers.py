@@ -1,15 +1,16 @@
-"""All decoder layers of a model, and what they share: the width of their heads, and rotary tables."""
+"""All decoder layers of a model, and what they share: rotary tables, and the embeddings' factor."""
 
-from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
+from ..descriptions import DecoderDescription, LayerDescription
 from ..kernels.heads import Rotary
 from .decoder_layer import DecoderLayer, Rotaries
-from .described import describe
+from .decoder_norm import DecoderNorm
+from .described import describe, norm_modules
 from .fused_weights import LinearFactory
 
 _LAYERS: "WeakKeyDictionary[nn.Module, tuple[list[int], list[DecoderLayer]]]" = WeakKeyDictionary()
@@ -33,8 +34,15 @@ def decoder_layers(causal_lm: Any, float8: bool = False) -> list[DecoderLayer]:
 
 
 def _new_layers(causal_lm: Any, factory: LinearFactory) -> list[DecoderLayer]:
-    layers = zip(causal_lm.model.layers, describe(causal_lm).layers, strict=True)
-    return [DecoderLayer(layer, description, factory) for layer, description in layers]
+    pairs = zip(causal_lm.model.layers, describe(causal_lm).layers, strict=True)
+    return [DecoderLayer(layer, one, _norms(causal_lm, layer, one), factory) for layer, one in pairs]
+
+
+def _norms(causal_lm: Any, layer: Any, description: LayerDescription) -> dict[str, DecoderNorm]:
+    """Return a layer's norms by where they stand, those before attention and MLP first."""
+    modules = norm_modules(causal_lm, layer)
+    places = ("before_attention", "before_mlp", "after_attention", "after_mlp")
+    return {place: DecoderNorm(modules[place], getattr(description, place)) for place in places if place in modules}
 
 
 def head_width(config: Any) -> int:
@@ -42,13 +50,21 @@ def head_width(config: Any) -> int:
     return getattr(config, "head_dim", None) or int(config.hidden_size // config.num_attention_heads)
 
 
-def rotary_tables(embedding: Any, names: Iterable[str | None], like: torch.Tensor, positions: torch.Tensor) -> Rotaries:
-    """Return cosines and sines (tokens, head width / 2) of positions (tokens,) in the type of `like`, by table."""
-    return {name: _rotary_table(embedding, name, like, positions) for name in names}
+def rotary_tables(
+    embedding: Any, description: DecoderDescription, like: torch.Tensor, positions: torch.Tensor
+) -> Rotaries:
+    """Return cosines and sines (tokens, head width / 2) of positions (tokens,) in the type of `like`, by table.
+
+    That of layers which turn nothing is one of ones and zeros, by which a product stays bit for bit what it is.
+    """
+    widths = {layer.attention.rotary: layer.attention.width for layer in description.layers}
+    return {name: _rotary_table(embedding, name, width, like, positions) for name, width in widths.items()}
 
 
-def _rotary_table(embedding: Any, name: str | None, like: torch.Tensor, positions: torch.Tensor) -> Rotary:
-    cos, sin = embedding(like, positions[None])
+def _rotary_table(embedding: Any, name: str | None, width: int, like: torch.Tensor, positions: torch.Tensor) -> Rotary:
+    if name is None:
+        return like.new_ones(len(positions), width // 2), like.new_zeros(len(positions), width // 2)
+    cos, sin = embedding(like, positions[None], *([name] if name else []))
     half = cos.shape[-1] // 2
     return cos[0, :, :half].contiguous(), sin[0, :, :half].contiguous()
 
@@ -56,3 +72,8 @@ def _rotary_table(embedding: Any, name: str | None, like: torch.Tensor, position
 def rotary_frequencies(embedding: Any, name: str) -> int:
     """Return how many frequencies a table has: half of the numbers of a head that it turns."""
     return len(getattr(embedding, f"{name}_inv_freq" if name else "inv_freq"))
+
+
+def embedding_factor(description: DecoderDescription, dtype: torch.dtype) -> float:
+    """Return the embeddings' factor, rounded to their type as transformers does it."""
+    return float(torch.tensor(description.embedding_scale, dtype=dtype))

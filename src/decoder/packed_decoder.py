@@ -24,7 +24,7 @@ from .decoder_norm import DecoderNorm
 from .decoder_obstacle import decoder_obstacle
 from .described import describe
 from .gradient_buffer import GradientBuffer, GradientPart, adapter_gradients
-from .model_layers import decoder_layers, rotary_tables
+from .model_layers import decoder_layers, embedding_factor, rotary_tables
 
 
 class PackedDecoder:
@@ -53,6 +53,7 @@ class PackedDecoder:
         self.embeddings, self.head = decoder.embed_tokens, causal_lm.lm_head
         self.norm = DecoderNorm(decoder.norm, self.description.norm)
         self.tied = self.description.tied
+        self.embedding_scale = embedding_factor(self.description, self.embeddings.weight.dtype)
         self.grad_embeddings: torch.Tensor | None = None
         self.grad_head: torch.Tensor | None = None
         self.layers = decoder_layers(causal_lm, float8)
@@ -91,6 +92,8 @@ class PackedDecoder:
         loss, grad = self.head_gradient(passes.forward(batch, key), batch.targets, target_tokens, batch.weights)
         grad = passes.backward(grad)
         if self.grad_embeddings is not None:
+            if self.embedding_scale != 1:
+                grad = grad * self.embedding_scale
             add_embedding_gradient(self.grad_embeddings, batch.input_ids, grad)
         return loss
 
@@ -109,11 +112,12 @@ class PackedDecoder:
 
     def embed(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Return the first layer's input (tokens, width)."""
-        return nn.functional.embedding(input_ids, self.embeddings.weight)
+        embedded = nn.functional.embedding(input_ids, self.embeddings.weight)
+        return embedded if self.embedding_scale == 1 else embedded.mul_(self.embedding_scale)
 
     def rotaries(self, hidden: torch.Tensor, positions: torch.Tensor) -> Rotaries:
         """Return cosines and sines (tokens, head width / 2) in the type of `hidden`, by table."""
-        return rotary_tables(self.rotary_embedding, self.description.rotaries, hidden, positions)
+        return rotary_tables(self.rotary_embedding, self.description, hidden, positions)
 
     def run_layers(
         self,

@@ -36,7 +36,7 @@ def cached_attention(
     if norms is not None:
         for index, (part, weight) in enumerate(zip(parts, norms.weights, strict=True)):
             normal = torch.empty_like(part.reshape(-1, shape.width))
-            rms_norm(part.reshape(-1, shape.width), weight, norms.eps, normal)
+            rms_norm(part.reshape(-1, shape.width), weight, norms.eps, normal, plus_one=norms.plus_one)
             parts[index] = normal.view(part.shape)
     queries, keys = (rotate(part, rotary) for part in parts)
     rows = torch.arange(len(qkv))
@@ -47,6 +47,8 @@ def cached_attention(
     grouped = queries.view(len(qkv), shape.key_heads, -1, shape.width) * shape.scale
     scores = grouped @ cached_keys[:, :, :places].transpose(-1, -2)
     hidden = torch.arange(places) > lengths[:, None]
+    if shape.window is not None:
+        hidden |= torch.arange(places) <= lengths[:, None] - shape.window
     scores.masked_fill_(hidden[:, None, None], float("-inf"))
     result = torch.softmax(scores, dim=-1) @ cached_values[:, :, :places]
     out.copy_(result.view(len(qkv), -1))

@@ -15,12 +15,14 @@ class AttentionShape:
 
     Attributes:
         factor: of the scores; None is one over the root of the width.
+        window: how many positions a token sees, its own counted; None sees all before it.
     """
 
     heads: int
     key_heads: int
     width: int
     factor: float | None = None
+    window: int | None = None
 
     @property
     def scale(self) -> float:
@@ -35,16 +37,18 @@ class AttentionShape:
 
 @dataclass
 class HeadNorms:
-    """RMSNorm of each query and key head before rotation (Qwen3).
+    """RMSNorm of each query and key head before rotation (Qwen3, Gemma 3).
 
     Attributes:
         weights: (2, width), queries' first.
+        plus_one: see `rms_norm`.
         gradient: (2 x width,), sum of the weights' gradients, where these train.
     """
 
     weights: torch.Tensor
     eps: float
     gradient: torch.Tensor | None = None
+    plus_one: bool = False
 
     def gradients(self) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return the sums of both, queries' first."""

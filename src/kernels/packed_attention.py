@@ -64,7 +64,7 @@ def packed_attention(
         for index, (part, weight) in enumerate(zip(parts, norms.weights, strict=True)):
             flat = part.reshape(-1, shape.width)
             normal = torch.empty_like(flat)
-            inverse_rms.append(rms_norm(flat, weight, norms.eps, normal))
+            inverse_rms.append(rms_norm(flat, weight, norms.eps, normal, plus_one=norms.plus_one))
             parts[index] = normal.view(part.shape)
     queries = _rotated_by_key_head(parts[0], rotary, shape.key_heads)
     keys = _rotated_by_key_head(parts[1], rotary, shape.key_heads)
@@ -75,11 +75,13 @@ def packed_attention(
     for begin, end, before in _spans(sequences):
         some_keys, some_values = (_with_before(x, begin, end, before) for x in (keys, values))
         for first, last in _blocks(begin, end):
-            rows, seen = slice(first * groups, last * groups), len(before) + last - begin
-            scores = _scaled_bmm(queries[:, rows], some_keys[:, :seen].transpose(1, 2), scale)
-            scores[..., seen - (last - first) :].add_(mask[: (last - first) * groups, : last - first])
+            rows, seen = slice(first * groups, last * groups), _seen(first, last, len(before) - begin, shape.window)
+            scores = _scaled_bmm(queries[:, rows], some_keys[:, seen].transpose(1, 2), scale)
+            scores[..., first - last :].add_(mask[: (last - first) * groups, : last - first])
+            if shape.window is not None and scores.shape[-1] > shape.window:
+                scores.masked_fill_(_beyond(last - first, groups, scores.shape[-1], shape.window), float("-inf"))
             scores = torch.softmax(scores, dim=-1)
-            torch.bmm(scores, some_values[:, :seen], out=result[:, rows])
+            torch.bmm(scores, some_values[:, seen], out=result[:, rows])
             weights.append(scores)
     _write_tokens_first(result, out)
     return AttentionState(queries, keys, values, weights, None if norms is None else qkv, inverse_rms)
@@ -105,13 +107,13 @@ def packed_attention_backward(
         some_keys = torch.zeros_like(keys) if before else grad_keys[:, begin:end]
         some_values = torch.zeros_like(values) if before else grad_values[:, begin:end]
         for first, last in _blocks(begin, end):
-            rows, seen = slice(first * groups, last * groups), len(before) + last - begin
+            rows, seen = slice(first * groups, last * groups), _seen(first, last, len(before) - begin, shape.window)
             weights, some = next(weights_of_blocks), upstream[:, rows]
-            some_values[:, :seen].baddbmm_(weights.transpose(1, 2), some)
-            grad_weights = torch.bmm(some, values[:, :seen].transpose(1, 2))
+            some_values[:, seen].baddbmm_(weights.transpose(1, 2), some)
+            grad_weights = torch.bmm(some, values[:, seen].transpose(1, 2))
             grad_scores = torch.ops.aten._softmax_backward_data(grad_weights, weights, -1, weights.dtype)
-            grad_queries[:, rows] = _scaled_bmm(grad_scores, keys[:, :seen], scale)
-            some_keys[:, :seen].baddbmm_(grad_scores.transpose(1, 2), state.queries[:, rows], alpha=scale)
+            grad_queries[:, rows] = _scaled_bmm(grad_scores, keys[:, seen], scale)
+            some_keys[:, seen].baddbmm_(grad_scores.transpose(1, 2), state.queries[:, rows], alpha=scale)
         if before:
             for total, part in ((grad_keys, some_keys), (grad_values, some_values)):
                 total[:, before.start : before.stop].add_(part[:, : len(before)])
@@ -130,7 +132,7 @@ def packed_attention_backward(
             before = before.reshape(flat.shape)
             if total is not None:
                 add_norm_weight_gradient(total, flat, before, inverse)
-            flat = rms_norm_backward(flat, before, weight, inverse, torch.zeros_like(flat))
+            flat = rms_norm_backward(flat, before, weight, inverse, None, norms.plus_one)
             part.copy_(flat.view(part.shape))
     _write_tokens_first(grad_values, result[:, -shape.key_heads :])
     return result.view(tokens, -1)
@@ -165,6 +167,24 @@ def _with_before(by_head: torch.Tensor, begin: int, end: int, before: range) -> 
 def _blocks(begin: int, end: int) -> list[tuple[int, int]]:
     """Return (first query, query after the last) of each block of a sequence."""
     return [(first, min(first + _QUERIES, end)) for first in range(begin, end, _QUERIES)]
+
+
+def _seen(first: int, last: int, ahead: int, window: int | None) -> slice:
+    """Return the rows of a sequence's keys (`_with_before`) that a block of queries sees.
+
+    Args:
+        first: query of the block.
+        last: the query after its last.
+        ahead: what turns a token's row into its place in the sequence.
+        window: see `AttentionShape`.
+    """
+    return slice(0 if window is None else max(first + ahead - window + 1, 0), last + ahead)
+
+
+def _beyond(queries: int, groups: int, keys: int, window: int) -> torch.Tensor:
+    """Return (queries x groups, keys): True where the key lies before the window of its query, the last ones' rows."""
+    own = torch.arange(keys - queries, keys).repeat_interleave(groups)
+    return own[:, None] - torch.arange(keys) >= window
 
 
 def _scaled_bmm(left: torch.Tensor, right: torch.Tensor, scale: float) -> torch.Tensor:

@@ -6,7 +6,7 @@ import torch
 
 from ..bilingual import Text
 
-HEAD_WIDTHS = (16, 32, 64, 128)  # blocks are powers of two; wider heads outgrow the shared memory of small cards
+HEAD_WIDTHS = (16, 32, 64, 128, 256)  # blocks are powers of two; wider heads outgrow the shared memory of small cards
 
 
 def kernel_obstacle(device: torch.device, head_width: int) -> Text | None:

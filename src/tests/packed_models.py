@@ -14,6 +14,14 @@ from src.decoder.packed_decoder import PackedDecoder, Passes
 from src.training.loss import response_loss
 
 Items = list[dict[str, torch.Tensor]]
+# By a model's type, what `adapted_model` needs besides its sizes: here windows that are shorter than most examples.
+WINDOWED = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 11}
+WRITTEN_OUT: dict[str, dict[str, Any]] = {
+    "llama": {},
+    "qwen2": {},
+    "qwen3": {"head_dim": 16},
+    "gemma3_text": {"head_dim": 16, "query_pre_attn_scalar": 20, "pad_token_id": None, **WINDOWED},
+}
 SEVEN = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 VOCABULARY = 96
 
@@ -79,7 +87,9 @@ def reference(model: Any, items: Items) -> tuple[float, dict[str, torch.Tensor]]
 
 
 def _norm(self: Any, x: torch.Tensor) -> torch.Tensor:
-    return nn.functional.rms_norm(x, x.shape[-1:], self.weight, self.variance_epsilon)
+    if hasattr(self, "variance_epsilon"):
+        return nn.functional.rms_norm(x, x.shape[-1:], self.weight, self.variance_epsilon)
+    return nn.functional.rms_norm(x, x.shape[-1:], 1 + self.weight, self.eps)
 
 
 def packed(

@@ -10,7 +10,7 @@ from .rotary import rotate_heads
 
 @triton.jit
 def _attend(
-    qkv, keys, values, lengths, out, qkv_stride, out_stride, places, scale,
+    qkv, keys, values, lengths, out, qkv_stride, out_stride, places, scale, window,
     HEADS: tl.constexpr, KEY_HEADS: tl.constexpr, GROUP: tl.constexpr, WIDTH: tl.constexpr, N: tl.constexpr,
 ):  # fmt: skip
     row = tl.program_id(0).to(tl.int64)
@@ -31,9 +31,12 @@ def _attend(
     highest = score
     total = tl.full([16], 1.0, tl.float32)
     result = tl.zeros([16, WIDTH], tl.float32) + new_value[None, :].to(tl.float32)
-    for start in range(0, length, N):
+    begin = 0
+    if window is not None:
+        begin = tl.maximum(length - window + 1, 0)
+    for start in range(begin // N * N, length, N):
         place = start + tl.arange(0, N)
-        there = place < length
+        there = (place >= begin) & (place < length)
         at_place = cache + place[:, None] * WIDTH + column[None, :]
         k = tl.load(keys + at_place, mask=there[:, None], other=0.0)
         scores = tl.where(there[None, :], tl.dot(q, tl.trans(k)) * scale, -float("inf"))
@@ -58,13 +61,14 @@ def cached_attention(
     out: torch.Tensor,
 ) -> None:
     """See `kernels.cached_attention.cached_attention`."""
-    weights, eps = (None, 0.0) if norms is None else (norms.weights, norms.eps)
-    rotate_heads(qkv, rotary, shape.heads, shape.key_heads, weights, eps, qkv)
+    weights, eps, plus_one = (None, 0.0, False) if norms is None else (norms.weights, norms.eps, norms.plus_one)
+    rotate_heads(qkv, rotary, shape.heads, shape.key_heads, weights, eps, qkv, plus_one)
     keys, values = cache
-    # Three stages of float32 heads of 128 are more shared memory than most cards have.
-    stages = 3 if shape.width * keys.element_size() <= 256 else 1
+    # Three stages of float32 heads of 128 are more shared memory than most cards have, blocks of wider ones too.
+    bytes_a_key = shape.width * keys.element_size()
+    stages, block = 3 if bytes_a_key <= 256 else 1, 64 if bytes_a_key <= 512 else 16
     _attend[(len(qkv), shape.key_heads)](
         qkv, keys, values, lengths, out, qkv.stride(0), out.stride(0), keys.shape[2],
-        shape.scale * 1.4426950408889634, HEADS=shape.heads, KEY_HEADS=shape.key_heads,
-        GROUP=shape.heads // shape.key_heads, WIDTH=shape.width, N=64, num_warps=4, num_stages=stages,
+        shape.scale * 1.4426950408889634, shape.window, HEADS=shape.heads, KEY_HEADS=shape.key_heads,
+        GROUP=shape.heads // shape.key_heads, WIDTH=shape.width, N=block, num_warps=4, num_stages=stages,
     )  # fmt: skip

@@ -38,11 +38,13 @@ def packed_attention(
         rotated = torch.empty_like(qkv)
         values_at = (shape.heads + shape.key_heads) * shape.width
         rotated[:, values_at:].copy_(qkv[:, values_at:])
-    weights, eps = (None, 0.0) if norms is None else (norms.weights, norms.eps)
-    inverse = rotate_heads(qkv, rotary, shape.heads, shape.key_heads, weights, eps, rotated)
+    weights, eps, plus_one = (None, 0.0, False) if norms is None else (norms.weights, norms.eps, norms.plus_one)
+    inverse = rotate_heads(qkv, rotary, shape.heads, shape.key_heads, weights, eps, rotated, plus_one)
     parts = torch.split(rotated.view(len(qkv), -1, shape.width), [shape.heads, shape.key_heads, shape.key_heads], dim=1)
     heads = parts[0], parts[1], parts[2]
-    log_sums = flash_forward(heads, sequences.positions, out, sequences.shared, sequences.before, shape.scale)
+    log_sums = flash_forward(
+        heads, sequences.positions, out, sequences.shared, sequences.before, shape.scale, shape.window
+    )
     return FlashState(heads, out, log_sums, None if norms is None else qkv, inverse)
 
 
@@ -57,7 +59,7 @@ def packed_attention_backward(
     """See `kernels.packed_attention.packed_attention_backward`."""
     places = sequences.positions, sequences.ends
     shared = sequences.shared, sequences.before
-    grads = flash_backward(grad, state.heads, *places, state.output, state.log_sums, *shared, shape.scale)
+    grads = flash_backward(grad, state.heads, *places, state.output, state.log_sums, *shared, shape.scale, shape.window)
     weights = None if norms is None else norms.weights
-    total = None if norms is None else norms.gradient
-    return rotate_heads_backward(grads, rotary, state.raw, weights, state.inverse_rms, total)
+    total, plus_one = (None, False) if norms is None else (norms.gradient, norms.plus_one)
+    return rotate_heads_backward(grads, rotary, state.raw, weights, state.inverse_rms, total, plus_one)

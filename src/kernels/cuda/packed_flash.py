@@ -41,6 +41,7 @@ def flash_forward(
     shared: int = 0,
     before: torch.Tensor | None = None,
     scale: float | None = None,
+    window: int | None = None,
 ) -> torch.Tensor:
     """Write attention to `out`; return the log2 sums (tokens, heads), float32.
 
@@ -51,6 +52,7 @@ def flash_forward(
         shared: number of tokens, the first ones, that stand before each of the other sequences, too.
         before: (2, tokens) see `Sequences`; None where there are no groups.
         scale: of the scores; by default one over the root of the width.
+        window: how many positions a token sees, its own counted; None sees all before it.
     """
     queries, keys, values = heads
     tokens, count, width = queries.shape
@@ -58,7 +60,7 @@ def flash_forward(
     sizes: Any = block_sizes(queries)["forward"]
     factor = (scale or width**-0.5) * _LOG2_E
     attend_forward[(triton.cdiv(tokens, sizes["M"]), count)](
-        queries, keys, values, positions, before, out, log_sums, tokens, shared or None, queries.stride(0),
+        queries, keys, values, positions, before, out, log_sums, tokens, shared or None, window, queries.stride(0),
         out.stride(0), factor, GROUP=count // keys.shape[1], HEADS=count, WIDTH=width, **sizes,
     )  # fmt: skip
     return log_sums
@@ -74,6 +76,7 @@ def flash_backward(
     shared: int = 0,
     before: torch.Tensor | None = None,
     scale: float | None = None,
+    window: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the gradients of queries (tokens, heads, width), keys and values (tokens, key heads, width).
 
@@ -87,6 +90,7 @@ def flash_backward(
         shared: as in the forward.
         before: as in the forward.
         scale: as in the forward.
+        window: as in the forward.
     """
     queries, keys, values = heads
     tokens, count, width = queries.shape
@@ -99,7 +103,7 @@ def flash_backward(
     factor, group = (scale or width**-0.5) * _LOG2_E, count // key_heads
     attend_backward_queries[(triton.cdiv(tokens, sizes["queries"]["M"]), count)](
         queries, keys, values, positions, before, out, grad, log_sums, dots, grad_queries, tokens, shared or None,
-        queries.stride(0), out.stride(0), grad.stride(0), factor, GROUP=group, HEADS=count, WIDTH=width,
+        window, queries.stride(0), out.stride(0), grad.stride(0), factor, GROUP=group, HEADS=count, WIDTH=width,
         **sizes["queries"],
     )  # fmt: skip
     blocks, partial = triton.cdiv(tokens, sizes["keys"]["N"]), None
@@ -109,8 +113,8 @@ def flash_backward(
         partial = log_sums.new_empty(2, chunks, shared, key_heads, width)
     attend_backward_keys[(blocks, key_heads)](
         queries, keys, values, positions, before, ends, grad, log_sums, dots, grad_keys, grad_values, partial, tokens,
-        shared or None, queries.stride(0), grad.stride(0), factor, GROUP=group, HEADS=count, WIDTH=width, CHUNK=_CHUNK,
-        **sizes["keys"],
+        shared or None, window, queries.stride(0), grad.stride(0), factor, GROUP=group, HEADS=count, WIDTH=width,
+        CHUNK=_CHUNK, **sizes["keys"],
     )  # fmt: skip
     if partial is not None:
         grad_both[:, :shared] = partial.sum(1)

@@ -12,6 +12,8 @@ afterwards, in one order. Where nothing is shared, `shared` is None, and the ker
 
 In groups, a prompt and its continuations behind it, a token of a continuation sees the prompt's keys (`before`) and its
 own sequence's. A group is short, so the blocks between, of the continuations before its own, are computed and masked.
+
+In a window a token sees the last `window` positions up to its own; blocks of its sequence that lie before are left out.
 """
 
 import triton
@@ -34,6 +36,12 @@ def _group(row, begin, before, tokens):
     first = tl.load(before + row, mask=inside, other=0).to(tl.int32)
     end = tl.load(before + tokens + row, mask=inside, other=0).to(tl.int32)
     return begin + (end - first), first, end
+
+
+@triton.jit
+def _position(positions, key, tokens):
+    """Return the positions of keys, by which a window counts: rows of shared or earlier tokens lie further away."""
+    return tl.load(positions + key, mask=key < tokens, other=0).to(tl.int32)
 
 
 @triton.jit
@@ -68,7 +76,7 @@ def _keys_at(start, ahead, begin, shared, N: tl.constexpr):
 
 @triton.jit
 def attend_forward(
-    queries, keys, values, positions, before, out, log_sums, tokens, shared, stride, out_stride, scale,
+    queries, keys, values, positions, before, out, log_sums, tokens, shared, window, stride, out_stride, scale,
     GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
 ):  # fmt: skip
     """Write a block of queries' attention, for one head, and its log2 sums."""
@@ -77,7 +85,8 @@ def attend_forward(
     row = first + tl.arange(0, M)
     column = tl.arange(0, WIDTH)
     inside = row < tokens
-    begin = _begin(row, tl.load(positions + row, mask=inside, other=0).to(tl.int32), shared)
+    position = tl.load(positions + row, mask=inside, other=0).to(tl.int32)
+    begin = _begin(row, position, shared)
     if before is not None:
         begin, prompt, prompt_end = _group(row, begin, before, tokens)
     q = tl.load(
@@ -90,6 +99,8 @@ def attend_forward(
     ahead, lowest = _key_blocks(_begin(first, tl.load(positions + first).to(tl.int32), shared), shared, N)
     if before is not None:
         lowest = tl.load(before + first).to(tl.int32)
+    elif window is not None:
+        lowest = tl.maximum(lowest, first - window + 1)
     for start in range(lowest - ahead, tl.minimum(first + M, tokens), N):
         key, seen_to = _keys_at(start, ahead, lowest, shared, N)
         place = key[:, None].to(tl.int64) * stride + at_head
@@ -98,6 +109,8 @@ def attend_forward(
         seen = (key[None, :] <= row[:, None]) & (seen_to[None, :] >= begin[:, None])
         if before is not None:
             seen |= (key[None, :] >= prompt[:, None]) & (key[None, :] < prompt_end[:, None])
+        if window is not None:
+            seen &= position[:, None] - _position(positions, key, tokens)[None, :] < window
         scores = tl.where(seen, scores, -1e30)
         new = tl.maximum(highest, tl.max(scores, 1))
         weights = tl.where(seen, tl.exp2(scores - new[:, None]), 0.0)
@@ -115,7 +128,7 @@ def attend_forward(
 
 @triton.jit
 def attend_backward_queries(
-    queries, keys, values, positions, before, out, grad, log_sums, dots, grad_queries, tokens, shared, stride,
+    queries, keys, values, positions, before, out, grad, log_sums, dots, grad_queries, tokens, shared, window, stride,
     out_stride, grad_stride, scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr,
     N: tl.constexpr,
 ):  # fmt: skip
@@ -125,7 +138,8 @@ def attend_backward_queries(
     row = first + tl.arange(0, M)
     column = tl.arange(0, WIDTH)
     inside = row < tokens
-    begin = _begin(row, tl.load(positions + row, mask=inside, other=0).to(tl.int32), shared)
+    position = tl.load(positions + row, mask=inside, other=0).to(tl.int32)
+    begin = _begin(row, position, shared)
     if before is not None:
         begin, prompt, prompt_end = _group(row, begin, before, tokens)
     at = head * WIDTH + column[None, :]
@@ -141,6 +155,8 @@ def attend_backward_queries(
     ahead, lowest = _key_blocks(_begin(first, tl.load(positions + first).to(tl.int32), shared), shared, N)
     if before is not None:
         lowest = tl.load(before + first).to(tl.int32)
+    elif window is not None:
+        lowest = tl.maximum(lowest, first - window + 1)
     for start in range(lowest - ahead, tl.minimum(first + M, tokens), N):
         key, seen_to = _keys_at(start, ahead, lowest, shared, N)
         place = key[:, None].to(tl.int64) * stride + at_head
@@ -150,6 +166,8 @@ def attend_backward_queries(
         seen = (key[None, :] <= row[:, None]) & (seen_to[None, :] >= begin[:, None])
         if before is not None:
             seen |= (key[None, :] >= prompt[:, None]) & (key[None, :] < prompt_end[:, None])
+        if window is not None:
+            seen &= position[:, None] - _position(positions, key, tokens)[None, :] < window
         weights = tl.where(seen, tl.exp2(scores - log_sum[:, None]), 0.0)
         grad_scores = weights * (tl.dot(g, tl.trans(v)) - dot[:, None])
         result = tl.dot(grad_scores.to(k.dtype), k, result)
@@ -162,8 +180,8 @@ def attend_backward_queries(
 @triton.jit
 def attend_backward_keys(
     queries, keys, values, positions, before, ends, grad, log_sums, dots, grad_keys, grad_values, partial, tokens,
-    shared, stride, grad_stride, scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, M: tl.constexpr,
-    N: tl.constexpr, CHUNK: tl.constexpr,
+    shared, window, stride, grad_stride, scale, GROUP: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr,
+    M: tl.constexpr, N: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
     """Write the gradients of a block of keys and values, for one key head; shared ones as parts."""
     block = tl.program_id(0)
@@ -186,6 +204,10 @@ def attend_backward_keys(
     sum_values = tl.zeros([N, WIDTH], tl.float32)
     begin_rows = first
     end_rows = tl.load(ends + tl.minimum(first + N, tokens) - 1).to(tl.int32)
+    if window is not None:
+        key_position = _position(positions, key, tokens)
+        if before is None:
+            end_rows = tl.minimum(end_rows, first + N - 1 + window)
     if shared is not None:
         begin_rows = tl.where(of_chunk, chunk * CHUNK, first)
         end_rows = tl.where(of_chunk, tl.minimum(chunk * CHUNK + CHUNK, tokens), end_rows)
@@ -196,7 +218,8 @@ def attend_backward_keys(
             row = start + tl.arange(0, M)
             there = row < tokens
             long_row = row[:, None].to(tl.int64)
-            begin = _begin(row, tl.load(positions + row, mask=there, other=0).to(tl.int32), shared)
+            position = tl.load(positions + row, mask=there, other=0).to(tl.int32)
+            begin = _begin(row, position, shared)
             if shared is not None:
                 begin = tl.where(of_chunk, 0, begin)
             if before is not None:
@@ -209,6 +232,8 @@ def attend_backward_keys(
             seen = (key[:, None] <= row[None, :]) & (key[:, None] >= begin[None, :])
             if before is not None:
                 seen |= (key[:, None] >= prompt[None, :]) & (key[:, None] < prompt_end[None, :])
+            if window is not None:
+                seen &= position[None, :] - key_position[:, None] < window
             seen &= there[None, :]
             weights = tl.where(seen, tl.exp2(scores - log_sum[None, :]), 0.0)
             sum_values = tl.dot(weights.to(g.dtype), g, sum_values)

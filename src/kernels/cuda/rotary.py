@@ -9,6 +9,7 @@ import triton.language as tl
 def _rotate(
     source, out, cos, sin, norms, inverse, source_stride, out_stride, eps, direction,
     HEADS: tl.constexpr, KEY_HEADS: tl.constexpr, HALF: tl.constexpr, BLOCK_HEADS: tl.constexpr, NORMED: tl.constexpr,
+    PLUS_ONE: tl.constexpr,
 ):  # fmt: skip
     token = tl.program_id(0).to(tl.int64)
     head = tl.arange(0, BLOCK_HEADS)[:, None]
@@ -22,8 +23,13 @@ def _rotate(
         factor = tl.rsqrt((tl.sum(left * left, axis=1) + tl.sum(right * right, axis=1)) / (2 * HALF) + eps)[:, None]
         tl.store(inverse + token * (HEADS + KEY_HEADS) + head, factor, mask=head < HEADS + KEY_HEADS)
         which = tl.where(head < HEADS, 0, 2 * HALF)  # the norm of queries, then that of keys
-        left = (left * factor).to(kind).to(tl.float32) * tl.load(norms + which + column).to(tl.float32)
-        right = (right * factor).to(kind).to(tl.float32) * tl.load(norms + which + HALF + column).to(tl.float32)
+        weight_left = tl.load(norms + which + column).to(tl.float32)
+        weight_right = tl.load(norms + which + HALF + column).to(tl.float32)
+        if PLUS_ONE:
+            left, right = left * factor * (1 + weight_left), right * factor * (1 + weight_right)
+        else:
+            left = (left * factor).to(kind).to(tl.float32) * weight_left
+            right = (right * factor).to(kind).to(tl.float32) * weight_right
         left, right = left.to(kind).to(tl.float32), right.to(kind).to(tl.float32)
     c = tl.load(cos + token * HALF + column).to(tl.float32)
     s = tl.load(sin + token * HALF + column).to(tl.float32) * direction
@@ -35,7 +41,7 @@ def _rotate(
 def _rotate_back(
     grad_queries, grad_keys, grad_values, out, cos, sin, raw, norms, inverse, sums, out_stride, raw_stride,
     HEADS: tl.constexpr, KEY_HEADS: tl.constexpr, HALF: tl.constexpr, BLOCK_HEADS: tl.constexpr, NORMED: tl.constexpr,
-    TRAINED: tl.constexpr,
+    TRAINED: tl.constexpr, PLUS_ONE: tl.constexpr,
 ):  # fmt: skip
     token = tl.program_id(0).to(tl.int64)
     head = tl.arange(0, BLOCK_HEADS)[:, None]
@@ -63,8 +69,11 @@ def _rotate_back(
         raw_left = tl.load(raw + token * raw_stride + place, mask=normed & everywhere, other=0.0).to(tl.float32)
         raw_right = tl.load(raw + token * raw_stride + place + HALF, mask=normed & everywhere, other=0.0).to(tl.float32)
         which = tl.where(is_query, 0, width)
-        scaled_left = turned_left * tl.load(norms + which + column).to(tl.float32)
-        scaled_right = turned_right * tl.load(norms + which + HALF + column).to(tl.float32)
+        weight_left = tl.load(norms + which + column).to(tl.float32)
+        weight_right = tl.load(norms + which + HALF + column).to(tl.float32)
+        if PLUS_ONE:
+            weight_left, weight_right = 1 + weight_left, 1 + weight_right
+        scaled_left, scaled_right = turned_left * weight_left, turned_right * weight_right
         factor = tl.load(inverse + token * (HEADS + KEY_HEADS) + head, mask=normed, other=0.0)
         if TRAINED:
             to_sums = sums + token * (2 * width) + tl.arange(0, HALF)
@@ -92,6 +101,7 @@ def rotate_heads(
     norms: torch.Tensor | None,
     eps: float,
     out: torch.Tensor,
+    plus_one: bool = False,
 ) -> torch.Tensor | None:
     """Write rotated queries and keys to `out`; with `norms`, normalize them before.
 
@@ -103,6 +113,7 @@ def rotate_heads(
         norms: (2, width), weights of the queries' and the keys' norm, or None.
         eps: of the norms.
         out: as qkv; its values are left as they are.
+        plus_one: of the norms, see `kernels.rms_norm`.
 
     Returns:
         Inverse root mean squares (tokens, heads + key_heads), float32, or None without norms.
@@ -113,7 +124,7 @@ def rotate_heads(
     _rotate[(tokens,)](
         qkv, out, cos, sin, norms, inverse, qkv.stride(0), out.stride(0), eps, 1.0,
         HEADS=heads, KEY_HEADS=key_heads, HALF=half, BLOCK_HEADS=triton.next_power_of_2(heads + key_heads),
-        NORMED=norms is not None, num_warps=4,
+        NORMED=norms is not None, PLUS_ONE=plus_one, num_warps=4,
     )  # fmt: skip
     return inverse
 
@@ -125,6 +136,7 @@ def rotate_heads_backward(
     norms: torch.Tensor | None,
     inverse: torch.Tensor | None,
     total: torch.Tensor | None = None,
+    plus_one: bool = False,
 ) -> torch.Tensor:
     """Return the gradient (tokens, (heads + 2 key_heads) width) of qkv.
 
@@ -135,6 +147,7 @@ def rotate_heads_backward(
         norms: as in the forward.
         inverse: what the forward returned.
         total: (2 x width,), where the norms train: the gradients of their weights are added.
+        plus_one: as in the forward.
     """
     grad_queries, grad_keys, grad_values = (grad.contiguous() for grad in grads)
     cos, sin = rotary
@@ -146,7 +159,7 @@ def rotate_heads_backward(
         grad_queries, grad_keys, grad_values, out, cos, sin, raw, norms, inverse, sums, out.stride(0),
         0 if raw is None else raw.stride(0), HEADS=heads, KEY_HEADS=key_heads, HALF=width // 2,
         BLOCK_HEADS=triton.next_power_of_2(heads + 2 * key_heads), NORMED=norms is not None, TRAINED=total is not None,
-        num_warps=4,
+        PLUS_ONE=plus_one, num_warps=4,
     )  # fmt: skip
     if total is not None and sums is not None:
         total.add_(sums.sum(0))

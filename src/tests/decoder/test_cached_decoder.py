@@ -5,11 +5,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from src.architectures import ARCHITECTURES
 from src.config.schema import GenerationSettings
 from src.decoder.cached_decoder import CachedDecoder
 from src.decoder.decoder_obstacle import decoder_obstacle
 from src.decoder.generation import generate
+from src.tests.packed_models import WRITTEN_OUT
 
 PROMPTS = [[5, 6, 7], [8], list(range(10, 47)), [3, 3, 3, 3, 9, 2], [60, 61]]
 SIZES = {
@@ -28,8 +28,8 @@ SIZES = {
 
 def model_of(family, adapter, tied=True):
     torch.manual_seed(1)
-    extra = {"head_dim": 16} if family == "qwen3" else {}
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **SIZES, **extra, tie_word_embeddings=tied))
+    config = AutoConfig.for_model(family, **SIZES, **WRITTEN_OUT[family], tie_word_embeddings=tied)
+    model = AutoModelForCausalLM.from_config(config)
     if adapter:
         model = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"]))
         for name, parameter in model.named_parameters():
@@ -60,7 +60,7 @@ def generated(model, prompt, tokens, end_id):
     return output[0, len(prompt) :].tolist()
 
 
-@pytest.mark.parametrize("family", ARCHITECTURES)
+@pytest.mark.parametrize("family", WRITTEN_OUT)
 @pytest.mark.parametrize("adapter", [False, True])
 def test_ids_equal_those_of_generate(family, adapter):
     model = model_of(family, adapter, tied=family != "qwen2")

@@ -61,9 +61,8 @@ def biased_head(model: Any) -> None:
     model.lm_head.bias = nn.Parameter(torch.zeros(96))
 
 
-def sliding(model: Any) -> None:
-    model.config.layer_types = ["full_attention", "sliding_attention"]
-    model.config.sliding_window = 8
+def another_kind(model: Any) -> None:
+    model.config.layer_types = ["full_attention", "chunked_attention"]
 
 
 def not_causal(model: Any) -> None:
@@ -79,14 +78,14 @@ def another_part(model: Any) -> None:
     [
         (own_class, "_OwnLlamaForCausalLM is not transformers' own class"),
         (own_layer, "model.layers.1.mlp is not as transformers' own class has it"),
-        (own_activation, "model.layers.1.mlp.act_fn is not as transformers' own class has it"),
+        (own_activation, "the activation GELU is not written out"),
         (own_forward, "model.layers.0.input_layernorm is not as transformers' own class has it"),
         (bias_on_k, "a bias on only some of q/k/v of layer 1"),
         (four_bit_v, "weights of more than one type in q/k/v of layer 1"),
         (half_up, "weights of more than one type in gate/up of layer 0"),
         (four_bit_head, "its head is of another kind"),
         (biased_head, "its head has a bias"),
-        (sliding, "attention in a window of 8 tokens"),
+        (another_kind, "layer 1 is of kind chunked_attention"),
         (not_causal, "layer 1 attends to what comes after"),
         (another_part, "layer 0 has other parts: extra_norm"),
     ],

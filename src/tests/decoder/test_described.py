@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
@@ -18,8 +17,7 @@ PLAIN = DecoderDescription(vocabulary=259, width=64, layers=(LAYER, LAYER), norm
 
 
 def built(name: str, **settings: Any) -> Any:
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(architecture_config(name, **settings))
+    return AutoModelForCausalLM.from_config(architecture_config(name, **settings))
 
 
 def with_attention(layer: LayerDescription, **values: Any) -> LayerDescription:
@@ -51,3 +49,28 @@ def test_qwen() -> None:
 def test_an_adapter_changes_nothing() -> None:
     model = get_peft_model(built("qwen2"), LoraConfig(target_modules=["k_proj", "gate_proj"], task_type="CAUSAL_LM"))
     assert describe(model.get_base_model()) == describe(built("qwen2"))
+
+
+def test_gemma3() -> None:
+    """Norms around with 1 + weight, five windows to one layer that sees all, each kind with its own rotation."""
+    norm = NormDescription(1e-6, plus_one=True)
+    window = LayerDescription(
+        AttentionDescription(4, 2, 16, 24**-0.5, norm, window=9, rotary="sliding_attention"),
+        inner=128,
+        activation="gelu_tanh",
+        before_attention=norm,
+        before_mlp=norm,
+        after_attention=norm,
+        after_mlp=norm,
+    )
+    whole = with_attention(window, window=None, rotary="full_attention")
+    model = built("gemma3_text", num_hidden_layers=7, sliding_window=9, query_pre_attn_scalar=24)
+    assert describe(model) == DecoderDescription(
+        259, 64, (window,) * 5 + (whole, window), norm, embedding_scale=8.0, tied=True
+    )
+
+
+def test_a_window_of_some_layers() -> None:
+    settings = {"use_sliding_window": True, "max_window_layers": 1, "sliding_window": 9}
+    layers = describe(built("qwen3", **settings)).layers
+    assert [layer.attention.window for layer in layers] == [None, 9]

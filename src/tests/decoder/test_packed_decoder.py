@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from src.architectures import ARCHITECTURES
 from src.data.batches.packing import StepPacker
 from src.decoder.fused_weights import Arena
 from src.decoder.model_layers import decoder_layers
 from src.decoder.packed_decoder import PackedDecoder, packing_obstacle
-from src.tests.packed_models import SEVEN, adapted_model, examples, packed, reference, worst_error
+from src.tests.packed_models import SEVEN, WRITTEN_OUT, adapted_model, examples, packed, reference, worst_error
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, tiny_tokenizer, write_tiny_model
 
 LENGTHS = [(37, 9), (12, 1), (20, 19), (3, 2), (130, 24), (9, 4)]  # one response of a token; one beyond a query block
@@ -36,6 +35,11 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "qwen3 untied, as many key heads": (
         "qwen3", {"head_dim": 8, "tie_word_embeddings": False, "num_key_value_heads": 4}, {}
     ),
+    "qwen2 with a window": ("qwen2", {"use_sliding_window": True, "max_window_layers": 1, "sliding_window": 11}, {}),
+    "gemma 3": ("gemma3_text", WRITTEN_OUT["gemma3_text"], {}),
+    "gemma 3 untied, one key head": (
+        "gemma3_text", {**WRITTEN_OUT["gemma3_text"], "tie_word_embeddings": False, "num_key_value_heads": 1}, {}
+    ),
     "attention only": ("llama", {}, {"target_modules": ["q_proj", "v_proj"]}),
     "one product without, one with some": ("qwen3", {"head_dim": 8}, {"target_modules": ["o_proj", "up_proj"]}),
     "rsLoRA": ("llama", {}, {"use_rslora": True}),
@@ -45,6 +49,7 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "whole llama with biases": ("llama", {"attention_bias": True, "mlp_bias": True}, None),
     "whole qwen2": ("qwen2", {}, None),
     "whole qwen3": ("qwen3", {"head_dim": 16}, None),
+    "whole gemma 3": ("gemma3_text", WRITTEN_OUT["gemma3_text"], None),
     "whole qwen3, untied": ("qwen3", {"head_dim": 8, "tie_word_embeddings": False}, None),
 }  # fmt: skip
 ADAPTED_OR_WHOLE = pytest.mark.parametrize("lora", [{}, None], ids=["adapted", "whole"])
@@ -61,7 +66,9 @@ def test_loss_and_gradients_equal_the_unpacked_reference(name: str, dtype: torch
     assert worst_error(got, expected) <= most
 
 
-@pytest.mark.parametrize("name", ["llama", "qwen3", "whole llama", "whole qwen2", "whole qwen3"])
+@pytest.mark.parametrize(
+    "name", ["llama", "qwen3", "gemma 3", "whole llama", "whole qwen2", "whole qwen3", "whole gemma 3"]
+)
 def test_bf16_is_as_exact_as_autocast(name: str) -> None:
     """Weights in bf16, adapters in float32, both against float64 with the weights that bf16 holds."""
     family, config, lora = MODELS[name]
@@ -83,8 +90,10 @@ def test_bf16_is_as_exact_as_autocast(name: str) -> None:
 
 
 @pytest.mark.parametrize("cache", ["on", "off"])
-def test_a_4_bit_base(tmp_path: Path, cache: str) -> None:
-    config = tiny_config(write_tiny_model(tmp_path / "base", "qwen3"), lora__cache_dequantized=cache)
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text"])
+def test_a_4_bit_base(tmp_path: Path, family: str, cache: str) -> None:
+    checkpoint = write_tiny_model(tmp_path / "base", family, **WRITTEN_OUT[family])
+    config = tiny_config(checkpoint, lora__cache_dequantized=cache)
     model, tokenizer = load_tiny(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -104,9 +113,10 @@ def test_a_4_bit_base(tmp_path: Path, cache: str) -> None:
 
 @ADAPTED_OR_WHOLE
 @pytest.mark.parametrize("capacity", [1, 37, 130, 211, 1000])
-def test_neither_packing_nor_filler_changes_anything(capacity: int, lora: Lora) -> None:
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text"])
+def test_neither_packing_nor_filler_changes_anything(family: str, capacity: int, lora: Lora) -> None:
     """A capacity of 1 gives every example, all of them longer, a micro-batch of its own."""
-    model, items = adapted_model("qwen3", torch.float64, lora, head_dim=8), examples(LENGTHS)
+    model, items = adapted_model(family, torch.float64, lora, **WRITTEN_OUT[family]), examples(LENGTHS)
     loss, expected = packed(model, items, capacity=64)
     for multiple in (1, 8):
         got_loss, got = packed(model, items, capacity, multiple)
@@ -117,7 +127,9 @@ def test_neither_packing_nor_filler_changes_anything(capacity: int, lora: Lora) 
     assert worst_error(got, expected) <= 1e-11
 
 
-@pytest.mark.parametrize("name", ["llama", "llama, one key head, wide heads", "qwen3", "whole qwen2"])
+@pytest.mark.parametrize(
+    "name", ["llama", "llama, one key head, wide heads", "qwen3", "gemma 3", "whole qwen2", "whole gemma 3"]
+)
 @pytest.mark.parametrize(("capacity", "multiple"), [(1000, 1), (120, 8), (44, 1)])
 def test_tokens_that_all_examples_begin_with_are_computed_once(name: str, capacity: int, multiple: int) -> None:
     """The shared tokens get gradients from every example; 120 is less than the longest example, 44 than most."""
@@ -190,8 +202,11 @@ KEY, DROPOUT = (42, 7), 0.2
     ids=["adapted", "dropout", "whole"],
 )
 @pytest.mark.parametrize("kept_layers", [0, 1])
-def test_recomputation_changes_nothing(kept_layers: int, dropout_key: tuple[int, int] | None, lora: Lora) -> None:
-    model, items = adapted_model("qwen3", torch.float64, lora, head_dim=8), examples(LENGTHS)
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text"])
+def test_recomputation_changes_nothing(
+    family: str, kept_layers: int, dropout_key: tuple[int, int] | None, lora: Lora
+) -> None:
+    model, items = adapted_model(family, torch.float64, lora, **WRITTEN_OUT[family]), examples(LENGTHS)
     loss, expected = packed(model, items, 64, 1, dropout_key)
     decoder = PackedDecoder(model, kept_layers=kept_layers)
     got_loss, got = packed(model, items, 64, 1, dropout_key, decoder)
@@ -215,11 +230,14 @@ def test_obstacles() -> None:
     mixed.model.norm.float()
     assert packing_obstacle(mixed) == "its weights are of more than one type"
     assert obstacle(lora={"use_dora": True}) == "DoRA"
-    assert obstacle(hidden_act="gelu") == "model.layers.0.mlp.act_fn is not as transformers' own class has it"
-    assert (
-        obstacle("qwen2", use_sliding_window=True, sliding_window=8, max_window_layers=1)
-        == "attention in a window of 8 tokens"
-    )
+    assert obstacle(hidden_act="gelu") == "the activation GELUActivation is not written out"
+    gemma = WRITTEN_OUT["gemma3_text"]
+    assert obstacle("gemma3_text", **gemma) is None
+    for name, value in (("final_logit_softcapping", 30.0), ("attn_logit_softcapping", 50.0)):
+        words = f"{name} = {value} in its config is not written out"
+        assert obstacle("gemma3_text", **gemma, **{name: value}) == words
+    both = obstacle("gemma3_text", **gemma, use_bidirectional_attention=True)
+    assert both == "use_bidirectional_attention = True in its config is not written out"
     assert obstacle(attention_dropout=0.1) == "dropout of attention weights"
     dynamic = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
     assert obstacle(rope_parameters=dynamic) == "its rotary positions depend on the longest sequence of a batch"
@@ -261,10 +279,10 @@ def test_layers_that_were_made_while_generating_train() -> None:
 
 
 @ADAPTED_OR_WHOLE
-@pytest.mark.parametrize("family", ARCHITECTURES)
+@pytest.mark.parametrize("family", WRITTEN_OUT)
 def test_the_model_computes_and_saves_what_it_did(family: str, lora: Lora) -> None:
     """The weights move; their values, the adapter's file and the model's outputs stay."""
-    model = adapted_model(family, torch.float32, lora)
+    model = adapted_model(family, torch.float32, lora, **WRITTEN_OUT[family])
     ids = torch.arange(20)[None]
     before = {name: value.clone() for name, value in model.state_dict().items()}
     logits = model(input_ids=ids).logits

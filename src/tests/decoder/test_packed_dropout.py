@@ -9,7 +9,7 @@ from torch import nn
 from src.kernels.dropout import DroppedPlaces
 from src.models.causal_head import head_kind
 from src.tests.decoder.test_packed_decoder import LENGTHS
-from src.tests.packed_models import SEVEN, adapted_model, examples, packed, reference, worst_error
+from src.tests.packed_models import SEVEN, WRITTEN_OUT, adapted_model, examples, packed, reference, worst_error
 
 KEY, DROPOUT = (42, 7), 0.2
 TOGETHER = (SEVEN[:3], SEVEN[3:4], SEVEN[4:6], SEVEN[6:])
@@ -53,11 +53,12 @@ def dropout_reference(model: Any, items: Any) -> tuple[float, dict[str, torch.Te
 
 @pytest.mark.parametrize("lora", [{}, {"target_modules": ["k_proj", "down_proj"]}], ids=["all", "some"])
 @pytest.mark.parametrize("capacity", [1, 64, 1000])
-def test_dropout_drops_the_same_places_whatever_the_packing(capacity: int, lora: dict[str, Any]) -> None:
-    items = examples(LENGTHS)
+@pytest.mark.parametrize("family", ["llama", "gemma3_text"])
+def test_dropout_drops_the_same_places_whatever_the_packing(family: str, capacity: int, lora: dict[str, Any]) -> None:
+    items, settings = examples(LENGTHS), {**WRITTEN_OUT[family], "head_dim": 8}
     arguments = {"lora_dropout": DROPOUT, **lora}
-    got_loss, got = packed(adapted_model("llama", torch.float64, arguments), items, capacity, 8, KEY)
-    loss, expected = dropout_reference(adapted_model("llama", torch.float64, arguments), items)
+    got_loss, got = packed(adapted_model(family, torch.float64, arguments, **settings), items, capacity, 8, KEY)
+    loss, expected = dropout_reference(adapted_model(family, torch.float64, arguments, **settings), items)
     assert got_loss == pytest.approx(loss, rel=1e-12)
     assert worst_error(got, expected) <= 1e-9
 

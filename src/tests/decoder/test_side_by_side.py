@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 import torch
 
-from src.architectures import ARCHITECTURES
 from src.data.batches.packing import StepPacker
 from src.decoder.packed_decoder import PackedDecoder
 from src.decoder.side_by_side import SideBySide, runs_side_by_side
-from src.tests.packed_models import Items, adapted_model, examples, gradients, packed, worst_error
+from src.tests.packed_models import WRITTEN_OUT, Items, adapted_model, examples, gradients, packed, worst_error
 
 LENGTHS = [(57, 9), (32, 1), (40, 19), (23, 2), (150, 24), (29, 4), (61, 8)]
 
@@ -31,12 +30,12 @@ def side_by_side(
     return loss.item() / step["target_tokens"], gradients(model)
 
 
-@pytest.mark.parametrize("family", ARCHITECTURES)
+@pytest.mark.parametrize("family", WRITTEN_OUT)
 @pytest.mark.parametrize("capacity", [1000, 170, 60])  # two micro-batches, four, one for each example
 @pytest.mark.parametrize("key", [None, (3, 4)], ids=["no dropout", "dropout"])
 def test_loss_and_gradients_are_those_of_one_at_a_time(family: str, capacity: int, key: tuple[int, int] | None) -> None:
     items = examples(LENGTHS, shared=20)
-    model = adapted_model(family, torch.float64, {"lora_dropout": 0.1})
+    model = adapted_model(family, torch.float64, {"lora_dropout": 0.1}, **WRITTEN_OUT[family])
     loss, expected = packed(model, items, capacity, shared=20, dropout_key=key)
     side = SideBySide(PackedDecoder(model))
     for _ in range(2):  # sums begin at zero in each step

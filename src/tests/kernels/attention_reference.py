@@ -56,8 +56,9 @@ def _whole(qkv: torch.Tensor, rotary: Rotary, shape: AttentionShape, norms: Head
     heads = qkv.view(len(qkv), -1, shape.width)
     queries, keys, values = heads.split([shape.heads, shape.key_heads, shape.key_heads], dim=1)
     if norms is not None:
-        queries = nn.functional.rms_norm(queries, (shape.width,), norms.weights[0], norms.eps)
-        keys = nn.functional.rms_norm(keys, (shape.width,), norms.weights[1], norms.eps)
+        weights = 1 + norms.weights if norms.plus_one else norms.weights
+        queries = nn.functional.rms_norm(queries, (shape.width,), weights[0], norms.eps)
+        keys = nn.functional.rms_norm(keys, (shape.width,), weights[1], norms.eps)
     both = []
     for part in (queries, keys):
         left, right = part.chunk(2, dim=-1)
@@ -66,5 +67,9 @@ def _whole(qkv: torch.Tensor, rotary: Rotary, shape: AttentionShape, norms: Head
     groups = shape.heads // shape.key_heads
     q, k, v = (part.transpose(0, 1) for part in (both[0], both[1], values))
     k, v = k.repeat_interleave(groups, dim=0), v.repeat_interleave(groups, dim=0)
-    result = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    places = torch.arange(len(qkv))
+    seen = places[:, None] >= places
+    if shape.window is not None:
+        seen &= places[:, None] < places + shape.window
+    result = nn.functional.scaled_dot_product_attention(q, k, v, seen, scale=shape.factor)
     return result.transpose(0, 1).reshape(len(qkv), -1)

@@ -18,7 +18,17 @@ def test_rotation_by_hand() -> None:
 
 
 @pytest.mark.parametrize("normalized", [False, True])
-@pytest.mark.parametrize("shape", [AttentionShape(4, 2, 6), AttentionShape(3, 3, 4), AttentionShape(3, 1, 8)])
+@pytest.mark.parametrize(
+    "shape",  # windows that are shorter and longer than a block
+    [
+        AttentionShape(4, 2, 6),
+        AttentionShape(3, 3, 4),
+        AttentionShape(3, 1, 8),
+        AttentionShape(4, 2, 6, 0.7, window=1),
+        AttentionShape(2, 1, 4, window=7),
+        AttentionShape(2, 2, 4, window=105),
+    ],
+)
 @pytest.mark.parametrize(
     "sequences",  # blocks are 96 queries
     [
@@ -36,7 +46,8 @@ def test_forward_and_backward(sequences: Sequences, shape: AttentionShape, norma
     torch.manual_seed(0)
     tokens = sequences.starts[-1]
     rotary = rotary_of(sequences, shape.width)
-    norms = HeadNorms(torch.randn(2, shape.width, dtype=F64), 1e-6) if normalized else None
+    plus_one = shape.window is not None
+    norms = HeadNorms(torch.randn(2, shape.width, dtype=F64), 1e-6, plus_one=plus_one) if normalized else None
     qkv = torch.randn(tokens, shape.columns, dtype=F64)
     leaf = qkv.clone().requires_grad_()
     if norms is not None:
@@ -58,3 +69,12 @@ def test_forward_and_backward(sequences: Sequences, shape: AttentionShape, norma
     if norms is not None:
         assert norms.gradient is not None
         assert torch.allclose(norms.gradient.view(2, -1), wanted_norms[0], rtol=1e-9, atol=1e-11)
+
+
+def test_a_window_by_hand() -> None:
+    """With equal scores a token's output is the mean of the values that it sees: its own and the one before."""
+    qkv = torch.tensor([[0.0, 0.0, 0.0, 0.0, value, value] for value in (1.0, 3.0, 7.0, 20.0, 40.0)])
+    sequences, shape = sequences_of([0, 3, 5]), AttentionShape(1, 1, 2, window=2)
+    out = torch.empty(5, 2)
+    packed_attention(qkv, (torch.ones(5, 1), torch.zeros(5, 1)), sequences, shape, None, out)
+    assert out[:, 0].tolist() == [1.0, 2.0, 5.0, 20.0, 30.0]

@@ -17,7 +17,8 @@ GPU = torch.device("cuda", 0)
     [
         (128, (7, 5), None),
         (64, (9, 0), None),
-        (100, (9, 0), "heads of 100, not 16, 32, 64, 128"),
+        (256, (7, 5), None),
+        (100, (9, 0), "heads of 100, not 16, 32, 64, 128, 256"),
         (128, (7, 0), "the GPU is of compute capability 7.0, below 7.5"),
     ],
 )

@@ -38,3 +38,27 @@ def test_what_a_residual_adds_is_added_first_and_kept() -> None:
     assert plus.tolist() == [[2.0, 3.0]]
     assert inverse.item() == pytest.approx(0.08**0.5)
     assert out.tolist() == [pytest.approx([3 * 0.08**0.5, 4 * 0.08**0.5])]
+
+
+def test_one_is_added_to_the_weight_and_the_product_is_rounded_once() -> None:
+    """4 x 0.08^0.5 = 1.1314, times 1.75 1.9799, is 253/128 in bf16; 1.1314 rounded to 145/128 gives 254/128."""
+    x, weight = torch.tensor([[3.0, 4.0]], dtype=torch.bfloat16), torch.tensor([0.5, 0.75], dtype=torch.bfloat16)
+    out = torch.empty_like(x)
+    rms_norm(x, weight, 0.0, out, plus_one=True)
+    assert out[0, 1].item() == 253 / 128
+    rms_norm(x, weight + 1, 0.0, out)
+    assert out[0, 1].item() == 254 / 128
+
+
+@pytest.mark.parametrize("added", [False, True])
+def test_one_is_added_backward_too(added: bool) -> None:
+    torch.manual_seed(0)
+    x, weight, grad, onto = (torch.randn(size, dtype=torch.float64) for size in ((7, 12), (12,), (7, 12), (7, 12)))
+    out = torch.empty_like(x)
+    inverse = rms_norm(x, weight, 1e-5, out, plus_one=True)
+    exact = x.clone().requires_grad_()
+    expected = torch.nn.functional.rms_norm(exact, (12,), weight + 1, 1e-5)
+    (wanted,) = torch.autograd.grad(expected, exact, grad)
+    got = rms_norm_backward(grad, x, weight, inverse, onto if added else None, plus_one=True)
+    assert torch.allclose(out, expected, rtol=1e-12)
+    assert torch.allclose(got, wanted + onto if added else wanted, rtol=1e-10)

@@ -72,8 +72,10 @@ def last_checkpoint(folder):
 
 
 def end_of(folder):
-    """The final adapter's hash, and all that was logged but speeds."""
+    """The hash of the final adapter or model, and all that was logged but speeds."""
     run = folder / "tiny"
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     figures = [{k: v for k, v in line.items() if not k.endswith(("_per_second", "_runtime"))} for line in lines]
-    return hashlib.sha256((run / "final_model" / "adapter_model.safetensors").read_bytes()).hexdigest(), figures
+    final = run / "final_model"
+    weights = next(path for name in ("adapter_model", "model") if (path := final / f"{name}.safetensors").exists())
+    return hashlib.sha256(weights.read_bytes()).hexdigest(), figures

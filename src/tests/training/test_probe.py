@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 
-from src.architectures import ARCHITECTURES
 from src.decoder import packed_decoder
 from src.decoder.adapter_buffers import Refresh
 from src.decoder.decoder_layer import DecoderLayer
@@ -15,7 +14,7 @@ from src.errors import YoyakError
 from src.inference import probe as generation_probe
 from src.inference.generator import generate_summaries
 from src.models.probe import Probe, found_by_probes, probes_of
-from src.tests.packed_models import adapted_model, examples, packed
+from src.tests.packed_models import WRITTEN_OUT, adapted_model, examples, packed
 from src.tests.tiny_models import DIALOGUES, load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training import probe as training_probe
 from src.training.engine import EngineChoice
@@ -28,10 +27,10 @@ from src.training.state.resolved import Resolved
 BIASES = {"attention_bias": True, "mlp_bias": True}
 
 
-@pytest.mark.parametrize("family", ARCHITECTURES)
+@pytest.mark.parametrize("family", WRITTEN_OUT)
 @pytest.mark.parametrize("lora", [{}, {"use_rslora": True, "rank_pattern": {"k_proj": 2}}, None])
 def test_engines_that_are_right_agree_to_rounding(family: str, lora: dict[str, Any] | None) -> None:
-    model = adapted_model(family, torch.float32, lora)
+    model = adapted_model(family, torch.float32, lora, **WRITTEN_OUT[family])
     for engine in ("packed", "trainer"):
         found = probe(model, engine)
         assert found.agrees

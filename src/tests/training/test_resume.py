@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from src.errors import YoyakError
-from src.tests.tiny_models import DIALOGUES
+from src.tests.packed_models import WRITTEN_OUT
+from src.tests.tiny_models import DIALOGUES, write_tiny_model
 from src.tests.training.stopped_runs import EPOCH, SignalAt, config_for, end_of, last_checkpoint, stopped, trainer_for
 from src.training.guards.interrupts import TrainingInterrupted
 from src.training.state.checkpoints import find_checkpoint
@@ -95,6 +96,18 @@ def test_full_fine_tuning_goes_on_bit_for_bit(base, tmp_path, engine):
         trainer_for(config, checkpoint).train()
         ends.append((tmp_path / name / "tiny" / "final_model" / "model.safetensors").read_bytes())
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["qlora", "full"])
+def test_windows_and_norms_around_go_on_bit_for_bit(tmp_path, whole):
+    base = write_tiny_model(tmp_path / "base", "gemma3_text", **WRITTEN_OUT["gemma3_text"])
+    settings = {"lora__use_lora": False, "lora__use_qlora": False} if whole else {}
+    for name in ("whole", "stopped"):
+        config = config_for(base, tmp_path / name, training__epochs=1.0, **settings)
+        if name == "stopped":
+            stopped(config, 3)
+        trainer_for(config, last_checkpoint(tmp_path / name) if name == "stopped" else None).train()
+    assert end_of(tmp_path / "stopped") == end_of(tmp_path / "whole")
 
 
 def test_early_stopping_goes_on_counting_and_stays_stopped(base, tmp_path):

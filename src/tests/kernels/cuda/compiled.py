@@ -50,12 +50,14 @@ class ModelShape:
     mlp: int
     vocabulary: int
     head_norms: bool = False
+    gemma: bool = False  # norms with 1 + weight, gelu
 
 
 SHAPES = {
     "smollm2_135m": ModelShape(AttentionShape(9, 3, 64), 576, 1536, 49152),
     "llama3_3b": ModelShape(AttentionShape(24, 8, 128), 3072, 8192, 128256),
     "qwen3_4b": ModelShape(AttentionShape(32, 8, 128), 2560, 9728, 151936, head_norms=True),
+    "gemma3_270m": ModelShape(AttentionShape(4, 1, 256, window=512), 640, 2048, 262144, head_norms=True, gemma=True),
     "llama3_8b": ModelShape(AttentionShape(32, 8, 128), 4096, 14336, 128256),
 }
 
@@ -89,19 +91,23 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
     attention, integers = shape.attention, empty(TOKENS, of=torch.int64)
     inner = attention.heads * attention.width
     rotary = empty(TOKENS, attention.width // 2), empty(TOKENS, attention.width // 2)
-    norms = HeadNorms(empty(2, attention.width), 1e-6) if shape.head_norms else None
+    norms = HeadNorms(empty(2, attention.width), 1e-6, plus_one=shape.gemma) if shape.head_norms else None
     counted = dropout.CountedDrop(0.05, empty(1, of=torch.int64), integers, integers, 3)
     hidden, weight = empty(TOKENS, shape.hidden), empty(shape.hidden)
-    inverse = rms_norm.rms_norm(hidden, weight, 1e-5, empty(TOKENS, shape.hidden + 48)[:, : shape.hidden])
-    rms_norm.rms_norm(hidden, weight, 1e-5, hidden, hidden)
-    rms_norm.rms_norm_backward(hidden, hidden, weight, inverse, hidden)
+    plus_one, activation = shape.gemma, "gelu_tanh" if shape.gemma else "silu"
+    into = empty(TOKENS, shape.hidden + 48)[:, : shape.hidden]
+    inverse = rms_norm.rms_norm(hidden, weight, 1e-5, into, plus_one=plus_one)
+    rms_norm.rms_norm(hidden, weight, 1e-5, hidden, hidden, plus_one)
+    rms_norm.rms_norm_backward(hidden, hidden, weight, inverse, hidden, plus_one)
+    if shape.gemma:
+        rms_norm.rms_norm_backward(hidden, hidden, weight, inverse, None, plus_one)
     norm_weight.add_norm_weight_gradient(weight, hidden, hidden, inverse)
-    swiglu.swiglu(empty(TOKENS, 2 * shape.mlp), empty(TOKENS, shape.mlp + 16)[:, : shape.mlp])
-    for activation in (None, empty(TOKENS, shape.mlp)):
+    swiglu.swiglu(empty(TOKENS, 2 * shape.mlp), empty(TOKENS, shape.mlp + 16)[:, : shape.mlp], activation)
+    for again in (None, empty(TOKENS, shape.mlp)):
         grad = empty(TOKENS, shape.mlp + 16)
         low_rank = grad[:, shape.mlp :], empty(16, shape.mlp)
         for part, how in ((None, None), (low_rank, None), (low_rank, counted)):
-            swiglu.swiglu_backward(grad[:, : shape.mlp], empty(TOKENS, 2 * shape.mlp), activation, part, how)
+            swiglu.swiglu_backward(grad[:, : shape.mlp], empty(TOKENS, 2 * shape.mlp), again, part, how, activation)
     out = empty(TOKENS, inner + 16)[:, :inner]
     places = Sequences([], integers, integers)
     for sequences in (places, replace(places, shared=35), replace(places, before=torch.stack([integers, integers]))):

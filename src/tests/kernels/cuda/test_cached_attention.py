@@ -8,7 +8,17 @@ from src.kernels.heads import AttentionShape, HeadNorms
 
 
 @pytest.mark.parametrize("normalized", [False, True])
-@pytest.mark.parametrize("shape", [AttentionShape(4, 2, 16), AttentionShape(3, 3, 32), AttentionShape(3, 1, 16)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        AttentionShape(4, 2, 16),
+        AttentionShape(3, 3, 32),
+        AttentionShape(3, 1, 16),
+        AttentionShape(4, 2, 16, 0.3, window=1),
+        AttentionShape(2, 1, 16, window=65),
+        AttentionShape(4, 1, 256, window=70),  # blocks of 16 places
+    ],
+)
 def test_equals_the_cpu(device: torch.device, exact: float, shape: AttentionShape, normalized: bool) -> None:
     """Rows with nothing in the cache, one block of 64 places, one more, and all places but the last."""
     from src.kernels.cuda import cached_attention as cuda
@@ -17,8 +27,9 @@ def test_equals_the_cpu(device: torch.device, exact: float, shape: AttentionShap
     lengths, places = torch.tensor([0, 64, 65, 129]), 130
     angles = lengths[:, None] * 10000.0 ** -torch.linspace(0, 1, shape.width // 2)
     rotary = angles.cos(), angles.sin()
-    norms = HeadNorms(torch.randn(2, shape.width), 1e-6) if normalized else None
-    norms_there = HeadNorms(norms.weights.to(device), 1e-6) if norms else None
+    plus_one = shape.window is not None
+    norms = HeadNorms(torch.randn(2, shape.width), 1e-6, plus_one=plus_one) if normalized else None
+    norms_there = HeadNorms(norms.weights.to(device), 1e-6, plus_one=plus_one) if norms else None
     qkv, inner = torch.randn(4, shape.columns), shape.heads * shape.width
     cache = torch.randn(2, 4, shape.key_heads, places, shape.width)
     cache_there = cache.to(device, copy=True)

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[4]
 SHARED_KB = {75: 64, 80: 163, 86: 99, 89: 99, 90: 227}  # CUDA C Programming Guide, technical specifications
-SHAPES = ["smollm2_135m", "llama3_3b", "qwen3_4b", "llama3_8b"]
+SHAPES = ["smollm2_135m", "llama3_3b", "qwen3_4b", "gemma3_270m", "llama3_8b"]
 ATTENTION = ["cached_attention", "packed_flash_kernels"]
 KERNELS = {
     "cached_attention._attend",

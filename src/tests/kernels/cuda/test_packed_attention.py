@@ -26,6 +26,10 @@ CASES = [
     ([0, 70, 73, 150], AttentionShape(2, 1, 16), False, False),  # blocks of 64 and 32 with whole and cut sequences
     ([0, 70, 73, 150], AttentionShape(2, 2, 16), False, True),
     ([0, 32, 64, 96], AttentionShape(3, 1, 32), True, False),
+    ([0, 70, 73, 150], AttentionShape(2, 1, 16, 0.3, window=1), True, False),
+    ([0, 70, 73, 230], AttentionShape(2, 1, 16, window=40), False, False),
+    ([0, 70, 73, 230], AttentionShape(2, 2, 16, window=40), True, True),
+    ([0, 130], AttentionShape(2, 1, 256, window=64), True, False),
 ]
 
 
@@ -52,6 +56,7 @@ GROUPS = [
     (groups_of([70, 3, 90, 1], [2, 9, 9], [40, 30, 30]), AttentionShape(3, 1, 16), True, False),
     (groups_of([70, 3, 90, 1], [2, 9, 9], [40, 30, 30]), AttentionShape(2, 2, 16), False, True),
     (groups_of([1, 64, 64], [64, 1, 1, 1]), AttentionShape(4, 2, 16), False, False),
+    (groups_of([70, 3, 90, 1], [2, 9, 9], [40, 30, 30]), AttentionShape(3, 1, 16, window=33), True, False),
 ]
 
 
@@ -95,8 +100,9 @@ def compare(
     tokens, inner = here.starts[-1], shape.heads * shape.width
     there = on_device(here, device)
     cos, sin = rotary_of(here, shape.width, dtype)
-    norms = HeadNorms(torch.randn(2, shape.width, dtype=dtype), 1e-6) if normalized else None
-    norms_there = HeadNorms(norms.weights.to(device), 1e-6) if norms else None
+    plus_one = shape.window is not None
+    norms = HeadNorms(torch.randn(2, shape.width, dtype=dtype), 1e-6, plus_one=plus_one) if normalized else None
+    norms_there = HeadNorms(norms.weights.to(device), 1e-6, plus_one=plus_one) if norms else None
     if norms and norms_there:  # whose weights train
         norms.gradient = torch.ones(2 * shape.width, dtype=dtype)
         norms_there.gradient = norms.gradient.to(device, copy=True)
@@ -150,6 +156,9 @@ SHARED = [
     ([0, 133, 134, 135, 136, 200], AttentionShape(2, 1, 16), False, False),  # a block of one-token sequences
     ([0, 35, 36, 120, 150], AttentionShape(3, 1, 16), False, True),
     ([0, 1, 30, 31, 40], AttentionShape(2, 1, 16), False, False),
+    ([0, 20, 25, 26, 61, 64], AttentionShape(2, 1, 16, window=12), True, False),
+    ([0, 35, 36, 120, 121, 122, 190, 256], AttentionShape(3, 1, 16, window=40), True, False),
+    ([0, 133, 134, 135, 136, 200], AttentionShape(2, 1, 16, window=100), False, True),
 ]
 
 

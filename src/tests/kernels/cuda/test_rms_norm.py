@@ -8,22 +8,24 @@ from src.kernels.rms_norm import rms_norm, rms_norm_backward
 
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-5), (torch.float16, 5e-3), (torch.bfloat16, 2e-2)])
 @pytest.mark.parametrize("width", [100, 1024])
-def test_equals_the_cpu(device: torch.device, width: int, dtype: torch.dtype, most: float) -> None:
+@pytest.mark.parametrize("plus_one", [False, True])
+def test_equals_the_cpu(device: torch.device, plus_one: bool, width: int, dtype: torch.dtype, most: float) -> None:
     from src.kernels.cuda import rms_norm as cuda
 
     torch.manual_seed(0)
     x, grad, onto = (torch.randn(5, width, dtype=dtype) for _ in range(3))
     weight = torch.randn(width, dtype=dtype)
     wanted, wide = torch.empty(5, width, dtype=dtype), torch.zeros(5, width + 3, dtype=dtype, device=device)
-    wanted_inverse = rms_norm(x, weight, 1e-5, wanted)
+    wanted_inverse = rms_norm(x, weight, 1e-5, wanted, plus_one=plus_one)
     on = [part.to(device) for part in (x, weight, grad, onto)]
-    inverse = cuda.rms_norm(on[0], on[1], 1e-5, wide[:, :width])
+    inverse = cuda.rms_norm(on[0], on[1], 1e-5, wide[:, :width], plus_one=plus_one)
     assert not wide[:, width:].any()
     assert torch.allclose(wide[:, :width].cpu(), wanted, rtol=most, atol=most)
     assert torch.allclose(inverse.cpu(), wanted_inverse, rtol=1e-5)
-    wanted = rms_norm_backward(grad, x, weight, wanted_inverse, onto)
-    got = cuda.rms_norm_backward(on[2], on[0], on[1], inverse, on[3])
-    assert torch.allclose(got.cpu(), wanted, rtol=most, atol=2 * most)
+    for added, there in ((onto, on[3]), (None, None)):
+        wanted = rms_norm_backward(grad, x, weight, wanted_inverse, added, plus_one)
+        got = cuda.rms_norm_backward(on[2], on[0], on[1], inverse, there, plus_one)
+        assert torch.allclose(got.cpu(), wanted, rtol=most, atol=2 * most)
 
 
 def test_what_is_added_first_stays_added(device: torch.device) -> None:
