@@ -20,6 +20,7 @@ from .generation_score import rouge_sum
 from .guards.deterministic import deterministic_kernels, raise_if_not_deterministic
 from .guards.interrupts import StopOnSignal, TrainingInterrupted
 from .guards.one_process import on_one_gpu, run_alone
+from .guards.pause import PauseAt, TrainingPaused
 from .logs.callbacks import MetricsWriter
 from .logs.trackers import trackers
 from .memory_plan import checkpointing_arguments
@@ -48,6 +49,7 @@ class LLMTrainer:
         logger: logging.Logger | None = None,
         resume: Checkpoint | None = None,
         resolved: Resolved | None = None,
+        pause: PauseAt | None = None,
     ) -> None:
         """Set up the Trainer; without `eval_dataset` nothing is evaluated and the last weights are kept.
 
@@ -61,6 +63,7 @@ class LLMTrainer:
             logger: where choices are said.
             resume: of this run, to go on from.
             resolved: what `resolve` decided for this model, whose adapter has its start; by default it is asked here.
+            pause: where the training is measured, and pauses.
 
         Raises:
             YoyakError: no examples, `resume` is of a run with other settings, data or model, or a launcher has started
@@ -87,7 +90,10 @@ class LLMTrainer:
         self.trainer = self._create_trainer()
         self.interrupt = StopOnSignal(self.trainer)
         recovery = RecoverySaves(self.trainer, config.training.save_steps, config.training.save_minutes)
-        for callback in (recovery, self.interrupt, *callbacks):
+        self.pause = pause
+        if pause is not None:
+            pause.trainer = self.trainer
+        for callback in (recovery, self.interrupt, *([pause] if pause else []), *callbacks):
             self.trainer.add_callback(callback)
 
     @property
@@ -185,6 +191,7 @@ class LLMTrainer:
 
         Raises:
             TrainingInterrupted: on Ctrl-C or SIGTERM, with the checkpoint that was written.
+            TrainingPaused: where `pause` says.
             StoppedRunError: the steps or the loss had gone wrong, with the checkpoint that was written.
             YoyakError: the disk is full or can't be written any more, one example doesn't fit into memory, or an
                 operation has no deterministic kernel though that is asked for.
@@ -205,6 +212,8 @@ class LLMTrainer:
         if self.interrupt.number is not None:
             checkpoint = self.run_dir / "checkpoints" / f"checkpoint-{step}"
             raise TrainingInterrupted(checkpoint if checkpoint.is_dir() else None, step, self.interrupt.number)
+        if self.pause is not None and self.pause.paused:
+            raise TrainingPaused(self.run_dir / "checkpoints" / f"checkpoint-{step}", step)
         self.trainer.guard.raise_if_gone_wrong(step, self.run_dir / "checkpoints")
         tokens = int(self.trainer.trained_tokens)
         return {

@@ -30,12 +30,12 @@ def config_for(base, folder, engine="packed", **settings):
     return tiny_config(base, folder, **training | settings)
 
 
-def trainer_for(config, resume=None, callbacks=(), with_eval=True, dialogues=DIALOGUES):
+def trainer_for(config, resume=None, callbacks=(), with_eval=True, dialogues=DIALOGUES, pause=None):
     model, tokenizer = load_tiny(config)
     arguments = {"tokenizer": tokenizer, "format_type": "chat", "language": "en"}
     train = create_llm_dataset(dialogues, SUMMARIES, use_instruction_augmentation=True, **arguments)
     evaluation = create_llm_dataset(DIALOGUES[:2], SUMMARIES[:2], **arguments) if with_eval else None
-    return LLMTrainer(config, model, tokenizer, train, evaluation, callbacks=callbacks, resume=resume)
+    return LLMTrainer(config, model, tokenizer, train, evaluation, callbacks=callbacks, resume=resume, pause=pause)
 
 
 class SignalAt(TrainerCallback):
