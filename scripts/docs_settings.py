@@ -99,6 +99,8 @@ def values(annotation: Any, limits: Any = ()) -> str:
         return ", ".join(f"`{choice}`" for choice in arguments)
     if origin is list:
         return f"list of {values(arguments[0])}"
+    if origin is dict:
+        return "mapping"
     if origin is Annotated:
         return values(arguments[0], [limit for info in arguments[1:] for limit in getattr(info, "metadata", [info])])
     if origin in (Union, UnionType):

@@ -25,6 +25,7 @@ from .commands.options import (
     Spreadsheet,
 )
 from .commands.plan_cli import plan
+from .commands.search_cli import search
 from .commands.speech import choose_language, korean_help, said, speaks_korean
 from .commands.usage import QuietGroup, refuse_undecodable
 from .data.prompt.round_trip import panics_refused
@@ -46,6 +47,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 app.command()(plan)
 app.command()(studio)
+app.command()(search)
 
 
 @app.callback(invoke_without_command=True)

@@ -33,7 +33,9 @@ _PATTERN = re.compile("|".join(f"(?P<k{number}>{pattern})" for number, pattern i
 
 
 def kind_of_secret(value: object) -> str | None:
-    """Return what kind of secret a setting's value (or a list's item) looks like, None where it looks like none."""
+    """Return what kind of secret a setting's value, or something in it, looks like; None where it looks like none."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
     if isinstance(value, list):
         return next((kind for item in value if (kind := kind_of_secret(item))), None)
     if not isinstance(value, str):

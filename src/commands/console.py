@@ -26,12 +26,13 @@ ONLY_TO_FILES = {"only_to_files": True}
 """`extra` of a log call whose line the screen already has."""
 
 
-def create_console(stderr: bool = False, forgiving: bool = False) -> "Console":
+def create_console(stderr: bool = False, forgiving: bool = False, quiet: bool = False) -> "Console":
     """Return a console; where it is no terminal, lines are not wrapped at 80 columns.
 
     Args:
         stderr: on standard error.
         forgiving: what can't be written is lost, and whoever writes goes on.
+        quiet: nothing is shown.
     """
     from .screen import Screen
 
@@ -40,6 +41,7 @@ def create_console(stderr: bool = False, forgiving: bool = False) -> "Console":
         return Screen(stderr=stderr, width=120)
     return Screen(
         stderr=stderr,
+        quiet=quiet,
         file=Forgiving(getattr(stream, "stream", stream), the_run_goes_on) if forgiving else None,
         width=None if stream.isatty() else 120,
     )

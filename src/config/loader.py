@@ -90,6 +90,16 @@ def differences(config: Config, base: Config) -> dict[str, tuple[object, object]
     return {key: (before[key], value) for key, value in flatten(config).items() if value != before[key]}
 
 
+def changed_config(config: Config, settings: Mapping[str, object], source: str) -> Config:
+    """Return a copy of a config with other values of some settings, which come from `source`.
+
+    Raises:
+        YoyakError: a value that its setting refuses.
+    """
+    leaves = {name: Leaf(value, DEFAULT) for name, value in flatten(config).items()}
+    return _validate(leaves | {name: Leaf(value, source) for name, value in settings.items()}, Path(source))
+
+
 def _search_folders() -> Iterator[Path]:
     for root in dict.fromkeys([Path.cwd() / "configs", configs_dir().absolute()]):
         for folder in _FOLDERS:
@@ -179,6 +189,8 @@ def _allowed(annotation: Any, limits: Sequence[Any] = (), too_large: bool = Fals
         return f"one of {', '.join(map(str, arguments))}" if len(arguments) > 1 else str(arguments[0])
     if origin is list:
         return f"a list such as [a, b]; each item must be {_allowed(arguments[0], (), too_large)}"
+    if origin is dict:
+        return "a mapping such as {lora.r: [8, 16]}"
     if origin is Annotated:
         limits = [limit for info in arguments[1:] if isinstance(info, FieldInfo) for limit in info.metadata]
         return _allowed(arguments[0], limits, too_large)

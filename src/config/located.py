@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .schema import Config
 
-PLACES = ("model.checkpoint", "lora.adapter", "data.train", "data.eval")
+PLACES = ("model.checkpoint", "lora.adapter", "data.train", "data.eval", "data.test")
 """Settings that may name a folder or a file; checkpoints and data may be elsewhere: bundled, a sample, on a hub."""
 
 

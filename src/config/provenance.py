@@ -101,7 +101,7 @@ def read_file(path: Path) -> tuple[dict[str, Leaf], list[Leaf]]:
             raise YoyakError(f"{source}: {name} = {value_text(value)}: must be a section with keys below it")
         for key, inner_key_node, value_node in _entries(node, path, f"{name}."):
             dotted, source = f"{name}.{key}", place(path, _line(inner_key_node))
-            leaves[dotted] = Leaf(_value(loader, value_node, _known(dotted, source).annotation, source), source)
+            leaves[dotted] = Leaf(_value(loader, value_node, known_setting(dotted, source).annotation, source), source)
     return leaves, bases
 
 
@@ -117,7 +117,7 @@ def read_override(text: str) -> tuple[str, Leaf]:
     if dotted in SECTIONS:
         example = f"{dotted}.{next(iter(SECTIONS[dotted]))}"
         raise YoyakError(f"{COMMAND_LINE}: '{dotted}' is a section; set one of its keys, such as {example}=...")
-    annotation = _known(dotted, COMMAND_LINE).annotation
+    annotation = known_setting(dotted, COMMAND_LINE).annotation
     if _takes_text(annotation) and not written.startswith(("'", '"')):
         # As it stands, so that colons, brackets and '#' in paths and sentences mean nothing.
         loader = _Loader("")
@@ -156,7 +156,7 @@ def _members(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _known(dotted: str, source: str) -> FieldInfo:
+def known_setting(dotted: str, source: str) -> FieldInfo:
     """Return the field of a setting, or raise with the nearest known key."""
     if dotted not in SETTINGS:
         raise YoyakError(f"{source}: unknown key '{dotted}'{_hint(dotted)}")

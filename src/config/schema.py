@@ -3,13 +3,14 @@
 A setting lives in one place. YAML files name only what differs from these defaults or from their `_base_`.
 """
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ..architectures import LINEARS, ChatTemplate
+from .experiment import ExperimentSettings
 from .refine import RefineSettings
+from .search import SearchSettings
 from .section import MOST, ColumnName, Count, Fraction, Positive, PositiveFloat, Section
 
 
@@ -93,6 +94,8 @@ class DataSettings(Section):
     """Training file (CSV, TSV, JSON, JSONL, Parquet) or `hub:NAME[@REVISION][:SPLIT]`."""
     eval: str = "data/raw/dev.csv"
     """Evaluation file, as `data.train`."""
+    test: str | None = None
+    """File of dialogues that nothing is chosen on, as `data.train`: `yoyak search` reports its winner on them."""
     dialogue_column: ColumnName = "dialogue"
     """Column with the dialogue, one turn a line, or a list of turns; inside objects with dots: `body.dialogue`."""
     summary_column: ColumnName = "summary"
@@ -252,31 +255,6 @@ class EvaluationSettings(Section):
     """Porter stemmer for English words."""
 
 
-class ExperimentSettings(Section):
-    """The run's name and place."""
-
-    name: str
-    """Outputs go to `<output_dir>/<name>/`."""
-    tags: list[str] = []
-    """Words to find the run by."""
-    output_dir: str = "outputs"
-    """Folder of all runs."""
-
-    @property
-    def run_dir(self) -> Path:
-        """Return the run's folder."""
-        return Path(self.output_dir) / self.name
-
-    @field_validator("name")
-    @classmethod
-    def _is_folder_name(cls, name: str) -> str:
-        if name in ("", ".", "..") or any(character in name for character in "/\\:\0") or name != name.strip():
-            raise ValueError("must be a plain folder name, without slashes")
-        if name.startswith("-") or not name.isprintable():  # it goes into command lines and Modelfiles too
-            raise ValueError("must be printable and not start with '-'")
-        return name
-
-
 class Config(Section):
     """All settings of a run."""
 
@@ -289,6 +267,7 @@ class Config(Section):
     generation: GenerationSettings = GenerationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     refine: RefineSettings = RefineSettings()
+    search: SearchSettings = SearchSettings()
     experiment: ExperimentSettings
 
     @model_validator(mode="after")

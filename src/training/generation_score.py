@@ -10,7 +10,16 @@ from ..inference.generator import stream_summaries
 
 
 def rouge_sum(model: Any, tokenizer: Any, dataset: Any, config: Config) -> float:
-    """Return ROUGE-1 + ROUGE-2 + ROUGE-L of generated summaries, as `config.generation` and `.evaluation` say.
+    """Return ROUGE-1 + ROUGE-2 + ROUGE-L of generated summaries, as `config.evaluation` says.
+
+    The arguments are those of `generated_and_references`.
+    """
+    ordered, references = generated_and_references(model, tokenizer, dataset, config)
+    return score_summaries(ordered, references, config.evaluation.tokenization, config.evaluation.stemmer).rouge_sum
+
+
+def generated_and_references(model: Any, tokenizer: Any, dataset: Any, config: Config) -> tuple[list[str], list[str]]:
+    """Return generated summaries of examples, as `config.generation` says, and their references.
 
     Args:
         model: under training; its mode and the random state are as before afterwards.
@@ -29,8 +38,7 @@ def rouge_sum(model: Any, tokenizer: Any, dataset: Any, config: Config) -> float
         scoring=config.evaluation,
     )
     summaries = {index: result.text for index, result in generated}
-    ordered = [summaries[index] for index in range(len(prompts))]
-    return score_summaries(ordered, references, config.evaluation.tokenization, config.evaluation.stemmer).rouge_sum
+    return [summaries[index] for index in range(len(prompts))], references
 
 
 def prompts_and_references(dataset: Any, tokenizer: Any) -> tuple[list[list[int]], list[str], int]:

@@ -45,6 +45,8 @@ class TrainRequest:
     overwrite: bool = False
     force: bool = False
     resume: bool = False
+    quiet: bool = False
+    """What the run says goes into its log only."""
 
     def __post_init__(self) -> None:
         """Raise YoyakError where a run is to go on and to be replaced."""
@@ -80,11 +82,12 @@ def started_run(
     from ...training.guards.interrupts import TrainingInterrupted, stopped_by_sigterm
 
     log = log_path(request.experiment, datetime.now(), log_name)
+    console = create_console(forgiving=True, quiet=request.quiet)
     with (
         stopped_by_sigterm(),
         run_lock(config.experiment.run_dir),
         kept_folder(config) if earlier else run_folder(config, request) as folder,
-        run_logger([log, folder / "train.log"], create_console(forgiving=True)) as logger,
+        run_logger([log, folder / "train.log"], console) as logger,
     ):
         file = RunFile(folder, kept_record(earlier))
         try:
@@ -92,7 +95,7 @@ def started_run(
             logger.info("Run %s, log in %s", folder, log)
             warn_busy_cores(logger)
             say_where_it_goes_on(earlier, logger)
-            yield RunContext(config, folder, file, logger, create_console(forgiving=True), earlier)
+            yield RunContext(config, folder, file, logger, console, earlier)
             file.update(RunRecord(status="completed", ended=now()))
         except TrainingInterrupted as stop:
             file.update(RunRecord(status="interrupted", ended=now()))

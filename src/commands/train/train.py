@@ -44,7 +44,7 @@ def begun_run(config: Config, request: TrainRequest, log_name: str = "train_llm"
     earlier = find_earlier_run(config) if request.resume else None
     if is_complete(config, earlier):
         said = f"{config.experiment.run_dir}: is complete, nothing to do"
-        create_console().print(said)
+        create_console(quiet=request.quiet).print(said)
         yield None
         return
     with started_run(config, request, earlier, log_name) as run:

@@ -19,9 +19,11 @@ _NEUTRAL = (
     "model.checkpoint",  # may be moved: its weights are compared
     "data.train",  # may be moved: their examples are compared
     "data.eval",
+    "data.test",
     "training.logging_steps",
     "training.report_to",
     "training.save_",
+    "search.",
 )
 """Settings, or beginnings of their names, that change nothing in the weights."""
 _SCORING = ("generation.", "evaluation.")

@@ -1,0 +1,1 @@
+"""`yoyak search`."""

@@ -1,0 +1,243 @@
+"""The trials of a search, one after another, until nothing more can end before the deadline."""
+
+import gc
+import shutil
+from contextlib import ExitStack
+from dataclasses import replace
+
+from ...config.loader import changed_config
+from ...config.provenance import value_text
+from ...errors import YoyakError
+from ...planner.advice import hours
+from ...search.choice import Finished
+from ...search.costs import Pace, Units, pace_of
+from ...search.halving import by_promise, promotable
+from ...search.space import decoded, own_params
+from ...search.study import TrialRecord
+from ...search.workers import claimed, deciding, is_free
+from .context import Search
+from .trial import Stage, pause_dialogues, pause_steps, read_scores, run_stage, trial_config, trial_name
+
+_REPORT_SECONDS = 1.0  # for pages and the process's end
+_SLACK = 1.05  # of what is foreseen
+_REFUSALS = 20  # drawn in a row that can't fit or end in time, after which no more are drawn
+_FAILURES = 3  # trials in a row after which the search gives up
+
+
+def run_trials(search: Search) -> None:
+    """Run trials until none can begin or go on that would end before the deadline.
+
+    Raises:
+        YoyakError: the config as it is can't be trained, or trial after trial fails.
+        KeyboardInterrupt: stopped by a signal.
+    """
+    while True:
+        with ExitStack() as stack:
+            with deciding(search.folder):
+                found = _next(search)
+                if found is None:
+                    return
+                number, until = found
+                stack.enter_context(claimed(search.folder, trial_name(number)))
+            _run(search, number, until)
+        gc.collect()
+        _free_gpu()
+
+
+def pace(search: Search) -> Pace:
+    """Return the pace of this search's trials."""
+    known = [(trial.units, trial.spent) for trial in search.study.trials()]
+    return pace_of([(units, spent) for units, spent in known if units is not None])
+
+
+def whole_seconds(search: Search, units: Units, trial: TrialRecord | None = None, pauses: bool = True) -> float:
+    """Return the seconds of a trial to its end, from where it is, with slack."""
+    return _SLACK * _seconds(
+        search, pace(search), units, trial, None if not pauses else len(search.config.search.pauses)
+    )
+
+
+def reserved_seconds(search: Search) -> float:
+    """Return the seconds that the end of the search takes: the score of the winner and of the config as it is."""
+    speed, units = pace(search), search.machine.units(search.config)
+    return _REPORT_SECONDS + 2 * (speed.begin + len(search.data.test) * units.summary * speed.summary)
+
+
+def _seconds(search: Search, speed: Pace, units: Units, trial: TrialRecord | None, until: int | None) -> float:
+    """Return the seconds of a trial from where it is to a pause, through all where `until` is their number, or (None)
+    without one to its end.
+    """
+    steps = pause_steps(search.config.search.pauses, units.steps)
+    at = trial.standing.pause if trial is not None else -1
+    done = steps[at] if at >= 0 else 0
+    dev = len(search.data.dev)
+    few = pause_dialogues(search.config.search, dev)
+    if until is not None and until < len(steps):
+        summaries = few if until == len(steps) - 1 else 0
+        return speed.seconds(units, summaries, 1, done, steps[until])
+    begins = 1 if until is None else len(steps) - at
+    summaries = dev + (few if until is not None and at < len(steps) - 1 else 0)
+    return speed.seconds(units, summaries, begins, done)
+
+
+def _next(search: Search) -> tuple[int, int | None] | None:
+    """Return the trial that runs next and the pause to which it does (None: to its end); None where none can."""
+    trials = search.study.trials()
+    if not trials:
+        number = search.study.add(own_params(search.config, search.space), search.machine.units(search.config))
+        return number, None
+    free = {t.number for t in trials if t.state == "begun" and is_free(search.folder, trial_name(t.number))}
+    pauses, left = len(search.config.search.pauses), search.clock.left - reserved_seconds(search)
+    cut_off = next((t for t in trials if t.number in free and not t.measured and t.number), None)
+    if cut_off is not None and cut_off.units and whole_seconds(search, cut_off.units) <= left:
+        return cut_off.number, 0 if pauses else None
+    standings = [trial.standing for trial in trials]
+    good = promotable(standings, pauses, search.config.search.keep_one_in, free)
+    if good is not None and (good == 0 or _ends_in_time(search, trials[good], left)):
+        later = standings[good].pause + 1
+        return good, later if good and later < pauses else None
+    drawn = _draw(search, trials, left)
+    if drawn is not None:
+        return drawn, 0 if pauses else None
+    for promising in by_promise(standings, free):
+        if _ends_in_time(search, trials[promising], left, pauses=False):
+            return promising, None
+    return None
+
+
+def _ends_in_time(search: Search, trial: TrialRecord, left: float, pauses: bool = True) -> bool:
+    return trial.units is not None and whole_seconds(search, trial.units, trial, pauses) <= left
+
+
+def _draw(search: Search, trials: "list[TrialRecord]", left: float) -> int | None:
+    """Add the next trial, and before it those that are never started; None where there is none.
+
+    Those are kept with the reason. The first that only the time refuses ends the drawing where the cheapest so far
+    wouldn't end in time either.
+    """
+    most = search.config.search.trials
+    begun = [trial for trial in trials if trial.state != "refused"]
+    if most is not None and len(begun) >= most:
+        return None
+    cheapest = min((trial.units.whole for trial in begun if trial.units), default=0.0)
+    for _ in range(_REFUSALS):
+        params = search.study.draw()
+        try:
+            units = search.machine.units(changed_config(search.config, decoded(params), "search.space"))
+        except YoyakError as error:
+            search.study.add(params, None, str(error))
+            continue
+        if not units.fits:
+            search.study.add(params, units, f"takes {units.peak_bytes / 1e9:.1f} GB of memory, more than there is")
+            continue
+        needed = whole_seconds(search, units)
+        if needed <= left:
+            return search.study.add(params, units)
+        search.study.add(params, units, f"would take {hours(needed)}, and {hours(max(left, 0))} were left")
+        if whole_seconds(search, replace(units, steps=max(1, round(units.steps * cheapest / units.whole)))) > left:
+            return None
+    return None
+
+
+def _run(search: Search, number: int, until: int | None) -> None:
+    """Run a trial to a pause or its end, and keep what came of it."""
+    trial = search.study.trials()[number]
+    assert trial.units is not None
+    config = trial_config(search.config, number, trial.settings, search.folder, search.data.dev_file)
+    speed = pace(search)
+    foreseen = _seconds(search, speed, trial.units, trial, until)
+    ending = len(search.data.dev) * trial.units.summary * speed.summary + trial.units.evaluation * speed.evaluation
+    limit = _SLACK * ending + reserved_seconds(search)
+    _say_begin(search, trial, until, foreseen)
+    try:
+        stage = run_stage(config, search.config.search, trial.units.steps, until, lambda _: search.clock.left > limit)
+    except YoyakError as error:
+        if number == 0:
+            raise
+        _fail(search, trial, str(error))
+        return
+    _keep(search, trial, stage, foreseen)
+
+
+def _keep(search: Search, trial: TrialRecord, stage: Stage, foreseen: float) -> None:
+    """Put what came of a part of a trial into the storage; drop weights that nobody needs any more."""
+    stages = [*trial.attributes.get("stages", []), {"foreseen": foreseen, "seconds": stage.spent.seconds}]
+    search.study.measure(trial.number, stage.measured, trial.spent.plus(stage.spent))
+    search.study.note(trial.number, "stages", stages)
+    search.study.note(trial.number, "ended_after", search.clock.spent)
+    if stage.scores is not None:
+        search.study.finish(trial.number, sum(stage.scores.scores) / len(stage.scores.scores))
+        shutil.rmtree(search.folder / trial_name(trial.number) / "checkpoints", ignore_errors=True)
+        drop_models(search)
+    _say_end(search, trial, stage)
+
+
+def drop_models(search: Search, keep: "set[int] | None" = None) -> None:
+    """Remove the final models of all finished trials but the best ones and the config's own, or but `keep`."""
+    finished = [trial for trial in search.study.trials() if trial.state == "finished"]
+    if keep is None:
+        best = sorted(finished, key=lambda trial: (-(trial.value or 0.0), trial.number))
+        keep = {0, *(trial.number for trial in best[: search.config.search.keep_models])}
+    for trial in finished:
+        if trial.number not in keep:
+            shutil.rmtree(search.folder / trial_name(trial.number) / "final_model", ignore_errors=True)
+
+
+def finished_with_models(search: Search) -> list[Finished]:
+    """Return the finished trials whose weights are here."""
+    found = []
+    for trial in search.study.trials():
+        run = search.folder / trial_name(trial.number)
+        if trial.state == "finished" and trial.units and (run / "final_model").is_dir():
+            scores = read_scores(run)
+            found.append(Finished(trial.number, scores.scores, trial.units.whole, scores.unsupported_facts))
+    return found
+
+
+def _fail(search: Search, trial: TrialRecord, reason: str) -> None:
+    search.study.fail(trial.number, reason)
+    shutil.rmtree(search.folder / trial_name(trial.number) / "checkpoints", ignore_errors=True)
+    search.console.print(f"Trial {trial.number} failed: {reason}", style="yellow", markup=False, soft_wrap=True)
+    newest = [one.state for one in search.study.trials() if one.state != "refused"][-_FAILURES:]
+    if newest == ["failed"] * _FAILURES:
+        raise YoyakError(f"{_FAILURES} trials in a row failed, the last one so: {reason}")
+
+
+def _say_begin(search: Search, trial: TrialRecord, until: int | None, foreseen: float) -> None:
+    settings = ", ".join(f"{name} {_short(value)}" for name, value in trial.settings.items())
+    what = "the config as it is" if trial.number == 0 else settings
+    goes_on = " goes on" if trial.measured else ""
+    search.console.print(
+        f"Trial {trial.number}{goes_on}: {what} (about {hours(foreseen)}, {hours(max(search.clock.left, 0))} left)",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _say_end(search: Search, trial: TrialRecord, stage: Stage) -> None:
+    if stage.scores is not None:
+        score = sum(stage.scores.scores) / len(stage.scores.scores)
+        found = f"{search.config.search.objective} {score:.2f}"
+    elif stage.measured:
+        found = f"paused, {_measure_words(search, max(stage.measured), stage.measured[max(stage.measured)])}"
+    else:
+        found = "paused"
+    search.console.print(f"  {found} after {hours(stage.spent.seconds)}", markup=False, soft_wrap=True)
+
+
+def _measure_words(search: Search, pause: int, value: float) -> str:
+    by_summaries = pause == len(search.config.search.pauses) - 1 and pause_dialogues(
+        search.config.search, len(search.data.dev)
+    )
+    return f"{search.config.search.objective} {value:.2f}" if by_summaries else f"evaluation loss {-value:.4f}"
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else value_text(value)
+
+
+def _free_gpu() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,65 @@
+"""The dialogues of a search: those that trials are measured on, and those that nothing is chosen on."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...config.schema import Config
+from ...errors import YoyakError
+from ..data.data_files import table_bytes, write_whole
+
+if TYPE_CHECKING:
+    from ...data.files.sources import DialogueRow
+
+
+@dataclass(frozen=True)
+class SearchData:
+    """The rows; `dev_file` where the evaluation data was divided, and None where it is `data.eval` itself."""
+
+    dev: "list[DialogueRow]"
+    test: "list[DialogueRow]"
+    test_source: str
+    dev_file: str | None
+
+    @property
+    def digest(self) -> str:
+        """Return a hash of all dialogues and summaries, by part."""
+        content = [[(row.dialogue, row.summary) for row in part] for part in (self.dev, self.test)]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def read_search_data(config: Config, folder: Path) -> SearchData:
+    """Read `data.eval` and `data.test`; without the latter, a part of the former is set aside into files of the folder.
+
+    Raises:
+        YoyakError: a file can't be read, or too few dialogues to divide.
+    """
+    from ...data.files.sources import load_dialogues
+    from ...data.tools.split import split_rows
+
+    rows = load_dialogues(config.data.eval, config.data).rows[: config.data.max_eval_examples]
+    if config.data.test is not None:
+        return SearchData(rows, load_dialogues(config.data.test, config.data).rows, config.data.test, None)
+    if len(rows) < 2:
+        raise YoyakError(
+            f"{config.data.eval}: one dialogue can't be divided into those to choose on and those to report on; add "
+            "more, or name a file with data.test"
+        )
+    split = split_rows(rows, config.search.set_aside, seed=config.search.seed)
+    parts = {name: [rows[row] for row in split.rows(side)] for side, name in enumerate(("dev", "test"))}
+    names = {name: folder / "data" / f"{name}.jsonl" for name in parts}
+    missing = {path: _bytes(config, parts[name], path) for name, path in names.items() if not path.exists()}
+    write_whole(missing, overwrite=True)
+    return SearchData(parts["dev"], parts["test"], str(names["test"]), str(names["dev"]))
+
+
+def _bytes(config: Config, rows: "list[DialogueRow]", path: Path) -> bytes:
+    data = config.data
+    values = [
+        {data.id_column: row.fname, data.topic_column: row.topic}
+        | {data.dialogue_column: row.dialogue, data.summary_column: row.summary}
+        for row in rows
+    ]
+    return table_bytes(values, ".jsonl", str(path), "utf-8")

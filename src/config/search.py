@@ -1,0 +1,43 @@
+"""The settings of `yoyak search`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from .section import MOST, Positive, Section
+
+Objective = Literal["rouge_sum", "rouge1", "rouge2", "rougeL", "chrf"]
+
+
+class SearchSettings(Section):
+    """What `yoyak search` tries within its deadline, and what it goes by."""
+
+    space: dict[str, Any] = {}
+    """Settings to search beside the method's own (see search.md), each with choices (`[8, 16, 32]`) or a range
+    (`{low: 1e-4, high: 1e-2, log: true}`); null takes one of the method's out."""
+    objective: Objective = "rouge_sum"
+    """Score of generated summaries of the evaluation data that is made as high as possible, counted as `evaluation.`
+    says."""
+    trials: Positive | None = None
+    """Most trials to begin; null for as many as the deadline allows."""
+    pauses: list[Annotated[float, Field(gt=0, lt=1)]] = [0.25, 0.5]
+    """Shares of a trial's steps after which it is measured and pauses: by the evaluation loss, at the last one by
+    summaries of `pause_dialogues` dialogues. An empty list lets each trial run to its end."""
+    keep_one_in: Annotated[int, Field(ge=2, le=100)] = 3
+    """At each pause the best one in so many goes on."""
+    pause_dialogues: Positive = 50
+    """Evaluation dialogues that are summarized at the last pause, where there are more than twice as many."""
+    set_aside: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    """Share of the evaluation data that nothing is chosen on, for the report at the end; not with `data.test`."""
+    keep_models: Positive = 3
+    """Finished trials whose weights stay while the search runs, the best ones."""
+    most_unsupported_facts: Annotated[float, Field(ge=0, le=MOST)] | None = None
+    """Most facts a summary that its dialogue does not hold, which the winner must keep to; null for any number."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of what is tried, and of what is set aside."""
+
+    @model_validator(mode="after")
+    def _pauses_in_order(self) -> "SearchSettings":
+        if any(later <= earlier for earlier, later in zip(self.pauses, self.pauses[1:], strict=False)):
+            raise ValueError("pauses must rise, such as [0.25, 0.5]")
+        return self

@@ -1,0 +1,67 @@
+"""The winner: the best score, or the cheapest trial that can't be told from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..evaluation.significance import PairedDifference, paired_difference
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished trial: its score of each dialogue, what it costs in seconds as foreseen, and its facts."""
+
+    number: int
+    scores: Sequence[float]
+    cost_seconds: float
+    unsupported_facts: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """Return the mean score."""
+        return float(np.mean(self.scores))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which trial was taken.
+
+    Attributes:
+        best: the number of that with the highest score.
+        equal: those that can't be told from it, itself among them, the cheapest first.
+        chosen: the first of them.
+        gain: of the chosen one over the config as it is, where that has finished.
+    """
+
+    best: int
+    equal: list[int]
+    chosen: int
+    gain: PairedDifference | None
+
+
+def choose(finished: Sequence[Finished], most_unsupported_facts: float | None = None) -> Choice:
+    """Choose among finished trials, of which there is at least one.
+
+    Two are equal where the mean of the differences between their dialogues' scores is within one standard error of
+    that mean: the one-standard-error rule, by which the simplest of equals is taken (Breiman et al., "Classification
+    and Regression Trees", 1984, section 3.4.3). Trials with more unsupported facts than allowed are taken only where
+    all have more, and then that with the fewest.
+    """
+    allowed = [t for t in finished if most_unsupported_facts is None or t.unsupported_facts <= most_unsupported_facts]
+    if not allowed:
+        allowed = [min(finished, key=lambda trial: (trial.unsupported_facts, -trial.score, trial.number))]
+    best = max(allowed, key=lambda trial: (trial.score, -trial.cost_seconds, -trial.number))
+    equal = [trial for trial in allowed if trial is best or _within_one_error(best, trial)]
+    equal.sort(key=lambda trial: (trial.cost_seconds, -trial.score, trial.number))
+    as_it_is = next((trial for trial in finished if trial.number == 0), None)
+    gain = paired_difference(equal[0].scores, as_it_is.scores) if as_it_is else None
+    return Choice(best.number, [trial.number for trial in equal], equal[0].number, gain)
+
+
+def _within_one_error(best: Finished, other: Finished) -> bool:
+    differences = np.asarray(best.scores) - np.asarray(other.scores)
+    if len(differences) < 2:
+        return bool(differences.mean() <= 0)
+    error = differences.std(ddof=1) / np.sqrt(len(differences))
+    return bool(differences.mean() <= error)

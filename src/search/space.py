@@ -1,0 +1,135 @@
+"""What is searched: settings with ranges or choices, the method's own and those of `search.space`."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from ..config.loader import changed_config
+from ..config.provenance import SETTINGS, known_setting, value_text
+from ..config.schema import Config
+from ..errors import YoyakError
+from ..planner.job import method_of
+
+Space = dict[str, BaseDistribution]
+Settings = dict[str, Any]
+"""Values by the dotted names of settings."""
+
+_LORA: Settings = {
+    "training.learning_rate": {"low": 1e-4, "high": 4e-3, "log": True},
+    "training.epochs": [1, 2, 3, 4],
+    "lora.r": [8, 16, 32, 64],
+    "lora.dropout": [0.0, 0.05, 0.1],
+    "training.weight_decay": {"low": 0.0, "high": 0.2},
+    "training.warmup_ratio": {"low": 0.0, "high": 0.2},
+}
+SHIPPED: dict[str, Settings] = {
+    "lora": _LORA,
+    "qlora": _LORA,
+    "full": {
+        "training.learning_rate": {"low": 3e-6, "high": 3e-4, "log": True},
+        "training.epochs": [1, 2, 3, 4],
+        "training.weight_decay": {"low": 0.0, "high": 0.2},
+        "training.warmup_ratio": {"low": 0.0, "high": 0.2},
+    },
+}
+"""What is searched for each method where the config says nothing else.
+
+The rates are around those at which LoRA learned in our own runs (spec: 1e-3 on a 135M model, 2e-4 on 3B) and the usual
+ones of full fine-tuning; ranks and dropout are those of Hu et al. 2021 and Dettmers et al. 2023.
+"""
+_FIXED = ("experiment.", "search.", "evaluation.", "model.", "refine.", "data.train", "data.eval", "data.test")
+_FIXED_TOO = ("data.max_eval_examples", "tokenizer.decoder_max_len", "lora.adapter", "training.report_to")
+_FORM = "give choices, as [8, 16], or a range, as {low: 1e-4, high: 1e-2, log: true}"
+_KEYS = ("low", "high", "log", "step")
+
+
+def search_space(config: Config, source: str = "search.space") -> Space:
+    """Return what is searched, by setting: the method's own ranges and those of `search.space`.
+
+    Args:
+        config: all settings.
+        source: where `search.space` was set, for errors.
+
+    Raises:
+        YoyakError: a setting that is unknown or decides what is measured, a range that is none, or one with values
+            that the setting refuses.
+    """
+    wanted = SHIPPED[method_of(config)] | config.search.space
+    space = {name: _distribution(config, name, form, source) for name, form in wanted.items() if form is not None}
+    if not space:
+        raise YoyakError(f"{source}: nothing is left to search; {_FORM}")
+    return space
+
+
+def decoded(params: Mapping[str, Any]) -> Settings:
+    """Return values of settings from those of Optuna, which keeps lists as JSON."""
+    return {name: json.loads(v) if isinstance(v, str) and v.startswith("[") else v for name, v in params.items()}
+
+
+def own_params(config: Config, space: Space) -> Settings | None:
+    """Return a config's own place in a space; None where it lies outside."""
+    found: Settings = {}
+    for name, distribution in space.items():
+        section, key = name.split(".")
+        value = _encoded(getattr(getattr(config, section), key))
+        if isinstance(distribution, CategoricalDistribution):
+            if value not in distribution.choices:
+                return None
+            value = next(choice for choice in distribution.choices if choice == value)
+        elif not (_is_number(value) and distribution.low <= value <= distribution.high):  # type: ignore[attr-defined]
+            return None
+        found[name] = value
+    return found
+
+
+def _distribution(config: Config, name: str, form: Any, source: str) -> BaseDistribution:
+    known_setting(name, source)
+    if name.startswith(_FIXED) or name in _FIXED_TOO:
+        raise YoyakError(f"{source}: {name} can't be searched: trials would not be alike; leave it out")
+    where = f"{source}: {name} = {value_text(form)}"
+    if isinstance(form, list) and form:
+        choices = [_encoded(value) for value in form]
+        for value in form:
+            changed_config(config, {name: value}, source)
+        if any(not isinstance(choice, str | int | float | bool | None) for choice in choices):
+            raise YoyakError(f"{where}: {_FORM}")
+        return CategoricalDistribution(list(dict.fromkeys(choices)))
+    if not isinstance(form, dict) or not {"low", "high"} <= form.keys() <= set(_KEYS):
+        raise YoyakError(f"{where}: {_FORM}")
+    numbers: list[Any] = [form.get(key) for key in _KEYS]
+    low, high, log, step = numbers
+    if not _is_number(low) or not _is_number(high) or low >= high:
+        raise YoyakError(f"{where}: low must be a number below high")
+    if step is not None and not (_is_number(step) and 0 < step <= high - low):
+        raise YoyakError(f"{where}: step must be a number above 0 that fits between low and high")
+    if log not in (None, True, False) or (log and (low <= 0 or step is not None)):
+        raise YoyakError(f"{where}: log must be true or false, and needs low above 0 and no step")
+    for value in (low, high):
+        changed_config(config, {name: value}, source)
+    whole = all(isinstance(value, int) for value in (low, high, step or 0)) and not _takes_floats(name)
+    if not whole and not _takes_floats(name):
+        raise YoyakError(f"{where}: {name} takes whole numbers only; give low and high as such")
+    if whole:
+        return IntDistribution(low, high, log=bool(log), step=step or 1)
+    return FloatDistribution(float(low), float(high), log=bool(log), step=step)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _takes_floats(name: str) -> bool:
+    return float in _types(SETTINGS[name].annotation)
+
+
+def _types(annotation: Any) -> set[Any]:
+    if get_origin(annotation) in (None, Literal):
+        return {annotation}
+    parts = get_args(annotation)[:1] if get_origin(annotation) is Annotated else get_args(annotation)
+    return {kind for part in parts for kind in _types(part)}
+
+
+def _encoded(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list) else value

@@ -1,0 +1,211 @@
+"""The trials of a search, as Optuna's storage keeps them: what is tried next, and what was found.
+
+A trial that has paused stays `RUNNING` in the storage, with its measurements as intermediate values. What comes next is
+drawn in a copy of the study in which such a trial counts as one that was stopped there (`PRUNED`), which is how TPE
+learns from unfinished trials; what is drawn depends on the seed, the trial's number and these values only.
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from ..config.provenance import value_text
+from ..errors import YoyakError
+from .costs import Spent, Units
+from .halving import Standing, State
+from .space import Settings, Space, decoded
+
+_STUDY = "yoyak"
+_IDENTITY = "yoyak_search"
+_STARTUP = 5  # trials drawn at random before TPE has something to go by
+_STATES: dict[TrialState, State] = {
+    TrialState.RUNNING: "begun",
+    TrialState.WAITING: "begun",
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "lost",
+    TrialState.FAIL: "refused",
+}
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial as it stands: what it tries, what was found, what it took, and why it was never started or failed."""
+
+    number: int
+    settings: Settings
+    state: State
+    measured: Mapping[int, float]
+    value: float | None
+    reason: str | None
+    attributes: Mapping[str, Any]
+
+    @property
+    def standing(self) -> Standing:
+        """Return how far it is."""
+        return Standing(self.number, self.state, self.measured)
+
+    @property
+    def units(self) -> Units | None:
+        """Return its work, None where it was not counted."""
+        return Units(**self.attributes["units"]) if "units" in self.attributes else None
+
+    @property
+    def spent(self) -> Spent:
+        """Return what it took."""
+        return Spent(**self.attributes.get("spent", {}))
+
+
+class SearchStudy:
+    """The storage of a search."""
+
+    def __init__(self, url: str, name: str, space: Space, seed: int) -> None:
+        """Open the storage at a URL of Optuna, with the study `yoyak/NAME`, which is made where it isn't there.
+
+        Raises:
+            YoyakError: it can't be opened.
+        """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        self.url, self.space, self.seed = url, space, seed
+        try:
+            self._study = optuna.create_study(
+                storage=url, study_name=f"{_STUDY}/{name}", direction="maximize", load_if_exists=True
+            )
+        except Exception as error:  # of whichever driver and database
+            raise YoyakError(f"--storage {url}: can't be opened ({_line(error)})") from error
+
+    def refuse_another(self, identity: Mapping[str, Any]) -> None:
+        """Keep what makes this search, or raise YoyakError where the storage holds one of another make."""
+        there = self._study.user_attrs.get(_IDENTITY)
+        if there is None:
+            self._study.set_user_attr(_IDENTITY, dict(identity))
+            return
+        now = json.loads(json.dumps(identity))
+        other = [f"{key} is {value_text(now.get(key))}, was {value_text(was)}" for key, was in there.items()]
+        other = [words for words, (key, was) in zip(other, there.items(), strict=True) if now.get(key) != was]
+        if other:
+            raise YoyakError(
+                f"{self.url}: holds another search: {'; '.join(other)}; set it back, or begin anew with --overwrite or "
+                "another experiment.name"
+            )
+
+    def trials(self) -> list[TrialRecord]:
+        """Return all trials in order."""
+        found = self._study.get_trials(deepcopy=False)
+        return [_record(trial) for trial in found]
+
+    def draw(self) -> Settings:
+        """Return what the next trial tries, in Optuna's values."""
+        trials = self._study.get_trials(deepcopy=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(
+                n_startup_trials=_STARTUP, multivariate=True, seed=self.seed * 1_000_003 + len(trials)
+            )
+            copy = optuna.create_study(direction="maximize", sampler=sampler)
+            copy.add_trials([trial for known in trials if (trial := self._as_known(known)) is not None])
+            drawn: Settings = copy.ask(self.space).params
+        return drawn
+
+    def add(self, params: Settings | None, units: Units | None, reason: str | None = None) -> int:
+        """Add a trial, whole or not at all; return its number.
+
+        `params` None is the config as it is, outside the ranges; with a `reason` it is one that is never started.
+        """
+        attributes: dict[str, Any] = {} if units is None else {"units": vars(units)}
+        if reason is not None:
+            attributes["reason"] = reason
+        there = [] if params is None else list(params)
+        trial = optuna.trial.create_trial(
+            state=TrialState.RUNNING if reason is None else TrialState.FAIL,
+            params=params or {},
+            distributions={name: self.space[name] for name in there},
+            user_attrs=attributes,
+        )
+        self._study.add_trial(trial)
+        return len(self._study.get_trials(deepcopy=False)) - 1
+
+    def measure(self, number: int, measured: Mapping[int, float], spent: Spent) -> None:
+        """Keep what was found at pauses, and what the trial has taken."""
+        trial = self._live(number)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is there already is not written again
+            for pause, value in sorted(measured.items()):
+                trial.report(value, pause)
+        trial.set_user_attr("spent", vars(spent))
+
+    def note(self, number: int, name: str, value: Any) -> None:
+        """Keep something about a trial that has begun."""
+        self._live(number).set_user_attr(name, value)
+
+    def finish(self, number: int, value: float) -> None:
+        """End a trial with its score."""
+        self._study.tell(number, value, skip_if_finished=True)
+
+    def lose(self, number: int) -> None:
+        """End a trial that goes on no more."""
+        self._study.tell(number, state=TrialState.PRUNED, skip_if_finished=True)
+
+    def fail(self, number: int, reason: str) -> None:
+        """End a trial that has gone wrong."""
+        self._live(number).set_user_attr("failed", reason)
+        self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def importances(self) -> dict[str, float]:
+        """Return each searched setting's share of what makes the scores differ; empty where too few have finished."""
+        usable = [t for t in self._study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE and t.params]
+        if len(usable) < 4:
+            return {}
+        copy = optuna.create_study(direction="maximize")
+        copy.add_trials(usable)
+        try:
+            return dict(optuna.importance.get_param_importances(copy))
+        except (ValueError, RuntimeError):  # all scores alike
+            return {}
+
+    def _live(self, number: int) -> optuna.trial.Trial:
+        return optuna.trial.Trial(self._study, self._study.get_trials(deepcopy=False)[number]._trial_id)
+
+    def _as_known(self, trial: optuna.trial.FrozenTrial) -> optuna.trial.FrozenTrial | None:
+        """Return a trial as TPE may know it: a paused one as stopped there, none without a place or a value."""
+        if set(trial.params) != set(self.space) or trial.state == TrialState.FAIL:
+            return None
+        if trial.state == TrialState.COMPLETE:
+            return trial
+        if not trial.intermediate_values:
+            return None if trial.state == TrialState.PRUNED else trial
+        return optuna.trial.create_trial(
+            state=TrialState.PRUNED,
+            params=trial.params,
+            distributions=trial.distributions,
+            intermediate_values=trial.intermediate_values,
+        )
+
+
+def _record(trial: optuna.trial.FrozenTrial) -> TrialRecord:
+    attributes = trial.user_attrs
+    state: State = "failed" if "failed" in attributes else _STATES[trial.state]
+    return TrialRecord(
+        number=trial.number,
+        settings=decoded(trial.params),
+        state=state,
+        measured=dict(trial.intermediate_values),
+        value=trial.value if trial.state == TrialState.COMPLETE else None,
+        reason=attributes.get("failed") or attributes.get("reason"),
+        attributes=attributes,
+    )
+
+
+def finished_in(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the trials that have a score."""
+    return [trial for trial in trials if trial.state == "finished"]
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,44 @@
+"""Several processes on one search: who decides what comes next, and whose each trial is."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import YoyakError
+from ..runs.lock import run_lock
+
+_CLAIMS = ".claims"
+
+
+@contextmanager
+def deciding(folder: Path) -> Iterator[None]:
+    """Hold the search's folder while something is decided; wait for others that do."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / ".deciding.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def claimed(folder: Path, name: str) -> Iterator[None]:
+    """Hold a trial, or another name, for this process; it is let go however the process ends.
+
+    Raises:
+        YoyakError: another process holds it.
+    """
+    with run_lock(folder / _CLAIMS / name):
+        yield
+
+
+def is_free(folder: Path, name: str) -> bool:
+    """Tell whether no process holds a name."""
+    try:
+        with claimed(folder, name):
+            return True
+    except YoyakError:
+        return False

@@ -1,0 +1,82 @@
+"""What is searched, from a config's method and its `search.space`."""
+
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from src.config.loader import changed_config, load_config
+from src.errors import YoyakError
+from src.search.space import decoded, own_params, search_space
+
+
+def space_of(space, *overrides, experiment="quickstart"):
+    return search_space(
+        changed_config(load_config(experiment, overrides), {"search.space": space}, "x.yaml:3"), "x.yaml:3"
+    )
+
+
+def test_each_method_has_ranges_of_its_own():
+    lora = space_of({})
+    assert lora["training.learning_rate"] == FloatDistribution(1e-4, 4e-3, log=True)
+    assert lora["lora.r"] == CategoricalDistribution([8, 16, 32, 64])
+    full = space_of({}, "lora.use_lora=false", "lora.use_qlora=false")
+    assert full["training.learning_rate"] == FloatDistribution(3e-6, 3e-4, log=True)
+    assert [name for name in full if name.startswith("lora.")] == []
+
+
+def test_ranges_are_added_replaced_and_taken_out():
+    space = space_of(
+        {
+            "lora.r": {"low": 4, "high": 16, "step": 4},
+            "training.epochs": {"low": 1, "high": 3},
+            "lora.target_modules": [["q_proj"], ["q_proj", "v_proj"]],
+            "lora.dropout": None,
+        }
+    )
+    assert space["lora.r"] == IntDistribution(4, 16, step=4)
+    assert space["training.epochs"] == FloatDistribution(1, 3)  # a number of them may be broken
+    assert space["lora.target_modules"].choices == ('["q_proj"]', '["q_proj", "v_proj"]')
+    assert "lora.dropout" not in space
+    assert decoded({"lora.target_modules": '["q_proj"]', "lora.r": 8}) == {
+        "lora.target_modules": ["q_proj"],
+        "lora.r": 8,
+    }
+
+
+@pytest.mark.parametrize(
+    ("space", "line"),
+    [
+        ({"lora.rank": [8]}, "x.yaml:3: unknown key 'lora.rank'; did you mean 'lora.r'?"),
+        ({"lora.r": [8, 0]}, "x.yaml:3: lora.r = 0: must be a whole number of at least 1"),
+        ({"lora.dropout": {"low": 0, "high": 1}}, "lora.dropout = 1: must be a number of at least 0 and below 1"),
+        ({"lora.r": {"low": 4.5, "high": 16}}, "x.yaml:3: lora.r = 4.5: must be a whole number of at least 1"),
+        ({"training.epochs": {"low": 3, "high": 1}}, "low must be a number below high"),
+        ({"training.epochs": {"low": 0.5, "high": 1, "log": 3}}, "log must be true or false"),
+        ({"training.weight_decay": {"low": 0, "high": 1, "log": True}}, "needs low above 0"),
+        ({"training.epochs": 3}, "give choices, as [8, 16], or a range"),
+        ({"training.epochs": []}, "give choices, as [8, 16], or a range"),
+        ({"training.epochs": {"low": 1, "hihg": 3}}, "give choices, as [8, 16], or a range"),
+        ({"evaluation.stemmer": [True, False]}, "evaluation.stemmer can't be searched"),
+        ({"generation.num_beams": [1, 2], "lora.r": {"low": 4, "high": 8, "step": 0}}, "x.yaml:3: lora.r = "),
+    ],
+)  # fmt: skip
+def test_what_a_setting_refuses_is_refused(space, line):
+    with pytest.raises(YoyakError) as error:
+        space_of(space)
+    assert line in str(error.value)
+    assert str(error.value).count("\n") == 0
+
+
+def test_nothing_to_search():
+    names = space_of({})
+    with pytest.raises(YoyakError, match="nothing is left to search"):
+        space_of(dict.fromkeys(names))
+
+
+def test_a_configs_own_place():
+    config = load_config("quickstart")
+    found = own_params(config, search_space(config))
+    assert found is not None
+    assert found["lora.r"] == 16
+    assert found["training.learning_rate"] == 1e-3
+    assert own_params(load_config("quickstart", ["training.learning_rate=2e-5"]), search_space(config)) is None
+    assert own_params(load_config("quickstart", ["lora.r=24"]), search_space(config)) is None
