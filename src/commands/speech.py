@@ -161,13 +161,14 @@ def sentences() -> tuple[Text, ...]:
     from .korean.prompt_errors import PROMPT_ERRORS
     from .korean.run_errors import RUN_ERRORS
     from .korean.scoring_errors import SCORING_ERRORS
+    from .korean.search import SEARCH
     from .korean.serve_errors import SERVE_ERRORS
     from .korean.training_errors import TRAINING_ERRORS
 
     of_data = (INPUT_ERRORS, DATA_ERRORS, PROMPT_ERRORS)
     of_models = (RUN_ERRORS, MODEL_ERRORS, PLAN_ERRORS, TRAINING_ERRORS)
     of_results = (GENERATION_ERRORS, SCORING_ERRORS, EXPORT_ERRORS, SERVE_ERRORS)
-    return (*chain(*of_data, *of_models, *of_results), *LINES, *COMMAND_LINES, *MODELS, *PLAN, *HELP)
+    return (*chain(*of_data, *of_models, *of_results), *LINES, *COMMAND_LINES, *MODELS, *PLAN, *SEARCH, *HELP)
 
 
 @cache

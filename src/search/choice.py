@@ -24,7 +24,7 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Choice:
+class WinnerChoice:
     """Which trial was taken.
 
     Attributes:
@@ -40,7 +40,7 @@ class Choice:
     gain: PairedDifference | None
 
 
-def choose(finished: Sequence[Finished], most_unsupported_facts: float | None = None) -> Choice:
+def choose(finished: Sequence[Finished], most_unsupported_facts: float | None = None) -> WinnerChoice:
     """Choose among finished trials, of which there is at least one.
 
     Two are equal where the mean of the differences between their dialogues' scores is within one standard error of
@@ -56,7 +56,7 @@ def choose(finished: Sequence[Finished], most_unsupported_facts: float | None = 
     equal.sort(key=lambda trial: (trial.cost_seconds, -trial.score, trial.number))
     as_it_is = next((trial for trial in finished if trial.number == 0), None)
     gain = paired_difference(equal[0].scores, as_it_is.scores) if as_it_is else None
-    return Choice(best.number, [trial.number for trial in equal], equal[0].number, gain)
+    return WinnerChoice(best.number, [trial.number for trial in equal], equal[0].number, gain)
 
 
 def _within_one_error(best: Finished, other: Finished) -> bool:

@@ -34,7 +34,7 @@ SHIPPED: dict[str, Settings] = {
         "training.warmup_ratio": {"low": 0.0, "high": 0.2},
     },
 }
-"""What is searched for each method where the config says nothing else.
+"""What is searched for each method place the config says nothing else.
 
 The rates are around those at which LoRA learned in our own runs (spec: 1e-3 on a 135M model, 2e-4 on 3B) and the usual
 ones of full fine-tuning; ranks and dropout are those of Hu et al. 2021 and Dettmers et al. 2023.
@@ -50,7 +50,7 @@ def search_space(config: Config, source: str = "search.space") -> Space:
 
     Args:
         config: all settings.
-        source: where `search.space` was set, for errors.
+        source: place `search.space` was set, for errors.
 
     Raises:
         YoyakError: a setting that is unknown or decides what is measured, a range that is none, or one with values
@@ -69,7 +69,7 @@ def decoded(params: Mapping[str, Any]) -> Settings:
 
 
 def own_params(config: Config, space: Space) -> Settings | None:
-    """Return a config's own place in a space; None where it lies outside."""
+    """Return a config's own place in a space; None place it lies outside."""
     found: Settings = {}
     for name, distribution in space.items():
         section, key = name.split(".")
@@ -88,29 +88,29 @@ def _distribution(config: Config, name: str, form: Any, source: str) -> BaseDist
     known_setting(name, source)
     if name.startswith(_FIXED) or name in _FIXED_TOO:
         raise YoyakError(f"{source}: {name} can't be searched: trials would not be alike; leave it out")
-    where = f"{source}: {name} = {value_text(form)}"
+    place = f"{source}: {name} = {value_text(form)}"
     if isinstance(form, list) and form:
         choices = [_encoded(value) for value in form]
         for value in form:
             changed_config(config, {name: value}, source)
         if any(not isinstance(choice, str | int | float | bool | None) for choice in choices):
-            raise YoyakError(f"{where}: {_FORM}")
+            raise YoyakError(f"{place}: {_FORM}")
         return CategoricalDistribution(list(dict.fromkeys(choices)))
     if not isinstance(form, dict) or not {"low", "high"} <= form.keys() <= set(_KEYS):
-        raise YoyakError(f"{where}: {_FORM}")
+        raise YoyakError(f"{place}: {_FORM}")
     numbers: list[Any] = [form.get(key) for key in _KEYS]
     low, high, log, step = numbers
     if not _is_number(low) or not _is_number(high) or low >= high:
-        raise YoyakError(f"{where}: low must be a number below high")
+        raise YoyakError(f"{place}: low must be a number below high")
     if step is not None and not (_is_number(step) and 0 < step <= high - low):
-        raise YoyakError(f"{where}: step must be a number above 0 that fits between low and high")
+        raise YoyakError(f"{place}: step must be a number above 0 that fits between low and high")
     if log not in (None, True, False) or (log and (low <= 0 or step is not None)):
-        raise YoyakError(f"{where}: log must be true or false, and needs low above 0 and no step")
+        raise YoyakError(f"{place}: log must be true or false, and needs low above 0 and no step")
     for value in (low, high):
         changed_config(config, {name: value}, source)
     whole = all(isinstance(value, int) for value in (low, high, step or 0)) and not _takes_floats(name)
     if not whole and not _takes_floats(name):
-        raise YoyakError(f"{where}: {name} takes whole numbers only; give low and high as such")
+        raise YoyakError(f"{place}: {name} takes whole numbers only; give low and high as such")
     if whole:
         return IntDistribution(low, high, log=bool(log), step=step or 1)
     return FloatDistribution(float(low), float(high), log=bool(log), step=step)

@@ -18,7 +18,7 @@ from ...evaluation.significance import bootstrap_interval, paired_difference
 from ...files import write_atomic
 from ...planner.advice import hours
 from ...reports.report import write_report
-from ...search.choice import Choice, choose
+from ...search.choice import WinnerChoice, choose
 from ...search.objective import objective_scores
 from .context import Search
 from .loop import drop_models, finished_with_models, pace, reserved_seconds
@@ -60,7 +60,7 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
     return record
 
 
-def search_record(search: Search, choice: Choice, test: dict[str, Any] | None, status: str) -> dict[str, Any]:
+def search_record(search: Search, choice: WinnerChoice, test: dict[str, Any] | None, status: str) -> dict[str, Any]:
     """Return what `search.json` holds and `--json` prints."""
     trials = []
     for trial in search.study.trials():
@@ -113,39 +113,29 @@ def winner_yaml(search: Search, number: int) -> str:
 def show_result(search: Search, record: dict[str, Any]) -> None:
     """Print what was found, and what to type next."""
     say = partial(search.console.print, markup=False, soft_wrap=True)
-    finished = [trial for trial in record["trials"] if trial["state"] == "finished"]
-    refused = [trial for trial in record["trials"] if trial["state"] == "refused"]
-    begun, took = len(record["trials"]) - len(refused), hours(record["spent_seconds"])
-    say(f"\n{begun} trials in {took}, {len(finished)} of them to the end; {len(refused)} never started")
-    chosen = next(trial for trial in finished if trial["number"] == record["chosen"])
-    say(f"Winner:  trial {record['chosen']}: {_score_words(record, chosen)}")
-    others = [number for number in record["equal"] if number != record["chosen"]]
+    finished = {trial["number"]: trial for trial in record["trials"] if trial["state"] == "finished"}
+    refused = sum(trial["state"] == "refused" for trial in record["trials"])
+    begun, took = len(record["trials"]) - refused, hours(record["spent_seconds"])
+    say(f"\n{begun} trials in {took}, {len(finished)} of them to the end; {refused} never started")
+    chosen, objective = record["chosen"], record["objective"]
+    best, n = finished[chosen], record["dev"]["dialogues"]
+    say(f"Winner:  trial {chosen}: {objective} {_interval(best, '.2f', 'score')} on {n} dialogues")
+    others = ", ".join(str(number) for number in record["equal"] if number != chosen)
     if others:
-        say(f"Equal:   trials {', '.join(map(str, others))}, at a higher cost")
-    if record["gain"] and record["chosen"]:
-        gain = record["gain"]
-        words = f"{gain['difference']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f}) against the config as it is"
-        say(f"Gain:    {words}")
-    if record["test"]:
-        say(f"Test:    {_test_words(record)}")
+        say(f"Equal:   {others}, at a higher cost")
+    if record["gain"] and chosen:
+        say(f"Gain:    {_interval(record['gain'])} against the config as it is")
+    if test := record["test"]:
+        say(f"Test:    {_interval(test, '.2f', 'score')} on {test['dialogues']} dialogues that nothing was chosen on")
+        if test.get("gain"):
+            say(f"Gain:    {_interval(test['gain'])} against the config as it is, {test['as_it_is']:.2f} there")
     say(f"Config:  {search.folder / WINNER}")
     model = search.folder / BEST / "final_model"
-    say(f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {typed_path(model)}', markup=False, soft_wrap=True)
+    say(f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {typed_path(model)}')
 
 
-def _score_words(record: dict[str, Any], trial: dict[str, Any]) -> str:
-    counted = f"{record['objective']} {trial['score']:.2f} ({trial['low']:.2f} to {trial['high']:.2f})"
-    return f"{counted} on {record['dev']['dialogues']} dialogues"
-
-
-def _test_words(record: dict[str, Any]) -> str:
-    test = record["test"]
-    found = f"{test['score']:.2f} ({test['low']:.2f} to {test['high']:.2f}) on {test['dialogues']} dialogues"
-    if test.get("as_it_is") is None:
-        return found
-    gain = test["gain"]
-    low, high = f"{gain['low']:+.2f}", f"{gain['high']:+.2f}"
-    return f"{found}; the config as it is: {test['as_it_is']:.2f}, {gain['difference']:+.2f} ({low} to {high})"
+def _interval(found: dict[str, Any], form: str = "+.2f", value: str = "difference") -> str:
+    return f"{found[value]:{form}} ({found['low']:{form}} to {found['high']:{form}})"
 
 
 def _first_seconds(search: Search) -> float:
@@ -154,7 +144,7 @@ def _first_seconds(search: Search) -> float:
     return whole_seconds(search, search.machine.units(search.config))
 
 
-def _tested(search: Search, choice: Choice) -> dict[str, Any] | None:
+def _tested(search: Search, choice: WinnerChoice) -> dict[str, Any] | None:
     """Return the scores on the set-aside dialogues of the winner and, where time is left, of the config as it is."""
     scores = _test_scores(search, choice.chosen)
     low, high = bootstrap_interval(scores)
@@ -204,7 +194,7 @@ def _model(search: Search, number: int) -> Path:
     return search.folder / trial_name(number) / "final_model"
 
 
-def _drop_losers(search: Search, choice: Choice) -> None:
+def _drop_losers(search: Search, choice: WinnerChoice) -> None:
     """End the trials that have paused, and remove all weights but the winner's."""
     for trial in search.study.trials():
         if trial.state == "begun":

@@ -207,29 +207,24 @@ def _say_begin(search: Search, trial: TrialRecord, until: int | None, foreseen: 
     settings = ", ".join(f"{name} {_short(value)}" for name, value in trial.settings.items())
     what = "the config as it is" if trial.number == 0 else settings
     goes_on = " goes on" if trial.measured else ""
-    search.console.print(
-        f"Trial {trial.number}{goes_on}: {what} (about {hours(foreseen)}, {hours(max(search.clock.left, 0))} left)",
-        markup=False,
-        soft_wrap=True,
-    )
+    need, have = hours(foreseen), hours(max(search.clock.left, 0))
+    said = f"Trial {trial.number}{goes_on}: {what} (about {need}, {have} left)"
+    search.console.print(said, markup=False, soft_wrap=True)
 
 
 def _say_end(search: Search, trial: TrialRecord, stage: Stage) -> None:
+    took, objective = hours(stage.spent.seconds), search.config.search.objective
     if stage.scores is not None:
-        score = sum(stage.scores.scores) / len(stage.scores.scores)
-        found = f"{search.config.search.objective} {score:.2f}"
+        said = f"  ended after {took}: {objective} {sum(stage.scores.scores) / len(stage.scores.scores):.2f}"
     elif stage.measured:
-        found = f"paused, {_measure_words(search, max(stage.measured), stage.measured[max(stage.measured)])}"
+        pause = max(stage.measured)
+        value, few = stage.measured[pause], pause_dialogues(search.config.search, len(search.data.dev))
+        by_summaries = few and pause == len(search.config.search.pauses) - 1
+        found = f"{objective} {value:.2f}" if by_summaries else f"evaluation loss {-value:.4f}"
+        said = f"  paused after {took}: {found}"
     else:
-        found = "paused"
-    search.console.print(f"  {found} after {hours(stage.spent.seconds)}", markup=False, soft_wrap=True)
-
-
-def _measure_words(search: Search, pause: int, value: float) -> str:
-    by_summaries = pause == len(search.config.search.pauses) - 1 and pause_dialogues(
-        search.config.search, len(search.data.dev)
-    )
-    return f"{search.config.search.objective} {value:.2f}" if by_summaries else f"evaluation loss {-value:.4f}"
+        said = f"  paused after {took}, not measured"
+    search.console.print(said, markup=False, soft_wrap=True)
 
 
 def _short(value: object) -> str:

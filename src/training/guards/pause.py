@@ -11,7 +11,7 @@ from .interrupts import EvaluationStopped, TrainingInterrupted
 if TYPE_CHECKING:
     from ..response_trainer import ResponseTrainer
 
-Measure = Callable[["ResponseTrainer"], float]
+PauseMeasure = Callable[["ResponseTrainer"], float]
 
 
 class TrainingPaused(TrainingInterrupted):
@@ -32,7 +32,7 @@ class PauseAt(TrainerCallback):
     def __init__(
         self,
         steps: Sequence[int],
-        measures: Sequence[Measure],
+        measures: Sequence[PauseMeasure],
         until: int | None,
         in_time: Callable[[int], bool] = lambda step: True,
     ) -> None:

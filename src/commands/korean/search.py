@@ -1,0 +1,130 @@
+"""What `yoyak search` prints, its help and its errors.
+
+How the halves are read: `src/commands/speech.py`.
+"""
+
+from ...bilingual import Text
+
+_LEAST = "적어도 {need:t} 필요합니다"
+
+SEARCH = (
+    Text("How long it may run, such as 20m, 3h or 1h30m.", "탐색할 시간(20m, 3h, 1h30m 등)."),
+    Text(
+        "URL of an Optuna storage; SQLite beside the runs if not.",
+        "Optuna 저장소의 URL. 없으면 실행 결과 옆의 SQLite 파일을 씁니다.",
+    ),
+    Text("Begin anew where the folder holds a search.", "폴더에 탐색이 있어도 처음부터 다시 합니다."),
+    Text(
+        "Try other settings of a config until a deadline; outputs go to outputs/NAME_search/, the best to best/ there.",
+        "정해 둔 시간 동안 설정을 바꿔 가며 학습합니다. 결과는 "
+        "outputs/이름_search/에, 가장 좋은 실행은 그 안의 best/에 둡니다.",
+    ),
+    Text("the config as it is", "원래 설정 그대로"),
+    Text(
+        "Trial {number}: {what} (about {need}, {have} left)",
+        "시도 {number}: {what:t} (약 {need:t}, 남은 시간 {have:t})",
+    ),
+    Text(
+        "Trial {number} goes on: {what} (about {need}, {have} left)",
+        "시도 {number} 이어서: {what:t} (약 {need:t}, 남은 시간 {have:t})",
+    ),
+    Text("ended after {took}: {found}", "{took:t} 만에 끝: {found}"),
+    Text("paused after {took}: evaluation loss {found}", "{took:t} 뒤 멈춤: 평가 손실 {found}"),
+    Text("paused after {took}: {found}", "{took:t} 뒤 멈춤: {found}"),
+    Text("paused after {took}, not measured", "{took:t} 뒤 멈춤, 재지 못함"),
+    Text("Trial {number} failed: {why}", "시도 {number} 실패: {why:t}"),
+    Text(
+        "{n} trials in {took}, {done} of them to the end; {over} never started",
+        "{took:t} 동안 {n}번 시도해 {done}번은 끝까지 학습, {over}번은 시작하지 않음",
+    ),
+    Text(
+        "Winner:  trial {number}: {score} ({low} to {high}) on {n} dialogues",
+        "선택:    시도 {number}: {score}({low} ~ {high}), 대화 {n}개",
+    ),
+    Text("Equal:   {others}, at a higher cost", "동등:    {others}(비용이 더 듦)"),
+    Text(
+        "Gain:    {gain} ({low} to {high}) against the config as it is", "향상:    원래 설정보다 {gain}({low} ~ {high})"
+    ),
+    Text(
+        "Test:    {score} ({low} to {high}) on {n} dialogues that nothing was chosen on",
+        "확인:    선택에 쓰지 않은 대화 {n}개에서 {score}({low} ~ {high})",
+    ),
+    Text(
+        "Gain:    {gain} ({low} to {high}) against the config as it is, {before} there",
+        "향상:    원래 설정({before})보다 {gain}({low} ~ {high})",
+    ),
+    Text("Config:  {path}", "설정:    {path}"),
+    Text(
+        "{option} {text}: give a time such as 90s, 20m, 3h or 1h30m",
+        "{option} {text}: 90s, 20m, 3h, 1h30m처럼 시간을 적어 주세요",
+    ),
+    Text(
+        "yoyak search needs Optuna, which is not installed; pip install 'yoyak[search]'",
+        "yoyak search에는 Optuna가 필요합니다. pip install 'yoyak[search]'로 설치하세요",
+    ),
+    Text(
+        "--deadline: {have} allows no trial; one takes {need} at the least, with loading and the score at the end",
+        f"--deadline: {{have:t}} 안에는 한 번도 학습할 수 없습니다. 불러오기와 마지막 채점까지 {_LEAST}",
+    ),
+    Text(
+        "--deadline: {have} allowed no trial to end; one takes {need} at the least; the same command with more goes on",
+        f"--deadline: {{have:t}} 안에 끝난 시도가 없습니다. {_LEAST}. 시간을 늘려 같은 명령을 실행하면 이어서 합니다",
+    ),
+    Text(
+        "{folder}: is there already and holds no search; set experiment.name=OTHER",
+        "{folder}: 이미 있는 폴더인데 탐색 결과가 없습니다. experiment.name=다른이름으로 바꾸세요",
+    ),
+    Text(
+        "{url}: holds another search: {what}; set it back, or begin anew with --overwrite or another experiment.name",
+        "{url}: 다른 탐색의 저장소입니다({what}). 설정을 되돌리거나, "
+        "--overwrite 또는 다른 experiment.name으로 새로 시작하세요",
+    ),
+    Text("--storage {url}: can't be opened ({why})", "--storage {url}: 열 수 없습니다({why})"),
+    Text("{n} trials in a row failed, the last one so: {why}", "{n}번 연달아 실패했습니다. 마지막 이유: {why:t}"),
+    Text(
+        "{source}: one dialogue can't be divided into those to choose on and those to report on; add more, or name a "
+        "file with data.test",
+        "{source}: 대화가 하나뿐이라 선택용과 확인용으로 나눌 수 없습니다. "
+        "대화를 늘리거나 data.test에 파일을 지정하세요",
+    ),
+    Text(
+        "{source}: search.objective can't be counted by evaluation.tokenization={how}: no summary has Hangul; set "
+        "evaluation.tokenization=word",
+        "{source}: 한글이 있는 요약이 없어 evaluation.tokenization={how:으로/로} search.objective를 셀 수 없습니다. "
+        "evaluation.tokenization=word로 바꾸세요",
+    ),
+    Text(
+        "{source}: search.objective={name}: {done} of {all} summaries have no tokens under "
+        "evaluation.tokenization={how}; set evaluation.tokenization=word",
+        "{source}: search.objective={name}: "
+        "evaluation.tokenization={how:으로/로}는 요약 {all}개 중 {done}개에서 셀 토큰이 "
+        "없습니다. evaluation.tokenization=word로 바꾸세요",
+    ),
+    Text(
+        "{source}: search.most_unsupported_facts: no summary has a number, date or name; leave it out",
+        "{source}: 숫자, 날짜, 이름이 있는 요약이 없어 search.most_unsupported_facts를 쓸 수 없습니다. 빼세요",
+    ),
+    Text("{place}: {name} = {value}: {rule}", "{place}: {name} = {value}: {rule:t}"),
+    Text("low must be a number below high", "low는 high보다 작은 수여야 합니다"),
+    Text(
+        "step must be a number above 0 that fits between low and high",
+        "step은 0보다 크고 low와 high 사이에 들어가는 수여야 합니다",
+    ),
+    Text(
+        "log must be true or false, and needs low above 0 and no step",
+        "log는 true나 false여야 하고, low가 0보다 크고 step이 없어야 합니다",
+    ),
+    Text(
+        "{name} takes whole numbers only; give low and high as such",
+        "{name}에는 정수만 쓸 수 있습니다. low와 high를 정수로 적으세요",
+    ),
+    Text("{place}: nothing is left to search; {form}", "{place}: 탐색할 설정이 없습니다. {form:t}"),
+    Text(
+        "{place}: {name} can't be searched: trials would not be alike; leave it out",
+        "{place}: {name:은/는} 시도마다 조건이 달라져 탐색할 수 없습니다. 빼세요",
+    ),
+    Text(
+        "give choices, as [8, 16], or a range, as {example}",
+        "[8, 16]처럼 값을 나열하거나 {example}처럼 범위를 적어 주세요",
+    ),
+)
