@@ -20,14 +20,14 @@ class SearchSettings(Section):
     says."""
     trials: Positive | None = None
     """Most trials to begin; null for as many as the deadline allows."""
-    pauses: list[Annotated[float, Field(gt=0, lt=1)]] = [0.25, 0.5]
+    pauses: list[Annotated[float, Field(ge=0.01, lt=1)]] = [0.25, 0.5]
     """Shares of a trial's steps after which it is measured and pauses: by the evaluation loss, at the last one by
     summaries of `pause_dialogues` dialogues. An empty list lets each trial run to its end."""
     keep_one_in: Annotated[int, Field(ge=2, le=100)] = 3
     """At each pause the best one in so many goes on."""
     pause_dialogues: Positive = 50
     """Evaluation dialogues that are summarized at the last pause, where there are more than twice as many."""
-    set_aside: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    set_aside: Annotated[float, Field(ge=0.01, lt=1)] = 0.4
     """Share of the evaluation data that nothing is chosen on, for the report at the end; not with `data.test`."""
     keep_models: Positive = 3
     """Finished trials whose weights stay while the search runs, the best ones."""

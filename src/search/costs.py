@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from statistics import median
 
 from ..config.schema import Config
-from ..errors import YoyakError
 from ..planner.devices import Device
 from ..planner.duration import evaluation_seconds
 from ..planner.job import job_of
@@ -146,9 +145,3 @@ def pace_of(trials: Sequence[tuple[Units, Spent]]) -> Pace:
         summary=median(summaries) if summaries else 1.0,
         measured=True,
     )
-
-
-def refuse_units(units: Units) -> None:
-    """Raise YoyakError for a trial that memory does not hold."""
-    if not units.fits:
-        raise YoyakError(f"takes {units.peak_bytes / 1e9:.1f} GB of memory, more than there is")

@@ -104,19 +104,29 @@ SEARCH = (
         "{source}: search.most_unsupported_facts: no summary has a number, date or name; leave it out",
         "{source}: 숫자, 날짜, 이름이 있는 요약이 없어 search.most_unsupported_facts를 쓸 수 없습니다. 빼세요",
     ),
-    Text("{place}: {name} = {value}: {rule}", "{place}: {name} = {value}: {rule:t}"),
-    Text("low must be a number below high", "low는 high보다 작은 수여야 합니다"),
     Text(
-        "step must be a number above 0 that fits between low and high",
-        "step은 0보다 크고 low와 high 사이에 들어가는 수여야 합니다",
+        "{place}: {name} = {value}: low must be a number below high",
+        "{place}: {name} = {value}: low는 high보다 작은 수여야 합니다",
     ),
     Text(
-        "log must be true or false, and needs low above 0 and no step",
-        "log는 true나 false여야 하고, low가 0보다 크고 step이 없어야 합니다",
+        "{place}: {name} = {value}: step must be a number above 0 that fits between low and high",
+        "{place}: {name} = {value}: step은 0보다 크고 low와 high 사이에 들어가는 수여야 합니다",
     ),
     Text(
-        "{name} takes whole numbers only; give low and high as such",
-        "{name}에는 정수만 쓸 수 있습니다. low와 high를 정수로 적으세요",
+        "{place}: {name} = {value}: log must be true or false, and needs low above 0 and no step",
+        "{place}: {name} = {value}: log는 true나 false여야 하고, low가 0보다 크고 step이 없어야 합니다",
+    ),
+    Text(
+        "{place}: {name} = {value}: {setting} takes whole numbers only; give low and high as such",
+        "{place}: {name} = {value}: {setting}에는 정수만 쓸 수 있습니다. low와 high를 정수로 적으세요",
+    ),
+    Text(
+        "{place}: {name} = {value}: give choices, as [8, 16], or a range, as {example}",
+        "{place}: {name} = {value}: [8, 16]처럼 값을 나열하거나 {example}처럼 범위를 적어 주세요",
+    ),
+    Text(
+        "this machine's card is not known to the planner; run yoyak plan --calibrate",
+        "이 GPU를 예측할 자료가 없습니다. yoyak plan --calibrate를 실행하세요",
     ),
     Text("{place}: nothing is left to search; {form}", "{place}: 탐색할 설정이 없습니다. {form:t}"),
     Text(
