@@ -20,11 +20,11 @@ from .generation_score import rouge_sum
 from .guards.deterministic import deterministic_kernels, raise_if_not_deterministic
 from .guards.interrupts import StopOnSignal, TrainingInterrupted
 from .guards.one_process import on_one_gpu, run_alone
-from .guards.pause import PauseAt, TrainingPaused
 from .logs.callbacks import MetricsWriter
 from .logs.trackers import trackers
 from .memory_plan import checkpointing_arguments
 from .packed_step import PackedTrainer
+from .pause import PauseAt, TrainingPaused
 from .response_trainer import ResponseTrainer
 from .state.checkpointed_trainer import STATE, EarlyStopping
 from .state.checkpoints import Checkpoint

@@ -104,6 +104,7 @@ SEARCH = (
         "{source}: search.most_unsupported_facts: no summary has a number, date or name; leave it out",
         "{source}: 숫자, 날짜, 이름이 있는 요약이 없어 search.most_unsupported_facts를 쓸 수 없습니다. 빼세요",
     ),
+    Text("must be a mapping such as {example}", "{example} 같은 키와 값의 묶음이어야 합니다"),
     Text(
         "{place}: {name} = {value}: low must be a number below high",
         "{place}: {name} = {value}: low는 high보다 작은 수여야 합니다",

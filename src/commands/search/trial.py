@@ -75,7 +75,7 @@ def run_stage(
         YoyakError: it can't be trained.
         KeyboardInterrupt: stopped by a signal; the run can go on.
     """
-    from ...training.guards.pause import PauseAt, TrainingPaused
+    from ...training.pause import PauseAt, TrainingPaused
 
     began = time.perf_counter()
     request = TrainRequest(config.experiment.name, resume=True, quiet=True)
@@ -105,7 +105,7 @@ class _Times:
 
     def loss(self, trainer: "ResponseTrainer") -> float:
         """Return the evaluation loss, the less the better, as a measurement of which more is better."""
-        from ...training.guards.pause import evaluation_loss
+        from ...training.pause import evaluation_loss
 
         self._losses += 1
         return -evaluation_loss(trainer)

@@ -6,7 +6,7 @@ import pytest
 
 from src.tests.training.stopped_runs import EPOCH, SignalAt, config_for, end_of, last_checkpoint, trainer_for
 from src.training.guards.interrupts import TrainingInterrupted
-from src.training.guards.pause import PauseAt, TrainingPaused, evaluation_loss
+from src.training.pause import PauseAt, TrainingPaused, evaluation_loss
 from src.training.state.checkpointed_trainer import STATE
 
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ..state.training_state import random_states, restore_random_states
-from .interrupts import EvaluationStopped, TrainingInterrupted
+from .guards.interrupts import EvaluationStopped, TrainingInterrupted
+from .state.training_state import random_states, restore_random_states
 
 if TYPE_CHECKING:
-    from ..response_trainer import ResponseTrainer
+    from .response_trainer import ResponseTrainer
 
 PauseMeasure = Callable[["ResponseTrainer"], float]
 
