@@ -15,7 +15,7 @@ quickstart:
 	$(BIN)/python -m src.cli quickstart
 
 quickstart-ko:
-	$(BIN)/python -m src.cli quickstart --korean
+	$(BIN)/python -m src.cli --lang ko quickstart --korean
 
 test:  # two processes of one thread each: more of either than cores makes them wait for each other
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu" --cov --cov-report=term:skip-covered

@@ -8,11 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..bilingual import Text
+from ..commands.train.quickstart import QUICKSTARTS_KO
+from ..config.loader import load_config
 from ..errors import YoyakError
 from ..files import remove
 from ..runs.holder import lock_holder
 from ..runs.lock import run_lock
 from ..runs.record import read_record
+from ..runs.schema import RunRecord
 from .place import PageError, Place
 from .processes import StartedCommand
 from .studio import Studio
@@ -52,7 +55,7 @@ def resume_words(folder: Path) -> list[str]:
     if not words or words[0] not in _BEGUN_BY:
         raise YoyakError(f"{folder}: its record names no command of yoyak that could go on; use the command line")
     if words[0] == "quickstart":
-        words = ["train", "--experiment", "quickstart_ko" if "--korean" in words else "quickstart", *words[1:]]
+        words = ["train", "--experiment", _of_quickstart(record, "--korean" in words), *words[1:]]
     kept, rest = [words[0]], iter(words[1:])
     for word in rest:
         if word in ("--experiment", "-e"):
@@ -62,6 +65,14 @@ def resume_words(folder: Path) -> list[str]:
         elif word not in ("--resume", "--overwrite", "--korean"):
             raise YoyakError(f"{folder}: began with {word[:100]}, which the studio doesn't know; use the command line")
     return [*kept, "--resume"]
+
+
+def _of_quickstart(record: RunRecord | None, korean: bool) -> str:
+    """Return the config of a quickstart: in Korean it is of one model or another, by what was here."""
+    if not korean:
+        return "quickstart"
+    trained = record.config.get("model", {}).get("checkpoint") if record else None
+    return next((name for name in QUICKSTARTS_KO if load_config(name).model.checkpoint == trained), QUICKSTARTS_KO[-1])
 
 
 def resume_run(studio: Studio, folder: Path) -> StartedCommand:

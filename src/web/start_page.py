@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 from fastapi import FastAPI, Request, Response
 
+from ..commands.train.quickstart import quickstart_experiment
 from ..config.loader import known_configs, load_config
 from ..errors import YoyakError
 from ..planner.machine import cpu_name, detected_card
@@ -49,6 +50,7 @@ def _context(studio: Studio, page: int) -> dict[str, Any]:
         "size": RUNS_A_PAGE,
         "folder": folder,
         "models": configured_models(),
+        "quickstart_ko": quickstart_experiment(korean=True),
         "card": detected_card(),
         "processor": cpu_name().partition(" (")[0],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -1,4 +1,4 @@
-"""What `yoyak models` says.
+"""What `yoyak models` says, and the Korean quickstart of its model.
 
 How the halves are read: `src/commands/speech.py`.
 """
@@ -6,6 +6,11 @@ How the halves are read: `src/commands/speech.py`.
 from ...bilingual import Text
 
 MODELS = (
+    Text(
+        "SmolLM2 knows hardly any Korean; {model} does, and trains in less time: yoyak models fetch {name}",
+        "SmolLM2는 한국어를 거의 모릅니다. {model:은/는} 한국어를 알고 학습도 더 빨리 끝납니다: yoyak models fetch "
+        "{name}",
+    ),
     Text("{name} comes under the {terms}: {address}", "{name:은/는} {terms:을/를} 따릅니다: {address}"),
     Text("Do you accept them? Type yes or no:", "약관에 동의하십니까? yes 또는 no를 입력하세요:"),
     Text(

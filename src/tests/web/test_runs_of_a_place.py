@@ -1,6 +1,7 @@
 """Runs as pages show them, and what pages do to them."""
 
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -93,6 +94,19 @@ def test_a_run_is_stopped_by_sigterm(visitor, write_studio_run):
 )
 def test_a_run_goes_on_by_the_command_that_began_it(write_studio_run, command, words):
     assert resume_words(write_studio_run("one", command=command)) == words
+
+
+def test_a_korean_quickstart_goes_on_with_its_model(write_studio_run):
+    """Gemma may have come since a run began, or gone."""
+    for checkpoint, experiment in (
+        ("bundled:gemma3-270m", "quickstart_ko_gemma"),
+        ("bundled:smollm2-135m", "quickstart_ko"),
+    ):
+        run = write_studio_run(experiment, command="yoyak quickstart --korean lora.r=8")
+        record = json.loads((run / "run.json").read_text())
+        record["config"] = {"model": {"checkpoint": checkpoint}}
+        (run / "run.json").write_text(json.dumps(record))
+        assert resume_words(run) == ["train", "--experiment", experiment, "lora.r=8", "--resume"]
 
 
 @pytest.mark.parametrize("command", ["", "yoyak", "yoyak export --to hub", "rm -rf /", "yoyak train --output /etc"])
