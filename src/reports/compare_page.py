@@ -11,7 +11,7 @@ from .charts import STYLES, Series, line_chart
 from .comparison import ComparedDialogue, ComparedRun, RunComparison
 from .examples import REFERENCE, article, rouge_sum_of, summary_box
 from .markup import Html, code, join, named, notes, scrolling_table, tag
-from .page import document
+from .page import Part, document
 from .score_table import BY_CHANCE, INTERVAL_NOTE, LEAD, LEAD_NOTE, MISSING, counting, dialogues, scored_with
 from .sections import GRADIENT_NORM, LEARNING_RATE, SETTING
 from .sources import SourcedFact, find_sources
@@ -28,13 +28,7 @@ AGAINST, SO = Text(" against ", ", "), Text(": ", " 대비: ")
 def render_comparison(comparison: RunComparison) -> str:
     """Return the whole page as HTML."""
     runs = comparison.runs
-    parts = [
-        ("scores", Text("Scores", "점수"), _scores(comparison)),
-        ("curves", Text("Training", "학습"), _curves(runs)),
-        ("cost", Text("Cost", "비용"), _cost(runs)),
-        ("settings", Text("Settings", "설정"), _settings(comparison)),
-        ("examples", Text("Examples", "예시"), _examples(comparison)),
-    ]
+    lead, parts = compared_parts(comparison)
     header = tag(
         "header",
         tag("p", Text("yoyak comparison of runs", "yoyak 실행 비교"), class_="kind"),
@@ -42,7 +36,19 @@ def render_comparison(comparison: RunComparison) -> str:
     )
     title = f"{' · '.join(run.name for run in runs)} · yoyak compare"
     footer = [Text("Written by yoyak compare.", "yoyak compare가 작성했습니다.")]
-    return document(title, header, _verdicts(comparison), parts, footer)
+    return document(title, header, lead, parts, footer)
+
+
+def compared_parts(comparison: RunComparison) -> tuple[Html, list[Part]]:
+    """Return what stands above the sections, and the sections."""
+    runs = comparison.runs
+    return _verdicts(comparison), [
+        ("scores", Text("Scores", "점수"), _scores(comparison)),
+        ("curves", Text("Training", "학습"), _curves(runs)),
+        ("cost", Text("Cost", "비용"), _cost(runs)),
+        ("settings", Text("Settings", "설정"), _settings(comparison)),
+        ("examples", Text("Examples", "예시"), _examples(comparison)),
+    ]
 
 
 def _verdicts(comparison: RunComparison) -> Html:

@@ -11,7 +11,11 @@ from starlette.requests import ClientDisconnect
 
 from ..bilingual import Text
 from ..errors import YoyakError
+from .data_page import add_data_pages
 from .door import Door
+from .export_page import add_export_page
+from .jobs_page import add_jobs_page
+from .judge_pages import add_judge_pages
 from .new_page import add_new_page
 from .place import PageError, Place
 from .run_page import add_run_actions, add_run_pages
@@ -46,6 +50,10 @@ def create_studio(place: Place, token: str) -> Door:
     add_new_page(app, studio)
     add_run_pages(app, studio)
     add_run_actions(app, studio)
+    add_data_pages(app, studio)
+    add_export_page(app, studio)
+    add_judge_pages(app, studio)
+    add_jobs_page(app, studio)
     add_settings_page(app, studio)
     return Door(app, token)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -22,6 +21,7 @@ from .planning import RunWish, checked_config, planned
 from .setting_fields import MAIN, METHODS_OF_TRAINING, PLACED, fields_of_config, typed_value
 from .start_page import configured_models
 from .studio import Studio, apart, run_address, see
+from .uploads import data_files
 from .wishes import command_line, experiment_of, free_name, wish_of, yaml_of
 
 _SAMPLES = ("sample:en/train.csv", "sample:en/dev.csv", "sample:ko/train.csv", "sample:ko/dev.csv")
@@ -85,7 +85,7 @@ def _form_context(studio: Studio, fields: Fields) -> dict[str, Any]:
         "others": [field for name, field in settings.items() if name not in PLACED],
         "opened": any(name not in PLACED for name in given),
         "checkpoints": [model.checkpoint for model in configured_models()],
-        "files": [*_SAMPLES, *(str(path) for path in uploaded_files(studio))],
+        "files": [*_SAMPLES, *map(str, data_files(studio.place))],
         "methods": METHODS_OF_TRAINING,
         "method": dict(fields).get("method") or _method_of(given, method),
         "cards": [card.name for card in CARDS],
@@ -122,12 +122,6 @@ def _experiment_of_command(command: str | None) -> str:
     words = (command or "").split()
     named = [after for word, after in pairwise(words) if word in ("--experiment", "-e")]
     return next((name for name in (*named, *words[1:2]) if name in known_configs()), experiment_of([]))
-
-
-def uploaded_files(studio: Studio) -> list[Path]:
-    """Return the data files that were brought to the studio, by name."""
-    folder = studio.place.own / "data"
-    return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
 
 
 def _plan(studio: Studio, fields: Fields) -> dict[str, Any]:

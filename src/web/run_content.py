@@ -20,12 +20,12 @@ from .worker import WORKER
 
 async def report_content(folder: Path) -> list[Part]:
     """Return the sections of a run's report, but for its curves; YoyakError where a file is broken."""
-    return await WORKER.call(_content, folder)
+    return await WORKER.call(_content, folder.absolute())
 
 
 async def report_page(folder: Path) -> str:
     """Return a run's report as a page of its own; YoyakError where a file is broken."""
-    return await WORKER.call(_page, folder)
+    return await WORKER.call(_page, folder.absolute())
 
 
 def policy_of(page: str) -> str:

@@ -15,7 +15,9 @@ from .processes import Processes
 
 T = TypeVar("T")
 NAVIGATION: list[tuple[str, str, str]] = [
+    ("/data", "Data", "데이터"),
     ("/new", "New run", "새 실행"),
+    ("/compare", "Compare", "비교"),
     ("/settings", "Settings", "설정"),
 ]
 """Pages that the top of each page leads to: address, and both halves of the name."""

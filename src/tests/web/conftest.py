@@ -64,6 +64,20 @@ def write_studio_run(place: Place) -> WriteStudioRun:
 
 
 @pytest.fixture
+def brought_file(place: Place) -> str:
+    """Bring a data file with a bad row; returns its name in addresses."""
+    data = place.own / "data"
+    data.mkdir(parents=True)
+    rows = [
+        "fname,dialogue,summary,topic",
+        '1,"A: Hi!\nB: Hello.",They greet.,tea',
+        '2,"A: Go?\nB: Yes.",They go.,walk',
+    ]
+    (data / "mine.csv").write_text("\n".join([*rows, "3,A: No.,,walk", '4,"A: Hi!\nB: Hello.",Again.,tea']) + "\n")
+    return "mine.csv"
+
+
+@pytest.fixture
 def running_studio(folder: Path) -> Iterator[Callable[[], str]]:
     """Start `yoyak studio` in its own process; returns the address with the token."""
     processes: list[subprocess.Popen[str]] = []

@@ -104,7 +104,21 @@ def test_a_hostile_address_is_no_fault(visitor, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/runs", "/language", "/runs/x/stop", "/runs/x/resume", "/runs/x/delete", "/bin/restore", "/bin/empty"]
+    "path",
+    [
+        "/runs",
+        "/language",
+        "/runs/x/stop",
+        "/runs/x/resume",
+        "/runs/x/delete",
+        "/bin/restore",
+        "/bin/empty",
+        "/runs/x/export",
+        "/data",
+        "/data/x/split",
+        "/data/x/delete",
+        "/jobs/x/stop",
+    ],
 )
 @pytest.mark.parametrize(
     ("body", "kind"),

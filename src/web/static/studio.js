@@ -51,8 +51,52 @@ document.addEventListener("click", (event) => {
   button.textContent = korean ? "복사했습니다" : "Copied";
 });
 
+// A file is sent as it is, with its progress.
+const drop = document.getElementById("drop");
+if (drop) {
+  const said = document.getElementById("drop-said");
+  const bar = document.getElementById("brought");
+  const bring = (file) => {
+    if (!file) return;
+    const request = new XMLHttpRequest();
+    bar.hidden = false;
+    request.upload.onprogress = (event) => { bar.value = event.loaded / (event.total || 1); };
+    request.onload = () => {
+      if (request.status === 200) location.href = JSON.parse(request.responseText).address;
+      else { bar.hidden = true; said.innerHTML = request.responseText; }
+    };
+    request.onerror = () => { bar.hidden = true; said.textContent = korean ? "보내지 못했습니다." : "It could not be sent."; };
+    request.open("POST", `/data?name=${encodeURIComponent(file.name)}`);
+    request.setRequestHeader("HX-Request", "true");
+    request.send(file);
+  };
+  document.getElementById("file").addEventListener("change", (event) => bring(event.target.files[0]));
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    drop.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.toggle("over", name === "dragover");
+      if (name === "drop") bring(event.dataTransfer.files[0]);
+    });
+  }
+}
+
+// Keys that go from one dialogue to the next.
+const steps = document.querySelector("[data-steps]");
+if (steps) {
+  const articles = [...steps.querySelectorAll(":scope > article")];
+  for (const article of articles) article.tabIndex = -1;
+  document.addEventListener("keydown", (event) => {
+    const way = { j: 1, k: -1 }[event.key];
+    if (!way || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+    const at = articles.findIndex((article) => article.contains(document.activeElement));
+    const next = articles[Math.min(articles.length - 1, Math.max(0, at + way))];
+    next.focus({ preventScroll: true });
+    next.scrollIntoView({ block: "start" });
+  });
+}
+
 // Live curves: all points first, then those that come.
-const place = document.getElementById("curves");
+const place = document.getElementById("live-curves");
 if (place) {
   const labels = JSON.parse(place.dataset.labels);
   const charts = [

@@ -1,0 +1,184 @@
+"""The studio in Chromium: no finding of axe-core, no sideways scrolling, no error, and a newcomer's walk to a GGUF."""
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from src.tests.chromium import needs_chromium
+from src.tests.reports.conftest import PREDICTIONS
+from src.tests.tiny_models import write_tiny_model
+
+pytestmark = needs_chromium
+PAGES = [
+    "/", "/data", "/data/mine.csv", "/new", "/new?gpu=RTX 4090&experiment=qwen3_4b", "/runs/one", "/runs/going",
+    "/runs/one/summaries?beside=going", "/runs/one/export", "/compare", "/compare?run=one&run=going",
+    "/settings", "/nope",
+]  # fmt: skip
+
+
+@pytest.fixture
+def looked_at(browser, running_studio, write_studio_run, brought_file):
+    """Open the studio in a language, a scheme and a width; errors of a page fail its test."""
+    write_studio_run("one")
+    write_studio_run("going", status="interrupted", ended=None)
+    address = running_studio()
+    contexts, errors = [], []
+
+    def look(language: str, scheme: str, width: int):
+        context = browser.new_context(viewport={"width": width, "height": 900}, locale=language, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
+        page.on("request", lambda request: None if request.url.startswith(base) else errors.append(request.url))
+        page.goto(address)
+        return page
+
+    base = address.partition("/?")[0]
+    yield look
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def holds(page, selector: str, text: str) -> None:
+    """Wait until an element has a text. (Playwright's `wait_for_function` evaluates, which the pages forbid.)"""
+    page.locator(selector, has_text=text).first.wait_for(timeout=8000)
+
+
+def faults_of(page, path: str) -> list[tuple[str, str, str, str]]:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
+    page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/")[2] + path)
+    page.wait_for_load_state()
+    if path.startswith("/runs/one") and path.count("/") == 2:
+        page.wait_for_selector("#scores")
+        page.wait_for_selector(".uplot")
+    if path.startswith("/new"):
+        page.wait_for_selector("#command")
+    found = axe.Axe().run(page).response["violations"]
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0, f"{path} scrolls sideways by {wide}"
+    return [(path, item["id"], item["impact"], item["nodes"][0]["html"]) for item in found]
+
+
+@pytest.mark.parametrize(("language", "scheme", "width"), [("en-US", "light", 1280), ("ko-KR", "dark", 360)])
+def test_every_page_can_be_used_by_all(looked_at, language, scheme, width) -> None:
+    page = looked_at(language, scheme, width)
+    assert [fault for path in PAGES for fault in faults_of(page, path)] == []
+
+
+@pytest.mark.slow
+def test_every_page_in_every_form(looked_at) -> None:
+    forms = itertools.product(["en-US", "ko-KR"], ["light", "dark"], [360, 768, 1600])
+    assert [
+        fault for form in forms for page in [looked_at(*form)] for path in PAGES for fault in faults_of(page, path)
+    ] == []
+
+
+def test_a_setting_is_turned_and_the_plan_follows(looked_at) -> None:
+    page = looked_at("en-US", "light", 1280)
+    page.goto(page.url.rstrip("/") + "/new?experiment=qwen3_4b&gpu=RTX 4090")
+    page.wait_for_selector("#command")
+    assert "Fits: 7.3 of 25.4 GB" in page.inner_text(".verdict")
+    page.fill("[id='tokenizer.encoder_max_len']", "4096")
+    holds(page, "#command", "encoder_max_len=4096")
+    page.fill("[id='training.epochs']", "0")
+    page.wait_for_selector("#plan .refusal")
+    assert "training.epochs = 0: must be a number above 0" in page.inner_text("#plan .refusal")
+    assert page.is_disabled("#plan button.main")
+    page.click("summary:has-text('All other settings')")
+    page.fill("#search", "rank-stabilized")
+    shown = page.locator(".others .field:visible label").all_inner_texts()
+    assert shown == ["lora.use_rslora"]
+
+
+def test_curves_grow_as_the_run_writes(looked_at, place) -> None:
+    page = looked_at("en-US", "light", 1280)
+    page.goto(page.url.rstrip("/") + "/runs/going")
+    page.wait_for_selector(".uplot")
+    with (place.runs / "going" / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 50, "loss": 1.25}) + "\n")
+    holds(page, "figure.wide output", "1.25")
+    with (place.runs / "going" / "train.log").open("a") as file:
+        file.write("a line <b>of the log</b>\n")
+    holds(page, "#log", "a line <b>of the log</b>")
+    page.evaluate("document.querySelector('figure.wide').dataset.same = '1'")
+    record = place.runs / "going" / "run.json"
+    record.write_text(record.read_text().replace('"interrupted"', '"completed"'))
+    holds(page, ".status", "completed")
+    assert page.get_attribute("figure.wide", "data-same") == "1"
+
+
+def test_everything_by_keyboard(looked_at) -> None:
+    page = looked_at("en-US", "light", 1280)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.goto(page.url.rstrip("/") + "/runs/one/summaries?order=file")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert PREDICTIONS[0]["fname"] in page.evaluate("document.activeElement.innerText") or "Example 1" in page.evaluate(
+        "document.activeElement.innerText"
+    )
+    page.goto(page.url.split("/runs")[0] + "/runs/one")
+    page.focus("summary:has-text('Delete')")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Delete this run"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/")
+    assert "/runs/one" not in page.content()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_newcomers_walk_from_an_empty_folder_to_a_gguf(browser, running_studio, folder: Path) -> None:
+    """Bring a CSV, plan, train, judge, take away."""
+    write_tiny_model(folder / "tiny")
+    rows = [f'{n},"A: Shall we go at {n}?\nB: Yes, at {n} from the station.",They go at {n}.' for n in range(2, 60)]
+    (folder / "mine.csv").write_text("\n".join(["id,text,summary", *rows]) + "\n")
+    page = browser.new_page(locale="en-US")
+    page.goto(running_studio())
+    assert "There is no run yet." in page.inner_text("main")
+    page.click("nav >> text=Data")
+    page.set_input_files("#file", folder / "mine.csv")
+    page.wait_for_url("**/data/mine.csv")
+    assert page.inner_text(".tiles .figure >> nth=0") == "58"
+    assert page.input_value("#dialogue_column") == "text"
+    page.click("button:has-text('Split')")
+    page.wait_for_selector(".status.completed", timeout=120_000)
+    page.click("text=To the data")
+    page.click("text=mine.csv >> nth=0")
+    page.click("text=Train on it")
+    page.wait_for_selector("#command")
+    assert "mine_split/train.csv" in page.input_value("[id='data.train']")
+    page.fill("[id='experiment.name']", "walk")
+    page.fill("[id='model.checkpoint']", str(folder / "tiny"))
+    for setting, value in {
+        "training.max_steps": "30",
+        "tokenizer.encoder_max_len": "256",
+        "tokenizer.decoder_max_len": "16",
+    }.items():
+        page.fill(f"[id='{setting}']", value)
+    page.select_option("[id='model.chat_template']", "auto")
+    page.fill("[id='training.logging_steps']", "1")
+    page.select_option("#gpu", "T4")
+    page.wait_for_selector(".verdict.fits")
+    page.click("#plan button.main")
+    page.wait_for_url("**/runs/walk")
+    page.wait_for_selector(".uplot", timeout=180_000)
+    page.wait_for_selector(".status.completed", timeout=300_000)
+    page.wait_for_selector("#scores", timeout=60_000)
+    page.click("a:has-text('Summaries')")
+    page.wait_for_selector("article")
+    assert "After training" in page.inner_text("article >> nth=0")
+    page.go_back()
+    page.click("a:has-text('Take away')")
+    page.click("button:has-text('Export')")
+    page.wait_for_selector(".status.completed", timeout=180_000)
+    (gguf,) = (folder / "outputs" / "walk").rglob("*.gguf")
+    assert gguf.read_bytes()[:4] == b"GGUF"
+    assert re.search(r"\.gguf", page.inner_text("pre"))
+    page.close()
