@@ -42,7 +42,7 @@ def add_export_page(app: FastAPI, studio: Studio) -> None:
             raise PageError(400, Text("Choose what to export.", "무엇을 내보낼지 골라 주세요."))
         words = ["export", "--to", to, "--run", str(folder)]
         words += ["--quantization", quantization] if to in ("gguf", "ollama") else []
-        words += ["--dry-run"] if to == "hub" else ["--overwrite"]
+        words += ["--dry-run"] if to == "hub" else ["--out", str(folder / "exports" / to), "--overwrite"]
         started = await apart(studio.processes.start, "export", name, words)
         return see(f"/jobs/{started.key}")
 

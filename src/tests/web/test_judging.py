@@ -80,7 +80,7 @@ def test_an_export_is_a_command(visitor, judged, monkeypatch):
     (judged / "one" / "final_model").mkdir()
     assert "GGUF" in visitor.get("/runs/one/export").text
     for to, words in {
-        "gguf": "yoyak export --to gguf --run outputs/one --quantization q8_0 --overwrite",
+        "gguf": "--run outputs/one --quantization q8_0 --out outputs/one/exports/gguf --overwrite",
         "hub": "yoyak export --to hub --run outputs/one --dry-run",
     }.items():
         answer = visitor.post("/runs/one/export", data={"to": to, "quantization": "q8_0"})
