@@ -214,6 +214,10 @@ WRITTEN = {
             plus_one=True,
             rotary="kinds",
         ),
+        WrittenClasses("exaone4", "Exaone4", norms="after", rotary="windows"),
+        WrittenClasses("mistral", "Mistral", windows="config"),
+        WrittenClasses("ministral", "Ministral"),
+        WrittenClasses("smollm3", "SmolLM3", rotary="flags"),
     )
 }
 """What the hand-written decoder computes, by the class of a model."""

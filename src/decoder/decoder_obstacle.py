@@ -35,7 +35,8 @@ def decoder_obstacle(model: Any) -> str | None:
     if obstacle is not None:
         return obstacle
     for width in {layer.attention.width for layer in description.layers}:
-        obstacle = kernel_obstacle(causal_lm.lm_head.weight.device, width)
+        weight = causal_lm.lm_head.weight
+        obstacle = kernel_obstacle(weight.device, width, weight.dtype.itemsize)
         if obstacle is not None:
             return obstacle
     obstacle = (_adapter_obstacle(model) if isinstance(model, PeftModel) else None) or _weights_obstacle(causal_lm)

@@ -57,8 +57,11 @@ _OF_OTHERS = frozenset(
         "initializer_range",
         "max_position_embeddings",
         "max_window_layers",  # of which `layer_types` were made
+        "no_rope_layer_interval",  # of which each layer's `use_rope` was made
+        "no_rope_layers",
         "pad_token_id",
         "pretraining_tp",  # without effect since transformers 4.48
+        "sliding_window_pattern",  # see `max_window_layers`
         "use_cache",
         "use_sliding_window",  # see `max_window_layers`
     }

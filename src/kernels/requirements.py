@@ -9,12 +9,13 @@ from ..bilingual import Text
 HEAD_WIDTHS = (16, 32, 64, 128, 256)  # blocks are powers of two; wider heads outgrow the shared memory of small cards
 
 
-def kernel_obstacle(device: torch.device, head_width: int) -> Text | None:
+def kernel_obstacle(device: torch.device, head_width: int, number_bytes: int = 2) -> Text | None:
     """Return why the GPU's kernels can't run, in words, or None where they can; on the CPU nothing is in the way.
 
     Args:
         device: of the model.
         head_width: numbers in an attention head.
+        number_bytes: of one of these.
     """
     if device.type != "cuda":
         return None
@@ -24,6 +25,11 @@ def kernel_obstacle(device: torch.device, head_width: int) -> Text | None:
         known = ", ".join(map(str, HEAD_WIDTHS))
         return Text(f"heads of {head_width}, not {known}", f"헤드 너비가 {known}이 아니라 {head_width}")
     major, minor = torch.cuda.get_device_capability(device)
+    if (major, minor) < (8, 0) and head_width * number_bytes > 512:  # 64 KB of shared memory
+        english = f"heads of {head_width} in float32 don't fit a GPU of compute capability {major}.{minor}"
+        return Text(
+            english, f"너비 {head_width}인 float32 헤드가 compute capability {major}.{minor}인 GPU에 들어가지 않음"
+        )
     if (major, minor) >= (7, 5):
         return None
     has = f"{major}.{minor}"

@@ -20,6 +20,10 @@ WRITTEN_OUT: dict[str, dict[str, Any]] = {
     "llama": {},
     "qwen2": {},
     "qwen3": {"head_dim": 16},
+    "exaone4": WINDOWED,
+    "mistral": {"sliding_window": 11},
+    "ministral": {"head_dim": 8, **WINDOWED},
+    "smollm3": {"no_rope_layers": [0, 1]},
     "gemma3_text": {"head_dim": 16, "query_pre_attn_scalar": 20, "pad_token_id": None, **WINDOWED},
 }
 SEVEN = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

@@ -64,9 +64,9 @@ def cached_attention(
     weights, eps, plus_one = (None, 0.0, False) if norms is None else (norms.weights, norms.eps, norms.plus_one)
     rotate_heads(qkv, rotary, shape.heads, shape.key_heads, weights, eps, qkv, plus_one)
     keys, values = cache
-    # Three stages of float32 heads of 128 are more shared memory than most cards have, blocks of wider ones too.
-    bytes_a_key = shape.width * keys.element_size()
-    stages, block = 3 if bytes_a_key <= 256 else 1, 64 if bytes_a_key <= 512 else 16
+    # Three stages of float32 heads of 128 are more shared memory than most cards have, 64 places of wider ones too.
+    stages = 3 if shape.width * keys.element_size() <= 256 else 1
+    block = 64 if shape.width <= 128 else 64 // keys.element_size()
     _attend[(len(qkv), shape.key_heads)](
         qkv, keys, values, lengths, out, qkv.stride(0), out.stride(0), keys.shape[2],
         shape.scale * 1.4426950408889634, shape.window, HEADS=shape.heads, KEY_HEADS=shape.key_heads,

@@ -22,9 +22,10 @@ def block_sizes(queries: torch.Tensor) -> dict[str, dict[str, int]]:
     Heads of 128 in 16 bit and 20k tokens of about 300 each: larger blocks compute more pairs that are masked. Cards
     before Ampere have 64 KB of shared memory for a block, some later ones 99.
     """
-    old, wide = capability(queries.device) < (8, 0), queries.shape[-1] * queries.element_size() > 256
+    old, bytes_a_head = capability(queries.device) < (8, 0), queries.shape[-1] * queries.element_size()
+    wide = bytes_a_head > 256
     if old or wide:
-        side = 16 if old and wide else 32
+        side = 16 if (old and wide) or bytes_a_head > 512 else 32
         small = {"M": side, "N": side, "num_warps": 4, "num_stages": 1}
         return {"forward": small, "queries": small, "keys": small}
     return {

@@ -28,7 +28,7 @@ SIZES = {
 
 def model_of(family, adapter, tied=True):
     torch.manual_seed(1)
-    config = AutoConfig.for_model(family, **SIZES, **WRITTEN_OUT[family], tie_word_embeddings=tied)
+    config = AutoConfig.for_model(family, **(SIZES | WRITTEN_OUT[family]), tie_word_embeddings=tied)
     model = AutoModelForCausalLM.from_config(config)
     if adapter:
         model = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"]))

@@ -74,3 +74,27 @@ def test_a_window_of_some_layers() -> None:
     settings = {"use_sliding_window": True, "max_window_layers": 1, "sliding_window": 9}
     layers = describe(built("qwen3", **settings)).layers
     assert [layer.attention.window for layer in layers] == [None, 9]
+
+
+def test_exaone4() -> None:
+    """Norms after, heads with norms, windows that are turned, and layers that see all and are not."""
+    norm = NormDescription(1e-5)
+    after = replace(LAYER, before_attention=None, before_mlp=None, after_attention=norm, after_mlp=norm)
+    window = with_attention(after, head_norms=norm, window=9)
+    layers = describe(built("exaone4", num_hidden_layers=5, sliding_window=9)).layers
+    assert layers == (window,) * 3 + (with_attention(window, window=None, rotary=None), window)
+    whole = built("exaone4", sliding_window=None, layer_types=["full_attention"] * 2)  # as the 1.2B
+    assert describe(whole).layers == (with_attention(window, window=None),) * 2
+
+
+def test_mistral() -> None:
+    assert describe(built("mistral", sliding_window=None)).layers == (LAYER, LAYER)
+    assert describe(built("mistral", sliding_window=9)).layers == (with_attention(LAYER, window=9),) * 2
+    kinds = ["sliding_attention", "full_attention"]
+    layers = describe(built("ministral", sliding_window=9, layer_types=kinds)).layers
+    assert layers == (with_attention(LAYER, window=9), LAYER)
+
+
+def test_smollm3() -> None:
+    layers = describe(built("smollm3", num_hidden_layers=5)).layers
+    assert layers == (LAYER,) * 3 + (with_attention(LAYER, rotary=None), LAYER)

@@ -40,6 +40,12 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "gemma 3 untied, one key head": (
         "gemma3_text", {**WRITTEN_OUT["gemma3_text"], "tie_word_embeddings": False, "num_key_value_heads": 1}, {}
     ),
+    "exaone 4": ("exaone4", WRITTEN_OUT["exaone4"], {}),
+    "exaone 4 without windows": ("exaone4", {"sliding_window": None, "layer_types": ["full_attention"] * 2}, {}),
+    "mistral": ("mistral", WRITTEN_OUT["mistral"], {}),
+    "mistral without a window": ("mistral", {"sliding_window": None}, {}),
+    "ministral": ("ministral", WRITTEN_OUT["ministral"], {}),
+    "smollm3": ("smollm3", WRITTEN_OUT["smollm3"], {}),
     "attention only": ("llama", {}, {"target_modules": ["q_proj", "v_proj"]}),
     "one product without, one with some": ("qwen3", {"head_dim": 8}, {"target_modules": ["o_proj", "up_proj"]}),
     "rsLoRA": ("llama", {}, {"use_rslora": True}),
@@ -50,6 +56,8 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "whole qwen2": ("qwen2", {}, None),
     "whole qwen3": ("qwen3", {"head_dim": 16}, None),
     "whole gemma 3": ("gemma3_text", WRITTEN_OUT["gemma3_text"], None),
+    "whole exaone 4": ("exaone4", WRITTEN_OUT["exaone4"], None),
+    "whole smollm3": ("smollm3", WRITTEN_OUT["smollm3"], None),
     "whole qwen3, untied": ("qwen3", {"head_dim": 8, "tie_word_embeddings": False}, None),
 }  # fmt: skip
 ADAPTED_OR_WHOLE = pytest.mark.parametrize("lora", [{}, None], ids=["adapted", "whole"])
@@ -67,7 +75,7 @@ def test_loss_and_gradients_equal_the_unpacked_reference(name: str, dtype: torch
 
 
 @pytest.mark.parametrize(
-    "name", ["llama", "qwen3", "gemma 3", "whole llama", "whole qwen2", "whole qwen3", "whole gemma 3"]
+    "name", ["llama", "qwen3", "gemma 3", "exaone 4", "whole llama", "whole qwen2", "whole qwen3", "whole gemma 3"]
 )
 def test_bf16_is_as_exact_as_autocast(name: str) -> None:
     """Weights in bf16, adapters in float32, both against float64 with the weights that bf16 holds."""
@@ -113,7 +121,7 @@ def test_a_4_bit_base(tmp_path: Path, family: str, cache: str) -> None:
 
 @ADAPTED_OR_WHOLE
 @pytest.mark.parametrize("capacity", [1, 37, 130, 211, 1000])
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text"])
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "exaone4"])
 def test_neither_packing_nor_filler_changes_anything(family: str, capacity: int, lora: Lora) -> None:
     """A capacity of 1 gives every example, all of them longer, a micro-batch of its own."""
     model, items = adapted_model(family, torch.float64, lora, **WRITTEN_OUT[family]), examples(LENGTHS)
@@ -128,7 +136,7 @@ def test_neither_packing_nor_filler_changes_anything(family: str, capacity: int,
 
 
 @pytest.mark.parametrize(
-    "name", ["llama", "llama, one key head, wide heads", "qwen3", "gemma 3", "whole qwen2", "whole gemma 3"]
+    "name", ["llama", "llama, one key head, wide heads", "qwen3", "gemma 3", "exaone 4", "whole qwen2", "whole gemma 3"]
 )
 @pytest.mark.parametrize(("capacity", "multiple"), [(1000, 1), (120, 8), (44, 1)])
 def test_tokens_that_all_examples_begin_with_are_computed_once(name: str, capacity: int, multiple: int) -> None:
@@ -202,7 +210,7 @@ KEY, DROPOUT = (42, 7), 0.2
     ids=["adapted", "dropout", "whole"],
 )
 @pytest.mark.parametrize("kept_layers", [0, 1])
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text"])
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "exaone4"])
 def test_recomputation_changes_nothing(
     family: str, kept_layers: int, dropout_key: tuple[int, int] | None, lora: Lora
 ) -> None:

@@ -13,21 +13,23 @@ GPU = torch.device("cuda", 0)
 
 
 @pytest.mark.parametrize(
-    ("width", "capability", "words"),
+    ("width", "capability", "number_bytes", "words"),
     [
-        (128, (7, 5), None),
-        (64, (9, 0), None),
-        (256, (7, 5), None),
-        (100, (9, 0), "heads of 100, not 16, 32, 64, 128, 256"),
-        (128, (7, 0), "the GPU is of compute capability 7.0, below 7.5"),
+        (128, (7, 5), 4, None),
+        (64, (9, 0), 2, None),
+        (256, (7, 5), 2, None),
+        (256, (8, 0), 4, None),
+        (256, (7, 5), 4, "heads of 256 in float32 don't fit a GPU of compute capability 7.5"),
+        (100, (9, 0), 2, "heads of 100, not 16, 32, 64, 128, 256"),
+        (128, (7, 0), 2, "the GPU is of compute capability 7.0, below 7.5"),
     ],
 )
 def test_heads_and_cards(
-    monkeypatch: pytest.MonkeyPatch, width: int, capability: tuple[int, int], words: str | None
+    monkeypatch: pytest.MonkeyPatch, width: int, capability: tuple[int, int], number_bytes: int, words: str | None
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     monkeypatch.setattr(requirements, "find_spec", lambda name: ModuleSpec(name, None))
-    assert kernel_obstacle(GPU, width) == words
+    assert kernel_obstacle(GPU, width, number_bytes) == words
 
 
 def test_triton_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
