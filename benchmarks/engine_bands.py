@@ -65,7 +65,7 @@ def losses(given: argparse.Namespace, engine: str, seed: int) -> tuple[list[floa
     import torch
     from transformers import TrainerCallback
 
-    from src.training.packed_step import ShuffledSampler
+    from src.training.samplers import ShuffledSampler
 
     readings: dict[str, dict[int, int]] = {}
 

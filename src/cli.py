@@ -84,14 +84,21 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the output folder holds.")] = False,
     folds: Annotated[int | None, typer.Option(help="Train K runs, one on each fold of data.train.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Start though the plan says that it doesn't fit.")] = False,
+    gpus: Annotated[
+        str | None, typer.Option("--gpus", metavar="all|N|0,2", help="Train on several GPUs: all, so many, or these.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="Train with so many processes on the CPU.")
+    ] = None,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
-    from .commands.train.folder import TrainRequest
+    from .commands.train.folder import Several, TrainRequest
     from .commands.train.train import train_run
     from .commands.train.train_folds import train_folds
 
     more = {"debug": debug, "overwrite": overwrite, "resume": resume, "force": force}
-    request = TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, **more)
+    several = Several(gpus, processes)
+    request = TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, several, **more)
     train_run(request) if folds is None else train_folds(request, folds)
 
 

@@ -182,6 +182,8 @@ class TrainingSettings(Section):
     more than 2% of the time); null for none."""
     save_total_limit: Positive = 2
     """Checkpoints to keep; the newest and the best one are always among them."""
+    rank_timeout: Annotated[PositiveFloat, Field(le=10_000)] = 10
+    """Of several processes that train together: minutes that one may keep the others waiting before all stop."""
     deterministic: bool = False
     """On a GPU, use kernels that give the same bits each time, so that a run repeats or goes on exactly. A CPU does
     so anyway."""

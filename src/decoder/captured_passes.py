@@ -14,6 +14,7 @@ import torch
 
 from ..data.batches.packing import MicroBatch
 from ..kernels.heads import Sequences
+from ..ranks.group import rank_count
 from .decoder_layer import among
 from .packed_decoder import PackedDecoder, Passes, dropout_seed
 
@@ -95,10 +96,11 @@ class CapturedPasses(Passes):
         with warnings.catch_warnings():
             # It is said where memory runs out within the capture, whose own error comes after it.
             warnings.filterwarnings("ignore", "The CUDA Graph is empty")
-            with torch.cuda.graph(forward, pool=self._pool):
+            mode = "global" if rank_count() == 1 else "thread_local"  # NCCL has a thread that asks for its events
+            with torch.cuda.graph(forward, pool=self._pool, capture_error_mode=mode):
                 hidden.copy_(self._run(inputs, self._sequences(inputs), self._drops(inputs, key)))
             self._pool = forward.pool()
-            with torch.cuda.graph(backward, pool=self._pool):
+            with torch.cuda.graph(backward, pool=self._pool, capture_error_mode=mode):
                 hidden.copy_(super().backward(hidden))
         self.captured += 1
         return forward, backward

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from ..decoder.picking import needs_earlier_tokens, row_seed
 from ..models.autocast import autocast
 from ..models.generation_settings import end_ids_of
 from .batches import in_batches, largest_batch, splits_of, token_budget
+from .dealt import dealt
 from .decoding import before_end, written_text
 from .mbr import MbrChooser
 from .probe import generates_fast
@@ -59,12 +61,16 @@ def generate_summaries(
         YoyakError: one dialogue alone does not fit into memory.
     """
     prompts = prompt.encode_prompts(dialogues)
-    limits = {"end_id": prompt.end_id, "max_new_tokens": prompt.decoder_max_len}
-    results: dict[int, Generated] = {}
-    for index, result in stream_summaries(model, tokenizer, prompts, settings, **limits, scoring=scoring):
-        results[index] = result
-        on_result(index, result)
-    return [results[index] for index in range(len(prompts))]
+    stream = partial(
+        stream_summaries,
+        model,
+        tokenizer,
+        settings=settings,
+        end_id=prompt.end_id,
+        max_new_tokens=prompt.decoder_max_len,
+        scoring=scoring,
+    )
+    return dealt(prompts, stream, on_result)
 
 
 def stream_summaries(

@@ -102,7 +102,7 @@ def _rows(examples: Sequence[ExampleTokens], shared: int) -> int:
 def _packed_steps(
     examples: Sequence[ExampleTokens], per_step: int, seed: int, most: int
 ) -> Iterator[list[ExampleTokens]]:
-    """Yield the examples of each step, in `packed_step.ShuffledSampler`'s order."""
+    """Yield the examples of each step, in `samplers.ShuffledSampler`'s order."""
     done = epoch = 0
     while done < most:
         order = _shuffled(len(examples), seed, epoch)
@@ -148,7 +148,7 @@ def _bound(batches: list[list[ExampleTokens]]) -> MicroBatchSize:
 
 
 def _similar_batches(examples: Sequence[ExampleTokens], batch_size: int, seed: int) -> list[list[ExampleTokens]]:
-    """Return the first epoch's batches in `response_trainer.SimilarLengthSampler`'s order."""
+    """Return the first epoch's batches in `samplers.SimilarLengthSampler`'s order."""
     rng = random.Random(f"{seed}/0")
     order = list(range(len(examples)))
     rng.shuffle(order)

@@ -20,14 +20,19 @@ _PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tok
 class RunFile:
     """The record of one run, written whole at each update."""
 
-    def __init__(self, folder: Path, record: RunRecord | None = None) -> None:
-        """Write to `folder/run.json`, beginning with what `record` says; nothing is written yet."""
-        self.path, self.record = folder / RECORD_FILE, record or RunRecord()
+    def __init__(self, folder: Path, record: RunRecord | None = None, writes: bool = True) -> None:
+        """Write to `folder/run.json`, beginning with what `record` says; nothing is written yet.
+
+        Without `writes` it is only kept: of several processes that train a run one writes.
+        """
+        self.path, self.record, self._writes = folder / RECORD_FILE, record or RunRecord(), writes
 
     def update(self, fields: RunRecord) -> None:
         """Set what `fields` has set, parts and mappings leaf by leaf, without secrets, and write the file."""
         content = _merged(self.record.as_dict(), redacted(fields.as_dict()))
         self.record = RunRecord.model_validate(content)
+        if not self._writes:
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(self.path, json.dumps(self.record.as_dict(), ensure_ascii=False, indent=1), durable=True)
 

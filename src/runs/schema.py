@@ -73,6 +73,8 @@ class ResolvedChoices(RunPart):
 
     device: str | None = None
     """`cpu` or `cuda`."""
+    processes: int | None = None
+    """How many trained together, each with a GPU of its own; null is one."""
     compute_dtype: str | None = None
     """`fp32`, `bf16` or `fp16`."""
     compute_dtype_reason: str | None = None

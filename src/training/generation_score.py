@@ -1,10 +1,12 @@
 """The ROUGE sum of a model under training: summaries of the evaluation set, generated and scored."""
 
+from functools import partial
 from typing import Any
 
 from ..config.schema import Config
 from ..data.prompt.templates import IGNORE
 from ..evaluation.rouge import score_summaries
+from ..inference.dealt import dealt
 from ..inference.decoding import summary_text
 from ..inference.generator import stream_summaries
 
@@ -28,17 +30,16 @@ def generated_and_references(model: Any, tokenizer: Any, dataset: Any, config: C
         config: of the run.
     """
     prompts, references, end_id = prompts_and_references(dataset, tokenizer)
-    generated = stream_summaries(
+    stream = partial(
+        stream_summaries,
         model,
         tokenizer,
-        prompts,
-        config.generation,
+        settings=config.generation,
         end_id=end_id,
         max_new_tokens=config.tokenizer.decoder_max_len,
         scoring=config.evaluation,
     )
-    summaries = {index: result.text for index, result in generated}
-    return [summaries[index] for index in range(len(prompts))], references
+    return [result.text for result in dealt(prompts, stream)], references
 
 
 def prompts_and_references(dataset: Any, tokenizer: Any) -> tuple[list[list[int]], list[str], int]:

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallba
 from ..config.schema import Config
 from ..data.batches.padding import RightPadder
 from ..errors import YoyakError
+from ..ranks.group import gathered, is_first_rank, rank_count
 from ..runs.disk import raise_if_disk_full
 from .adapter_start import start_adapter
 from .generation_score import rouge_sum
@@ -31,7 +32,7 @@ from .state.checkpoints import Checkpoint
 from .state.final_model import write_final_model
 from .state.identity import refuse_another_run, run_identity
 from .state.recovery import RecoverySaves
-from .state.resolved import Resolved, resolve
+from .state.resolved import Resolved, agreed_by_all, resolve
 
 
 class LLMTrainer:
@@ -67,7 +68,7 @@ class LLMTrainer:
 
         Raises:
             YoyakError: no examples, `resume` is of a run with other settings, data or model, or a launcher has started
-                several processes.
+                several processes that have not joined each other (`ranks.group.one_of_several`).
         """
         if not len(train_dataset):
             raise YoyakError("no training examples; check data.train")
@@ -86,6 +87,7 @@ class LLMTrainer:
             start_adapter(config, model, tokenizer, train_dataset, self.logger)
             decided = Resolved.from_dict(earlier["resolved"]) if earlier else None
             resolved = resolve(config, model, train_dataset, self.eval_dataset, earlier=decided, logger=self.logger)
+            resolved = agreed_by_all(resolved)
         self.resolved = resolved
         self.trainer = self._create_trainer()
         self.interrupt = StopOnSignal(self.trainer)
@@ -113,7 +115,7 @@ class LLMTrainer:
         if optimizer != training.optim:
             self.logger.info("%s needs CUDA; %s is used on the CPU", training.optim, optimizer)
         examples, accumulated = training.batch_size, training.gradient_accumulation_steps
-        if self.resolved.engine.name == "packed":  # its batch is a whole optimizer step
+        if self.resolved.engine.name == "packed" or rank_count() > 1:  # a batch is a whole optimizer step
             examples, accumulated = examples * accumulated, 1
         evaluates = self.eval_dataset is not None
         strategy = "steps" if training.eval_steps else "epoch"
@@ -168,15 +170,18 @@ class LLMTrainer:
             "rouge_sum": scored if self.generates else None,
             "max_bad_steps": training.max_bad_steps,
             "on_divergence": training.on_divergence,
+            "examples_at_a_time": training.batch_size,
             "checkpoint_limit": training.save_total_limit,
             "facts": self._identity | {"resolved": self.resolved.as_dict()},
         }
         packed = self.resolved.engine.name == "packed"
         trainer = PackedTrainer(**arguments, resolved=self.resolved) if packed else ResponseTrainer(**arguments)
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer, goes_on=self.resume is not None))
-        for tracker in trackers(self.config, self.run_dir, self.resume.step if self.resume else None):
-            trainer.add_callback(tracker)
+        if is_first_rank():
+            goes_on = self.resume is not None
+            trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer, goes_on=goes_on))
+            for tracker in trackers(self.config, self.run_dir, self.resume.step if self.resume else None):
+                trainer.add_callback(tracker)
         if training.early_stopping_patience and self.eval_dataset is not None:
             trainer.add_callback(EarlyStopping(training.early_stopping_patience))
         return trainer
@@ -209,9 +214,9 @@ class LLMTrainer:
             raise_if_not_deterministic(error)
             raise
         step, seconds = self.trainer.state.global_step, self.trainer.seconds_trained()
-        if self.interrupt.number is not None:
+        if number := max(gathered(self.interrupt.number or 0)):  # a rank's signal may have come after the last step
             checkpoint = self.run_dir / "checkpoints" / f"checkpoint-{step}"
-            raise TrainingInterrupted(checkpoint if checkpoint.is_dir() else None, step, self.interrupt.number)
+            raise TrainingInterrupted(checkpoint if checkpoint.is_dir() else None, step, number)
         if self.pause is not None and self.pause.paused:
             raise TrainingPaused(self.run_dir / "checkpoints" / f"checkpoint-{step}", step)
         self.trainer.guard.raise_if_gone_wrong(step, self.run_dir / "checkpoints")
@@ -220,13 +225,13 @@ class LLMTrainer:
             "train_loss": float(output.training_loss) * step / (step - self.trainer.guard.now.bad_steps),
             "train_runtime": seconds,
             "eval_metrics": self._kept_metrics(),
-            "model_path": str(self.save_final_model()),
+            "model_path": str(self.save_final_model() if is_first_rank() else self.run_dir / "final_model"),
             "steps": step,
             "trained_tokens": tokens,
             "samples_per_second": round(self.trainer.state.epoch * len(self.train_dataset)) / seconds,
             "tokens_per_second": tokens / seconds,
             "saving_seconds": self.trainer.saving_seconds,
-            "peak_memory_bytes": peak_memory_bytes(),
+            "peak_memory_bytes": max(gathered(peak_memory_bytes())),
             "evaluation_seconds": self.trainer.evaluation_seconds,
             "memory_plan": self.resolved.as_dict()["memory_plan"],
         }

@@ -20,6 +20,7 @@ from ..planner.machine import card_of_memory, read_profile
 from ..planner.memory import block, optimizer_bytes
 from ..planner.shapes import shape_of_config
 from ..planner.step_work import ExampleTokens, evaluation_batch
+from ..ranks.group import rank_count
 
 _SHARE_OF_FREE_MEMORY = 0.97  # what the plan may take: other processes come and go
 _TARGET_SHARE = 0.15  # of an example's tokens, where a data set does not tell
@@ -45,7 +46,8 @@ def plan_loaded(
     job = job_of_model(model, training, engine)
     examples = dataset_examples(train_dataset)
     held = dataset_examples(eval_dataset) if eval_dataset is not None else ()
-    steps = training.max_steps or max(1, -(-int(len(examples) * training.epochs) // job.examples))
+    whole_step = training.batch_size * training.gradient_accumulation_steps
+    steps = training.max_steps or max(1, -(-int(len(examples) * training.epochs) // whole_step))
     largest = evaluation_batch(held, job.eval_batch_size) if held else None
     load = Workload(examples, training.seed, steps, evaluation=largest, common=common_tokens(train_dataset))
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
@@ -112,11 +114,13 @@ def checkpointing_arguments(recomputes: bool) -> dict[str, Any]:
 
 
 def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> TrainingJob:
-    """Return what the planner needs to know of a loaded model's training."""
+    """Return what the planner needs to know of a loaded model's training: of several ranks, of one's part of a step."""
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
     adapter = next(iter(model.peft_config.values())) if isinstance(model, PeftModel) else None
     targets = set(adapter.target_modules or ()) if adapter else set()
     checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens
+    own = -(-training.batch_size * training.gradient_accumulation_steps // rank_count())
+    batch_size = min(training.batch_size, own)
     return TrainingJob(
         shape=shape_of_config(causal_lm.config.to_dict(), "the model"),
         method="full" if adapter is None else "qlora" if linear4bit_layers(causal_lm) else "lora",
@@ -126,8 +130,8 @@ def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> 
         targets=tuple(name for name in LINEARS if name in targets),
         dropout=adapter.lora_dropout if adapter else 0.0,
         optimizer=training.optim,
-        batch_size=training.batch_size,
-        accumulation=training.gradient_accumulation_steps,
+        batch_size=batch_size,
+        accumulation=-(-own // batch_size),
         checkpointing=None if checkpointing == "auto" or (checkpointing and engine == "packed") else checkpointing,
         micro_batch_tokens=None if tokens == "auto" else tokens,
         eval_batch_size=training.eval_batch_size or training.batch_size,

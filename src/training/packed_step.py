@@ -1,46 +1,24 @@
 """The packed engine: an optimizer step's examples in micro-batches without padding."""
 
-import random
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Sampler
 
 from ..data.batches.bins import CAPTURED_TOKENS, SIDE_BY_SIDE, filled_multiple
 from ..data.batches.packing import MicroBatch, StepPacker
 from ..decoder.captured_passes import CapturedPasses
 from ..decoder.packed_decoder import PackedDecoder
 from ..decoder.side_by_side import SideBySide, runs_side_by_side
+from ..ranks.group import own_rank, rank_count
 from .guards.out_of_memory import PackingPolicy
 from .memory_plan import common_tokens
 from .response_trainer import ResponseTrainer
+from .samplers import ShuffledSampler
 from .state.resolved import Resolved
 
 _NORM_VALUES = 1 << 25  # at a time: the CPU's norm of bf16 copies them to float32
-
-
-class ShuffledSampler(Sampler[int]):
-    """Every example once an epoch, in an order that only seed and epoch decide."""
-
-    def __init__(self, examples: int, seed: int) -> None:
-        self.examples, self.seed, self.epoch = examples, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Set the epoch (from 0) whose order comes next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        """Return the number of examples."""
-        return self.examples
-
-    def __iter__(self) -> Iterator[int]:
-        """Return the epoch's order of examples."""
-        order = list(range(self.examples))
-        random.Random(f"{self.seed}/{self.epoch}").shuffle(order)
-        self.epoch += 1
-        return iter(order)
 
 
 class PackedTrainer(ResponseTrainer):
@@ -49,7 +27,6 @@ class PackedTrainer(ResponseTrainer):
     Everything around the gradients is the Trainer's; evaluation keeps its padded batches.
     """
 
-    data_collator: Any  # the Trainer's own, which is untyped here
     room: PackingPolicy
     size_names: ClassVar = ResponseTrainer.size_names | {"training": "micro_batch_tokens"}
 
@@ -70,6 +47,8 @@ class PackedTrainer(ResponseTrainer):
             filler_id=self.data_collator.pad_token_id,
             shared=common_tokens(self.train_dataset),
             side_by_side=SIDE_BY_SIDE if self.side_by_side else 1,
+            rank=own_rank(),
+            ranks=rank_count(),
         )
         self.room = PackingPolicy(packer, resolved.recomputes)
         captures = plan is not None and tokens <= CAPTURED_TOKENS
@@ -79,16 +58,11 @@ class PackedTrainer(ResponseTrainer):
         """As `ResponseTrainer.load_faults_state`."""
         super().load_faults_state(state)
         if self.room.count:
-            self._use_room()
+            self.use_room()
 
-    def get_train_dataloader(self) -> DataLoader[Any]:
-        """Return the loader of whole steps."""
-        padder, self.data_collator = self.data_collator, self.room.pack  # the Trainer has one for both loaders
-        try:
-            loader: DataLoader[Any] = super().get_train_dataloader()
-        finally:
-            self.data_collator = padder
-        return loader
+    def step_collator(self) -> Any:
+        """As `ResponseTrainer.step_collator`: a batch always is a whole step."""
+        return self.room.pack
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         dataset = self.train_dataset if train_dataset is None else train_dataset
@@ -106,14 +80,18 @@ class PackedTrainer(ResponseTrainer):
         def make_room() -> None:
             nonlocal batches
             batches = self.room.smaller(batches)
-            self._use_room()
+            self.use_room()
             model.zero_grad()  # a step begins without gradients: its only call is this one
 
         loss = self.room.repeated(lambda: self._add_gradients(batches, inputs["target_tokens"]), make_room)
-        self.trained_tokens += sum(batch.tokens for batch in batches)
-        return self.guard.seen(loss)
+        self.trained_tokens += inputs["tokens"]
+        return self.guard.seen(self.met(loss))
 
-    def _use_room(self) -> None:
+    def gradients(self) -> list[torch.Tensor]:
+        """Return the buffer that holds all of them."""
+        return [self.decoder.gradients.flat]
+
+    def use_room(self) -> None:
         """Compute as `room` says. Graphs are captured anew: the old ones hold memory for the old size."""
         if self.room.recomputes:
             self.decoder.kept_layers, self.decoder.keeps_inputs = 0, False
@@ -126,6 +104,8 @@ class PackedTrainer(ResponseTrainer):
         if self.side_by_side is not None and len(batches) > 1:
             return self.side_by_side.add_gradients(batches, target_tokens, dropout_key) / target_tokens
         total = torch.zeros((), device=self.args.device)
+        if not batches:  # of several ranks, one may have none
+            self.decoder.begin_step(dropout_key)
         for index, batch in enumerate(batches):
             on_device = batch.to(self.args.device)
             passes = self.passes if self.passes is not None and self.passes.fits(on_device) else None

@@ -1,9 +1,9 @@
 """Hugging Face's Trainer with our loss, batches of similar length, and an evaluation that never gathers logits."""
 
+import logging
 import math
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,51 +17,18 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ..data.prompt.templates import IGNORE
 from ..inference.batches import splits_of
-from .guards.interrupts import left_on_stop
+from ..ranks.group import add_up, own_rank, rank_count
+from .guards.interrupts import EvaluationStopped, left_on_stop
 from .guards.out_of_memory import MemoryRoom
 from .guards.step_back import names_of_step, roll_back
 from .guards.step_guard import OnDivergence, StepGuard
 from .loss import response_loss
+from .samplers import SimilarLengthSampler
+from .several.dealt_step import PaddedDeal, add_dealt_gradients
+from .several.exchange import StepExchange
 from .state.checkpointed_trainer import CheckpointedTrainer
 from .state.final_model import save_model
 from .state.training_state import Stateful
-
-
-class SimilarLengthSampler(Sampler[int]):
-    """Shuffled examples, sorted by length within blocks of 50 batches, the batches shuffled again.
-
-    Padding is small, the longest batch comes first (an out-of-memory error shows at once), and each epoch has an order
-    of its own that only the seed decides.
-    """
-
-    def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
-        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Set the epoch (from 0) whose order comes next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        """Return the number of examples."""
-        return len(self.lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        """Return the epoch's order of examples."""
-        rng = random.Random(f"{self.seed}/{self.epoch}")
-        order = list(range(len(self.lengths)))
-        rng.shuffle(order)
-        block = 50 * self.batch_size
-        batches: list[list[int]] = []
-        for start in range(0, len(order), block):
-            part = sorted(order[start : start + block], key=lambda index: -self.lengths[index])
-            batches += [part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size)]
-        short = batches.pop() if len(batches[-1]) < self.batch_size else []
-        rng.shuffle(batches)
-        if batches:
-            longest = max(range(len(batches)), key=lambda i: self.lengths[batches[i][0]])
-            batches[0], batches[longest] = batches[longest], batches[0]
-        self.epoch += 1
-        return iter([index for batch in [*batches, short] for index in batch])
 
 
 class ResponseTrainer(CheckpointedTrainer):
@@ -70,6 +37,7 @@ class ResponseTrainer(CheckpointedTrainer):
     # The loss is normalized over the whole step here, so the Trainer must not divide by the accumulation steps.
     loss_is_scaled_for_ga = True
 
+    data_collator: Any  # the Trainer's own, which is untyped here
     size_names: ClassVar = {
         "training": "examples_at_a_time",
         "evaluation": "examples_at_a_time",
@@ -83,9 +51,13 @@ class ResponseTrainer(CheckpointedTrainer):
         rouge_sum: Callable[[], float] | None = None,
         max_bad_steps: int = 5,
         on_divergence: OnDivergence = "stop",
+        examples_at_a_time: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Take the base class's arguments, LoRA+'s ratio, what scores generated summaries, and the `StepGuard`'s."""
+        """Take the base class's arguments, LoRA+'s ratio, what scores generated summaries, and the `StepGuard`'s.
+
+        With several ranks a batch is a whole step, whose micro-batches have `examples_at_a_time`.
+        """
         super().__init__(*args, **kwargs)
         self.model_accepts_loss_kwargs = True
         self.loraplus_lr_ratio, self.rouge_sum = loraplus_lr_ratio, rouge_sum
@@ -95,6 +67,8 @@ class ResponseTrainer(CheckpointedTrainer):
         self.add_callback(self.guard)
         self._earlier: tuple[int, list[dict[str, Any]]] = (-1, [])  # a step's number, and its micro-batches so far
         self._logged_step = 0
+        self.examples_at_a_time = examples_at_a_time or self.args.per_device_train_batch_size
+        self.exchange = StepExchange(self.args.device) if rank_count() > 1 else None
 
     def ends_here(self) -> bool:
         """As the base class, but a run stopped by the guard may resume."""
@@ -131,6 +105,8 @@ class ResponseTrainer(CheckpointedTrainer):
 
         Where memory runs out, the step's gradients are dropped and its micro-batches repeated, each in smaller parts.
         """
+        if self.exchange is not None:
+            return self.guard.seen(self.met(add_dealt_gradients(self, model, inputs)))
         if self._earlier[0] != self.state.global_step:
             self._earlier = (self.state.global_step, [])
         earlier = self._earlier[1]
@@ -140,8 +116,7 @@ class ResponseTrainer(CheckpointedTrainer):
 
         def work() -> torch.Tensor:
             for batch in [*again, inputs]:
-                parts = self.room.parts(batch)
-                losses = [super(ResponseTrainer, self).training_step(model, part, num_items_in_batch) for part in parts]
+                losses = [self.add_gradients(model, part, num_items_in_batch) for part in self.room.parts(batch)]
             total: torch.Tensor = sum(losses[1:], losses[0])
             return total
 
@@ -154,6 +129,34 @@ class ResponseTrainer(CheckpointedTrainer):
         earlier.append(inputs)
         self.trained_tokens += inputs["attention_mask"].sum()
         return self.guard.seen(loss)
+
+    def add_gradients(self, model: nn.Module, inputs: dict[str, Any], targets: torch.Tensor | int) -> torch.Tensor:
+        """Add a padded batch's gradients; return its share of the loss of a step of so many target tokens."""
+        loss: torch.Tensor = super().training_step(model, inputs, targets)
+        return loss
+
+    def met(self, loss: torch.Tensor) -> torch.Tensor:
+        """Return a step's loss over all ranks, whose gradients are added up, and heed what they tell."""
+        if self.exchange is None:
+            return loss
+        room = self.room
+        loss = self.exchange.meet(self.gradients(), loss, self.stop_signal, room.most, room.recomputes)
+        told = self.exchange.notices
+        self.agreed_signal = self.agreed_signal or told.signal
+        if room.adopt(told.most, told.recomputes):
+            logging.getLogger("yoyak").warning("Out of memory on another rank; all go on with %s at a time", room.most)
+            self.use_room()
+        return loss
+
+    def gradients(self) -> list[torch.Tensor]:
+        """Return the gradients of all that trains, zeros where this rank has computed none."""
+        for parameter in self._trained:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return [parameter.grad for parameter in self._trained if parameter.grad is not None]
+
+    def use_room(self) -> None:
+        """Compute as `room` says, which other ranks have changed; padded batches are split anew each time."""
 
     def stateful(self) -> dict[str, Stateful]:
         """As the base class, and what was learned from faults."""
@@ -227,11 +230,19 @@ class ResponseTrainer(CheckpointedTrainer):
         self.model.eval()
         loss_sum, target_sum, examples = torch.zeros((), dtype=torch.float64), 0, 0
         for batch in dataloader:
+            if self.stop_requested and self.exchange is not None:
+                break
             for total, targets in self._part_losses(self._prepare_inputs(batch)):
                 loss_sum += total
                 target_sum += targets
             examples += len(batch["input_ids"])
             self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
+        if self.exchange is not None:
+            sums = torch.tensor([loss_sum, target_sum, examples, self.stop_requested], dtype=torch.float64)
+            add_up([sums])
+            loss_sum, target_sum, examples = sums[0], int(sums[1]), int(sums[2])
+            if sums[3] and self.is_in_train:
+                raise EvaluationStopped
         metrics = {f"{metric_key_prefix}_loss": (loss_sum / max(target_sum, 1)).item()}
         if self.rouge_sum is not None:
             metrics[f"{metric_key_prefix}_rouge_sum"] = self.rouge_sum()
@@ -249,13 +260,31 @@ class ResponseTrainer(CheckpointedTrainer):
         room = self.evaluation_room
         return room.repeated(work, lambda: room.halve(batch, "evaluation"))
 
+    def step_collator(self) -> Any:
+        """Return what makes a batch of a whole step's examples; None where a batch is a micro-batch."""
+        if self.exchange is None:
+            return None
+        return PaddedDeal(self.data_collator, self.examples_at_a_time, own_rank(), rank_count())
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return the loader of micro-batches, or of whole steps."""
+        padder: Any = self.data_collator  # the Trainer has one for both loaders
+        self.data_collator = self.step_collator() or padder
+        try:
+            loader: DataLoader[Any] = super().get_train_dataloader()
+        finally:
+            self.data_collator = padder
+        return loader
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        return SimilarLengthSampler(_lengths(dataset), self.args.per_device_train_batch_size, self.args.seed)
+        return SimilarLengthSampler(_lengths(dataset), self.examples_at_a_time, self.args.seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> list[int]:
-        lengths = _lengths(eval_dataset)
-        return sorted(range(len(lengths)), key=lambda index: -lengths[index])
+        """Return the order of the examples, the longest first; of several ranks each has every so many-th batch."""
+        lengths, size = _lengths(eval_dataset), self.args.per_device_eval_batch_size
+        order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+        return [index for place, index in enumerate(order) if place // size % rank_count() == own_rank()]
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Return the configured optimizer; with LoRA+, B's learning rate is a multiple of A's."""
@@ -270,6 +299,10 @@ class ResponseTrainer(CheckpointedTrainer):
             )
         optimizer: torch.optim.Optimizer = super().create_optimizer()
         return optimizer
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Return the Trainer's figure for a micro-batch, and 0 for a step's part, which it does not know."""
+        return 0 if self.exchange is not None else int(super().floating_point_ops(inputs))
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Write the adapter (with the rows of added tokens, not the whole embedding table) or the whole model."""

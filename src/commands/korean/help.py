@@ -57,6 +57,8 @@ HELP = (
     Text("50 + 10 examples, 1 epoch, batch 2, no trackers.", "예시 50+10개, 1에폭, 배치 2, 트래커 없음."),
     Text("Go on with the run that the output folder holds.", "출력 폴더의 실행을 이어서 합니다."),
     Text("Train K runs, one on each fold of data.train.", "data.train을 K개 폴드로 나눠 하나씩 학습합니다."),
+    Text("Train on several GPUs: all, so many, or these.", "여러 GPU로 학습합니다(all, 개수, 번호 목록)."),
+    Text("Train with so many processes on the CPU.", "CPU에서 프로세스 여러 개로 학습합니다."),
     Text("Start though the plan says that it doesn't fit.", "메모리에 들어가지 않는다고 나와도 시작합니다."),
     Text("Config of the model to score.", "채점할 모델의 설정."),
     Text("File with ids and summaries to score.", "채점할 id와 요약이 든 파일."),

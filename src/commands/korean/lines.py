@@ -16,6 +16,10 @@ LINES = (
         "The last bits may differ from an uninterrupted run's: %s",
         "중단하지 않은 실행과 마지막 비트가 다를 수 있습니다: %s",
     ),
+    Text(
+        "The run goes on with %d processes, and had %d: its numbers are equal to rounding, not to the last bit",
+        "프로세스 %d개로 이어서 합니다(전에는 %d개). 수치는 반올림 오차까지만 같고 마지막 비트까지 같지는 않습니다",
+    ),
     Text("Stopped after step %d of training%s", "학습 %d스텝을 마치고 멈췄습니다%s"),
     Text("; its state is in {checkpoint}", ". 상태는 {checkpoint}에 있습니다"),
     Text("Stopped; what was not finished is not kept", "멈췄습니다. 끝내지 못한 것은 남기지 않았습니다"),

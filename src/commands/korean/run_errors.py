@@ -104,6 +104,49 @@ RUN_ERRORS = (
         "--resume은 이어서 하고 --overwrite는 덮어씁니다. 하나만 쓰세요",
     ),
     Text(
+        "--gpus starts a process on each GPU and --processes some on the CPU; leave one out",
+        "--gpus는 GPU마다, --processes는 CPU에서 프로세스를 띄웁니다. 하나만 쓰세요",
+    ),
+    Text(
+        "--processes is for the CPU, and here are GPUs; train on them with --gpus all",
+        "--processes는 CPU용인데 여기에는 GPU가 있습니다. --gpus all로 학습하세요",
+    ),
+    Text(
+        "--gpus {given}: torch sees no GPU here; leave it out, or train on the processor with --processes N",
+        "--gpus {given}: torch가 찾은 GPU가 없습니다. 빼거나 --processes N으로 CPU에서 학습하세요",
+    ),
+    Text(
+        "--gpus {given}: is neither all, nor a number, nor a list such as 0,2",
+        "--gpus {given}: all이나 개수, 0,2 같은 목록이어야 합니다",
+    ),
+    Text(
+        "--gpus 0: names no GPU; the first one alone is `--gpus 1` or `--gpus 0,`",
+        "--gpus 0: GPU가 없습니다. 첫 번째 하나만 쓰려면 `--gpus 1`이나 `--gpus 0,`로 쓰세요",
+    ),
+    Text(
+        "--folds trains its runs one after the other, each on one GPU; leave --gpus and --processes out",
+        "--folds는 GPU 하나로 차례로 학습합니다. --gpus와 --processes를 빼세요",
+    ),
+    Text("--gpus {given}: names a GPU twice", "--gpus {given}: 같은 GPU가 두 번 나옵니다"),
+    Text("--gpus {given}: there is {count} here, from 0", "--gpus {given}: 여기에는 {count}개뿐입니다(0번부터)"),
+    Text("--gpus {given}: there are {count} here, from 0", "--gpus {given}: 여기에는 {count}개뿐입니다(0번부터)"),
+    Text("rank {rank} of {count}: {why}", "프로세스 {count}개 가운데 {rank}번: {why:t}"),
+    Text(
+        "was killed (SIGKILL), by someone or since the machine's memory was full",
+        "강제로 종료되었습니다(SIGKILL). 누가 끝냈거나 기계의 메모리가 가득 찼습니다",
+    ),
+    Text("has crashed ({signal})", "비정상 종료했습니다({signal})"),
+    Text("was told to stop", "멈추라는 신호를 받았습니다"),
+    Text("the launcher is gone, so it has stopped", "띄운 프로세스가 사라져 멈췄습니다"),
+    Text(
+        "has not answered for {seconds} seconds; it was killed, or its machine is gone",
+        "{seconds}초 동안 응답이 없습니다. 강제로 종료되었거나 그 기계가 사라졌습니다",
+    ),
+    Text(
+        "has kept the others waiting for {minutes} minutes (training.rank_timeout)",
+        "{minutes}분 동안 다른 프로세스를 기다리게 했습니다(training.rank_timeout)",
+    ),
+    Text(
         "{folder}: another run is writing there ({where}); wait for it, or set experiment.name=OTHER",
         "{folder}: 다른 실행이 쓰고 있습니다({where}). 끝나기를 기다리거나 experiment.name=다른이름을 지정하세요",
     ),

@@ -17,6 +17,7 @@ from ...config.located import located
 from ...config.schema import Config
 from ...errors import YoyakError
 from ...files import refuse_of_others, remove
+from ...ranks.group import own_rank, rank_count, say_at_the_end
 from ...resources import configs_dir
 from ...runs.schema import Resumption, RunRecord, SettingChange
 from ..console import ONLY_TO_FILES, create_console, run_logger
@@ -34,6 +35,28 @@ _LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
+class Several:
+    """On how many GPUs or with how many processes of the CPU to train; on one where both are None.
+
+    Attributes:
+        gpus: `all`, a number of them, or a list such as `0,2`.
+        processes: on the CPU.
+    """
+
+    gpus: str | None = None
+    processes: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise YoyakError where both are asked for."""
+        if self.gpus is not None and self.processes is not None:
+            raise YoyakError("--gpus starts a process on each GPU and --processes some on the CPU; leave one out")
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is asked for."""
+        return self != Several()
+
+
+@dataclass(frozen=True)
 class TrainRequest:
     """What the user asked for: an experiment, what overrides it, and how an existing folder is treated."""
 
@@ -41,6 +64,7 @@ class TrainRequest:
     overrides: Sequence[str] = ()
     use_qlora: bool | None = None
     use_instruction_augmentation: bool = False
+    several: Several = Several()
     debug: bool = False
     overwrite: bool = False
     force: bool = False
@@ -72,6 +96,24 @@ class RunContext:
 
 
 @contextmanager
+def followed_run(
+    config: Config, request: TrainRequest, earlier: EarlierRun | None, log_name: str = "train_llm"
+) -> Iterator[RunContext]:
+    """Yield the run to a process that trains it with others and is not the one that writes: it has a log only."""
+    from ...runs.record import RunFile
+    from ...training.guards.interrupts import stopped_by_sigterm
+
+    log = log_path(request.experiment, datetime.now(), f"{log_name}_rank{own_rank()}")
+    with stopped_by_sigterm(), run_logger([log], create_console(forgiving=True)) as logger:
+        file = RunFile(config.experiment.run_dir, kept_record(earlier), writes=False)
+        try:
+            yield RunContext(config, config.experiment.run_dir, file, logger, create_console(forgiving=True), earlier)
+        except BaseException as error:
+            logger.error("Failed: %s", error)
+            raise
+
+
+@contextmanager
 def started_run(
     config: Config, request: TrainRequest, earlier: EarlierRun | None = None, log_name: str = "train_llm"
 ) -> Iterator[RunContext]:
@@ -90,6 +132,7 @@ def started_run(
         run_logger([log, folder / "train.log"], console) as logger,
     ):
         file = RunFile(folder, kept_record(earlier))
+        say_at_the_end(lambda why: file.update(RunRecord(status="failed", ended=now(), error=why.sentence())))
         try:
             file.update(first_record(config, request, earlier))
             logger.info("Run %s, log in %s", folder, log)
@@ -132,6 +175,12 @@ def say_where_it_goes_on(earlier: EarlierRun | None, logger: logging.Logger) -> 
         logger.info("No whole checkpoint: training begins at step 0")
         return
     logger.info("Going on from %s", earlier.checkpoint.folder)
+    if (before := earlier.facts.get("processes", 1)) != rank_count():
+        logger.warning(
+            "The run goes on with %d processes, and had %d: its numbers are equal to rounding, not to the last bit",
+            rank_count(),
+            before,
+        )
     if others := other_surroundings(earlier):
         logger.warning("The last bits may differ from an uninterrupted run's: %s", "; ".join(others))
 

@@ -3,6 +3,7 @@
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+from ...ranks.group import agreed, is_first_rank, rank_count
 from ...runs.outcomes import Faults, RunScores, StageScores, TrainFigures
 from ...runs.schema import AdapterCoverage, ResolvedChoices, RunRecord, SplitData, SplitLengths, SplitTruncation
 from ..progress import progress
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 def create_loader(run: RunContext) -> "LoRALoader":
     """Return what loads the model; a run that goes on computes as it did before, whatever would be measured now."""
+    from ...models.compute import resolve_compute
     from ...models.lora_loader import LoRALoader
     from ...training.guards.deterministic import prepare_deterministic
 
@@ -27,7 +29,8 @@ def create_loader(run: RunContext) -> "LoRALoader":
         prepare_deterministic()
     resolved = run.earlier.resolved if run.earlier else None
     if resolved is None:
-        return LoRALoader(run.config, run.logger)
+        compute = agreed(lambda: resolve_compute(run.config.model.dtype)) if rank_count() > 1 else None
+        return LoRALoader(run.config, run.logger, compute)
     resolved.apply()
     config = run.config.model_copy(deep=True)
     config.lora.cache_dequantized = "on" if resolved.cache_dequantized else "off"
@@ -124,14 +127,17 @@ def resolve_run(run: RunContext, loader: "LoRALoader", model: Any, train_set: An
     """
     from ...data.prompt.own_template import FIXED_DATE
     from ...training.adapter_start import start_adapter
-    from ...training.state.resolved import resolve
+    from ...training.state.resolved import agreed_by_all, resolve
 
     start_adapter(run.config, model, loader.tokenizer, train_set, run.logger)
     earlier = run.earlier.resolved if run.earlier else None
     resolved = resolve(
         run.config, model, train_set, eval_set, compute=loader.compute, earlier=earlier, logger=run.logger
     )
+    resolved = agreed_by_all(resolved)
     record = resolved.record(run.config.training)
+    if rank_count() > 1:
+        record["processes"] = rank_count()
     if run.config.dataset.format_type == "chat" and run.config.model.chat_template == "auto":
         record["chat_template_date"] = f"{FIXED_DATE:%Y-%m-%d}"  # what a template that prints the day is given
     run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(record)))
@@ -161,12 +167,12 @@ def score(
     # A new adapter starts at zero; one that is trained further is switched off for the base model's own score.
     switched_off = stage == "zero_shot" and of_base and run.config.lora.adapter is not None
     said = stage.replace("_", "-") if of_base else "before refining"
-    result = kept_zero_shot(run, table) if stage == "zero_shot" else None
+    result = agreed(lambda: kept_zero_shot(run, table)) if stage == "zero_shot" else None
     if result is None:
         bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
         with bar as advance, model.disable_adapter() if switched_off else nullcontext():
             result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
-        if stage == "zero_shot":
+        if stage == "zero_shot" and is_first_rank():
             keep_zero_shot(run, table, result)
         run.file.update(RunRecord(resolved=ResolvedChoices(probes=found_by_probes(model))))
     report = score_report(

@@ -1,20 +1,45 @@
 """`yoyak train`: a run from its config to its report, or from where it stopped."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ...config.schema import Config
+from ...ranks.group import agreed, is_first_rank, one_of_several
+from ...ranks.place import Place, place_of
 from ..console import create_console, quiet_libraries
 from .config import resolve_config
-from .folder import RunContext, TrainRequest, started_run, warn_low_rate
+from .folder import RunContext, TrainRequest, followed_run, started_run, warn_low_rate
+from .launch import start_ranks
 from .resume import find_earlier_run, is_complete
 
 
 def train_run(request: TrainRequest) -> Path:
-    """Run an experiment from its config to its report; return the folder. Raises as `trained_alone`."""
-    with trained_alone():
-        return train_config(resolve_config(request), request)
+    """Run an experiment from its config to its report; return the folder.
+
+    Where a launcher has started this process as one of several, it trains with the others; where `request` asks for
+    several GPUs or processes, it starts them.
+
+    Raises:
+        YoyakError: see `train_config`, or a launcher has left open who trains with whom.
+        SystemExit: stopped by Ctrl-C (130) or SIGTERM (143), or another process has failed.
+    """
+    place, config = place_of(), resolve_config(request)
+    if place is None and request.several:
+        start_ranks(request)
+    with trained_alone() if place is None else trained_together(place, config):
+        return train_config(config, request)
+
+
+@contextmanager
+def trained_together(place: Place, config: Config) -> Iterator[None]:
+    """Train as one of several processes. Raises as `train_run`."""
+    from ...training.guards.one_process import leave_out_launchers
+
+    with stops_as_exits(), one_of_several(place, config.training.rank_timeout, "--debug-errors" in sys.argv):
+        leave_out_launchers()
+        yield
 
 
 @contextmanager
@@ -28,6 +53,13 @@ def trained_alone() -> Iterator[None]:
     from ...training.guards.one_process import refuse_several_processes
 
     refuse_several_processes()
+    with stops_as_exits():
+        yield
+
+
+@contextmanager
+def stops_as_exits() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into their exit codes."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -41,13 +73,14 @@ def begun_run(config: Config, request: TrainRequest, log_name: str = "train_llm"
 
     left_out = leave_out_launchers()  # before torch and transformers read them
     quiet_libraries()
-    earlier = find_earlier_run(config) if request.resume else None
+    earlier = agreed(lambda: find_earlier_run(config) if request.resume else None)
     if is_complete(config, earlier):
         said = f"{config.experiment.run_dir}: is complete, nothing to do"
         create_console(quiet=request.quiet).print(said)
         yield None
         return
-    with started_run(config, request, earlier, log_name) as run:
+    begins = started_run if is_first_rank() else followed_run
+    with begins(config, request, earlier, log_name) as run:
         say_left_out(left_out, run.logger)
         yield run
 
@@ -77,6 +110,8 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         results = run_steps.train_and_record(run, trainer)
         train_plan.record_plan(run, plan, results)
         after = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
+        if not is_first_rank():
+            return run.folder
         if before and after:
             run_steps.save_predictions(run, tables["eval"], before, after)
             show.show_examples(run, tables["eval"], before, after)

@@ -28,6 +28,20 @@ def shared_tokens(common: int) -> int:
     return common if common >= _LEAST_SHARED else 0
 
 
+def deal(lengths: Sequence[int], ranks: int) -> list[list[int]]:
+    """Return the examples of each rank, the longest first, so that all have about as many tokens.
+
+    Each next longest goes to the rank that has the fewest tokens so far, the first of them.
+    """
+    dealt: list[list[int]] = [[] for _ in range(ranks)]
+    loads = [0] * ranks
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        least = loads.index(min(loads))
+        dealt[least].append(index)
+        loads[least] += lengths[index]
+    return dealt
+
+
 def assign_to_bins(lengths: Sequence[int], capacity: int, side_by_side: int = 1) -> list[list[int]]:
     """Return the examples of each micro-batch: first-fit decreasing; one longer than `capacity` tokens gets its own.
 

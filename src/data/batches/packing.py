@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..prompt.templates import IGNORE
-from .bins import assign_to_bins, shared_tokens
+from .bins import assign_to_bins, deal, shared_tokens
 
 FILLER = 1 << 30
 SHARED = FILLER + 1
@@ -93,6 +93,8 @@ class StepPacker:
         shared: prefix length common to all examples, without targets. From 16 tokens on it is computed once per
             micro-batch, whatever the batch, so dropout stays reproducible.
         side_by_side: how many micro-batches are computed at a time.
+        rank: of this process among those that train the run.
+        ranks: how many they are; each packs the examples that `deal` gives it.
     """
 
     micro_batch_tokens: int
@@ -100,19 +102,35 @@ class StepPacker:
     filler_id: int = 0
     shared: int = 0
     side_by_side: int = 1
+    rank: int = 0
+    ranks: int = 1
 
     def __call__(self, items: Sequence[dict[str, torch.Tensor]]) -> dict[str, Any]:
-        """Return `micro_batches` (list of MicroBatch) and `target_tokens` of the step."""
+        """Return this rank's `micro_batches` (list of MicroBatch), and `target_tokens` and `tokens` of the step."""
+        lengths = [len(item["input_ids"]) for item in items]
+        if self.ranks == 1:
+            batches = self.pack(items, range(len(items)))
+            targets = sum(len(batch.targets) for batch in batches)
+        else:
+            own = deal(lengths, self.ranks)[self.rank]
+            batches = self.pack([items[number] for number in own], own)
+            targets = sum(int((item["labels"][1:] != IGNORE).sum()) for item in items)
+        return {"micro_batches": batches, "target_tokens": targets, "tokens": sum(lengths)}
+
+    def pack(self, items: Sequence[dict[str, torch.Tensor]], numbers: Sequence[int]) -> list[MicroBatch]:
+        """Return micro-batches of items, whose places in the step are `numbers`."""
         shared = shared_tokens(self.shared)
         lengths = [len(item["input_ids"]) - shared for item in items]
         bins = assign_to_bins(lengths, self.micro_batch_tokens - shared, self.side_by_side)
-        batches = [self._lay_out(items, indices, shared) for indices in bins]
-        return {"micro_batches": batches, "target_tokens": sum(len(batch.targets) for batch in batches)}
+        return [self._lay_out(items, indices, numbers, shared) for indices in bins]
 
-    def _lay_out(self, items: Sequence[dict[str, torch.Tensor]], indices: Sequence[int], shared: int) -> MicroBatch:
+    def _lay_out(
+        self, items: Sequence[dict[str, torch.Tensor]], indices: Sequence[int], names: Sequence[int], shared: int
+    ) -> MicroBatch:
         # In NumPy, whose small operations take a fifth of torch's time: a GPU waits for this between two steps.
         whole = [items[index]["input_ids"].numpy() for index in indices]
-        ids, numbers, before = [one[shared:] for one in whole], [*indices], [shared] * len(whole)
+        ids, before = [one[shared:] for one in whole], [shared] * len(whole)
+        numbers = [names[index] for index in indices]
         if shared:
             ids, numbers, before = [whole[0][:shared], *ids], [SHARED, *numbers], [0, *before]
         tokens = sum(map(len, ids))
@@ -135,8 +153,8 @@ class StepPacker:
         return MicroBatch(places_of, targets_of, starts_of, sum(map(len, whole)), shared, filler)
 
 
-def unpacked(batches: Iterable[MicroBatch]) -> list[dict[str, torch.Tensor]]:
-    """Return the dataset items that a step's micro-batches were made of, in the order of their numbers.
+def unpacked(batches: Iterable[MicroBatch]) -> dict[int, dict[str, torch.Tensor]]:
+    """Return the dataset items that a step's micro-batches were made of, by their numbers, in order.
 
     `labels` are -100 where nothing is a target; `StepPacker` makes of the items what it made of the originals.
     """
@@ -149,4 +167,4 @@ def unpacked(batches: Iterable[MicroBatch]) -> list[dict[str, torch.Tensor]]:
             if number < FILLER:
                 places = torch.cat([torch.arange(batch.shared), torch.arange(begin, end)]).to(labels.device)
                 items[number] = {"input_ids": batch.input_ids[places], "labels": labels[places]}
-    return [items[number] for number in sorted(items)]
+    return {number: items[number] for number in sorted(items)}

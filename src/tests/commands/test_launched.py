@@ -27,13 +27,22 @@ def test_two_processes_left_in_the_environment_end_at_once(tiny):
     assert not (tiny / "logs").exists()
 
 
-def test_two_processes_of_torchrun_say_so(tiny):
-    """Each of them, unless torchrun ends one as soon as the other has ended."""
+def test_two_processes_of_torchrun_train_one_run(tiny):
     done = train(tiny, sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2")
-    assert done.returncode != 0
-    lines = [line.split(" (")[0] for line in done.stderr.splitlines() if line.startswith("yoyak: ")]
-    assert 1 <= len(lines) <= 2
-    assert set(lines) <= {"yoyak: this is process 0 of 2", "yoyak: this is process 1 of 2"}
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\nReport:  outputs/tiny_qlora/report.html\n") == 1
+    assert "Left out of the environment" not in done.stdout
+    assert run_json(tiny)["resolved"]["processes"] == 2
+
+
+def test_what_torchrun_has_left_does_not_hang_a_run(tiny):
+    """Its variables name a store, which is gone."""
+    left = TWO | {"TORCHELASTIC_RUN_ID": "none", "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    done = train(tiny, sys.executable, environment=left)
+    assert (done.returncode, done.stdout) == (2, "")
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith("yoyak: ")]
+    assert said.startswith("yoyak: this is process 0 of 2 (torchrun), and the others are not at 127.0.0.1:29511 (")
+    assert said.endswith("); start all, or `unset` what a launcher has left in the environment")
     assert not (tiny / "outputs").exists()
 
 

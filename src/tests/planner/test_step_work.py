@@ -7,8 +7,7 @@ import torch
 
 from src.data.batches.packing import StepPacker
 from src.planner.step_work import evaluation_batch, largest_step_tokens, packed_work, padded_work
-from src.training.packed_step import ShuffledSampler
-from src.training.response_trainer import SimilarLengthSampler
+from src.training.samplers import ShuffledSampler, SimilarLengthSampler
 
 
 def drawn(count: int) -> tuple[tuple[int, int], ...]:

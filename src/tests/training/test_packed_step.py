@@ -16,7 +16,8 @@ from src.tests.tiny_models import (
     write_tiny_model,
 )
 from src.training.llm_trainer import LLMTrainer
-from src.training.packed_step import PackedTrainer, ShuffledSampler
+from src.training.packed_step import PackedTrainer
+from src.training.samplers import ShuffledSampler
 
 WHOLE: dict[str, Any] = {"lora__use_lora": False, "lora__use_qlora": False}
 ADAPTED_OR_WHOLE = pytest.mark.parametrize("settings", [{}, WHOLE], ids=["adapted", "whole"])

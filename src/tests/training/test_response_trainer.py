@@ -14,7 +14,7 @@ from src.tests.tiny_models import (
     write_tiny_model,
 )
 from src.training.llm_trainer import LLMTrainer
-from src.training.response_trainer import SimilarLengthSampler
+from src.training.samplers import SimilarLengthSampler
 
 
 @pytest.fixture

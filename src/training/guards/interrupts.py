@@ -11,6 +11,8 @@ from typing import Any, Protocol, TypeVar, cast
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ...ranks.group import rank_count
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
@@ -24,7 +26,13 @@ class Stopped(KeyboardInterrupt):
 
 
 class TrainingInterrupted(Stopped):
-    """Training was stopped by a signal, after the step was finished and its checkpoint written."""
+    """Training was stopped by a signal, after the step was finished and its checkpoint written.
+
+    Attributes:
+        agreed: all processes of the run stop alike.
+    """
+
+    agreed = True
 
     def __init__(self, checkpoint: Path | None, step: int, number: int = signal.SIGINT) -> None:
         super().__init__(number)
@@ -32,9 +40,16 @@ class TrainingInterrupted(Stopped):
 
 
 class Stoppable(Protocol):
-    """A trainer that a signal stops: whether it was asked to, and whether it is evaluating."""
+    """A trainer that a signal stops: whether it was asked to, and whether it is evaluating.
+
+    Attributes:
+        stop_signal: number of the signal that this process was sent.
+        agreed_signal: the same once all processes of the run know of it, after one and the same step.
+    """
 
     stop_requested: bool
+    stop_signal: int | None
+    agreed_signal: int | None
     in_evaluation: bool
     is_in_train: bool
 
@@ -61,7 +76,9 @@ class StopOnSignal(TrainerCallback):
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self.number is not None:
             raise Stopped(number)
-        self.number = number
+        self.number = self.trainer.stop_signal = number
+        if rank_count() == 1:
+            self.trainer.agreed_signal = number
         self.trainer.request_stop()
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
@@ -71,19 +88,19 @@ class StopOnSignal(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a checkpoint; an evaluation that is due is left for later."""
-        if self.number is not None:
+        if self.trainer.agreed_signal is not None:
             control.should_save, control.should_evaluate = True, False
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for the end, now that the state is saved."""
-        if self.number is not None:
+        if self.trainer.agreed_signal is not None:
             control.should_training_stop = True
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Skip what comes after an epoch where the run stops within it."""
-        if self.number is not None and control.should_training_stop:
+        if self.trainer.agreed_signal is not None and control.should_training_stop:
             control.should_save = control.should_evaluate = control.should_log = False
 
     def on_train_end(self, *_: Any, **__: Any) -> None:
@@ -94,13 +111,13 @@ class StopOnSignal(TrainerCallback):
 
 
 def left_on_stop(loop: Loop) -> Loop:
-    """Let a trainer's evaluation loop be left in its midst when a signal comes."""
+    """Let a trainer's evaluation loop be left in its midst when a signal comes; several ranks agree on it first."""
 
     @wraps(loop)
     def watched(self: Stoppable, *args: Any, **kwargs: Any) -> Any:
-        if self.stop_requested:
+        if self.stop_requested and rank_count() == 1:
             raise EvaluationStopped
-        self.in_evaluation = self.is_in_train
+        self.in_evaluation = self.is_in_train and rank_count() == 1
         try:
             return loop(self, *args, **kwargs)
         finally:

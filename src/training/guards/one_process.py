@@ -1,4 +1,4 @@
-"""A run is one process on one device, as its config says: what launchers left in the environment changes nothing.
+"""A process trains on one device, as its config says: what launchers left in the environment changes nothing.
 
 accelerate, transformers and torch.distributed read a process's rank, the precision, compilation, sharding and the
 device from environment variables, which outlive the launcher or notebook that set them. Left there, some hang a run in
@@ -12,6 +12,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import YoyakError
+from ...ranks.group import rank_count
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -86,7 +87,7 @@ def raise_unless_alone(trainer: Any) -> None:
     arguments, state = trainer.args, trainer.accelerator.state
     several = torch.distributed.is_available() and torch.distributed.is_initialized()
     found = {
-        "processes": (torch.distributed.get_world_size() if several else state.num_processes, 1),
+        "processes": (torch.distributed.get_world_size() if several else state.num_processes, rank_count()),
         "distribution": (state.distributed_type.value, "NO"),
         "GPUs in one process": (max(arguments.n_gpu, 1), 1),
         "device": (arguments.device.type, "cpu" if arguments.use_cpu else "cuda"),

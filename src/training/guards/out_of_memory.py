@@ -40,6 +40,15 @@ class MemoryRoom:
         """Take over what `state_dict` returned."""
         self.most, self.count, self.recomputes = state["most"], state["count"], state["recomputes"]
 
+    def adopt(self, most: int | None, recomputes: bool) -> bool:
+        """Compute as another rank has to since its memory ran out; tell whether that is anything new."""
+        new = (most is not None and (self.most is None or most < self.most)) or (recomputes and not self.recomputes)
+        if new:
+            self.most = min((size for size in (self.most, most) if size), default=None)
+            self.recomputes |= recomputes
+            self.count += 1
+        return new
+
     def repeated(self, work: Callable[[], T], make_room: Callable[[], None]) -> T:
         """Return what `work` does; each time that memory runs out, make room and do it again.
 
@@ -105,7 +114,7 @@ class PackingPolicy(MemoryRoom):
 
     def fitting(self, batches: list[MicroBatch]) -> list[MicroBatch]:
         """Return a step's micro-batches, packed anew where one is larger than memory has allowed since."""
-        largest = max(len(batch.input_ids) for batch in batches)
+        largest = max((len(batch.input_ids) for batch in batches), default=0)
         return batches if self.most is None or largest <= self.most else self._again(batches)
 
     def smaller(self, batches: list[MicroBatch]) -> list[MicroBatch]:
@@ -140,5 +149,5 @@ class PackingPolicy(MemoryRoom):
         return self._again(batches)
 
     def _again(self, batches: list[MicroBatch]) -> list[MicroBatch]:
-        again: list[MicroBatch] = self.packer(unpacked(batches))["micro_batches"]
-        return again
+        items = unpacked(batches)
+        return self.packer.pack([*items.values()], [*items])

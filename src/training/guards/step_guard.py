@@ -20,6 +20,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from ...errors import YoyakError
 from ...files import appending
+from ...ranks.group import is_first_rank
 
 OnDivergence = Literal["stop", "rollback", "ignore"]
 _RUNNING_LOSSES = 200  # steps whose losses make the running median
@@ -148,9 +149,10 @@ class StepGuard(TrainerCallback):
         self._bad_since_log += 1
         names = list(self.names_of_step(step))
         line = {"step": step, "loss": _or_word(loss), "gradient_norm": _or_word(norm), "examples": names}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with appending(self.path) as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        if is_first_rank():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with appending(self.path) as file:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
         logging.getLogger("yoyak").warning(
             "Step %d was left out: loss %s, gradient norm %s; its examples are in %s", step, loss, norm, self.path
         )

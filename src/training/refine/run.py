@@ -35,6 +35,8 @@ class RefineRun:
     """
 
     stop_requested = in_evaluation = False
+    stop_signal: int | None = None
+    agreed_signal: int | None = None
     _evaluation_seconds = 0.0
     is_in_train = True
 

@@ -16,6 +16,7 @@ from typing import Any
 import safetensors.torch
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
+from ...ranks.group import copy_from_first, is_first_rank, rank_count
 from ..guards.interrupts import EvaluationStopped
 from ..guards.one_process import raise_unless_alone
 from .checkpoints import read_checkpoint, remove_others, saved_steps, steps_to_keep, write_checkpoint
@@ -65,6 +66,9 @@ class CheckpointedTrainer(Trainer):
         self.trained_tokens: Any = 0
         self.evaluation_seconds = self.saving_seconds = self.last_save_seconds = 0.0
         self.stop_requested = self.in_evaluation = False
+        self.stop_signal: int | None = None
+        self.agreed_signal: int | None = None
+        self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self._seconds_before = self._began = 0.0
         self._evaluated_step: int | None = None
         self._resumed_from: str | None = None
@@ -104,9 +108,10 @@ class CheckpointedTrainer(Trainer):
         root = Path(self.args.output_dir)
         if best is not None:
             self.state.best_model_checkpoint = str(root / f"checkpoint-{best}")
-        write_checkpoint(root, step, self._write_state, best)
         self._checkpoints = steps_to_keep([*self._checkpoints, step], best, self._checkpoint_limit)
-        remove_others(root, self._checkpoints)
+        if is_first_rank():
+            write_checkpoint(root, step, self._write_state, best)
+            remove_others(root, self._checkpoints)
         self.last_save_seconds = time.perf_counter() - start
         self.saving_seconds += self.last_save_seconds
 
@@ -119,7 +124,7 @@ class CheckpointedTrainer(Trainer):
         scaler = getattr(self.accelerator, "scaler", None)
         stateful = self.stateful().items()
         facts = {
-            "facts": self.facts,
+            "facts": self.facts | ({"processes": rank_count()} if rank_count() > 1 else {}),
             "optimizer": optimizer_facts,
             "schedule": self.lr_scheduler.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else None,
@@ -142,6 +147,11 @@ class CheckpointedTrainer(Trainer):
         return {type(one).__name__: one for one in callbacks}
 
     # Going on
+
+    def _load_best_model(self) -> None:
+        if is_first_rank():
+            super()._load_best_model()
+        copy_from_first(self._trained)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         checkpoint = read_checkpoint(Path(resume_from_checkpoint))
@@ -186,6 +196,7 @@ class CheckpointedTrainer(Trainer):
 
     def begin(self) -> Facts | None:
         """Start the clock; return the state to go on with, or None at the start of a run."""
+        copy_from_first(self._trained)
         self._began = time.perf_counter()
         return self._saved
 

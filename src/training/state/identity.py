@@ -21,6 +21,7 @@ _NEUTRAL = (
     "data.eval",
     "data.test",
     "training.logging_steps",
+    "training.rank_timeout",
     "training.report_to",
     "training.save_",
     "search.",

@@ -10,6 +10,7 @@ from ...inference.probe import generates_fast
 from ...models.compute import ComputeChoice, resolve_compute
 from ...models.dequantized import keeps_dequantized
 from ...models.probe import found_by_probes, recall_probes, untouched
+from ...ranks.group import agreed
 from ..engine import EngineChoice, choose_engine
 from ..memory_plan import MemoryPlan, plan_packed, recomputes_layers
 from ..probe import probed_engine
@@ -120,6 +121,11 @@ def resolve(
         plan = plan_packed(model, train_dataset, eval_dataset, training)
         logger.info("Memory: %s", plan)
     return Resolved(compute, engine, keeps_dequantized(model), again, plan, found, deterministic)
+
+
+def agreed_by_all(resolved: Resolved) -> Resolved:
+    """Return rank 0's decisions, on all ranks: one's measurements count, and all compute alike."""
+    return agreed(lambda: resolved)
 
 
 def _engine_again(config: Config, model: Any, earlier: Resolved, logger: logging.Logger) -> EngineChoice:

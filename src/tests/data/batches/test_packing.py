@@ -79,7 +79,7 @@ def test_a_common_beginning_is_laid_out_once() -> None:
     }
     assert (batch.tokens, batch.shared, batch.filler, batch.count) == (37, 16, 3, 2)
     assert step["target_tokens"] == 3
-    again = unpacked([batch])
+    again = unpacked([batch]).values()
     assert [one["input_ids"].tolist() for one in again] == [one["input_ids"].tolist() for one in items]
     assert [one["labels"].tolist() for one in again] == [one["labels"].tolist() for one in items]
 

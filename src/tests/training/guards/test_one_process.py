@@ -147,6 +147,7 @@ def test_a_trainer_that_the_environment_has_changed_all_the_same_is_refused(tmp_
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+        os.environ.pop("LOCAL_WORLD_SIZE", None)  # accelerate sets it
 
 
 def test_one_gpu_computes_where_several_are_visible(tmp_path):

@@ -179,7 +179,7 @@ def test_recomputing_is_the_last_resort(checkpoint: str, tmp_path: Path) -> None
             continue
         assert [len(batch.input_ids) for batch in trainer.room.smaller(batches)] == [157]
         assert trainer.room.packer == packer
-        trainer._use_room()
+        trainer.use_room()
         assert (trainer.decoder.kept_layers, trainer.decoder.keeps_inputs) == (0, False)
         with pytest.raises(YoyakError, match=r"^out of memory with one example of 157 tokens; lower lora\.r"):
             trainer.room.smaller(batches)
@@ -204,7 +204,7 @@ def test_a_step_is_unpacked_to_the_items_it_was_made_of() -> None:
         for ids, labels in (([5, 6, 2], [-100, 6, 2]), ([7, 2], [-100, 2]), ([8, 9, 4, 2], [-100, -100, 4, 2]))
     ]
     step = StepPacker(5, multiple=4)(items)
-    again = unpacked(step["micro_batches"])
+    again = unpacked(step["micro_batches"]).values()
     assert [item["input_ids"].tolist() for item in again] == [[5, 6, 2], [7, 2], [8, 9, 4, 2]]
     assert [item["labels"].tolist() for item in again] == [[-100, 6, 2], [-100, 2], [-100, -100, 4, 2]]
 

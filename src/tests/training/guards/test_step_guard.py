@@ -123,7 +123,7 @@ def test_the_examples_of_each_step_are_those_that_it_trained(checkpoint: str, tm
 
     def watched(model: Any, inputs: Any, items: Any) -> Any:
         if engine == "packed":
-            seen.append(sorted(len(item["input_ids"]) for item in unpacked(inputs["micro_batches"])))
+            seen.append(sorted(len(item["input_ids"]) for item in unpacked(inputs["micro_batches"]).values()))
         else:
             seen.append(sorted(inputs["attention_mask"].sum(1).tolist()))
         return step(model, inputs, items)

@@ -1,0 +1,1 @@
+"""Several processes that train one run: where each stands, what they tell each other, and what ends them all."""

@@ -1,0 +1,171 @@
+"""A thread in each rank that looks whether all others are alive, and ends this one where the run has ended.
+
+Libraries wait without end for a rank that is gone, each in its own way. Here every rank counts up in the store that all
+share; one that stands still is gone. The first failure stays in the store. The main thread is interrupted, and where
+it doesn't come back from waiting, the process is left.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from .failure import Failure, claim, failure_in, raise_failure
+from .place import Place
+
+_LOOK_SECONDS = 1.0
+_SILENT_SECONDS = 20.0  # after which a rank is gone
+_LAST_SECONDS = 5.0  # that the main thread has to come back, and once more after communication was ended
+_SIGNAL = signal.SIGUSR2
+
+
+class Watch:
+    """Watches a run's ranks from one of them.
+
+    Attributes:
+        failure: what has ended the run, once that is known.
+        meetings: how many times this rank has met the others, or begun to wait for them.
+        last_words: called before the process is left from outside its main thread.
+    """
+
+    def __init__(self, place: Place, store: Any, wait_seconds: float, abort: Callable[[], None]) -> None:
+        """Prepare to watch.
+
+        Args:
+            place: of this process.
+            store: a client of its own of the shared store.
+            wait_seconds: most that a rank may keep the others waiting.
+            abort: ends communication that is under way.
+        """
+        self.place, self._store, self._wait_seconds, self._abort = place, store, wait_seconds, abort
+        self.failure: Failure | None = None
+        self.meetings = 0
+        self.last_words: Callable[[Failure], None] = lambda failure: None
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._leaving = False
+        self._beats = 0
+        self._seen: dict[int, tuple[str, float]] = {}  # each rank's last sign of life, and when it was new
+        self._behind: dict[int, tuple[int, float]] = {}  # who keeps others waiting: its meetings, and since when
+        self._previous: Any = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name="yoyak-ranks")
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._beat()
+        self._previous = signal.signal(_SIGNAL, self._interrupted)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End watching: this rank has finished or ends by itself."""
+        self._leaving = True
+        self._stopped.set()
+        signal.signal(_SIGNAL, self._previous)
+
+    def leaves(self) -> None:
+        """Note that this rank is about to end in order: a store that is gone is no failure any more."""
+        self._leaving = True
+
+    def report(self, failure: Failure) -> Failure:
+        """Make a failure of this rank, which ends by itself, known; return the first of the run."""
+        self._leaving = True
+        with self._lock:
+            if self.failure is None:
+                try:
+                    self.failure = claim(self._store, failure)
+                except RuntimeError:  # the store is gone
+                    self.failure = failure
+            return self.failure
+
+    def settle(self, seconds: float = _SILENT_SECONDS + 3 * _LOOK_SECONDS) -> Failure | None:
+        """Wait, since communication has failed, until it is known who has ended the run; None where nobody has."""
+        end = time.monotonic() + seconds
+        while self.failure is None and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS / 10)
+        return self.failure
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        if self.failure is not None and not self._leaving:
+            raise_failure(self.failure)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(_LOOK_SECONDS):
+            try:
+                with self._lock:
+                    if self.failure is None:
+                        self._look()
+            except RuntimeError:
+                self._lose_store()
+            if self.failure is not None:
+                self._end(self.failure)
+                return
+
+    def _look(self) -> None:
+        self._beat()
+        self.failure = failure_in(self._store)
+        if self.failure is not None:
+            return
+        keys = [_beat_of(rank) for rank in range(self.place.count)]
+        if not self._store.check(keys):
+            return
+        signs, now = [value.decode() for value in self._store.multi_get(keys)], time.monotonic()
+        meetings = [int(sign.split("/")[1]) for sign in signs]
+        for rank, sign in enumerate(signs):
+            if self._seen.get(rank, ("", 0.0))[0] != sign:
+                self._seen[rank] = (sign, now)
+            if meetings[rank] == max(meetings):
+                self._behind.pop(rank, None)
+            elif self._behind.get(rank, (-1, now))[0] != meetings[rank]:
+                self._behind[rank] = (meetings[rank], now)
+            why = self._gone_since(rank, sign, now)
+            if why:
+                self._say(claim(self._store, Failure(rank, self.place.count, why)))
+                return
+
+    def _gone_since(self, rank: int, sign: str, now: float) -> str | None:
+        if not sign.endswith("done") and now - self._seen[rank][1] > _SILENT_SECONDS:
+            return f"has not answered for {_SILENT_SECONDS:.0f} seconds; it was killed, or its machine is gone"
+        if now - self._behind.get(rank, (0, now))[1] > self._wait_seconds:
+            return f"has kept the others waiting for {self._wait_seconds / 60:g} minutes (training.rank_timeout)"
+        return None
+
+    def _say(self, failure: Failure) -> None:
+        """Say a failure that another rank can't say any more; our own launcher says it itself."""
+        self.failure = failure
+        if not self.place.launched_here and self.place.rank == min({0, 1} - {failure.rank}):
+            print(f"yoyak: {failure.sentence()}", file=sys.stderr, flush=True)
+
+    def _lose_store(self) -> None:
+        if self._leaving or self._stopped.wait(2 * _LOOK_SECONDS):
+            return
+        who = "the launcher" if self.place.launched_here or self.place.launcher == "torchrun" else "rank 0"
+        self.failure = Failure(self.place.rank, self.place.count, f"{who} is gone, so it has stopped")
+
+    def _beat(self) -> None:
+        self._beats += 1
+        done = "done" if self._leaving else ""
+        self._store.set(_beat_of(self.place.rank), f"{self._beats}/{self.meetings}/{done}")
+
+    def _end(self, failure: Failure) -> None:
+        """Interrupt the main thread; leave the process where that does not help."""
+        if self._leaving:
+            return
+        signal.pthread_kill(threading.main_thread().ident or 0, _SIGNAL)
+        if self._stopped.wait(_LAST_SECONDS):
+            return
+        with suppress(Exception):
+            self._abort()
+        if self._stopped.wait(_LAST_SECONDS):
+            return
+        with suppress(Exception):
+            self.last_words(failure)
+        os._exit(failure.code)
+
+
+def _beat_of(rank: int) -> str:
+    return f"beat/{rank}"

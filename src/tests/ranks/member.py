@@ -1,0 +1,90 @@
+"""One of several processes that does what its argument names, for the tests of what ends them all.
+
+python -m src.tests.ranks.member DEED [FOLDER]
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from src.errors import YoyakError
+from src.ranks.group import add_up, add_up_together, agreed, copy_from_first, gathered, one_of_several, own_rank
+from src.ranks.place import place_of
+
+
+def speak(folder):
+    """All that ranks tell each other."""
+    rank = own_rank()
+    one, many = torch.tensor([1.0 + rank]), [torch.full((2,), 10.0 + rank), torch.full((3,), rank, dtype=torch.int64)]
+    add_up([one])
+    add_up_together(many)
+    first = [torch.full((2, 2), float(rank)), torch.tensor([rank])]
+    copy_from_first(first)
+    told = [
+        one.tolist(),
+        *(tensor.tolist() for tensor in [*many, *first]),
+        agreed(lambda: f"of {rank}"),
+        gathered(rank),
+    ]
+    print("said by rank", rank)
+    (folder / f"{rank}.json").write_text(json.dumps(told))
+
+
+def fail(folder):
+    if own_rank() == 1:
+        raise YoyakError("the disk is full")
+    gathered(None)
+
+
+def fault(folder):
+    if own_rank() == 1:
+        raise LookupError("no such thing\nmore")
+    gathered(None)
+
+
+def be_killed(folder):
+    if own_rank() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    gathered(None)
+
+
+def sleep(folder):
+    """The first rank waits in Python, not for the others."""
+    if own_rank() == 1:
+        raise YoyakError("the disk is full")
+    time.sleep(100)
+
+
+def keep_waiting(folder):
+    if own_rank() == 1:
+        time.sleep(100)
+    gathered(None)
+
+
+def be_told_to_stop(folder):
+    (folder / str(own_rank())).touch()
+    time.sleep(100)
+
+
+class Told(KeyboardInterrupt):
+    exit_code = 143
+
+
+def raise_told(*_):
+    raise Told
+
+
+if __name__ == "__main__":
+    place = place_of()
+    assert place is not None
+    signal.signal(signal.SIGTERM, raise_told)
+    try:
+        with one_of_several(place, float(os.environ.get("WAIT", "1"))):
+            globals()[sys.argv[1]](Path(sys.argv[2]))
+    except KeyboardInterrupt as stop:
+        sys.exit(stop.exit_code)

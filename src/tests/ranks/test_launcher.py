@@ -1,0 +1,70 @@
+"""Processes that the launcher starts on the CPU: what they tell each other, and that all end where one does."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from src.ranks.failure import Failure
+from src.ranks.launcher import Launcher
+
+ROOT = Path(__file__).resolve().parents[3]
+LONGEST = 30  # seconds in which all have to end
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def run(deed, folder, count=2):
+    return Launcher([sys.executable, "-m", "src.tests.ranks.member", deed, str(folder)], count).run()
+
+
+def test_three_ranks_speak_with_each_other(tmp_path, capfd):
+    assert run("speak", tmp_path, 3) == (0, None)
+    told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)]
+    assert told[0] == told[1] == told[2]
+    assert told[0] == [[6.0], [33.0] * 2, [3] * 3, [[0.0] * 2] * 2, [0], "of 0", [0, 1, 2]]
+    assert capfd.readouterr().out == "said by rank 0\n"
+
+
+@pytest.mark.parametrize(
+    ("deed", "failure"),
+    [
+        ("fail", Failure(1, 2, "the disk is full", 2)),
+        ("fault", Failure(1, 2, "unexpected LookupError: no such thing", 1)),
+        ("be_killed", Failure(1, 2, "was killed (SIGKILL), by someone or since the machine's memory was full", 1)),
+        ("sleep", Failure(1, 2, "the disk is full", 2)),
+    ],
+)
+def test_all_end_where_one_does_and_its_number_and_reason_are_known(tmp_path, capfd, deed, failure):
+    began = time.monotonic()
+    assert run(deed, tmp_path) == (failure.code, failure)
+    assert time.monotonic() - began < LONGEST
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_rank_that_keeps_the_others_waiting_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("WAIT", "0.05")
+    code, failure = run("keep_waiting", tmp_path)
+    assert (code, failure.rank) == (1, 1)
+    assert failure.why == "has kept the others waiting for 0.05 minutes (training.rank_timeout)"
+
+
+def test_a_signal_reaches_all_and_is_no_failure(tmp_path):
+    def stop():
+        while len(list(tmp_path.iterdir())) < 2:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    assert run("be_told_to_stop", tmp_path) == (143, None)
+    thread.join()

@@ -1,0 +1,93 @@
+"""Trains tiny models as one process or as one of several, and writes each step's loss and gradients.
+
+python -m src.tests.training.several.steps FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from transformers import TrainerCallback
+
+from src.data.llm_dataset import create_llm_dataset
+from src.ranks.group import is_first_rank, one_of_several
+from src.ranks.place import place_of
+from src.tests.tiny_models import load_tiny, tiny_config
+from src.training.guards.one_process import leave_out_launchers
+from src.training.llm_trainer import LLMTrainer
+
+EXAMPLES = 9  # of uneven lengths; a step takes 4, so the third has a single one, and every further rank none
+CASES = {
+    "packed": {"lora__dropout": 0.3},
+    "packed_whole": {"lora__use_lora": False, "lora__use_qlora": False},
+    "trainer": {"training__engine": "trainer", "lora__use_qlora": False},
+}
+
+
+class Gradients(TrainerCallback):
+    """Keeps the gradients that the optimizer is given."""
+
+    def __init__(self, model):
+        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.kept = {}
+
+    def on_pre_optimizer_step(self, args, state, control, **_):
+        for name, parameter in self.parameters.items():
+            self.kept[f"{state.global_step}.{name}"] = parameter.grad.clone()
+
+
+def dataset_of(tokenizer):
+    turns = [[f"{'AB'[turn % 2]}: go {'on ' * index}" for turn in range(2 + index % 3)] for index in range(EXAMPLES)]
+    dialogues = ["\n".join(of_one) for of_one in turns]
+    summaries = ["They go" + " on" * (index * 5 % 7) for index in range(EXAMPLES)]
+    return create_llm_dataset(dialogues, summaries, tokenizer, format_type="chat", language="en")
+
+
+def train_case(case, base, folder):
+    """Train an epoch; return losses, evaluation losses and the gradients of each step."""
+    config = tiny_config(
+        base,
+        folder / case,
+        model__dtype="fp32",
+        training__max_steps=3,
+        training__gradient_accumulation_steps=2,
+        training__learning_rate=1e-12,  # the weights of all steps are the same
+        training__max_grad_norm=1e9,
+        training__micro_batch_tokens=256,
+        **CASES[case],
+    )
+    model, tokenizer = load_tiny(config)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:  # zeros at the start, by which A would have no gradient
+                parameter.normal_(std=0.1)
+    dataset = dataset_of(tokenizer)
+    trainer = LLMTrainer(config, model, tokenizer, dataset, dataset)
+    gradients = Gradients(model)
+    trainer.trainer.add_callback(gradients)
+    trainer.train()
+    history = trainer.trainer.state.log_history
+    figures = {
+        name: torch.tensor([line[name] for line in history if name in line], dtype=torch.float64)
+        for name in ("loss", "grad_norm", "eval_loss")
+    }
+    tokens = torch.tensor(int(trainer.trainer.trained_tokens))
+    return gradients.kept | figures | {"tokens": tokens}
+
+
+def write_cases(folder):
+    for case in CASES:
+        found = train_case(case, str(folder / "base"), folder / "runs")
+        if is_first_rank():
+            safetensors.torch.save_file(found, folder / f"{case}.safetensors")
+
+
+if __name__ == "__main__":
+    place = place_of()
+    assert place is not None
+    torch.set_num_threads(1)
+    with one_of_several(place, 1, show_traceback=True):
+        leave_out_launchers()
+        write_cases(Path(sys.argv[1]))

@@ -1,0 +1,53 @@
+"""Two and three processes compute what one does."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+
+from src.ranks.launcher import Launcher
+from src.tests.tiny_models import write_tiny_model
+from src.tests.training.several.steps import CASES, train_case
+
+ROOT = Path(__file__).resolve().parents[4]
+BOUND = 1e-6
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("base")
+    write_tiny_model(folder / "base")
+    return folder / "base"
+
+
+@pytest.fixture(scope="module")
+def alone(base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    return {case: train_case(case, str(base), folder) for case in CASES}
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def together(request, base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("together")
+    (folder / "base").symlink_to(base)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        command = [sys.executable, "-m", "src.tests.training.several.steps", str(folder)]
+        code, failure = Launcher(command, request.param).run()
+    assert (code, failure) == (0, None), failure.trace or failure
+    return {case: safetensors.torch.load_file(folder / f"{case}.safetensors") for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_losses_and_gradients_are_those_of_one_process(alone, together, case):
+    """With uneven ranks, a step whose one example leaves the others none, and with dropout in the packed engine."""
+    one, several = alone[case], together[case]
+    assert one.keys() == several.keys()
+    assert int(one["tokens"]) == int(several["tokens"])
+    assert len(one["loss"]) == 3
+    for name, expected in one.items():
+        most = float(expected.abs().max())
+        assert most > 0, name
+        assert float((several[name] - expected).abs().max()) <= BOUND * max(most, 1.0), name

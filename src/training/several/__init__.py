@@ -1,0 +1,1 @@
+"""A run's step, evaluation and stop over several processes."""
