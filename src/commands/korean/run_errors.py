@@ -124,7 +124,7 @@ RUN_ERRORS = (
         "--gpus 0: GPU가 없습니다. 첫 번째 하나만 쓰려면 `--gpus 1`이나 `--gpus 0,`로 쓰세요",
     ),
     Text(
-        "--folds trains its runs one after the other, each on one GPU; leave --gpus and --processes out",
+        "--folds trains one run after the other, each on one GPU; leave --gpus and --processes out",
         "--folds는 GPU 하나로 차례로 학습합니다. --gpus와 --processes를 빼세요",
     ),
     Text("--gpus {given}: names a GPU twice", "--gpus {given}: 같은 GPU가 두 번 나옵니다"),
