@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import YoyakError
 from .failure import STOPPED, Failure, RankFailedError
-from .place import Place
+from .place import RankPlace
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _BUCKET_BYTES = 64 << 20
 class _Member:
     """This process's part in a run of several."""
 
-    place: Place
+    place: RankPlace
     watch: Watch
 
 
@@ -155,7 +155,7 @@ def _take_apart(flat: "torch.Tensor", bucket: "list[torch.Tensor]") -> None:
 
 
 @contextmanager
-def one_of_several(place: Place, wait_minutes: float, show_traceback: bool = False) -> Iterator[None]:
+def one_of_several(place: RankPlace, wait_minutes: float, show_traceback: bool = False) -> Iterator[None]:
     """Join a run's other processes; where any fails, all end, and one line says which and why.
 
     Args:
@@ -200,14 +200,14 @@ def one_of_several(place: Place, wait_minutes: float, show_traceback: bool = Fal
         _leave()
 
 
-def _report_stop(watch: Watch, place: Place, stop: KeyboardInterrupt) -> None:
+def _report_stop(watch: Watch, place: RankPlace, stop: KeyboardInterrupt) -> None:
     """Stop the others too where only this rank was told to, before all could agree on a step to stop after."""
     if not getattr(stop, "agreed", False):
         code = int(getattr(stop, "exit_code", STOPPED + 2))
         watch.report(Failure(place.rank, place.count, "was told to stop", code))
 
 
-def _failure_of(error: Exception, place: Place, show_traceback: bool) -> Failure:
+def _failure_of(error: Exception, place: RankPlace, show_traceback: bool) -> Failure:
     from ..redaction import redact, traceback_of
 
     trace = traceback_of(error) if show_traceback else ""
@@ -218,7 +218,7 @@ def _failure_of(error: Exception, place: Place, show_traceback: bool) -> Failure
 
 
 @contextmanager
-def _speaking_for_all(place: Place) -> Iterator[None]:
+def _speaking_for_all(place: RankPlace) -> Iterator[None]:
     """Let only rank 0 print what belongs to the run."""
     if place.rank == 0:
         yield
@@ -232,7 +232,7 @@ def _speaking_for_all(place: Place) -> Iterator[None]:
             sys.stdout = before
 
 
-def _join(place: Place, wait_minutes: float) -> _Member:
+def _join(place: RankPlace, wait_minutes: float) -> _Member:
     """Meet the others; every rank has a GPU of its own, or all of them none."""
     import torch
     import torch.distributed as dist
@@ -265,7 +265,7 @@ def _join(place: Place, wait_minutes: float) -> _Member:
     return member
 
 
-def _take_own_gpu(place: Place) -> None:
+def _take_own_gpu(place: RankPlace) -> None:
     """Make the rank's own GPU the only one that this process sees, before CUDA starts."""
     import torch
 

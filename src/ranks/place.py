@@ -16,7 +16,7 @@ _PORTS = 20000, 20000  # the first that is chosen, and how many there are
 
 
 @dataclass(frozen=True)
-class Place:
+class RankPlace:
     """One of several processes.
 
     Attributes:
@@ -45,7 +45,7 @@ class Place:
         return self.launcher == OWN_LAUNCHER
 
 
-def place_of(environment: Mapping[str, str] = os.environ) -> Place | None:
+def place_of(environment: Mapping[str, str] = os.environ) -> RankPlace | None:
     """Return where torchrun, srun or Open MPI's mpirun has put this process; None where it is alone.
 
     `RANK` and `WORLD_SIZE` without a launcher's own variables are left over from one, and count for nothing.
@@ -62,14 +62,14 @@ def place_of(environment: Mapping[str, str] = os.environ) -> Place | None:
     return None
 
 
-def _of_torchrun(environment: Mapping[str, str]) -> Place | None:
+def _of_torchrun(environment: Mapping[str, str]) -> RankPlace | None:
     count = _number(environment, "WORLD_SIZE")
     if count < 2 or "RANK" not in environment or "MASTER_PORT" not in environment:
         return None
     rank = _number(environment, "RANK")
     own = environment[RUN_ID].startswith(OWN_RUN_ID)
     at_launcher = environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    return Place(
+    return RankPlace(
         rank,
         count,
         _number(environment, "LOCAL_RANK"),
@@ -81,7 +81,7 @@ def _of_torchrun(environment: Mapping[str, str]) -> Place | None:
     )
 
 
-def _of_open_mpi(environment: Mapping[str, str], count: int) -> Place:
+def _of_open_mpi(environment: Mapping[str, str], count: int) -> RankPlace:
     rank, here = _number(environment, "OMPI_COMM_WORLD_RANK"), _number(environment, "OMPI_COMM_WORLD_LOCAL_SIZE")
     host = environment.get("MASTER_ADDR", _LOOPBACK if here == count else "")
     if not host:
@@ -91,16 +91,16 @@ def _of_open_mpi(environment: Mapping[str, str], count: int) -> Place:
         )
     job = environment.get("PMIX_NAMESPACE", environment.get("OMPI_MCA_ess_base_jobid", ""))
     port = _number(environment, "MASTER_PORT") or _port_of(zlib.crc32(job.encode()))
-    return Place(rank, count, _number(environment, "OMPI_COMM_WORLD_LOCAL_RANK"), "mpirun", host, port, rank == 0)
+    return RankPlace(rank, count, _number(environment, "OMPI_COMM_WORLD_LOCAL_RANK"), "mpirun", host, port, rank == 0)
 
 
-def _of_srun(environment: Mapping[str, str], count: int) -> Place:
+def _of_srun(environment: Mapping[str, str], count: int) -> RankPlace:
     rank = _number(environment, "SLURM_PROCID")
     nodes = environment.get("SLURM_STEP_NODELIST", environment.get("SLURM_JOB_NODELIST", _LOOPBACK))
     job = 100 * _number(environment, "SLURM_JOB_ID") + _number(environment, "SLURM_STEP_ID")
     host = environment.get("MASTER_ADDR", first_node(nodes))
     port = _number(environment, "MASTER_PORT") or _port_of(job)
-    return Place(rank, count, _number(environment, "SLURM_LOCALID"), "srun", host, port, rank == 0)
+    return RankPlace(rank, count, _number(environment, "SLURM_LOCALID"), "srun", host, port, rank == 0)
 
 
 def first_node(nodes: str) -> str:

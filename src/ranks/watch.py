@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from .failure import Failure, claim, failure_in, raise_failure
-from .place import Place
+from .place import RankPlace
 
 _LOOK_SECONDS = 1.0
 _SILENT_SECONDS = 20.0  # after which a rank is gone
@@ -33,7 +33,7 @@ class Watch:
         last_words: called before the process is left from outside its main thread.
     """
 
-    def __init__(self, place: Place, store: Any, wait_seconds: float, abort: Callable[[], None]) -> None:
+    def __init__(self, place: RankPlace, store: Any, wait_seconds: float, abort: Callable[[], None]) -> None:
         """Prepare to watch.
 
         Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...config.schema import Config
 from ...ranks.group import agreed, is_first_rank, one_of_several
-from ...ranks.place import Place, place_of
+from ...ranks.place import RankPlace, place_of
 from ..console import create_console, quiet_libraries
 from .config import resolve_config
 from .folder import RunContext, TrainRequest, followed_run, started_run, warn_low_rate
@@ -33,7 +33,7 @@ def train_run(request: TrainRequest) -> Path:
 
 
 @contextmanager
-def trained_together(place: Place, config: Config) -> Iterator[None]:
+def trained_together(place: RankPlace, config: Config) -> Iterator[None]:
     """Train as one of several processes. Raises as `train_run`."""
     from ...training.guards.one_process import leave_out_launchers
 

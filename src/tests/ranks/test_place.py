@@ -1,7 +1,7 @@
 import pytest
 
 from src.errors import YoyakError
-from src.ranks.place import OWN_LAUNCHER, Place, first_node, place_of
+from src.ranks.place import OWN_LAUNCHER, RankPlace, first_node, place_of
 
 TORCHRUN = {
     "TORCHELASTIC_RUN_ID": "none", "TORCHELASTIC_USE_AGENT_STORE": "True", "RANK": "3", "WORLD_SIZE": "4",
@@ -20,18 +20,18 @@ MPIRUN = {
 @pytest.mark.parametrize(
     ("environment", "place"),
     [
-        (TORCHRUN, Place(3, 4, 1, "torchrun", "node01", 29500, False, True)),
-        (TORCHRUN | {"TORCHELASTIC_RUN_ID": "yoyak-7"}, Place(3, 4, 1, OWN_LAUNCHER, "node01", 29500, False, True)),
+        (TORCHRUN, RankPlace(3, 4, 1, "torchrun", "node01", 29500, False, True)),
+        (TORCHRUN | {"TORCHELASTIC_RUN_ID": "yoyak-7"}, RankPlace(3, 4, 1, OWN_LAUNCHER, "node01", 29500, False, True)),
         (
             TORCHRUN | {"TORCHELASTIC_USE_AGENT_STORE": "False", "RANK": "0"},
-            Place(0, 4, 1, "torchrun", "node01", 29500, True, False),
+            RankPlace(0, 4, 1, "torchrun", "node01", 29500, True, False),
         ),
-        (SRUN, Place(5, 8, 1, "srun", "gpu03", 20702, False, False)),
+        (SRUN, RankPlace(5, 8, 1, "srun", "gpu03", 20702, False, False)),
         (
             SRUN | {"SLURM_PROCID": "0", "MASTER_ADDR": "h", "MASTER_PORT": "9"},
-            Place(0, 8, 1, "srun", "h", 9, True, False),
+            RankPlace(0, 8, 1, "srun", "h", 9, True, False),
         ),
-        (MPIRUN, Place(0, 2, 0, "mpirun", "127.0.0.1", 5000, True, False)),
+        (MPIRUN, RankPlace(0, 2, 0, "mpirun", "127.0.0.1", 5000, True, False)),
     ],
 )
 def test_launchers_say_where_a_process_stands(environment, place):
