@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 SECONDS = 3
@@ -28,11 +29,13 @@ def bounded(seconds: float = SECONDS, more_bytes: int = BYTES) -> Iterator[None]
         raise TooMuchError(f"takes more than {seconds:g} seconds")
 
     in_main = threading.current_thread() is threading.main_thread()
-    before = resource.getrlimit(resource.RLIMIT_AS)
+    before = soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     handler = signal.signal(signal.SIGALRM, stop) if in_main else None
     try:
         if sys.platform == "linux":
-            resource.setrlimit(resource.RLIMIT_AS, (_least(before[0], _mapped_bytes() + more_bytes), before[1]))
+            mapped_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            most = mapped_pages * resource.getpagesize() + more_bytes
+            resource.setrlimit(resource.RLIMIT_AS, (most if soft == resource.RLIM_INFINITY else min(soft, most), hard))
         if in_main:
             signal.setitimer(signal.ITIMER_REAL, seconds)
         yield
@@ -43,12 +46,3 @@ def bounded(seconds: float = SECONDS, more_bytes: int = BYTES) -> Iterator[None]
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, handler)
         resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-def _least(limit: int, other: int) -> int:
-    return other if limit == resource.RLIM_INFINITY else min(limit, other)
-
-
-def _mapped_bytes() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()

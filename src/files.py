@@ -1,5 +1,6 @@
 """Files and folders that are whole or not there."""
 
+import hashlib
 import os
 import shutil
 import stat
@@ -19,11 +20,8 @@ def written_beside(path: Path, durable: bool = False) -> Iterator[Path]:
     """Yield a new file beside `path`, which takes its place at the end, or is removed where an error comes.
 
     Its name can't be guessed and it follows no link, so that in a shared folder nobody can have put one there. A device
-    or a pipe (`/dev/stdout`) is written itself.
-
-    Args:
-        path: folders that are made for it are removed where an error comes and they are empty.
-        durable: wait until the content is on the disk before the name leads to it.
+    or a pipe (`/dev/stdout`) is written itself. Folders that are made for it are removed where an error comes and they
+    are empty. `durable` waits until the content is on the disk before the name leads to it.
 
     Raises:
         OSError: the folder or the disk refuses; it names `path` where the system names no file.
@@ -62,11 +60,7 @@ def folder_beside(place: Path, durable: bool = False) -> Iterator[Path]:
     """Yield a new folder beside `place`, which takes its place at the end, or is removed where an error comes.
 
     Its files get the usual permissions (safetensors writes its own for the owner alone). A folder that was there comes
-    back where the new one can't take its place.
-
-    Args:
-        place: folders that are made for it are removed where an error comes and they are empty.
-        durable: wait until the content is on the disk before the name leads to it.
+    back where the new one can't take its place. For the rest see `written_beside`.
 
     Raises:
         YoyakError: another user's file is in the way.
@@ -102,6 +96,12 @@ def _take_place(beside: Path, place: Path) -> None:
             os.replace(earlier, place)
         raise
     remove(earlier)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def no_link(path: str, flags: int) -> int:

@@ -51,7 +51,6 @@ class Forgiving:
         discard(self.stream)
 
     def __getattr__(self, name: str) -> Any:
-        """Be the stream in all else."""
         return getattr(self.stream, name)
 
 

@@ -8,6 +8,8 @@ import torch
 from ..models.compute import resolve_compute
 from ..planner.constants import TIME
 from ..planner.devices import Device
+from ..planner.machine import cpu_name
+from .models import machine_memory_bytes
 
 _ROWS = (256, 1024, 4096, 16384)
 _CPU_ROWS = (64, 256, 1024)
@@ -36,8 +38,8 @@ def measure_machine() -> Device:
     copied = _best_seconds(lambda: target.copy_(large), on_gpu)
     tiny = torch.ones(1, device=compute.device)
     return Device(
-        name=_name(on_gpu),
-        memory_bytes=_memory(on_gpu),
+        name=torch.cuda.get_device_name() if on_gpu else cpu_name(),
+        memory_bytes=machine_memory_bytes(),
         bandwidth=2 * large.numel() / copied / 0.65,  # the planner counts on a share of what cards promise
         flops=2 * width * inner / slope,
         bf16=compute.dtype == "bf16",
@@ -75,16 +77,3 @@ def _call_seconds(x: torch.Tensor, calls: int = 2000) -> float:
     for _ in range(calls):
         x.add_(1)
     return (time.perf_counter() - start) / calls
-
-
-def _name(on_gpu: bool) -> str:
-    from ..planner.machine import cpu_name
-
-    return torch.cuda.get_device_name() if on_gpu else cpu_name()
-
-
-def _memory(on_gpu: bool) -> int:
-    import psutil
-
-    total = torch.cuda.get_device_properties(0).total_memory if on_gpu else psutil.virtual_memory().total
-    return int(total)

@@ -1,6 +1,5 @@
 """What `yoyak evaluate` and `yoyak summarize` share: options of generation, and filling a file with what is missing."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.loader import flatten
 from ..config.schema import Config
+from ..files import sha256_of
 from .model import LoadedModel, load_configured
 from .progress import progress
 from .speech import say_aside
@@ -63,9 +63,7 @@ def _identity(adapter: str | None) -> str | None:
     weights = Path(adapter) / "adapter_model.safetensors"
     if not weights.is_file():  # said in its own words when it is loaded
         return adapter
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return f"{os.path.relpath(adapter)} (sha256 {digest[:12]})"
+    return f"{os.path.relpath(adapter)} (sha256 {sha256_of(weights)[:12]})"
 
 
 def fill(

@@ -1,6 +1,5 @@
 """Loading a model for use: from an experiment, or from an adapter that knows its own settings."""
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,11 +138,10 @@ def _base_of(folder: Path) -> str | None:
     if (folder / SETTINGS_FILE).is_file():
         saved = load_config(folder / SETTINGS_FILE, ["model.trust_remote_code=false"])
         return found_again(saved, folder, ()).model.checkpoint
-    try:
-        written = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        return str(written["base_model_name_or_path"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
+    from ..models.adapter_config import saved_setting
+
+    name = saved_setting(folder, "base_model_name_or_path")
+    return None if name is None else str(name)
 
 
 def _config(experiment: str | None, adapter: str | None, overrides: list[str]) -> Config:

@@ -29,9 +29,8 @@ _MOST_FILES = 64
 def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Load a config by name (`llama_3.2_3b`) or by the path of a YAML file.
 
-    Args:
-        name_or_path: A name is looked up in `./configs`, then among the configs shipped with yoyak.
-        overrides: Settings that win over the files, as `section.key=value`.
+    A name is looked up in `./configs`, then among the configs shipped with yoyak. Overrides, `section.key=value`, win
+    over the files.
 
     Raises:
         YoyakError: The config is unknown, a file is broken, or a key or value is not allowed.
@@ -42,8 +41,7 @@ def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Conf
 def load_config_with_sources(name_or_path: str | Path, overrides: Sequence[str] = ()) -> tuple[Config, dict[str, str]]:
     """Load a config as `load_config` does, and tell where each setting comes from.
 
-    Returns:
-        The config, and for every dotted setting `configs/models/x.yaml:7`, `command line` or `default`.
+    That is for every dotted setting `configs/models/x.yaml:7`, `command line` or `default`.
     """
     path = _find(name_or_path)
     leaves = _read_with_bases(path, (), [])
@@ -178,7 +176,7 @@ def _allowed(annotation: Any, limits: Sequence[Any] = (), too_large: bool = Fals
     """Say in words which values a field's type and limits allow; what only bounds slips, where one is `too_large`."""
     if annotation in _WORDS:
         bounds = [
-            f"{word} {_number(bound)}"
+            f"{word} {f'{bound:,}' if isinstance(bound, int) else f'{bound:g}'}"
             for limit in limits
             for name, word in _LIMITS.items()
             if (bound := getattr(limit, name, None)) is not None and (bound < _LEAST_SLIP or too_large)
@@ -195,7 +193,3 @@ def _allowed(annotation: Any, limits: Sequence[Any] = (), too_large: bool = Fals
         limits = [limit for info in arguments[1:] if isinstance(info, FieldInfo) for limit in info.metadata]
         return _allowed(arguments[0], limits, too_large)
     return ", or ".join(_allowed(part, limits, too_large) for part in arguments)
-
-
-def _number(bound: float) -> str:
-    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"

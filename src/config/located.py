@@ -30,12 +30,8 @@ def located(config: Config) -> Config:
 def found_again(config: Config, folder: Path, named: Iterable[str]) -> Config:
     """Return a copy of settings saved in a run's folder, their relative places as they were where the run was started.
 
-    Earlier versions wrote them relative to the folder that the run was started from, which is one above the run's.
-
-    Args:
-        config: as read.
-        folder: where the settings lie.
-        named: settings that the user gave now; those are of the current folder.
+    Earlier versions wrote them relative to the folder that the run was started from, which is one above the run's. Of
+    settings that are `named`, that the user gave now, places are of the current folder.
     """
     copy, given = config.model_copy(deep=True), set(named)
     for setting in PLACES:

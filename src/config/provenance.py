@@ -72,10 +72,7 @@ def value_text(value: object) -> str:
 
 
 def read_file(path: Path) -> tuple[dict[str, Leaf], list[Leaf]]:
-    """Read one YAML file by itself.
-
-    Returns:
-        The settings that the file holds, by dotted key, and the paths that its `_base_` names, as written.
+    """Return the settings that one YAML file holds, by dotted key, and the paths that its `_base_` names, as written.
 
     Raises:
         YoyakError: The file cannot be read or is not YAML, or it has an unknown, repeated or misplaced key.

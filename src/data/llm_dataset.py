@@ -117,11 +117,9 @@ class LLMSummarizationDataset(Dataset[dict[str, torch.Tensor]]):
         return self.templates[0]
 
     def __len__(self) -> int:
-        """Return the number of examples."""
         return len(self.lengths)
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """Return the tensors of one example (see the class)."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"example {index} of {len(self)}")
         index %= len(self)

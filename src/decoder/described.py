@@ -73,7 +73,6 @@ class Undescribed(Exception):
     """What stands against a description, in words."""
 
     def __init__(self, words: Text) -> None:
-        """Take the words."""
         super().__init__(words)
         self.words = words
 

@@ -35,7 +35,6 @@ class RowBatch:
         self.lengths: list[int] = []
 
     def __len__(self) -> int:
-        """Return the number of sequences."""
         return len(self.lengths)
 
     def add(self, prompts: Sequence[list[int]]) -> torch.Tensor:

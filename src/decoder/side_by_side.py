@@ -33,7 +33,6 @@ class SideBySide:
     """
 
     def __init__(self, decoder: PackedDecoder) -> None:
-        """Run on `decoder`, and on one of the same weights with sums of gradients of its own."""
         self.decoder, self.other = decoder, _with_own_gradients(decoder)
         # One thread for good: each new one may get another of malloc's arenas, all of which keep what is freed.
         self._thread = ThreadPoolExecutor(1)

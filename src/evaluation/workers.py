@@ -32,11 +32,9 @@ class ScoringWorkers:
         self._pool = ProcessPoolExecutor(self.workers, context, initializer=_prepare_worker)
 
     def __enter__(self) -> Self:
-        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the workers."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def submit(self, function: Callable[..., R], *arguments: Any) -> "Future[R]":

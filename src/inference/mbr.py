@@ -55,7 +55,6 @@ class MbrChooser:
     def __init__(
         self, dialogues: int, candidates: int, metric: MbrMetric, tokenization: Tokenization, stemmer: bool
     ) -> None:
-        """Prepare to choose among `candidates` summaries of each of some dialogues, as `choose_by_mbr` does."""
         self._how = (metric, tokenization, stemmer)
         cores = len(os.sched_getaffinity(0))
         many = dialogues * candidates * (candidates - 1) // 2 >= _MANY_PAIRS and cores > 1
@@ -64,11 +63,9 @@ class MbrChooser:
         self._chosen: dict[int, int] = {}
 
     def __enter__(self) -> "MbrChooser":
-        """Return itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End the workers."""
         if self._workers:
             self._workers.__exit__(*error)
 

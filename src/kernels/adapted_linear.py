@@ -30,15 +30,12 @@ class FusedWeight(Protocol):
 
     def b_blocks(self) -> list[torch.Tensor]:
         """Return where the B (out, rank) of each layer with an adapter is written."""
-        ...
 
     def refresh(self) -> None:
         """Take over what the blocks of B hold now, where that takes more than reading them."""
-        ...
 
     def load(self) -> torch.Tensor:
         """Return the fused weight, filled, with what the blocks of B hold now and zeros around them."""
-        ...
 
 
 @dataclass(frozen=True)

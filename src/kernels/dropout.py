@@ -19,15 +19,12 @@ class Drop(Protocol):
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return x (tokens, width), contiguous, with the dropped elements zero."""
-        ...
 
     def add_product(self, onto: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
         """Add to `onto` (tokens, width) the elements of `left` (tokens, ranks) times `right` that are not dropped."""
-        ...
 
     def of_rows(self, rows: torch.Tensor) -> "Drop":
         """Return the same dropout for a subset of tokens, `rows` (ascending)."""
-        ...
 
 
 class DropPlaces:
@@ -77,13 +74,8 @@ class DroppedPlaces:
     ) -> None:
         """Draw all places.
 
-        Args:
-            probability: share of elements that is dropped.
-            key: seed and step.
-            examples: each example's own number.
-            starts: where each example begins, and at last the end, in tokens.
-            widths: widths of the inputs of a layer that are dropped from, in order.
-            layers: number of layers.
+        `key` is seed and step, `examples` each example's own number, `starts` where each begins and at last the end, in
+        tokens, `widths` those of the inputs of a layer that are dropped from, in order.
         """
         self.widths = list(widths)
         drawn: list[list[Places]] = [[] for _ in range(layers * len(self.widths))]

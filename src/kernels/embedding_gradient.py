@@ -6,15 +6,10 @@ _CHUNK = 4096  # rows at a time, which exist three times in float32
 
 
 def add_embedding_gradient(total: torch.Tensor, ids: torch.Tensor, grad: torch.Tensor) -> None:
-    """Add each row of `grad` to the row of `total` that its id names.
+    """Add each row of `grad` (tokens, width) to the row of `total` (vocabulary, width) that its id names.
 
-    Rows of one id are summed first (in chunks), in float32 and always in the same order, by the kernel of torch's own
-    embedding. No size depends on the ids, so nothing waits for a GPU.
-
-    Args:
-        total: (vocabulary, width), the sum of the gradients so far.
-        ids: (tokens,), int64.
-        grad: (tokens, width), of the embeddings.
+    Rows of one id (tokens,), int64, are summed first (in chunks), in float32 and always in the same order, by the
+    kernel of torch's own embedding. No size depends on the ids, so nothing waits for a GPU.
     """
     for some, rows in zip(torch.split(ids, _CHUNK), torch.split(grad, _CHUNK), strict=True):
         _add_chunk(total, some, rows)

@@ -49,11 +49,7 @@ def quantized(x: torch.Tensor) -> Float8Rows:
 def write_rows(x: torch.Tensor, values: torch.Tensor, scales: torch.Tensor, new_scales: bool) -> None:
     """Write `x` (rows, columns) over `scales` to the first columns of `values`, which may be a slice, and zeros behind.
 
-    Args:
-        x: contiguous within rows.
-        values: (rows, columns or more).
-        scales: (rows, 1), float32.
-        new_scales: whether the scales are made here, so that a row's largest value becomes the largest number.
+    `scales` are (rows, 1), float32; new ones are made here, so that a row's largest value becomes the largest number.
     """
     if x.is_cuda:
         from .cuda import float8 as cuda

@@ -4,13 +4,9 @@ import torch
 
 
 def add_norm_weight_gradient(total: torch.Tensor, grad: torch.Tensor, x: torch.Tensor, inverse: torch.Tensor) -> None:
-    """Add to `total` the gradient of `rms_norm`'s weight, the sum over rows of `grad * x / rms(x)`.
+    """Add to `total` (width,) the gradient of `rms_norm`'s weight, the sum over rows of `grad * x / rms(x)`.
 
-    Args:
-        total: (width,), the sum of the gradients so far.
-        grad: (rows, width), of the output.
-        x: (rows, width), what was normalized.
-        inverse: (rows, 1), what `rms_norm` returned.
+    `grad` is of the output, `x` what was normalized, both (rows, width); `inverse` is what `rms_norm` returned.
     """
     if x.is_cuda:
         from .cuda import norm_weight as cuda

@@ -12,10 +12,7 @@ HEAD_WIDTHS = (16, 32, 64, 128, 256)  # blocks are powers of two; wider heads ou
 def kernel_obstacle(device: torch.device, head_width: int, number_bytes: int = 2) -> Text | None:
     """Return why the GPU's kernels can't run, in words, or None where they can; on the CPU nothing is in the way.
 
-    Args:
-        device: of the model.
-        head_width: numbers in an attention head.
-        number_bytes: of one of these.
+    An attention head has `head_width` numbers of so many bytes each.
     """
     if device.type != "cuda":
         return None

@@ -8,12 +8,9 @@ from .dropout import Drop
 
 
 def swiglu(gate_up: torch.Tensor, out: torch.Tensor, activation: Activation = "silu") -> None:
-    """Write `activation(gate) * up` to `out`.
+    """Write `activation(gate) * up` of gate_up (rows, 2 x width) to `out` (rows, width), or a slice of wider rows.
 
-    Args:
-        gate_up: (rows, 2 x width), gate first.
-        out: (rows, width), may be a slice of wider rows.
-        activation: of the gate: silu, or gelu by its approximation with tanh (Hendrycks and Gimpel 2016).
+    The activation is silu, or gelu by its approximation with tanh (Hendrycks and Gimpel 2016).
     """
     if gate_up.is_cuda:
         from .cuda import swiglu as cuda

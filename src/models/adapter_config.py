@@ -22,11 +22,9 @@ _SMALL_RANK = 256
 
 
 def read_adapter_config(folder: str, layers: Iterable[str]) -> dict[str, Any]:
-    """Return what the adapter_config.json of a folder with an adapter holds.
+    """Return what the adapter_config.json of a folder, which has both files of an adapter, holds.
 
-    Args:
-        folder: as the user named it, with both files of an adapter in it.
-        layers: names of the model's layers.
+    `layers` are the names of the model's layers, on which patterns are tried.
 
     Raises:
         YoyakError: it is no LoRA adapter's, or asks for what takes gigabytes, minutes or a stranger's code.
@@ -42,6 +40,14 @@ def read_adapter_config(folder: str, layers: Iterable[str]) -> dict[str, Any]:
     _refuse_ranks(folder, saved, path / "adapter_model.safetensors")
     _refuse_patterns(folder, saved, list(layers))
     return dict(saved)
+
+
+def saved_setting(folder: str | Path, name: str) -> Any:
+    """Return a setting of the adapter_config.json in a folder; None where it has none or can't be read."""
+    try:
+        return json.loads((Path(folder).expanduser() / "adapter_config.json").read_text(encoding="utf-8"))[name]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
 
 
 def _refuse_other_methods(folder: str, saved: Any) -> None:

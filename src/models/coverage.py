@@ -93,10 +93,8 @@ def _percent(share: float) -> str:
 def measure_coverage(model: Any, targets: Sequence[str], quantizes: bool) -> Coverage:
     """Return what adapters and 4 bit reach in a loaded model.
 
-    Args:
-        model: with or without an adapter.
-        targets: `lora.target_modules`; with all of `LINEARS` every matrix is meant.
-        quantizes: whether 4 bit was asked for.
+    With all of `LINEARS` among `targets` (`lora.target_modules`) every matrix is meant; `quantizes`: 4 bit was asked
+    for.
     """
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
     adapted_ids = {id(_base_weight(layer)) for layer in causal_lm.modules() if isinstance(layer, LoraLayer)}

@@ -45,11 +45,7 @@ def dequantized_fits(model: nn.Module, dtype: torch.dtype) -> bool:
 
 
 def prepare_linear4bit(model: nn.Module, dtype: torch.dtype, cache: Literal["auto", "on", "off"]) -> bool:
-    """Set the 4-bit layers' compute type and, on a CPU, cache their weights where wanted and possible.
-
-    Returns:
-        Whether the dequantized weights are cached.
-    """
+    """Set the 4-bit layers' compute type and, on a CPU, cache their weights where wanted and possible; tell whether."""
     layers = linear4bit_layers(model)
     for layer in layers:
         layer.compute_dtype, layer.compute_type_is_set = dtype, True

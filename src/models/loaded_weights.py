@@ -41,11 +41,8 @@ def load_weights(
 ) -> PreTrainedModel:
     """Return the model of a `from_pretrained` of transformers, each of whose weights came from the checkpoint.
 
-    Args:
-        checkpoint: folder or hub name.
-        loader: as `AutoModelForCausalLM.from_pretrained`.
-        say: told which parts of the checkpoint are left out, and where its head is not tied as the config says.
-        arguments: for the loader.
+    `say` is told which parts of the checkpoint are left out, and where its head is not tied as the config says; the
+    arguments are the loader's.
 
     Raises:
         YoyakError: it can't be loaded; a tensor is missing, has another shape, or has no place in the model.
@@ -82,10 +79,7 @@ def load_weights(
 def refuse_broken_weights(model: nn.Module, where: str, only: str = "") -> None:
     """Raise YoyakError where a weight holds a value that is no number, of which a model writes `!!!!`.
 
-    Args:
-        model: as loaded; what is on no device yet is left out.
-        where: what the line begins with.
-        only: what the names of the weights to look at have in them.
+    The line begins with `where`. Looked at are weights with `only` in their names, but for those on no device yet.
     """
     for name, weight in model.named_parameters():
         if only in name and _is_broken(weight):

@@ -22,17 +22,15 @@ _KINDS = {"ParamWrapper": PARAMETERS, "Embedding": EMBEDDING}
 
 
 def lora_variant(layer: Any, adapter: str) -> str | None:
-    """Return what a layer computes with an adapter, in words; None where it is `W x + b + s B A drop(x)`.
+    """Return what PEFT's layer computes with an adapter, in words; None where it is `W x + b + s B A drop(x)`.
 
-    Args:
-        layer: PEFT's layer.
-        adapter: the adapter's name, which the layer may lack: then it is its base layer alone.
+    A layer that lacks the adapter of this name is its base layer alone.
     """
     variant = layer.lora_variant.get(adapter)
     if variant is not None:
         name = type(variant).__name__.removesuffix("Variant").removesuffix("Linear")
         return _NAMES.get(name, Text(f"the variant {name}", f"변형 {name}"))
-    if not _is_linear(layer):
+    if type(layer) not in (lora.Linear, getattr(lora, "Linear4bit", None)):  # the second with bitsandbytes only
         kind = type(layer).__name__
         return _KINDS.get(kind, Text(f"an adapter of kind {kind}", f"{kind} 종류의 어댑터"))
     if getattr(layer, "fan_in_fan_out", False):
@@ -48,11 +46,6 @@ def lora_variant(layer: Any, adapter: str) -> str | None:
     return BIASED if b.bias is not None else None
 
 
-def _is_linear(layer: Any) -> bool:
-    kinds: tuple[Any, ...] = (lora.Linear, getattr(lora, "Linear4bit", None))  # the second one with bitsandbytes only
-    return type(layer) in kinds
-
-
 def variants_of(model: nn.Module) -> Iterator[tuple[str, str]]:
     """Yield the name of each adapted layer that computes more than plain LoRA, and its variant."""
     for name, layer in model.named_modules():
@@ -64,12 +57,9 @@ def variants_of(model: nn.Module) -> Iterator[tuple[str, str]]:
 
 
 def refuse_unknown_variants(model: nn.Module, where: str, known: Collection[str] = TRAINED) -> None:
-    """Raise YoyakError where a layer's adapter is of a variant other than `known`.
+    """Raise YoyakError where a layer's adapter is neither plain LoRA nor of a variant in `known`.
 
-    Args:
-        model: with adapters.
-        where: what the line begins with: a file, or what is being done.
-        known: variants that the caller knows besides plain LoRA.
+    The line begins with `where`: a file, or what is being done.
     """
     for name, variant in variants_of(model):
         if variant not in known:

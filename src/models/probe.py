@@ -76,7 +76,6 @@ class Probe:
         return asdict(self)
 
     def __str__(self) -> str:
-        """Return a phrase with both numbers."""
         loss, own = _told_apart(self.loss, self.own_loss)
         apart = f", {self.error:.1g} apart" if self.error is not None else ""
         return f"loss {loss} by the {self.engine} engine, {own} by the model's own forward{apart}"

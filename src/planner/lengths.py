@@ -33,7 +33,6 @@ class Lengths:
     estimated: bool = False
 
     def __len__(self) -> int:
-        """Return the number of examples."""
         return len(self.prompts)
 
     def examples(self, longest_prompt: int) -> tuple[ExampleTokens, ...]:

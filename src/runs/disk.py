@@ -24,7 +24,8 @@ def is_too_large(error: BaseException | None) -> bool:
 def raise_if_disk_full(error: BaseException, folder: Path) -> None:
     """Raise YoyakError where `error` (also safetensors' or torch's own) means that a run's folder takes no more."""
     if is_disk_full(error):
-        free = shutil.disk_usage(_existing(folder)).free
+        there = next((place for place in (folder, *folder.parents) if place.exists()), Path.cwd())
+        free = shutil.disk_usage(there).free
         raise YoyakError(
             f"{folder}: the disk is full ({free / 1e6:.0f} MB free); nothing half-written was kept; "
             "free some space or set experiment.output_dir"
@@ -47,10 +48,6 @@ def _says(error: BaseException | None, words: tuple[str, ...]) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _existing(folder: Path) -> Path:
-    return next((place for place in (folder, *folder.parents) if place.exists()), Path.cwd())
 
 
 def _line(error: BaseException) -> str:

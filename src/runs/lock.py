@@ -57,6 +57,8 @@ def run_lock(folder: Path) -> Iterator[None]:
 
 def _acquire(path: Path, folder: Path) -> int:
     """Return the locked file's descriptor, with this process written into it."""
+    from .record import now
+
     for _ in range(100):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,8 @@ def _acquire(path: Path, folder: Path) -> int:
             if _held_elsewhere(_read(descriptor), descriptor):
                 raise BlockingIOError
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(_this_process()).encode(), 0)
+            holder: dict[str, Any] = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
+            os.pwrite(descriptor, json.dumps(holder).encode(), 0)
         except OSError as error:
             holder = _read(descriptor)
             os.close(descriptor)
@@ -87,12 +90,6 @@ def _acquire(path: Path, folder: Path) -> int:
             ) from None
         return descriptor
     raise YoyakError(f"{path}: can't be locked (it vanishes each time); set experiment.output_dir")
-
-
-def _this_process() -> dict[str, Any]:
-    from .record import now
-
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
 
 
 def _read(descriptor: int) -> dict[str, Any]:

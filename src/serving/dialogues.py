@@ -28,7 +28,6 @@ class DialogueReader:
     """Makes the training prompt, id for id, of what clients send; safe to use from several threads."""
 
     def __init__(self, template: PromptTemplate, config: Config, limits: RequestLimits) -> None:
-        """Take the template that the model was trained with, and the config that it was made from."""
         self.template, self._limits = template, limits
         is_chat = config.dataset.format_type == "chat"
         self.system = system_text(config) if is_chat else ""

@@ -39,12 +39,10 @@ class Followed:
         self._scheduler.submit(self.jobs)
 
     async def __aenter__(self) -> "Followed":
-        """Submit the jobs."""
         self.submit()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        """Give up what is not finished."""
         self.give_up()
 
     def give_up(self) -> None:

@@ -75,7 +75,6 @@ class Slots:
     """
 
     def __init__(self, model: Any) -> None:
-        """Take a causal language model, with or without adapter, that computes attention by `sdpa`."""
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._base, self._decoder = base, base.get_decoder()
         self._device = model.get_input_embeddings().weight.device
@@ -90,7 +89,6 @@ class Slots:
         self.width = 0
 
     def __len__(self) -> int:
-        """Return the number of sequences."""
         return len(self.lengths)
 
     def add(self, prompts: Sequence[list[int]]) -> torch.Tensor:

@@ -22,7 +22,6 @@ class Curve:
     """Values over optimizer steps; where a run went on, a step that comes again replaces what was behind it."""
 
     def __init__(self) -> None:
-        """Begin without points."""
         self.steps, self.values = array("d"), array("d")
 
     def add(self, step: float, value: float) -> None:

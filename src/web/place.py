@@ -14,7 +14,6 @@ class PageError(Exception):
     """A request that a page answers with a sentence instead of what was asked for; `status` is HTTP's."""
 
     def __init__(self, status: int, sentence: str) -> None:
-        """Keep both."""
         super().__init__(sentence)
         self.status, self.sentence = status, sentence
 

@@ -52,7 +52,6 @@ class Processes:
     """What was started, by this studio or one before it; each has a folder with `start.json` and `output.log`."""
 
     def __init__(self, place: Place) -> None:
-        """Keep the folders in `place`; nothing is made yet."""
         self._folder = place.own / "started"
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 

@@ -15,7 +15,6 @@ class Worker:
     """One process beside the studio's, made when it is needed."""
 
     def __init__(self) -> None:
-        """Make nothing yet."""
         self._pool: ProcessPoolExecutor | None = None
         self._busy = 0
         self._timer: asyncio.TimerHandle | None = None

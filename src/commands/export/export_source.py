@@ -1,6 +1,5 @@
 """What is exported: the request, the folder it names, its settings, and the loaded model."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +103,7 @@ def load_source(source: Source, request: ExportRequest, console: "Console", orig
     Raises:
         YoyakError: the adapter does not fit the base; both are named.
     """
+    from ...models.adapter_config import saved_setting
     from ..model import load_for_use
 
     overrides = list(request.overrides)
@@ -116,17 +116,7 @@ def load_source(source: Source, request: ExportRequest, console: "Console", orig
     try:
         return load_for_use(request.experiment, str(source.folder), overrides, console)
     except YoyakError as error:
-        base = _recorded_base(source.folder)
-        if base is None or "does not fit" not in str(error) or base in str(error):
+        base = saved_setting(source.folder, "base_model_name_or_path")
+        if not base or "does not fit" not in str(error) or base in str(error):
             raise
         raise YoyakError(f"{error}; the adapter was trained on {base}") from error
-
-
-def _recorded_base(folder: Path) -> str | None:
-    """Return the base model that an adapter's own settings name."""
-    try:
-        settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    base = settings.get("base_model_name_or_path") if isinstance(settings, dict) else None
-    return str(base) if base else None

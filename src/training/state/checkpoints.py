@@ -7,7 +7,6 @@ run that goes on from this one needs too::
     {"format": 1, "step": 40, "best_step": 20, "files": {"trainer_state.json": {"bytes": 812, "sha256": "9f..."}}}
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Collection
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import YoyakError
-from ...files import flush
+from ...files import flush, sha256_of
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -170,8 +169,7 @@ def _sealed(path: Path) -> dict[str, int | str]:
 
 
 def _described(path: Path) -> dict[str, int | str]:
-    with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def _refuse_foreign_files(folder: Path) -> None:
