@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import YoyakError
-from .console import create_console, print_json
+from .console import create_console, figures_table, print_json
 from .speech import Quoted
 
 if TYPE_CHECKING:
@@ -81,12 +81,7 @@ def _cost_rows(comparison: "RunComparison") -> list[list[str]]:
 
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for name in names:
-        table.add_column(Quoted(name), justify="right")
+    table = figures_table(title, "", *map(Quoted, names))
     for row in rows:
         table.add_row(*map(Quoted, row))
     return table

@@ -21,6 +21,7 @@ from .speech import said_record, say_aside
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 ONLY_TO_FILES = {"only_to_files": True}
 """`extra` of a log call whose line the screen already has."""
@@ -50,6 +51,16 @@ def create_console(stderr: bool = False, forgiving: bool = False, quiet: bool = 
 def the_run_goes_on(reason: str) -> None:
     """Say on standard error that nobody reads the output, which ends no run."""
     say_aside(f"the output can't be written any more ({reason}); the run goes on")
+
+
+def figures_table(title: str, *columns: str) -> "Table":
+    """Return a table whose first column names its rows and whose others hold figures."""
+    from rich.table import Table
+
+    table = Table(columns[0], title=title, title_justify="left")
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
+    return table
 
 
 def print_json(value: object) -> None:

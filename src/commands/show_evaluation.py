@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..evaluation.result import SCORE_NAMES, Comparison, EvaluationResult
 from ..evaluation.rouge import counted_as
-from .console import create_console, print_json
+from .console import create_console, figures_table, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +39,7 @@ def print_evaluation(result: EvaluationResult, as_json: bool = False) -> None:
 def _scores_table(result: EvaluationResult) -> "Table":
     counted = counted_as(result.tokenization, result.stemmer)
     columns = ("score", "95% interval", "by chance", *(["lead-3"] if result.lead else []))
-    table = _table(f"Scores x100 ({counted}; {result.n} dialogues)", "", *columns)
+    table = figures_table(f"Scores x100 ({counted}; {result.n} dialogues)", "", *columns)
     for name, estimate in result.scores.items():
         floor = str(result.floor[name]) if result.floor else "-"
         mark = " (within chance)" if result.within_chance(name) else ""
@@ -51,7 +51,7 @@ def _scores_table(result: EvaluationResult) -> "Table":
 
 def _differences_table(comparison: Comparison) -> "Table":
     columns = ("", "baseline", "difference", "95% interval", "p", "wins", "ties", "losses")
-    table = _table("Against the baseline", *columns)
+    table = figures_table("Against the baseline", *columns)
     for name, found in comparison.differences.items():
         table.add_row(
             SCORE_NAMES[name],
@@ -67,7 +67,7 @@ def _differences_table(comparison: Comparison) -> "Table":
 def _checks_table(checks: "Checks") -> "Table":
     sets = {"summaries": checks.predictions, "baseline": checks.baseline, "references": checks.references}
     shown = {name: found for name, found in sets.items() if found is not None}
-    table = _table("Beyond overlap", "", *shown)
+    table = figures_table("Beyond overlap", "", *shown)
     for name, *cells in zip(*[_check_cells(found) for found in shown.values()], strict=True):
         table.add_row(name[0], *(cell for _, cell in (name, *cells)))
     if checks.unended is not None:
@@ -105,12 +105,3 @@ def _listed_facts(checks: "Checks") -> list[str]:
     more = len(lines) - MOST_FACTS
     rest = [f"  and in {more} more dialogues; --json lists all"] if more > 0 else []
     return ["Not in the dialogue:", *lines[:MOST_FACTS], *rest]
-
-
-def _table(title: str, *columns: str) -> "Table":
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, justify="right" if column else "left")
-    return table

@@ -53,7 +53,7 @@ def evaluate_model(
 def score_rows(
     rows: Sequence[DialogueRow],
     summaries: Sequence[str],
-    ended: Sequence[bool],
+    ended: Sequence[bool] | None,
     config: Config,
     baseline: Sequence[str] | None = None,
     facts: bool = True,

@@ -97,12 +97,7 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    console = create_console()
-
-    def say(text: str) -> None:
-        console.print(text)
-
-    loss = result.get("loss")
+    say, loss = create_console().print, result.get("loss")
     if loss:
         base = f"merged onto the {result['base']} weights" if result.get("base") else "in 16 bit"
         dialogues = f"{loss['dialogues']} {'dialogue' if loss['dialogues'] == 1 else 'dialogues'}"

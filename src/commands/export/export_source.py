@@ -19,23 +19,10 @@ TARGETS = ("adapter", "merged", "gguf", "gguf-lora", "ollama", "hub")
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What the user asked for.
+    """What the user asked for: the options of `yoyak export`, whose help says what each is for.
 
-    Attributes:
-        to: one of `TARGETS`.
-        adapter: folder of an adapter or whole model that a run wrote.
-        run: a run instead, by its folder or by its name under `outputs/`.
-        out: folder of the export.
-        experiment: config of an adapter that has no settings of its own.
-        overrides: `key=value` over the settings.
-        quantization: of GGUF files.
-        base: `dequantized` (the weights that a QLoRA adapter was trained on) or `original` (the 16-bit ones).
-        check: dialogues whose loss is measured before and after; 0 for none.
-        merge: hub: whole weights or the adapter; None decides by whether others can get the base.
-        push: hub: the repository to send to.
-        dry_run: hub: only list what would go.
-        overwrite: replace an earlier export.
-        as_json: print JSON.
+    `to` is one of `TARGETS`, `base` is `dequantized` or `original`; where `merge` is None, the hub gets the adapter if
+    others can get its base.
     """
 
     to: str

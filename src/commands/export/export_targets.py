@@ -135,25 +135,24 @@ def _adapter_folder(job: Export) -> Path:
 
 def _tokenizer_and_prompt(job: Export) -> tuple[Any, Any]:
     """Return the adapter's own tokenizer, else its base's, and the training prompt."""
-    from ...models.lora_loader import LoRALoader
     from ..console import quiet_libraries
     from ..model import prompt_of
 
     quiet_libraries()
-    own = (job.source.folder / "tokenizer.json").is_file()
-    checkpoint = job.config.model.checkpoint
-    tokenizer = LoRALoader(job.config)._load_tokenizer(checkpoint) if not own else _own_tokenizer(job)
-    config = job.config.model_copy(deep=True)
-    config.lora.adapter = str(job.source.folder)
-    return tokenizer, prompt_of(config, tokenizer)[0]
-
-
-def _own_tokenizer(job: Export) -> Any:
     from transformers import AutoTokenizer
 
     from ...models.checkpoints import load_from
+    from ...models.lora_loader import LoRALoader
 
-    return load_from(str(job.source.folder), AutoTokenizer.from_pretrained, trust_remote_code=False)
+    own = (job.source.folder / "tokenizer.json").is_file()
+    checkpoint = job.config.model.checkpoint
+    if own:
+        tokenizer = load_from(str(job.source.folder), AutoTokenizer.from_pretrained, trust_remote_code=False)
+    else:
+        tokenizer = LoRALoader(job.config)._load_tokenizer(checkpoint)
+    config = job.config.model_copy(deep=True)
+    config.lora.adapter = str(job.source.folder)
+    return tokenizer, prompt_of(config, tokenizer)[0]
 
 
 def _base_config(job: Export) -> Any:

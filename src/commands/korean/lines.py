@@ -112,10 +112,7 @@ LINES = (
     Text("Loading {model} ...", "{model} 불러오는 중 ..."),
     Text("{done} summaries in {seconds} s, {rate} summaries/s", "요약 {done}개, {seconds}초, 초당 {rate}개"),
     Text("{done} of {all} summaries are in {path} already", "요약 {all}개 가운데 {done}개가 이미 {path}에 있습니다"),
-    Text(
-        "the dialogue is too long: {count} turns were left out",
-        "대화가 너무 길어 발화 {count}개를 뺐습니다",
-    ),
+    Text("the dialogue is too long: {count} turns were left out", "대화가 너무 길어 발화 {count}개를 뺐습니다"),
     Text("{count} summaries in {path}, column {column}", "{path}에 요약 {count}개를 썼습니다({column} 열)"),
     Text(
         "The input's column summary is kept; the new one is generated_summary",

@@ -55,13 +55,9 @@ def encode_tables(
             names=[row.fname for row in table.rows],
         )
         run.logger.info("%s: %s", split, dataset.truncation.sentence())
-        run.file.update(
-            RunRecord(
-                truncation={split: SplitTruncation(**dataset.truncation.as_dict())},
-                lengths={split: length_summary(dataset.lengths)},
-                data={split: SplitData(examples=len(dataset))},
-            )
-        )
+        cut, lengths = SplitTruncation(**dataset.truncation.as_dict()), length_summary(dataset.lengths)
+        data = {split: SplitData(examples=len(dataset))}
+        run.file.update(RunRecord(truncation={split: cut}, lengths={split: lengths}, data=data))
         datasets.append(dataset)
     run.file.update(RunRecord(resolved=ResolvedChoices(prompt=datasets[0].prompt.record())))
     if datasets[0].prompt.note:
@@ -158,8 +154,7 @@ def score(
     The stage `zero_shot` is the base model's, or, where `of_base` is False, that of the model that a run goes on from.
     """
     from ...data.prompt.reasoning import reasoning_note
-    from ...evaluation.result import score_report
-    from ...inference.scored import evaluate_model
+    from ...inference.scored import evaluate_model, score_rows
     from ...models.probe import found_by_probes
 
     if not run.config.evaluation.generate:
@@ -175,15 +170,7 @@ def score(
         if stage == "zero_shot" and is_first_rank():
             keep_zero_shot(run, table, result)
         run.file.update(RunRecord(resolved=ResolvedChoices(probes=found_by_probes(model))))
-    report = score_report(
-        [row.fname for row in table.rows],
-        result.summaries,
-        [row.summary for row in table.rows],
-        result.scores.tokenization,
-        result.scores.stemmer,
-        dialogues=[row.dialogue for row in table.rows],
-        facts=False,
-    )
+    report = score_rows(table.rows, result.summaries, None, run.config, facts=False)
     scores = StageScores(**report.run_scores(), unended=result.unended, reasoning_removed=result.reasoning_removed)
     run.file.update(RunRecord(scores=RunScores.model_validate({stage: scores})))
     if result.reasoning_removed:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ...config.typed import typed_path
 from ...runs.outcomes import Faults
+from ..console import figures_table
 from ..speech import Quoted, said
 
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ def show_examples(
 
     counted = after.scores
     how = counted_as(counted.tokenization, counted.stemmer)
-    scores = Table(title=f"ROUGE F1 x100 ({how}; {counted.n} dialogues)", title_justify="left")
-    for column in ("", "ROUGE-1", "ROUGE-2", "ROUGE-L", "sum", "mean"):
-        scores.add_column(column, justify="left" if not column else "right")
+    columns = ("", "ROUGE-1", "ROUGE-2", "ROUGE-L", "sum", "mean")
+    scores = figures_table(f"ROUGE F1 x100 ({how}; {counted.n} dialogues)", *columns)
     for name, result in zip(names, (before.scores, after.scores), strict=True):
         values = (result.rouge1, result.rouge2, result.rougeL, result.rouge_sum, result.rouge_mean)
         scores.add_row(name, *(f"{value:.2f}" for value in values))

@@ -25,24 +25,18 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         digest = fingerprint(source)
         table = tables[split] = load_dialogues(source, settings).first(most)
         _refuse_instructions(table)
-        dropped = table.dropped_by_reason()
+        read = SplitData(
+            source=source,
+            sha256=digest,
+            rows=len(table.rows),
+            encoding=table.encoding,
+            dropped=table.dropped_by_reason(),
+            duplicate_dialogues=table.duplicate_dialogues,
+        )
         if reasoned := sum(without_reasoning(row.summary)[1] for row in table.rows):
             note = "%s: %d summaries hold tags of reasoning such as <think>, which are learned as part of them"
             run.logger.warning(note, split, reasoned)
-        run.file.update(
-            RunRecord(
-                data={
-                    split: SplitData(
-                        source=source,
-                        sha256=digest,
-                        rows=len(table.rows),
-                        encoding=table.encoding,
-                        dropped=dropped,
-                        duplicate_dialogues=table.duplicate_dialogues,
-                    )
-                }
-            )
-        )
+        run.file.update(RunRecord(data={split: read}))
         lost = "".join(f", dropped {count} ({reason})" for count, reason in table.losses())
         run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
     return tables
