@@ -58,7 +58,8 @@ class ScoringWorkers:
         try:
             return future.result(_SECONDS)
         except TimeoutError:
-            self._kill()
+            for process in list((self._pool._processes or {}).values()):
+                process.kill()  # also those that hang: Python would wait for them at its own end
             raise YoyakError(f"{self.made} were not there after {_SECONDS} s: a worker hangs") from None
         except BrokenProcessPool:
             raise self._died() from None
@@ -76,11 +77,6 @@ class ScoringWorkers:
 
     def _died(self) -> YoyakError:
         return YoyakError(f"a process that makes {self.made} has died (out of memory?); free memory and go on")
-
-    def _kill(self) -> None:
-        """End the workers at once, also those that hang: Python would wait for them at its own end."""
-        for process in list((self._pool._processes or {}).values()):
-            process.kill()
 
 
 @contextmanager

@@ -56,10 +56,10 @@ def refuse_unwritten(model: Any) -> None:
         raise YoyakError(f"GGUF: llama.cpp does not compute {what} for {config.model_type} models; export merged")
 
 
-def permuted(x: np.ndarray[Any, Any], heads: int) -> np.ndarray[Any, Any]:
-    """Return rows (heads x size, ...) of q or k with those that rotate together next to each other."""
-    rows = x.shape[0]
-    return x.reshape(heads, 2, rows // heads // 2, *x.shape[1:]).swapaxes(1, 2).reshape(x.shape)
+def permuted(x: np.ndarray[Any, Any], heads: int, back: bool = False) -> np.ndarray[Any, Any]:
+    """Return rows (heads x size, ...) of q or k with those that rotate together next to each other, or undo that."""
+    half = x.shape[0] // heads // 2
+    return x.reshape(heads, *((half, 2) if back else (2, half)), *x.shape[1:]).swapaxes(1, 2).reshape(x.shape)
 
 
 def rotary_heads(config: Any, name: str) -> int | None:

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from ..errors import YoyakError
-from .gguf_model import gguf_names, rotary_heads
+from .gguf_model import gguf_names, permuted, rotary_heads
 
 _SETTINGS = {
     "block_count": "num_hidden_layers",
@@ -52,7 +52,7 @@ def read_model_gguf(path: Path, kind: Any, config: Any, dtype: torch.dtype) -> P
             raise YoyakError(f"{path.name}: {name} is missing in the file that was written; export merged instead")
         values = gguf.dequantize(tensors[theirs].data, tensors[theirs].tensor_type)
         heads = rotary_heads(config, name)
-        state[name] = torch.from_numpy(np.array(_unpermuted(values, heads) if heads else values)).to(dtype)
+        state[name] = torch.from_numpy(np.array(permuted(values, heads, back=True) if heads else values)).to(dtype)
     read.load_state_dict(state, strict=False, assign=True)
     read.tie_weights()
     if "rope_freqs.weight" in tensors:
@@ -73,9 +73,3 @@ def _config(reader: gguf.GGUFReader, config: Any) -> Any:
         rope = {"rope_type": "default", "rope_theta": rope["rope_theta"]}  # the file holds factors instead
     config.rope_parameters = rope
     return config
-
-
-def _unpermuted(x: np.ndarray[Any, Any], heads: int) -> np.ndarray[Any, Any]:
-    """Undo `permuted`: it is the same exchange with the two lengths swapped."""
-    rows = x.shape[0]
-    return x.reshape(heads, rows // heads // 2, 2, *x.shape[1:]).swapaxes(1, 2).reshape(x.shape)

@@ -18,11 +18,9 @@ from torch import nn
 from transformers import GenerationConfig, PreTrainedModel
 
 from ..errors import YoyakError
+from ..models.bundled_fetch import forget_quantization
 from ..models.dequantized import linear4bit_layers
 from ..models.lora_variants import TRAINED, refuse_unknown_variants
-
-# What transformers and bitsandbytes leave in a config; either would stop save_pretrained or mislead a later load.
-_QUANTIZATION_LEFTOVERS = ("quantization_config", "_pre_quantization_dtype")
 
 _DORA_EMBEDDING = "the variant DoraEmbedding"
 
@@ -160,13 +158,14 @@ def _fresh(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
     from accelerate import init_empty_weights
 
     config = copy.deepcopy(model.config)
-    for leftover in _QUANTIZATION_LEFTOVERS:
-        if hasattr(config, leftover):
-            delattr(config, leftover)
+    forget_quantization(config)
     config.use_cache = True  # training switched it off
     with init_empty_weights(include_buffers=False):  # of its own class, which may be the checkpoint's
         fresh: PreTrainedModel = type(model)._from_config(config, dtype=dtype)
-    kept = re.compile("|".join(map(re.escape, _kept_in_float32(model, dtype))) or "$^")
+    # Parts of the names of weights that a family keeps in float32 beside others in `dtype`.
+    names = set(model._keep_in_fp32_modules_strict or ()) if dtype != torch.float32 else set()
+    names |= set(model._keep_in_fp32_modules or ()) if dtype == torch.float16 else set()
+    kept = re.compile("|".join(map(re.escape, names)) or "$^")
     state = {
         name: _rounded(name, weight, torch.float32 if kept.search(name) else dtype)
         for name, weight in model.state_dict().items()
@@ -174,12 +173,6 @@ def _fresh(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
     fresh.load_state_dict(state, assign=True)
     fresh.tie_weights()
     return fresh.requires_grad_(False).eval()
-
-
-def _kept_in_float32(model: PreTrainedModel, dtype: torch.dtype) -> set[str]:
-    """Return parts of the names of weights that a family keeps in float32 beside others in `dtype`."""
-    names = set(model._keep_in_fp32_modules_strict or ()) if dtype != torch.float32 else set()
-    return names | set(model._keep_in_fp32_modules or ()) if dtype == torch.float16 else names
 
 
 def is_4bit(model: Any) -> bool:

@@ -65,8 +65,4 @@ def _go_text(text: str) -> str:
     """
     odd = {character for character in text if character not in " \n\t" and not character.isprintable()}
     pattern = "|".join(map(re.escape, ["{{", "}}", '"""', *sorted(odd)]))
-    return re.sub(pattern, _as_code, text)
-
-
-def _as_code(match: re.Match[str]) -> str:
-    return '{{ "' + "".join(f"\\U{ord(character):08x}" for character in match[0]) + '" }}'
+    return re.sub(pattern, lambda match: '{{ "' + "".join(f"\\U{ord(c):08x}" for c in match[0]) + '" }}', text)

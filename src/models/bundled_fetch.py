@@ -182,16 +182,20 @@ def _unpack(gguf: Path, model: BundledModel) -> tuple[Any, Any]:
     unpack |= {"dtype": torch.float32, "gguf_file": gguf.name}
     loaded = load_weights(str(gguf.parent), AutoModelForCausalLM.from_pretrained, lambda _: None, **unpack)
     config = loaded.config
-    # transformers keeps a quantization config on models from GGUF, which stops save_pretrained: build a fresh one.
-    for leftover in ("quantization_config", "_pre_quantization_dtype"):
-        if hasattr(config, leftover):
-            delattr(config, leftover)
+    forget_quantization(config)
     config.pad_token_id = tokenizer.pad_token_id
     fresh = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     fresh.load_state_dict(loaded.state_dict())
     fresh.generation_config.pad_token_id = tokenizer.pad_token_id
     fresh.generation_config.eos_token_id = tokenizer.eos_token_id
     return fresh, tokenizer
+
+
+def forget_quantization(config: Any) -> None:
+    """Take out of a config what a quantized model leaves there: it stops save_pretrained, or misleads a later load."""
+    for leftover in ("quantization_config", "_pre_quantization_dtype"):
+        if hasattr(config, leftover):
+            delattr(config, leftover)
 
 
 def write_converted(

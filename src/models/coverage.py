@@ -97,7 +97,12 @@ def measure_coverage(model: Any, targets: Sequence[str], quantizes: bool) -> Cov
     for.
     """
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
-    adapted_ids = {id(_base_weight(layer)) for layer in causal_lm.modules() if isinstance(layer, LoraLayer)}
+    # The parameter that an adapter changes: a layer's weight, or another one that is named.
+    adapted_ids = {
+        id(getattr(layer.get_base_layer(), getattr(layer, "parameter_name", "weight"), None))
+        for layer in causal_lm.modules()
+        if isinstance(layer, LoraLayer)
+    }
     head = causal_lm.get_output_embeddings()
     weights = adapted = quantized = 0
     wanted = set(targets) if isinstance(model, PeftModel) else set[str]()
@@ -132,12 +137,6 @@ def measure_coverage(model: Any, targets: Sequence[str], quantizes: bool) -> Cov
         dict(in_16_bit.most_common()),
         tuple(sorted(can_be_named - set(targets))),
     )
-
-
-def _base_weight(layer: Any) -> Any:
-    """Return the parameter that an adapter changes: a layer's weight, or one of its other parameters by name."""
-    name = getattr(layer, "parameter_name", "weight")
-    return getattr(layer.get_base_layer(), name, None)
 
 
 def _kind(path: str, leaf: str) -> str:

@@ -39,7 +39,9 @@ def data_lengths(config: Config, shape: ModelShape, split: str, named: bool) -> 
     if known is None:
         known = _count(config, source, tokenizer, family)
         if key:
-            _write_cache(key, known)
+            with suppress(OSError):  # without a cache folder they are counted at each call
+                _cache_path(key).parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(_cache_path(key), json.dumps({"prompts": known[0], "responses": known[1]}))
     prompts, responses = known
     counted = "counted by the tokenizer" if tokenizer else f"estimated by characters ({family})"
     return Lengths(prompts, responses, f"{source}, {counted}", estimated=tokenizer is None)
@@ -68,13 +70,6 @@ def _read_cache(key: str) -> tuple[list[int], list[int]] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return (prompts, responses) if prompts and len(prompts) == len(responses) else None
-
-
-def _write_cache(key: str, lengths: tuple[list[int], list[int]]) -> None:
-    path = _cache_path(key)
-    with suppress(OSError):  # without a cache folder they are counted at each call
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps({"prompts": lengths[0], "responses": lengths[1]}))
 
 
 def _count(config: Config, source: str, tokenizer: Path | None, family: str) -> tuple[list[int], list[int]]:

@@ -56,34 +56,24 @@ def _files(stats: "DataStats") -> Html:
         Text("topics", "주제"),
         Text("without a topic", "주제 없음"),
     ]
-    rows = [
-        [
-            named(file.source),
-            f"{file.rows:,}",
-            f"{sum(file.left_out.values()):,}",
-            f"{file.repeated_dialogues:,}",
-            f"{file.near_duplicates:,}",
-            f"{file.topics:,}",
-            f"{file.rows_without_topic:,}",
-        ]
-        for file in stats.files
-    ]
+    rows = []
+    for file in stats.files:
+        counts = [file.rows, sum(file.left_out.values()), file.repeated_dialogues, file.near_duplicates]
+        counts += [file.topics, file.rows_without_topic]
+        rows.append([named(file.source), *(f"{number:,}" for number in counts)])
     note = Text(
         "Repeated: an earlier row has the same dialogue, character for character. Near-duplicates: the runs of three "
         f"words of two dialogues have a Jaccard similarity of {stats.near_jaccard:g} or more.",
         "중복: 앞의 행에 글자까지 똑같은 대화가 있습니다. 거의 같은 대화: 두 대화에서 이어진 세 단어들의 자카드 "
         f"유사도가 {stats.near_jaccard:g} 이상입니다.",
     )
-    left_out = [
-        tag("p", named(file.source), _left_out(number, dropped_for(reason)), class_="note")
-        for file in stats.files
-        for reason, number in file.left_out.items()
-    ]
+    left_out = []
+    for file in stats.files:
+        for reason, number in file.left_out.items():
+            why = dropped_for(reason)
+            said = Text(f": left out {number:,} ({why}).", f": {number:,}개를 제외했습니다({why.ko}).")
+            left_out.append(tag("p", named(file.source), said, class_="note"))
     return join(scrolling_table(Text("Rows", "행 수"), columns, rows), notes(note), *left_out)
-
-
-def _left_out(number: int, reason: Text) -> Text:
-    return Text(f": left out {number:,} ({reason}).", f": {number:,}개를 제외했습니다({reason.ko}).")
 
 
 def _shared(stats: "DataStats", names: Sequence[str]) -> Html:

@@ -79,7 +79,9 @@ class Scheduler:
             # Whoever finds a free place in the batch does not wait.
             places = self._max_batch - len(self.running)
             if len(self.waiting) + count > self._limits.max_queue + places:
-                raise queue_full(self._retry_after_seconds())
+                # About how long it takes until what waits now has a place.
+                seconds = self._mean_seconds * (1 + len(self.waiting) / self._max_batch)
+                raise queue_full(min(60, math.ceil(seconds)))
 
     def submit(self, jobs: Sequence[GenerationJob]) -> None:
         """Put jobs into the queue, all or none; raises as `check_room` does."""
@@ -111,11 +113,6 @@ class Scheduler:
         self.cancel([*self.waiting, *self.running])
         if self._thread.is_alive():
             self._thread.join(seconds)
-
-    def _retry_after_seconds(self) -> int:
-        """Return about how long it takes until what waits now has a place."""
-        seconds = self._mean_seconds * (1 + len(self.waiting) / self._max_batch)
-        return min(60, math.ceil(seconds))
 
     def _end(self, job: GenerationJob, how: Finish) -> None:
         if job.end(how):

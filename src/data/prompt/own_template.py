@@ -125,14 +125,9 @@ def _render(tokenizer: "PreTrainedTokenizerFast", messages: list[dict[str, str]]
                 )
             )
     except Exception as error:  # a template is a program, whose expressions raise whatever they like
-        raise YoyakError(
-            f"the tokenizer's chat template refuses the messages ({_first_words(error)}); {_NAME_ONE}"
-        ) from error
-
-
-def _first_words(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 200 else f"{text[:197]}..."
+        said = " ".join(str(error).split())
+        said = said if len(said) <= 200 else f"{said[:197]}..."
+        raise YoyakError(f"the tokenizer's chat template refuses the messages ({said}); {_NAME_ONE}") from error
 
 
 def _parts(encoder: TextEncoder, rendered: str) -> list[int | str]:

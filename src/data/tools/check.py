@@ -122,6 +122,11 @@ def check_file(
     speakers = [[speaker for speaker, _ in turns_of(dialogue)] for dialogue in dialogues]
     names = [{name for name in dialogue_speakers if name} for dialogue_speakers in speakers]
     common = Counter(name for dialogue_names in names for name in sorted(dialogue_names))
+    prompts = None
+    if prompt_lengths is not None:
+        lengths = prompt_lengths(dialogues)
+        over_limit = sum(length > encoder_max_len for length in lengths)
+        prompts = PromptLengths(Distribution.of(lengths), count_bins(lengths), encoder_max_len, over_limit)
     return DataReport(
         source=table.source,
         encoding=table.encoding,
@@ -135,7 +140,7 @@ def check_file(
         common_speakers=dict(common.most_common(MOST_SPEAKERS_NAMED)),
         dialogue_chars=Distribution.of([len(dialogue) for dialogue in dialogues]),
         summary_chars=Distribution.of([len(row.summary) for row in table.rows]),
-        prompts=_prompts(prompt_lengths(dialogues), encoder_max_len) if prompt_lengths else None,
+        prompts=prompts,
         bad_lines=table.dropped_lines.total(),
         composed_rows=table.composed_rows,
         composed_columns=table.composed_columns,
@@ -151,11 +156,6 @@ def _bad_rows(table: DialogueTable) -> dict[str, BadRows]:
         first = [bad for bad in table.dropped if bad.reason == reason][:MOST_LINES_NAMED]
         report[reason] = BadRows(count, [bad.line for bad in first], [bad.detail for bad in first])
     return report
-
-
-def _prompts(lengths: list[int], limit: int) -> PromptLengths:
-    over_limit = sum(length > limit for length in lengths)
-    return PromptLengths(Distribution.of(lengths), count_bins(lengths), limit, over_limit)
 
 
 def count_bins(lengths: Sequence[int]) -> list[Bin]:
