@@ -30,10 +30,7 @@ ONLY_TO_FILES = {"only_to_files": True}
 def create_console(stderr: bool = False, forgiving: bool = False, quiet: bool = False) -> "Console":
     """Return a console; where it is no terminal, lines are not wrapped at 80 columns.
 
-    Args:
-        stderr: on standard error.
-        forgiving: what can't be written is lost, and whoever writes goes on.
-        quiet: nothing is shown.
+    A `forgiving` one loses what can't be written, and whoever writes goes on; a `quiet` one shows nothing.
     """
     from .screen import Screen
 

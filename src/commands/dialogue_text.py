@@ -71,11 +71,9 @@ def looks_like_path(text: str) -> bool:
 
 
 def read_dialogue(text: str, encoding: str = "auto") -> str:
-    """Return the dialogue that `text` is, or that the file of that name or standard input (`-`) holds.
+    r"""Return the dialogue that `text` is, or that the file of that name or standard input (`-`) holds.
 
-    Args:
-        text: what was said on the command line; a written `\\n` is a line end.
-        encoding: `data.encoding`, of a file or of standard input.
+    A `\n` that is written in the text is a line end; the file or standard input is in `encoding` (`data.encoding`).
 
     Raises:
         YoyakError: as `as_path`; or the dialogue is empty, too long, or can't be decoded.

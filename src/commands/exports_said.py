@@ -11,11 +11,7 @@ from .speech import say_aside
 def read_exports(texts: Sequence[str], name: str, dialogue_format: str = "auto", unit: str = "file") -> list[str]:
     """Return dialogues as prompts take them; what was read as what is said on standard error.
 
-    Args:
-        texts: the dialogues as they were given.
-        name: how messages call where they are from; empty for a single text.
-        dialogue_format: `data.dialogue_format`.
-        unit: what the number of a text counts.
+    Messages call a text by `name`, which is empty for a single one, and by its number, which counts `unit`s.
 
     Raises:
         YoyakError: none of them is in the format that is named.

@@ -75,12 +75,8 @@ def fill(
 ) -> LoadedModel | None:
     """Generate the summaries that a file lacks, each written as it comes; return the model where it was needed.
 
-    Args:
-        saved: the file, which is in the input's order afterwards.
-        dialogues: one for each of its rows.
-        config: as `config_for_use` returns it.
-        console: for the bar.
-        values: makes the generated columns.
+    There is a dialogue for each of the file's rows, which stand in the input's order afterwards; `values` makes the
+    generated columns.
     """
     missing, total = saved.missing, len(saved.rows)
     if saved.done:

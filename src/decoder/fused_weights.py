@@ -63,8 +63,7 @@ class Arena:
 class LinearFactory:
     """Makes the decoder's linear layers. On a GPU, 4-bit layers of one shape share one buffer.
 
-    Attributes:
-        float8: whether frozen weights are rounded to 8 bit, in copies of their own.
+    With `float8`, frozen weights are rounded to 8 bit, in copies of their own.
     """
 
     def __init__(self, float8: bool = False) -> None:

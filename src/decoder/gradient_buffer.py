@@ -25,11 +25,7 @@ class GradientPart:
 
 
 class GradientBuffer:
-    """All gradients in one buffer, where the written-out backward adds to them.
-
-    Attributes:
-        flat: (elements,) all of them.
-    """
+    """All gradients in one buffer, `flat`, where the written-out backward adds to them."""
 
     def __init__(self, parts: Sequence[GradientPart]) -> None:
         shapes = [torch.Size(part.shape) for part in parts]

@@ -17,9 +17,7 @@ class RowBatch:
 
     A graph is for a fixed number of rows, so a GPU's steps are of the next power of two. The rows beyond the batch's
     hold nothing: each counts as an empty sequence, whose new token goes to place 0, where a prompt will overwrite it.
-
-    Attributes:
-        captured: number of graphs.
+    `captured` counts the graphs.
     """
 
     def __init__(self, decoder: CachedDecoder) -> None:

@@ -13,14 +13,11 @@ from .row_formats import RowFormat, RowValues, refuse_other_formats, row_format
 
 
 class SavedRows:
-    """The rows of an input, in a file, with generated columns added.
+    """The rows of an input, in a file, with generated columns added; those of the rows that are there are in `done`.
 
     While it grows, rows stand in the order in which they came; `finish` puts them into the input's. Rows already saved
     are matched by their own columns, so order doesn't matter. `FILE.settings.json` beside it says what the
     summaries were made with: only a run with the same settings goes on.
-
-    Attributes:
-        done: the generated values of the rows that are there, by index.
     """
 
     def __init__(

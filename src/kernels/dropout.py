@@ -58,9 +58,7 @@ class DroppedPlaces:
     """The dropped elements of the inputs of all layers of one micro-batch.
 
     Each example draws its own numbers, from (seed, step, example), over its tokens times `widths` of each layer.
-
-    Attributes:
-        drops: of each layer and each of its inputs in turn.
+    `drops` holds those of each layer and each of its inputs in turn.
     """
 
     def __init__(

@@ -62,9 +62,8 @@ def start_orthogonal(model: nn.Module) -> None:
 def start_eva(model: PeftModel, batches: Iterable[dict[str, torch.Tensor]]) -> None:
     """Set A of each layer to the main directions of its inputs, with ranks to match (EVA, Paischer et al. 2024).
 
-    Args:
-        model: a model whose adapter was made with `lora.init = eva`.
-        batches: padded training batches, used again and again until the directions settle.
+    The model's adapter was made with `lora.init = eva`; padded training batches are used again and again until the
+    directions settle.
 
     Raises:
         YoyakError: no batch has enough summary tokens for the rank: PEFT would wait for one for ever.

@@ -34,9 +34,7 @@ _WISHES: dict[str, tuple[object, ...]] = {
 class CheckpointGeneration:
     """What a checkpoint's `generation_config.json` and `config.json` say about generating.
 
-    Attributes:
-        wishes: what they ask for and don't get, for `generation.*` decides alone; as `name=value`.
-        notes: the same in words.
+    `wishes` are what they ask for in vain, as `name=value`, for `generation.*` decides alone; `notes` are it in words.
     """
 
     def __init__(self, checkpoint: str, model: ModelSettings, say: Callable[[str], None] = lambda _: None) -> None:

@@ -21,13 +21,7 @@ MAX_FAILURES_IN_A_ROW = 3
 
 
 class Scheduler:
-    """Hands waiting jobs to an engine, first come first served.
-
-    Attributes:
-        metrics: what is counted.
-        waiting: jobs in the queue, in order.
-        running: jobs in the engine's batch.
-    """
+    """Hands waiting jobs to an engine, first come first served; `running` are those in the engine's batch."""
 
     def __init__(
         self,

@@ -21,15 +21,7 @@ from .text import TextStream, decode, decode_answer
 
 
 class Service:
-    """A model with its prompt, its queue and its limits.
-
-    Attributes:
-        name: as clients name the model: the experiment's.
-        reader: makes prompts of what clients send.
-        scheduler: takes jobs.
-        limits: what is accepted.
-        metrics: what is counted.
-    """
+    """A model with its prompt, its queue and its limits; clients call the model by `name`, the experiment's."""
 
     def __init__(
         self,

@@ -54,13 +54,7 @@ def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def _whole_logits(model: Any, input_ids: torch.Tensor, is_target: torch.Tensor) -> torch.Tensor:
-    """Return the logits (targets, vocabulary) by the model's whole `forward`, of as few positions as it can leave out.
-
-    Args:
-        model: whose `forward` can't be parted.
-        input_ids: (batch, length).
-        is_target: (batch, length - 1), whether the token after a position is a target.
-    """
+    """Return the targets' logits (targets, vocabulary) by a whole `forward`, of as few positions as it takes."""
     if not takes_positions(model):
         logits: torch.Tensor = model(input_ids=input_ids, use_cache=False).logits[:, :-1]
         return logits[is_target]

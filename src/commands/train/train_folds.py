@@ -153,11 +153,7 @@ def _refuse_other_content(folder: Path, folds: int, overwrite: bool) -> None:
 
 
 def _is_complete(fold: Fold) -> bool:
-    """Return whether a fold's run is there, complete.
-
-    Raises:
-        YoyakError: it is, but with other settings; those of generating and scoring may differ.
-    """
+    """Return whether a fold's run is there, complete; refuse other settings, but not of generating and scoring."""
     from ...runs.record import read_record
 
     record = read_record(fold.folder)

@@ -15,8 +15,7 @@ class RowTooLongError(Exception):
 class BoundedLines(Iterator[str]):
     """The lines of a text, which raise RowTooLongError where those of one row together are too long.
 
-    Attributes:
-        number: how many lines were read.
+    `number` says how many were read.
     """
 
     def __init__(self, stream: TextIO) -> None:

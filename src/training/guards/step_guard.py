@@ -56,8 +56,7 @@ class StoppedRunError(YoyakError):
 class StepGuard(TrainerCallback):
     """Leaves out steps that would spoil the weights, records them, and stops a run that has gone wrong.
 
-    Attributes:
-        reason: why the run was stopped, or None.
+    `reason` says why the run was stopped, and is None where it wasn't.
     """
 
     def __init__(
@@ -68,15 +67,10 @@ class StepGuard(TrainerCallback):
         names_of_step: Callable[[int], Sequence[str]] = lambda step: [],
         roll_back: Callable[[int], int | None] = lambda before: None,
     ) -> None:
-        """Guard a run.
+        """Guard the run of a folder, to whose `bad_steps.jsonl` bad steps are appended; so many in a row stop it.
 
-        Args:
-            folder: of the run; bad steps are appended to its `bad_steps.jsonl`.
-            most_bad_steps: in a row, after which the run stops.
-            on_divergence: what to do about a loss that runs away.
-            names_of_step: returns the ids of the examples of a step (from 1).
-            roll_back: goes back to the weights of the newest checkpoint of at most a given step, and returns its step,
-                or None where there is none.
+        `names_of_step` returns the ids of the examples of a step (from 1). `roll_back` goes back to the weights of the
+        newest checkpoint of at most a given step, and returns its step, or None where there is none.
         """
         self.path, self.most_bad_steps, self.on_divergence = folder / "bad_steps.jsonl", most_bad_steps, on_divergence
         self.names_of_step, self.roll_back = names_of_step, roll_back
@@ -101,13 +95,9 @@ class StepGuard(TrainerCallback):
         return loss.nan_to_num(0.0, 0.0, 0.0)
 
     def before_optimizer(self, norm: torch.Tensor, optimizer: Any, scaler: Any, step: int) -> None:
-        """Keep the optimizer from a step that is not a number.
+        """Keep torch's or bitsandbytes' optimizer from a step whose gradient's norm, before clipping, is not a number.
 
-        Args:
-            norm: of the step's gradient, before clipping.
-            optimizer: of torch or bitsandbytes, without accelerate's wrapper.
-            scaler: of fp16, or None. It leaves overflows out itself; they count once its scale is down to 1.
-            step: number of the step, from 1.
+        fp16's scaler leaves overflows out itself; they count once its scale is down to 1.
         """
         loss = torch.zeros_like(norm) if self._loss is None else self._loss
         self._loss = None

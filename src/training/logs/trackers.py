@@ -44,10 +44,8 @@ def trackers(config: Config, folder: Path, step: int | None = None) -> list[Trai
 class WandbTracker(TrainerCallback):
     """Hands the logs to a process that speaks to Weights & Biases; where that is slow, lines wait, then are dropped.
 
-    The process is its own session: Ctrl-C doesn't reach it, and it ends by itself once this one has.
-
-    Attributes:
-        process: that process, once training has begun.
+    That `process`, there once training has begun, is its own session: Ctrl-C doesn't reach it, and it ends by itself
+    once this one has.
     """
 
     def __init__(self, config: Config, log: Path) -> None:

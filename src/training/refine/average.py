@@ -10,8 +10,7 @@ from torch import nn
 class WeightAverage:
     """An exponential moving average of parameters, which can take their place for a while.
 
-    Attributes:
-        values: the average in float32, by name; the parameters themselves where `decay` is 0.
+    `values` are the average in float32, by name; the parameters themselves where `decay` is 0.
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], decay: float) -> None:

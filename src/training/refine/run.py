@@ -27,12 +27,7 @@ _PACE_STEPS = 10  # that decide how many fit into `refine.minutes`; the first on
 
 
 class RefineRun:
-    """Makes a refiner's steps, evaluates, keeps the best state, and stops where it gets no better.
-
-    Attributes:
-        evaluations: the figures of each evaluation, the start's first.
-        why: in words, why it ended.
-    """
+    """Makes a refiner's steps, evaluates, keeps the best state, and stops where it gets no better; `why` says why."""
 
     stop_requested = in_evaluation = False
     stop_signal: int | None = None
@@ -48,17 +43,9 @@ class RefineRun:
         facts: Facts,
         resume: Checkpoint | None,
     ) -> None:
-        """Prepare a run, or go on with it.
-
-        Args:
-            refiner: new.
-            evaluated: examples of the evaluation set.
-            run_dir: the run's folder.
-            facts: what the run is made of, saved with each checkpoint.
-            resume: of this run, to go on from.
-        """
+        """Prepare a run, or go on with it from `resume`; `facts`, what it is made of, are saved with checkpoints."""
         self.refiner, self.evaluated, self.run_dir, self.facts = refiner, evaluated, run_dir, facts
-        self.evaluations: list[dict[str, float]] = []
+        self.evaluations: list[dict[str, float]] = []  # the start's first
         self.why = ""
         self.seconds = 0.0
         self.paced = False
@@ -83,10 +70,7 @@ class RefineRun:
         return max(self.evaluations, key=lambda one: one["eval_reward"])
 
     def train(self, on_step: Callable[[int, dict[str, float]], None] = lambda *_: None) -> None:
-        """Make the steps that are left; the refiner ends with the best weights.
-
-        Args:
-            on_step: called with each step's number and figures.
+        """Make the steps that are left, each told to `on_step`; the refiner ends with the best weights.
 
         Raises:
             TrainingInterrupted: by a signal, after the step and its checkpoint.

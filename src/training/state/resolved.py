@@ -87,14 +87,8 @@ def resolve(
 ) -> Resolved:
     """Decide all that a run decides at its start; to be asked once, before its trainer is built.
 
-    Args:
-        config: all settings.
-        model: loaded, with the adapter that trains; it is the same afterwards.
-        train_dataset: encoded examples.
-        eval_dataset: encoded examples, or None.
-        compute: what the model was loaded in, where that is known.
-        earlier: what was decided for the run that goes on: it decides again.
-        logger: where choices are said.
+    The model, which has the adapter that trains, is the same afterwards. `compute` is what it was loaded in, where that
+    is known; `earlier` is what was decided for the run that goes on, of which this is the next process.
 
     Raises:
         YoyakError: the engine that is asked for can't train the model or computes otherwise than the model itself, the
