@@ -31,7 +31,7 @@ class CapturedPasses(Passes):
         super().__init__(decoder)
         device, dtype = decoder.embeddings.weight.device, decoder.embeddings.weight.dtype
         self.most_tokens, self.captured = most_tokens, 0
-        self._places = torch.zeros(6, most_tokens, dtype=torch.int64, device=device)
+        self._places = torch.zeros(6 * most_tokens, dtype=torch.int64, device=device)
         self._seed = torch.zeros(1, dtype=torch.int64, device=device)
         self._hidden = torch.zeros(most_tokens, decoder.embeddings.embedding_dim, dtype=dtype, device=device)
         self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph]] = {}
@@ -114,7 +114,7 @@ class CapturedPasses(Passes):
 
     def _copy_inputs(self, batch: MicroBatch, key: tuple[int, int] | None) -> MicroBatch:
         """Return the micro-batch with what the layers read in the shared buffers."""
-        places = self._places[: len(batch.places), : len(batch.input_ids)]
+        places = self._places[: batch.places.numel()].view_as(batch.places)
         places.copy_(batch.places, non_blocking=True)
         if key is not None:
             self._seed.fill_(dropout_seed(key))

@@ -55,6 +55,8 @@ def flash_forward(
         scale: of the scores; by default one over the root of the width.
         window: how many positions a token sees, its own counted; None sees all before it.
     """
+    if before is not None and not before.is_contiguous():
+        raise ValueError("`before` must be contiguous: the kernels find its second row behind the first")
     queries, keys, values = heads
     tokens, count, width = queries.shape
     log_sums = torch.empty(tokens, count, dtype=torch.float32, device=queries.device)

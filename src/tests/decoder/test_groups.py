@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from src.data.batches.groups import PromptGroup, pack_groups
+from src.decoder.captured_passes import CapturedPasses
 from src.decoder.packed_decoder import PackedDecoder
 from src.tests.packed_models import VOCABULARY, adapted_model, gradients, reference, worst_error
 
@@ -52,3 +53,13 @@ def test_gradients_equal_those_of_each_continuation_alone(
     for number, batch in enumerate(pack_groups(some, capacity, multiple)):
         decoder.add_gradients(batch, 1, None, new_step=number == 0)
     assert worst_error(gradients(model), expected) <= most
+
+
+def test_buffers_of_graphs_hold_the_places_one_behind_the_other() -> None:
+    """A micro-batch that doesn't fill the buffers: kernels read both rows of `before` as one piece."""
+    passes = CapturedPasses(PackedDecoder(adapted_model("llama", torch.float32, {})), 64)
+    (batch,) = pack_groups(groups([[5, 3, 2]]), 64)
+    inputs = passes._copy_inputs(batch, None)
+    assert inputs.before is not None
+    assert inputs.before.is_contiguous()
+    assert torch.equal(inputs.places, batch.places)
