@@ -17,6 +17,7 @@ DENSE_POINTS = 1000
 STYLES = 6
 """How many series can be told apart by colour and dashes."""
 _STEP = Text("optimizer step", "옵티마이저 스텝")
+_AT_STEP = Text("step {}", "스텝 {}")
 Point = tuple[float, float]
 
 
@@ -24,13 +25,15 @@ Point = tuple[float, float]
 class Series:
     """One quantity over the steps, in order.
 
-    `marks` draws single points instead of a line; `rank` is the number of its colour and dashes, from 0.
+    `marks` draws single points instead of a line; `rank` is the number of its colour and dashes, from 0; `at`
+    says where a point stands.
     """
 
     label: str
     points: Sequence[Point]
     marks: bool = False
     rank: int = 0
+    at: Text = _AT_STEP
 
     def styled(self, class_: str) -> str:
         """Return the class of one of its shapes."""
@@ -76,10 +79,12 @@ def line_chart(
     value: Callable[[float], str],
     from_zero: bool = False,
     height: int = 180,
+    over: Text = _STEP,
 ) -> Html:
     """Return a figure with the series over the optimizer steps; empty where no series has a point to draw.
 
-    Values that are not finite break the line and are counted below it. `chart_id` stands once on the page, `value`
+    `over` names what they are over instead. Values that are not finite break the line and are counted below it.
+    `chart_id` stands once on the page, `value`
     writes a number for people, `height` is the drawing's in CSS pixels.
     """
     drawn = [item for item in series if item.finite]
@@ -89,7 +94,7 @@ def line_chart(
     shapes = [join(*_dots(item, x, y, value, "mark", 5)) if item.marks else _line(item, x, y, value) for item in drawn]
     description = joined((_describe(item, value) for item in drawn), " ")
     ticks = [_x_tick(x.percent(tick), short(tick)) for tick in x.ticks]
-    step = tag("text", _STEP, class_="axis", x="50%", y="100%", dy=36)
+    step = tag("text", over, class_="axis", x="50%", y="100%", dy=36)
     drawing = _drawing(chart_id, title, description, join(_grid(y), *ticks, step, *shapes), height)
     lost = [(item, len(item.points) - len(item.finite)) for item in series]
     notes = [tag("p", _not_finite(item.label, number)) for item, number in lost if number]
@@ -204,7 +209,8 @@ def _dots(series: Series, x: Axis, y: Axis, value: Callable[[float], str], class
     dots = []
     for step, number in series.finite:
         at, said = short(step), value(number)
-        hover = Text(f"step {at}, {series.label}: {said}", f"스텝 {at}, {korean(series.label)}: {said}")
+        en, ko = series.at.format(at), korean(series.at).format(at)
+        hover = Text(f"{en}, {series.label}: {said}", f"{ko}, {korean(series.label)}: {said}")
         place = (x.percent(step), round(100 - y.percent(number), 2))
         dots.append(_dot(place, hover, series.styled(class_), radius))
     return dots
@@ -221,7 +227,10 @@ def _describe(series: Series, value: Callable[[float], str]) -> Text:
     single = series.marks or len(points) == 1
     shown = points[:50] if single else [points[0], points[-1]]
     pairs = [(short(step), value(number)) for step, number in shown]
-    listed = [Text(f"{number} at step {step}", f"스텝 {step}에서 {number}") for step, number in pairs]
+    listed = [
+        Text(f"{number} at {series.at.format(step)}", f"{series.at.ko.format(step)}에서 {number}")
+        for step, number in pairs
+    ]
     if not single:
         low, high = (value(of(number for _, number in points)) for of in (min, max))
         listed.append(Text(f"between {low} and {high}", f"{low} ~ {high} 사이"))

@@ -18,13 +18,14 @@ from ...evaluation.significance import bootstrap_interval, paired_difference
 from ...files import write_atomic
 from ...planner.advice import hours
 from ...reports.report import write_report
+from ...reports.search_page import write_search_page
 from ...search.choice import WinnerChoice, choose
 from ...search.objective import objective_scores
 from .context import Search
 from .loop import drop_models, finished_with_models, pace, reserved_seconds
-from .trial import read_scores, trial_name
+from .trial import pause_dialogues, read_scores, trial_name
 
-RECORD, WINNER = "search.json", "best.yaml"
+RECORD, WINNER, PAGE = "search.json", "best.yaml", "search.html"
 BEST = "best"
 """A link in the search's folder to the run of the winner."""
 
@@ -57,6 +58,7 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
         _drop_losers(search, choice)
     record = search_record(search, choice, test, "stopped" if stopped else "ended")
     write_atomic(search.folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    write_search_page(search.folder / PAGE, record, (search.folder / WINNER).read_text(encoding="utf-8"))
     return record
 
 
@@ -83,6 +85,7 @@ def search_record(search: Search, choice: WinnerChoice, test: dict[str, Any] | N
         "deadline_seconds": search.clock.deadline_seconds,
         "spent_seconds": round(search.clock.spent, 2),
         "pauses": search.config.search.pauses,
+        "pauses_by_summaries": _pauses_by_summaries(search),
         "trials": trials,
         "best": choice.best,
         "equal": choice.equal,
@@ -92,6 +95,12 @@ def search_record(search: Search, choice: WinnerChoice, test: dict[str, Any] | N
         "test": test,
         "importances": search.study.importances(),
     }
+
+
+def _pauses_by_summaries(search: Search) -> list[bool]:
+    """Tell of each pause whether summaries are scored there, and not the loss."""
+    few, count = pause_dialogues(search.config.search, len(search.data.dev)), len(search.config.search.pauses)
+    return [bool(few) and place == count - 1 for place in range(count)]
 
 
 def winner_yaml(search: Search, number: int) -> str:
@@ -129,6 +138,7 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
         say(f"Test:    {_interval(test, '.2f', 'score')} on {test['dialogues']} dialogues that nothing was chosen on")
         if test.get("gain"):
             say(f"Gain:    {_interval(test['gain'])} against the config as it is, {test['as_it_is']:.2f} there")
+    say(f"Report:  {search.folder / PAGE}")
     say(f"Config:  {search.folder / WINNER}")
     model = search.folder / BEST / "final_model"
     say(f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {typed_path(model)}')

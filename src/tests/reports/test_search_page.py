@@ -1,0 +1,78 @@
+"""The page of a search."""
+
+import copy
+
+import pytest
+
+from src.reports.search_page import render_search
+from src.tests.reports.halves import Halves
+
+RATE = "training.learning_rate"
+
+
+def trial(number, state, score=None, measured=(), **settings):
+    return {
+        "number": number, "settings": {name.replace("__", "."): value for name, value in settings.items()},
+        "state": state, "measured": {str(place): value for place, value in enumerate(measured)}, "score": score,
+        "low": None if score is None else score - 4, "high": None if score is None else score + 4, "seconds": 61.0,
+        "ended_after": 60.0 * (number + 1), "reason": None,
+    }  # fmt: skip
+
+
+RECORD = {
+    "name": "r1", "status": "ended", "objective": "rouge_sum", "tokenization": "word", "stemmer": True,
+    "dev": {"source": "dev.csv", "dialogues": 120}, "deadline_seconds": 1200.0, "spent_seconds": 1190.0,
+    "pauses": [0.25, 0.5], "pauses_by_summaries": [False, True], "best": 2, "equal": [1, 2], "chosen": 1,
+    "importances": {RATE: 0.75, "lora.r": 0.25},
+    "trials": [
+        trial(0, "finished", 80.25, (-1.5, 70.0)),
+        trial(1, "finished", 90.5, (-1.25, 85.5), training__learning_rate=1e-3, lora__r=8),
+        trial(2, "finished", 91.0, (-1.125, 86.5), training__learning_rate=3e-3, lora__r=16),
+        trial(3, "lost", None, (-2.0,), training__learning_rate=1e-4, lora__r=8),
+        trial(4, "refused", training__learning_rate=2e-4, lora__r=16) | {"reason": "would take 3 min"},
+    ],
+    "test": {
+        "dialogues": 80, "score": 88.0, "low": 84.0, "high": 92.0, "as_it_is": 81.0,
+        "gain": {"difference": 7.0, "low": 3.0, "high": 11.0},
+    },
+}  # fmt: skip
+
+
+def test_what_the_page_says():
+    page = render_search(RECORD, "lora:\n  r: 8\n")
+    assert "Trial 1 won." in page
+    assert "Its score can&#x27;t be told from those of 2, which cost more." in page
+    assert "On 80 dialogues that nothing was chosen on its ROUGE sum is 88.0, +7.0 (+3.0 to +11.0)" in page
+    assert "<td>1.250</td><td>85.50</td>" in page  # a loss at the first pause, a score at the second
+    assert "would take 3 min" in page
+    assert "<td>75%</td>" in page
+    assert "lora:\n  r: 8\n" in page
+    # The best so far is a line over minutes, and each finished trial a mark.
+    assert page.count('class="mark"') == 3
+    assert "82.25" not in page
+
+
+@pytest.mark.parametrize("without", [(), ("test",), ("importances",), ("test", "equal")])
+def test_each_sentence_has_its_other_half(without):
+    record = copy.deepcopy(RECORD)
+    record |= {name: {"importances": {}, "test": None, "equal": [1]}[name] for name in without}
+    assert Halves(render_search(record, "x")).faults() == []
+
+
+def test_the_config_as_it_is_wins():
+    page = render_search(RECORD | {"chosen": 0, "equal": [0], "test": None, "trials": RECORD["trials"][:1]}, "x")
+    assert "The config as it is won: nothing that was tried is better." in page
+    assert Halves(page).faults() == []
+
+
+def test_lines_stand_where_the_values_are():
+    """Of two trials the better is at the top of the score's axis; rates 30 apart go by their logarithm."""
+    trials = [
+        trial(1, "finished", 80.0, training__learning_rate=1e-4, lora__r=8),
+        trial(2, "finished", 90.0, training__learning_rate=1e-2, lora__r=8),
+        trial(3, "finished", 85.0, training__learning_rate=1e-3, lora__r=8),
+    ]
+    page = render_search(RECORD | {"trials": trials, "test": None}, "x")
+    assert 'points="0.00,100.00 50.00,50.00 100.00,100.00"' in page
+    assert 'points="0.00,0.00 50.00,50.00 100.00,0.00"' in page
+    assert 'points="0.00,50.00 50.00,50.00 100.00,50.00"' in page

@@ -1,0 +1,35 @@
+"""The winner, and those that can't be told from it."""
+
+import pytest
+
+from src.search.choice import Finished, choose
+
+# Mean 60; the others' mean differences from it are 1 and 10.
+BEST = Finished(3, [50.0, 60.0, 70.0, 60.0], 90.0)
+CLOSE = Finished(2, [55.0, 55.0, 70.0, 56.0], 30.0)  # differences -5, 5, 0, 4: mean 1, standard error 2.27
+FAR = Finished(0, [40.0, 50.0, 60.0, 50.0], 20.0)  # all 10 less: standard error 0
+
+
+def test_the_cheapest_of_equals_is_taken():
+    found = choose([FAR, CLOSE, BEST])
+    assert (found.best, found.equal, found.chosen) == (3, [2, 3], 2)
+    assert found.gain is not None
+    assert found.gain.difference == pytest.approx(9.0)
+    assert choose([FAR, BEST]).equal == [3]
+
+
+def test_the_one_standard_error_rule_by_hand():
+    """Differences 1, 3: mean 2, standard deviation 1.414, standard error 1: not within it."""
+    assert choose([Finished(0, [0.0, 0.0], 1.0), Finished(1, [1.0, 3.0], 2.0)]).equal == [1]
+    assert choose([Finished(0, [0.0, 0.0], 1.0), Finished(1, [-1.0, 3.0], 2.0)]).equal == [0, 1]  # 1, 2
+
+
+def test_facts_are_a_constraint():
+    wild = Finished(1, [90.0] * 4, 10.0, unsupported_facts=0.5)
+    assert choose([FAR, CLOSE, wild]).chosen == 1
+    assert choose([FAR, CLOSE, wild], most_unsupported_facts=0.2).chosen == 2
+    assert choose([wild, Finished(2, [10.0] * 4, 1.0, 0.3)], most_unsupported_facts=0.2).chosen == 2  # the fewest
+
+
+def test_one_dialogue_has_no_interval():
+    assert choose([Finished(0, [5.0], 1.0), Finished(1, [7.0], 2.0)]).equal == [1]
