@@ -8,8 +8,8 @@ from src.tests.reports.page import LANGUAGES, VOID
 
 # What a Korean page may hold in Latin letters: names of files, measures, settings, packages, units and people.
 NAMES = re.compile(
-    r"[\w./-]+\.(?:csv|jsonl|json|html)|yoyak(?: compare| data stats| search)?|ROUGE(?:-[12L])?|chrF|F1|Porter|JSON|NUL|UTC"
-    r"|NaN|CPU|GFLOP/s|PED-ANOVA|#Person1#|\b(?:GiB|MiB|GB|cpu|cuda|fp32|bf16|fp16|id|n|p|word|ascii|morpheme)\b"
+    r"[\w./-]+\.(?:csv|jsonl|json|html)|yoyak(?: compare| data stats| search)?|ROUGE(?:-[12L])?|chrF|F1|Porter|JSON|NUL"
+    r"|UTC|NaN|CPU|GFLOP/s|PED-ANOVA|#Person1#|\b(?:GiB|MiB|GB|cpu|cuda|fp32|bf16|fp16|id|n|p|word|ascii|morpheme)\b"
     r"|Grusky, Naaman, Artzi|\((?:coverage|density)\)"
 )
 
