@@ -1,12 +1,17 @@
 """Sentences in English and Korean, written side by side where they are made."""
 
+import re
 from collections.abc import Iterable
 
 RIEUL = 8
 """The number of the final consonant ㄹ, behind which 으로 is 로."""
 _FINALS = 28  # of a Hangul syllable, none among them
-# 영, 일, 이, 삼, ...; letters that end a word as they are read alone, of the others no one can tell.
+# 영, 일, 이, 삼, ...; l, m and n, as a word ends with them.
 _FINALS_OF = dict(zip("0123456789lmn%", (21, 8, 0, 16, 0, 0, 1, 8, 8, 0, RIEUL, 16, 4, 0), strict=True))
+_FINALS_OF_NAMES = {"L": RIEUL, "M": 16, "N": 4, "R": RIEUL}
+"""Of capital letters as they are called (엘, 엠, 엔, 알); the others end in a vowel."""
+_VOWEL = re.compile("(?:[adfiosuvwxyz]|[aeo]r|txt)$")
+"""Ends of words that are read with a vowel: data, word, gguf, steps, trainer. Of others (name, true) none can tell."""
 
 
 _MADE: dict[str, str] = {}
@@ -57,10 +62,13 @@ def final_of(word: str) -> int | None:
 
     Numbers end as their last digit does: 0.1.2 with 이, 10 (십) with a consonant as 0 (영).
     """
-    last = word.rstrip(")]\"'’”").lower()[-1:]
+    word = word.rstrip(")]\"'’”`")
+    last = word[-1:]
     if "가" <= last <= "힣":
         return (ord(last) - ord("가")) % _FINALS
-    return _FINALS_OF.get(last)
+    if "A" <= last <= "Z":
+        return _FINALS_OF_NAMES.get(last, 0)
+    return 0 if _VOWEL.search(word) else _FINALS_OF.get(last)
 
 
 def particle(word: str, after_consonant: str, after_vowel: str) -> str:

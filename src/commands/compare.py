@@ -83,5 +83,5 @@ def _cost_rows(comparison: "RunComparison") -> list[list[str]]:
 def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
     table = figures_table(title, "", *map(Quoted, names))
     for row in rows:
-        table.add_row(*map(Quoted, row))
+        table.add_row(row[0], *map(Quoted, row[1:]))
     return table

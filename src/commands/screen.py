@@ -28,9 +28,7 @@ class Screen(Console):
         return super().render_str(visible(said(text)), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """As rich, for texts that come styled."""
-        if isinstance(renderable, Text) and said(renderable.plain) != renderable.plain:
-            renderable = Text(said(renderable.plain), renderable.style, no_wrap=renderable.no_wrap)
+        """As rich; what is printed shows control characters too where it comes styled."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
 

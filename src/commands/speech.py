@@ -3,7 +3,8 @@
 Everything is made in English, and turned into Korean where it is shown: by `Screen`, by the line of an error, by the
 help. Logs, `run.json` and what `--json` prints stay English. The sentences stand in `korean/` as pairs, whose halves
 have the same fields: `{name}` as it is, `{name:t}` said in Korean too, `{name:을/를}` with the particle that fits,
-`{name:t:을/를}` both.
+`{name:t:을/를}` both, `{name:-을/를}` the particle alone, behind a quote. Particles behind the `%s` of a log's line fit
+what comes there.
 """
 
 import logging
@@ -32,6 +33,9 @@ _TITLES = (
 )
 _LONGEST = 2000
 """Characters of a sentence; a longer text is of data, and the patterns would take seconds to see that."""
+_FORMS = {"은(는)": ("은", "는"), "이(가)": ("이", "가"), "을(를)": ("을", "를"), "과(와)": ("과", "와")}
+_PARTICLE = re.compile("|".join(map(re.escape, _FORMS)))
+_FILLED = re.compile(rf"(\S+)\0({_PARTICLE.pattern})")
 _spoken = "en"
 
 
@@ -91,10 +95,11 @@ def said_record(record: logging.LogRecord) -> str:
     sentence = _exact().get(record.msg) or (record.msg if in_korean(whole) == whole else None)
     if sentence is None:
         return in_korean(whole)
-    return sentence % tuple(
+    filled = _PARTICLE.sub(r"\0\g<0>", sentence) % tuple(
         one if isinstance(one, int | float) else in_korean(one if isinstance(one, str) else str(one))
         for one in record.args
     )
+    return _FILLED.sub(lambda found: found[1] + particle(found[1], *_FORMS[found[2]]), filled)
 
 
 def in_korean(text: str) -> str:
@@ -140,6 +145,8 @@ def _said_parts(text: str) -> str:
 def _field(value: str, form: str) -> str:
     if form == "t" or form.startswith("t:"):
         value, form = _said_parts(value), form[2:]
+    if form.startswith("-"):
+        return particle(value, *form[1:].split("/"))
     forms = form.split("/")
     return value + (particle(value, *forms) if len(forms) == 2 else forms[0])
 
@@ -202,6 +209,11 @@ def korean_help(command: Any) -> Any:
 
 def _translate(command: Any) -> None:
     command.help = command.help and in_korean(command.help)
+    command.options_metavar = in_korean(command.options_metavar)
+    if hasattr(command, "subcommand_metavar"):
+        command.subcommand_metavar = in_korean(command.subcommand_metavar)
+    usage = command.get_usage
+    command.get_usage = lambda context: usage(context).replace("Usage:", in_korean("Usage:"), 1)
     for parameter in command.params:
         parameter.help = getattr(parameter, "help", None) and in_korean(parameter.help)
     help_option = command.get_help_option

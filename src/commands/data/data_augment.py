@@ -129,11 +129,12 @@ def _show_renaming(
     first_copies = {copy.source: copy for copy in reversed(renaming.copies)}
     for copy in sorted(first_copies.values(), key=lambda copy: copy.source)[:show]:
         before = table.rows[copy.source]
-        console.print(f"\n{before.fname}: {', '.join(f'{a} -> {b}' for a, b in copy.labels.items())}")
+        console.print(Quoted(f"\n{before.fname}: {', '.join(f'{a} -> {b}' for a, b in copy.labels.items())}"))
         for name, row in (("before", before), ("after", copy.row)):
             turns = row.dialogue.split("\n")
             shown = turns[:_MOST_TURNS_SHOWN] + (["..."] if len(turns) > _MOST_TURNS_SHOWN else [])
-            for line in [f"  {name}", *(f"    {turn}" for turn in shown), f"    = {row.summary}"]:
+            console.print(f"  {name}")
+            for line in [*(f"    {turn}" for turn in shown), f"    = {row.summary}"]:
                 console.print(Quoted(line))
     if show:
         console.print()

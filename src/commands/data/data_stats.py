@@ -125,9 +125,9 @@ def _show(report: "DataStats", console: "Console") -> None:
 
 def _files_table(report: "DataStats") -> "Table":
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(style="bold")
     for name, values in (
         ("file", [file.source for file in report.files]),
         ("rows", [f"{file.rows:,}" for file in report.files]),
@@ -137,7 +137,7 @@ def _files_table(report: "DataStats") -> "Table":
         ("topics", [f"{file.topics:,}" for file in report.files]),
         ("most common", ["\n".join(f"{t} ({n:,})" for t, n in [*f.common_topics.items()][:3]) for f in report.files]),
     ):
-        table.add_row(Text(name, style="bold"), *map(Quoted, values))
+        table.add_row(name, *map(Quoted, values))
     return table
 
 
@@ -161,7 +161,7 @@ def _measures_table(report: "DataStats") -> "Table":
                     written(cells[0], max(measure.decimals, 1)),
                     *(written(c, measure.decimals) for c in cells[1:]),
                 ]
-                label = [measure.label if number == 0 else ""] + ([names[number]] if several else [])
+                label, file_name = measure.label if number == 0 else "", [names[number]] if several else []
                 last = number == len(report.files) - 1
-                table.add_row(*map(Quoted, [*label, *shown]), end_section=several and last)
+                table.add_row(label, *map(Quoted, [*file_name, *shown]), end_section=several and last)
     return table

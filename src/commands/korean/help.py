@@ -6,6 +6,9 @@ How the halves are read: `src/commands/speech.py`.
 from ...bilingual import Text
 
 HELP = (
+    Text("Usage:", "사용법:"),
+    Text("[OPTIONS]", "[옵션]"),
+    Text("COMMAND [ARGS]...", "명령 [인자]..."),
     Text("Options", "옵션"),
     Text("Commands", "명령"),
     Text("Arguments", "인자"),
@@ -17,16 +20,19 @@ HELP = (
         "{option:이라는/라는} 옵션은 없습니다(비슷한 옵션: {options})",
     ),
     Text("No such option: {option} Did you mean {other}?", "{option:이라는/라는} 옵션은 없습니다. {other}인가요?"),
-    Text("No such command '{name}'.", "'{name}'(이)라는 명령은 없습니다."),
-    Text("No such command '{name}'. Did you mean '{other}'?", "'{name}'(이)라는 명령은 없습니다. '{other}'인가요?"),
+    Text("No such command '{name}'.", "'{name}'{name:-이라는/라는} 명령은 없습니다."),
+    Text(
+        "No such command '{name}'. Did you mean '{other}'?",
+        "'{name}'{name:-이라는/라는} 명령은 없습니다. '{other}'인가요?",
+    ),
     Text("Missing argument '{name}'.", "{name} 인자가 필요합니다."),
-    Text("Missing option '{name}'.", "{name} 옵션이 필요합니다."),
+    Text("Missing option {name}.", "{name} 옵션이 필요합니다."),
     Text("Option '{name}' requires an argument.", "{name} 옵션에는 값이 필요합니다."),
     Text("Got unexpected extra argument ({text})", "남는 인자가 있습니다({text})"),
     Text("Got unexpected extra arguments ({text})", "남는 인자가 있습니다({text})"),
     Text("Invalid value for '{name}': {why}", "{name} 값이 잘못되었습니다: {why:t}"),
-    Text("'{value}' is not a valid integer.", "'{value}'은(는) 정수가 아닙니다."),
-    Text("'{value}' is not a valid float.", "'{value}'은(는) 수가 아닙니다."),
+    Text("'{value}' is not a valid integer.", "'{value}'{value:-은/는} 정수가 아닙니다."),
+    Text("'{value}' is not a valid float.", "'{value}'{value:-은/는} 수가 아닙니다."),
     Text(
         "Fine-tune Llama and Qwen models to summarize Korean and English dialogues.",
         "Llama와 Qwen 모델이 한국어·영어 대화를 요약하도록 파인튜닝합니다.",

@@ -52,7 +52,7 @@ INPUT_ERRORS = (
     Text("--lang {language}: choose en or ko", "--lang {language}: en과 ko 가운데 고르세요"),
     Text(
         "no config '{name}': neither a YAML file nor a name in {roots}{hint}",
-        "'{name}' 설정이 없습니다. YAML 파일도 아니고 {roots}에 있는 이름도 아닙니다{hint:t}",
+        "'{name}' 설정이 없습니다. YAML 파일도 아니고 {roots:t}에 있는 이름도 아닙니다{hint:t}",
     ),
     Text(
         "lora.use_qlora without lora.use_lora: 4-bit weights can't be trained; leave one out",
@@ -86,9 +86,9 @@ INPUT_ERRORS = (
     ),
     Text(
         "{source}: '{name}' is a section; set one of its keys, such as {example}=...",
-        "{source:t}: '{name}'은 묶음입니다. {example}=...처럼 그 안의 키를 지정하세요",
+        "{source:t}: '{name}'{name:-은/는} 묶음입니다. {example}=...처럼 그 안의 키를 지정하세요",
     ),
-    Text("{source}: unknown key '{name}'{hint}", "{source:t}: '{name}'(이)라는 설정은 없습니다{hint:t}"),
+    Text("{source}: unknown key '{name}'{hint}", "{source:t}: '{name}'{name:-이라는/라는} 설정은 없습니다{hint:t}"),
     Text(
         "{source}: {name} = {value}: must be a section with keys below it",
         "{source:t}: {name} = {value}: 아래에 키가 있는 묶음이어야 합니다",
@@ -101,7 +101,7 @@ INPUT_ERRORS = (
     Text("{place}: not UTF-8 text; save the file as UTF-8", "{place}: UTF-8이 아닙니다. 파일을 UTF-8로 저장하세요"),
     Text(
         "{place}: '{key}' is set twice, first in line {line}; keep one",
-        "{place}: '{key}'가 두 번 나옵니다(처음은 {line}번째 줄). 하나만 남기세요",
+        "{place}: '{key}'{key:-이/가} 두 번 나옵니다(처음은 {line}번째 줄). 하나만 남기세요",
     ),
     Text("{source}: {setting} = {value}: {rule}", "{source:t}: {setting} = {value}: {rule:t}"),
     Text(
@@ -111,6 +111,8 @@ INPUT_ERRORS = (
     Text("{place}: {rule}", "{place}: {rule:t}"),
     Text("command line", "명령줄"),
     Text("a file could not be read or written: {why}", "파일을 읽거나 쓸 수 없습니다: {why:t}"),
+    Text(" (and {count} more)", "(그 밖에 {count}개 더)"),
+    Text("configs and {folder}", "configs 폴더와 {folder}"),
     Text("must be {what}", "{what:t:이어야/여야} 합니다"),
     Text("must be {what}, or null", "{what:t:이거나/거나} null이어야 합니다"),
     Text("must be auto, or {what}", "auto이거나 {what:t:이어야/여야} 합니다"),
@@ -243,7 +245,7 @@ INPUT_ERRORS = (
     ),
     Text(
         "{path}: is there already{more}; add --overwrite, or name another place with --out",
-        "{path}: 이미 있습니다{more}. --overwrite를 붙이거나 --out으로 다른 곳을 지정하세요",
+        "{path}: 이미 있습니다{more:t}. --overwrite를 붙이거나 --out으로 다른 곳을 지정하세요",
     ),
     Text(
         "{path}: cannot be written ({why}); name another place with --out",

@@ -101,8 +101,8 @@ LINES = (
     Text("mean", "평균"),
     Text("dialogue", "대화"),
     Text("reference", "기준 요약"),
-    Text("before", "학습 전"),
-    Text("after", "학습 후"),
+    Text("before", "전"),
+    Text("after", "후"),
     Text("Report:  {path}", "보고서:  {path}"),
     Text(
         'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {path}',

@@ -134,7 +134,10 @@ MODEL_ERRORS = (
         'where its head is its embedding, set "tie_word_embeddings": true in its config.json; else get it again',
         '출력층이 임베딩과 같다면 config.json에 "tie_word_embeddings": true를 쓰고, 아니면 다시 받으세요',
     ),
-    Text("its names have '{word}' in them ({name}), {mend}", "이름에 '{word}'이(가) 들어 있습니다({name}). {mend:t}"),
+    Text(
+        "its names have '{word}' in them ({name}), {mend}",
+        "이름에 '{word}'{word:-이/가} 들어 있습니다({name}). {mend:t}",
+    ),
     Text(
         "PEFT's: merge that adapter (model.merge_and_unload()) and save the result",
         "PEFT가 붙인 것이니 어댑터를 병합하여(model.merge_and_unload()) 저장하세요",

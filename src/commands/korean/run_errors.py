@@ -68,7 +68,7 @@ RUN_ERRORS = (
     ),
     Text(
         "no bundled model '{name}'{hint}; there are: {names}",
-        "'{name}'(이)라는 내장 모델은 없습니다{hint:t}. 있는 것은 {names}입니다",
+        "'{name}'{name:-이라는/라는} 내장 모델은 없습니다{hint:t}. 있는 것은 {names}입니다",
     ),
     Text(
         "model {prefix} is not here yet; run: yoyak models fetch {name}",
@@ -249,7 +249,7 @@ RUN_ERRORS = (
     ),
     Text(
         "unknown tokenization '{name}'; choose {names}{hint}",
-        "'{name}'(이)라는 토큰화는 없습니다. {names} 가운데 고르세요{hint:t}",
+        "'{name}'{name:-이라는/라는} 토큰화는 없습니다. {names} 가운데 고르세요{hint:t}",
     ),
     Text(
         "tokenization mecab: python-mecab-ko is not installed; pip install 'yoyak[mecab]'",

@@ -73,7 +73,7 @@ SCORING_ERRORS = (
     Text("{place}: the reference is empty; leave the row out", "{place}: 기준 요약이 비어 있습니다. 행을 빼세요"),
     Text(
         "{place}: no '{column}', which other rows have; mend the row",
-        "{place}: 다른 행에 있는 '{column}'이(가) 없습니다. 행을 고치세요",
+        "{place}: 다른 행에 있는 '{column}'{column:-이/가} 없습니다. 행을 고치세요",
     ),
     Text(
         "{place}: '{column}' is '{cell}'; write true or false",

@@ -12,6 +12,7 @@ import typer
 from src.bilingual import Text
 from src.cli import app
 from src.commands import speech
+from src.commands.console import create_console
 from src.commands.speech import Quoted, choose_language, in_korean, said, said_lines, said_record, sentences
 
 
@@ -86,6 +87,27 @@ def test_names_of_two_halves_and_texts_of_others(korean):
     assert said(Quoted("none")) == "none"
 
 
+def test_what_is_quoted_is_printed_as_it_is(korean, capsys):
+    """rich joins what is printed into a text of its own, which was said once more."""
+    console = create_console()
+    console.print(Quoted("none"))
+    console.print("none")
+    assert capsys.readouterr().out == "none\n없음\n"
+
+
+def test_a_sentence_of_halves_that_are_quoted_has_them(korean):
+    why = Text(f"layer {7} is made of {'glass'}", "7번 층이 유리")
+    assert said(f"training.engine = packed can't train this: {why}; set training.engine=auto") == (
+        "training.engine = packed로는 학습할 수 없습니다(7번 층이 유리). training.engine=auto로 두세요"
+    )
+
+
+def test_parts_of_a_list_are_said_one_by_one(korean):
+    assert said("a: vLLM does not load adapters with DoRA; rank 600, above 512; use --to merged instead") == (
+        "a: vLLM은 이런 어댑터를 읽지 못합니다(DoRA; rank 600(512 초과)). --to merged를 쓰세요"
+    )
+
+
 def test_a_long_text_is_of_data_and_takes_no_time(korean):
     """A hundred patterns with fields at each of its colons took 12 s."""
     text = ": " * 10_000
@@ -109,6 +131,12 @@ def test_lines_of_a_log(korean):
     )
     assert line("%s: %s", "train", "4 examples, none shortened") == "train: 예시 4개, 줄인 것 없음"
     assert line("100% of it") == "100% of it"
+    assert line("%s needs CUDA; %s is used on the CPU", "paged_adamw_8bit", "adamw_torch_fused") == (
+        "paged_adamw_8bit에는 CUDA가 필요해 CPU에서는 adamw_torch_fused를 씁니다"
+    )
+    assert line("%s is gone; it is made again with all that it held", "a.json") == (
+        "a.json이 없어져, 담겨 있던 내용으로 다시 만들었습니다"
+    )
 
 
 def test_figures_keep_their_columns(korean):
@@ -151,7 +179,10 @@ def test_errors_help_and_tables_are_korean_and_json_is_english(yoyak):
     fault = yoyak("data", "check", "x.csv", "--lang", "ko")
     assert (fault.code, fault.err) == (2, "yoyak: x.csv: 파일이 없습니다\n")
     assert yoyak("data", "check", "x.csv").err == "yoyak: x.csv: no such file\n"
-    assert "대화 하나를" in yoyak("--lang", "ko", "summarize", "--help").out
+    help_text = yoyak("--lang", "ko", "summarize", "--help").out
+    assert "대화 하나를" in help_text
+    assert "사용법: " in help_text
+    assert "summarize [옵션]" in help_text
     assert "TEXT|FILE|FOLDER|- 인자가 필요합니다" in yoyak("--lang", "ko", "summarize").err
     found = json.loads(yoyak("--lang", "ko", "data", "check", "sample:ko/chat.csv", "--json").out)
     assert found["truncation"]["examples"] == 20
