@@ -50,7 +50,7 @@ def _print(comparison: "RunComparison") -> None:
     if comparison.settings:
         from ..reports.wording import setting
 
-        rows = [[name, *map(setting, values)] for name, values in comparison.settings]
+        rows = [[name, *(Quoted(setting(value)) for value in values)] for name, values in comparison.settings]
         console.print(_table("Settings that differ", names, rows))
     counted = counted_as(comparison.tokenization, comparison.stemmer)
     scores = [[title, *(str(run.result.scores[key]) for run in comparison.runs)] for key, title in SCORE_NAMES.items()]
@@ -83,5 +83,5 @@ def _cost_rows(comparison: "RunComparison") -> list[list[str]]:
 def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
     table = figures_table(title, "", *map(Quoted, names))
     for row in rows:
-        table.add_row(row[0], *map(Quoted, row[1:]))
+        table.add_row(*row)
     return table

@@ -3,8 +3,8 @@
 Everything is made in English, and turned into Korean where it is shown: by `Screen`, by the line of an error, by the
 help. Logs, `run.json` and what `--json` prints stay English. The sentences stand in `korean/` as pairs, whose halves
 have the same fields: `{name}` as it is, `{name:t}` said in Korean too, `{name:을/를}` with the particle that fits,
-`{name:t:을/를}` both, `{name:-을/를}` the particle alone, behind a quote. Particles behind the `%s` of a log's line fit
-what comes there.
+`{name:t:을/를}` both, `{name:-을/를}` the particle alone, behind a quote, `{name:,}` a list without its last `and`.
+Particles behind the `%s` of a log's line fit what comes there.
 """
 
 import logging
@@ -139,12 +139,17 @@ def _filled(text: str, pattern: re.Pattern[str], sentence: str) -> str | None:
 def _said_parts(text: str) -> str:
     """Return a text in Korean, or each of the texts that it lists."""
     whole = in_korean(text)
-    return whole if whole != text else "; ".join(map(in_korean, text.split("; ")))
+    for between in ("; ", ", "):
+        if whole == text:
+            whole = between.join(map(in_korean, text.split(between)))
+    return whole
 
 
 def _field(value: str, form: str) -> str:
     if form == "t" or form.startswith("t:"):
         value, form = _said_parts(value), form[2:]
+    if form == ",":
+        return re.sub(" (?:and|or) ", ", ", value)
     if form.startswith("-"):
         return particle(value, *form[1:].split("/"))
     forms = form.split("/")
@@ -166,14 +171,16 @@ def sentences() -> tuple[Text, ...]:
     from .korean.plan import PLAN
     from .korean.plan_errors import PLAN_ERRORS
     from .korean.prompt_errors import PROMPT_ERRORS
+    from .korean.resume_errors import RESUME_ERRORS
+    from .korean.row_notes import ROW_NOTES
     from .korean.run_errors import RUN_ERRORS
     from .korean.scoring_errors import SCORING_ERRORS
     from .korean.search import SEARCH
     from .korean.serve_errors import SERVE_ERRORS
     from .korean.training_errors import TRAINING_ERRORS
 
-    of_data = (INPUT_ERRORS, DATA_ERRORS, PROMPT_ERRORS)
-    of_models = (RUN_ERRORS, MODEL_ERRORS, PLAN_ERRORS, TRAINING_ERRORS)
+    of_data = (INPUT_ERRORS, DATA_ERRORS, ROW_NOTES, PROMPT_ERRORS)
+    of_models = (RUN_ERRORS, MODEL_ERRORS, PLAN_ERRORS, TRAINING_ERRORS, RESUME_ERRORS)
     of_results = (GENERATION_ERRORS, SCORING_ERRORS, EXPORT_ERRORS, SERVE_ERRORS)
     return (*chain(*of_data, *of_models, *of_results), *LINES, *COMMAND_LINES, *MODELS, *PLAN, *SEARCH, *HELP)
 

@@ -272,8 +272,9 @@ def packing_obstacle(model: Any) -> str | None:
     if not isinstance(model, PeftModel):
         if not all(p.requires_grad for p in model.parameters()):
             return Text("some of its weights are frozen, without adapters", "어댑터 없이 일부 가중치만 고정됨")
-        return None if len({p.dtype for p in model.parameters()}) == 1 else "its weights are of more than one type"
+        several = Text("its weights are of more than one type", "가중치의 종류가 여럿임")
+        return None if len({p.dtype for p in model.parameters()}) == 1 else several
     in_layers = [module for module in model.get_base_model().model.layers.modules() if isinstance(module, LoraLayer)]
     known = {id(p) for layer in in_layers for name, p in layer.named_parameters() if "lora_" in name}
     trained = {id(p) for p in model.parameters() if p.requires_grad}
-    return None if trained <= known else "weights outside the adapters train"
+    return None if trained <= known else Text("weights outside the adapters train", "어댑터 밖의 가중치도 학습함")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import ScalingType, scaled_mm
 
+from ..bilingual import Text
 from .adapted_linear import AdaptedLinear
 from .dropout import Drop
 
@@ -143,12 +144,15 @@ class Float8Linear(AdaptedLinear):
 def float8_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
     """Return why a model on `device` with the compute type `dtype` can't multiply in 8 bit, or None where it can."""
     if device.type != "cuda":
-        return "the model is not on a GPU"
+        return Text("the model is not on a GPU", "모델이 GPU에 없음")
     if dtype != torch.bfloat16:
-        return f"it computes in {str(dtype).removeprefix('torch.')}, not bfloat16"
+        name = str(dtype).removeprefix("torch.")
+        return Text(f"it computes in {name}, not bfloat16", f"bfloat16이 아니라 {name}로 계산함")
     major, minor = torch.cuda.get_device_capability(device)
     if (major, minor) < (8, 9):
-        return f"the GPU is of compute capability {major}.{minor}, below 8.9 (Ada, Hopper)"
+        has = f"{major}.{minor}"
+        english = f"the GPU is of compute capability {has}, below 8.9 (Ada, Hopper)"
+        return Text(english, f"GPU의 compute capability가 8.9(Ada, Hopper)보다 낮은 {has}")
     return None
 
 

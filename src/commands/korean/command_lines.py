@@ -54,7 +54,8 @@ COMMAND_LINES = (
         "Augment the training file only, after the split: a copy of an evaluation dialogue gives its answer away",
         "나눈 뒤에 학습 파일만 늘리세요. 평가 대화를 베낀 행이 있으면 답을 미리 알려 주게 됩니다",
     ),
-    Text("Next: {command}", "다음: {command}"),
+    Text("Next: {command}", "다음: {command:t}"),
+    Text("vllm serve {a}, or yoyak summarize -e {b}", "vllm serve {a} 또는 yoyak summarize -e {b}"),
     Text(
         "Kept on one side: {same}: {rows} rows in {count} groups, the largest of {largest}",
         "한쪽에 함께 둠: {same:t}, {count}묶음 {rows}행(가장 큰 묶음 {largest}행)",

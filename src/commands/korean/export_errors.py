@@ -73,7 +73,7 @@ EXPORT_ERRORS = (
         ),
         (
             "토크나이저의 채팅 템플릿이 학습할 때의 프롬프트를 만들지 못합니다. 채팅 모델로 내보내려면 "
-            "model.chat_template={names:으로/로} 학습하세요"
+            "model.chat_template을 {names:,} 가운데 하나로 두고 학습하세요"
         ),
     ),
     Text(
@@ -221,6 +221,8 @@ EXPORT_ERRORS = (
         "{folder}: vLLM does not load adapters with {what}; use --to merged instead",
         "{folder}: vLLM은 이런 어댑터를 읽지 못합니다({what:t}). --to merged를 쓰세요",
     ),
+    Text("rows of added tokens", "더한 토큰의 행"),
+    Text("to {targets} ({reason})", "{targets}({reason:t})"),
     Text("trained rows of added tokens", "더한 토큰의 학습된 행"),
     Text("rank {number}, above {count}", "rank {number}({count} 초과)"),
     Text("adapters on {layers}", "{layers}에 붙은 어댑터"),

@@ -94,4 +94,12 @@ GENERATION_ERRORS = (
             "파일을 지정하세요"
         ),
     ),
+    Text(
+        "{done} of {all} summaries are in {path}; the same command goes on",
+        "요약 {all}개 가운데 {done}개가 {path}에 있고, 같은 명령으로 이어집니다",
+    ),
+    Text(
+        "nothing was kept; with --out FILE a stopped run goes on where it was",
+        "아무것도 남기지 않았습니다. --out 파일을 쓰면 멈춘 곳에서 이어집니다",
+    ),
 )

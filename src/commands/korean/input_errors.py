@@ -52,7 +52,7 @@ INPUT_ERRORS = (
     Text("--lang {language}: choose en or ko", "--lang {language}: en과 ko 가운데 고르세요"),
     Text(
         "no config '{name}': neither a YAML file nor a name in {roots}{hint}",
-        "'{name}' 설정이 없습니다. YAML 파일도 아니고 {roots:t}에 있는 이름도 아닙니다{hint:t}",
+        "'{name}' 설정이 없습니다. YAML 파일도 아니고 {roots:,}에 있는 이름도 아닙니다{hint:t}",
     ),
     Text(
         "lora.use_qlora without lora.use_lora: 4-bit weights can't be trained; leave one out",
@@ -73,7 +73,7 @@ INPUT_ERRORS = (
     ),
     Text(
         "{place}: broken YAML at column {column}: {problem}",
-        "{place}: {column}번째 칸에서 YAML 문법이 잘못되었습니다: {problem}",
+        "{place}: {column}번째 칸에서 YAML 문법이 잘못되었습니다: {problem:t}",
     ),
     Text("{source}: the value cannot be read: {problem}", "{source}: 값을 읽을 수 없습니다: {problem}"),
     Text(
@@ -112,7 +112,18 @@ INPUT_ERRORS = (
     Text("command line", "명령줄"),
     Text("a file could not be read or written: {why}", "파일을 읽거나 쓸 수 없습니다: {why:t}"),
     Text(" (and {count} more)", "(그 밖에 {count}개 더)"),
-    Text("configs and {folder}", "configs 폴더와 {folder}"),
+    Text("save the sheet as CSV (UTF-8)", "시트를 CSV(UTF-8)로 저장하세요"),
+    Text("save it as .txt", ".txt로 저장하세요"),
+    Text("convert the file", "파일을 변환하세요"),
+    Text("'{one}' files", "'{one}' 파일"),
+    Text("files without a suffix", "확장자 없는 파일"),
+    Text("an alias stands inside of what it names", "별칭이 자기 자신을 담고 있습니다"),
+    Text("takes more than {number} seconds", "{number}초가 넘게 걸립니다"),
+    Text("takes more than {number} MiB", "메모리를 {number} MiB 넘게 씁니다"),
+    Text("more than {number} levels", "{number}단계보다 깊습니다"),
+    Text("more than {number} values", "값이 {number}개보다 많습니다"),
+    Text("; _base_ belongs at the top of the file", ". _base_는 파일 맨 위에 쓰세요"),
+    Text("the character {one} is not allowed", "{one:은/는} 쓸 수 없는 글자입니다"),
     Text("must be {what}", "{what:t:이어야/여야} 합니다"),
     Text("must be {what}, or null", "{what:t:이거나/거나} null이어야 합니다"),
     Text("must be auto, or {what}", "auto이거나 {what:t:이어야/여야} 합니다"),
@@ -212,7 +223,7 @@ INPUT_ERRORS = (
     ),
     Text(
         "{name}: cannot read {kind}, only {suffixes}; {advice}",
-        "{name}: {kind} 파일은 읽을 수 없습니다({suffixes}만 읽습니다). {advice}",
+        "{name}: {kind:t}은 읽을 수 없습니다({suffixes}만 읽습니다). {advice:t}",
     ),
     Text("{name}: the file is empty", "{name}: 파일이 비어 있습니다"),
     Text(
@@ -230,7 +241,7 @@ INPUT_ERRORS = (
         "{source}: an address; download the file and name its path",
         "{source}: 웹 주소입니다. 파일을 내려받아 경로를 지정하세요",
     ),
-    Text("{source}: cannot read .{kind} files; {advice}", "{source}: .{kind} 파일은 읽을 수 없습니다. {advice}"),
+    Text("{source}: cannot read .{kind} files; {advice}", "{source}: .{kind} 파일은 읽을 수 없습니다. {advice:t}"),
     Text(
         "{source}: more than {count} characters; one file holds one dialogue",
         "{source}: {count}자가 넘습니다. 파일 하나에 대화 하나만 넣으세요",
@@ -265,7 +276,7 @@ INPUT_ERRORS = (
         "{source}: _base_ leads to more than {count} files; name fewer",
         "{source}: _base_로 이어지는 파일이 {count}개가 넘습니다. 줄이세요",
     ),
-    Text("{place}: {reason}; write the settings out", "{place}: {reason}. 설정을 풀어서 쓰세요"),
+    Text("{place}: {reason}; write the settings out", "{place}: {reason:t}. 설정을 풀어서 쓰세요"),
     Text("{place}: a key must be a single word", "{place}: 키는 한 낱말이어야 합니다"),
     Text(
         "{place}: _base_ must be the path of a YAML file, or a list of paths",

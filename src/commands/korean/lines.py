@@ -26,8 +26,8 @@ LINES = (
     Text(
         "training.learning_rate = %g is low for LoRA, which hardly learns at it; try training.learning_rate=%s",
         (
-            "training.learning_rate = %g은(는) LoRA에는 낮아 거의 배우지 못합니다. "
-            "training.learning_rate=%s을(를) 써 보세요"
+            "training.learning_rate = %g은(는) LoRA에는 낮아 거의 배우지 못합니다. training.learning_rate=%s을(를) 써 "
+            "보세요"
         ),
     ),
     Text(
@@ -36,8 +36,8 @@ LINES = (
             "OMP_NUM_THREADS={free} is faster here"
         ),
         (
-            "코어 {cores}개 가운데 {busy}개가 이미 쓰이는데 이 실행은 스레드 {threads}개를 씁니다. 학습이 "
-            "느려집니다. OMP_NUM_THREADS={free:이/가} 더 빠릅니다"
+            "코어 {cores}개 가운데 {busy}개가 이미 쓰이는데 이 실행은 스레드 {threads}개를 씁니다. 학습이 느려집니다. "
+            "OMP_NUM_THREADS={free:이/가} 더 빠릅니다"
         ),
     ),
     Text(
@@ -46,8 +46,8 @@ LINES = (
             "OMP_NUM_THREADS={free} is faster here"
         ),
         (
-            "코어 {cores}개 가운데 {busy}개가 이미 쓰이는데 이 실행은 스레드 {threads}개를 씁니다. 학습이 "
-            "느려집니다. OMP_NUM_THREADS={free:이/가} 더 빠릅니다"
+            "코어 {cores}개 가운데 {busy}개가 이미 쓰이는데 이 실행은 스레드 {threads}개를 씁니다. 학습이 느려집니다. "
+            "OMP_NUM_THREADS={free:이/가} 더 빠릅니다"
         ),
     ),
     Text(
@@ -71,7 +71,7 @@ LINES = (
     ),
     Text("%s: %s, sum's 95%% interval %.2f to %.2f", "%s: %s, 합의 95%% 신뢰 구간 %.2f ~ %.2f"),
     Text(
-        ("Trained %d steps in %.0f s, %.1f of them for checkpoints: loss %.3f%s, %.0f tokens/s, peak memory %.2f GB"),
+        "Trained %d steps in %.0f s, %.1f of them for checkpoints: loss %.3f%s, %.0f tokens/s, peak memory %.2f GB",
         "%d스텝을 %.0f초에 학습(체크포인트 %.1f초 포함): loss %.3f%s, 초당 %.0f토큰, 최대 메모리 %.2f GB",
     ),
     Text(", ROUGE sum {value}", ", ROUGE 합 {value}"),
@@ -211,8 +211,8 @@ LINES = (
             "summaries longer than decoder_max_len, kept whole"
         ),
         (
-            "예시 {count}개, 대화 {dialogues}개를 줄임(발화 {turns}개, 토큰 {tokens}개를 뺌), "
-            "decoder_max_len보다 긴 요약 {summaries}개는 그대로 둠"
+            "예시 {count}개, 대화 {dialogues}개를 줄임(발화 {turns}개, 토큰 {tokens}개를 뺌), decoder_max_len보다 긴 "
+            "요약 {summaries}개는 그대로 둠"
         ),
     ),
     Text(
@@ -226,6 +226,11 @@ LINES = (
     Text("... {count} turns ...", "... 발화 {count}개 ..."),
     Text("the shipped histogram of {count} Korean dialogues", "함께 들어 있는 한국어 대화 {count}개의 길이 분포"),
     Text("summaries/s  left", "개/초  남은 시간"),
+    Text("Training", "학습"),
+    Text(
+        "steps  loss {task.fields[loss]}  {task.fields[rate]} tokens/s  left",
+        "스텝  loss {task.fields[loss]}  초당 {task.fields[rate]}토큰  남은 시간",
+    ),
     Text("Scoring", "채점"),
     Text("Summarizing", "요약"),
     Text("{number} h", "{number}시간"),
@@ -258,12 +263,12 @@ LINES = (
     Text("summary", "요약"),
     Text(
         (
-            "{a}: within what chance alone gives. These summaries fit their own dialogues' references no better "
-            "than those of others."
+            "{a}: within what chance alone gives. These summaries fit their own dialogues' references no better than "
+            "those of others."
         ),
         (
-            "{a}: 무작위 기준 안에 있습니다. 이 요약들은 다른 대화의 기준 요약보다 제 대화의 기준 요약과 더 잘 "
-            "맞지 않습니다."
+            "{a:t}: 무작위 기준 안에 있습니다. 이 요약들은 다른 대화의 기준 요약보다 제 대화의 기준 요약과 더 잘 맞지 "
+            "않습니다."
         ),
     ),
     Text(

@@ -209,6 +209,18 @@ MODEL_ERRORS = (
         "{where:t}: {name}의 {variant:은/는} 계산할 수 없습니다. 보통의 LoRA 어댑터를 쓰세요",
     ),
     Text("merging", "병합"),
+    Text("the hub is switched off (HF_HUB_OFFLINE)", "허브를 꺼 두었거나(HF_HUB_OFFLINE)"),
+    Text("no hub answers", "허브에 접속할 수 없거나"),
+    Text("the model has no place for the adapter's {name}", "어댑터의 {name:을/를} 붙일 자리가 모델에 없음"),
+    Text("the adapter has no {name}", "어댑터에 {name:이/가} 없음"),
+    Text(
+        "loss {a} by the {one} engine, {b} by the model's own forward, {c} apart",
+        "{one} 엔진의 손실 {a}, 모델 자체 forward의 손실 {b}, 차이 {c}",
+    ),
+    Text(
+        "loss {a} by the {one} engine, {b} by the model's own forward",
+        "{one} 엔진의 손실 {a}, 모델 자체 forward의 손실 {b}",
+    ),
     Text(
         (
             "model.checkpoint = {checkpoint}: a model of type {kind}, whose text part ({part}) transformers has no "

@@ -88,6 +88,7 @@ PLAN = (
     Text("{settings}: {memory} GB less, {time} shorter", "{settings}: {memory} GB 줄고 {time:t} 짧아짐"),
     Text("{settings}: {memory} GB more, {time} shorter", "{settings}: {memory} GB 늘고 {time:t} 짧아짐"),
     Text("{settings}: {memory} GB less, {time} longer", "{settings}: {memory} GB 줄고 {time:t} 길어짐"),
+    Text("{settings}: nothing", "{settings}: 달라지는 것 없음"),
     Text("{settings}: {memory} GB less", "{settings}: {memory} GB 줄어듦"),
     Text("{settings}: {time} shorter", "{settings}: {time:t} 짧아짐"),
     Text("{text}, and does not fit", "{text:t}, 그래도 들어가지 않음"),
@@ -95,4 +96,17 @@ PLAN = (
         "Does not fit: {need} GB at the least, {over} more than the {have} GB of {card}",
         "들어가지 않습니다: 적어도 {need} GB가 필요한데 {card:t} {have} GB보다 {over} GB 많습니다.",
     ),
+    Text(
+        (
+            "{name}: products {flops} TFLOP/s, {bandwidth} GB/s, half of it at {rows} rows, {launch} us a call; kept "
+            "in {path}"
+        ),
+        (
+            "{name}: 행렬 곱 {flops} TFLOP/s, {bandwidth} GB/s, {rows}행에서 절반 속도, 호출마다 {launch}µs. {path}에 "
+            "저장했습니다"
+        ),
+    ),
+    Text("inputs of products kept too", "행렬 곱의 입력도 남김"),
+    Text("{source}, counted by the tokenizer", "{source}, 토크나이저로 셈"),
+    Text("{source}, estimated by characters ({family})", "{source}, 글자 수로 추정({family})"),
 )

@@ -24,12 +24,9 @@ RUN_ERRORS = (
     ),
     Text(
         "{folder}: no adapter_model.safetensors (pickled adapters are not loaded: they can run code)",
-        (
-            "{folder}: adapter_model.safetensors가 없습니다(pickle로 저장한 어댑터는 코드를 실행할 수 있어 읽지 "
-            "않습니다)"
-        ),
+        "{folder}: adapter_model.safetensors가 없습니다(pickle로 저장한 어댑터는 코드를 실행할 수 있어 읽지 않습니다)",
     ),
-    Text("{folder}: the adapter does not fit {base}: {why}", "{folder}: 어댑터가 {base} 모델과 맞지 않습니다: {why}"),
+    Text("{folder}: the adapter does not fit {base}: {why}", "{folder}: 어댑터가 {base} 모델과 맞지 않습니다: {why:t}"),
     Text(
         "model.checkpoint = {checkpoint}: no such model folder", "model.checkpoint = {checkpoint}: 모델 폴더가 없습니다"
     ),
@@ -43,13 +40,12 @@ RUN_ERRORS = (
     ),
     Text(
         (
-            "model.checkpoint = {checkpoint}: not a local folder, not in the cache, and {why} or has no such "
-            "model; connect to a network, or use model.checkpoint=FOLDER or model.checkpoint=bundled:smollm2-135m"
+            "model.checkpoint = {checkpoint}: not a local folder, not in the cache, and {why} or has no such model; "
+            "connect to a network, or use model.checkpoint=FOLDER or model.checkpoint=bundled:smollm2-135m"
         ),
         (
-            "model.checkpoint = {checkpoint}: 폴더도 아니고 캐시에도 없으며, 허브에 접속할 수 없거나 허브에 그런 "
-            "모델이 없습니다. 네트워크에 연결하거나 model.checkpoint=폴더 또는 "
-            "model.checkpoint=bundled:smollm2-135m을 쓰세요"
+            "model.checkpoint = {checkpoint}: 폴더도 아니고 캐시에도 없으며, {why:t} 허브에 그런 모델이 없습니다. "
+            "네트워크에 연결하거나 model.checkpoint=폴더 또는 model.checkpoint=bundled:smollm2-135m을 쓰세요"
         ),
     ),
     Text(
@@ -58,12 +54,12 @@ RUN_ERRORS = (
     ),
     Text(
         (
-            "model.checkpoint = {checkpoint}: stored in 4 bit, and 4-bit weights can't be trained; name the "
-            "16-bit checkpoint, or set lora.use_lora=true"
+            "model.checkpoint = {checkpoint}: stored in 4 bit, and 4-bit weights can't be trained; name the 16-bit "
+            "checkpoint, or set lora.use_lora=true"
         ),
         (
-            "model.checkpoint = {checkpoint}: 4비트로 저장되어 있어 가중치를 학습할 수 없습니다. 16비트 "
-            "체크포인트를 지정하거나 lora.use_lora=true로 두세요"
+            "model.checkpoint = {checkpoint}: 4비트로 저장되어 있어 가중치를 학습할 수 없습니다. 16비트 체크포인트를 "
+            "지정하거나 lora.use_lora=true로 두세요"
         ),
     ),
     Text(
@@ -76,8 +72,8 @@ RUN_ERRORS = (
     ),
     Text(
         (
-            "{folder}: holds a run ({status}, {started}); pass --overwrite to replace it, --resume to go on with "
-            "it, or set experiment.name=OTHER"
+            "{folder}: holds a run ({status}, {started}); pass --overwrite to replace it, --resume to go on with it, "
+            "or set experiment.name=OTHER"
         ),
         (
             "{folder}: 이미 실행 결과가 있습니다({status:t}, {started}). 덮어쓰려면 --overwrite, 이어서 하려면 "
@@ -85,7 +81,7 @@ RUN_ERRORS = (
         ),
     ),
     Text(
-        ("{folder}: holds a run ({status}, {started}); pass --overwrite to replace it, or set experiment.name=OTHER"),
+        "{folder}: holds a run ({status}, {started}); pass --overwrite to replace it, or set experiment.name=OTHER",
         (
             "{folder}: 이미 실행 결과가 있습니다({status:t}, {started}). 덮어쓰려면 --overwrite를 붙이거나 "
             "experiment.name=다른이름을 지정하세요"
@@ -156,8 +152,8 @@ RUN_ERRORS = (
             "experiment.output_dir"
         ),
         (
-            "{folder}: 디스크가 가득 찼습니다(남은 공간 {free} MB). 쓰다 만 파일은 남기지 않았습니다. 공간을 "
-            "비우거나 experiment.output_dir을 바꾸세요"
+            "{folder}: 디스크가 가득 찼습니다(남은 공간 {free} MB). 쓰다 만 파일은 남기지 않았습니다. 공간을 비우거나 "
+            "experiment.output_dir을 바꾸세요"
         ),
     ),
     Text(
@@ -209,8 +205,8 @@ RUN_ERRORS = (
             "machine with yoyak plan --calibrate"
         ),
         (
-            "이 컴퓨터에는 GPU가 없습니다. 어떤 GPU로 계산할지 --gpu 이름이나 --memory-gb X로 알려 주거나, yoyak "
-            "plan --calibrate로 이 컴퓨터를 재세요"
+            "이 컴퓨터에는 GPU가 없습니다. 어떤 GPU로 계산할지 --gpu 이름이나 --memory-gb X로 알려 주거나, yoyak plan "
+            "--calibrate로 이 컴퓨터를 재세요"
         ),
     ),
     Text(
@@ -223,12 +219,12 @@ RUN_ERRORS = (
     ),
     Text(
         (
-            "--gpu {name}: no such card here; nearest: {names} (or say --memory-gb X; yoyak plan --calibrate "
-            "measures this machine)"
+            "--gpu {name}: no such card here; nearest: {names} (or say --memory-gb X; yoyak plan --calibrate measures "
+            "this machine)"
         ),
         (
-            "--gpu {name}: 목록에 없는 GPU입니다. 비슷한 것: {names}(--memory-gb X를 쓰거나 yoyak plan "
-            "--calibrate로 이 컴퓨터를 재세요)"
+            "--gpu {name}: 목록에 없는 GPU입니다. 비슷한 것: {names}(--memory-gb X를 쓰거나 yoyak plan --calibrate로 "
+            "이 컴퓨터를 재세요)"
         ),
     ),
     Text(

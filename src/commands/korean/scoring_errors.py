@@ -59,8 +59,12 @@ SCORING_ERRORS = (
         "{source}: '{column}' 열을 같은 열로 채점하게 됩니다. --column과 --reference-column으로 다른 열을 지정하세요",
     ),
     Text(
-        "{source}: a run's predictions, whose '{column}' is the reference; say {choices}",
-        "{source}: 실행의 요약 파일이라 '{column}' 열은 기준 요약입니다. {choices} 가운데 하나를 붙이세요",
+        "{source}: a run's predictions, whose '{column}' is the reference; say {choice}",
+        "{source}: 실행의 요약 파일이라 '{column}' 열은 기준 요약입니다. {choice:을/를} 붙이세요",
+    ),
+    Text(
+        "{source}: a run's predictions, whose '{column}' is the reference; say {a} or {b}",
+        "{source}: 실행의 요약 파일이라 '{column}' 열은 기준 요약입니다. {a:이나/나} {b:을/를} 붙이세요",
     ),
     Text(
         "{source}: both '{a}' and '{b}'; keep the one or the numbered ones",
@@ -128,7 +132,7 @@ SCORING_ERRORS = (
     Text("ended", "끝맺음 표시"),
     Text(
         "unknown way to count several references '{multi}'; choose {choices}",
-        "--multi {multi}: 모르는 값입니다. {choices} 가운데 고르세요",
+        "--multi {multi}: 모르는 값입니다. {choices:,} 가운데 고르세요",
     ),
     Text(
         "predictions or references are one text; give a list with one text a dialogue",

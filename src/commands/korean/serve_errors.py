@@ -72,6 +72,12 @@ SERVE_ERRORS = (
         "a limit of {most} open files leaves no room for clients; raise it: ulimit -n {needed}",
         "열 수 있는 파일이 {most}개뿐이라 접속을 받을 수 없습니다. 늘리세요: ulimit -n {needed}",
     ),
+    Text("a request failed", "요청 하나가 실패했습니다"),
+    Text("it is no text", "글이 아닙니다"),
+    Text(
+        "the engine failed; the requests in its batch were given up",
+        "엔진이 실패하여 함께 처리하던 요청을 포기했습니다",
+    ),
     Text(
         "no file is left for a connection; raise ulimit -n", "접속을 받을 파일이 남지 않았습니다. ulimit -n을 늘리세요"
     ),

@@ -1,6 +1,7 @@
 """What a module says, as its source has it: the texts of errors and of lines, with 7 for what is put into them."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,9 @@ class SaidSentences(ast.NodeVisitor):
     each that it returns.
     """
 
-    def __init__(self, path: Path, calls: set[str]) -> None:
-        self.calls = calls
+    def __init__(self, path: Path, calls: set[str], returns: re.Pattern[str] | None = None) -> None:
+        self.calls, self.returns = calls, returns
+        self._joining = 0
         self.found: list[tuple[int, str, list[str]]] = []
         tree = ast.parse(path.read_text(encoding="utf-8"))
         self._functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
@@ -28,6 +30,8 @@ class SaidSentences(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self._scopes.append(_assigned(node.body))
+        if self.returns is not None and self.returns.fullmatch(node.name):
+            self.found += [(node.lineno, node.name, self._texts(value, 0)) for value in _returned_by(node)]
         self.generic_visit(node)
         self._scopes.pop()
 
@@ -66,21 +70,26 @@ class SaidSentences(ast.NodeVisitor):
         if name in HINTS:
             return [""]
         if name == "Text":
-            return self._texts(node.args[0], depth + 1)
+            return self._texts(node.args[0], depth + 1) if self._joining else []  # alone it has its half with it
         function = self._functions.get(name)
         if function is None:
             return [FILLED]
         self._scopes.append(_assigned(function.body))
-        returned = [one.value for one in ast.walk(function) if isinstance(one, ast.Return) and one.value is not None]
-        texts = [text for value in returned for text in self._texts(value, depth + 1)]
+        texts = [text for value in _returned_by(function) for text in self._texts(value, depth + 1)]
         self._scopes.pop()
         return texts or [FILLED]
 
     def _joined(self, parts: list[ast.expr], depth: int) -> list[str]:
         whole = [""]
+        self._joining += 1
         for part in parts:
             whole = [before + text for before in whole for text in self._texts(part, depth + 1)][:_MOST]
+        self._joining -= 1
         return whole
+
+
+def _returned_by(function: ast.FunctionDef) -> list[ast.expr]:
+    return [one.value for one in ast.walk(function) if isinstance(one, ast.Return) and one.value is not None]
 
 
 def _assigned(body: list[ast.stmt]) -> dict[str, list[ast.expr]]:

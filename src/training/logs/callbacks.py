@@ -89,11 +89,12 @@ class ProgressBar(TrainerCallback):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.console, self.trainer = console, trainer
+        steps, rates = "Training", "steps  loss {task.fields[loss]}  {task.fields[rate]} tokens/s  left"
         self.bar = Progress(
-            TextColumn("Training"),
+            TextColumn(console.render_str(steps).plain),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("steps  loss {task.fields[loss]}  {task.fields[rate]} tokens/s  left"),
+            TextColumn(console.render_str(rates).plain),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
