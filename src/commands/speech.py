@@ -9,11 +9,12 @@ Particles behind the `%s` of a log's line fit what comes there.
 
 import logging
 import os
+import pkgutil
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import chain
+from importlib import import_module
 from typing import Any
 
 from ..bilingual import Text, half_of, korean, particle
@@ -158,31 +159,12 @@ def _field(value: str, form: str) -> str:
 
 @cache
 def sentences() -> tuple[Text, ...]:
-    """Return all pairs."""
-    from .korean.command_lines import COMMAND_LINES
-    from .korean.data_errors import DATA_ERRORS
-    from .korean.export_errors import EXPORT_ERRORS
-    from .korean.generation_errors import GENERATION_ERRORS
-    from .korean.help import HELP
-    from .korean.input_errors import INPUT_ERRORS
-    from .korean.lines import LINES
-    from .korean.model_errors import MODEL_ERRORS
-    from .korean.models import MODELS
-    from .korean.plan import PLAN
-    from .korean.plan_errors import PLAN_ERRORS
-    from .korean.prompt_errors import PROMPT_ERRORS
-    from .korean.resume_errors import RESUME_ERRORS
-    from .korean.row_notes import ROW_NOTES
-    from .korean.run_errors import RUN_ERRORS
-    from .korean.scoring_errors import SCORING_ERRORS
-    from .korean.search import SEARCH
-    from .korean.serve_errors import SERVE_ERRORS
-    from .korean.training_errors import TRAINING_ERRORS
+    """Return all pairs: of each module of `korean/` the tuple that has its name."""
+    from . import korean as tables
 
-    of_data = (INPUT_ERRORS, DATA_ERRORS, ROW_NOTES, PROMPT_ERRORS)
-    of_models = (RUN_ERRORS, MODEL_ERRORS, PLAN_ERRORS, TRAINING_ERRORS, RESUME_ERRORS)
-    of_results = (GENERATION_ERRORS, SCORING_ERRORS, EXPORT_ERRORS, SERVE_ERRORS)
-    return (*chain(*of_data, *of_models, *of_results), *LINES, *COMMAND_LINES, *MODELS, *PLAN, *SEARCH, *HELP)
+    names = sorted(module.name for module in pkgutil.iter_modules(tables.__path__))
+    modules = ((name, import_module(f"{tables.__name__}.{name}")) for name in names)
+    return tuple(pair for name, module in modules for pair in getattr(module, name.upper()))
 
 
 @cache

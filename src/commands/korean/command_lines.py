@@ -215,6 +215,7 @@ COMMAND_LINES = (
     ),
     Text("{adapter}: trained on {a}, used on {b}", "{adapter}: {a}에서 학습했는데 {b}에 씁니다"),
     Text("Refining has ended: %s", "refine을 마쳤습니다: %s"),
+    Text("In %g minutes %d steps are made, %.2f s each", "%g분 동안 %d스텝을 합니다(스텝당 %.2f초)"),
     Text("Compare: {command}", "비교: {command}"),
     Text(
         "Step %d of %d: reward %.1f (score %.1f), %.1f words, %.0f%% ended, entropy %.2f, %.1f s",
