@@ -36,5 +36,9 @@ STUDIO_ERRORS = (
         "{setting}: longer than {count} characters; put it into a YAML file",
         "{setting}: {count}자가 넘습니다. YAML 파일에 쓰세요",
     ),
+    Text(
+        "{file}: more than {count} rows to compare; yoyak data stats does that",
+        "{file}: 비교할 행이 {count}개가 넘습니다. yoyak data stats를 쓰세요",
+    ),
     Text("--gpu {name}: no such card here", "--gpu {name}: 목록에 없는 GPU입니다"),
 )

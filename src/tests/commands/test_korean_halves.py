@@ -41,6 +41,7 @@ ELSEWHERE = {
     "7: 7 held decomposed characters (as macOS writes Hangul) or, in names, characters without width; they were "
     "composed (NFC)": "what was composed is a list, whose kinds have halves",
     "{task.fields[rate]} 7": "a number and a text that is said",
+    "data.7: 7": "a setting and a text that has its own half",
     "modules_to_save 7": "a setting and its value",
     "bias 7": "a setting and its value",
     **{f"7 {unit} {how}": "a part of advice, as above" for unit in ("s", "min", "h") for how in ("shorter", "longer")},
