@@ -19,9 +19,12 @@ from .judge_pages import add_judge_pages
 from .new_page import add_new_page
 from .place import PageError, Place
 from .run_page import add_run_actions, add_run_pages
+from .served import Served
 from .settings_page import add_settings_page
 from .start_page import add_start_page
 from .studio import Studio
+from .try_page import add_try_page
+from .vote_page import add_vote_page
 
 _STATIC = Path(__file__).parent / "static"
 _LOOK = Path(__file__).parents[1] / "reports" / "report.css"
@@ -54,6 +57,8 @@ def create_studio(place: Place, token: str) -> Door:
     add_export_page(app, studio)
     add_judge_pages(app, studio)
     add_jobs_page(app, studio)
+    add_try_page(app, studio, Served(studio, token))
+    add_vote_page(app, studio)
     add_settings_page(app, studio)
     return Door(app, token)
 

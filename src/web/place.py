@@ -32,6 +32,10 @@ class Place:
         """Return the studio's own folder: uploads, what it started, votes, the bin."""
         return self.runs / _OWN
 
+    def absolute(self) -> "Place":
+        """Return the same place for a process in another folder."""
+        return Place(self.runs.absolute())
+
     def run_names(self) -> list[str]:
         """Return the names of all runs, those first whose record was written last."""
         found = []

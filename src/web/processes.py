@@ -55,8 +55,10 @@ class Processes:
         self._folder = place.own / "started"
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, kind: str, about: str, words: list[str]) -> StartedCommand:
-        """Start `yoyak WORDS...` in a session of its own.
+    def start(
+        self, kind: str, about: str, words: list[str], secrets_of_it: dict[str, str] | None = None
+    ) -> StartedCommand:
+        """Start `yoyak WORDS...` in a session of its own; `secrets_of_it` are in its environment and nowhere else.
 
         Raises:
             YoyakError: the folder can't be written, or no process can be had.
@@ -73,7 +75,7 @@ class Processes:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    env=_environment(),
+                    env=_environment() | (secrets_of_it or {}),
                 )
             started = StartedCommand(key, kind, about, ["yoyak", *words], child.pid, now.timestamp())
             write_atomic(folder / _FILE, json.dumps(asdict(started), ensure_ascii=False))

@@ -18,6 +18,7 @@ NAVIGATION: list[tuple[str, str, str]] = [
     ("/data", "Data", "데이터"),
     ("/new", "New run", "새 실행"),
     ("/compare", "Compare", "비교"),
+    ("/vote", "Vote", "투표"),
     ("/settings", "Settings", "설정"),
 ]
 """Pages that the top of each page leads to: address, and both halves of the name."""

@@ -98,6 +98,15 @@ def _by_dialogue(folder: Path, stamp: object) -> dict[str, str]:
     return {row.dialogue: row.fine_tuned for row in read_run(folder).predictions if row.fine_tuned is not None}
 
 
+def system_summaries(folder: Path, is_before: bool) -> dict[str, tuple[str, float | None, str | None]]:
+    """Return a run's summaries before or after training by dialogue, each with its ROUGE sum and the reference."""
+    rows, before, after = _scored(folder, _stamp(folder))
+    texts = [row.zero_shot if is_before else row.fine_tuned for row in rows]
+    sums = before if is_before else after
+    known = zip(rows, texts, sums, strict=True)
+    return {row.dialogue: (text, value, row.summary) for row, text, value in known if text is not None}
+
+
 def _stamp(folder: Path) -> object:
     try:
         found = (folder / "predictions.jsonl").stat()

@@ -15,7 +15,7 @@ pytestmark = needs_chromium
 PAGES = [
     "/", "/data", "/data/mine.csv", "/new", "/new?gpu=RTX 4090&experiment=qwen3_4b", "/runs/one", "/runs/going",
     "/runs/one/summaries?beside=going", "/runs/one/export", "/compare", "/compare?run=one&run=going",
-    "/settings", "/nope",
+    "/settings", "/nope", "/vote", "/vote?a=one&b=one~before", "/runs/one/try",
 ]  # fmt: skip
 
 

@@ -95,6 +95,55 @@ if (steps) {
   });
 }
 
+// A vote by its keys.
+const vote = document.querySelector("[data-vote]");
+if (vote) {
+  document.addEventListener("keydown", (event) => {
+    const side = { 1: "left", 2: "right", 0: "tie" }[event.key];
+    if (side && !event.ctrlKey && !event.metaKey && !event.altKey) vote.querySelector(`[value=${side}]`).click();
+  });
+}
+
+// A dialogue goes to each model that is ready; what they write comes in lines of JSON.
+const ask = document.getElementById("ask");
+if (ask) {
+  const answerOf = async (which) => {
+    const answer = document.getElementById(`answer-${which}`);
+    const figures = document.getElementById(`figures-${which}`);
+    answer.textContent = figures.textContent = "";
+    const said = (line) => {
+      const { text, done, error } = JSON.parse(line);
+      if (text) answer.textContent += text;
+      if (error) figures.textContent = error;
+      if (done) {
+        const rate = done.tokens && done.seconds ? (done.tokens / done.seconds).toFixed(1) : "?";
+        figures.textContent = korean ? `토큰 ${done.tokens}개, 초당 ${rate}개` : `${done.tokens} tokens, ${rate} a second`;
+        if (done.tokens_cut) figures.textContent += korean ? `, 대화에서 ${done.tokens_cut}토큰을 뺌` : `, ${done.tokens_cut} tokens of the dialogue cut`;
+      }
+    };
+    const response = await fetch(`${ask.dataset.ask}${which}`, {
+      method: "POST", body: document.getElementById("dialogue").value, headers: { "HX-Request": "true", "Content-Type": "text/plain" },
+    });
+    if (!response.ok) {
+      figures.textContent = new DOMParser().parseFromString(await response.text(), "text/html").body.innerText.trim();
+      return;
+    }
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      const lines = (rest + chunk.value).split("\n");
+      rest = lines.pop();
+      lines.filter(Boolean).forEach(said);
+    }
+  };
+  ask.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const ready = [...document.querySelectorAll("[data-state=ready]")].map((element) => element.dataset.model);
+    if (!ready.length) document.querySelector("[data-state]").closest("li").querySelector("button").focus();
+    ready.forEach(answerOf);
+  });
+}
+
 // Live curves: all points first, then those that come.
 const place = document.getElementById("live-curves");
 if (place) {

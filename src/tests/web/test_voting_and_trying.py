@@ -1,0 +1,122 @@
+"""Blind votes, and a model that is tried."""
+
+import json
+import re
+import time
+
+import pytest
+
+from src.tests.tiny_models import write_tiny_model
+from src.web.place import PageError
+from src.web.served import checked_dialogue
+from src.web.votes import Duel, add_vote, duels, read_votes, result_of, votes_file, wilson
+
+ROWS = [
+    {"fname": f"{n}", "dialogue": f"A: At {n}?\nB: Yes, at {n}.", "summary": f"They meet at {n}.",
+     "zero_shot": "nothing", "fine_tuned": f"They meet at {n}."}
+    for n in range(2, 10)
+]  # fmt: skip
+
+
+@pytest.fixture
+def voted_on(write_studio_run, place):
+    for name in ("one", "two"):
+        rows = ROWS if name == "one" else [row | {"fine_tuned": "It is at nine."} for row in ROWS[:6]]
+        folder = write_studio_run(name)
+        (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return place
+
+
+def test_sides_are_shuffled_and_known(voted_on):
+    found = duels(voted_on, "one", "two")
+    assert len(found) == 6
+    assert {duel.is_turned for duel in found} == {True, False}
+    for duel in found:
+        assert (duel.right if duel.is_turned else duel.left).startswith("They meet")
+        assert duel.scores[0] == 300.0
+    assert [duel.dialogue for duel in found] != [row["dialogue"] for row in ROWS[:6]]
+    assert len(duels(voted_on, "one", "one~before")) == 8
+
+
+def test_votes_are_kept_and_the_later_one_counts(voted_on):
+    found = duels(voted_on, "one", "two")
+    for duel in found[:3]:
+        add_vote(voted_on, "one", "two", duel, "right" if duel.is_turned else "left")
+    add_vote(voted_on, "one", "two", found[0], "left" if found[0].is_turned else "right")
+    add_vote(voted_on, "one", "two", found[3], "tie")
+    with votes_file(voted_on, "one", "two").open("a") as file:
+        file.write("no json\n[]\n")
+    assert read_votes(voted_on, "one", "two") == {
+        found[0].key: "b", found[1].key: "a", found[2].key: "a", found[3].key: "tie"
+    }  # fmt: skip
+    result = result_of(found, read_votes(voted_on, "one", "two"))
+    assert (result.wins_a, result.wins_b, result.ties) == (2, 1, 1)
+    assert (result.agreed, result.scored) == (2, 3)
+    assert read_votes(voted_on, "two", "one") == {}
+
+
+@pytest.mark.parametrize(
+    ("wins", "trials", "low", "high"),
+    [(0, 0, 0.0, 1.0), (8, 10, 0.490, 0.943), (5, 10, 0.237, 0.763), (0, 5, 0.0, 0.434)],
+)
+def test_an_interval_of_a_share(wins, trials, low, high):
+    """Against the table in Newcombe, "Two-sided confidence intervals for the single proportion" (1998), method 3."""
+    assert wilson(wins, trials) == pytest.approx((low, high), abs=5e-4)
+
+
+def test_a_vote_on_the_page(visitor, voted_on):
+    page = visitor.get("/vote?a=one&b=two").text
+    shown = page.partition('class="duel"')[2].partition("</form>")[0]
+    assert "one" not in re.sub(r'<input[^>]*>|name="side"', "", shown)
+    key = re.search(r'name="key" value="(\w+)"', page)[1]
+    answer = visitor.post("/vote", data={"a": "one", "b": "two", "key": key, "side": "left"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/vote?a=one&b=two")
+    page = visitor.get("/vote?a=one&b=two").text
+    assert "1 of 6" in page
+    assert key not in page
+    assert visitor.post("/vote", data={"a": "one", "b": "two", "key": key, "side": "up"}).status_code == 400
+    assert visitor.post("/vote", data={"a": "one", "b": "two", "key": "0", "side": "tie"}).status_code == 404
+    assert visitor.get("/vote?a=one&b=..").status_code == 404
+    assert "Choose two different ones." in visitor.get("/vote?a=one&b=one").text
+
+
+def test_a_tie_is_neither():
+    duel = Duel("k", "A: hi", None, "x", "y", True, (1.0, 2.0))
+    assert result_of([duel], {"k": "tie"}).scored == 0
+    assert result_of([duel], {"k": "b"}).agreed == 1
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"\xff", 400), (b"  ", 400), (b"x" * 100_001, 413)])
+def test_what_is_no_dialogue_is_refused(body, status):
+    with pytest.raises(PageError) as refused:
+        checked_dialogue(body)
+    assert refused.value.status == status
+
+
+def test_a_model_that_is_not_there_is_not_tried(visitor, write_studio_run):
+    write_studio_run("one")
+    assert "no final model yet" in visitor.get("/runs/one/try").text
+    assert visitor.post("/runs/one/try/tuned/start", data={"a": ""}).status_code == 422
+    assert visitor.post("/runs/one/try/other/start", data={"a": ""}).status_code == 404
+    assert visitor.post("/runs/one/ask/tuned", content=b"A: hi").status_code == 409
+    assert visitor.post("/runs/one/ask/x", content=b"A: hi").status_code == 409
+
+
+@pytest.mark.slow
+def test_a_model_is_loaded_asked_and_let_go(visitor, write_studio_run, tmp_path):
+    checkpoint = write_tiny_model(tmp_path / "tiny")
+    command = f"yoyak train --experiment smollm2_135m model.checkpoint={checkpoint} model.chat_template=auto"
+    write_studio_run("one", command=command)
+    (tmp_path / "work" / "outputs" / "one" / "final_model").mkdir()
+    assert visitor.post("/runs/one/try/base/start", data={"a": ""}).status_code == 303
+    try:
+        end = time.monotonic() + 120
+        while 'data-model="base" data-state="ready"' not in (page := visitor.get("/runs/one/try/states").text):
+            assert "failed" not in page, page
+            assert time.monotonic() < end, page
+            time.sleep(0.5)
+        lines = visitor.post("/runs/one/ask/base", content=b"Anna: Go?\nBen: Yes.").text.splitlines()
+        assert json.loads(lines[-1])["done"]["tokens"] > 0
+    finally:
+        visitor.post("/runs/one/try/base/stop", data={"a": ""})
+    assert visitor.post("/runs/one/ask/base", content=b"A: hi").status_code in (409, 200)
