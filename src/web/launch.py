@@ -35,14 +35,15 @@ def run_studio(runs: Path, port: int, show: bool) -> None:
     from .app import create_studio
     from .forms import LIMITS
     from .place import Place
+    from .processes import Processes
     from .worker import WORKER
 
     if runs.exists() and not runs.is_dir():
         raise YoyakError(f"--runs {runs}: is a file; name the folder of runs")
-    token = studio_token()
+    token, place = studio_token(), Place(runs)
     with listen("127.0.0.1", port) as listener:
         config = uvicorn.Config(
-            create_studio(Place(runs), token),
+            create_studio(place, token),
             http=patient_protocol(LIMITS.head_seconds, most_connections(LIMITS.connections)),
             ws="none",
             lifespan="off",
@@ -63,6 +64,7 @@ def run_studio(runs: Path, port: int, show: bool) -> None:
             asyncio.run(uvicorn.Server(config).serve([listener]))
         finally:
             WORKER.close()
+            Processes(place).stop_all("serve-")  # models that are tried keep much memory; runs go on
 
 
 def studio_token() -> str:

@@ -119,6 +119,12 @@ class Processes:
             with suppress(ProcessLookupError):
                 os.kill(started.pid, signal.SIGTERM)
 
+    def stop_all(self, kind: str) -> None:
+        """Ask all processes to end whose kind begins so."""
+        for started in self.all():
+            if started.kind.startswith(kind):
+                self.stop(started)
+
     def output(self, started: StartedCommand, most_bytes: int = 20_000) -> str:
         """Return the end of what a process has printed; of a line that was drawn over, how it was left."""
         with suppress(OSError), open(self._folder / started.key / _OUTPUT, "rb") as file:
