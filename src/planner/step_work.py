@@ -1,16 +1,16 @@
 """The micro-batches of a run's steps, from the lengths of its examples, laid out as training lays them out."""
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from ..data.batches.bins import assign_to_bins, shared_tokens
+from ..data.batches.orders import shuffled, similar_batches
 from .memory import MicroBatchSize
 
 ExampleTokens = tuple[int, int]
 """Tokens of an example, and how many of them are targets."""
-_BLOCK_BATCHES = 50  # training/response_trainer.py: batches of similar length are made within so many
+_shuffled = lru_cache(maxsize=8)(shuffled)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _rows(examples: Sequence[ExampleTokens], shared: int) -> int:
 def _packed_steps(
     examples: Sequence[ExampleTokens], per_step: int, seed: int, most: int
 ) -> Iterator[list[ExampleTokens]]:
-    """Yield the examples of each step, in `samplers.ShuffledSampler`'s order."""
+    """Yield the examples of each step."""
     done = epoch = 0
     while done < most:
         order = _shuffled(len(examples), seed, epoch)
@@ -114,20 +114,14 @@ def _packed_steps(
         epoch += 1
 
 
-@lru_cache(maxsize=8)
-def _shuffled(examples: int, seed: int, epoch: int) -> list[int]:
-    order = list(range(examples))
-    random.Random(f"{seed}/{epoch}").shuffle(order)
-    return order
-
-
 @lru_cache(maxsize=32)
 def padded_work(
     examples: tuple[ExampleTokens, ...], batch_size: int, accumulation: int, seed: int, most: int, first: int = 0
 ) -> StepWork:
     """Return the work of the trainer engine's steps, whose micro-batches are padded to their longest example."""
     totals = [0.0] * 5
-    batches = _similar_batches(examples, batch_size, seed)[: most * accumulation]
+    order = similar_batches([length for length, _ in examples], batch_size, seed, 0)[: most * accumulation]
+    batches = [[examples[index] for index in batch] for batch in order]
     for batch in batches[first * accumulation :]:
         width = max(length for length, _ in batch)
         own, targets = sum(length for length, _ in batch), sum(count for _, count in batch)
@@ -145,24 +139,6 @@ def _bound(batches: list[list[ExampleTokens]]) -> MicroBatchSize:
     tokens = max(width * len(batch) for width, batch in zip(widths, batches, strict=True))
     targets = max(sum(count for _, count in batch) for batch in batches)
     return MicroBatchSize(tokens, targets, max(map(len, batches)), max(widths))
-
-
-def _similar_batches(examples: Sequence[ExampleTokens], batch_size: int, seed: int) -> list[list[ExampleTokens]]:
-    """Return the first epoch's batches in `samplers.SimilarLengthSampler`'s order."""
-    rng = random.Random(f"{seed}/0")
-    order = list(range(len(examples)))
-    rng.shuffle(order)
-    block = _BLOCK_BATCHES * batch_size
-    batches: list[list[int]] = []
-    for start in range(0, len(order), block):
-        part = sorted(order[start : start + block], key=lambda index: -examples[index][0])
-        batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
-    short = batches.pop() if len(batches[-1]) < batch_size else []
-    rng.shuffle(batches)
-    if batches:
-        longest = max(range(len(batches)), key=lambda i: examples[batches[i][0]][0])
-        batches[0], batches[longest] = batches[longest], batches[0]
-    return [[examples[index] for index in batch] for batch in [*batches, short] if batch]
 
 
 def evaluation_batch(examples: Sequence[ExampleTokens], batch_size: int) -> MicroBatchSize:
