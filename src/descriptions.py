@@ -73,12 +73,6 @@ class LayerDescription:
     after_mlp: NormDescription | None = None
     biases: tuple[str, ...] = ()
 
-    @property
-    def norms_of_width(self) -> int:
-        """Return how many norms of the model's width a layer has."""
-        norms = (self.before_attention, self.before_mlp, self.after_attention, self.after_mlp)
-        return sum(norm is not None for norm in norms)
-
 
 @dataclass(frozen=True)
 class DecoderDescription:

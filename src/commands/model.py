@@ -30,25 +30,25 @@ class LoadedModel:
     resolved: dict[str, object] = field(default_factory=dict)
 
 
-def load_for_use(
-    experiment: str | None, adapter: str | None, overrides: list[str], console: "Console", zero_shot: bool = False
-) -> LoadedModel:
+def load_for_use(experiment: str | None, adapter: str | None, overrides: list[str], console: "Console") -> LoadedModel:
     """Load the model of an experiment or adapter.
 
     An adapter folder that a run wrote holds the run's settings (`yoyak.yaml`), so it is enough by itself; a named
-    experiment comes before it. The base model is loaded as it was trained on: in 4 bit for QLoRA. `zero_shot` leaves
-    the adapter out, also one that names the settings.
+    experiment comes before it. The base model is loaded as it was trained on: in 4 bit for QLoRA.
 
     Raises:
         YoyakError: neither is named, or either can't be loaded.
     """
-    return load_configured(config_for_use(experiment, adapter, overrides, zero_shot), console)
+    return load_configured(config_for_use(experiment, adapter, overrides), console)
 
 
 def config_for_use(
     experiment: str | None, adapter: str | None, overrides: list[str], zero_shot: bool = False
 ) -> Config:
-    """Return the settings that `load_for_use` loads by, with the adapter's folder checked; nothing heavy happens."""
+    """Return the settings that `load_for_use` loads by, with the adapter's folder checked; nothing heavy happens.
+
+    `zero_shot` leaves the adapter out, also one that names the settings.
+    """
     config = _config(experiment, adapter, overrides)
     if adapter is not None:
         config.lora.adapter = adapter

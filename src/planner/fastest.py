@@ -96,11 +96,10 @@ def _packed_choices(
     """Yield for each size the most layers that may keep their activations, with and without inputs of products."""
     layers = job.shape.layers
     sizes = (job.micro_batch_tokens,) if job.micro_batch_tokens else SIZES
-    most = {size: largest_step(job, load, size) for size in sizes}
-    larger = [size for size in sizes if size >= most[size]]
-    for size in [size for size in sizes if size < most[size] or size == min(larger)]:
+    most = largest_step(job, load)
+    for size in [size for size in sizes if size >= most][-1:] + [size for size in sizes if size < most]:
         work = _packed_work(job, load, size, _STEPS_TO_CHOOSE)
-        work = replace(work, largest=bounded_size(work.largest, size, most[size]))
+        work = replace(work, largest=bounded_size(work.largest, size, most))
         for keeps_inputs in (True, False):
 
             @cache
@@ -125,8 +124,8 @@ def _packed_work(job: TrainingJob, load: Workload, size: int, steps: int) -> Ste
     return packed_work(load.examples, job.examples, size, *order, multiple, load.common, job.side_by_side)
 
 
-def largest_step(job: TrainingJob, load: Workload, size: int) -> int:
-    """Return what bounds a micro-batch of up to `size` tokens, since no step has more."""
+def largest_step(job: TrainingJob, load: Workload) -> int:
+    """Return what bounds the tokens of a micro-batch however large it may be, since no step has more."""
     shared = shared_tokens(load.common)
     own = largest_step_tokens(load.examples, job.examples, load.seed, load.steps, shared) - shared
     longest = max(length for length, _ in load.examples) - shared
@@ -178,7 +177,7 @@ def _exact(choice: Choice, load: Workload, device: Device, steady_bytes: int | N
     if size is None:
         return choice
     work = _packed_work(choice.job, load, size, _STEPS_LAID_OUT)
-    most = largest_step(choice.job, load, size)
+    most = largest_step(choice.job, load)
     if most <= size:
         work = replace(work, largest=bounded_size(work.largest, size, most))
     return _choice(choice.job, choice.how, size, work, load, device, steady_bytes)

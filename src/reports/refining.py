@@ -42,7 +42,7 @@ def refining_section(record: RunRecord, metrics: list[Metric]) -> Html:
     """
     if not over_steps(metrics, "eval_reward"):
         return Html("")
-    return join(_ending(record), _table(record, metrics), notes(_HOW_TO_READ), _curves(metrics))
+    return join(_ending(record), _table(metrics), notes(_HOW_TO_READ), _curves(metrics))
 
 
 def _ending(record: RunRecord) -> Html:
@@ -75,7 +75,7 @@ def _rewarded_for(config: dict[str, Any]) -> Text | None:
     )
 
 
-def _table(record: RunRecord, metrics: list[Metric]) -> Html:
+def _table(metrics: list[Metric]) -> Html:
     curves = {key: dict(_points(metrics, f"eval_{key}", key)) for key in _TITLES}
     rewards = curves["reward"]
     first, best = min(rewards), max(rewards, key=lambda step: rewards[step])

@@ -71,7 +71,7 @@ def read_chat(text: str, dialogue_format: str = "auto") -> Chat | None:
         except csv.Error:
             messages = []
         if speakers(messages) or (messages and found is _CAPTIONS):
-            return Chat(_turns(messages, found, text), found.name, messages=len(messages), left_out=left_out)
+            return Chat(_turns(messages, text), found.name, messages=len(messages), left_out=left_out)
     looks_like_export = _looks_like_export(lines)
     return Chat(text, looks_like_export=looks_like_export) if looks_like_export or is_named else None
 
@@ -168,7 +168,7 @@ def _line_messages(lines: Sequence[str], one: ChatFormat) -> list[SentMessage]:
     return messages
 
 
-def _turns(messages: Sequence[SentMessage], one: ChatFormat, text: str) -> str:
+def _turns(messages: Sequence[SentMessage], text: str) -> str:
     is_korean = _HANGUL.search(text) is not None
     days = day_lines((message.day for message in messages if message.day), is_korean)
     labels, day, turns = Labels(), None, []

@@ -19,14 +19,10 @@ def with_composed_text(stream: RecordStream, name: str) -> RecordStream:
     """
     columns = None if stream.columns is None else [plain_name(column) for column in stream.columns]
     changed = [after for before, after in zip(stream.columns or [], columns or [], strict=True) if before != after]
-    return replace(
-        stream, columns=columns, composed_columns=changed, records=_composed(stream.records, name, changed, stream.unit)
-    )
+    return replace(stream, columns=columns, composed_columns=changed, records=_composed(stream.records, name, changed))
 
 
-def _composed(
-    records: Iterator[Record | BadRow], name: str, columns: list[str], unit: str
-) -> Iterator[Record | BadRow]:
+def _composed(records: Iterator[Record | BadRow], name: str, columns: list[str]) -> Iterator[Record | BadRow]:
     rows = 0
     for record in records:
         if isinstance(record, BadRow):

@@ -40,7 +40,7 @@ def test_no_micro_batch_is_larger_than_the_bound_of_a_step(seed: int, common: in
     own = [length - common for length, _ in load.examples]
     bins = assign_to_bins(own, 10_000 - common, JOB.side_by_side)
     largest = max(common + sum(own[index] for index in chosen) for chosen in bins)
-    assert largest <= largest_step(JOB, load, 10_000) <= common + sum(own)
+    assert largest <= largest_step(JOB, load) <= common + sum(own)
 
 
 def test_both_micro_batches_of_a_processor_are_counted():

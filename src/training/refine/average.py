@@ -1,7 +1,7 @@
 """A moving average of what trains: single steps of a policy gradient scatter about a better point between them."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import nn
@@ -26,20 +26,24 @@ class WeightAverage:
             now = [parameter.detach().float() for parameter in self.parameters.values()]
             torch._foreach_lerp_(list(self.values.values()), now, 1 - self.decay)
 
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
+    def in_place(self) -> AbstractContextManager[None]:
         """Let the parameters be their average inside the context."""
-        if not self.decay:
-            yield
-            return
-        kept = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
-        self._set(self.values)
-        try:
-            yield
-        finally:
-            self._set(kept)
+        return replaced(self.parameters, self.values) if self.decay else nullcontext()
 
-    @torch.no_grad()
-    def _set(self, values: Mapping[str, torch.Tensor]) -> None:
-        for name, parameter in self.parameters.items():
-            parameter.copy_(values[name])
+
+@contextmanager
+def replaced(parameters: Mapping[str, nn.Parameter], values: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """Let parameters have other values inside the context."""
+    kept = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+    copy_into(parameters, values)
+    try:
+        yield
+    finally:
+        copy_into(parameters, kept)
+
+
+@torch.no_grad()
+def copy_into(tensors: Mapping[str, torch.Tensor], values: Mapping[str, torch.Tensor]) -> None:
+    """Give tensors the values of those of the same names."""
+    for name, value in values.items():
+        tensors[name].copy_(value)

@@ -23,11 +23,11 @@ from ...decoder.packed_decoder import PackedDecoder, packing_obstacle
 from ...decoder.picking import row_seed
 from ...decoder.row_batch import padded_rows
 from ...errors import YoyakError
-from ...inference.batches import is_out_of_memory
 from ...inference.decoding import before_end, written_text
 from ...models.generation_settings import end_ids_of
+from ..guards.out_of_memory import MemoryRoom
 from ..state.resolved import Resolved
-from .average import WeightAverage
+from .average import WeightAverage, replaced
 from .figures import Written, looks, means
 from .policy import advantages, learning_rate
 from .reward import Drawn, Reward, Rewarder
@@ -67,17 +67,9 @@ class Refiner:
         resolved: Resolved,
         rows: int,
     ) -> None:
-        """Prepare to refine a model on examples.
+        """Prepare to refine a loaded model, whole or with the adapter that trains, on examples of the training data.
 
-        Args:
-            model: loaded, with the adapter that trains, or whole.
-            tokenizer: to decode.
-            prompt: the template that the model was trained with.
-            examples: of the training data.
-            config: all settings.
-            rewarder: makes the rewards.
-            resolved: how much is computed at a time.
-            rows: summaries that are drawn at a time.
+        `prompt` is the template that it was trained with; `rows` summaries are drawn at a time.
 
         Raises:
             YoyakError: the packed engine can't train the model, or there are fewer examples than a step takes.
@@ -145,26 +137,23 @@ class Refiner:
         prompts = [example.prompt for example in chosen for _ in range(samples)]
         seed = self.config.training.seed
         seeds = [row_seed(seed, self.step * samples + index % samples, ids) for index, ids in enumerate(prompts)]
+        options = self.config.generation.model_copy(
+            update={"do_sample": True, "temperature": self.settings.temperature, "top_k": 0, "top_p": 1.0}
+            | {"repetition_penalty": 1.0, "min_new_tokens": 0, "num_beams": 1, "no_repeat_ngram_size": 0}
+        )
         self.drawer.refresh()
-        ids: dict[int, list[int]] = {}
-        for part in self._generated(prompts, seeds):
-            ids.update(part)
-        texts = [self._written(ids[index]) for index in range(len(prompts))]
+        if self._batch is None:
+            longest, most = max(len(example.prompt) for example in self.examples), self.prompt.decoder_max_len
+            rows = padded_rows(self.rows, self.device)
+            self._batch = ChoosingBatch(self.drawer, options, self.ends, rows=rows, longest=longest, most=most)
+        texts = self._generated(prompts, options, seeds, self._batch)
         return [texts[start : start + samples] for start in range(0, len(texts), samples)]
 
     @torch.no_grad()
     def summarize(self, examples: Sequence[RefineExample]) -> list[Written]:
         """Return the most likely summary of each example, token by token, by the weights as they are."""
         self.drawer.refresh()
-        found: dict[int, list[int]] = {}
-        prompts = [example.prompt for example in examples]
-        rows = min(self.rows, len(prompts))
-        most = self.prompt.decoder_max_len
-        for part in generate(
-            self.drawer, prompts, GenerationSettings(), max_new_tokens=most, end_ids=self.ends, rows=rows
-        ):
-            found.update(part)
-        return [self._written(found[index]) for index in range(len(prompts))]
+        return self._generated([example.prompt for example in examples], GenerationSettings())
 
     def evaluate(self, examples: Sequence[RefineExample]) -> dict[str, float]:
         """Return the figures of the most likely summaries of some examples, by the averaged weights, as `eval_…`."""
@@ -173,26 +162,18 @@ class Refiner:
         rewards = self.rewarder([_drawn(example, [one]) for example, one in zip(examples, written, strict=True)])
         return {f"eval_{name}": value for name, value in (means([one for (one,) in rewards]) | looks(written)).items()}
 
-    def _generated(self, prompts: list[list[int]], seeds: list[int]) -> Any:
-        options = self.config.generation.model_copy(
-            update={"do_sample": True, "temperature": self.settings.temperature, "top_k": 0, "top_p": 1.0}
-            | {"repetition_penalty": 1.0, "min_new_tokens": 0, "num_beams": 1, "no_repeat_ngram_size": 0}
-        )
-        most = self.prompt.decoder_max_len
-        if self._batch is None:
-            longest = max(len(example.prompt) for example in self.examples)
-            rows = padded_rows(self.rows, self.device)
-            self._batch = ChoosingBatch(self.drawer, options, self.ends, rows=rows, longest=longest, most=most)
-        return generate(
-            self.drawer,
-            prompts,
-            options,
-            max_new_tokens=most,
-            end_ids=self.ends,
-            seeds=seeds,
-            rows=self.rows,
-            batch=self._batch,
-        )
+    def _generated(
+        self,
+        prompts: list[list[int]],
+        settings: GenerationSettings,
+        seeds: Sequence[int] = (),
+        batch: ChoosingBatch | None = None,
+    ) -> list[Written]:
+        how: dict[str, Any] = {"max_new_tokens": self.prompt.decoder_max_len, "end_ids": self.ends, "rows": self.rows}
+        ids: dict[int, list[int]] = {}
+        for part in generate(self.drawer, prompts, settings, **how, seeds=seeds, batch=batch):
+            ids.update(part)
+        return [self._written(ids[index]) for index in range(len(prompts))]
 
     def _written(self, ids: list[int]) -> Written:
         text, _ = without_reasoning(written_text(self.tokenizer, before_end(ids, self.ends)).strip())
@@ -209,16 +190,12 @@ class Refiner:
         """Make one optimizer step on groups; return what it was like."""
         targets = sum(len(ids) for group in groups for ids in group.continuations)
         self.optimizer.zero_grad(set_to_none=True)
-        while True:
-            try:
-                multiple = filled_multiple(self.micro_batch_tokens) if self._passes else 1
-                batches = pack_groups(groups, self.micro_batch_tokens, multiple)
-                loss, distance = self._add_gradients(batches, targets)
-                break
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            self._make_room(groups)
+
+        def work() -> tuple[float, float]:
+            multiple = filled_multiple(self.micro_batch_tokens) if self._passes else 1
+            return self._add_gradients(pack_groups(groups, self.micro_batch_tokens, multiple), targets)
+
+        loss, distance = MemoryRoom().repeated(work, lambda: self._make_room(groups))
         self.norm = float(nn.utils.clip_grad_norm_(self.parameters.values(), 1.0))
         rate = learning_rate(self.settings, self.step)
         for options in self.optimizer.param_groups:
@@ -245,11 +222,9 @@ class Refiner:
         """Return log p - log p at the start, of each micro-batch's targets."""
         self.decoder.refresh(dropping=False)
         now = [self.decoder.token_losses(batch.to(self.device)) for batch in batches]
-        kept = {name: p.detach().clone() for name, p in self.parameters.items()}
-        _set(self.parameters, self.start)
-        self.decoder.refresh(dropping=False)
-        start = [self.decoder.token_losses(batch.to(self.device)) for batch in batches]
-        _set(self.parameters, kept)
+        with replaced(self.parameters, self.start):
+            self.decoder.refresh(dropping=False)
+            start = [self.decoder.token_losses(batch.to(self.device)) for batch in batches]
         self.decoder.refresh(dropping=False)
         return [before - losses for before, losses in zip(start, now, strict=True)]
 
@@ -291,9 +266,3 @@ class Refiner:
 def _drawn(example: RefineExample, written: Sequence[Written]) -> Drawn:
     texts, ended = tuple(one.text for one in written), tuple(one.ended for one in written)
     return Drawn(example.dialogue, (example.reference,), texts, ended)
-
-
-@torch.no_grad()
-def _set(parameters: dict[str, nn.Parameter], values: dict[str, torch.Tensor]) -> None:
-    for name, parameter in parameters.items():
-        parameter.copy_(values[name])

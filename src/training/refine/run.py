@@ -5,11 +5,10 @@ import logging
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import safetensors.torch
-import torch
 
 from ...bilingual import Text
 from ...errors import YoyakError
@@ -18,6 +17,7 @@ from ..guards.interrupts import EvaluationStopped, StopOnSignal, TrainingInterru
 from ..state.checkpointed_trainer import STATE
 from ..state.checkpoints import Checkpoint, read_checkpoint, remove_others, saved_steps, steps_to_keep, write_checkpoint
 from ..state.training_state import Facts, optimizer_state, restore_optimizer
+from .average import copy_into
 from .refiner import RefineExample, Refiner
 
 _WEIGHTS, _AVERAGE, _OPTIMIZER = "trained.safetensors", "average.safetensors", "optimizer.safetensors"
@@ -99,7 +99,7 @@ class RefineRun:
         all_made = Text(f"all {steps} steps are made", f"스텝 {steps:,}개를 모두 마쳤습니다")
         self.why = self.why or all_made
         best = read_checkpoint(self._folder(int(self.best["step"])))
-        _load(best.folder / _AVERAGE, self.refiner.parameters)
+        copy_into(self.refiner.parameters, safetensors.torch.load_file(best.folder / _AVERAGE))
 
     def _evaluate_if_due(self) -> None:
         """Evaluate and save where it is time for it and not done yet; say why to end where that is so."""
@@ -204,8 +204,8 @@ class RefineRun:
 
     def _go_on(self, checkpoint: Checkpoint) -> None:
         state = checkpoint.read_json(f"{STATE}.json")
-        _load(checkpoint.folder / _WEIGHTS, self.refiner.parameters)
-        _load(checkpoint.folder / _AVERAGE, self.refiner.average.values)
+        for name, weights in ((_WEIGHTS, self.refiner.parameters), (_AVERAGE, self.refiner.average.values)):
+            copy_into(weights, safetensors.torch.load_file(checkpoint.folder / name))
         tensors = safetensors.torch.load_file(checkpoint.folder / _OPTIMIZER)
         restore_optimizer(self.refiner.optimizer, tensors, state["optimizer"])
         self.refiner.step = checkpoint.step
@@ -215,9 +215,3 @@ class RefineRun:
             self._make_steps(steps)
         if self._metrics.exists():
             os.truncate(self._metrics, min(state["metrics_bytes"], self._metrics.stat().st_size))
-
-
-@torch.no_grad()
-def _load(path: Path, into: Mapping[str, torch.Tensor]) -> None:
-    for name, value in safetensors.torch.load_file(path).items():
-        into[name].copy_(value)
