@@ -28,11 +28,9 @@ class CachedDecoder:
     """Generates for a batch of prompts at a time; the model is one that `decoder_obstacle` has nothing against."""
 
     def __init__(self, model: Any, layers: Sequence[DecoderLayer] | None = None) -> None:
-        """Read the model's layers, and its adapter's values as they are now.
+        """Read the layers of a model, with or without adapter, and the adapter's values as they are now.
 
-        Args:
-            model: with or without adapter.
-            layers: those of a `PackedDecoder`, to generate with the very weights that it trains; by default new ones.
+        `layers` are those of a `PackedDecoder`, to generate with the very weights that it trains; by default new ones.
         """
         causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
         self.description = describe(causal_lm)

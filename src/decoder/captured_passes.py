@@ -22,9 +22,8 @@ from .packed_decoder import PackedDecoder, Passes, dropout_seed
 class CapturedPasses(Passes):
     """Forward and backward replayed from CUDA graphs, for micro-batches up to `most_tokens`.
 
-    Attributes:
-        captured: number of graphs, a forward and a backward each.
-        obstacle: why nothing is captured any more, where CUDA has refused to, or None.
+    `captured` counts the graphs, a forward and a backward each; `obstacle` says why there are no more, where CUDA has
+    refused to capture.
     """
 
     def __init__(self, decoder: PackedDecoder, most_tokens: int) -> None:

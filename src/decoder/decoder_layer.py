@@ -197,13 +197,9 @@ class DecoderLayer:
     ) -> torch.Tensor:
         """Add to the gradients of what trains; return the gradient of the layer's input.
 
-        Args:
-            grad: of the layer's output (tokens, width).
-            saved: of the forward; its `gate_up` is overwritten and let go.
-            rotaries: as in the forward.
-            sequences: as in the forward.
-            drops: as in the forward.
-            loaded: whether the weights that `keep` uses are loaded, since it ran just now.
+        `grad` is that of the layer's output (tokens, width). Of what the forward has `saved`, `gate_up` is overwritten
+        and let go; `rotaries`, `sequences` and `drops` are as there. `loaded` says whether the weights that `keep` uses
+        are loaded, since it ran just now.
         """
         drops = _of_rows(drops, saved.rows)
         down, gate_up, output, qkv = self.linears[::-1]

@@ -31,11 +31,7 @@ class NoNorm:
 
 
 class DecoderNorm(NoNorm):
-    """Forward and backward of transformers' norm.
-
-    Attributes:
-        gradient: (width,), sum of the weight's gradients, where it trains.
-    """
+    """Forward and backward of transformers' norm. Where its weight trains, `gradient` (width,) sums its gradients."""
 
     def __init__(self, module: Any, description: NormDescription) -> None:
         self.module, self.description = module, description

@@ -23,11 +23,8 @@ def rouge_sum(model: Any, tokenizer: Any, dataset: Any, config: Config) -> float
 def generated_and_references(model: Any, tokenizer: Any, dataset: Any, config: Config) -> tuple[list[str], list[str]]:
     """Return generated summaries of examples, as `config.generation` says, and their references.
 
-    Args:
-        model: under training; its mode and the random state are as before afterwards.
-        tokenizer: to decode.
-        dataset: encoded examples; the part without loss is the prompt, the rest the reference and the end token.
-        config: of the run.
+    The part of an example without loss is the prompt, the rest the reference and the end token. The mode of the model,
+    which is under training, and the random state are as before afterwards.
     """
     prompts, references, end_id = prompts_and_references(dataset, tokenizer)
     stream = partial(

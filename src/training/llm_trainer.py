@@ -54,17 +54,10 @@ class LLMTrainer:
     ) -> None:
         """Set up the Trainer; without `eval_dataset` nothing is evaluated and the last weights are kept.
 
-        Args:
-            config: all settings.
-            model: from `LoRALoader`, with the adapter that trains (also where the run goes on).
-            tokenizer: the model's.
-            train_dataset: encoded examples.
-            eval_dataset: encoded examples, or None.
-            callbacks: further ones; those with `state_dict` and `load_state_dict` are saved with checkpoints.
-            logger: where choices are said.
-            resume: of this run, to go on from.
-            resolved: what `resolve` decided for this model, whose adapter has its start; by default it is asked here.
-            pause: where the training is measured, and pauses.
+        The model is from `LoRALoader`, with the adapter that trains, also where the run goes on from `resume`, one of
+        its checkpoints. Further `callbacks` with `state_dict` and `load_state_dict` are saved with checkpoints.
+        `resolved` is what `resolve` decided for this model, whose adapter has its start; by default it is asked here.
+        `pause` says where the training is measured, and pauses.
 
         Raises:
             YoyakError: no examples, `resume` is of a run with other settings, data or model, or a launcher has started

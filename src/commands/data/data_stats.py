@@ -156,10 +156,10 @@ def _measures_table(report: "DataStats") -> "Table":
         for number, file in enumerate(report.files):
             if name in file.measures:
                 spread = file.measures[name]
-                cells = [spread.mean, spread.p5, spread.p50, spread.p95, spread.max]
+                values = (spread.p5, spread.p50, spread.p95, spread.max)
                 shown = [
-                    written(cells[0], max(measure.decimals, 1)),
-                    *(written(c, measure.decimals) for c in cells[1:]),
+                    written(spread.mean, max(measure.decimals, 1)),
+                    *(written(v, measure.decimals) for v in values),
                 ]
                 label, file_name = measure.label if number == 0 else "", [names[number]] if several else []
                 last = number == len(report.files) - 1

@@ -83,17 +83,8 @@ def flash_backward(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the gradients of queries (tokens, heads, width), keys and values (tokens, key heads, width).
 
-    Args:
-        grad: of the output (tokens, heads x width), may be a slice of wider rows.
-        heads: as in the forward.
-        positions: as in the forward.
-        ends: (tokens,) the end of each token's sequence, in groups of its group, int64.
-        out: the forward's output.
-        log_sums: what the forward returned.
-        shared: as in the forward.
-        before: as in the forward.
-        scale: as in the forward.
-        window: as in the forward.
+    `grad` is that of the output (tokens, heads x width), and may be a slice of wider rows. `ends` (tokens,), int64, is
+    where each token's sequence ends, in groups its group. `out` and `log_sums` are the forward's; all else is as there.
     """
     queries, keys, values = heads
     tokens, count, width = queries.shape

@@ -138,16 +138,11 @@ def rotate_heads_backward(
     total: torch.Tensor | None = None,
     plus_one: bool = False,
 ) -> torch.Tensor:
-    """Return the gradient (tokens, (heads + 2 key_heads) width) of qkv.
+    """Return the gradient (tokens, (heads + 2 key_heads) width) of qkv; arguments of the forward are as there.
 
-    Args:
-        grads: of rotated queries (tokens, heads, width), rotated keys and values (tokens, key_heads, width).
-        rotary: as in the forward.
-        raw: qkv before norm and rotation, where there are norms.
-        norms: as in the forward.
-        inverse: what the forward returned.
-        total: (2 x width,), where the norms train: the gradients of their weights are added.
-        plus_one: as in the forward.
+    `grads` are those of rotated queries (tokens, heads, width), rotated keys and values (tokens, key_heads, width).
+    Where there are norms, `raw` is qkv before them and the rotation, and `inverse` what the forward returned; where
+    they train, the gradients of their weights are added to `total` (2 x width,).
     """
     grad_queries, grad_keys, grad_values = (grad.contiguous() for grad in grads)
     cos, sin = rotary

@@ -28,8 +28,7 @@ class Stopped(KeyboardInterrupt):
 class TrainingInterrupted(Stopped):
     """Training was stopped by a signal, after the step was finished and its checkpoint written.
 
-    Attributes:
-        agreed: all processes of the run stop alike.
+    Where it is `agreed`, all processes of the run stop alike.
     """
 
     agreed = True
@@ -64,8 +63,7 @@ class EvaluationStopped(BaseException):
 class StopOnSignal(TrainerCallback):
     """Ctrl-C or SIGTERM finishes the step and saves a checkpoint; a second one leaves at once.
 
-    Attributes:
-        number: of the first signal that came, or None.
+    `number` is that of the first signal, None while there was none.
     """
 
     def __init__(self, trainer: Stoppable) -> None:
