@@ -3,7 +3,8 @@
 Here stands what a checkpoint doesn't say of itself. What its modules or its config do say is asked of them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 LayoutName: TypeAlias = Literal["llama", "qwen"]
@@ -68,16 +69,12 @@ class Architecture:
         tokenizer: the one that most of them have.
         gguf: llama.cpp's name.
         gguf_rotary_pairs: whether llama.cpp keeps the rows of queries and keys that rotate together side by side.
-        qkv_biases: whether queries, keys and values have biases, whatever the config says of `attention_bias`.
-        head_norms: whether each head of queries and keys has an RMSNorm.
     """
 
     model_type: str
     tokenizer: KnownTokenizer
     gguf: str
     gguf_rotary_pairs: bool = False
-    qkv_biases: bool = False
-    head_norms: bool = False
 
     @property
     def layout(self) -> ChatLayout:
@@ -114,9 +111,12 @@ class WrittenClasses:
         embedding: that of a class of embeddings of its own, if any.
         norms: where a layer's norms stand.
         plus_one: whether a norm's factor is 1 + weight.
+        head_norms: whether each head of queries and keys has a norm.
+        qkv_biases: whether queries, keys and values have biases, whatever the config says of `attention_bias`.
         windows: which layers see a window: those whose `layer_types` say so, or all of a config with a window.
         rotary: how a layer is turned: `all` by one table, `kinds` by one for each kind of layer, `windows` only where
             it sees a window (in models that have windows at all), `flags` where its `use_rope` says so.
+        usual: what a config.json means where it leaves a setting out, as the text part of a vision-language one does.
     """
 
     model_type: str
@@ -126,8 +126,11 @@ class WrittenClasses:
     embedding: str = ""
     norms: NormPlaces = "before"
     plus_one: bool = False
+    head_norms: bool = False
+    qkv_biases: bool = False
     windows: Literal["layer_types", "config"] = "layer_types"
     rotary: Literal["all", "kinds", "windows", "flags"] = "all"
+    usual: Mapping[str, int | bool] = field(default_factory=dict)
 
     @property
     def module(self) -> str:
@@ -193,8 +196,8 @@ ARCHITECTURES = {
     architecture.model_type: architecture
     for architecture in (
         Architecture("llama", _LLAMA3, gguf="llama", gguf_rotary_pairs=True),
-        Architecture("qwen2", _QWEN, gguf="qwen2", qkv_biases=True),
-        Architecture("qwen3", _QWEN, gguf="qwen3", head_norms=True),
+        Architecture("qwen2", _QWEN, gguf="qwen2"),
+        Architecture("qwen3", _QWEN, gguf="qwen3"),
     )
 }
 
@@ -202,8 +205,8 @@ WRITTEN = {
     f"{classes.module}.{classes.names['model']}": classes
     for classes in (
         WrittenClasses("llama", "Llama"),
-        WrittenClasses("qwen2", "Qwen2"),
-        WrittenClasses("qwen3", "Qwen3"),
+        WrittenClasses("qwen2", "Qwen2", qkv_biases=True),
+        WrittenClasses("qwen3", "Qwen3", head_norms=True),
         WrittenClasses(
             "gemma3_text",
             "Gemma3",
@@ -212,12 +215,27 @@ WRITTEN = {
             embedding="TextScaledWordEmbedding",
             norms="around",
             plus_one=True,
+            head_norms=True,
             rotary="kinds",
+            usual={
+                "vocab_size": 262_208,
+                "hidden_size": 2304,
+                "intermediate_size": 9216,
+                "num_hidden_layers": 26,
+                "num_attention_heads": 8,
+                "num_key_value_heads": 4,
+                "head_dim": 256,
+                "max_position_embeddings": 131_072,
+                "sliding_window": 4096,
+                "sliding_window_pattern": 6,
+                "tie_word_embeddings": True,
+            },
         ),
-        WrittenClasses("exaone4", "Exaone4", norms="after", rotary="windows"),
+        WrittenClasses("exaone4", "Exaone4", norms="after", head_norms=True, rotary="windows"),
         WrittenClasses("mistral", "Mistral", windows="config"),
         WrittenClasses("ministral", "Ministral"),
-        WrittenClasses("smollm3", "SmolLM3", rotary="flags"),
+        WrittenClasses("smollm3", "SmolLM3", rotary="flags", usual={"tie_word_embeddings": True}),
     )
 }
 """What the hand-written decoder computes, by the class of a model."""
+WRITTEN_TYPES = {classes.model_type: classes for classes in WRITTEN.values()}

@@ -64,7 +64,9 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
     multiplied = 2.0 * (parameters * (2 + trains) + repeated)
     rank_values = shape.layers * job.rank * sum(i + o for i, o in job.adapters)
     # Forward and backward of scaled dot products, 4 and 10 operations a pair and column (Dao 2023).
-    attention = (4 * (1 + again) + 10) * work.pairs * shape.attended * shape.layers
+    pairs = (shape.layers - len(shape.windows)) * work.pairs
+    pairs += sum(min(work.pairs, work.computed * window) for window in shape.windows)
+    attention = (4 * (1 + again) + 10) * pairs * shape.attended
     return {
         "products": multiplied * work.computed,
         "rows": multiplied * work.micro_batches,
@@ -119,8 +121,8 @@ def _pass_bytes(job: TrainingJob, again: float) -> float:
     forward: float
     backward: float
     if job.engine == "packed":
-        forward = 8 * shape.width + 2 * shape.columns + 3 * shape.inner
-        backward = 12 * shape.width + 4 * shape.columns + 7 * shape.inner
+        forward = (8 + 4 * shape.norms_after) * shape.width + 2 * shape.columns + 3 * shape.inner
+        backward = (12 + 6 * shape.norms_after) * shape.width + 4 * shape.columns + 7 * shape.inner
         dropped = 4 * sum(width for width, _ in job.adapters) if job.dropout else 0
         norms = 4 * shape.width if job.method == "full" else 0  # the gradients of their weights
         return e * (forward * (1 + again) + backward + dropped + norms)

@@ -72,7 +72,7 @@ class TrainingJob:
         if self.method != "full":
             layer = [size for inputs, outputs in self.adapters for size in (self.rank * inputs, self.rank * outputs)]
             return layer * shape.layers
-        norms = [shape.width, shape.width, *([shape.head_width] * 2 if shape.head_norms else [])]
+        norms = [*[shape.width] * shape.norms, *([shape.head_width] * 2 if shape.head_norms else [])]
         biases = [shape.attended, *[shape.key_heads * shape.head_width] * 2] if shape.biases else []
         layer = [*(inputs * outputs for inputs, outputs in shape.linears.values()), *norms, *biases]
         tables = [shape.vocabulary * shape.width] * (1 if shape.tied else 2)

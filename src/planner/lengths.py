@@ -60,11 +60,15 @@ class Lengths:
 def tokenizer_family(shape: ModelShape, layout: str) -> str:
     """Return the tokenizer whose shipped figures stand for a model's.
 
-    The one of its vocabulary's size, else the only one of its chat layout, else its architecture's.
+    The one of its vocabulary's size, else the only one of its chat layout, else its architecture's, else the one whose
+    vocabulary is nearest in size.
     """
     known = [tokenizer.name for tokenizer in TOKENIZERS.values() if shape.vocabulary in tokenizer.vocabularies]
     alike = [tokenizer.name for tokenizer in TOKENIZERS.values() if tokenizer.layout.name == layout]
-    return next((found[0] for found in (known, alike) if len(found) == 1), ARCHITECTURES[shape.kind].tokenizer.name)
+    its = [ARCHITECTURES[shape.kind].tokenizer.name] if shape.kind in ARCHITECTURES else []
+    apart = {name: abs(math.log(one.vocabularies[0] / shape.vocabulary)) for name, one in TOKENIZERS.items()}
+    found = next((names[0] for names in (known, alike, its) if len(names) == 1), None)
+    return found or min(apart, key=apart.__getitem__)
 
 
 def shipped_lengths(family: str, examples: int | None = None) -> Lengths:

@@ -65,8 +65,7 @@ def steady_parts(job: TrainingJob) -> Mapping[str, int]:
     """Return the bytes, by part, that are there at every moment of the training, in the allocator."""
     shape, element = job.shape, job.element
     held = job.trained_element if job.method == "full" else element
-    tables = block(shape.vocabulary * shape.width * held) * (1 if shape.tied else 2)
-    parts = {"weights": tables + shape.other_parameters * held, "quantization": 0}
+    parts = {"weights": vocabulary_bytes(job) + shape.other_parameters * held, "quantization": 0}
     for inputs, outputs in shape.linears.values():
         values = inputs * outputs
         if job.method == "qlora":
@@ -82,6 +81,12 @@ def steady_parts(job: TrainingJob) -> Mapping[str, int]:
     parts["gradients"] = block(sum(sizes)) if job.engine == "packed" else sum(map(block, sizes))
     parts["optimizer"] = optimizer_bytes(job)[0]
     return parts
+
+
+def vocabulary_bytes(job: TrainingJob) -> int:
+    """Return the bytes of the embeddings, and of the head where it has its own table."""
+    held = job.trained_element if job.method == "full" else job.element
+    return block(job.shape.vocabulary * job.shape.width * held) * (1 if job.shape.tied else 2)
 
 
 def _adapter_parts(job: TrainingJob) -> dict[str, int]:
@@ -136,17 +141,20 @@ def kept_tensors(job: TrainingJob, tokens: int, keeps_inputs: bool) -> dict[str,
     shape, e = job.shape, job.element
     ranks = {product: job.ranks(*names) for product, names in PRODUCTS.items()}
     sizes = {
-        "inverse_rms": 4 * tokens,
+        "inverse_rms": 4 * tokens * shape.norms_before,
         "heads": tokens * shape.columns * e,
         "log_sums": tokens * shape.heads * 4,
         "attended": tokens * (shape.attended + ranks["output"]) * e,
         "middle": tokens * shape.width * e,
-        "middle_inverse_rms": 4 * tokens,
+        "middle_inverse_rms": 4 * tokens * shape.norms_before,
         "gate_up": tokens * 2 * shape.inner * e,
     }
     if shape.head_norms:
         sizes["raw"] = tokens * shape.columns * e
         sizes["head_inverse_rms"] = tokens * (shape.heads + shape.key_heads) * 4
+    if shape.norms_after:
+        for part in ("attention_output", "mlp_output"):
+            sizes |= {part: tokens * shape.width * e, f"{part}_inverse_rms": 4 * tokens}
     if keeps_inputs:
         sizes["attention_input"] = tokens * (shape.width + ranks["qkv"]) * e
         sizes["mlp_input"] = tokens * (shape.width + ranks["gate_up"]) * e
@@ -154,7 +162,7 @@ def kept_tensors(job: TrainingJob, tokens: int, keeps_inputs: bool) -> dict[str,
     else:
         apart = {name: rank for name, rank in ranks.items() if rank and name != "output"}
         sizes |= {f"reduced_{name}": tokens * rank * e for name, rank in apart.items()}
-    return {name: block(size) for name, size in sizes.items()}
+    return {name: block(size) for name, size in sizes.items() if size}
 
 
 def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> dict[str, int]:
@@ -167,6 +175,7 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
     activation = 0 if how.keeps_inputs and how.kept_layers else block(tokens * shape.inner * e)
     work = block(tokens * shape.width * e) + block(tokens * (shape.inner + job.ranks("down_proj")) * e)
     work += block(tokens * shape.width) if job.float8 else 0  # the gradient once more, in 8 bit
+    work += block(tokens * shape.width * e) if shape.norms_after else 0  # the gradient before the norm
     # The attention's, when `gate_up` is gone: gradients by head and side by side, that of its output, the layer's.
     attention = 2 * block(tokens * shape.columns * e) + block(tokens * (shape.attended + shape.width) * e)
     if job.method == "full" and shape.head_norms:  # each token's part of the gradients of both norms, in float32

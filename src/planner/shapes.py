@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..architectures import ARCHITECTURES
+from ..architectures import NORMS, WRITTEN_TYPES, WrittenClasses
 from ..errors import YoyakError
 from ..resources import yoyak_home
 from .positions import model_positions
@@ -31,11 +31,27 @@ class ModelShape:
     tied: bool
     biases: bool = False
     positions: int | None = None  # that the model was made for
+    windows: tuple[int, ...] = ()  # how many tokens each of the layers with a window sees
 
     @property
     def head_norms(self) -> bool:
         """Tell whether queries and keys have an RMSNorm each."""
-        return ARCHITECTURES[self.kind].head_norms
+        return WRITTEN_TYPES[self.kind].head_norms
+
+    @property
+    def norms_before(self) -> bool:
+        """Tell whether norms stand before attention and MLP."""
+        return "before_attention" in NORMS[WRITTEN_TYPES[self.kind].norms]
+
+    @property
+    def norms_after(self) -> bool:
+        """Tell whether norms stand after attention and MLP."""
+        return "after_attention" in NORMS[WRITTEN_TYPES[self.kind].norms]
+
+    @property
+    def norms(self) -> int:
+        """Return how many norms of the model's width a layer has."""
+        return len(NORMS[WRITTEN_TYPES[self.kind].norms])
 
     @property
     def columns(self) -> int:
@@ -74,7 +90,7 @@ class ModelShape:
     @property
     def other_parameters(self) -> int:
         """Return the parameters of norms and biases."""
-        norms = 2 * self.width + (2 * self.head_width if self.head_norms else 0)
+        norms = self.norms * self.width + (2 * self.head_width if self.head_norms else 0)
         return self.layers * (norms + (self.columns if self.biases else 0)) + self.width
 
     @property
@@ -89,9 +105,15 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
     Raises:
         YoyakError: a kind of model that is not known, or a size that is missing.
     """
+    text = config.get("text_config")
+    if isinstance(text, dict):  # of a model that sees or hears too, of which the text part is trained
+        tied = config.get("tie_word_embeddings")  # the whole's head is what is meant
+        config = text if tied is None else text | {"tie_word_embeddings": tied}
     kind = str(config.get("model_type"))
-    if kind not in ARCHITECTURES:
-        raise YoyakError(f"{where}: models of type {kind} can't be planned; those of {', '.join(ARCHITECTURES)} can")
+    if kind not in WRITTEN_TYPES:
+        raise YoyakError(f"{where}: models of type {kind} can't be planned; those of {', '.join(WRITTEN_TYPES)} can")
+    classes = WRITTEN_TYPES[kind]
+    config = {**classes.usual, **{name: value for name, value in config.items() if value is not None}}
     try:
         heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
         return ModelShape(
@@ -104,11 +126,31 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
             key_heads=int(config.get("num_key_value_heads") or heads),
             head_width=int(config.get("head_dim") or width // heads),
             tied=bool(config.get("tie_word_embeddings", False)),
-            biases=ARCHITECTURES[kind].qkv_biases or bool(config.get("attention_bias")),
+            biases=classes.qkv_biases or bool(config.get("attention_bias")),
             positions=model_positions(config),
+            windows=_windows(config, classes),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise YoyakError(f"{where}: no usable {error} in the model's config.json") from None
+
+
+def _windows(config: dict[str, Any], classes: WrittenClasses) -> tuple[int, ...]:
+    """Return the windows of the layers that have one."""
+    window, layers = config.get("sliding_window"), int(config["num_hidden_layers"])
+    if window is None:
+        return ()
+    kinds, pattern = config.get("layer_types"), config.get("sliding_window_pattern")
+    if classes.windows == "config":
+        windowed = layers
+    elif kinds is not None:
+        windowed = list(kinds).count("sliding_attention")
+    elif isinstance(pattern, int) and pattern > 0:
+        windowed = sum(index % pattern != 0 for index in range(1, layers + 1))
+    elif config.get("use_sliding_window"):
+        windowed = max(layers - int(config.get("max_window_layers", layers)), 0)
+    else:
+        windowed = 0
+    return (int(window),) * windowed
 
 
 def find_shape(checkpoint: str) -> tuple[ModelShape, str]:

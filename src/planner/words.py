@@ -1,10 +1,12 @@
 """A plan in words, with a bar of the card's memory."""
 
 from .advice import Change, hours
+from .memory import vocabulary_bytes
 from .plan import Plan
 from .positions import position_warning
 
 _BAR = 40
+_LARGE_SHARE = 0.25  # of the peak
 MEMORY_NAMES = {
     "weights": "weights",
     "quantization": "quantization constants",
@@ -90,7 +92,18 @@ def memory_lines(plan: Plan) -> list[str]:
     over = "" if memory.device_bytes <= limit else " (over)"
     lines = [f"Memory [{bar}] {memory.device_bytes / 1e9:.1f} of {limit / 1e9:.1f} GB{over}"]
     lines += [f"  {MEMORY_NAMES[name]:36} {size / 1e9:8.2f} GB" for name, size in memory.parts.items() if size >= 5e6]
-    return [*lines, f"  {'allocator peak':36} {memory.peak_bytes / 1e9:8.2f} GB"]
+    lines.append(f"  {'allocator peak':36} {memory.peak_bytes / 1e9:8.2f} GB")
+    return [*lines, *_vocabulary(plan)]
+
+
+def _vocabulary(plan: Plan) -> list[str]:
+    """Return a line where the vocabulary's tables and logits are a large part of the memory, or of the weights."""
+    shape, memory, tables = plan.situation.shape, plan.choice.memory, vocabulary_bytes(plan.choice.job)
+    logits = memory.parts.get("logits", 0)
+    if tables + logits < _LARGE_SHARE * memory.peak_bytes and 2 * tables < memory.parts["weights"]:
+        return []
+    of = f"{tables / 1e9:.2f} GB embeddings and head, {logits / 1e9:.2f} GB logits"
+    return [f"  of it {(tables + logits) / 1e9:.2f} GB are the vocabulary's {shape.vocabulary:,} tokens: {of}"]
 
 
 def _time(plan: Plan, price_per_hour: float | None) -> list[str]:

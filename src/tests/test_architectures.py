@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from src import architectures
-from src.architectures import ARCHITECTURES, CHAT_LAYOUTS, LINEARS, ChatTemplate
+from src.architectures import ARCHITECTURES, CHAT_LAYOUTS, LINEARS, WRITTEN_TYPES, ChatTemplate
 from src.planner.shapes import shape_of_config
 from src.tests.tiny_architectures import architecture_config
 
@@ -36,7 +36,7 @@ def test_the_layout_of_checkpoints_whose_tokenizer_has_none() -> None:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("settings", [{}, {"tie_word_embeddings": False}], ids=["as it is", "untied"])
 def test_a_record_says_what_transformers_builds(name: str, settings: dict[str, bool]) -> None:
-    config, record = architecture_config(name, **settings), ARCHITECTURES[name]
+    config, record = architecture_config(name, **settings), WRITTEN_TYPES[name]
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     assert type(model).__module__ == f"transformers.models.{name}.modeling_{name}"

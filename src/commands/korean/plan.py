@@ -74,6 +74,10 @@ PLAN = (
     Text("CUDA context", "CUDA 컨텍스트"),
     Text("allocator's slack and graphs", "할당자 여유분과 그래프"),
     Text("allocator peak", "할당자 최댓값"),
+    Text(
+        "of it {memory} GB are the vocabulary's {tokens} tokens: {tables} GB embeddings and head, {logits} GB logits",
+        "그중 {memory} GB는 어휘 {tokens}개 몫: 임베딩과 출력층 {tables} GB, 로짓 {logits} GB",
+    ),
     Text("matrix products", "행렬 곱"),
     Text("attention", "어텐션"),
     Text("products of the adapters", "어댑터의 행렬 곱"),

@@ -9,7 +9,7 @@ from src.planner.compare import compared, picture, table_text, ticks_of, x_of, y
 from src.planner.devices import find_device
 from src.planner.lengths import lengths_by_hand
 from src.planner.plan import Situation, make_plan
-from src.planner.shapes import find_shape
+from src.planner.shapes import ModelShape, find_shape
 from src.planner.words import memory_lines, plan_text, verdict
 
 
@@ -90,3 +90,11 @@ def test_the_bar_of_memory_and_the_marks_of_estimates():
     assert "(an estimate: this card was not measured)" in plan_text(make_plan(situation(gpu="L4")), [], 2)
     hour = fits.total_seconds / 3600
     assert f", {hour * 2.5:.2f} at 2.5 an hour" in plan_text(fits, [], 2.5)
+
+
+def test_a_large_vocabulary_is_named():
+    """Gemma 3 270M: 262,144 rows of 640 in bf16, and logits of 1,024 positions; of Llama 3B they are a sixth."""
+    gemma = ModelShape("gemma3_text", 262_144, 640, 2048, 18, 4, 1, 256, tied=True, windows=(512,) * 15)
+    line = memory_lines(make_plan(replace(situation(), shape=gemma)))[-1]
+    assert line == "  of it 0.87 GB are the vocabulary's 262,144 tokens: 0.34 GB embeddings and head, 0.54 GB logits"
+    assert "vocabulary" not in "".join(memory_lines(make_plan(situation("lora.use_qlora=false"))))

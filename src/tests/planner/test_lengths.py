@@ -128,6 +128,9 @@ def test_families_of_tokenizers_by_vocabulary_then_by_layout():
     other = replace(qwen, vocabulary=999)
     assert (tokenizer_family(other, "auto"), tokenizer_family(other, "llama")) == ("qwen3", "llama3")
     assert tokenizer_family(replace(llama, vocabulary=999), "auto") == "llama3"
+    gemma = replace(llama, kind="gemma3_text", vocabulary=262_144)
+    assert tokenizer_family(gemma, "auto") == "qwen3"  # of the largest vocabulary
+    assert tokenizer_family(replace(gemma, kind="exaone4", vocabulary=102_400), "auto") == "llama3"
 
 
 FAMILIES = ("Bllossom/llama-3.2-Korean-Bllossom-3B", "Qwen/Qwen3-4B-Instruct-2507", "bundled:smollm2-135m")

@@ -54,7 +54,7 @@ def test_kept_tensors_in_numbers():
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-@pytest.mark.parametrize("family", ["llama", "qwen3"])
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma3_text", "exaone4"])
 @pytest.mark.parametrize("keeps_inputs", [False, True])
 def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family, keeps_inputs, method):
     config = AutoConfig.for_model(family, **_sizes(2))
@@ -80,9 +80,12 @@ def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family
     else:
         names = ("reduced_qkv", None, "reduced_gate_up", "reduced_down")
         real |= {name: tensor for name, tensor in zip(names, saved.reduced, strict=True) if name and tensor.numel()}
+    named = ("attention_output", "attention_output_inverse_rms", "mlp_output", "mlp_output_inverse_rms")
+    real |= {name: tensor for name in named if (tensor := getattr(saved, name)) is not None}
+    real = {name: tensor for name, tensor in real.items() if tensor.numel()}
     shape = replace(SHAPE, kind=family)
     planned = kept_tensors(replace(JOB, shape=shape, dtype="fp32", method=method), 64, keeps_inputs)
-    attention = {"heads", "log_sums"} | ({"raw", "head_inverse_rms"} if family == "qwen3" else set())
+    attention = {"heads", "log_sums"} | ({"raw", "head_inverse_rms"} if family != "llama" else set())
     assert set(planned) == set(real) | attention  # the CPU's attention keeps its own: q, k, v and weights
     for name, tensor in real.items():
         assert planned[name] == block(tensor.untyped_storage().nbytes()), name
@@ -153,7 +156,14 @@ def test_weights_in_numbers():
 
 
 @pytest.mark.parametrize(
-    ("family", "tied", "biases"), [("llama", True, False), ("qwen2", False, True), ("qwen3", True, False)]
+    ("family", "tied", "biases"),
+    [
+        ("llama", True, False),
+        ("qwen2", False, True),
+        ("qwen3", True, False),
+        ("gemma3_text", True, False),
+        ("exaone4", False, False),
+    ],
 )
 def test_what_trains_and_its_gradients_are_those_of_a_whole_model(family, tied, biases):
     model = adapted_model(family, torch.float32, None, **_sizes(2) | {"tie_word_embeddings": tied})

@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from transformers import AutoConfig, AutoModelForCausalLM
 
+from src.architectures import WRITTEN_TYPES
+from src.decoder.described import describe
 from src.errors import YoyakError
 from src.planner.shapes import ModelShape, cached_file, find_shape, shape_of_config
+from src.tests.tiny_architectures import architecture_config
 
 CONFIG = {
     "model_type": "llama",
@@ -44,7 +48,7 @@ def test_parameters_by_hand():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"model_type": "gpt2"}, "here: models of type gpt2 can't be planned; those of llama, qwen2, qwen3 can"),
+        ({"model_type": "gpt2"}, "here: models of type gpt2 can't be planned; those of llama, qwen2, qwen3, "),
         ({key: value for key, value in CONFIG.items() if key != "vocab_size"}, "here: no usable 'vocab_size' in"),
         (CONFIG | {"hidden_size": "wide"}, "here: no usable"),
     ],
@@ -52,6 +56,60 @@ def test_parameters_by_hand():
 def test_what_is_no_shape_is_refused(config, message):
     with pytest.raises(YoyakError, match=message):
         shape_of_config(config, "here")
+
+
+GEMMA_4B = {  # what the text part of a published config.json leaves out is transformers' default
+    "model_type": "gemma3",
+    "text_config": {
+        "hidden_size": 2560,
+        "intermediate_size": 10240,
+        "model_type": "gemma3_text",
+        "num_hidden_layers": 34,
+        "sliding_window": 1024,
+    },
+}
+
+
+def test_the_text_part_of_gemma_3_4b():
+    shape = shape_of_config(GEMMA_4B, "here")
+    windows = (1024,) * 29  # 34 layers, of which each sixth sees all
+    sizes = ("gemma3_text", 262_208, 2560, 10_240, 34, 8, 4, 256)
+    assert shape == ModelShape(*sizes, tied=True, positions=131_072, windows=windows)
+    assert (shape.norms, shape.head_norms, shape.norms_before, shape.norms_after) == (4, True, True, True)
+    assert shape.table_parameters == 671_252_480
+    assert 3.87e9 < shape.parameters < 3.89e9
+
+
+@pytest.mark.parametrize("name", WRITTEN_TYPES)
+def test_a_shape_is_that_of_the_description(name):
+    """The planner has no torch: what it reads of a config is what `describe` reads of the built modules."""
+    for settings in ({}, {"sliding_window": 9, "num_hidden_layers": 7}, {"tie_word_embeddings": False}):
+        config = architecture_config(name, **settings)
+        model = AutoModelForCausalLM.from_config(config)
+        found, shape = describe(model), shape_of_config(config.to_dict(), name)
+        layer = found.layers[0]
+        attention = layer.attention
+        assert (shape.heads, shape.key_heads, shape.head_width) == (
+            attention.heads,
+            attention.key_heads,
+            attention.width,
+        )
+        assert (shape.vocabulary, shape.width, shape.inner) == (found.vocabulary, found.width, layer.inner)
+        assert (shape.layers, shape.tied) == (len(found.layers), found.tied)
+        assert shape.head_norms == (attention.head_norms is not None)
+        assert shape.norms == layer.norms_of_width
+        assert (shape.norms_before, shape.norms_after) == (layer.before_mlp is not None, layer.after_mlp is not None)
+        assert shape.biases == ("q_proj" in attention.biases)
+        windows = [one.attention.window for one in found.layers]
+        assert shape.windows == tuple(window for window in windows if window is not None)
+        assert shape.parameters == sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_what_a_config_leaves_out_is_transformers_default():
+    for name, classes in WRITTEN_TYPES.items():
+        usual = AutoConfig.for_model(name).to_dict()
+        usual["sliding_window_pattern"] = usual.get("_sliding_window_pattern")
+        assert {key: usual[key] for key in classes.usual} == classes.usual
 
 
 @pytest.fixture
