@@ -6,7 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
 .PHONY: audit control-tokens install quickstart quickstart-ko test test-slow test-gpu fuzz lint types docs-examples
-.PHONY: soak soak-kills test-oldest wheel-check gpu-wheels mutants bench bench-cpu bench-gpu bench-plan clean
+.PHONY: soak soak-kills rank-kills test-oldest wheel-check gpu-wheels mutants bench bench-cpu bench-gpu bench-plan clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -75,6 +75,9 @@ bench-cpu:
 
 bench-gpu:  # SHAPE=llama3_3b|qwen3_4b|llama3_8b EXAMPLES=FILE with token ids
 	$(BIN)/python benchmarks/train_throughput.py $(SHAPE) --examples $(EXAMPLES) --out benchmarks/results/train_throughput.jsonl
+
+rank-kills:  # of two processes on the CPU
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rank_kills.py $(if $(KILLS),--kills $(KILLS)) $(if $(OUT),--out $(OUT))
 
 soak:  # 2,000 steps; fails where memory or open files grow
 	OMP_NUM_THREADS=2 $(BIN)/python benchmarks/soak.py

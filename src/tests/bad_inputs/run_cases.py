@@ -20,6 +20,21 @@ RUNS = [
         "x.jsonl: its dialogues begin with an instruction ('Please summarize the following dialogue:'), as rows of ...",
         files={"x.jsonl": INSTRUCTIONS},
     ),
+    Case(
+        "train: GPUs that are not there",
+        "train -e TINY --gpus 2",
+        "--gpus 2: torch sees no GPU here; leave it out, or train on the processor with --processes N",
+    ),
+    Case(
+        "train: GPUs and processes of the CPU",
+        "train -e TINY --gpus 2 --processes 2",
+        "--gpus starts a process on each GPU and --processes some on the CPU; leave one out",
+    ),
+    Case(
+        "train: folds on several GPUs",
+        "train -e TINY --folds 2 --processes 2",
+        "--folds trains one run after the other, each on one GPU; leave --gpus and --processes out",
+    ),
     Case("train: no evaluation file", "train -e TINY data.eval=x.csv", "x.csv: no such file..."),
     Case(
         "train: a folder with something else",

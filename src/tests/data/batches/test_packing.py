@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 
+from src.data.batches.bins import deal
 from src.data.batches.packing import FILLER, SHARED, MicroBatch, StepPacker, assign_to_bins, unpacked
 
 
@@ -143,3 +144,18 @@ def test_moving_keeps_everything(multiple: int) -> None:
     assert lists(moved) == lists(batch)
     assert moved.tokens == batch.tokens
     assert batch.to("meta").input_ids.device.type == "meta"
+
+
+def test_a_step_is_dealt_by_tokens_and_examples_keep_their_places() -> None:
+    lengths = [3, 9, 4, 2, 8]
+    items = [item([number] * length, 1) for number, length in enumerate(lengths)]
+    assert deal(lengths, 2) == [[1, 0, 3], [4, 2]]  # 14 and 12 tokens
+    assert deal([5, 4], 3) == [[0], [1], []]
+    steps = [StepPacker(64, rank=rank, ranks=2)(items) for rank in range(2)]
+    assert [(step["target_tokens"], step["tokens"]) for step in steps] == [(5, 26)] * 2
+    (first,), (second,) = (step["micro_batches"] for step in steps)
+    assert first.examples.unique_consecutive().tolist() == [1, 0, 3]
+    assert second.examples.unique_consecutive().tolist() == [4, 2]
+    assert [*unpacked([second])] == [2, 4]
+    again = StepPacker(10, rank=1, ranks=2).pack([*unpacked([second]).values()], [*unpacked([second])])
+    assert [batch.examples.unique_consecutive().tolist() for batch in again] == [[4], [2]]

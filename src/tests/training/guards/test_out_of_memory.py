@@ -293,3 +293,15 @@ def test_on_a_gpu_gradients_are_equal_to_rounding(tmp_path: Path) -> None:
     expected = exact()
     assert difference(whole, expected) < 2e-2
     assert difference(limited, expected) < 1.25 * difference(whole, expected)
+
+
+def test_all_ranks_compute_as_the_one_with_the_least_memory() -> None:
+    room = MemoryRoom()
+    assert not room.adopt(None, False)
+    assert room.adopt(64, False)
+    assert (room.most, room.recomputes, room.count) == (64, False, 1)
+    assert not room.adopt(64, False)
+    assert not room.adopt(128, False)
+    assert room.adopt(32, True)
+    assert (room.most, room.recomputes, room.count) == (32, True, 2)
+    assert not room.adopt(None, True)

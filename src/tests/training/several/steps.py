@@ -3,6 +3,7 @@
 python -m src.tests.training.several.steps FOLDER
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import torch
 from transformers import TrainerCallback
 
 from src.data.llm_dataset import create_llm_dataset
-from src.ranks.group import is_first_rank, one_of_several
+from src.ranks.group import is_first_rank, one_of_several, own_rank, rank_count
 from src.ranks.place import place_of
 from src.tests.tiny_models import load_tiny, tiny_config
 from src.training.guards.one_process import leave_out_launchers
 from src.training.llm_trainer import LLMTrainer
+from src.training.several.exchange import StepExchange
 
 EXAMPLES = 9  # of uneven lengths; a step takes 4, so the third has a single one, and every further rank none
 CASES = {
@@ -77,7 +79,17 @@ def train_case(case, base, folder):
     return gradients.kept | figures | {"tokens": tokens}
 
 
+def told_notices():
+    """Meet once as ranks of which the last has been told to stop and has little memory; return what all know then."""
+    exchange = StepExchange(torch.device("cpu"))
+    last = own_rank() == rank_count() - 1
+    gradients = [torch.full((3,), 1.0), torch.full((2, 2), float(own_rank()))]
+    loss = exchange.meet(gradients, torch.tensor(0.5), 15 if last else None, 64 if last else None, last)
+    return [*(gradient.tolist() for gradient in gradients), loss.item(), vars(exchange.notices)]
+
+
 def write_cases(folder):
+    (folder / f"told{own_rank()}.json").write_text(json.dumps(told_notices()))
     for case in CASES:
         found = train_case(case, str(folder / "base"), folder / "runs")
         if is_first_rank():
