@@ -43,6 +43,8 @@ def deciding_settings(config: Config) -> dict[str, object]:
     beside_the_point = ["model.size", "generation.batch_size", "generation.batch_tokens", "evaluation.generate"]
     if not config.generation.mbr_samples:  # of MBR alone, and unknown to rows that older versions wrote
         beside_the_point.append("generation.mbr_temperature")
+    if not config.dataset.name_form:  # as above
+        beside_the_point.append("dataset.name_form")
     return {
         **{
             name: value

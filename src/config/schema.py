@@ -85,6 +85,15 @@ class DatasetSettings(Section):
     a shell: `'dataset.system=""'`)."""
     instruction: str | None = None
     """The user's sentence before the dialogue; null takes the language's default."""
+    name_form: bool = False
+    """The sentence before the dialogue names the form wanted: one or two sentences, speakers as written, one style of
+    ending, no heading. For a model that was not trained, which knows no form; in place of `instruction`."""
+
+    @model_validator(mode="after")
+    def _one_sentence(self) -> "DatasetSettings":
+        if self.name_form and self.instruction is not None:
+            raise ValueError("instruction and name_form are each the sentence before the dialogue; leave one out")
+        return self
 
 
 class DataSettings(Section):

@@ -147,6 +147,10 @@ INPUT_ERRORS = (
         "num_beams = {beams} searches and {setting} draws; leave one out",
         "num_beams = {beams:은/는} 빔 탐색이고 {setting:은/는} 표본 추출입니다. 하나를 빼세요",
     ),
+    Text(
+        "instruction and name_form are each the sentence before the dialogue; leave one out",
+        "instruction과 name_form은 둘 다 대화 앞의 문장을 정합니다. 하나를 빼세요",
+    ),
     Text("must be a plain folder name, without slashes", "빗금 없는 폴더 이름이어야 합니다"),
     Text("must be printable and not start with '-'", "'-'로 시작하지 않는, 보이는 글자여야 합니다"),
     Text(

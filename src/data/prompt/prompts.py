@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ...config.schema import Config
+from ...config.schema import Config, DatasetSettings
 from .plain_text import plain_text
 
 
@@ -11,12 +11,14 @@ from .plain_text import plain_text
 class PromptTexts:
     """The texts that one language puts around a dialogue.
 
-    `more_instructions` are the augmentation's four besides the format's default.
+    `more_instructions` are the augmentation's four besides the format's default; `with_form` names the form that a
+    summary is to have, without the mark at its end.
     """
 
     system: str
     chat_sentence: str
     instruction: str
+    with_form: str
     more_instructions: tuple[str, str, str, str]
 
 
@@ -25,6 +27,10 @@ PROMPT_TEXTS = {
         system="당신은 대화를 요약하는 전문가입니다.",
         chat_sentence="다음 대화를 요약해주세요:",
         instruction="다음 대화를 간결하게 요약해주세요.",
+        with_form=(
+            "다음 대화를 한두 문장으로 요약해주세요. 말하는 사람은 대화에 적힌 이름 그대로 쓰고, 모든 문장을 -습니다로 "
+            "끝내고, 제목이나 목록 없이 요약만 써주세요"
+        ),
         more_instructions=(
             "아래 대화의 핵심 내용을 정리해주세요.",
             "다음 대화를 읽고 중요한 내용을 한두 문장으로 요약하세요.",
@@ -36,6 +42,10 @@ PROMPT_TEXTS = {
         system="You are an expert at summarizing dialogues.",
         chat_sentence="Please summarize the following dialogue:",
         instruction="Please summarize the following dialogue concisely.",
+        with_form=(
+            "Summarize the following dialogue in one or two full sentences, in the present tense. Call the speakers as "
+            "the dialogue writes them. Write the summary only, without a heading or a list"
+        ),
         more_instructions=(
             "Write down the key points of the dialogue below.",
             "Read the following dialogue and sum up what matters in one or two sentences.",
@@ -74,7 +84,18 @@ def system_text(config: Config) -> str:
 
 def _texts(config: Config) -> tuple[str, str]:
     chosen = config.dataset
-    return own_texts(chosen.language, chosen.format_type, chosen.system, chosen.instruction)
+    return own_texts(chosen.language, chosen.format_type, chosen.system, _instruction(chosen))
+
+
+def _instruction(chosen: DatasetSettings) -> str | None:
+    """Return the sentence before a dialogue that settings choose; None for the format's default."""
+    if not chosen.name_form:
+        return chosen.instruction
+    return _with_form(chosen.language, chosen.format_type)
+
+
+def _with_form(language: str, format_type: str) -> str:
+    return PROMPT_TEXTS[language].with_form + (":" if format_type == "chat" else ".")
 
 
 def instruction_before(dialogue: str) -> str | None:
@@ -87,7 +108,7 @@ def instruction_before(dialogue: str) -> str | None:
         sentence
         for texts in PROMPT_TEXTS.values()
         for sentence in (texts.chat_sentence, texts.instruction, *texts.more_instructions)
-    }
+    } | {_with_form(language, form) for language in PROMPT_TEXTS for form in ("chat", "instruction")}
     return first if first in sentences or first in _FORMER else None
 
 
@@ -100,5 +121,5 @@ def prompt_arguments(config: Config) -> dict[str, Any]:
         "chat_template": config.model.chat_template,
         "language": config.dataset.language,
         "system": config.dataset.system,
-        "instruction": config.dataset.instruction,
+        "instruction": _instruction(config.dataset),
     }

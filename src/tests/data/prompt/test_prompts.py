@@ -3,7 +3,14 @@
 import pytest
 
 from src.config import load_config
-from src.data.prompt.prompts import PROMPT_TEXTS, instruction_before, instruction_text, system_text
+from src.data.prompt.prompts import (
+    PROMPT_TEXTS,
+    instruction_before,
+    instruction_text,
+    prompt_arguments,
+    system_text,
+)
+from src.errors import YoyakError
 
 
 def test_korean_texts():
@@ -57,6 +64,18 @@ def test_each_language_keeps_its_letters():
         ),
         (("dataset.instruction=' Be brief. '", "dataset.system=' I sum up. '"), "Be brief.", "I sum up."),
         (("dataset.system=''",), "다음 대화를 요약해주세요:", ""),
+        (
+            ("dataset.name_form=true",),
+            "다음 대화를 한두 문장으로 요약해주세요. 말하는 사람은 대화에 적힌 이름 그대로 쓰고, 모든 문장을 -습니다로 "
+            "끝내고, 제목이나 목록 없이 요약만 써주세요:",
+            "당신은 대화를 요약하는 전문가입니다.",
+        ),
+        (
+            ("dataset.name_form=true", "dataset.language=en", "dataset.format_type=instruction"),
+            "Summarize the following dialogue in one or two full sentences, in the present tense. Call the speakers as "
+            "the dialogue writes them. Write the summary only, without a heading or a list.",
+            "You are an expert at summarizing dialogues.",
+        ),
     ],
 )
 def test_what_a_config_puts_before_a_dialogue(settings, before, system):
@@ -70,3 +89,16 @@ def test_a_sentence_of_ours_at_the_head_of_a_dialogue_is_known():
     assert instruction_before("State briefly what the given dialogue is about.\nA: Hi.") is not None
     assert instruction_before("Summarize who decided to do what in the dialogue below.\nA: Hi.") is not None  # of old
     assert instruction_before("A: Please summarize the following dialogue:\nB: No.") is None
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_form_is_in_the_prompt_that_a_model_reads(language):
+    config = load_config("llama_3.2_3b", [f"dataset.language={language}", "dataset.name_form=true"])
+    assert prompt_arguments(config)["instruction"] == instruction_text(config)
+    assert PROMPT_TEXTS[language].with_form in instruction_text(config)
+    assert instruction_before(f"{instruction_text(config)}\nA: hi") == instruction_text(config)
+
+
+def test_an_instruction_and_a_form_exclude_each_other():
+    with pytest.raises(YoyakError, match="are each the sentence before the dialogue; leave one out"):
+        load_config("llama_3.2_3b", ["dataset.name_form=true", "dataset.instruction=Be brief."])
