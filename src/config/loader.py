@@ -175,12 +175,13 @@ def _explain(setting: str, problem: dict[str, Any], leaf: Leaf | None, path: Pat
 def _allowed(annotation: Any, limits: Sequence[Any] = (), too_large: bool = False) -> str:
     """Say in words which values a field's type and limits allow; what only bounds slips, where one is `too_large`."""
     if annotation in _WORDS:
-        bounds = [
-            f"{word} {f'{bound:,}' if isinstance(bound, int) else f'{bound:g}'}"
+        of_words = {  # of two limits of a kind, the later one is of the setting itself
+            word: f"{word} {f'{bound:,}' if isinstance(bound, int) else f'{bound:g}'}"
             for limit in limits
             for name, word in _LIMITS.items()
             if (bound := getattr(limit, name, None)) is not None and (bound < _LEAST_SLIP or too_large)
-        ]
+        }
+        bounds = list(of_words.values())
         return " ".join([_WORDS[annotation], " and ".join(bounds)]).strip()
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:

@@ -142,6 +142,7 @@ INPUT_ERRORS = (
     Text("a number of at least {low} and below {high}", "{low} 이상 {high} 미만의 수"),
     Text("a number above {low}", "{low}보다 큰 수"),
     Text("a number above {low} and at most {high}", "{low}보다 크고 {high} 이하인 수"),
+    Text("a mapping such as {lora.r: [8, 16]}", "{lora.r: [8, 16]} 같은 대응표"),
     Text("one of {choices}", "{choices} 가운데 하나"),
     Text(
         "num_beams = {beams} searches and {setting} draws; leave one out",

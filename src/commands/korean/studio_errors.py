@@ -40,5 +40,11 @@ STUDIO_ERRORS = (
         "{file}: more than {count} rows to compare; yoyak data stats does that",
         "{file}: 비교할 행이 {count}개가 넘습니다. yoyak data stats를 쓰세요",
     ),
+    Text("{folder}: has no final model yet", "{folder}: 최종 모델이 아직 없습니다"),
+    Text(
+        "{a} and {b}: no dialogue of which they have different summaries",
+        "{a:과/와} {b}: 요약이 서로 다른 대화가 없습니다",
+    ),
+    Text("{path}: the vote can't be kept ({why})", "{path}: 고른 것을 저장할 수 없습니다({why:t})"),
     Text("--gpu {name}: no such card here", "--gpu {name}: 목록에 없는 GPU입니다"),
 )

@@ -14,7 +14,7 @@ SRC = Path(__file__).resolve().parents[2]
 MODULES = sorted(
     path.relative_to(SRC).with_suffix("").as_posix() for path in SRC.rglob("*.py") if "tests" not in path.parts
 )
-ERRORS = {"YoyakError", "StoppedRunError", "UnfitTokenizerError"}
+ERRORS = {"YoyakError", "RankFailedError", "StoppedRunError", "UnfitTokenizerError"}
 REASONS = {"BadRow", "_BadCellError", "DamagedCheckpoint", "NotTurnsError", "TooMuchError", "Unclear"}
 """Of what becomes a part of an error or a note."""
 LINES = {"add_column", "add_row", "append", "echo", "info", "print", "say", "say_aside", "secho"}
@@ -27,6 +27,7 @@ BUILT = {
     "7: 7": "of the system: a file and its reason, each of which has its half; as _explain of config/loader",
     "7: 7 = 7: 7": "of _explain: a rule that the schema states",
     "7: 7: 7": "of _explain",
+    "7": "a failure of a rank, as it says itself",
 }
 """Errors of names and parts alone."""
 ELSEWHERE = {
