@@ -36,6 +36,7 @@ class PlanRequest:
     compare: bool = False
     out: Path | None = None
     as_json: bool = False
+    refine: bool = False
 
 
 def show_plan(request: PlanRequest) -> None:
@@ -47,11 +48,16 @@ def show_plan(request: PlanRequest) -> None:
     leave_out_default_4bit(config, sources)
     if request.out is not None and request.out.suffix.lower() != ".svg":
         raise YoyakError(f"--out {request.out}: the picture is SVG; name a file that ends in .svg")
+    if request.compare and request.refine:
+        raise YoyakError("--compare and --refine: methods are compared for training; leave one out")
     named = request.gpu is not None or request.memory_gb is not None
     device = find_device("H100") if request.compare and not named else choose_device(request.gpu, request.memory_gb)
     situation = situation_of(config, sources, device, request.lengths)
     if request.compare:
         compare_plans(situation, request)
+        return
+    if request.refine:
+        show_refine_plan(situation, request)
         return
     result = make_plan(situation)
     refuse_budget(result)
@@ -64,6 +70,29 @@ def show_plan(request: PlanRequest) -> None:
     print_text(said_lines(plan_text(result, best_changes(result), request.price_per_hour)))
 
 
+def show_refine_plan(situation: Situation, request: PlanRequest) -> None:
+    """Print the plan of `yoyak refine`, or its JSON."""
+    from ..planner.advice import arguments
+    from ..planner.refining import make_refine_plan, nearest_fitting_refining
+    from ..planner.words import refine_text
+
+    result = make_refine_plan(situation)
+    budget = situation.config.training.memory_budget_gb
+    if budget is not None and result.memory.peak_bytes > budget * 1e9:
+        change = nearest_fitting_refining(result)
+        raise over_budget(budget, result.memory.peak_bytes, arguments(change) if change else None)
+    if request.as_json:
+        print_json(result.as_json(request.price_per_hour))
+        return
+    print_text(said_lines(refine_text(result, request.price_per_hour)))
+
+
+def over_budget(budget: float, least: float, fitting: str | None) -> YoyakError:
+    """Return the error of a `training.memory_budget_gb` that is too small, with settings that fit where there are."""
+    way = f"; this fits: {fitting}" if fitting else "; raise it"
+    return YoyakError(f"training.memory_budget_gb = {budget:g}: the run takes {least / 1e9:.1f} GB at the least{way}")
+
+
 def refuse_budget(result: Plan) -> None:
     """Raise YoyakError for a `training.memory_budget_gb` that no settings of the micro-batches keep to."""
     from ..planner.advice import nearest_fitting
@@ -72,8 +101,7 @@ def refuse_budget(result: Plan) -> None:
     if budget is None or least <= budget * 1e9:
         return
     change = nearest_fitting(result)
-    way = f"; this fits: {change.as_arguments}" if change else "; raise it"
-    raise YoyakError(f"training.memory_budget_gb = {budget:g}: the run takes {least / 1e9:.1f} GB at the least{way}")
+    raise over_budget(budget, least, change.as_arguments if change else None)
 
 
 def situation_of(config: Config, sources: Mapping[str, str], device: Device, by_hand: str | None) -> Situation:

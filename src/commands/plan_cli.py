@@ -20,6 +20,7 @@ def plan(
     price_per_hour: Annotated[float | None, typer.Option(min=0, help="Price of the card, for the cost.")] = None,
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Measure this machine, a minute at most.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="QLoRA, LoRA and full on several cards.")] = False,
+    refine: Annotated[bool, typer.Option("--refine", help="The plan of yoyak refine instead of yoyak train.")] = False,
     out: Annotated[Path | None, typer.Option(help="With --compare: file of the picture (SVG).")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -29,6 +30,16 @@ def plan(
 
     show_plan(
         PlanRequest(
-            experiment, overrides or [], gpu, memory_gb, lengths, price_per_hour, calibrate, compare, out, as_json
+            experiment,
+            overrides or [],
+            gpu,
+            memory_gb,
+            lengths,
+            price_per_hour,
+            calibrate,
+            compare,
+            out,
+            as_json,
+            refine,
         )
     )

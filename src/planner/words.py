@@ -2,8 +2,9 @@
 
 from .advice import Change, hours
 from .memory import vocabulary_bytes
-from .plan import Plan
+from .plan import Plan, Situation
 from .positions import position_warning
+from .refining import RefinePlan
 
 _BAR = 40
 _LARGE_SHARE = 0.25  # of the peak
@@ -24,6 +25,8 @@ MEMORY_NAMES = {
     "outside": "paged optimizer states",
     "context": "CUDA context",
     "slack": "allocator's slack and graphs",
+    "caches": "caches of drawn summaries",
+    "copies": "copies of what trains",
 }
 TIME_NAMES = {
     "products": "matrix products",
@@ -38,6 +41,9 @@ TIME_NAMES = {
     "fixed": "packing, clipping, logging",
     "evaluation": "evaluation",
     "saving": "saving",
+    "drawing": "drawing summaries",
+    "rewards": "rewards",
+    "update": "updates",
 }
 METHODS = {"qlora": "QLoRA", "lora": "LoRA", "full": "full fine-tuning"}
 
@@ -50,7 +56,22 @@ def plan_text(plan: Plan, changes: list[Change], price_per_hour: float | None) -
     return "\n".join(lines)
 
 
-def verdict(plan: Plan) -> str:
+def refine_text(plan: RefinePlan, price_per_hour: float | None) -> str:
+    """Return the plan of a refining as `yoyak plan --refine` prints it."""
+    choice, config, refine = plan.choice, plan.situation.config, plan.situation.config.refine
+    update, card = choice.update, plan.situation.device.name
+    head = [
+        f"{config.experiment.name}: refining by reward ({METHODS[update.job.method]}) of {config.model.checkpoint} "
+        f"on {card}",
+        f"  summaries drawn at a time: {choice.rows:,}; updates in {update.job.dtype}, micro-batches of up to "
+        f"{update.micro_batch_tokens:,} tokens; computed again: {update.checkpointing}",
+        _lengths(plan.situation),
+        f"  {refine.steps:,} steps of {refine.dialogues} dialogues x {refine.samples} summaries",
+    ]
+    return "\n".join([*head, "", *memory_lines(plan), "", *_time(plan, price_per_hour), "", verdict(plan)])
+
+
+def verdict(plan: Plan | RefinePlan) -> str:
     """Return in one line whether the run fits, and by how much."""
     memory, device = plan.choice.memory, plan.situation.device
     budget = plan.situation.config.training.memory_budget_gb
@@ -72,21 +93,26 @@ def _head(plan: Plan) -> list[str]:
         if choice.micro_batch_tokens
         else f"micro-batches of {job.batch_size} examples, padded"
     )
-    cut = f"{plan.cut[0]:,} prompts lose {plan.cut[1]:,} tokens" if plan.cut[0] else "nothing is cut"
     warning = position_warning(situation.shape.positions, config.tokenizer)
     return [
         f"{config.experiment.name}: {METHODS[job.method]} of {config.model.checkpoint} on {situation.device.name}",
         f"  engine {job.engine}, {job.dtype}, {batch}; computed again: {choice.checkpointing}",
-        f"  lengths: {situation.train.source}{' (an estimate)' if situation.train.estimated else ''}; {cut}",
+        _lengths(situation),
         f"  {plan.steps:,} steps of {job.examples} examples, {work.micro_batches:.1f} micro-batches each, "
         f"{100 * work.filler:.1f}% filler",
         *([f"  {warning}"] if warning else []),
     ]
 
 
-def memory_lines(plan: Plan) -> list[str]:
+def _lengths(situation: Situation) -> str:
+    prompts, tokens = situation.train.cut(situation.config.tokenizer.encoder_max_len)
+    cut = f"{prompts:,} prompts lose {tokens:,} tokens" if prompts else "nothing is cut"
+    return f"  lengths: {situation.train.source}{' (an estimate)' if situation.train.estimated else ''}; {cut}"
+
+
+def memory_lines(plan: Plan | RefinePlan) -> list[str]:
     """Return a bar of the memory, its parts and the peak, a line each."""
-    memory, limit = plan.choice.memory, plan.limit_bytes
+    memory, limit = plan.choice.memory, plan.situation.device.memory_bytes
     filled = min(_BAR, round(_BAR * memory.device_bytes / limit))
     bar = "#" * filled + "." * (_BAR - filled)
     over = "" if memory.device_bytes <= limit else " (over)"
@@ -96,7 +122,7 @@ def memory_lines(plan: Plan) -> list[str]:
     return [*lines, *_vocabulary(plan)]
 
 
-def _vocabulary(plan: Plan) -> list[str]:
+def _vocabulary(plan: Plan | RefinePlan) -> list[str]:
     """Return a line where the vocabulary's tables and logits are a large part of the memory, or of the weights."""
     shape, memory, tables = plan.situation.shape, plan.choice.memory, vocabulary_bytes(plan.choice.job)
     logits = memory.parts.get("logits", 0)
@@ -106,8 +132,8 @@ def _vocabulary(plan: Plan) -> list[str]:
     return [f"  of it {(tables + logits) / 1e9:.2f} GB are the vocabulary's {shape.vocabulary:,} tokens: {of}"]
 
 
-def _time(plan: Plan, price_per_hour: float | None) -> list[str]:
-    total, step = plan.total_seconds, plan.choice.time.seconds
+def _time(plan: Plan | RefinePlan, price_per_hour: float | None) -> list[str]:
+    total, step = plan.total_seconds, plan.step_seconds
     estimate = "" if plan.situation.device.measured else " (an estimate: this card was not measured)"
     cost = "" if price_per_hour is None else f", {total / 3600 * price_per_hour:.2f} at {price_per_hour:g} an hour"
     lines = [f"Time {hours(total)}, {step:.2f} s a step{cost}{estimate}"]

@@ -22,7 +22,7 @@ from ..planner.shapes import shape_of_config
 from ..planner.step_work import ExampleTokens, evaluation_batch
 from ..ranks.group import rank_count
 
-_SHARE_OF_FREE_MEMORY = 0.97  # what the plan may take: other processes come and go
+SHARE_OF_FREE_MEMORY = 0.97  # what the plan may take: other processes come and go
 _TARGET_SHARE = 0.15  # of an example's tokens, where a data set does not tell
 _DTYPES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 
@@ -52,7 +52,7 @@ def plan_loaded(
     load = Workload(examples, training.seed, steps, evaluation=largest, common=common_tokens(train_dataset))
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
     budget = training.memory_budget_gb * 1e9 if training.memory_budget_gb else float("inf")
-    limits = MemoryLimits(budget, _SHARE_OF_FREE_MEMORY * free + MEMORY.context)
+    limits = MemoryLimits(budget, SHARE_OF_FREE_MEMORY * free + MEMORY.context)
     steady = None
     if engine == "packed":  # the probe has made its layers; its gradients and the optimizer's states are to come
         gradients = block(sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad))

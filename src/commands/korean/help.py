@@ -169,6 +169,7 @@ HELP = (
     Text("Input should be a valid integer, unable to parse string as an integer", "정수를 쓰세요"),
     Text("Input should be a valid number, unable to parse string as a number", "수를 쓰세요"),
     Text("Folder of a finished run, or its name under outputs/.", "끝난 실행의 폴더 또는 outputs/ 아래의 이름."),
+    Text("The plan of yoyak refine instead of yoyak train.", "yoyak train 대신 yoyak refine의 계획을 보여 줍니다."),
     Text("Go on with the refining that the folder holds.", "폴더에 있는 추가 학습을 이어서 합니다."),
     Text("Folders of runs, or names under outputs/.", "실행 폴더, 또는 outputs/ 아래의 이름."),
     Text("As evaluate's; by default the first run's.", "evaluate와 같습니다. 기본값은 첫 번째 실행의 것."),

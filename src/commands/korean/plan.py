@@ -19,6 +19,24 @@ PLAN = (
     Text("{name}: {method} of {model} on {card}", "{name}: {model:t} {method:t} 학습, {card:t}"),
     Text("full fine-tuning", "전체 파인튜닝"),
     Text(
+        "{name}: refining by reward ({method}) of {model} on {card}",
+        "{name}: {model:을/를} 보상으로 추가 학습({method:t}), {card:t}",
+    ),
+    Text(
+        "summaries drawn at a time: {rows}; updates in {dtype}, micro-batches of up to {tokens} tokens; computed "
+        "again: {layers}",
+        "한 번에 뽑는 요약 {rows}개, 갱신은 {dtype}, 마이크로배치마다 최대 {tokens}토큰. 재계산하는 층: {layers:t}",
+    ),
+    Text(
+        "{steps} steps of {dialogues} dialogues x {samples} summaries",
+        "대화 {dialogues}개에 요약 {samples}개씩 {steps}스텝",
+    ),
+    Text("caches of drawn summaries", "뽑는 요약의 캐시"),
+    Text("copies of what trains", "학습하는 값의 사본"),
+    Text("drawing summaries", "요약 뽑기"),
+    Text("rewards", "보상 계산"),
+    Text("updates", "갱신"),
+    Text(
         "engine {engine}, {dtype}, micro-batches of up to {tokens} tokens; computed again: {layers}",
         "엔진 {engine}, {dtype}, 마이크로배치마다 최대 {tokens}토큰. 재계산하는 층: {layers:t}",
     ),

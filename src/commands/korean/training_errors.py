@@ -125,6 +125,16 @@ TRAINING_ERRORS = (
         ),
     ),
     Text("the GPU's free memory", "GPU의 빈 메모리"),
+    Text(
+        (
+            "{where}: refining takes {memory} GB at the least ({device} with CUDA's own); raise it, lower "
+            "refine.samples or lora.r, or set lora.use_qlora=true"
+        ),
+        (
+            "{where:t}: refine에 적어도 {memory} GB가 필요합니다(CUDA까지 {device} GB). 값을 올리거나 "
+            "refine.samples나 lora.r를 낮추거나 lora.use_qlora=true로 두세요"
+        ),
+    ),
     Text("choose training.optim=paged_adamw_8bit", "training.optim=paged_adamw_8bit를 쓰거나"),
     Text("lower lora.r", "lora.r을 낮추거나"),
     Text(

@@ -71,20 +71,23 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         if run is None:
             return config.experiment.run_dir
         from ...reports.report import write_report
-        from ...training.refine.memory import drawing_rows
+        from ...training.llm_trainer import peak_memory_bytes
+        from ...training.refine.memory import GroupLengths, drawing_rows, update_settings
         from ...training.refine.refiner import Refiner
         from ...training.refine.reward import Rewarder, RewardRule
         from ...training.refine.run import RefineRun
         from ...training.state.final_model import write_final_model
         from ...training.state.identity import refuse_another_run, run_identity, start_digest
         from ...training.state.resolved import resolve
-        from . import run_steps, show, train_data
+        from . import refine_plan, run_steps, show, train_data
 
         tables = train_data.load_tables(run)
         loader = run_steps.create_loader(run)
+        train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
+        trained, evaluated = refine_examples(train_set, tables["train"]), refine_examples(eval_set, tables["eval"])
+        plan = refine_plan.plan_refining(run, loader.facts.model_config, trained, evaluated)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
         run_steps.record_model(run, loader, model)
-        train_set, eval_set = run_steps.encode_tables(run, tables, tokenizer)
         facts = run_identity(config, model, train_set, eval_set) | {"start": start_digest(model)}
         if run.earlier and run.checkpoint:
             refuse_another_run(run.folder, facts, run.earlier.facts, config)
@@ -92,12 +95,10 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         rule = RewardRule(
             config.refine.reward, config.evaluation.tokenization, config.evaluation.stemmer, config.refine.facts_weight
         )
-        trained, evaluated = refine_examples(train_set, tables["train"]), refine_examples(eval_set, tables["eval"])
-        rows, left = drawing_rows(model, config, max(len(one.prompt) for one in [*trained, *evaluated]))
-        within = config.model_copy(deep=True)
-        within.training.engine, within.training.memory_budget_gb = "packed", left
+        rows, left = drawing_rows(model, config, trained, evaluated)
+        within, groups = update_settings(config, left), GroupLengths.of(trained, config)
         decided = run.earlier.resolved if run.earlier else None
-        resolved = resolve(within, model, train_set, compute=loader.compute, earlier=decided, logger=run.logger)
+        resolved = resolve(within, model, groups, compute=loader.compute, earlier=decided, logger=run.logger)
         run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(resolved.record(config.training))))
         facts["resolved"] = resolved.as_dict()
         before = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot", of_base=False)
@@ -107,6 +108,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
             refining.train(lambda step, figures: say_step(run, step, refiner.settings.steps, figures))
         run.logger.info("Refining has ended: %s", refining.why)
         record_refining(run, refining)
+        refine_plan.record_refine_plan(run, plan, peak_memory_bytes())
         model_path = write_final_model(run.folder, model, tokenizer, config)
         run.file.update(RunRecord(model_path=str(model_path)))
         after = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")

@@ -1,9 +1,12 @@
 """`yoyak refine` on a tiny model: it goes on from a run, rewards what is drawn, and is the same after a stop."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from src.commands.train import refine_plan
+from src.planner.devices import find_device
 from src.runs.read import read_run
 from src.tests.commands.train.test_refine_killed import SETTINGS as LEARNING
 from src.tests.commands.train.test_refine_killed import TRAINED
@@ -39,6 +42,33 @@ def test_a_run_is_refined(yoyak, trained):
     assert [line["step"] for line in lines(run) if "eval_reward" in line] == [0, 2, 3]
     assert (run / "final_model" / "adapter_model.safetensors").is_file()
     assert (run / "report.html").is_file()
+
+
+def test_the_plan_comes_first_and_is_set_beside_the_run(yoyak, trained, monkeypatch):
+    monkeypatch.setattr(refine_plan, "device_of_run", lambda: find_device("H100"))
+    result = yoyak("refine", str(trained), *SETTINGS)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    (total,) = (number for number, line in enumerate(lines) if line.startswith("Plan: about "))
+    (fits,) = (number for number, line in enumerate(lines) if line.startswith("Plan: Fits: "))
+    (loaded,) = (number for number, line in enumerate(lines) if line.startswith("Compute: "))
+    assert total < fits < loaded
+    figures = json.loads((trained.with_name("tiny_qlora_refined") / "run.json").read_text())["plan"]
+    assert figures["predicted_peak_bytes"] > 0.5e6
+    assert 0 < figures["predicted_step_seconds"] < 1
+    assert figures["measured_step_seconds"] > 0
+    assert any(line.startswith("Plan against run: ") for line in lines)
+
+
+def test_a_plan_that_does_not_fit_is_refused(yoyak, trained, monkeypatch):
+    """A card of 1 MB: not even this model fits."""
+    monkeypatch.setattr(refine_plan, "device_of_run", lambda: replace(find_device("H100"), memory_bytes=10**6))
+    refused = yoyak("refine", str(trained), *SETTINGS)
+    assert refused.code == 2
+    assert refused.err.startswith("yoyak: Does not fit: ")
+    assert refused.err.endswith("of H100; no settings of this model do\n")
+    assert refused.err.count("\n") == 1
+    assert not trained.with_name("tiny_qlora_refined").exists()
 
 
 def test_a_start_that_was_trained_anew_is_another_one(yoyak, trained):

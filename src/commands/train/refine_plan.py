@@ -1,0 +1,104 @@
+"""The plan at the start of `yoyak refine`, and what came of it at its end."""
+
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...errors import YoyakError
+from ...runs.outcomes import PlanFigures
+from ...runs.schema import RunRecord
+from .folder import RunContext
+from .train_plan import device_of_run
+
+if TYPE_CHECKING:
+    from ...planner.lengths import Lengths
+    from ...planner.refining import RefinePlan
+    from ...training.refine.refiner import RefineExample
+
+
+def plan_refining(
+    run: RunContext,
+    model_config: dict[str, Any],
+    trained: "Sequence[RefineExample]",
+    evaluated: "Sequence[RefineExample]",
+) -> "RefinePlan | None":
+    """Say, before the model is loaded, what the refining will take; None where this machine or model can't be planned.
+
+    Args:
+        run: that begins.
+        model_config: what the checkpoint's config.json holds.
+        trained: dialogues that are drawn for.
+        evaluated: dialogues that are summarized in between.
+
+    Raises:
+        YoyakError: it can't fit, with the nearest settings that do; or a step takes more dialogues than there are.
+    """
+    from ...planner.advice import hours
+    from ...planner.plan import Situation
+    from ...planner.refining import make_refine_plan, refuse_few
+    from ...planner.shapes import shape_of_config
+    from ...planner.words import verdict
+
+    refuse_few(len(trained), run.config)
+    device = device_of_run()
+    if device is None:
+        return None
+    lengths = _lengths(trained, run.config.data.train), _lengths(evaluated, run.config.data.eval)
+    try:
+        shape = shape_of_config(model_config, run.config.model.checkpoint)
+        plan = make_refine_plan(Situation(run.config, shape, *lengths, device))
+    except YoyakError as error:
+        run.logger.info("No plan: %s", error)
+        return None
+    estimate = "" if device.measured else " (an estimate)"
+    run.logger.info("Plan: about %s%s, %.2f s a step", hours(plan.total_seconds), estimate, plan.step_seconds)
+    run.logger.info("Plan: %s", verdict(plan))
+    if not plan.fits and not device.cpu:
+        _refuse(plan)
+    return plan
+
+
+def _lengths(examples: "Sequence[RefineExample]", source: str) -> "Lengths":
+    from ...planner.lengths import Lengths
+
+    return Lengths([len(one.prompt) for one in examples], [len(one.reference_ids) for one in examples], source)
+
+
+def _refuse(plan: "RefinePlan") -> None:
+    from ...planner.advice import arguments
+    from ...planner.refining import nearest_fitting_refining
+    from ...planner.words import verdict
+
+    change = nearest_fitting_refining(plan)
+    way = f"this fits: {arguments(change)}" if change else "no settings of this model do"
+    raise YoyakError(f"{verdict(plan).rstrip('.')}; {way}")
+
+
+def record_refine_plan(
+    run: RunContext, plan: "RefinePlan | None", steps: Sequence[dict[str, float]], peak_bytes: int
+) -> None:
+    """Write predicted against measured into `run.json`.
+
+    Args:
+        run: that has ended.
+        plan: at its start, if any.
+        steps: figures of the steps that this process has made.
+        peak_bytes: the most memory that it had.
+    """
+    if plan is None or not steps:
+        return
+    measured = statistics.median(figures["seconds"] for figures in steps)
+    figures = PlanFigures(
+        predicted_peak_bytes=plan.memory.peak_bytes,
+        predicted_step_seconds=round(plan.step_seconds, 4),
+        measured_peak_bytes=peak_bytes,
+        measured_step_seconds=round(measured, 4),
+    )
+    run.file.update(RunRecord(plan=figures))
+    run.logger.info(
+        "Plan against run: %.2f and %.2f GB, %.2f and %.2f s a step",
+        plan.memory.peak_bytes / 1e9,
+        peak_bytes / 1e9,
+        plan.step_seconds,
+        measured,
+    )

@@ -1,0 +1,285 @@
+"""What refining takes: memory and seconds of drawing summaries, rewarding them and learning from them.
+
+Memory: the caches of the summaries that are drawn stand during the update too. So the peak is what is steady, these
+caches, and the larger of the update's activations and an evaluation, which has caches of its own (`drawing.py`). Time:
+the update is a training step on groups, a dialogue's prompt once with all its summaries (`duration.py`).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..config.schema import Config
+from ..errors import YoyakError
+from .devices import Device
+from .drawing import DrawingSizes, drawing_seconds, most_rows, refine_draws, reward_seconds, spread
+from .duration import saving_seconds
+from .fastest import Choice, MemoryLimits, Workload, fastest_choice
+from .job import TrainingJob, engine_obstacle, job_of, method_of
+from .memory import Memory, packed_parts, total_memory
+from .plan import Situation
+from .step_work import ExampleTokens
+
+_FILLED = 0.97  # of a card's memory, what a plan takes
+_STEPS_LAID_OUT = 200
+
+
+@dataclass(frozen=True)
+class RefinePlan:
+    """What a refining takes.
+
+    Attributes:
+        step_parts: seconds of a step: `drawing`, `rewards`, `update`.
+        seconds: of the whole run without loading, by part.
+    """
+
+    situation: Situation
+    choice: "RefineChoice"
+    step_parts: dict[str, float]
+    seconds: dict[str, float]
+
+    @property
+    def memory(self) -> Memory:
+        """Return the memory of the whole."""
+        return self.choice.memory
+
+    @property
+    def fits(self) -> bool:
+        """Tell whether that is within the card and `training.memory_budget_gb`."""
+        return self.choice.fits
+
+    @property
+    def step_seconds(self) -> float:
+        """Return a step's seconds."""
+        return sum(self.step_parts.values())
+
+    @property
+    def total_seconds(self) -> float:
+        """Return the run's seconds."""
+        return sum(self.seconds.values())
+
+    def as_json(self, price_per_hour: float | None = None) -> dict[str, Any]:
+        """Return what `yoyak plan --refine --json` prints; memory in bytes, time in seconds."""
+        choice, situation, refine = self.choice, self.situation, self.situation.config.refine
+        cost = {} if price_per_hour is None else {"cost": round(self.total_seconds / 3600 * price_per_hour, 2)}
+        return {
+            "peak_bytes": self.memory.peak_bytes,
+            "device_bytes": self.memory.device_bytes,
+            "parts": self.memory.parts,
+            "rows": choice.rows,
+            "micro_batch_tokens": choice.update.micro_batch_tokens,
+            "checkpointing": choice.update.checkpointing,
+            "step_seconds": round(self.step_seconds, 4),
+            "total_seconds": round(self.total_seconds, 1),
+            "fits": self.fits,
+            "step_parts": {name: round(value, 5) for name, value in self.step_parts.items()},
+            "total_parts": {name: round(value, 1) for name, value in self.seconds.items()},
+            "steps": refine.steps,
+            "dialogues": refine.dialogues,
+            "samples": refine.samples,
+            "method": choice.update.job.method,
+            "dtype": choice.update.job.dtype,
+            "device": situation.device.name,
+            "memory_bytes": situation.device.memory_bytes,
+            "time_is_estimate": not situation.device.measured,
+            "lengths": situation.train.source,
+            "lengths_are_estimates": situation.train.estimated,
+            **cost,
+        }
+
+
+def make_refine_plan(situation: Situation) -> RefinePlan:
+    """Return the plan of a refining: rows and micro-batches as `yoyak refine` would choose them.
+
+    Raises:
+        YoyakError: the packed engine can't train the model, or there are fewer dialogues than a step takes.
+    """
+    config, device = situation.config.model_copy(deep=True), situation.device
+    config.data.instruction_augmentation = False  # each dialogue is drawn for with its own instruction alone
+    situation = replace(situation, config=config)
+    job = refine_job(config, job_of(config, situation.shape, device))
+    train, held = situation.examples(), situation.examples(evaluation=True)
+    refuse_few(len(train), config)
+    budget = config.training.memory_budget_gb
+    peak = budget * 1e9 if budget else math.inf
+    chosen = fastest_refining(config, job, device, (train, held), MemoryLimits(peak, _FILLED * device.memory_bytes))
+    step = {"drawing": chosen.drawing_seconds, "rewards": reward_seconds(device, refine_draws(config))}
+    step["update"] = chosen.update_seconds(config)
+    return RefinePlan(situation, chosen, step, _run_seconds(config, device, chosen, step, held))
+
+
+@dataclass(frozen=True)
+class RefineChoice:
+    """A way of refining.
+
+    Attributes:
+        rows: summaries that are drawn at a time.
+        update: how the update is computed; its memory and time are its own.
+        memory: of the whole, with `caches` and `copies` among its parts.
+        fits: whether that is within the limits.
+        drawing_seconds: of a step.
+    """
+
+    rows: int
+    update: Choice
+    memory: Memory
+    fits: bool
+    drawing_seconds: float
+
+    def update_seconds(self, config: Config) -> float:
+        """Return the update's seconds; a distance from the start takes two more forward passes."""
+        return self.update.time.seconds * (5 / 3 if config.refine.kl else 1)
+
+    def seconds(self, config: Config) -> float:
+        """Return the seconds of a step, but for the rewards."""
+        return self.drawing_seconds + self.update_seconds(config)
+
+    def rank(self, config: Config) -> tuple[bool, float]:
+        """Return what is least for the best choice: of those that fit time decides, of others memory."""
+        return not self.fits, self.seconds(config) if self.fits else self.memory.device_bytes
+
+
+def fastest_refining(
+    config: Config,
+    job: TrainingJob,
+    device: Device,
+    examples: tuple[tuple[ExampleTokens, ...], tuple[ExampleTokens, ...]],
+    limits: MemoryLimits,
+    steady_bytes: int | None = None,
+) -> RefineChoice:
+    """Return the fastest way within the limits, or the one that takes least memory: more rows leave the update less.
+
+    Args:
+        config: all settings.
+        job: the update, from `refine_job`.
+        device: its rates.
+        examples: the dialogues that are trained on, and those that are evaluated.
+        limits: of the memory.
+        steady_bytes: allocated before the first step, with all states, where a real model told.
+    """
+    train, held = examples
+    refine, most = config.refine, config.tokenizer.decoder_max_len
+    sizes = DrawingSizes.of(config, job, [*train, *held])
+    load = Workload(group_tokens(train, config), config.training.seed, min(refine.steps, _STEPS_LAID_OUT))
+    copies = _copied_bytes(config, job)
+    found: list[RefineChoice] = []
+    rows = most_rows(config, job.cpu)
+    while True:
+        standing = {"caches": sizes.caches(rows), "copies": copies}
+        beside = sum(standing.values())
+        within = MemoryLimits(limits.peak_bytes - beside, limits.device_bytes - beside)
+        update, _ = fastest_choice(job, load, device, within, steady_bytes)
+        largest = update.work.largest
+        adds = {name: job.side_by_side * size for name, size in packed_parts(job, largest, update.how).items()}
+        memory = total_memory(job, adds, largest.tokens, sizes.evaluation(rows, len(held)), steady_bytes)
+        memory = Memory(memory.parts | standing, memory.peak_bytes + beside, memory.device_bytes + beside)
+        drawn = drawing_seconds(job, device, rows, spread(train, refine.dialogues), refine.samples, most)
+        found.append(RefineChoice(rows, update, memory, limits.allow(memory), drawn))
+        best = min(found, key=lambda one: one.rank(config))
+        if rows == 1 or job.cpu or (best.fits and drawn >= best.seconds(config)):  # fewer only take longer to draw
+            return best
+        rows //= 2
+
+
+def refine_job(config: Config, job: TrainingJob) -> TrainingJob:
+    """Return the update of a model's refining as a training: steps of groups by the packed engine and torch's AdamW.
+
+    Raises:
+        YoyakError: the packed engine can't train a model so.
+    """
+    if obstacle := engine_obstacle(config, method_of(config), job.dtype):
+        raise YoyakError(f"refining needs the packed engine, which can't train this model: {obstacle}")
+    tokens = config.refine.micro_batch_tokens
+    optimizer = "adamw_torch" if job.cpu else "adamw_torch_fused"
+    return replace(
+        job,
+        engine="packed",
+        optimizer=optimizer,
+        batch_size=config.refine.dialogues,
+        accumulation=1,
+        captures=False,
+        micro_batch_tokens=job.micro_batch_tokens if tokens == "auto" else tokens,
+    )
+
+
+def refuse_few(dialogues: int, config: Config) -> None:
+    """Raise YoyakError where there are fewer dialogues than a step takes."""
+    wanted = config.refine.dialogues
+    if dialogues < wanted:
+        raise YoyakError(
+            f"a step takes {wanted} dialogues and data.train has {dialogues}; set refine.dialogues={dialogues}"
+        )
+
+
+def group_tokens(examples: tuple[ExampleTokens, ...], config: Config) -> tuple[ExampleTokens, ...]:
+    """Return tokens and targets of each dialogue's group: its prompt once, and its summaries.
+
+    Summaries are as long as the reference; only those of the longest prompt, which may bound a micro-batch, are as long
+    as they can be.
+    """
+    refine, most = config.refine, config.tokenizer.decoder_max_len
+    longest = max(range(len(examples)), key=lambda index: examples[index][0] - examples[index][1])
+    groups = []
+    for index, (tokens, reference) in enumerate(examples):
+        targets = refine.samples * (most if index == longest else min(reference, most))
+        targets += reference if refine.imitation else 0
+        groups.append((tokens - reference - 1 + targets, targets))
+    return tuple(groups)
+
+
+def _copied_bytes(config: Config, job: TrainingJob) -> int:
+    """Return the bytes of copies of what trains: its average in float32, its start, itself while these are in place."""
+    average, start = bool(config.refine.average), bool(config.refine.kl)
+    return job.trained * (4 * average + job.trained_element * (start + (average or start)))
+
+
+def _run_seconds(
+    config: Config, device: Device, chosen: RefineChoice, step: dict[str, float], held: tuple[ExampleTokens, ...]
+) -> dict[str, float]:
+    """Return the seconds of the run by part: of all steps, evaluations, the scoring before and after, saving."""
+    refine, job = config.refine, chosen.update.job
+    seconds = {name: value * refine.steps for name, value in step.items()}
+    times = 1 + math.ceil(refine.steps / refine.eval_steps)
+    if held:
+        rows = min(chosen.rows, len(held))
+        once = drawing_seconds(job, device, rows, held, 1, config.tokenizer.decoder_max_len)
+        seconds["evaluation"] = times * (once + reward_seconds(device, len(held)))
+        seconds["evaluation"] += 2 * config.evaluation.generate * once
+    seconds["saving"] = times * saving_seconds(job)
+    return seconds
+
+
+def nearest_fitting_refining(plan: RefinePlan) -> dict[str, Any] | None:
+    """Return the fewest settings with which a refining that doesn't fit does, or None where nothing helps."""
+    for settings in _smaller(plan.situation.config):
+        config = plan.situation.config.model_copy(deep=True)
+        for key, value in settings.items():
+            section, name = key.split(".")
+            setattr(getattr(config, section), name, value)
+        try:
+            other = make_refine_plan(replace(plan.situation, config=config))
+        except YoyakError:
+            continue
+        if other.fits:
+            return settings
+    return None
+
+
+def _smaller(config: Config) -> Iterator[dict[str, Any]]:
+    refine, training = config.refine, config.training
+    free: dict[str, Any] = {}
+    if refine.micro_batch_tokens != "auto":
+        free["refine.micro_batch_tokens"] = "auto"
+    elif training.micro_batch_tokens != "auto":
+        free["training.micro_batch_tokens"] = "auto"
+    if training.gradient_checkpointing != "auto":
+        free["training.gradient_checkpointing"] = "auto"
+    if free:
+        yield free
+    fewer: list[dict[str, Any]] = [{"refine.samples": samples} for samples in (8, 4, 2) if samples < refine.samples]
+    in_4bit: list[dict[str, Any]] = (
+        [{"lora.use_qlora": True}] if config.lora.use_lora and not config.lora.use_qlora else []
+    )
+    yield from ({**free, **one} for one in [*fewer, *in_4bit])
+    yield from ({**free, **four, **one} for four in in_4bit for one in fewer)
