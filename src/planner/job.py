@@ -27,7 +27,6 @@ class TrainingJob:
         micro_batch_tokens: of the packed engine; None lets the planner choose.
         cpu: whether a processor trains: no graphs, no CUDA context, no filler.
         float8: whether products with frozen weights are in 8 bit, of which two copies are held.
-        captures: whether micro-batches that are small enough run from CUDA graphs.
     """
 
     shape: ModelShape
@@ -45,7 +44,6 @@ class TrainingJob:
     eval_batch_size: int = 8
     cpu: bool = False
     float8: bool = False
-    captures: bool = True
 
     @property
     def examples(self) -> int:

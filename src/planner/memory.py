@@ -206,7 +206,7 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
 
 def captured(job: TrainingJob, tokens: int) -> bool:
     """Tell whether a micro-batch's passes run from CUDA graphs, which keep a memory pool of their own."""
-    return job.engine == "packed" and job.captures and tokens <= CAPTURED_TOKENS and not job.cpu
+    return job.engine == "packed" and tokens <= CAPTURED_TOKENS and not job.cpu
 
 
 def evaluation_bytes(job: TrainingJob, size: MicroBatchSize) -> int:

@@ -30,12 +30,14 @@ class RefinePlan:
     """What a refining takes.
 
     Attributes:
+        steps: that are made, of `refine.steps` those that fit into `refine.minutes`.
         step_parts: seconds of a step: `drawing`, `rewards`, `update`.
         seconds: of the whole run without loading, by part.
     """
 
     situation: Situation
     choice: "RefineChoice"
+    steps: int
     step_parts: dict[str, float]
     seconds: dict[str, float]
 
@@ -75,11 +77,11 @@ class RefinePlan:
             "fits": self.fits,
             "step_parts": {name: round(value, 5) for name, value in self.step_parts.items()},
             "total_parts": {name: round(value, 1) for name, value in self.seconds.items()},
-            "steps": refine.steps,
+            "steps": self.steps,
             "dialogues": refine.dialogues,
             "samples": refine.samples,
-            "method": choice.update.job.method,
-            "dtype": choice.update.job.dtype,
+            "method": choice.job.method,
+            "dtype": choice.job.dtype,
             "device": situation.device.name,
             "memory_bytes": situation.device.memory_bytes,
             "time_is_estimate": not situation.device.measured,
@@ -106,7 +108,25 @@ def make_refine_plan(situation: Situation) -> RefinePlan:
     chosen = fastest_refining(config, job, device, (train, held), MemoryLimits(peak, _FILLED * device.memory_bytes))
     step = {"drawing": chosen.drawing_seconds, "rewards": reward_seconds(device, refine_draws(config))}
     step["update"] = chosen.update_seconds(config)
-    return RefinePlan(situation, chosen, step, _run_seconds(config, device, chosen, step, held))
+    evaluation = 0.0
+    if held:
+        rows, most = min(chosen.rows, len(held)), config.tokenizer.decoder_max_len
+        evaluation = drawing_seconds(job, device, rows, held, 1, most) + reward_seconds(device, len(held))
+    steps = _steps(config, sum(step.values()), evaluation)
+    times = 1 + math.ceil(steps / config.refine.eval_steps)
+    seconds = {name: value * steps for name, value in step.items()}
+    seconds["evaluation"] = (times + 2 * config.evaluation.generate) * evaluation  # generated before and after, too
+    seconds["saving"] = times * saving_seconds(job)
+    return RefinePlan(situation, chosen, steps, step, seconds)
+
+
+def _steps(config: Config, step_seconds: float, evaluation_seconds: float) -> int:
+    """Return the steps of a run: as many as fit into `refine.minutes` with their evaluations, as it decides itself."""
+    refine = config.refine
+    if refine.minutes is None:
+        return refine.steps
+    left = 60 * refine.minutes - 2 * evaluation_seconds  # the start's and the last one's
+    return max(1, min(refine.steps, int(left / (step_seconds + evaluation_seconds / refine.eval_steps))))
 
 
 @dataclass(frozen=True)
@@ -126,6 +146,11 @@ class RefineChoice:
     memory: Memory
     fits: bool
     drawing_seconds: float
+
+    @property
+    def job(self) -> TrainingJob:
+        """Return the update's job."""
+        return self.update.job
 
     def update_seconds(self, config: Config) -> float:
         """Return the update's seconds; a distance from the start takes two more forward passes."""
@@ -198,7 +223,6 @@ def refine_job(config: Config, job: TrainingJob) -> TrainingJob:
         optimizer=optimizer,
         batch_size=config.refine.dialogues,
         accumulation=1,
-        captures=False,
         micro_batch_tokens=job.micro_batch_tokens if tokens == "auto" else tokens,
     )
 
@@ -232,22 +256,6 @@ def _copied_bytes(config: Config, job: TrainingJob) -> int:
     """Return the bytes of copies of what trains: its average in float32, its start, itself while these are in place."""
     average, start = bool(config.refine.average), bool(config.refine.kl)
     return job.trained * (4 * average + job.trained_element * (start + (average or start)))
-
-
-def _run_seconds(
-    config: Config, device: Device, chosen: RefineChoice, step: dict[str, float], held: tuple[ExampleTokens, ...]
-) -> dict[str, float]:
-    """Return the seconds of the run by part: of all steps, evaluations, the scoring before and after, saving."""
-    refine, job = config.refine, chosen.update.job
-    seconds = {name: value * refine.steps for name, value in step.items()}
-    times = 1 + math.ceil(refine.steps / refine.eval_steps)
-    if held:
-        rows = min(chosen.rows, len(held))
-        once = drawing_seconds(job, device, rows, held, 1, config.tokenizer.decoder_max_len)
-        seconds["evaluation"] = times * (once + reward_seconds(device, len(held)))
-        seconds["evaluation"] += 2 * config.evaluation.generate * once
-    seconds["saving"] = times * saving_seconds(job)
-    return seconds
 
 
 def nearest_fitting_refining(plan: RefinePlan) -> dict[str, Any] | None:

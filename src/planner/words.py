@@ -61,12 +61,12 @@ def refine_text(plan: RefinePlan, price_per_hour: float | None) -> str:
     choice, config, refine = plan.choice, plan.situation.config, plan.situation.config.refine
     update, card = choice.update, plan.situation.device.name
     head = [
-        f"{config.experiment.name}: refining by reward ({METHODS[update.job.method]}) of {config.model.checkpoint} "
+        f"{config.experiment.name}: refining by reward ({METHODS[choice.job.method]}) of {config.model.checkpoint} "
         f"on {card}",
-        f"  summaries drawn at a time: {choice.rows:,}; updates in {update.job.dtype}, micro-batches of up to "
+        f"  summaries drawn at a time: {choice.rows:,}; updates in {choice.job.dtype}, micro-batches of up to "
         f"{update.micro_batch_tokens:,} tokens; computed again: {update.checkpointing}",
         _lengths(plan.situation),
-        f"  {refine.steps:,} steps of {refine.dialogues} dialogues x {refine.samples} summaries",
+        f"  {plan.steps:,} steps of {refine.dialogues} dialogues x {refine.samples} summaries",
     ]
     return "\n".join([*head, "", *memory_lines(plan), "", *_time(plan, price_per_hour), "", verdict(plan)])
 

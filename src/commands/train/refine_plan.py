@@ -1,5 +1,6 @@
 """The plan at the start of `yoyak refine`, and what came of it at its end."""
 
+import json
 import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -74,20 +75,15 @@ def _refuse(plan: "RefinePlan") -> None:
     raise YoyakError(f"{verdict(plan).rstrip('.')}; {way}")
 
 
-def record_refine_plan(
-    run: RunContext, plan: "RefinePlan | None", steps: Sequence[dict[str, float]], peak_bytes: int
-) -> None:
-    """Write predicted against measured into `run.json`.
-
-    Args:
-        run: that has ended.
-        plan: at its start, if any.
-        steps: figures of the steps that this process has made.
-        peak_bytes: the most memory that it had.
-    """
-    if plan is None or not steps:
+def record_refine_plan(run: RunContext, plan: "RefinePlan | None", peak_bytes: int) -> None:
+    """Write predicted against measured into `run.json`: the most memory, and the median of a step's seconds."""
+    if plan is None:
         return
-    measured = statistics.median(figures["seconds"] for figures in steps)
+    lines = map(json.loads, (run.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    seconds = [line["seconds"] for line in lines if "reward" in line]
+    if not seconds:
+        return
+    measured = statistics.median(seconds)
     figures = PlanFigures(
         predicted_peak_bytes=plan.memory.peak_bytes,
         predicted_step_seconds=round(plan.step_seconds, 4),

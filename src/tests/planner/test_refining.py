@@ -104,17 +104,25 @@ def test_dialogues_of_a_step_are_spread_like_all():
 
 
 @pytest.mark.parametrize(
-    ("shape", "dialogues", "qlora", "rows", "seconds", "peak_gb"),
-    [(SMALL, 128, "false", 1024, 1.312 - 0.261, 22.94), (LARGE, 64, "true", 256, 2.334 - 0.160, 46.29)],
+    ("shape", "dialogues", "qlora", "rows", "peak_gb"),
+    [(SMALL, 128, "false", 1024, 22.94), (LARGE, 64, "true", 256, 46.29)],
     ids=["SmolLM2-135M", "Llama-3.2-3B in 4 bit"],
 )
-def test_measured_steps(monkeypatch, shape, dialogues, qlora, rows, seconds, peak_gb):
-    """The two lines of `benchmarks/results/refine.jsonl` (H200): but for its rewards, which were of random words."""
+def test_measured_steps(monkeypatch, shape, dialogues, qlora, rows, peak_gb):
+    """The two lines of `benchmarks/results/refine.jsonl` (H200), but for rewards, which were of random words.
+
+    The small model's step, 1.05 s without them, was measured before its update ran from CUDA graphs.
+    """
     monkeypatch.setattr("src.planner.refining.most_rows", lambda *_: rows)
     settings = ("refine.micro_batch_tokens=8192", "refine.average=0", "evaluation.generate=false")
     plan = planned(shape, f"lora.use_qlora={qlora}", *settings, dialogues=dialogues)
     assert plan.choice.rows == rows
-    assert plan.step_parts["drawing"] + plan.step_parts["update"] == pytest.approx(seconds, rel=0.2)
+    seconds = plan.step_parts["drawing"] + plan.step_parts["update"]
+    if shape is LARGE:
+        assert seconds == pytest.approx(2.334 - 0.160, rel=0.1)
+    else:
+        assert plan.step_parts["drawing"] == pytest.approx(0.368, rel=0.1)
+        assert seconds < 1.312 - 0.261
     # There nothing was evaluated.
     parts = plan.memory.parts
     assert plan.memory.peak_bytes - parts.get("evaluation", 0) == pytest.approx(peak_gb * 1e9, rel=0.03)
@@ -141,6 +149,16 @@ def test_what_takes_more_is_planned_so():
     assert plain.memory.parts["copies"] == 8 * trained
     assert planned(SMALL, "refine.average=0").memory.parts["copies"] == 0
     assert planned(SMALL, "refine.average=0", "refine.kl=1").memory.parts["copies"] == 8 * trained
+
+
+def test_minutes_end_the_steps():
+    """In a minute: two evaluations, and steps with a tenth of one each."""
+    plain, short = (planned(SMALL, "evaluation.generate=false", *minutes) for minutes in ((), ("refine.minutes=1",)))
+    evaluation = plain.seconds["evaluation"] / 21
+    assert short.steps == int((60 - 2 * evaluation) / (plain.step_seconds + evaluation / 10))
+    assert 1 < short.steps < plain.steps == 200
+    assert planned(SMALL, "refine.minutes=1000").steps == 200
+    assert planned(SMALL, "refine.minutes=0.001").steps == 1
 
 
 def test_each_dialogue_is_planned_once():
