@@ -82,7 +82,7 @@ class Architecture:
         return self.tokenizer.layout
 
 
-NormPlaces: TypeAlias = Literal["before", "after", "around"]
+NormPlaces: TypeAlias = Literal["before", "after", "around", "around_numbered"]
 NORMS: dict[NormPlaces, dict[str, str]] = {
     "before": {"before_attention": "input_layernorm", "before_mlp": "post_attention_layernorm"},
     "after": {"after_attention": "post_attention_layernorm", "after_mlp": "post_feedforward_layernorm"},
@@ -91,6 +91,12 @@ NORMS: dict[NormPlaces, dict[str, str]] = {
         "after_attention": "post_attention_layernorm",
         "before_mlp": "pre_feedforward_layernorm",
         "after_mlp": "post_feedforward_layernorm",
+    },
+    "around_numbered": {
+        "before_attention": "input_layernorm",
+        "after_attention": "post_norm1",
+        "before_mlp": "post_attention_layernorm",
+        "after_mlp": "post_norm2",
     },
 }
 """Names of a layer's norms by where they stand; the same name stands for another place in another class."""
@@ -116,6 +122,7 @@ class WrittenClasses:
         windows: which layers see a window: those whose `layer_types` say so, or all of a config with a window.
         rotary: how a layer is turned: `all` by one table, `kinds` by one for each kind of layer, `windows` only where
             it sees a window (in models that have windows at all), `flags` where its `use_rope` says so.
+        logits: whether they are multiplied or divided by a config's `logits_scaling`.
         usual: what a config.json means where it leaves a setting out, as the text part of a vision-language one does.
     """
 
@@ -130,6 +137,7 @@ class WrittenClasses:
     qkv_biases: bool = False
     windows: Literal["layer_types", "config"] = "layer_types"
     rotary: Literal["all", "kinds", "windows", "flags"] = "all"
+    logits: Literal["bare", "times", "divided"] = "bare"
     usual: Mapping[str, int | bool] = field(default_factory=dict)
 
     @property
@@ -234,6 +242,8 @@ WRITTEN = {
         WrittenClasses("exaone4", "Exaone4", norms="after", head_norms=True, rotary="windows"),
         WrittenClasses("mistral", "Mistral", windows="config"),
         WrittenClasses("ministral", "Ministral"),
+        WrittenClasses("hyperclovax", "HyperCLOVAX", norms="around_numbered", logits="times"),
+        WrittenClasses("granite", "Granite", logits="divided"),
         WrittenClasses("smollm3", "SmolLM3", rotary="flags", usual={"tie_word_embeddings": True}),
     )
 }

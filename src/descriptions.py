@@ -61,6 +61,7 @@ class LayerDescription:
         before_mlp: that of the MLP's.
         after_attention: the norm of the attention's output, before it is added.
         after_mlp: that of the MLP's.
+        residual_scale: factor of what attention and MLP add.
         biases: the names of the MLP's matrices that have one.
     """
 
@@ -71,6 +72,7 @@ class LayerDescription:
     before_mlp: NormDescription | None
     after_attention: NormDescription | None = None
     after_mlp: NormDescription | None = None
+    residual_scale: float = 1.0
     biases: tuple[str, ...] = ()
 
 
@@ -83,7 +85,8 @@ class DecoderDescription:
         width: of the states.
         layers: each one's description, from the first.
         norm: before the head.
-        embedding_scale: factor of the embeddings, which is rounded to the type that these are in.
+        embedding_scale: factor of the embeddings.
+        head_scale: factor of the logits.
         tied: whether the head is the table of the embeddings.
     """
 
@@ -92,4 +95,5 @@ class DecoderDescription:
     layers: tuple[LayerDescription, ...]
     norm: NormDescription
     embedding_scale: float = 1.0
+    head_scale: float = 1.0
     tied: bool = False

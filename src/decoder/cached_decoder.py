@@ -14,10 +14,11 @@ from ..data.batches.bins import assign_to_bins
 from ..kernels.few_rows import linear
 from ..kernels.heads import Sequences
 from .adapter_buffers import Refresh
-from .decoder_layer import ADAPTED_INPUTS, DecoderLayer, Rotaries
-from .decoder_norm import DecoderNorm
+from .decoder_layer import DecoderLayer
+from .decoder_norm import DecoderNorm, scaled
 from .described import describe
-from .model_layers import decoder_layers, embedding_factor, rotary_tables
+from .layer_state import ADAPTED_INPUTS, Rotaries
+from .model_layers import decoder_layers, rotary_tables
 
 Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
@@ -35,7 +36,7 @@ class CachedDecoder:
         causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
         self.description = describe(causal_lm)
         self.embeddings, self.head = causal_lm.model.embed_tokens.weight, causal_lm.lm_head.weight
-        self.embedding_scale = embedding_factor(self.description, self.embeddings.dtype)
+        self.embedding_scale, self.head_scale = self.description.embedding_scale, self.description.head_scale
         self.norm = DecoderNorm(causal_lm.model.norm, self.description.norm)
         self.rotary_embedding = causal_lm.model.rotary_emb
         self.layers = decoder_layers(causal_lm) if layers is None else layers
@@ -52,8 +53,7 @@ class CachedDecoder:
         return rotary_tables(self.rotary_embedding, self.description, self.embeddings, positions)
 
     def _embed(self, ids: torch.Tensor) -> torch.Tensor:
-        embedded: torch.Tensor = self.embeddings[ids]
-        return embedded if self.embedding_scale == 1 else embedded.mul_(self.embedding_scale)
+        return scaled(self.embeddings[ids], self.embedding_scale)
 
     def read_prompts(
         self, prompts: Sequence[list[int]], rows: Sequence[int], caches: Sequence[Cache], rotaries: Rotaries
@@ -119,7 +119,7 @@ class CachedDecoder:
         """Return the logits (rows, vocabulary) after the last layer's output (rows, width)."""
         states = torch.empty_like(hidden)
         self.norm.forward(hidden, states)
-        return linear(states, self.head)
+        return linear(scaled(states, self.head_scale), self.head)
 
 
 def at_places(rotaries: Rotaries, places: torch.Tensor) -> Rotaries:

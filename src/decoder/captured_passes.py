@@ -15,7 +15,7 @@ import torch
 from ..data.batches.packing import MicroBatch
 from ..kernels.heads import Sequences
 from ..ranks.group import rank_count
-from .decoder_layer import among
+from .layer_state import among
 from .packed_decoder import PackedDecoder, Passes, dropout_seed
 
 

@@ -5,9 +5,8 @@ weights. Written out, since autograd keeps what is not needed, casts to float32 
 operation by itself.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -15,42 +14,12 @@ from ..architectures import PRODUCTS
 from ..descriptions import LayerDescription
 from ..kernels.adapted_linear import AdaptedLinear
 from ..kernels.cached_attention import cached_attention
-from ..kernels.dropout import Drop
-from ..kernels.heads import AttentionShape, HeadNorms, Rotary, Sequences
+from ..kernels.heads import AttentionShape, HeadNorms, Sequences
 from ..kernels.packed_attention import packed_attention, packed_attention_backward
 from ..kernels.swiglu import swiglu, swiglu_backward
-from .decoder_norm import DecoderNorm, NoNorm
+from .decoder_norm import DecoderNorm, NoNorm, scaled
 from .fused_weights import LinearFactory
-
-Drops: TypeAlias = Sequence[Drop | None]
-Rotaries: TypeAlias = Mapping[str | None, Rotary]
-"""Rotations by the name of their table, as layers are described."""
-ADAPTED_INPUTS = 4  # inputs of adapters in a layer: of q/k/v, of o, of gate/up, of down
-
-
-@dataclass
-class Saved:
-    """What a layer's backward needs of its forward; the fused inputs are None where they are computed again.
-
-    With `rows`, all that comes after the attention is of these tokens only.
-    """
-
-    hidden: torch.Tensor
-    inverse_rms: torch.Tensor
-    attention: Any
-    attended: torch.Tensor
-    middle: torch.Tensor
-    middle_inverse_rms: torch.Tensor
-    gate_up: torch.Tensor
-    reduced: list[torch.Tensor]
-    rows: torch.Tensor | None = None
-    attention_input: torch.Tensor | None = None
-    mlp_input: torch.Tensor | None = None
-    activation: torch.Tensor | None = None
-    attention_output: torch.Tensor | None = None  # this and the others where a norm stands after the part
-    attention_output_inverse_rms: torch.Tensor | None = None
-    mlp_output: torch.Tensor | None = None
-    mlp_output_inverse_rms: torch.Tensor | None = None
+from .layer_state import ADAPTED_INPUTS, Drops, Rotaries, Saved, among, of_rows, reduced_of
 
 
 def projections(layer: Any) -> list[tuple[Any, ...]]:
@@ -77,7 +46,7 @@ class DecoderLayer:
         self.rotary, self.activation = of_attention.rotary, description.activation
         self.norm, self.middle_norm = (norms.get(place, NoNorm()) for place in ("before_attention", "before_mlp"))
         self.after_attention, self.after_mlp = norms.get("after_attention"), norms.get("after_mlp")
-        self.norms = list(norms.values())
+        self.norms, self.residual_scale = list(norms.values()), description.residual_scale
         self.projections = projections(layer)
         self.linears = tuple(factory.adapted_linear(together) for together in self.projections)
         self.qkv, self.output, self.gate_up, self.down = self.linears
@@ -120,15 +89,15 @@ class DecoderLayer:
         activation = self._empty_input(self.down, saved.middle)
         swiglu(saved.gate_up, activation[:, : self.down.width], self.activation)
         self.down.load()
-        output = self.down.forward(activation, _of_rows(drops, saved.rows)[3])
-        saved.reduced.append(_reduced(self.down, activation, keeps_inputs))
+        output = self.down.forward(activation, of_rows(drops, saved.rows)[3])
+        saved.reduced.append(reduced_of(self.down, activation, keeps_inputs))
         if keeps_inputs:
             saved.activation = activation[:, : self.down.width]
         if self.after_mlp is None:
-            return output
+            return scaled(output, self.residual_scale)
         saved.mlp_output, normal = output, torch.empty_like(output)
         saved.mlp_output_inverse_rms = self.after_mlp.forward(output, normal)
-        return normal
+        return scaled(normal, self.residual_scale)
 
     def keep(
         self,
@@ -160,12 +129,12 @@ class DecoderLayer:
         rows: torch.Tensor | None,
     ) -> Saved:
         """Run the layer up to the product of gate and up."""
-        drops = _of_rows(drops, rows)
+        drops = of_rows(drops, rows)
         normal = self._empty_input(self.qkv, hidden)
         inverse = self.norm.forward(hidden, normal[:, : self.qkv.width], plus)
         self.qkv.load()
         qkv = self.qkv.forward(normal, drops[0])
-        reduced = [_reduced(self.qkv, normal, keeps_inputs)]
+        reduced = [reduced_of(self.qkv, normal, keeps_inputs)]
         attention_input = normal[:, : self.qkv.width] if keeps_inputs else None
         attended = self._empty_input(self.output, hidden)
         inner = attended[:, : self.output.width]
@@ -180,11 +149,12 @@ class DecoderLayer:
         if self.after_attention is not None:
             middle = torch.empty_like(output)
             output_inverse = self.after_attention.forward(output, middle)
+        scaled(middle, self.residual_scale)
         normal = self._empty_input(self.gate_up, middle)
         middle_inverse = self.middle_norm.forward(middle, normal[:, : self.gate_up.width], residual)
         self.gate_up.load()
         gate_up = self.gate_up.forward(normal, drops[2])
-        reduced.append(_reduced(self.gate_up, normal, keeps_inputs))
+        reduced.append(reduced_of(self.gate_up, normal, keeps_inputs))
         mlp_input = normal[:, : self.gate_up.width] if keeps_inputs else None
         inputs = attention_input, mlp_input
         saved = Saved(hidden, inverse, attention, attended, middle, middle_inverse, gate_up, reduced, rows, *inputs)
@@ -201,15 +171,15 @@ class DecoderLayer:
         and let go; `rotaries`, `sequences` and `drops` are as there. `loaded` says whether the weights that `keep` uses
         are loaded, since it ran just now.
         """
-        drops = _of_rows(drops, saved.rows)
+        drops = of_rows(drops, saved.rows)
         down, gate_up, output, qkv = self.linears[::-1]
         if not (loaded and self.after_mlp):
             down.load()
-        grad_down = grad
+        grad_down = grad if self.residual_scale == 1 else grad * self.residual_scale
         if self.after_mlp is not None:
             assert saved.mlp_output is not None
             assert saved.mlp_output_inverse_rms is not None
-            grad_down = self.after_mlp.backward(grad, saved.mlp_output, saved.mlp_output_inverse_rms)
+            grad_down = self.after_mlp.backward(grad_down, saved.mlp_output, saved.mlp_output_inverse_rms)
             saved.mlp_output = None
         # What comes through the adapter is added within SwiGLU's pass: the gradient has its columns there.
         grad_activation, grad_reduced = down.base_input_gradient(grad_down)
@@ -243,12 +213,12 @@ class DecoderLayer:
 
         if not loaded:
             output.load()
-        grad_output = grad
+        grad_output = grad if self.residual_scale == 1 else grad * self.residual_scale
         if self.after_attention is not None:
             assert saved.attention_output is not None
             assert saved.attention_output_inverse_rms is not None
             inverse = saved.attention_output_inverse_rms
-            grad_output = self.after_attention.backward(grad, saved.attention_output, inverse)
+            grad_output = self.after_attention.backward(grad_output, saved.attention_output, inverse)
         grad_attended, grad_reduced = output.input_gradient(grad_output, drops[1])
         output.add_gradients(grad_output, grad_reduced, saved.attended[:, : output.width], saved.reduced[1], drops[1])
         del grad_output
@@ -285,6 +255,7 @@ class DecoderLayer:
         middle = self.output.forward(attended, None)
         if self.after_attention is not None:
             middle = self.after_attention.again(middle)
+        scaled(middle, self.residual_scale)
         normal = self._empty_input(self.gate_up, hidden)
         self.middle_norm.forward(middle, normal[:, : self.gate_up.width], hidden)
         self.gate_up.load()
@@ -295,26 +266,8 @@ class DecoderLayer:
         output = self.down.forward(activation, None)
         if self.after_mlp is not None:
             output = self.after_mlp.again(output)
-        return output.add_(middle)
+        return scaled(output, self.residual_scale).add_(middle)
 
     @staticmethod
     def _empty_input(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:
         return hidden.new_empty(len(hidden), linear.width + linear.ranks)
-
-
-def _of_rows(drops: Drops, rows: torch.Tensor | None) -> Drops:
-    """Return the dropout of a layer's inputs where all after its attention is computed for `rows` only."""
-    return drops if rows is None else [drops[0], *(drop and drop.of_rows(rows) for drop in drops[1:])]
-
-
-def among(tokens: int, rows: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Return x (rows, width) spread over (tokens, width): zero everywhere but at `rows`."""
-    result = x.new_zeros(tokens, x.shape[1])
-    result[rows] = x
-    return result
-
-
-def _reduced(linear: AdaptedLinear, fused: torch.Tensor, keeps_input: bool) -> torch.Tensor:
-    """Return x A^T of the adapters; as a copy where the fused input that holds it is to be freed."""
-    reduced = fused[:, linear.width :]
-    return reduced if keeps_input else reduced.clone()

@@ -54,3 +54,8 @@ class DecoderNorm(NoNorm):
         if self.gradient is not None:
             add_norm_weight_gradient(self.gradient, grad, x, inverse)
         return rms_norm_backward(grad, x, self.module.weight, inverse, onto, self.description.plus_one)
+
+
+def scaled(x: torch.Tensor, factor: float) -> torch.Tensor:
+    """Return x times a factor, in place; with a factor of 1 as it is."""
+    return x if factor == 1 else x.mul_(factor)

@@ -29,17 +29,21 @@ _ACTIVATIONS: dict[str, Activation] = {"SiLU": "silu", "SiLUActivation": "silu",
 _READ = frozenset(
     {
         "attention_bias",
+        "attention_multiplier",
+        "embedding_multiplier",
         "head_dim",
         "hidden_act",
         "hidden_activation",
         "hidden_size",
         "intermediate_size",
         "layer_types",
+        "logits_scaling",
         "mlp_bias",
         "num_attention_heads",
         "num_hidden_layers",
         "num_key_value_heads",
         "query_pre_attn_scalar",
+        "residual_multiplier",
         "rms_norm_eps",
         "rope_parameters",
         "sliding_window",
@@ -92,9 +96,23 @@ def describe(causal_lm: Any) -> DecoderDescription:
         width=width,
         layers=layers,
         norm=_norm(decoder.norm, classes),
-        embedding_scale=float(getattr(decoder.embed_tokens, "embed_scale", 1.0)),
+        embedding_scale=_embedding_scale(decoder),
+        head_scale=_head_scale(causal_lm.config, classes),
         tied=causal_lm.lm_head.weight is decoder.embed_tokens.weight,
     )
+
+
+def _embedding_scale(decoder: Any) -> float:
+    """Return the embeddings' factor: one of their own class is rounded to their type, the decoder's is not."""
+    own = getattr(decoder.embed_tokens, "embed_scale", None)
+    scale = 1.0 if own is None else float(own.to(decoder.embed_tokens.weight.dtype))
+    return scale * float(getattr(decoder, "embedding_multiplier", 1.0))
+
+
+def _head_scale(config: Any, classes: WrittenClasses) -> float:
+    if classes.logits == "bare":
+        return 1.0
+    return float(config.logits_scaling if classes.logits == "times" else 1 / config.logits_scaling)
 
 
 def check_described(causal_lm: Any) -> None:
@@ -178,6 +196,7 @@ def _layer(layer: Any, index: int, config: Any, classes: WrittenClasses) -> Laye
         before_mlp=norms.get("before_mlp"),
         after_attention=norms.get("after_attention"),
         after_mlp=norms.get("after_mlp"),
+        residual_scale=float(getattr(layer, "residual_multiplier", 1.0)),
         biases=_biased(mlp, (*PRODUCTS["gate_up"], *PRODUCTS["down"])),
     )
 

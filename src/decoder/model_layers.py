@@ -1,4 +1,4 @@
-"""All decoder layers of a model, and what they share: rotary tables, and the embeddings' factor."""
+"""All decoder layers of a model, and what they share: rotary tables."""
 
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -8,10 +8,11 @@ from torch import nn
 
 from ..descriptions import DecoderDescription, LayerDescription
 from ..kernels.heads import Rotary
-from .decoder_layer import DecoderLayer, Rotaries
+from .decoder_layer import DecoderLayer
 from .decoder_norm import DecoderNorm
 from .described import describe, norm_modules
 from .fused_weights import LinearFactory
+from .layer_state import Rotaries
 
 _LAYERS: "WeakKeyDictionary[nn.Module, tuple[list[int], list[DecoderLayer]]]" = WeakKeyDictionary()
 
@@ -72,8 +73,3 @@ def _rotary_table(embedding: Any, name: str | None, width: int, like: torch.Tens
 def rotary_frequencies(embedding: Any, name: str) -> int:
     """Return how many frequencies a table has: half of the numbers of a head that it turns."""
     return len(getattr(embedding, f"{name}_inv_freq" if name else "inv_freq"))
-
-
-def embedding_factor(description: DecoderDescription, dtype: torch.dtype) -> float:
-    """Return the embeddings' factor, rounded to their type as transformers does it."""
-    return float(torch.tensor(description.embedding_scale, dtype=dtype))

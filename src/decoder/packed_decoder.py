@@ -19,12 +19,12 @@ from ..kernels.embedding_gradient import add_embedding_gradient
 from ..kernels.heads import Sequences
 from ..kernels.response_loss import response_loss_and_gradient, token_losses
 from .adapter_buffers import Refresh
-from .decoder_layer import ADAPTED_INPUTS, Drops, Rotaries, Saved
-from .decoder_norm import DecoderNorm
+from .decoder_norm import DecoderNorm, scaled
 from .decoder_obstacle import decoder_obstacle
 from .described import describe
 from .gradient_buffer import GradientBuffer, GradientPart, adapter_gradients
-from .model_layers import decoder_layers, embedding_factor, rotary_tables
+from .layer_state import ADAPTED_INPUTS, Drops, Rotaries, Saved
+from .model_layers import decoder_layers, rotary_tables
 
 
 class PackedDecoder:
@@ -53,7 +53,7 @@ class PackedDecoder:
         self.embeddings, self.head = decoder.embed_tokens, causal_lm.lm_head
         self.norm = DecoderNorm(decoder.norm, self.description.norm)
         self.tied = self.description.tied
-        self.embedding_scale = embedding_factor(self.description, self.embeddings.weight.dtype)
+        self.embedding_scale, self.head_scale = self.description.embedding_scale, self.description.head_scale
         self.grad_embeddings: torch.Tensor | None = None
         self.grad_head: torch.Tensor | None = None
         self.layers = decoder_layers(causal_lm, float8)
@@ -103,6 +103,7 @@ class PackedDecoder:
         last = Passes(self).forward(batch, None)
         states = torch.empty_like(last)
         self.norm.forward(last, states)
+        scaled(states, self.head_scale)
         return token_losses(states, self.head.weight, batch.targets)
 
     def begin_step(self, dropout_key: tuple[int, int] | None) -> None:
@@ -112,8 +113,7 @@ class PackedDecoder:
 
     def embed(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Return the first layer's input (tokens, width)."""
-        embedded = nn.functional.embedding(input_ids, self.embeddings.weight)
-        return embedded if self.embedding_scale == 1 else embedded.mul_(self.embedding_scale)
+        return scaled(nn.functional.embedding(input_ids, self.embeddings.weight), self.embedding_scale)
 
     def rotaries(self, hidden: torch.Tensor, positions: torch.Tensor) -> Rotaries:
         """Return cosines and sines (tokens, head width / 2) in the type of `hidden`, by table."""
@@ -175,9 +175,11 @@ class PackedDecoder:
         """
         states = torch.empty_like(last)
         inverse = self.norm.forward(last, states)
+        scaled(states, self.head_scale)
         total = self.grad_embeddings if self.tied else self.grad_head
         head = self.head.weight
         loss, grad_states = response_loss_and_gradient(states, head, targets, 1 / target_tokens, total, weights)
+        scaled(grad_states, self.head_scale)
         return loss, self.norm.backward(grad_states, last, inverse, onto=torch.zeros_like(last))
 
     def drops(self, batch: MicroBatch, key: tuple[int, int] | None, seed: torch.Tensor | None = None) -> list[Drops]:

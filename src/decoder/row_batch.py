@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from .cached_decoder import Cache, CachedDecoder
-from .decoder_layer import Rotaries
+from .layer_state import Rotaries
 
 _PLACES_STEP = 256
 """Caches grow by this many places at a time."""

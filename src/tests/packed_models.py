@@ -23,6 +23,19 @@ WRITTEN_OUT: dict[str, dict[str, Any]] = {
     "exaone4": WINDOWED,
     "mistral": {"sliding_window": 11},
     "ministral": {"head_dim": 8, **WINDOWED},
+    "hyperclovax": {
+        "embedding_multiplier": 3.0,
+        "residual_multiplier": 0.4,
+        "attention_multiplier": 0.2,
+        "logits_scaling": 0.5,
+        "head_dim": 8,
+    },
+    "granite": {
+        "embedding_multiplier": 3.0,
+        "residual_multiplier": 0.4,
+        "attention_multiplier": 0.2,
+        "logits_scaling": 2.5,
+    },
     "smollm3": {"no_rope_layers": [0, 1]},
     "gemma3_text": {"head_dim": 16, "query_pre_attn_scalar": 20, "pad_token_id": None, **WINDOWED},
 }

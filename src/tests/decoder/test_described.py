@@ -98,3 +98,13 @@ def test_mistral() -> None:
 def test_smollm3() -> None:
     layers = describe(built("smollm3", num_hidden_layers=5)).layers
     assert layers == (LAYER,) * 3 + (with_attention(LAYER, rotary=None), LAYER)
+
+
+def test_multipliers() -> None:
+    settings = {"embedding_multiplier": 3.0, "residual_multiplier": 0.4, "attention_multiplier": 0.2}
+    layer = with_attention(replace(LAYER, residual_scale=0.4), scale=0.2)
+    granite = describe(built("granite", **settings, logits_scaling=4.0))
+    assert granite == replace(PLAIN, layers=(layer, layer), embedding_scale=3.0, head_scale=0.25)
+    clova = describe(built("hyperclovax", **settings, logits_scaling=4.0, head_dim=16))
+    around = replace(layer, after_attention=NORM, after_mlp=NORM)
+    assert clova == replace(PLAIN, layers=(around, around), embedding_scale=3.0, head_scale=4.0)

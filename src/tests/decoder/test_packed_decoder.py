@@ -46,6 +46,8 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "mistral without a window": ("mistral", {"sliding_window": None}, {}),
     "ministral": ("ministral", WRITTEN_OUT["ministral"], {}),
     "smollm3": ("smollm3", WRITTEN_OUT["smollm3"], {}),
+    "hyperclova x": ("hyperclovax", WRITTEN_OUT["hyperclovax"], {}),
+    "granite": ("granite", WRITTEN_OUT["granite"], {}),
     "attention only": ("llama", {}, {"target_modules": ["q_proj", "v_proj"]}),
     "one product without, one with some": ("qwen3", {"head_dim": 8}, {"target_modules": ["o_proj", "up_proj"]}),
     "rsLoRA": ("llama", {}, {"use_rslora": True}),
@@ -57,6 +59,8 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "whole qwen3": ("qwen3", {"head_dim": 16}, None),
     "whole gemma 3": ("gemma3_text", WRITTEN_OUT["gemma3_text"], None),
     "whole exaone 4": ("exaone4", WRITTEN_OUT["exaone4"], None),
+    "whole hyperclova x": ("hyperclovax", WRITTEN_OUT["hyperclovax"], None),
+    "whole granite, untied": ("granite", {**WRITTEN_OUT["granite"], "tie_word_embeddings": False}, None),
     "whole smollm3": ("smollm3", WRITTEN_OUT["smollm3"], None),
     "whole qwen3, untied": ("qwen3", {"head_dim": 8, "tie_word_embeddings": False}, None),
 }  # fmt: skip
@@ -210,7 +214,7 @@ KEY, DROPOUT = (42, 7), 0.2
     ids=["adapted", "dropout", "whole"],
 )
 @pytest.mark.parametrize("kept_layers", [0, 1])
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "exaone4"])
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "exaone4", "hyperclovax"])
 def test_recomputation_changes_nothing(
     family: str, kept_layers: int, dropout_key: tuple[int, int] | None, lora: Lora
 ) -> None:

@@ -97,7 +97,8 @@ def test_a_shape_is_that_of_the_description(name):
         assert (shape.vocabulary, shape.width, shape.inner) == (found.vocabulary, found.width, layer.inner)
         assert (shape.layers, shape.tied) == (len(found.layers), found.tied)
         assert shape.head_norms == (attention.head_norms is not None)
-        assert shape.norms == layer.norms_of_width
+        norms = (layer.before_attention, layer.after_attention, layer.before_mlp, layer.after_mlp)
+        assert shape.norms == sum(norm is not None for norm in norms)
         assert (shape.norms_before, shape.norms_after) == (layer.before_mlp is not None, layer.after_mlp is not None)
         assert shape.biases == ("q_proj" in attention.biases)
         windows = [one.attention.window for one in found.layers]

@@ -99,13 +99,8 @@ def wrong_scaling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def dropped_residual(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = DecoderLayer.keep
-
-    def keep(self: Any, hidden: Any, rotary: Any, sequences: Any, drops: Any, *others: Any, **named: Any) -> Any:
-        keeps_inputs, _, rows = (*others, *[None] * 3)[:3]
-        return right(self, hidden, rotary, sequences, drops, bool(keeps_inputs), None, named.get("rows", rows))
-
-    monkeypatch.setattr(DecoderLayer, "keep", keep)
+    right = DecoderLayer._up_to_mlp
+    monkeypatch.setattr(DecoderLayer, "_up_to_mlp", lambda self, *a: right(self, *a[:-2], None, a[-1]))
 
 
 def turned_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
