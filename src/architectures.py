@@ -249,3 +249,9 @@ WRITTEN = {
 }
 """What the hand-written decoder computes, by the class of a model."""
 WRITTEN_TYPES = {classes.model_type: classes for classes in WRITTEN.values()}
+HYBRID_TYPES = {
+    classes.model_type: classes
+    for classes in (WrittenClasses("qwen3_5_text", "Qwen3_5", package="qwen3_5", head_norms=True),)
+}
+"""Architectures that the planner knows and the hand-written decoder doesn't: three of four layers have a gated delta
+rule in place of attention, and attention has an output gate, which comes out of the queries' matrix."""

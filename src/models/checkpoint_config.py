@@ -14,6 +14,7 @@ from ..errors import YoyakError
 from ..planner.positions import has_position_table
 from .checkpoints import load_from, origin_arguments
 from .generation_settings import checkpoint_json
+from .head_width import allow_named_head_width
 
 _TIMES_STORED = 16
 """Weights for each byte that is stored, above which a size is none of the checkpoint's: 4 bit has two."""
@@ -30,6 +31,7 @@ def load_checkpoint_config(checkpoint: str, model: ModelSettings) -> PretrainedC
     """
     if checkpoint_json(checkpoint, "adapter_config.json", model.revision):  # transformers would load what that names
         raise adapter_beside(checkpoint)
+    allow_named_head_width()
     config: PretrainedConfig = load_from(checkpoint, AutoConfig.from_pretrained, **origin_arguments(model))
     for part in [config, *_parts(config)]:
         part._attn_implementation = part._experts_implementation = None

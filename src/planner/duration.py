@@ -62,11 +62,13 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
     # The packed engine leaves the last product out where it computes again.
     repeated = again * (parameters - down if job.engine == "packed" else parameters)
     multiplied = 2.0 * (parameters * (2 + trains) + repeated)
-    rank_values = shape.layers * job.rank * sum(i + o for i, o in job.adapters)
+    rank_values = job.rank * sum((i + o) * count for i, o, count in job.adapted)
     # Forward and backward of scaled dot products, 4 and 10 operations a pair and column (Dao 2023).
-    pairs = (shape.layers - len(shape.windows)) * work.pairs
+    pairs = (shape.attention_layers - len(shape.windows)) * work.pairs
     pairs += sum(min(work.pairs, work.computed * window) for window in shape.windows)
     attention = (4 * (1 + again) + 10) * pairs * shape.attended
+    if shape.delta:  # as attention within chunks of 64 tokens, about
+        attention += (4 * (1 + again) + 10) * 64 * work.computed * shape.delta.values * shape.delta.layers
     return {
         "products": multiplied * work.computed,
         "rows": multiplied * work.micro_batches,

@@ -10,6 +10,7 @@ from ..errors import YoyakError
 from .devices import Device
 from .shapes import ModelShape
 
+_NOT_ATTENTION = ("gate_proj", "up_proj", "down_proj", "in_proj", "out_proj")
 _CPU_TOKENS = 1024  # training/packed_step.py
 Method = Literal["qlora", "lora", "full"]
 EngineName = Literal["packed", "trainer"]
@@ -62,7 +63,7 @@ class TrainingJob:
 
     @property
     def adapters(self) -> list[tuple[int, int]]:
-        """Return (inputs, outputs) of each matrix of a layer that has an adapter."""
+        """Return (inputs, outputs) of each matrix of a layer with attention that has an adapter."""
         return [self.shape.linears[name] for name in self.targets] if self.method != "full" else []
 
     @property
@@ -70,13 +71,23 @@ class TrainingJob:
         """Return the numbers of values of each trained tensor."""
         shape = self.shape
         if self.method != "full":
-            layer = [size for inputs, outputs in self.adapters for size in (self.rank * inputs, self.rank * outputs)]
-            return layer * shape.layers
+            every = range(shape.layers)
+            return [self.rank * size for layer in every for i, o, n in self.adapted if layer < n for size in (i, o)]
         norms = [*[shape.width] * shape.norms, *([shape.head_width] * 2 if shape.head_norms else [])]
         biases = [shape.attended, *[shape.key_heads * shape.head_width] * 2] if shape.biases else []
         layer = [*(inputs * outputs for inputs, outputs in shape.linears.values()), *norms, *biases]
+        layers = layer * shape.attention_layers
+        if shape.delta:
+            matrices = [i * o for name, i, o, _ in shape.matrices if name.startswith(_NOT_ATTENTION)]
+            layers += [*matrices, *[shape.width] * shape.norms, shape.delta.small_parameters] * shape.delta.layers
         tables = [shape.vocabulary * shape.width] * (1 if shape.tied else 2)
-        return [*layer * shape.layers, *tables, shape.width]
+        return [*layers, *tables, shape.width]
+
+    @property
+    def adapted(self) -> list[tuple[int, int, int]]:
+        """Return (inputs, outputs, layers) of each kind of matrix that has an adapter."""
+        adapted = self.targets if self.method != "full" else ()
+        return [(i, o, count) for name, i, o, count in self.shape.matrices if name in adapted]
 
     @property
     def trained(self) -> int:
@@ -113,7 +124,7 @@ def job_of(config: Config, shape: ModelShape, device: Device) -> TrainingJob:
     if device.cpu:
         dtype = "bf16" if device.bf16 and config.model.dtype != "fp32" else "fp32"
     training, method = config.training, method_of(config)
-    obstacle = engine_obstacle(config, method, dtype)
+    obstacle = f"models of type {shape.kind}" if shape.delta else engine_obstacle(config, method, dtype)
     if training.engine == "packed" and obstacle:
         raise YoyakError(f"training.engine = packed can't train this: {obstacle}; set training.engine=auto")
     if training.base_precision == "fp8":

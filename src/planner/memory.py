@@ -66,16 +66,16 @@ def steady_parts(job: TrainingJob) -> Mapping[str, int]:
     shape, element = job.shape, job.element
     held = job.trained_element if job.method == "full" else element
     parts = {"weights": vocabulary_bytes(job) + shape.other_parameters * held, "quantization": 0}
-    for inputs, outputs in shape.linears.values():
+    for _, inputs, outputs, layers in shape.matrices:
         values = inputs * outputs
         if job.method == "qlora":
             # NF4 with double quantization (Dettmers et al. 2023): a scale of 8 bits for 64 values, one of 32 bits and
             # for 256 of those; two tables of 16 and 256 values, an offset.
             scales = block(values / 64) + block(values / 64 / 256 * 4) + block(64) + block(1024) + block(4)
-            parts["weights"] += shape.layers * block(values / 2)
-            parts["quantization"] += shape.layers * scales
+            parts["weights"] += layers * block(values / 2)
+            parts["quantization"] += layers * scales
         else:
-            parts["weights"] += shape.layers * block(values * held)
+            parts["weights"] += layers * block(values * held)
     parts |= _adapter_parts(job)
     sizes = [size * job.trained_element for size in job.trained_tensors]
     parts["gradients"] = block(sum(sizes)) if job.engine == "packed" else sum(map(block, sizes))
@@ -107,7 +107,7 @@ def _adapter_parts(job: TrainingJob) -> dict[str, int]:
             elif job.method == "qlora":
                 dequantized += block(outputs * (inputs + ranks) * element)
         elif job.method == "qlora":
-            dequantized = max(dequantized, block(max(i * o for i, o in shape.linears.values()) * element))
+            dequantized = max(dequantized, block(max(i * o for _, i, o, _ in shape.matrices) * element))
     return {"adapter": adapter + copies, "dequantized": dequantized} | ({"float8": float8} if job.float8 else {})
 
 

@@ -7,13 +7,35 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..architectures import NORMS, WRITTEN_TYPES, WrittenClasses
+from ..architectures import HYBRID_TYPES, NORMS, WRITTEN_TYPES, WrittenClasses
 from ..errors import YoyakError
 from ..resources import yoyak_home
 from .positions import model_positions
 
 _SHIPPED = Path(__file__).parent / "shapes.json"
+_KNOWN = WRITTEN_TYPES | HYBRID_TYPES
 _HUB_SECONDS, _MOST_CONFIG_BYTES = 5.0, 1 << 20
+
+
+@dataclass(frozen=True)
+class DeltaShape:
+    """Sizes of the gated delta rule in a hybrid's other layers (Qwen3.5): keys, values, and heads of values."""
+
+    layers: int
+    keys: int
+    values: int
+    heads: int
+    kernel: int
+
+    @property
+    def mixed(self) -> int:
+        """Return the width of queries, keys and values, which the short convolution mixes."""
+        return 2 * self.keys + self.values
+
+    @property
+    def small_parameters(self) -> int:
+        """Return the parameters of a layer besides its matrices: convolution, decays, a norm of a head's width."""
+        return self.mixed * self.kernel + 2 * self.heads + self.values // self.heads
 
 
 @dataclass(frozen=True)
@@ -32,26 +54,32 @@ class ModelShape:
     biases: bool = False
     positions: int | None = None  # that the model was made for
     windows: tuple[int, ...] = ()  # how many tokens each of the layers with a window sees
+    delta: DeltaShape | None = None  # of a hybrid's layers without attention
+
+    @property
+    def attention_layers(self) -> int:
+        """Return how many layers have attention."""
+        return self.layers - (self.delta.layers if self.delta else 0)
 
     @property
     def head_norms(self) -> bool:
         """Tell whether queries and keys have an RMSNorm each."""
-        return WRITTEN_TYPES[self.kind].head_norms
+        return _KNOWN[self.kind].head_norms
 
     @property
     def norms_before(self) -> bool:
         """Tell whether norms stand before attention and MLP."""
-        return "before_attention" in NORMS[WRITTEN_TYPES[self.kind].norms]
+        return "before_attention" in NORMS[_KNOWN[self.kind].norms]
 
     @property
     def norms_after(self) -> bool:
         """Tell whether norms stand after attention and MLP."""
-        return "after_attention" in NORMS[WRITTEN_TYPES[self.kind].norms]
+        return "after_attention" in NORMS[_KNOWN[self.kind].norms]
 
     @property
     def norms(self) -> int:
         """Return how many norms of the model's width a layer has."""
-        return len(NORMS[WRITTEN_TYPES[self.kind].norms])
+        return len(NORMS[_KNOWN[self.kind].norms])
 
     @property
     def columns(self) -> int:
@@ -65,10 +93,11 @@ class ModelShape:
 
     @cached_property
     def linears(self) -> dict[str, tuple[int, int]]:
-        """Return (inputs, outputs) of a layer's matrices by name."""
+        """Return (inputs, outputs) of the matrices of a layer with attention, by name."""
         keys = self.key_heads * self.head_width
+        gated = 2 if self.delta else 1
         return {
-            "q_proj": (self.width, self.attended),
+            "q_proj": (self.width, gated * self.attended),
             "k_proj": (self.width, keys),
             "v_proj": (self.width, keys),
             "o_proj": (self.attended, self.width),
@@ -77,10 +106,24 @@ class ModelShape:
             "down_proj": (self.inner, self.width),
         }
 
+    @cached_property
+    def matrices(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Return each kind of matrix: its name, inputs, outputs, and how many layers have one."""
+        every = ("gate_proj", "up_proj", "down_proj")
+        counts = {name: self.layers if name in every else self.attention_layers for name in self.linears}
+        found = [(name, *sizes, counts[name]) for name, sizes in self.linears.items()]
+        if self.delta:
+            delta = self.delta
+            sizes = {"in_proj_qkv": delta.mixed, "in_proj_z": delta.values}
+            sizes |= {"in_proj_b": delta.heads, "in_proj_a": delta.heads}
+            found += [(name, self.width, outputs, delta.layers) for name, outputs in sizes.items()]
+            found.append(("out_proj", delta.values, self.width, delta.layers))
+        return tuple(found)
+
     @property
     def linear_parameters(self) -> int:
         """Return the parameters of all layers' matrices."""
-        return self.layers * sum(inputs * outputs for inputs, outputs in self.linears.values())
+        return sum(inputs * outputs * layers for _, inputs, outputs, layers in self.matrices)
 
     @property
     def table_parameters(self) -> int:
@@ -89,9 +132,10 @@ class ModelShape:
 
     @property
     def other_parameters(self) -> int:
-        """Return the parameters of norms and biases."""
-        norms = self.norms * self.width + (2 * self.head_width if self.head_norms else 0)
-        return self.layers * (norms + (self.columns if self.biases else 0)) + self.width
+        """Return the parameters of norms, biases and a hybrid's short convolutions."""
+        attention = (2 * self.head_width if self.head_norms else 0) + (self.columns if self.biases else 0)
+        delta = self.delta.layers * self.delta.small_parameters if self.delta else 0
+        return self.layers * self.norms * self.width + self.attention_layers * attention + delta + self.width
 
     @property
     def parameters(self) -> int:
@@ -110,9 +154,9 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
         tied = config.get("tie_word_embeddings")  # the whole's head is what is meant
         config = text if tied is None else text | {"tie_word_embeddings": tied}
     kind = str(config.get("model_type"))
-    if kind not in WRITTEN_TYPES:
-        raise YoyakError(f"{where}: models of type {kind} can't be planned; those of {', '.join(WRITTEN_TYPES)} can")
-    classes = WRITTEN_TYPES[kind]
+    if kind not in _KNOWN:
+        raise YoyakError(f"{where}: models of type {kind} can't be planned; those of {', '.join(_KNOWN)} can")
+    classes = _KNOWN[kind]
     config = {**classes.usual, **{name: value for name, value in config.items() if value is not None}}
     try:
         heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
@@ -129,9 +173,24 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
             biases=classes.qkv_biases or bool(config.get("attention_bias")),
             positions=model_positions(config),
             windows=_windows(config, classes),
+            delta=_delta_of(config) if kind in HYBRID_TYPES else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise YoyakError(f"{where}: no usable {error} in the model's config.json") from None
+
+
+def _delta_of(config: dict[str, Any]) -> DeltaShape:
+    """Return the delta rule's sizes; what a `config.json` leaves out is as transformers has it."""
+    layers, kinds = int(config["num_hidden_layers"]), config.get("layer_types")
+    attention = kinds.count("full_attention") if kinds else layers // int(config.get("full_attention_interval", 4))
+    heads = int(config.get("linear_num_value_heads", 32))
+    return DeltaShape(
+        layers=layers - attention,
+        keys=int(config.get("linear_num_key_heads", 16)) * int(config.get("linear_key_head_dim", 128)),
+        values=heads * int(config.get("linear_value_head_dim", 128)),
+        heads=heads,
+        kernel=int(config.get("linear_conv_kernel_dim", 4)),
+    )
 
 
 def _windows(config: dict[str, Any], classes: WrittenClasses) -> tuple[int, ...]:

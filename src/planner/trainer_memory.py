@@ -4,6 +4,8 @@ from ..architectures import PRODUCTS
 from .job import TrainingJob
 from .memory import AUTOGRAD_CHUNK, MicroBatchSize, block, steady_parts, workspace
 
+_CHUNK = 64  # tokens that transformers' delta rule computes at a time
+
 
 def saved_by_autograd(job: TrainingJob, tokens: int) -> dict[str, int]:
     """Return what transformers' layer with PEFT's adapters saves for its backward under autocast, by tensor.
@@ -15,8 +17,8 @@ def saved_by_autograd(job: TrainingJob, tokens: int) -> dict[str, int]:
     shape, e = job.shape, job.element
     keys = shape.key_heads * shape.head_width
     columns = {
-        "norm_inputs_float32": 2 * shape.width * 4,
-        "inverse_rms": 2 * 4,
+        "norm_inputs_float32": shape.norms * shape.width * 4,
+        "inverse_rms": shape.norms * 4,
         "queries": shape.attended * e,
         "keys_values": 2 * keys * e,
         "attended": shape.attended * e,
@@ -31,6 +33,23 @@ def saved_by_autograd(job: TrainingJob, tokens: int) -> dict[str, int]:
         columns["head_inverse_rms"] = (shape.heads + shape.key_heads) * 4
     columns |= _inputs_saved(job)
     return {name: tokens * size for name, size in columns.items() if size}
+
+
+def saved_by_delta_rule(job: TrainingJob, tokens: int) -> int:
+    """Return the bytes that a hybrid's layer without attention saves, as counted in transformers' code, not measured.
+
+    `torch_chunk_gated_delta_rule` computes in float32, in chunks of 64 tokens: queries, keys and values are kept before
+    and after the convolution, the norm and the scaling, six matrices of a chunk by a chunk a head, and a head's state
+    (keys by values) for each chunk. Where Flash Linear Attention is installed less is kept.
+    """
+    delta = job.shape.delta
+    if delta is None:
+        return 0
+    width = delta.values // delta.heads  # of a head; of its keys too
+    states = delta.heads * width * width // _CHUNK
+    floats = 4 * (2 * delta.keys + 2 * delta.values) + 6 * _CHUNK * delta.heads + states
+    rest = saved_by_autograd(job, tokens)
+    return tokens * 4 * floats + sum(rest[name] for name in ("norm_inputs_float32", "gate", "up", "silu"))
 
 
 def _inputs_saved(job: TrainingJob) -> dict[str, int]:
@@ -71,10 +90,12 @@ def trainer_peak(
 def trainer_parts(job: TrainingJob, size: MicroBatchSize, checkpointing: bool) -> dict[str, int]:
     """Return the bytes, by part, that a padded micro-batch adds at its peak under autograd."""
     shape, e, tokens = job.shape, job.element, size.tokens
-    one = sum(saved_by_autograd(job, tokens).values())
+    attention, delta = sum(saved_by_autograd(job, tokens).values()), saved_by_delta_rule(job, tokens)
+    one = max(attention, delta)
+    every = shape.attention_layers * attention + (shape.layers - shape.attention_layers) * delta
     inputs = shape.layers * block(tokens * shape.width * e)
     work = tokens * _autograd_columns(job, checkpointing) * e
-    kept = (1 if checkpointing else shape.layers) * one
+    kept = one if checkpointing else every
     # Cross entropy in float32: its output, and two gradients of it in the backward.
     logits = 3 * 4 * min(size.targets, AUTOGRAD_CHUNK) * shape.vocabulary
     head = 2 * block(tokens * shape.width * e)

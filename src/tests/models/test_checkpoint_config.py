@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.integrations import hub_kernels
 
 from src.errors import YoyakError
@@ -119,3 +120,20 @@ def test_what_is_counted_has_bounds(name: str, value: int, most: str, inside: bo
         f"model.checkpoint = m: can't be loaded: {name} = {value} in its config.json, {most} at most; get it again"
     )
     refuse_endless("m", {name: 126, "vocab_size": 10**9, "layer_types": ["full_attention"]})
+
+
+def test_heads_may_have_a_width_of_their_own(tmp_path: Path) -> None:
+    """As Kanana 1.5 2.1B: transformers itself refuses a width that is no multiple of the heads."""
+    base = write_tiny_model(tmp_path / "base")
+    config = AutoConfig.from_pretrained(base)
+    config.num_attention_heads, config.num_key_value_heads, config.head_dim, config.hidden_size = 6, 2, 16, 56
+    torch.manual_seed(0)
+    with torch.no_grad():
+        AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(tmp_path / "wide")
+    AutoTokenizer.from_pretrained(base).save_pretrained(tmp_path / "wide")
+    loaded = load_checkpoint_config(str(tmp_path / "wide"), tiny_config(base).model)
+    assert (loaded.hidden_size, loaded.num_attention_heads, loaded.head_dim) == (56, 6, 16)
+    model, _ = load_tiny(tiny_config(str(tmp_path / "wide"), lora__use_qlora=False))
+    assert model.get_base_model().model.layers[0].self_attn.q_proj.weight.shape == (96, 56)
+    unnamed = changed(str(tmp_path / "wide"), head_dim=None)
+    assert "can't be loaded: StrictDataclassClassValidationError" in error_of(unnamed)

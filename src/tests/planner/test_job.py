@@ -109,3 +109,14 @@ def test_trained_tensors_ranks_and_bytes():
     untied = replace(whole, shape=replace(SHAPE, tied=False, biases=True, kind="qwen3"))
     assert untied.trained_tensors[7:14] == [48, 48, 16, 16, 64, 32, 32]
     assert untied.trained_tensors[42:] == [3072, 3072, 48]
+
+
+def test_a_hybrid_trains_in_the_trainers_engine_with_adapters_where_it_has_the_matrices():
+    shape = find_shape("Qwen/Qwen3.5-4B")[0]
+    hybrid = job_of(load_config("qwen3.5_4b"), shape, find_device("H100"))
+    assert hybrid.engine == "trainer"
+    # queries, keys, values and output of 8 layers, the MLP's three of 32; 16 values for each input and output
+    attention = (2560 + 8192) + 2 * (2560 + 1024) + (4096 + 2560)
+    assert hybrid.trained == 16 * (8 * attention + 32 * 3 * (2560 + 9216))
+    with pytest.raises(YoyakError, match=r"engine = packed can.t train this: models of type qwen3_5_text"):
+        job_of(load_config("qwen3.5_4b", ["training.engine=packed"]), shape, find_device("H100"))

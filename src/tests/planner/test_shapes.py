@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from src.architectures import WRITTEN_TYPES
+from src.architectures import LINEARS, WRITTEN_TYPES
 from src.decoder.described import describe
 from src.errors import YoyakError
+from src.planner.job import TrainingJob
 from src.planner.shapes import ModelShape, cached_file, find_shape, shape_of_config
 from src.tests.tiny_architectures import architecture_config
 
@@ -111,6 +113,50 @@ def test_what_a_config_leaves_out_is_transformers_default():
         usual = AutoConfig.for_model(name).to_dict()
         usual["sliding_window_pattern"] = usual.get("_sliding_window_pattern")
         assert {key: usual[key] for key in classes.usual} == classes.usual
+
+
+# What their makers publish.
+PARAMETERS = {
+    "K-intelligence/Midm-2.0-Mini-Instruct": 2_305_517_312,
+    "naver-hyperclovax/HyperCLOVAX-SEED-Text-Instruct-0.5B": 566_281_216,  # of 1,132,587,360 bytes in 16 bit
+    "bundled:gemma3-270m": 268_098_176,
+    "meta-llama/Llama-3.2-1B-Instruct": 1_235_814_400,
+    "meta-llama/Llama-3.1-8B-Instruct": 8_030_261_248,
+}
+
+
+@pytest.mark.parametrize("checkpoint", PARAMETERS)
+def test_shipped_shapes_have_the_published_parameters(checkpoint):
+    assert find_shape(checkpoint)[0].parameters == PARAMETERS[checkpoint]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_hybrids_parameters_are_those_that_transformers_builds(tied):
+    config = architecture_config("qwen3_5_text", tie_word_embeddings=tied)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    shape = shape_of_config(config.to_dict(), "tiny")
+    assert shape.parameters == sum(parameter.numel() for parameter in model.parameters())
+    full = TrainingJob(shape, "full", "trainer", "bf16", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, None)
+    assert full.trained == shape.parameters
+
+
+def test_a_hybrids_matrices_by_hand():
+    shape = find_shape("Qwen/Qwen3.5-4B")[0]
+    assert shape.matrices == (
+        ("q_proj", 2560, 8192, 8),  # 16 heads of 256, and a gate for each
+        ("k_proj", 2560, 1024, 8),
+        ("v_proj", 2560, 1024, 8),
+        ("o_proj", 4096, 2560, 8),
+        ("gate_proj", 2560, 9216, 32),
+        ("up_proj", 2560, 9216, 32),
+        ("down_proj", 9216, 2560, 32),
+        ("in_proj_qkv", 2560, 8192, 24),  # 16 heads of 128 for queries and keys, 32 for values
+        ("in_proj_z", 2560, 4096, 24),
+        ("in_proj_b", 2560, 32, 24),
+        ("in_proj_a", 2560, 32, 24),
+        ("out_proj", 4096, 2560, 24),
+    )
 
 
 @pytest.fixture
