@@ -36,7 +36,7 @@ def main() -> None:
     add_work(parser)
     parser.add_argument("--rows", type=int, default=1024, help="summaries that we draw at a time")
     parser.add_argument("--tokens", type=int, default=8192, help="of a micro-batch of our update")
-    parser.add_argument("--peer-rows", type=int, default=256, help="summaries in a micro-batch of TRL's update")
+    parser.add_argument("--peer-rows", type=int, default=64, help="summaries in a micro-batch of TRL's update")
     parser.add_argument("--generation", nargs="+", choices=GENERATION, default=GENERATION, help="TRL's ways to try")
     parser.add_argument("--out", type=Path, help="file that the line is added to")
     parser.add_argument("--side", choices=["ours", *GENERATION], help=argparse.SUPPRESS)

@@ -5,7 +5,7 @@ an error, and keys that are not known here are kept. The docstring under each fi
 (`scripts/docs_run_json.py`).
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -109,7 +109,7 @@ class ResolvedChoices(RunPart):
     """Of the trainer engine."""
     memory_plan: dict[str, Any] | None = None
     """How the packed engine uses a GPU's memory."""
-    gradient_checkpointing: bool | None = None
+    gradient_checkpointing: Literal["auto"] | bool | None = None
     """As configured."""
     optimizer: str | None = None
     """Under transformers' name."""

@@ -9,6 +9,7 @@ import torch
 from src.errors import YoyakError
 from src.models.compute import ComputeChoice
 from src.models.probe import found_by_probes
+from src.runs.schema import ResolvedChoices
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training.engine import EngineChoice
 from src.training.llm_trainer import LLMTrainer
@@ -81,6 +82,7 @@ def test_all_is_decided_on_a_cpu(base, tmp_path, wanted, again):
         "optimizer": "adamw_torch",
         "gradient_checkpointing": wanted,
     }
+    assert ResolvedChoices.model_validate(found.record(config.training)).gradient_checkpointing == wanted
 
 
 @pytest.mark.parametrize(("wanted", "again"), [(True, True), ("auto", False), (False, False)])
