@@ -37,6 +37,8 @@ class PlanRequest:
     out: Path | None = None
     as_json: bool = False
     refine: bool = False
+    search: str | None = None
+    """The time of a search that is planned in place of a run."""
 
 
 def show_plan(request: PlanRequest) -> None:
@@ -58,6 +60,11 @@ def show_plan(request: PlanRequest) -> None:
         return
     if request.refine:
         show_refine_plan(situation, request)
+        return
+    if request.search is not None:
+        from .search.plan_search import show_search_plan
+
+        show_search_plan(situation, sources, request.search, request.as_json)
         return
     result = make_plan(situation)
     refuse_budget(result)

@@ -21,6 +21,7 @@ def plan(
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Measure this machine, a minute at most.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="QLoRA, LoRA and full on several cards.")] = False,
     refine: Annotated[bool, typer.Option("--refine", help="The plan of yoyak refine instead of yoyak train.")] = False,
+    search: Annotated[str | None, typer.Option(help="How many trials yoyak search has time for, such as 3h.")] = None,
     out: Annotated[Path | None, typer.Option(help="With --compare: file of the picture (SVG).")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -28,18 +29,7 @@ def plan(
     gc.disable()  # the process is short, and looking for garbage is a tenth of its time
     from .plan import PlanRequest, show_plan
 
-    show_plan(
-        PlanRequest(
-            experiment,
-            overrides or [],
-            gpu,
-            memory_gb,
-            lengths,
-            price_per_hour,
-            calibrate,
-            compare,
-            out,
-            as_json,
-            refine,
-        )
-    )
+    how = {"calibrate": calibrate, "compare": compare, "out": out, "as_json": as_json}
+    what = {"refine": refine, "search": search}
+    of = (experiment, overrides or [], gpu, memory_gb, lengths, price_per_hour)
+    show_plan(PlanRequest(*of, **how, **what))  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,3 +43,18 @@ def is_free(folder: Path, name: str) -> bool:
             return True
     except YoyakError:
         return False
+
+
+@contextmanager
+def working(folder: Path) -> Iterator[str]:
+    """Be one of a search's workers; yield the name under which others see it."""
+    name = f"worker-{socket.gethostname()}-{os.getpid()}"
+    with claimed(folder, name):
+        yield name
+
+
+def others_work(folder: Path, own: str) -> bool:
+    """Tell whether another worker is there."""
+    locks = (folder / _CLAIMS).glob(".worker-*.lock")
+    names = {path.name.removeprefix(".").removesuffix(".lock") for path in locks}
+    return any(not is_free(folder, name) for name in names - {own})

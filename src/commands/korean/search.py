@@ -19,6 +19,29 @@ SEARCH = (
         "정해 둔 시간 동안 설정을 바꿔 가며 학습합니다. 결과는 "
         "outputs/이름_search/에, 가장 좋은 실행은 그 안의 best/에 둡니다.",
     ),
+    Text(
+        "How many trials yoyak search has time for, such as 3h.",
+        "그 시간(3h 등)에 yoyak search가 몇 번 시도할 수 있는지 계산합니다.",
+    ),
+    Text(
+        "About {n} trials of {model} in {took} on {card}, {done} of them to the end",
+        "{card:t}에서 {took:t} 동안 {model:을/를} 약 {n}번 시도, 그중 {done}번은 끝까지",
+    ),
+    Text(
+        "The config as it is takes {first}, a drawn trial {took} to its end, the score at the end {last}",
+        "원래 설정은 {first:t}, 새 설정은 끝까지 {took:t}, 마지막 채점은 {last:t} 걸립니다",
+    ),
+    Text(
+        "{share} of what is drawn would not fit into memory", "뽑히는 설정의 {share:은/는} 메모리에 들어가지 않습니다"
+    ),
+    Text(
+        "{took} allow no trial of {model} on {card}; the least is {need}",
+        "{card:t}에서 {took:t} 안에는 {model:을/를} 한 번도 학습할 수 없습니다. 적어도 {need:t} 필요합니다",
+    ),
+    Text(
+        "Another process goes on with this search and ends it",
+        "다른 프로세스가 이 탐색을 계속하고 마무리합니다",
+    ),
     Text("the config as it is", "원래 설정 그대로"),
     Text(
         "Trial {number}: {what} (about {need}, {have} left)",

@@ -52,7 +52,8 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
     choice = choose(finished, search.config.search.most_unsupported_facts)
     _link(search.folder, trial_name(choice.chosen))
     write_atomic(search.folder / WINNER, winner_yaml(search, choice.chosen))
-    write_report(search.folder / trial_name(choice.chosen))
+    if choice.chosen:  # trial 0 has one
+        write_report(search.folder / trial_name(choice.chosen))
     test = None if stopped else _tested(search, choice)
     if not stopped:
         _drop_losers(search, choice)
@@ -121,7 +122,7 @@ def winner_yaml(search: Search, number: int) -> str:
 
 def show_result(search: Search, record: dict[str, Any]) -> None:
     """Print what was found, and what to type next."""
-    say = partial(search.console.print, markup=False, soft_wrap=True)
+    say = partial(search.console.print)
     finished = {trial["number"]: trial for trial in record["trials"] if trial["state"] == "finished"}
     refused = sum(trial["state"] == "refused" for trial in record["trials"])
     begun, took = len(record["trials"]) - refused, hours(record["spent_seconds"])
@@ -151,7 +152,7 @@ def _interval(found: dict[str, Any], form: str = "+.2f", value: str = "differenc
 def _first_seconds(search: Search) -> float:
     from .loop import whole_seconds
 
-    return whole_seconds(search, search.machine.units(search.config))
+    return whole_seconds(search, search.units)
 
 
 def _tested(search: Search, choice: WinnerChoice) -> dict[str, Any] | None:
@@ -165,7 +166,7 @@ def _tested(search: Search, choice: WinnerChoice) -> dict[str, Any] | None:
         "low": low,
         "high": high,
     }
-    speed, units = pace(search), search.machine.units(search.config)
+    speed, units = pace(search), search.units
     needed = speed.begin + len(search.data.test) * units.summary * speed.summary
     if choice.chosen == 0 or search.clock.left < needed or not _model(search, 0).is_dir():
         return found

@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from ...config.loader import changed_config
 from ...config.provenance import value_text
 from ...errors import YoyakError
 from ...planner.advice import hours
+from ...reports.report import write_report
 from ...search.choice import Finished
 from ...search.costs import Pace, Units, pace_of
 from ...search.halving import by_promise, promotable
@@ -18,7 +20,8 @@ from ...search.workers import claimed, deciding, is_free
 from .context import Search
 from .trial import Stage, pause_dialogues, pause_steps, read_scores, run_stage, trial_config, trial_name
 
-_REPORT_SECONDS = 1.0  # for pages and the process's end
+_END_SECONDS = 1.0  # for the search's own page and the process's end
+_REPORT_SECONDS = "report_seconds"
 _SLACK = 1.05  # of what is foreseen
 _REFUSALS = 20  # drawn in a row that can't fit or end in time, after which no more are drawn
 _FAILURES = 3  # trials in a row after which the search gives up
@@ -58,9 +61,11 @@ def whole_seconds(search: Search, units: Units, trial: TrialRecord | None = None
 
 
 def reserved_seconds(search: Search) -> float:
-    """Return the seconds that the end of the search takes: the score of the winner and of the config as it is."""
-    speed, units = pace(search), search.machine.units(search.config)
-    return _REPORT_SECONDS + 2 * (speed.begin + len(search.data.test) * units.summary * speed.summary)
+    """Return the seconds that the end of the search takes: scores of the winner and the config as it is, and pages."""
+    speed, units = pace(search), search.units
+    trials = search.study.trials()
+    pages = float(trials[0].attributes.get(_REPORT_SECONDS, 0.0)) if trials else 0.0
+    return _END_SECONDS + _SLACK * pages + 2 * (speed.begin + len(search.data.test) * units.summary * speed.summary)
 
 
 def _seconds(search: Search, speed: Pace, units: Units, trial: TrialRecord | None, until: int | None) -> float:
@@ -84,7 +89,7 @@ def _next(search: Search) -> tuple[int, int | None] | None:
     """Return the trial that runs next and the pause to which it does (None: to its end); None where none can."""
     trials = search.study.trials()
     if not trials:
-        number = search.study.add(own_params(search.config, search.space), search.machine.units(search.config))
+        number = search.study.add(own_params(search.config, search.space), search.units)
         return number, None
     free = {t.number for t in trials if t.state == "begun" and is_free(search.folder, trial_name(t.number))}
     pauses, left = len(search.config.search.pauses), search.clock.left - reserved_seconds(search)
@@ -166,6 +171,10 @@ def _keep(search: Search, trial: TrialRecord, stage: Stage, foreseen: float) -> 
     search.study.note(trial.number, "stages", stages)
     search.study.note(trial.number, "ended_after", search.clock.spent)
     if stage.scores is not None:
+        if trial.number == 0:  # how long a page takes is known from here on: Korean facts need seconds
+            start = time.perf_counter()
+            write_report(search.folder / trial_name(0))
+            search.study.note(0, _REPORT_SECONDS, time.perf_counter() - start)
         search.study.finish(trial.number, sum(stage.scores.scores) / len(stage.scores.scores))
         shutil.rmtree(search.folder / trial_name(trial.number) / "checkpoints", ignore_errors=True)
         drop_models(search)
@@ -197,7 +206,7 @@ def finished_with_models(search: Search) -> list[Finished]:
 def _fail(search: Search, trial: TrialRecord, reason: str) -> None:
     search.study.fail(trial.number, reason)
     shutil.rmtree(search.folder / trial_name(trial.number) / "checkpoints", ignore_errors=True)
-    search.console.print(f"Trial {trial.number} failed: {reason}", style="yellow", markup=False, soft_wrap=True)
+    search.console.print(f"Trial {trial.number} failed: {reason}", style="yellow")
     newest = [one.state for one in search.study.trials() if one.state != "refused"][-_FAILURES:]
     if newest == ["failed"] * _FAILURES:
         raise YoyakError(f"{_FAILURES} trials in a row failed, the last one so: {reason}")
@@ -209,7 +218,7 @@ def _say_begin(search: Search, trial: TrialRecord, until: int | None, foreseen: 
     goes_on = " goes on" if trial.measured else ""
     need, have = hours(foreseen), hours(max(search.clock.left, 0))
     said = f"Trial {trial.number}{goes_on}: {what} (about {need}, {have} left)"
-    search.console.print(said, markup=False, soft_wrap=True)
+    search.console.print(said)
 
 
 def _say_end(search: Search, trial: TrialRecord, stage: Stage) -> None:
@@ -224,7 +233,7 @@ def _say_end(search: Search, trial: TrialRecord, stage: Stage) -> None:
         said = f"  paused after {took}: {found}"
     else:
         said = f"  paused after {took}, not measured"
-    search.console.print(said, markup=False, soft_wrap=True)
+    search.console.print(said)
 
 
 def _short(value: object) -> str:

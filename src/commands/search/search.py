@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from ..train.config import resolve_config
 from ..train.folder import TrainRequest
 from ..train.train import trained_alone
 from .context import Search
+from .plan_search import need_optuna
 from .set_aside import SearchData, read_search_data
 
 if TYPE_CHECKING:
@@ -57,19 +57,26 @@ def run_search(request: SearchRequest) -> Path:
         YoyakError: settings, data or storage can't be used, or no trial can end before the deadline.
         SystemExit: stopped by Ctrl-C (130) or SIGTERM (143), with the best so far as the result.
     """
-    if find_spec("optuna") is None:
-        raise YoyakError("yoyak search needs Optuna, which is not installed; pip install 'yoyak[search]'")
+    need_optuna()
     with trained_alone(), _begun(request) as search:
+        from ...search.workers import deciding, others_work, working
         from .conclude import conclude, show_result
         from .loop import run_trials
 
         try:
-            run_trials(search)
+            with working(search.folder) as own:
+                run_trials(search)
+                with deciding(search.folder):  # the last worker sees no other
+                    record = None if others_work(search.folder, own) else conclude(search)
         except KeyboardInterrupt:
             conclude(search, stopped=True)
             raise
-        record = conclude(search)
-        print_json(record) if request.as_json else show_result(search, record)
+        if record is None:
+            search.console.print("Another process goes on with this search and ends it")
+        elif request.as_json:
+            print_json(record)
+        else:
+            show_result(search, record)
         return search.folder
 
 
@@ -104,7 +111,7 @@ def _begun(request: SearchRequest) -> "Iterator[Search]":
         )
         study.refuse_another(_identity(config, data))
         clock = SearchClock(folder, request.deadline_seconds, request.began)
-        search = Search(config, folder, data, space, machine, study, clock, console)
+        search = Search(config, folder, data, space, machine, machine.units(config), study, clock, console)
         _refuse_short_deadline(search)
     except BaseException:
         if is_new:
@@ -148,8 +155,7 @@ def _refuse_short_deadline(search: Search) -> None:
 
     if search.study.trials():
         return
-    units = search.machine.units(search.config)
-    least = whole_seconds(search, units) + reserved_seconds(search)
+    least = whole_seconds(search, search.units) + reserved_seconds(search)
     if least > search.clock.left:
         raise YoyakError(
             f"--deadline: {hours(search.clock.deadline_seconds)} allows no trial; one takes {hours(least)} at the "

@@ -15,8 +15,9 @@ from src.tests.bad_inputs.model_cases import CHECKPOINTS, TEMPLATES, WEIGHTS
 from src.tests.bad_inputs.prediction_cases import PREDICTIONS
 from src.tests.bad_inputs.refine_cases import REFINING
 from src.tests.bad_inputs.run_cases import BODIES, RUNS
+from src.tests.bad_inputs.search_cases import SEARCHES
 
-MODELS = [*CHECKPOINTS, *WEIGHTS, *TEMPLATES, *ADAPTERS, *RUNS, *REFINING]
+MODELS = [*CHECKPOINTS, *WEIGHTS, *TEMPLATES, *ADAPTERS, *RUNS, *REFINING, *SEARCHES]
 ALL = [*CONFIGS, *TABLES, *JSON, *PARQUET, *PREDICTIONS, *MODELS, *BODIES]
 
 

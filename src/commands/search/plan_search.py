@@ -1,0 +1,54 @@
+"""`yoyak plan --search`: how many trials fit into some hours, before any of them runs."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from ...errors import YoyakError
+from ...planner.advice import hours
+from ...planner.plan import Situation
+from ..console import print_json, print_text
+from ..speech import said
+
+
+def need_optuna() -> None:
+    """Raise YoyakError where Optuna is not installed."""
+    if find_spec("optuna") is None:
+        raise YoyakError("yoyak search needs Optuna, which is not installed; pip install 'yoyak[search]'")
+
+
+def show_search_plan(situation: Situation, sources: Mapping[str, str], deadline: str, as_json: bool) -> None:
+    """Print what a search of a situation would come to.
+
+    Raises:
+        YoyakError: Optuna is not installed, no such time, ranges that settings refuse, or no evaluation data.
+    """
+    need_optuna()
+    from ...search.clock import read_duration
+    from ...search.costs import Machine
+    from ...search.foresee import foresee
+    from ...search.space import search_space
+
+    seconds, source = read_duration(deadline, "--search"), sources["search.space"]
+    config = situation.config
+    space = search_space(config, "search.space" if source == "default" else source)
+    assert situation.evaluation is not None  # only `yoyak plan` leaves it out, with no data at all
+    machine = Machine(situation.shape, situation.train, situation.evaluation, situation.device)
+    found = foresee(config, machine, space, seconds)
+    if as_json:
+        print_json({"deadline_seconds": seconds} | found.as_json())
+        return
+    name, device = config.model.checkpoint, situation.device.name
+    if not found.trials:
+        print_text(
+            said(f"{hours(seconds)} allow no trial of {name} on {device}; the least is {hours(found.least_seconds)}")
+        )
+        return
+    first, drawn, end = map(hours, (found.first_seconds, found.drawn_seconds, found.end_seconds))
+    lines = [
+        f"About {found.trials} trials of {name} in {hours(seconds)} on {device}, {found.to_the_end} of them to the end",
+        f"The config as it is takes {first}, a drawn trial {drawn} to its end, the score at the end {end}",
+    ]
+    if found.refused_share:
+        lines.append(f"{found.refused_share:.0%} of what is drawn would not fit into memory")
+    for line in lines:
+        print_text(said(line))

@@ -1,0 +1,98 @@
+"""How many trials fit into some hours, before any of them runs."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import optuna
+
+from ..config.loader import changed_config
+from ..config.schema import Config
+from ..errors import YoyakError
+from .costs import Machine, Pace, Units
+from .space import Space, decoded
+
+_DRAWS = 16  # places of the space that stand for all
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a search would come to.
+
+    Attributes:
+        trials: that would begin, the config as it is among them.
+        to_the_end: how many of them would be trained to their end.
+        first_seconds: of the config as it is.
+        drawn_seconds: of a drawn trial to its end, in the mean.
+        end_seconds: of the winner's score on dialogues that are set aside.
+        least_seconds: the shortest deadline that allows a trial.
+        refused_share: of what would be drawn, what memory would not hold, or the settings exclude.
+    """
+
+    trials: int
+    to_the_end: int
+    first_seconds: float
+    drawn_seconds: float
+    end_seconds: float
+    least_seconds: float
+    refused_share: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures."""
+        return {name: round(value, 3) for name, value in asdict(self).items()}
+
+
+def foresee(config: Config, machine: Machine, space: Space, seconds: float) -> Foreseen:
+    """Return what a search of so many seconds would come to, by the planner's seconds alone.
+
+    Each pause lets one trial in `search.keep_one_in` go on, so a drawn trial takes its first part, a share of its
+    second, and so on.
+    """
+    search, pace, first = config.search, Pace(), machine.units(config)
+    rows = len(machine.dev.first(config.data.max_eval_examples))
+    held = rows if config.data.test is not None else max(1, round(rows * search.set_aside))
+    dev = rows if config.data.test is not None else max(1, rows - held)
+    units, refused = _drawn(config, machine, space)
+    end = 1.0 + 2 * (pace.begin + held * first.summary)
+    begun, ended, left = 0, 0.0, seconds - end
+    first_seconds = pace.seconds(first, dev)
+    if first_seconds <= left:
+        begun, ended, left = 1, 1.0, left - first_seconds
+        costs = [_expected(one, search.pauses, search.keep_one_in, dev, pace) for one in units]
+        while costs and costs[(begun - 1) % len(costs)] <= left:
+            left -= costs[(begun - 1) % len(costs)]
+            begun += 1
+            ended += search.keep_one_in ** -len(search.pauses)
+    return Foreseen(
+        trials=begun,
+        to_the_end=int(ended),
+        first_seconds=first_seconds,
+        drawn_seconds=sum(pace.seconds(one, dev) for one in units) / len(units) if units else 0.0,
+        end_seconds=end,
+        least_seconds=first_seconds + end,
+        refused_share=refused / _DRAWS,
+    )
+
+
+def _drawn(config: Config, machine: Machine, space: Space) -> tuple[list[Units], int]:
+    """Return the work of places drawn at random, and how many can't be trained."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=config.search.seed))
+    units: list[Units] = []
+    for _ in range(_DRAWS):
+        try:
+            one = machine.units(changed_config(config, decoded(study.ask(space).params), "search.space"))
+        except YoyakError:
+            continue
+        units += [one] if one.fits else []
+    return units, _DRAWS - len(units)
+
+
+def _expected(units: Units, pauses: list[float], keep_one_in: int, dev: int, pace: Pace) -> float:
+    """Return the seconds that a drawn trial takes in the mean."""
+    total, before = 0.0, 0
+    for place, share in enumerate([*pauses, 1.0]):
+        until = round(share * units.steps)
+        summaries = dev if place == len(pauses) else 0
+        total += pace.seconds(units, summaries, 1, before, until) / keep_one_in**place
+        before = until
+    return total

@@ -1,0 +1,33 @@
+"""`yoyak plan --search`."""
+
+import json
+
+
+def planned(yoyak, deadline, *arguments):
+    asked = ("-e", "llama_3.2_3b_tuned", "--gpu", "H100", "--lengths", "300,600,900", "--search", deadline)
+    result = yoyak("plan", *asked, *arguments)
+    assert (result.code, result.err) == (0, "")
+    return result.out
+
+
+def test_more_hours_more_trials(yoyak, folder):
+    found = [
+        json.loads(planned(yoyak, deadline, "data.max_train_examples=1000", "--json")) for deadline in ("1h", "4h")
+    ]
+    assert 1 < found[0]["trials"] < found[1]["trials"]
+    assert found[0]["drawn_seconds"] == found[1]["drawn_seconds"] > 0
+    # A trial more for each mean cost of a drawn one that pauses: at most what it takes to its end.
+    assert found[1]["trials"] - found[0]["trials"] >= (4 - 1) * 3600 // found[0]["drawn_seconds"]
+    said = planned(yoyak, "1h", "data.max_train_examples=1000")
+    assert said.startswith(
+        f"About {found[0]['trials']} trials of Bllossom/llama-3.2-Korean-Bllossom-3B in 60 min on H100, "
+    )
+
+
+def test_too_few_hours(yoyak, folder):
+    assert "allow no trial of Bllossom/llama-3.2-Korean-Bllossom-3B on H100; the least is " in planned(yoyak, "1m")
+
+
+def test_a_card_that_is_too_small_for_some(yoyak, folder):
+    said = yoyak("plan", "-e", "llama_3.2_3b_tuned", "--memory-gb", "3", "--lengths", "300,600,900", "--search", "9d")
+    assert "100% of what is drawn would not fit into memory" in said.out or "allow no trial" in said.out
