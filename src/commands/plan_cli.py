@@ -29,7 +29,19 @@ def plan(
     gc.disable()  # the process is short, and looking for garbage is a tenth of its time
     from .plan import PlanRequest, show_plan
 
-    how = {"calibrate": calibrate, "compare": compare, "out": out, "as_json": as_json}
-    what = {"refine": refine, "search": search}
-    of = (experiment, overrides or [], gpu, memory_gb, lengths, price_per_hour)
-    show_plan(PlanRequest(*of, **how, **what))  # type: ignore[arg-type]
+    show_plan(
+        PlanRequest(
+            experiment,
+            overrides or [],
+            gpu,
+            memory_gb,
+            lengths,
+            price_per_hour,
+            calibrate=calibrate,
+            compare=compare,
+            out=out,
+            as_json=as_json,
+            refine=refine,
+            search=search,
+        )
+    )
