@@ -40,7 +40,8 @@ def kind_of_secret(value: object) -> str | None:
         return next((kind for item in value if (kind := kind_of_secret(item))), None)
     if not isinstance(value, str):
         return None
-    for secret, place in _held(*_where()).items():
+    held = _held(*_where()) if len(value) >= _SHORTEST else {}  # looking through the environment takes its time
+    for secret, place in held.items():
         if secret in value:
             return place
     match = _PATTERN.search(value)

@@ -6,11 +6,16 @@ import os
 import secrets
 import webbrowser
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from ..commands.speech import said
 from ..errors import YoyakError
 from ..files import refuse_of_others
 from ..resources import yoyak_home
+
+if TYPE_CHECKING:
+    import uvicorn
 
 
 def run_studio(runs: Path, port: int, show: bool) -> None:
@@ -61,10 +66,24 @@ def run_studio(runs: Path, port: int, show: bool) -> None:
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(address)
         try:
-            asyncio.run(uvicorn.Server(config).serve([listener]))
+            asyncio.run(_server_of(config).serve([listener]))
         finally:
             WORKER.close()
             Processes(place).stop_all("serve-")  # models that are tried keep much memory; runs go on
+
+
+def _server_of(config: "uvicorn.Config") -> "uvicorn.Server":
+    """Return a server that lets open streams end by themselves."""
+    import uvicorn
+
+    from .run_events import ENDING
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            ENDING.set()
+            super().handle_exit(sig, frame)
+
+    return Server(config)
 
 
 def studio_token() -> str:

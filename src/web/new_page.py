@@ -1,6 +1,7 @@
 """A new run: the form, the plan beside it, and the start."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..planner.plan import Plan
 from ..planner.words import MEMORY_NAMES, verdict
 from ..runs.record import read_record
 from .forms import fields_of, read_form
-from .planning import RunWish, checked_config, planned
+from .planning import checked_config, planned
 from .setting_fields import MAIN, METHODS_OF_TRAINING, PLACED, fields_of_config, typed_value
 from .start_page import configured_models
 from .studio import Studio, apart, run_address, see
@@ -177,7 +178,7 @@ def _start(studio: Studio, fields: Fields) -> str:
     wish = wish_of(fields, studio.place)
     if not any(name == "experiment.name" for name, _ in fields):  # the first page's button
         name = free_name(load_config(wish.experiment), studio.place)
-        wish = RunWish(wish.experiment, (*wish.overrides, f"experiment.name={name}"), wish.gpu)
+        wish = replace(wish, overrides=(*wish.overrides, f"experiment.name={name}"))
     config: Config = checked_config(wish)
     _refuse_what_is_no_file(config)
     studio.processes.start("train", config.experiment.name, wish.words)

@@ -2,7 +2,7 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +10,6 @@ from typing import TypeVar
 from ..commands.plan import refuse_budget
 from ..commands.train.config import resolve_config
 from ..commands.train.folder import TrainRequest, refuse_other_run
-from ..config.loader import load_config_with_sources
 from ..config.schema import Config
 from ..planner.data_lengths import data_lengths
 from ..planner.devices import Device
@@ -33,6 +32,8 @@ class RunWish:
     experiment: str
     overrides: tuple[str, ...] = ()
     gpu: str | None = None
+    named: frozenset[str] = frozenset()
+    """Which of `data.train` and `data.eval` are named by the experiment or its overrides."""
 
     @property
     def words(self) -> list[str]:
@@ -58,17 +59,15 @@ def planned(wish: RunWish, config: Config) -> Plan:
     Raises:
         YoyakError: as `yoyak plan` refuses.
     """
-    _, sources = load_config_with_sources(wish.experiment, wish.overrides)
-    device = choose_device(wish.gpu, None)
-    plan = make_plan(_situation(config, sources, device))
+    plan = make_plan(_situation(config, wish.named, choose_device(wish.gpu, None)))
     refuse_budget(plan)
     return plan
 
 
-def _situation(config: Config, sources: Mapping[str, str], device: Device) -> Situation:
+def _situation(config: Config, named: Collection[str], device: Device) -> Situation:
     shape = _shape(config)
     job_of(config, shape, device)  # settings that exclude each other are refused before data is read
-    train, evaluation = (_split(config, shape, split, sources) for split in ("train", "eval"))
+    train, evaluation = (_split(config, shape, split, f"data.{split}" in named) for split in ("train", "eval"))
     return Situation(config, shape, train, evaluation, device)
 
 
@@ -79,10 +78,9 @@ def _shape(config: Config) -> ModelShape:
     return _shapes[key]
 
 
-def _split(config: Config, shape: ModelShape, split: str, sources: Mapping[str, str]) -> Lengths:
+def _split(config: Config, shape: ModelShape, split: str, named: bool) -> Lengths:
     """Return a split's lengths, counted anew where its file, the tokenizer or what cuts prompts is another."""
     source = config.data.train if split == "train" else config.data.eval
-    named = sources[f"data.{split}"] != "default"
     how = (
         config.model.checkpoint,
         config.model.chat_template,

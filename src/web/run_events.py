@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from ..runs.holder import lock_holder
 from ..runs.schema import RECORD_FILE
 from .curves import MetricsFollower, follow
 
+ENDING = threading.Event()
+"""Set where the studio ends: open pages are told of nothing more, and wait for the next studio."""
 _LOOK_SECONDS = 0.25
 _HOLDER_EVERY = 4
 _SILENT_LOOKS = 60
@@ -22,7 +25,7 @@ async def run_events(folder: Path) -> AsyncIterator[str]:
     follower = follow(folder / "metrics.jsonl")
     log = _LogEnd(folder / "train.log")
     seen, generation, state, looks = dict[str, int](), -1, None, 0
-    while True:
+    while not ENDING.is_set():
         await asyncio.to_thread(follower.read)
         said = False
         if follower.generation != generation:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from ..config.loader import flatten, known_configs, load_config
+from ..config.loader import DEFAULT, flatten, known_configs, load_config_with_sources
 from ..config.provenance import SETTINGS, read_override
 from ..config.schema import Config
 from ..errors import YoyakError
@@ -16,6 +16,7 @@ from .planning import RunWish
 from .setting_fields import METHODS_OF_TRAINING, NEVER, typed_value
 
 _FIRST = "quickstart"
+_DATA = ("data.train", "data.eval")
 _LONGEST_VALUE = 4000
 
 
@@ -41,7 +42,8 @@ def wish_of(fields: Sequence[tuple[str, str]], place: Place) -> RunWish:
     method = METHODS_OF_TRAINING.get(dict(fields).get("method", ""))
     if method is not None:
         given |= {"lora.use_lora": method[1], "lora.use_qlora": method[2]}
-    values = flatten(load_config(experiment))
+    config, sources = load_config_with_sources(experiment)
+    values = flatten(config)
     overrides = []
     for name, text in given.items():
         if name in NEVER:
@@ -57,7 +59,9 @@ def wish_of(fields: Sequence[tuple[str, str]], place: Place) -> RunWish:
     gpu = dict(fields).get("gpu", "")
     if gpu and gpu not in {card.name for card in CARDS}:
         raise YoyakError(f"--gpu {gpu[:100]}: no such card here")
-    return RunWish(experiment, tuple(overrides), gpu or None)
+    set_by = {name for name in _DATA if sources[name] != DEFAULT}
+    named = set_by | {name for name in _DATA if any(one.startswith(f"{name}=") for one in overrides)}
+    return RunWish(experiment, tuple(overrides), gpu or None, frozenset(named))
 
 
 def free_name(config: Config, place: Place) -> str:
