@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config.loader import leave_out_default_4bit, load_config_with_sources
 from ..config.schema import Config
 from ..errors import YoyakError
+from ..planner.cluster import chosen_cluster
 from ..planner.data_lengths import data_lengths
 from ..planner.devices import Device, find_device
 from ..planner.job import job_of
@@ -20,6 +21,7 @@ from .data.data_files import write_whole
 from .speech import said, said_lines
 
 _PICTURE = Path("outputs/plan_compare.svg")
+_CARDS_PICTURE = Path("outputs/plan_cards.svg")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class PlanRequest:
     refine: bool = False
     search: str | None = None
     """The time of a search that is planned in place of a run."""
+    joined: tuple[int, int, str | None, str | None] = (1, 1, None, None)
+    """Cards of a host, hosts, the link between cards, the network between hosts."""
 
 
 def show_plan(request: PlanRequest) -> None:
@@ -52,9 +56,15 @@ def show_plan(request: PlanRequest) -> None:
         raise YoyakError(f"--out {request.out}: the picture is SVG; name a file that ends in .svg")
     if request.compare and request.refine:
         raise YoyakError("--compare and --refine: methods are compared for training; leave one out")
+    if request.refine and request.joined[:2] != (1, 1):
+        raise YoyakError("--refine: refining uses one GPU; leave --cards and --hosts out")
     named = request.gpu is not None or request.memory_gb is not None
     device = find_device("H100") if request.compare and not named else choose_device(request.gpu, request.memory_gb)
-    situation = situation_of(config, sources, device, request.lengths)
+    cluster = chosen_cluster(*request.joined, device.name)
+    situation = replace(situation_of(config, sources, device, request.lengths), cluster=cluster)
+    if request.compare and cluster.count > 1:
+        compare_cards(situation, request)
+        return
     if request.compare:
         compare_plans(situation, request)
         return
@@ -75,6 +85,10 @@ def show_plan(request: PlanRequest) -> None:
     from ..planner.words import plan_text
 
     print_text(said_lines(plan_text(result, best_changes(result), request.price_per_hour)))
+    if cluster.count > 1:
+        from ..planner.over_cards import cards_text, on_more_cards
+
+        print_text("\n" + said_lines(cards_text(on_more_cards(situation), request.price_per_hour)))
 
 
 def show_refine_plan(situation: Situation, request: PlanRequest) -> None:
@@ -150,6 +164,21 @@ def compare_plans(situation: Situation, request: PlanRequest) -> None:
         print_json(found)
         return
     print_text(table_text(rows))
+    print_text(f"Picture: {path}")
+
+
+def compare_cards(situation: Situation, request: PlanRequest) -> None:
+    """Print the run on more and more cards, and write a picture of its time over them."""
+    from ..planner.over_cards import cards_as_json, cards_picture, cards_text, on_more_cards
+
+    path = request.out or _CARDS_PICTURE
+    rows = on_more_cards(situation)
+    title = f"{situation.config.model.checkpoint}: hours over {situation.device.name} cards"
+    write_whole({path: cards_picture(situation, title).encode()}, overwrite=True)
+    if request.as_json:
+        print_json(cards_as_json(rows, request.price_per_hour))
+        return
+    print_text(said_lines(cards_text(rows, request.price_per_hour)))
     print_text(f"Picture: {path}")
 
 

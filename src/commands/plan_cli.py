@@ -17,6 +17,12 @@ def plan(
     ),
     memory_gb: Annotated[float | None, typer.Option(help="Memory of the card in 1e9 bytes.")] = None,
     lengths: Annotated[str | None, typer.Option(help="Tokens of examples by hand: mean,p95,max.")] = None,
+    cards: Annotated[int, typer.Option(min=1, help="GPUs of a host that share the run.")] = 1,
+    hosts: Annotated[int, typer.Option(min=1, help="Hosts with so many GPUs each.")] = 1,
+    link: Annotated[str | None, typer.Option(help="Between GPUs: nvlink, pcie5, pcie4 or pcie3.")] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Between hosts: ethernet400, ethernet100, ethernet25 or ethernet10.")
+    ] = None,
     price_per_hour: Annotated[float | None, typer.Option(min=0, help="Price of the card, for the cost.")] = None,
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Measure this machine, a minute at most.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="QLoRA, LoRA and full on several cards.")] = False,
@@ -43,5 +49,6 @@ def plan(
             as_json=as_json,
             refine=refine,
             search=search,
+            joined=(cards, hosts, link, network),
         )
     )

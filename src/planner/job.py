@@ -1,6 +1,6 @@
 """What the formulas need to know of a run: the model's shape, the method, the optimizer and the engine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..architectures import LINEARS
@@ -102,6 +102,13 @@ class TrainingJob:
     def ranks(self, *names: str) -> int:
         """Return the sum of the ranks on some matrices of a layer."""
         return 0 if self.method == "full" else self.rank * sum(name in self.targets for name in names)
+
+
+def of_one_card(job: TrainingJob, cards: int) -> TrainingJob:
+    """Return one card's part of a job whose steps so many share."""
+    own = -(-job.examples // cards)
+    size = min(job.batch_size, own)
+    return replace(job, batch_size=size, accumulation=-(-own // size))
 
 
 def method_of(config: Config) -> Method:

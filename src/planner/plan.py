@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config.schema import Config
+from .cluster import ONE_CARD, Cluster
 from .devices import Device
 from .duration import evaluation_seconds, saving_seconds
 from .fastest import Choice, MemoryLimits, Workload, fastest_choice
-from .job import job_of
+from .job import job_of, of_one_card
 from .lengths import Lengths
 from .shapes import ModelShape
 from .step_work import ExampleTokens, evaluation_batch
@@ -19,13 +20,14 @@ _FILLED = 0.97  # of a card's memory, where there is a choice
 
 @dataclass(frozen=True)
 class Situation:
-    """What a plan is made of: settings, the model's shape, lengths of both splits, and the card."""
+    """What a plan is made of: settings, the model's shape, lengths of both splits, the card, and how many of them."""
 
     config: Config
     shape: ModelShape
     train: Lengths
     evaluation: Lengths | None
     device: Device
+    cluster: Cluster = ONE_CARD
 
     def examples(self, evaluation: bool = False) -> tuple[ExampleTokens, ...]:
         """Return a split's examples as training would see them."""
@@ -48,6 +50,7 @@ class Plan:
         steps: optimizer steps of the run.
         seconds: of the whole run, by part.
         cut: prompts that are shortened, and tokens that this cuts.
+        all_reduce_seconds: of a step, in which several cards add up their gradients.
     """
 
     situation: Situation
@@ -56,6 +59,16 @@ class Plan:
     steps: int
     seconds: dict[str, float]
     cut: tuple[int, int]
+    all_reduce_seconds: float = 0.0
+
+    @property
+    def step_seconds(self) -> float:
+        """Return the seconds of a step."""
+        return self.choice.time.seconds + self.all_reduce_seconds
+
+    def cost(self, price_per_hour: float) -> float:
+        """Return what the run costs, at a price of one card."""
+        return self.total_seconds / 3600 * price_per_hour * self.situation.cluster.count
 
     @property
     def total_seconds(self) -> float:
@@ -76,14 +89,19 @@ class Plan:
         """Return what `yoyak plan --json` prints; memory in bytes, time in seconds."""
         choice, situation, device = self.choice, self.situation, self.situation.device
         work = choice.work
-        cost = {} if price_per_hour is None else {"cost": round(self.total_seconds / 3600 * price_per_hour, 2)}
+        more: dict[str, Any] = {} if price_per_hour is None else {"cost": round(self.cost(price_per_hour), 2)}
+        cluster = situation.cluster
+        if cluster.count > 1:
+            more |= {"cards": cluster.cards, "hosts": cluster.hosts, "link": cluster.link.name}
+            more |= {"network": cluster.network.name} if cluster.hosts > 1 else {}
+            more["all_reduce_seconds"] = round(self.all_reduce_seconds, 6)
         return {
             "peak_bytes": choice.memory.peak_bytes,
             "device_bytes": choice.memory.device_bytes,
             "parts": choice.memory.parts,
             "micro_batch_tokens": choice.micro_batch_tokens or work.largest.tokens,
             "checkpointing": choice.checkpointing,
-            "step_seconds": round(choice.time.seconds, 4),
+            "step_seconds": round(self.step_seconds, 4),
             "total_seconds": round(self.total_seconds, 1),
             "fits": self.fits,
             "step_parts": {name: round(value, 5) for name, value in choice.time.parts.items()},
@@ -103,7 +121,7 @@ class Plan:
             "time_is_estimate": not device.measured,
             "lengths": situation.train.source,
             "lengths_are_estimates": situation.train.estimated,
-            **cost,
+            **more,
         }
 
 
@@ -114,7 +132,8 @@ def make_plan(situation: Situation) -> Plan:
         YoyakError: settings that exclude each other.
     """
     config, device = situation.config, situation.device
-    job = job_of(config, situation.shape, device)
+    cards = situation.cluster.count
+    job = of_one_card(job_of(config, situation.shape, device), cards)
     examples, held = situation.examples(), situation.examples(evaluation=True)
     steps = run_steps(config, len(examples))
     largest = evaluation_batch(held, job.eval_batch_size) if held else None
@@ -125,12 +144,16 @@ def make_plan(situation: Situation) -> Plan:
     if not fits:
         choice, fits = fastest_choice(job, load, device, MemoryLimits(peak, device.memory_bytes))
     seconds = {name: value * steps for name, value in choice.time.parts.items()}
+    all_reduce = situation.cluster.all_reduce_seconds(job.trained * job.trained_element)
+    if cards > 1:
+        seconds["all_reduce"] = all_reduce * steps
     times = evaluations(config, len(examples), steps)
     if held:
         padded, targets, batches = padded_evaluation(held, job.eval_batch_size)
-        seconds["evaluation"] = times * evaluation_seconds(job, device, padded, targets, batches)
+        seconds["evaluation"] = times * evaluation_seconds(job, device, padded, targets, batches) / cards
     seconds["saving"] = times * saving_seconds(job)
-    return Plan(situation, choice, fits, steps, seconds, situation.train.cut(config.tokenizer.encoder_max_len))
+    cut = situation.train.cut(config.tokenizer.encoder_max_len)
+    return Plan(situation, choice, fits, steps, seconds, cut, all_reduce)
 
 
 def run_steps(config: Config, examples: int) -> int:

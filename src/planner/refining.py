@@ -61,10 +61,14 @@ class RefinePlan:
         """Return the run's seconds."""
         return sum(self.seconds.values())
 
+    def cost(self, price_per_hour: float) -> float:
+        """Return what the run costs."""
+        return self.total_seconds / 3600 * price_per_hour
+
     def as_json(self, price_per_hour: float | None = None) -> dict[str, Any]:
         """Return what `yoyak plan --refine --json` prints; memory in bytes, time in seconds."""
         choice, situation, refine = self.choice, self.situation, self.situation.config.refine
-        cost = {} if price_per_hour is None else {"cost": round(self.total_seconds / 3600 * price_per_hour, 2)}
+        cost = {} if price_per_hour is None else {"cost": round(self.cost(price_per_hour), 2)}
         return {
             "peak_bytes": self.memory.peak_bytes,
             "device_bytes": self.memory.device_bytes,

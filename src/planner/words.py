@@ -39,6 +39,7 @@ TIME_NAMES = {
     "optimizer": "optimizer",
     "launches": "waiting for launches",
     "fixed": "packing, clipping, logging",
+    "all_reduce": "adding up gradients",
     "evaluation": "evaluation",
     "saving": "saving",
     "drawing": "drawing summaries",
@@ -98,10 +99,19 @@ def _head(plan: Plan) -> list[str]:
         f"{config.experiment.name}: {METHODS[job.method]} of {config.model.checkpoint} on {situation.device.name}",
         f"  engine {job.engine}, {job.dtype}, {batch}; computed again: {choice.checkpointing}",
         _lengths(situation),
-        f"  {plan.steps:,} steps of {job.examples} examples, {work.micro_batches:.1f} micro-batches each, "
+        f"  {plan.steps:,} steps of {job.examples} examples{_each(plan)}, {work.micro_batches:.1f} micro-batches each, "
         f"{100 * work.filler:.1f}% filler",
         *([f"  {warning}"] if warning else []),
     ]
+
+
+def _each(plan: Plan) -> str:
+    cluster = plan.situation.cluster
+    if cluster.count == 1:
+        return ""
+    hosts = "" if cluster.hosts == 1 else f" of {cluster.hosts} hosts"
+    joined = cluster.link.name if cluster.hosts == 1 else f"{cluster.link.name}, {cluster.network.name}"
+    return f" on each of {cluster.count} cards{hosts} ({joined})"
 
 
 def _lengths(situation: Situation) -> str:
@@ -135,7 +145,7 @@ def _vocabulary(plan: Plan | RefinePlan) -> list[str]:
 def _time(plan: Plan | RefinePlan, price_per_hour: float | None) -> list[str]:
     total, step = plan.total_seconds, plan.step_seconds
     estimate = "" if plan.situation.device.measured else " (an estimate: this card was not measured)"
-    cost = "" if price_per_hour is None else f", {total / 3600 * price_per_hour:.2f} at {price_per_hour:g} an hour"
+    cost = "" if price_per_hour is None else f", {plan.cost(price_per_hour):.2f} at {price_per_hour:g} an hour"
     lines = [f"Time {hours(total)}, {step:.2f} s a step{cost}{estimate}"]
     return lines + [
         f"  {TIME_NAMES[name]:36} {hours(seconds):>8}  {100 * seconds / total:4.1f}%"

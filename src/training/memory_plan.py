@@ -15,7 +15,7 @@ from ..models.dequantized import linear4bit_layers
 from ..planner.constants import MEMORY
 from ..planner.devices import Device, find_device
 from ..planner.fastest import Choice, MemoryLimits, Workload, fastest_choice
-from ..planner.job import EngineName, TrainingJob
+from ..planner.job import EngineName, TrainingJob, of_one_card
 from ..planner.machine import card_of_memory, read_profile
 from ..planner.memory import block, optimizer_bytes
 from ..planner.shapes import shape_of_config
@@ -119,9 +119,7 @@ def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> 
     adapter = next(iter(model.peft_config.values())) if isinstance(model, PeftModel) else None
     targets = set(adapter.target_modules or ()) if adapter else set()
     checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens
-    own = -(-training.batch_size * training.gradient_accumulation_steps // rank_count())
-    batch_size = min(training.batch_size, own)
-    return TrainingJob(
+    job = TrainingJob(
         shape=shape_of_config(causal_lm.config.to_dict(), "the model"),
         method="full" if adapter is None else "qlora" if linear4bit_layers(causal_lm) else "lora",
         engine=engine,
@@ -130,13 +128,14 @@ def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> 
         targets=tuple(name for name in LINEARS if name in targets),
         dropout=adapter.lora_dropout if adapter else 0.0,
         optimizer=training.optim,
-        batch_size=batch_size,
-        accumulation=-(-own // batch_size),
+        batch_size=training.batch_size,
+        accumulation=training.gradient_accumulation_steps,
         checkpointing=None if checkpointing == "auto" or (checkpointing and engine == "packed") else checkpointing,
         micro_batch_tokens=None if tokens == "auto" else tokens,
         eval_batch_size=training.eval_batch_size or training.batch_size,
         float8=training.base_precision == "fp8",
     )
+    return of_one_card(job, rank_count())
 
 
 def dataset_examples(dataset: Any) -> tuple[ExampleTokens, ...]:

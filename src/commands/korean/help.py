@@ -63,6 +63,13 @@ HELP = (
     Text("50 + 10 examples, 1 epoch, batch 2, no trackers.", "예시 50+10개, 1에폭, 배치 2, 트래커 없음."),
     Text("Go on with the run that the output folder holds.", "출력 폴더의 실행을 이어서 합니다."),
     Text("Train K runs, one on each fold of data.train.", "data.train을 K개 폴드로 나눠 하나씩 학습합니다."),
+    Text("GPUs of a host that share the run.", "한 서버에서 함께 학습하는 GPU 수."),
+    Text("Hosts with so many GPUs each.", "GPU를 그만큼씩 가진 서버 수."),
+    Text("Between GPUs: nvlink, pcie5, pcie4 or pcie3.", "GPU 사이 연결(nvlink, pcie5, pcie4, pcie3)."),
+    Text(
+        "Between hosts: ethernet400, ethernet100, ethernet25 or ethernet10.",
+        "서버 사이 네트워크(ethernet400, ethernet100, ethernet25, ethernet10).",
+    ),
     Text("Train on several GPUs: all, so many, or these.", "여러 GPU로 학습합니다(all, 개수, 번호 목록)."),
     Text("Train with so many processes on the CPU.", "CPU에서 프로세스 여러 개로 학습합니다."),
     Text("Start though the plan says that it doesn't fit.", "메모리에 들어가지 않는다고 나와도 시작합니다."),

@@ -60,6 +60,26 @@ PLAN = (
         "{steps} steps of {examples} examples, {micro} micro-batches each, {filler}% filler",
         "예시 {examples}개씩 {steps}스텝, 스텝마다 마이크로배치 {micro}개, 빈자리 {filler}%",
     ),
+    Text(
+        (
+            "{steps} steps of {examples} examples on each of {cards} cards ({link}), {micro} micro-batches each, "
+            "{filler}% filler"
+        ),
+        "GPU {cards}개({link})에 예시 {examples}개씩 {steps}스텝, 스텝마다 마이크로배치 {micro}개, 빈자리 {filler}%",
+    ),
+    Text(
+        (
+            "{steps} steps of {examples} examples on each of {cards} cards of {hosts} hosts ({links}), "
+            "{micro} micro-batches each, {filler}% filler"
+        ),
+        (
+            "서버 {hosts}대의 GPU {cards}개({links})에 예시 {examples}개씩 {steps}스텝, "
+            "스텝마다 마이크로배치 {micro}개, 빈자리 {filler}%"
+        ),
+    ),
+    Text("adding up gradients", "그래디언트 합산"),
+    Text("cards  s a step       run   speed  GB each", "GPU  초/스텝        전체    속도   GB(장)"),
+    Text("cards  s a step       run   speed  GB each      cost", "GPU  초/스텝        전체    속도   GB(장)      비용"),
     Text("Memory [{bar}] {need} of {have} GB", "메모리 [{bar}] {have} GB 가운데 {need} GB"),
     Text("Memory [{bar}] {need} of {have} GB (over)", "메모리 [{bar}] {have} GB 가운데 {need} GB(넘침)"),
     Text(

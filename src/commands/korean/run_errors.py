@@ -123,6 +123,18 @@ RUN_ERRORS = (
         "--folds trains one run after the other, each on one GPU; leave --gpus and --processes out",
         "--folds는 GPU 하나로 차례로 학습합니다. --gpus와 --processes를 빼세요",
     ),
+    Text(
+        "{option} {name}: no such link here; {links} are known",
+        "{option} {name}: 모르는 연결입니다({links} 가운데 하나)",
+    ),
+    Text(
+        "--cards {cards} --hosts {hosts}: at most {most} cards in all are planned for",
+        "--cards {cards} --hosts {hosts}: GPU는 모두 {most}개까지 계산합니다",
+    ),
+    Text(
+        "--refine: refining uses one GPU; leave --cards and --hosts out",
+        "--refine: 보상 학습은 GPU 하나로 합니다. --cards와 --hosts를 빼세요",
+    ),
     Text("--gpus {given}: names a GPU twice", "--gpus {given}: 같은 GPU가 두 번 나옵니다"),
     Text("--gpus {given}: there is {count} here, from 0", "--gpus {given}: 여기에는 {count}개뿐입니다(0번부터)"),
     Text("--gpus {given}: there are {count} here, from 0", "--gpus {given}: 여기에는 {count}개뿐입니다(0번부터)"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import YoyakError
+from ...ranks.group import rank_count
 from ...runs.outcomes import PlanFigures
 from ...runs.schema import RunRecord
 from .folder import RunContext, TrainRequest
@@ -30,6 +31,7 @@ def plan_first(
         YoyakError: the run can't fit, with the nearest settings that do, unless `--force` is on.
     """
     from ...planner.advice import hours
+    from ...planner.cluster import Cluster
     from ...planner.plan import Situation, make_plan
     from ...planner.shapes import shape_of_config
     from ...planner.words import verdict
@@ -40,12 +42,12 @@ def plan_first(
     lengths = _lengths(train_set, run.config.data.train), _lengths(eval_set, run.config.data.eval)
     try:
         shape = shape_of_config(model_config, run.config.model.checkpoint)
-        plan = make_plan(Situation(run.config, shape, *lengths, device))
+        plan = make_plan(Situation(run.config, shape, *lengths, device, Cluster(rank_count())))
     except YoyakError as error:
         run.logger.info("No plan: %s", error)
         return None
     estimate = "" if device.measured else " (an estimate)"
-    run.logger.info("Plan: about %s%s, %.2f s a step", hours(plan.total_seconds), estimate, plan.choice.time.seconds)
+    run.logger.info("Plan: about %s%s, %.2f s a step", hours(plan.total_seconds), estimate, plan.step_seconds)
     run.logger.info("Plan: %s", verdict(plan))
     if not plan.fits and not device.cpu:
         _refuse(run, plan, request.force)
@@ -92,7 +94,7 @@ def record_plan(run: RunContext, plan: "Plan | None", results: Mapping[str, Any]
     if chosen:
         peak_bytes, step_seconds = chosen["peak_bytes"], chosen["step_seconds"]
     elif plan is not None:
-        peak_bytes, step_seconds = plan.choice.memory.peak_bytes, plan.choice.time.seconds
+        peak_bytes, step_seconds = plan.choice.memory.peak_bytes, plan.step_seconds
     else:
         return
     steps = max(int(results["steps"]), 1)
