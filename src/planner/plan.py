@@ -76,11 +76,6 @@ class Plan:
         return sum(self.seconds.values())
 
     @property
-    def step_seconds(self) -> float:
-        """Return a step's seconds."""
-        return self.choice.time.seconds
-
-    @property
     def limit_bytes(self) -> int:
         """Return the card's memory."""
         return self.situation.device.memory_bytes
