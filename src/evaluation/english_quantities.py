@@ -21,10 +21,12 @@ from .units import (
 )
 
 _NUMBER = r"\d+(?:,\d{3}|,\ 000)*(?:\.\d+)?"  # `20, 000` is how some tokenized corpora write it
-_WORDS = "|".join([*ENGLISH, *ENGLISH_TENS, *ENGLISH_SCALES, *(word for word in ORDINALS if word != "second")])
+_NUMERALS = [*ENGLISH, *ENGLISH_TENS, *ENGLISH_SCALES, *(word for word in ORDINALS if word != "second")]
+_WORDS = "|".join(_NUMERALS)
+_FIRST_LETTERS = "".join(sorted({word[0] for word in (*_NUMERALS, "half", "quarter")}))  # others are passed at once
 _RUN = rf"(?:{_NUMBER}|\b(?:{_WORDS})\b)(?:k\b)?(?:(?:\s+and)?[\s-]+(?:{_WORDS})\b)*"
 _QUANTITY = re.compile(
-    rf"""(?:\b(?P<part>half|quarter)\s+(?P<way>past|to)\s+)?
+    rf"""(?=[\d$€£¥₩]|\b[{_FIRST_LETTERS}])(?:\b(?P<part>half|quarter)\s+(?P<way>past|to)\s+)?
     (?:(?P<clock>\d{{1,2}}:\d{{2}}) | (?P<serial>\d+(?:[-/.]\d+){{2,}}|\d+[-/~–]\d+)
     | (?P<sign>[$€£¥₩]\s?)?(?P<run>{_RUN})(?P<ordinal>st|nd|rd|th)?)
     (?P<oclock>\s*(?:o['’]clock|(?P<ampm>[ap])\.?\ ?m\b\.?))?
@@ -57,7 +59,7 @@ _DATES = (
 )
 _MONTHS_BEGIN = tuple(month[:3] for month in MONTHS)
 _SPANS = re.compile(
-    r"\b(?P<half>half\s+)?(?:an?)\s+(?P<unit>hour|day|week|month|year|minute)(?P<more>\s+and\s+a\s+half)?\b",
+    r"\b(?=[ah])(?P<half>half\s+)?(?:an?)\s+(?P<unit>hour|day|week|month|year|minute)(?P<more>\s+and\s+a\s+half)?\b",
     re.IGNORECASE,
 )
 _WHEN = {"last": "-1", "this": "+0", "next": "+1"}
@@ -79,8 +81,9 @@ _OTHERS = {
     "couple": Fact("number", "couple", (), ("bare:2", "said:2")),
 }
 _FROM_NOW = "|".join(words.replace(" ", r"\s+") for words in sorted(_RELATIVE, key=len, reverse=True))
+_DAYS_BEGIN = "|".join(sorted({words[:2].lower() for words in (*WEEKDAYS, *_OTHERS, *_RELATIVE, "the")}))
 _DAY = re.compile(
-    rf"""\b(?:(?P<weekday>(?-i:{"|".join(WEEKDAYS)}))s?
+    rf"""\b(?={_DAYS_BEGIN})(?:(?P<weekday>(?-i:{"|".join(WEEKDAYS)}))s?
     | (?<!and\ a\ )(?P<other>{"|".join(_OTHERS)})s?(?!\ (?:past|to|an?)\b)
     | (?:the\s+)?(?:{_FROM_NOW}))\b""",
     re.IGNORECASE | re.VERBOSE,

@@ -7,6 +7,7 @@ values are said and not judged; they are counted apart.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..data.prompt.turns import speakers_of
@@ -23,11 +24,20 @@ _FROM_NOW = ("day", "week", "month", "year")
 
 @dataclass(frozen=True)
 class Held:
-    """What a dialogue holds: values of numbers and dates, its text without spaces, and its words, in lower case."""
+    """What a dialogue holds: values of numbers and dates, and what is looked into for names alone."""
 
     values: frozenset[str]
-    text: str
-    words: frozenset[str]
+    dialogue: str
+
+    @cached_property
+    def text(self) -> str:
+        """Return the text without spaces, in lower case."""
+        return "".join(self.dialogue.casefold().split())
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Return the words in lower case."""
+        return frozenset(uncontracted(word).casefold() for word in set(WORD.findall(self.dialogue)))
 
     def holds(self, fact: Fact) -> bool:
         """Return whether every part of the fact is there."""
@@ -62,7 +72,7 @@ def unsupported_facts(facts: Sequence[Sequence[Fact]], dialogues: Sequence[str])
     """
     counted = {dialogue for its, dialogue in zip(facts, dialogues, strict=True) if any(f.kind != "name" for f in its)}
     values = _values(list(counted))
-    held = {dialogue: _held(dialogue, values.get(dialogue, frozenset())) for dialogue in set(dialogues)}
+    held = {dialogue: Held(values.get(dialogue, frozenset()), compose(dialogue)) for dialogue in set(dialogues)}
     return [
         [fact for fact in its if not held[dialogue].holds(fact)] for its, dialogue in zip(facts, dialogues, strict=True)
     ]
@@ -78,12 +88,6 @@ def _values(dialogues: Sequence[str]) -> dict[str, frozenset[str]]:
         named = {unit for unit in _FROM_NOW if any(value.startswith((f"{unit}+", f"{unit}-")) for value in said)}
         values[dialogue] = frozenset(said | {f"no-{unit}" for unit in _FROM_NOW if unit not in named})
     return values
-
-
-def _held(dialogue: str, values: frozenset[str]) -> Held:
-    text = compose(dialogue)
-    words = frozenset(uncontracted(word).casefold() for word in WORD.findall(text))
-    return Held(values, "".join(text.casefold().split()), words)
 
 
 def _analysed(texts: Sequence[str]) -> "list[list[Token] | None]":

@@ -64,12 +64,13 @@ _TITLED = re.compile(rf"(?<![가-힣])(?P<surname>{_SURNAME})\s?(?P<title>{'|'.j
 
 def lowercase_words(texts: Iterable[str]) -> frozenset[str]:
     """Return the words that occur in lower case somewhere: at the start of a sentence they are no names."""
-    return STARTERS | {uncontracted(word) for text in texts for word in WORD.findall(text) if word.islower()}
+    words = {word for text in texts for word in WORD.findall(text) if word.islower()}
+    return STARTERS | set(map(uncontracted, words))
 
 
 def uncontracted(word: str) -> str:
     """Return `They've` as `They`, `Tom's` as `Tom`; `O'Brien` and `Don't` stay, with a plain apostrophe."""
-    return _CONTRACTION.sub("", word).replace("’", "'")
+    return word if word.isalpha() else _CONTRACTION.sub("", word).replace("’", "'")
 
 
 def has_korean_name(text: str, name: str) -> bool:
