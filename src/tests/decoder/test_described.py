@@ -6,6 +6,7 @@ from typing import Any
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
+from scripts.docs_decoders import END, PAGE, START, table
 from src.decoder.described import describe
 from src.descriptions import AttentionDescription, DecoderDescription, LayerDescription, NormDescription
 from src.tests.tiny_architectures import architecture_config
@@ -108,3 +109,7 @@ def test_multipliers() -> None:
     clova = describe(built("hyperclovax", **settings, logits_scaling=4.0, head_dim=16))
     around = replace(layer, after_attention=NORM, after_mlp=NORM)
     assert clova == replace(PLAIN, layers=(around, around), embedding_scale=3.0, head_scale=4.0)
+
+
+def test_the_table_in_the_docs_is_that_of_the_descriptions() -> None:
+    assert f"{START}\n{table()}\n{END}" in PAGE.read_text(encoding="utf-8")

@@ -1,0 +1,96 @@
+"""Write the table of what the packed engine computes in docs/architecture.md, from descriptions of tiny models.
+
+python scripts/docs_decoders.py            write it
+python scripts/docs_decoders.py --check    exit 1 where it is not up to date
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from transformers import AutoModelForCausalLM
+
+from src.architectures import WRITTEN_TYPES
+from src.decoder.described import describe
+from src.descriptions import DecoderDescription, LayerDescription
+from src.tests.tiny_architectures import architecture_config
+
+PAGE = ROOT / "docs" / "architecture.md"
+START, END = "<!-- decoders -->", "<!-- end of decoders -->"
+HEAD = "| model type | norms | heads | sees a window | turned | MLP | factors |\n|---|---|---|---|---|---|---|"
+LAYERS = 12  # a multiple of the patterns of 4 and 6
+SETTINGS = {
+    "granite": {"embedding_multiplier": 12.0, "residual_multiplier": 0.22, "attention_multiplier": 0.1},
+    "hyperclovax": {"embedding_multiplier": 10.0, "residual_multiplier": 0.3, "attention_multiplier": 0.1},
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or compare it; return the exit code."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(START)
+    new = f"{before}{START}\n{table()}\n{END}{rest.partition(END)[2]}"
+    if "--check" not in arguments:
+        PAGE.write_text(new, encoding="utf-8")
+        return 0
+    if new == page:
+        return 0
+    print(f"{PAGE.relative_to(ROOT)} is not up to date; run: python scripts/docs_decoders.py", file=sys.stderr)
+    return 1
+
+
+def table() -> str:
+    """Return the table's lines."""
+    return "\n".join([HEAD, *map(row, WRITTEN_TYPES)])
+
+
+def row(name: str) -> str:
+    """Return what the description of a tiny model says, as its class and the defaults of its config build it."""
+    config = architecture_config(name, num_hidden_layers=LAYERS, **SETTINGS.get(name, {}))
+    found = describe(AutoModelForCausalLM.from_config(config))
+    layer = found.layers[0]
+    biased = ", ".join(part.removesuffix("_proj") for part in layer.attention.biases)
+    heads = ("normed" if layer.attention.head_norms else "plain") + (f", biases on {biased}" if biased else "")
+    mlp = {"silu": "SwiGLU", "gelu_tanh": "GEGLU"}[layer.activation]
+    windows = _share([one.attention.window is not None for one in found.layers])
+    return f"| {name} | {_norms(layer)} | {heads} | {windows} | {_turned(found)} | {mlp} | {_factors(found)} |"
+
+
+def _norms(layer: LayerDescription) -> str:
+    before, after = layer.before_mlp is not None, layer.after_mlp is not None
+    places = "before and after" if before and after else "before" if before else "after"
+    norm = layer.before_mlp or layer.after_mlp
+    return places + (", 1 + weight" if norm is not None and norm.plus_one else "")
+
+
+def _turned(found: DecoderDescription) -> str:
+    names = [layer.attention.rotary for layer in found.layers]
+    tables = len({name for name in names if name is not None})
+    share = _share([name is not None for name in names])
+    return share if tables == 1 else f"{share}, by {tables} tables"
+
+
+def _factors(found: DecoderDescription) -> str:
+    layer = found.layers[0]
+    usual = layer.attention.width**-0.5
+    named = {
+        "embeddings": found.embedding_scale != 1,
+        "scores": abs(layer.attention.scale - usual) > 1e-9,
+        "residuals": layer.residual_scale != 1,
+        "logits": found.head_scale != 1,
+    }
+    return ", ".join(name for name, there in named.items() if there) or "-"
+
+
+def _share(layers: list[bool]) -> str:
+    """Return how many of the layers, in the smallest numbers."""
+    count, pattern = sum(layers), next(n for n in range(1, LAYERS + 1) if layers == layers[:n] * (LAYERS // n))
+    if count in (0, LAYERS):
+        return "all layers" if count else "-"
+    return f"{sum(layers[:pattern])} of {pattern} layers"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
