@@ -87,7 +87,7 @@ class MetricsFollower:
         except (ValueError, RecursionError):
             return
         step = content.get("step") if isinstance(content, dict) else None
-        if step is None or not _is_number(step):
+        if step is None or not _is_number(step) or not math.isfinite(step):
             return
         for name, value in content.items():
             if name not in _LEFT_OUT and _is_number(value):

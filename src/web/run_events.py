@@ -24,7 +24,8 @@ async def run_events(folder: Path) -> AsyncIterator[str]:
     """Yield `curves` (all points, where they begin (anew)), `points`, `log` and `changed` until nobody listens."""
     follower = follow(folder / "metrics.jsonl")
     log = _LogEnd(folder / "train.log")
-    seen, generation, state, looks = dict[str, int](), -1, None, 0
+    seen, generation, looks = dict[str, int](), -1, 0
+    state = await asyncio.to_thread(_state, folder)
     while not ENDING.is_set():
         await asyncio.to_thread(follower.read)
         said = False
@@ -40,7 +41,7 @@ async def run_events(folder: Path) -> AsyncIterator[str]:
             yield _event("log", lines)
         if looks % _HOLDER_EVERY == 0:
             found = await asyncio.to_thread(_state, folder)
-            if state is not None and found != state:
+            if found != state:
                 said = True
                 yield _event("changed", {})
             state = found
