@@ -143,6 +143,7 @@ def evaluate(
     by_row: Annotated[bool, typer.Option("--by-row", help="With files without ids in common: join by order.")] = False,
     multi: Annotated[str, typer.Option(help="With files: several references count by mean or best.")] = "mean",
     facts: Annotated[bool, typer.Option(help="Look for facts that the dialogue does not hold.")] = True,
+    also: Annotated[list[str] | None, typer.Option(help="Further adapters: the summary closest to the others.")] = None,
     split: Annotated[str, typer.Option(help="With a model: dev (data.eval) or train (data.train).")] = "dev",
     zero_shot: Annotated[bool, typer.Option("--zero-shot", help="With a model: without its adapter.")] = False,
     out: Annotated[Path | None, typer.Option(help="With a model: file for its summaries.")] = None,
@@ -159,7 +160,12 @@ def evaluate(
         from .commands.evaluate_files import FilesRequest, evaluate_files
 
         settings = overrides or []
-        if experiment is not None or adapter is not None or not all(name.startswith("data.") for name in settings):
+        if (
+            experiment is not None
+            or adapter is not None
+            or also
+            or not all(name.startswith("data.") for name in settings)
+        ):
             raise YoyakError(
                 "--predictions and --references score files: leave out --experiment, --adapter, KEY=VALUE (but for "
                 "data.*)"
@@ -173,7 +179,9 @@ def evaluate(
 
         settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
         settings += scoring_overrides(tokenization, stemmer)
-        model = ModelEvaluation(experiment, adapter, settings, split, zero_shot, out, overwrite, spreadsheet)
+        model = ModelEvaluation(
+            experiment, adapter, settings, split, zero_shot, out, overwrite, spreadsheet, also or ()
+        )
         evaluate_experiment(model, BaselineFile(baseline, baseline_column), facts, as_json)
 
 

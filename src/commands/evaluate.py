@@ -32,6 +32,8 @@ class ModelEvaluation:
     out: Path | None = None
     overwrite: bool = False
     spreadsheet: bool = False
+    also: Sequence[str] = ()
+    """Further models; of each dialogue's summaries the one closest to the others is scored."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bo
     source, most = split_source(config, request.split)
     rows = load_dialogues(source, config.data).rows[:most]
     baseline = read_baseline(other.path, other.column, rows, config.data) if other.path else None
+    if request.also:
+        _evaluate_together(config, request, rows, baseline, facts, as_json)
+        return
     _say_what_is_scored(config, request, console)
     saved = SavedRows(
         request.out or predictions_path(config, request.split),
@@ -70,6 +75,57 @@ def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bo
     ended = [values["ended"] in (True, "True") for values in made]  # CSV holds text
     result = score_rows(rows, [values["summary"] for values in made], ended, config, baseline, facts)
     print_evaluation(result, as_json)
+
+
+def _evaluate_together(
+    config: Config,
+    request: ModelEvaluation,
+    rows: "Sequence[DialogueRow]",
+    baseline: Sequence[str] | None,
+    facts: bool,
+    as_json: bool,
+) -> None:
+    """Score, of each dialogue's summaries by several models, the one that is closest to the others."""
+    from ..inference.scored import write_predictions
+    from .consensus import SCORE, choose_among
+    from .show_evaluation import print_evaluation
+
+    console = create_console(stderr=True)
+    models = _named(request)
+    folder = predictions_path(config, request.split).parent / request.split
+    path = request.out or folder.with_name(f"{request.split}_together.jsonl")
+    if request.out and path.exists() and not request.overwrite:
+        raise YoyakError(f"--out {path}: is there already; pass --overwrite to replace it")
+    found, columns = choose_among(models, rows, config, folder, console, baseline, facts)
+    write_predictions(path, rows, **columns)
+    console.print(f"Summaries: {path}", style="dim")
+    print_evaluation(found.result, as_json)
+    gain = found.difference
+    console.print(
+        f"Of {len(models)} models by MBR ({config.generation.mbr_metric}): ROUGE sum "
+        f"{found.result.scores[SCORE].value:.2f}, "
+        f"{gain.difference:+.2f} against the mean single model's {found.mean:.2f} "
+        f"(95% interval {gain.low:+.2f} to {gain.high:+.2f}, n = {gain.n}), for {len(models)} times the work",
+        style="bold",
+    )
+
+
+def _named(request: ModelEvaluation) -> dict[str, Path]:
+    """Return the models that are asked together, by names that can be columns and files."""
+    if request.adapter is None:
+        raise YoyakError("--also names further models beside --adapter; name the first one there")
+    if request.spreadsheet:
+        raise YoyakError("--also writes JSON Lines; leave --spreadsheet out")
+    models: dict[str, Path] = {}
+    for text in (request.adapter, *request.also):
+        model = Path(text).expanduser()
+        if not model.is_dir():
+            raise YoyakError(f"--also {text}: no such folder; name that of an adapter, such as a checkpoint of a run")
+        name = "_".join(part for part in model.parts if part not in ("/", ".", "..", "outputs"))
+        if name in models:
+            raise YoyakError(f"--also {text}: is named twice")
+        models[name] = model
+    return models
 
 
 def scoring_overrides(tokenization: str | None, stemmer: bool | None) -> list[str]:

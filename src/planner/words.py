@@ -128,8 +128,7 @@ def memory_lines(plan: Plan | RefinePlan) -> list[str]:
     over = "" if memory.device_bytes <= limit else " (over)"
     lines = [f"Memory [{bar}] {memory.device_bytes / 1e9:.1f} of {limit / 1e9:.1f} GB{over}"]
     lines += [f"  {MEMORY_NAMES[name]:36} {size / 1e9:8.2f} GB" for name, size in memory.parts.items() if size >= 5e6]
-    lines.append(f"  {'allocator peak':36} {memory.peak_bytes / 1e9:8.2f} GB")
-    return [*lines, *_vocabulary(plan)]
+    return [*lines, f"  {'allocator peak':36} {memory.peak_bytes / 1e9:8.2f} GB", *_vocabulary(plan)]
 
 
 def _vocabulary(plan: Plan | RefinePlan) -> list[str]:

@@ -205,6 +205,29 @@ COMMAND_LINES = (
     ),
     Text(
         (
+            "Of {count} models by MBR ({metric}): ROUGE sum {score}, {change} against the mean single model's {mean} "
+            "(95% interval {low} to {high}, n = {number}), for {times} times the work"
+        ),
+        (
+            "모델 {count}개 가운데 MBR({metric})로 고름: ROUGE 합 {score}, 모델 하나의 평균 {mean}보다 {change}(95% "
+            "신뢰 구간 {low} ~ {high}, n = {number}), 계산량은 {times}배"
+        ),
+    ),
+    Text(
+        "--also names further models beside --adapter; name the first one there",
+        "--also는 --adapter 외의 모델을 더합니다. 첫 모델은 --adapter로 지정하세요",
+    ),
+    Text(
+        "--also writes JSON Lines; leave --spreadsheet out",
+        "--also는 JSON Lines로 저장합니다. --spreadsheet를 빼세요",
+    ),
+    Text(
+        "--also {name}: no such folder; name that of an adapter, such as a checkpoint of a run",
+        "--also {name}: 폴더가 없습니다. 실행의 체크포인트처럼 어댑터가 있는 폴더를 지정하세요",
+    ),
+    Text("--also {name}: is named twice", "--also {name}: 두 번 지정했습니다"),
+    Text(
+        (
             "Ensemble of {count} folds by MBR ({metric}): ROUGE sum {score}, {change} against the mean single fold's "
             "{mean} (95% interval {low} to {high}, n = {number})"
         ),

@@ -177,6 +177,10 @@ HELP = (
     Text("Input should be a valid number, unable to parse string as a number", "수를 쓰세요"),
     Text("Folder of a finished run, or its name under outputs/.", "끝난 실행의 폴더 또는 outputs/ 아래의 이름."),
     Text("The plan of yoyak refine instead of yoyak train.", "yoyak train 대신 yoyak refine의 계획을 보여 줍니다."),
+    Text(
+        "Further adapters: the summary closest to the others.",
+        "어댑터를 더 지정하면 대화마다 나머지와 가장 비슷한 요약을 고릅니다.",
+    ),
     Text("Go on with the refining that the folder holds.", "폴더에 있는 추가 학습을 이어서 합니다."),
     Text("Folders of runs, or names under outputs/.", "실행 폴더, 또는 outputs/ 아래의 이름."),
     Text("As evaluate's; by default the first run's.", "evaluate와 같습니다. 기본값은 첫 번째 실행의 것."),

@@ -85,4 +85,10 @@ PLAN_ERRORS = (
     ),
     Text("{file}: can't be read as a model's config ({why})", "{file}: 모델 설정으로 읽을 수 없습니다({why})"),
     Text("{file}: is no model's config", "{file}: 모델 설정이 아닙니다"),
+    Text(
+        "--compare and --refine: methods are compared for training; leave one out",
+        "--compare와 --refine: 방법 비교는 학습(train)에만 있습니다. 하나를 빼세요",
+    ),
+    Text("{verdict}; this fits: {settings}", "{verdict:t} 이렇게 하면 들어갑니다: {settings}"),
+    Text("{verdict}; no settings of this model do", "{verdict:t} 이 모델은 설정을 바꿔도 들어가지 않습니다."),
 )

@@ -196,12 +196,6 @@ RUN_ERRORS = (
         "{verdict:t} 이 모델은 설정을 바꿔도 들어가지 않습니다. 그래도 하려면 --force를 붙이세요",
     ),
     Text(
-        "--compare and --refine: methods are compared for training; leave one out",
-        "--compare와 --refine: 방법 비교는 학습(train)에만 있습니다. 하나를 빼세요",
-    ),
-    Text("{verdict}; this fits: {settings}", "{verdict:t} 이렇게 하면 들어갑니다: {settings}"),
-    Text("{verdict}; no settings of this model do", "{verdict:t} 이 모델은 설정을 바꿔도 들어가지 않습니다."),
-    Text(
         "training.memory_budget_gb = {budget}: the run takes {least} GB at the least; this fits: {settings}",
         "training.memory_budget_gb = {budget}: 적어도 {least} GB가 필요합니다. 이렇게 하면 들어갑니다: {settings}",
     ),

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+import safetensors.torch
+import torch
 
 from src.tests.commands.conftest import write_csv
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, write_tiny_model
@@ -80,6 +82,50 @@ def test_a_split_and_a_file_of_ones_own(yoyak, trained):
     assert text.startswith("fname,topic,dialogue,reference,summary,ended\nd0,,")
     wrong = yoyak("evaluate", "--adapter", FINAL, "--split", "test")
     assert (wrong.code, "--split test: choose dev (data.eval) or train" in wrong.err) == (2, True)
+
+
+def test_of_several_checkpoints_the_summary_closest_to_the_others(yoyak, trained):
+    """Three adapters: by their weights the last one writes otherwise; each is generated once, the choice is scored."""
+    for name, factor in (("near", 1.0), ("far", 40.0)):
+        shutil.copytree(FINAL, f"outputs/{name}")
+        weights = safetensors.torch.load_file(f"{FINAL}/adapter_model.safetensors")
+        generator = torch.Generator().manual_seed(1)
+        moved = {key: value + factor * torch.randn(value.shape, generator=generator) for key, value in weights.items()}
+        safetensors.torch.save_file(moved if name == "far" else weights, f"outputs/{name}/adapter_model.safetensors")
+    also = ("--also", "outputs/far", "--also", "outputs/near")
+    first = yoyak("evaluate", "--adapter", FINAL, *also, "--json")
+    assert first.code == 0, first.err
+    rows = lines(DEV.with_name("dev_together.jsonl"))
+    names = ("tiny_qlora_final_model", "far", "near")
+    assert [tuple(row)[-4:] for row in rows] == [("consensus", *names)] * 2
+    assert any(row["far"] != row["near"] for row in rows)
+    assert all(row["consensus"] == row["near"] == row["tiny_qlora_final_model"] for row in rows)
+    assert json.loads(first.out)["n"] == 2
+    assert "Of 3 models by MBR (rouge_sum): ROUGE sum " in first.err
+    assert first.err.rstrip().endswith("for 3 times the work")
+    again = yoyak("evaluate", "--adapter", FINAL, *also)
+    assert again.err.count("2 of 2 summaries are in outputs/tiny_qlora/evaluation/dev/") == 3
+    assert lines(DEV.with_name("dev_together.jsonl")) == rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--adapter", FINAL, "--also", "outputs/none"), "--also outputs/none: no such folder; name that of an "),
+        (
+            ("--adapter", FINAL, "--also", "outputs/tiny_qlora", "--out", "dev.csv"),
+            "--out dev.csv: is there already; pass --overwrite to replace it",
+        ),
+        (("--adapter", FINAL, "--also", FINAL), f"--also {FINAL}: is named twice"),
+        (("-e", "tiny.yaml", "--also", FINAL), "--also names further models beside --adapter; name the first one "),
+        (("--adapter", FINAL, "--also", FINAL, "--spreadsheet"), "--also writes JSON Lines; leave --spreadsheet out"),
+    ],
+)
+def test_further_models_that_cannot_be_asked(yoyak, trained, arguments, line):
+    refused = yoyak("evaluate", *arguments)
+    assert refused.code == 2
+    assert refused.err.startswith(f"yoyak: {line}")
+    assert refused.err.count("\n") == 1
 
 
 def test_a_baseline(yoyak, trained):

@@ -4,7 +4,7 @@ from statistics import mean, stdev
 import numpy as np
 import pytest
 
-from src.commands.train.folds_ensemble import difference_to_mean
+from src.commands.consensus import difference_to_mean
 from src.evaluation.result import score_report
 from src.inference.mbr import choose_by_mbr
 

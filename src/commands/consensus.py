@@ -1,0 +1,122 @@
+"""Of several models' summaries of a dialogue the one that is closest to the others (MBR): folds, checkpoints, runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config.schema import Config
+from ..errors import YoyakError
+from .generating import deciding_settings, fill
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..data.files.sources import DialogueRow
+    from ..evaluation.result import EvaluationResult
+    from ..evaluation.significance import PairedDifference
+    from ..inference.row_formats import RowValues
+
+SCORE = "rouge_sum"
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """What several models wrote, and what was chosen of it.
+
+    Attributes:
+        chosen: of each row, the place of the model whose summary was taken.
+        result: the scores of what was chosen.
+        singles: the scores of each model's own.
+        difference: of the ROUGE sum, against the mean single model's, paired by dialogue.
+    """
+
+    chosen: list[int]
+    result: "EvaluationResult"
+    singles: "list[EvaluationResult]"
+    difference: "PairedDifference"
+
+    @property
+    def mean(self) -> float:
+        """Return the mean of the single models' ROUGE sums."""
+        return sum(single.scores[SCORE].value for single in self.singles) / len(self.singles)
+
+
+def choose_among(
+    models: Mapping[str, Path],
+    rows: "Sequence[DialogueRow]",
+    config: Config,
+    folder: Path,
+    console: "Console",
+    baseline: Sequence[str] | None = None,
+    facts: bool = True,
+) -> tuple[Consensus, dict[str, list[str]]]:
+    """Summarize rows with each model, choose by `generation.mbr_metric`, and score the choice and each model alone.
+
+    Args:
+        models: folders of adapters, or of whole models, by name; a name is that of a file in `folder` too.
+        rows: dialogues with references.
+        config: the settings of all of them.
+        folder: summaries that an earlier call saved there are kept.
+        console: where progress is said.
+        baseline: another system's summaries of the rows, to compare the choice with.
+        facts: whether facts that the dialogue does not hold are looked for.
+
+    Returns:
+        The consensus, and texts by column, ready to be written: `consensus` and each model's.
+    """
+    from ..data.prompt.reasoning import without_reasoning
+    from ..inference.mbr import choose_by_mbr
+    from ..inference.scored import score_rows
+
+    made = {name: _summaries(name, model, rows, config, folder, console) for name, model in models.items()}
+    lists = list(made.values())
+    candidates = [[without_reasoning(values[index]["summary"])[0] for values in lists] for index in range(len(rows))]
+    scoring, metric = config.evaluation, config.generation.mbr_metric
+    chosen = choose_by_mbr(candidates, metric, scoring.tokenization, scoring.stemmer)
+    picked = [lists[place][index] for index, place in enumerate(chosen)]
+    result = score_rows(rows, *_texts_and_ends(picked), config, baseline, facts)
+    singles = [score_rows(rows, *_texts_and_ends(values), config, facts=False) for values in lists]
+    columns = {"consensus": _texts_and_ends(picked)[0]} | {
+        name: _texts_and_ends(values)[0] for name, values in made.items()
+    }
+    return Consensus(chosen, result, singles, difference_to_mean(result, singles)), columns
+
+
+def difference_to_mean(ensemble: "EvaluationResult", singles: "Sequence[EvaluationResult]") -> "PairedDifference":
+    """Return the ensemble's ROUGE sum less the mean of the single models', paired by dialogue."""
+    import numpy as np
+
+    from ..evaluation.significance import paired_difference
+
+    theirs = np.mean([single.per_dialogue[SCORE] for single in singles], axis=0)
+    return paired_difference(ensemble.per_dialogue[SCORE], theirs)
+
+
+def _summaries(
+    name: str, model: Path, rows: "Sequence[DialogueRow]", config: Config, folder: Path, console: "Console"
+) -> "list[RowValues]":
+    """Return a model's summaries of the rows; those that an earlier call saved are kept."""
+    from ..inference.saved_rows import SavedRows
+
+    used = config.model_copy(deep=True)
+    if config.lora.use_lora:
+        used.lora.adapter = str(model)
+    else:
+        used.model.checkpoint = str(model)
+    columns = [
+        {"fname": row.fname, "topic": row.topic, "dialogue": row.dialogue, "reference": row.summary} for row in rows
+    ]
+    made_by = (columns, ("summary", "ended"), deciding_settings(used))
+    path = folder / f"{name}.jsonl"
+    try:
+        saved = SavedRows(path, *made_by)
+    except YoyakError:  # of other rows or settings of generation: nothing that a new pass does not give back
+        saved = SavedRows(path, *made_by, overwrite=True)
+    console.print(f"{name}: {config.data.eval}", style="dim")
+    fill(saved, [row.dialogue for row in rows], used, console, lambda g: {"summary": g.written, "ended": g.ended})
+    return [saved.done[index] for index in range(len(rows))]
+
+
+def _texts_and_ends(values: "Sequence[RowValues]") -> tuple[list[str], list[bool]]:
+    return [row["summary"] for row in values], [row["ended"] in (True, "True") for row in values]
