@@ -110,7 +110,8 @@ def run_rank(given: dict[str, Any]) -> None:
     from src.models.gpu_memory import ask_for_growing_segments
 
     ask_for_growing_segments()  # before torch reads it
-    from src.ranks.group import is_first_rank, one_of_several
+    from src.ranks.group import is_first_rank
+    from src.ranks.joining import one_of_several
     from src.ranks.place import place_of
     from src.training.guards.one_process import leave_out_launchers
 

@@ -65,7 +65,8 @@ class Watch:
         """End watching: this rank has finished or ends by itself."""
         self._leaving = True
         self._stopped.set()
-        signal.signal(_SIGNAL, self._previous)
+        # The thread may just have sent its signal, which by default would end the process.
+        signal.signal(_SIGNAL, signal.SIG_IGN if self._previous == signal.SIG_DFL else self._previous)
 
     def leaves(self) -> None:
         """Note that this rank is about to end in order: a store that is gone is no failure any more."""

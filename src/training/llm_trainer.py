@@ -61,7 +61,7 @@ class LLMTrainer:
 
         Raises:
             YoyakError: no examples, `resume` is of a run with other settings, data or model, or a launcher has started
-                several processes that have not joined each other (`ranks.group.one_of_several`).
+                several processes that have not joined each other (`ranks.joining.one_of_several`).
         """
         if not len(train_dataset):
             raise YoyakError("no training examples; check data.train")

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...config.schema import Config
-from ...ranks.group import agreed, is_first_rank, one_of_several
+from ...ranks.group import agreed, is_first_rank
+from ...ranks.joining import one_of_several
 from ...ranks.place import RankPlace, place_of
 from ..console import create_console, quiet_libraries
 from .config import resolve_config

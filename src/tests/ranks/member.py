@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 
 from src.errors import YoyakError
-from src.ranks.group import add_up, add_up_together, agreed, copy_from_first, gathered, one_of_several, own_rank
+from src.ranks.group import add_up, add_up_together, agreed, copy_from_first, gathered, own_rank
+from src.ranks.joining import one_of_several
 from src.ranks.place import place_of
 
 

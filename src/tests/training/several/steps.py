@@ -12,7 +12,8 @@ import torch
 from transformers import TrainerCallback
 
 from src.data.llm_dataset import create_llm_dataset
-from src.ranks.group import is_first_rank, one_of_several, own_rank, rank_count
+from src.ranks.group import is_first_rank, own_rank, rank_count
+from src.ranks.joining import one_of_several
 from src.ranks.place import place_of
 from src.tests.tiny_models import load_tiny, tiny_config
 from src.training.guards.one_process import leave_out_launchers
