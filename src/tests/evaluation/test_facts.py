@@ -157,7 +157,7 @@ def test_a_surname_with_a_title_is_held_by_the_whole_name():
 
 
 def test_a_particle_at_the_end_of_a_name_of_three_letters_may_be_one():
-    held = Held(frozenset(), "민수야,서울가?", frozenset())
+    held = Held(frozenset(), "민수야, 서울 가?")
     assert held.holds(Fact("name", "민수가", (("민수가",),)))
     assert not held.holds(Fact("name", "민가", (("민가",),)))
     assert not held.holds(Fact("name", "철수가", (("철수가",),)))
