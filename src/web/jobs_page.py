@@ -38,7 +38,10 @@ def _found(studio: Studio, key: str) -> StartedCommand:
 
 
 def _shown(studio: Studio, started: StartedCommand) -> dict[str, Any]:
-    back = {"split": ("/data", Text("To the data", "데이터로"))}
+    back = {
+        "split": ("/data", Text("To the data", "데이터로")),
+        "calibrate": ("/new", Text("To the plan", "예측으로")),
+    }
     usual = (f"/runs/{started.about}/export", Text("To the exports of this run", "이 실행의 내보내기로"))
     return {
         "job": started,

@@ -16,7 +16,7 @@ from .forms import fields_of
 from .place import PageError
 from .run_list import RUNS_A_PAGE, run_lines
 from .studio import Studio, apart
-from .summaries_view import ORDERS, SHOWN_AT_ONCE, SIZES, SummariesAsked, summaries_shown
+from .summaries_view import DIALOGUE_SIZES, SHOWN_AT_ONCE, SUMMARY_ORDERS, SummariesAsked, summaries_shown
 from .worker import WORKER
 
 _MOST_COMPARED = 6
@@ -36,14 +36,14 @@ def add_judge_pages(app: FastAPI, studio: Studio) -> None:
         asked = SummariesAsked(
             folder.absolute(),
             tuple(studio.place.run(other).absolute() for other in beside[:_MOST_COMPARED]),
-            given.get("order", "gain") if given.get("order", "gain") in ORDERS else "gain",
+            given.get("order", "gain") if given.get("order", "gain") in SUMMARY_ORDERS else "gain",
             given.get("topic", ""),
-            given.get("size", "") if given.get("size", "") in SIZES else "",
+            given.get("size", "") if given.get("size", "") in DIALOGUE_SIZES else "",
             int(page[:6]) if page.isascii() and page.isdecimal() else 0,
         )
         shown = await WORKER.call(summaries_shown, asked)
         kept = [(key, value) for key, value in fields if key in ("beside", "order", "topic", "size") and value]
-        context: dict[str, Any] = {"asked": asked, "shown": shown, "orders": ORDERS, "sizes": SIZES}
+        context: dict[str, Any] = {"asked": asked, "shown": shown, "orders": SUMMARY_ORDERS, "sizes": DIALOGUE_SIZES}
         context["size"] = SHOWN_AT_ONCE
         others = [one for one in (await apart(studio.place.run_names))[:RUNS_A_PAGE] if one != name]
         context |= {"others": others, "beside": beside, "query": urlencode(kept), "note": FACTS_NOTE}

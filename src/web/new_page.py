@@ -50,6 +50,13 @@ def add_new_page(app: FastAPI, studio: Studio) -> None:
         fields = fields_of(request.scope["query_string"])
         return studio.page(request, "changes.html", changes=await apart(_changes, studio, fields))
 
+    @app.post("/measure", response_model=None)
+    async def measure(request: Request) -> Response:
+        """Measure this machine, for plans of its own."""
+        await read_form(request)
+        started = await apart(studio.processes.start, "calibrate", "", ["plan", "--calibrate"])
+        return Response(headers={"HX-Redirect": f"/jobs/{started.key}"})
+
     @app.post("/runs", response_model=None)
     async def start(request: Request) -> Response:
         """Start the run, or say as the command would why not."""
@@ -127,7 +134,7 @@ def _experiment_of_command(command: str | None) -> str:
 
 def _plan(studio: Studio, fields: Fields) -> dict[str, Any]:
     """Return what the plan's template shows: a plan, why there is none, or why the run would be refused."""
-    context: dict[str, Any] = dict.fromkeys(("refusal", "plan", "unplanned", "command", "yaml"))
+    context: dict[str, Any] = dict.fromkeys(("refusal", "plan", "unplanned", "measurable", "command", "yaml"))
     try:
         wish = wish_of(fields, studio.place)
         context |= {"command": command_line(wish), "yaml": yaml_of(wish)}
@@ -137,7 +144,7 @@ def _plan(studio: Studio, fields: Fields) -> dict[str, Any]:
     try:
         plan = planned(wish, config)
     except YoyakError as error:
-        return context | {"unplanned": str(error)}
+        return context | {"unplanned": str(error), "measurable": wish.gpu is None}
     return context | _shown(plan)
 
 

@@ -15,14 +15,14 @@ from ..runs.json_lines import Prediction
 from ..runs.read import read_run
 
 SHOWN_AT_ONCE = 10
-ORDERS = {
+SUMMARY_ORDERS = {
     "gain": Text("the largest gain first", "많이 좋아진 순서"),
     "loss": Text("the largest loss first", "많이 나빠진 순서"),
     "best": Text("the best first", "점수가 높은 순서"),
     "worst": Text("the worst first", "점수가 낮은 순서"),
     "file": Text("as in the file", "파일 순서"),
 }
-SIZES = {
+DIALOGUE_SIZES = {
     "": Text("all lengths", "모든 길이"),
     "short": Text("the shorter half", "짧은 절반"),
     "long": Text("the longer half", "긴 절반"),

@@ -142,3 +142,12 @@ def test_the_settings_of_the_form_are_all_settings_once():
 )
 def test_values_as_they_are_typed(value, text):
     assert typed_value(value) == text
+
+
+def test_a_machine_without_a_card_can_be_measured(visitor, monkeypatch):
+    monkeypatch.setattr("src.web.processes.program", lambda: ["true"])
+    monkeypatch.setattr("src.planner.machine.detected_card", lambda: None)
+    assert "Measure this machine" in visitor.get("/new/plan?experiment=quickstart").text
+    assert "Measure this machine" not in visitor.get("/new/plan?experiment=quickstart&gpu=T4").text
+    job = visitor.post("/measure", data={"a": ""}).headers["hx-redirect"]
+    assert "yoyak plan --calibrate" in visitor.get(job).text

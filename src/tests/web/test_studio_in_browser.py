@@ -2,8 +2,11 @@
 
 import itertools
 import json
+import os
 import re
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -130,6 +133,43 @@ def test_everything_by_keyboard(looked_at) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/")
     assert "/runs/one" not in page.content()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_random_walks_break_no_page(looked_at, write_studio_run, monkeypatch) -> None:
+    """Clicks on whatever can be clicked, from each page on: no fault of the server, no error of a page."""
+    random = Random(23)
+    page = looked_at("en-US", "light", 1280)
+    base = page.url.rstrip("/")
+    broken: list[tuple[int, str]] = []
+    page.on("response", lambda answer: broken.append((answer.status, answer.url)) if answer.status >= 500 else None)
+    for walk in range(int(os.environ.get("WALKS", "20"))):
+        page.goto(base + PAGES[walk % len(PAGES)])
+        for _ in range(8):
+            # What starts a process (a run, an export, a model) has tests of its own.
+            found = page.locator("main a, main button, main summary, nav a, main select, main input[type=text]")
+            found = found.locator("visible=true")
+            if not found.count():
+                break
+            one = found.nth(random.randrange(found.count()))
+            words = one.inner_text() if one.evaluate("element => element.tagName") != "SELECT" else ""
+            if any(word in words for word in ("Start", "quickstart", "Export", "Load", "Go on", "Split", "Measure")):
+                continue
+            with suppress(sync_api().Error):  # it has gone meanwhile
+                if one.evaluate("element => element.tagName") == "SELECT":
+                    one.select_option(index=0, timeout=2000)
+                else:
+                    one.click(timeout=2000, no_wait_after=True)
+                page.wait_for_load_state(timeout=5000)
+        assert page.locator("main").count() == 1, page.url
+        assert broken == []
+
+
+def sync_api():
+    import playwright.sync_api
+
+    return playwright.sync_api
 
 
 @pytest.mark.slow
