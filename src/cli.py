@@ -174,15 +174,13 @@ def evaluate(
         files = FilesRequest(predictions, references, baseline, dialogues, **columns, by_row=by_row, overrides=settings)
         evaluate_files(files, tokenization or "word", bool(stemmer), multi, facts, as_json)
     else:
-        from .commands.evaluate import BaselineFile, ModelEvaluation, evaluate_experiment, scoring_overrides
+        from .commands.evaluate import ModelEvaluation, evaluate_experiment, scoring_overrides
         from .commands.generating import generation_overrides
 
         settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
         settings += scoring_overrides(tokenization, stemmer)
-        model = ModelEvaluation(
-            experiment, adapter, settings, split, zero_shot, out, overwrite, spreadsheet, also or ()
-        )
-        evaluate_experiment(model, BaselineFile(baseline, baseline_column), facts, as_json)
+        how = split, zero_shot, out, overwrite, spreadsheet, also or (), baseline, baseline_column
+        evaluate_experiment(ModelEvaluation(experiment, adapter, settings, *how), facts, as_json)
 
 
 @app.command()

@@ -26,7 +26,7 @@ def machine_memory_bytes() -> int:
 
 
 def measure_machine() -> Device:
-    """Return this machine as a card: rates as reached, which `product_share` 1 stands for.
+    """Return this machine as a card: its rates are those that it reaches, so `product_share` is 1.
 
     Products are those of a 3B model's MLP (3,072 by 8,192) on a GPU, of a 135M model's on a CPU. Their time is fitted
     as `a rows + b`: `a` gives the rate of endless products, `b / a` the rows at which half of it is reached.

@@ -67,7 +67,7 @@ def print_json(value: object) -> None:
 
 
 def print_text(text: str, end: str = "\n") -> None:
-    """Print a text of others: as it is into files and pipes, with control characters shown on a terminal.
+    """Print a text that others wrote: as it is into files and pipes, with control characters shown on a terminal.
 
     Raises:
         YoyakError: the output's encoding lacks some of its characters; they have been printed as escapes.

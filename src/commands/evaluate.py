@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelEvaluation:
-    """A model to score: what loads it, on which dialogues, and where its summaries go (None: the run's folder)."""
+    """A model to score: what loads it, on which dialogues, and where its summaries go (None: the run's folder).
+
+    `baseline` is a file of another system's summaries to compare with, in `baseline_column` (None: `summary`).
+    """
 
     experiment: str | None
     adapter: str | None
@@ -34,17 +37,11 @@ class ModelEvaluation:
     spreadsheet: bool = False
     also: Sequence[str] = ()
     """Further models; of each dialogue's summaries the one closest to the others is scored."""
+    baseline: Path | None = None
+    baseline_column: str | None = None
 
 
-@dataclass(frozen=True)
-class BaselineFile:
-    """Another system's summaries to compare with: a file (None: no comparison) and its column (None: `summary`)."""
-
-    path: Path | None = None
-    column: str | None = None
-
-
-def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bool, as_json: bool) -> None:
+def evaluate_experiment(request: ModelEvaluation, facts: bool, as_json: bool) -> None:
     """Generate the summaries that the file of predictions lacks, and score all of them."""
     from ..data.files.sources import load_dialogues
     from ..inference.saved_rows import SavedRows
@@ -56,7 +53,9 @@ def evaluate_experiment(request: ModelEvaluation, other: BaselineFile, facts: bo
     need_analyser(config.evaluation.tokenization)
     source, most = split_source(config, request.split)
     rows = load_dialogues(source, config.data).rows[:most]
-    baseline = read_baseline(other.path, other.column, rows, config.data) if other.path else None
+    baseline = None
+    if request.baseline is not None:
+        baseline = read_baseline(request.baseline, request.baseline_column, rows, config.data)
     if request.also:
         _evaluate_together(config, request, rows, baseline, facts, as_json)
         return
@@ -171,7 +170,7 @@ def predictions_path(config: Config, split: str) -> Path:
 
 
 def _say_what_is_scored(config: Config, request: ModelEvaluation, console: "Console") -> None:
-    """Say where no adapter was named that the base model is scored, and which adapter could have been meant."""
+    """Where no adapter was named, say that the base model is scored, and which adapter could have been meant."""
     own = config.experiment.run_dir / "final_model"
     if config.lora.adapter is None and not request.zero_shot and own.is_dir():
         note = f"No adapter is named: the base model is scored. For the trained one: --adapter {typed_path(own)}"

@@ -9,7 +9,7 @@ from .speech import say_aside
 
 
 def read_exports(texts: Sequence[str], name: str, dialogue_format: str = "auto", unit: str = "file") -> list[str]:
-    """Return dialogues as prompts take them; what was read as what is said on standard error.
+    """Return dialogues as prompts take them; say on standard error which were read as exports, and of which format.
 
     Messages call a text by `name`, which is empty for a single one, and by its number, which counts `unit`s.
 

@@ -115,7 +115,7 @@ def over_budget(budget: float, least: float, fitting: str | None) -> YoyakError:
 
 
 def refuse_budget(result: Plan) -> None:
-    """Raise YoyakError for a `training.memory_budget_gb` that no settings of the micro-batches keep to."""
+    """Raise YoyakError where a run takes more than `training.memory_budget_gb`, however its micro-batches are made."""
     from ..planner.advice import nearest_fitting
 
     budget, least = result.situation.config.training.memory_budget_gb, result.choice.memory.peak_bytes

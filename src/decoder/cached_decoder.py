@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import torch
-from peft import PeftModel
 
 from ..data.batches.bins import assign_to_bins
 from ..kernels.few_rows import linear
 from ..kernels.heads import Sequences
+from ..models.causal_head import without_wrapper
 from .adapter_buffers import Refresh
 from .decoder_layer import DecoderLayer
 from .decoder_norm import DecoderNorm, scaled
@@ -33,7 +33,7 @@ class CachedDecoder:
 
         `layers` are those of a `PackedDecoder`, to generate with the very weights that it trains; by default new ones.
         """
-        causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+        causal_lm = without_wrapper(model)
         self.description = describe(causal_lm)
         self.embeddings, self.head = causal_lm.model.embed_tokens.weight, causal_lm.lm_head.weight
         self.embedding_scale, self.head_scale = self.description.embedding_scale, self.description.head_scale

@@ -16,6 +16,7 @@ from ..architectures import PRODUCTS
 from ..bilingual import Text
 from ..descriptions import DecoderDescription
 from ..kernels.requirements import kernel_obstacle
+from ..models.causal_head import without_wrapper
 from ..models.dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
 from ..models.lora_variants import lora_variant
 from .decoder_layer import projections
@@ -25,7 +26,7 @@ from .model_layers import rotary_frequencies
 
 def decoder_obstacle(model: Any) -> str | None:
     """Return why `decoder_layers` doesn't know a model (with or without an adapter), in words, or None."""
-    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    causal_lm = without_wrapper(model)
     try:
         check_described(causal_lm)
         description = describe(causal_lm)

@@ -18,6 +18,7 @@ from ..kernels.dropout import Drop, DroppedPlaces
 from ..kernels.embedding_gradient import add_embedding_gradient
 from ..kernels.heads import Sequences
 from ..kernels.response_loss import response_loss_and_gradient, token_losses
+from ..models.causal_head import without_wrapper
 from .adapter_buffers import Refresh
 from .decoder_norm import DecoderNorm, scaled
 from .decoder_obstacle import decoder_obstacle
@@ -47,7 +48,7 @@ class PackedDecoder:
 
         With `float8`, which needs adapters, products with frozen weights are in 8 bit (see `kernels.float8`).
         """
-        causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+        causal_lm = without_wrapper(model)
         decoder = causal_lm.model
         self.description = describe(causal_lm)
         self.embeddings, self.head = decoder.embed_tokens, causal_lm.lm_head

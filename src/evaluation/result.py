@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -266,4 +266,4 @@ def _named(values: Sequence[T]) -> dict[str, T]:
 
 
 def _estimates(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
-    return {name: found.as_dict() for name, found in estimates.items()}
+    return {name: asdict(found) for name, found in estimates.items()}

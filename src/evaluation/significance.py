@@ -30,10 +30,6 @@ class Estimate:
     low: float
     high: float
 
-    def as_dict(self) -> dict[str, float]:
-        """Return the figures, ready for JSON."""
-        return asdict(self)
-
     def __str__(self) -> str:
         """Return the figures as `41.32 (40.11 to 42.50)`."""
         return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"

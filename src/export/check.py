@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 
 from ..config.schema import Config, DataSettings
 from ..data.batches.padding import RightPadder
@@ -14,6 +13,7 @@ from ..data.files.sources import load_dialogues
 from ..data.prompt.templates import IGNORE, EncodedExample, PromptTemplate
 from ..errors import YoyakError
 from ..models.autocast import autocast
+from ..models.causal_head import without_wrapper
 from ..models.compute import DtypeName, resolve_compute
 from ..models.loaded_weights import load_weights
 from ..training.loss import response_loss
@@ -31,7 +31,7 @@ left nothing of that model (2.19 became 10.97), which is refused.
 
 def mean_loss(model: Any, examples: Sequence[EncodedExample]) -> float:
     """Return the mean loss over the target tokens of some examples, in nats, one example at a time."""
-    core = model.get_base_model() if isinstance(model, PeftModel) else model
+    core = without_wrapper(model)
     device = model.get_input_embeddings().weight.device
     was_training, total, targets = model.training, 0.0, 0
     model.eval()

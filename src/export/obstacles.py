@@ -10,6 +10,7 @@ from peft.tuners.lora import LoraLayer
 from ..config.schema import Config
 from ..data.prompt.templates import PromptTemplate
 from ..errors import YoyakError
+from ..models.causal_head import without_wrapper
 from .adapter_file import AdapterFile
 from .chat_template import trained_chat_template
 from .gguf_lora import lora_obstacle
@@ -20,7 +21,7 @@ from .vllm_rules import vllm_objections
 
 def export_obstacles(config: Config, model: Any, tokenizer: Any, prompt: PromptTemplate) -> dict[str, str]:
     """Return, by the target of `yoyak export`, why what a run trains, with an adapter or without, can't go there."""
-    base = model.get_base_model() if isinstance(model, PeftModel) else model
+    base = without_wrapper(model)
     template = _refusal(lambda: trained_chat_template(config, tokenizer, prompt))
     gguf = _refusal(lambda: refuse_unwritten(base)) or _refusal(lambda: refuse_tokenizer(tokenizer))
     found = {"merged": template, "hub": template, "gguf": gguf or template, "ollama": gguf or template}

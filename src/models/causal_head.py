@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 import torch
+from peft import PeftModel
 from torch import nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
@@ -32,6 +33,11 @@ class _States(BaseModelOutputWithPast):
     def __getattr__(self, name: str) -> None:
         if name.startswith("__"):
             raise AttributeError(name)
+
+
+def without_wrapper(model: Any) -> Any:
+    """Return a causal language model itself, out of an adapter's outer wrapper where it has one."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
 def head_kind(causal_lm: Any) -> HeadKind:

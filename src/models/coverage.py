@@ -16,6 +16,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from ..architectures import LINEARS
+from .causal_head import without_wrapper
 from .loaded_weights import names
 
 _NO_MATRICES = (nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -96,7 +97,7 @@ def measure_coverage(model: Any, targets: Sequence[str], quantizes: bool) -> Cov
     With all of `LINEARS` among `targets` (`lora.target_modules`) every matrix is meant; `quantizes`: 4 bit was asked
     for.
     """
-    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    causal_lm = without_wrapper(model)
     # The parameter that an adapter changes: a layer's weight, or another one that is named.
     adapted_ids = {
         id(getattr(layer.get_base_layer(), getattr(layer, "parameter_name", "weight"), None))

@@ -12,7 +12,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -20,7 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from ..data.batches.padding import RightPadder
 from ..data.prompt.templates import IGNORE
 from .autocast import autocast
-from .causal_head import learning_head, takes_positions
+from .causal_head import learning_head, takes_positions, without_wrapper
 
 Items = list[dict[str, torch.Tensor]]
 LENGTHS = {"cuda": ((112, 32), (88, 24)), "cpu": ((20, 8), (16, 6))}
@@ -70,10 +69,6 @@ class Probe:
     error: float | None
     agrees: bool
     seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for a run's record."""
-        return asdict(self)
 
     def __str__(self) -> str:
         loss, own = _told_apart(self.loss, self.own_loss)
@@ -170,7 +165,7 @@ def own_forward(model: Any, with_graph: bool = False) -> OwnForward:
 
 
 def _own_forward(model: Any) -> OwnForward:
-    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    causal_lm = without_wrapper(model)
     batch = padded_batch(probe_items(model), model.get_input_embeddings().weight.device)
     ids, mask = batch["input_ids"], batch["attention_mask"]
     targets = batch["labels"][:, 1:]
@@ -251,7 +246,7 @@ def probes_of(model: Any) -> dict[str, Probe]:
 
 def found_by_probes(model: Any) -> dict[str, dict[str, Any]]:
     """Return what the probes of a model have found, for a run's record."""
-    return {name: found.as_dict() for name, found in probes_of(model).items()}
+    return {name: asdict(found) for name, found in probes_of(model).items()}
 
 
 def recall_probes(model: Any, found: dict[str, dict[str, Any]]) -> None:

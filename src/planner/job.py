@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..architectures import LINEARS
-from ..config.schema import Config
+from ..bilingual import Text
+from ..config.schema import Config, TrainingSettings
 from ..data.batches.bins import SIDE_BY_SIDE
 from ..errors import YoyakError
 from .devices import Device
@@ -135,7 +136,9 @@ def job_of(config: Config, shape: ModelShape, device: Device) -> TrainingJob:
     if training.engine == "packed" and obstacle:
         raise YoyakError(f"training.engine = packed can't train this: {obstacle}; set training.engine=auto")
     if training.base_precision == "fp8":
-        _refuse_float8(training.engine, method, obstacle, device)
+        units = not device.cpu and device.float8 is not False
+        no_units = f"{device.name} has no float8 units (Ada, Hopper and later have)"
+        refuse_float8(training.engine, method == "full", obstacle if units else no_units)
     checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens
     return TrainingJob(
         shape=shape,
@@ -156,21 +159,26 @@ def job_of(config: Config, shape: ModelShape, device: Device) -> TrainingJob:
     )
 
 
-def _refuse_float8(engine: str, method: Method, obstacle: str | None, device: Device) -> None:
+def refuse_float8(engine: str, trains_whole: bool, obstacle: str | None) -> None:
+    """Raise YoyakError where products with frozen weights can't be in 8 bit, by engine, method or `obstacle`."""
     if engine == "trainer":
         obstacle = "training.engine is trainer"
-    elif method == "full":
+    elif trains_whole:
         obstacle = "all weights train, none are frozen"
-    elif device.cpu or device.float8 is False:
-        obstacle = f"{device.name} has no float8 units (Ada, Hopper and later have)"
     if obstacle:
         raise YoyakError(f"training.base_precision = fp8: {obstacle}; leave it at compute")
 
 
 def engine_obstacle(config: Config, method: Method, dtype: str) -> str | None:
     """Return why the packed engine can't train a config, as far as settings tell; see `training.packed_step`."""
+    dora = "DoRA" if config.lora.use_dora and method != "full" else None
+    return settings_obstacle(config.training, dtype) or dora
+
+
+def settings_obstacle(training: TrainingSettings, dtype: str) -> str | None:
+    """Return why the packed engine can't train under these settings, whatever the model."""
     if dtype == "fp16":
-        return "fp16 needs a gradient scaler"
-    if config.training.neftune_noise_alpha is not None:
-        return "training.neftune_noise_alpha is set"
-    return "DoRA" if config.lora.use_dora and method != "full" else None
+        return Text("fp16 needs a gradient scaler", "fp16에는 그래디언트 스케일러가 필요함")
+    if training.neftune_noise_alpha is not None:
+        return Text("training.neftune_noise_alpha is set", "training.neftune_noise_alpha가 설정됨")
+    return None

@@ -10,7 +10,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 from ..errors import YoyakError, first_line
 from ..inference.batches import is_out_of_memory
 from ..inference.probe import probe_rows
-from ..models.causal_head import position_logits
+from ..models.causal_head import position_logits, without_wrapper
 from ..models.probe import probed_once
 
 _LENGTH_STEP = 256
@@ -75,7 +75,7 @@ class Slots:
     """
 
     def __init__(self, model: Any) -> None:
-        base = model.get_base_model() if hasattr(model, "get_base_model") else model
+        base = without_wrapper(model)
         self._base, self._decoder = base, base.get_decoder()
         self._device = model.get_input_embeddings().weight.device
         self._layers = [_SlotLayer(self) for _ in range(base.config.num_hidden_layers)]

@@ -11,6 +11,7 @@ from ..decoder.packed_decoder import packing_obstacle
 from ..errors import YoyakError
 from ..kernels.float8 import float8_obstacle
 from ..models.compute import ComputeChoice
+from ..planner.job import refuse_float8, settings_obstacle
 
 _AS_CONFIGURED = Text("as configured", "설정대로")
 _MICRO_BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
@@ -53,9 +54,11 @@ def choose_engine(training: TrainingSettings, model: Any, compute: ComputeChoice
     """
     tokens = training.micro_batch_tokens
     tokens = _MICRO_BATCH_TOKENS[compute.device] if tokens == "auto" else tokens
-    obstacle, float8 = _obstacle(training, model, compute), training.base_precision == "fp8"
+    obstacle = settings_obstacle(training, compute.dtype) or packing_obstacle(model)
+    float8, weight = training.base_precision == "fp8", model.get_input_embeddings().weight
     if float8:
-        _refuse_float8(training, model, obstacle)
+        against = obstacle or float8_obstacle(weight.device, weight.dtype)
+        refuse_float8(training.engine, not isinstance(model, PeftModel), against)
     if training.engine == "trainer":
         return EngineChoice("trainer", _AS_CONFIGURED, tokens)
     if obstacle is None:
@@ -65,24 +68,3 @@ def choose_engine(training: TrainingSettings, model: Any, compute: ComputeChoice
         raise YoyakError(f"training.engine = packed can't train this: {obstacle}; set training.engine=auto")
     why = Text(f"the packed engine can't: {obstacle}", f"packed 엔진으로 할 수 없음: {korean(obstacle)}")
     return EngineChoice("trainer", why, tokens)
-
-
-def _obstacle(training: TrainingSettings, model: Any, compute: ComputeChoice) -> str | None:
-    if compute.dtype == "fp16":
-        return Text("fp16 needs a gradient scaler", "fp16에는 그래디언트 스케일러가 필요함")
-    if training.neftune_noise_alpha is not None:
-        return Text("training.neftune_noise_alpha is set", "training.neftune_noise_alpha가 설정됨")
-    return packing_obstacle(model)
-
-
-def _refuse_float8(training: TrainingSettings, model: Any, obstacle: str | None) -> None:
-    """Raise YoyakError where products with frozen weights can't be in 8 bit."""
-    weight = model.get_input_embeddings().weight
-    if training.engine == "trainer":
-        obstacle = "training.engine is trainer"
-    elif not isinstance(model, PeftModel):
-        obstacle = "all weights train, none are frozen"
-    else:
-        obstacle = obstacle or float8_obstacle(weight.device, weight.dtype)
-    if obstacle:
-        raise YoyakError(f"training.base_precision = fp8: {obstacle}; leave it at compute")

@@ -11,6 +11,7 @@ from transformers import TrainingArguments
 from ..architectures import LINEARS
 from ..config.schema import TrainingSettings
 from ..errors import YoyakError
+from ..models.causal_head import without_wrapper
 from ..models.dequantized import linear4bit_layers
 from ..planner.constants import MEMORY
 from ..planner.devices import Device, find_device
@@ -90,7 +91,7 @@ def recomputes_layers(model: Any, train_dataset: Any, eval_dataset: Any, trainin
     """
     log = logging.getLogger("yoyak")
     wanted = training.gradient_checkpointing
-    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    causal_lm = without_wrapper(model)
     if not causal_lm.supports_gradient_checkpointing:
         if wanted is True:
             log.warning("training.gradient_checkpointing: off, since %s can't", type(causal_lm).__name__)
@@ -115,7 +116,7 @@ def checkpointing_arguments(recomputes: bool) -> dict[str, Any]:
 
 def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> TrainingJob:
     """Return what the planner needs to know of a loaded model's training: of several ranks, of one's part of a step."""
-    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    causal_lm = without_wrapper(model)
     adapter = next(iter(model.peft_config.values())) if isinstance(model, PeftModel) else None
     targets = set(adapter.target_modules or ()) if adapter else set()
     checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens

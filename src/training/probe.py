@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from peft import PeftModel
 
 from ..bilingual import Text
 from ..config.schema import TrainingSettings
 from ..data.batches.packing import StepPacker
 from ..decoder.packed_decoder import PackedDecoder
 from ..errors import YoyakError
+from ..models.causal_head import without_wrapper
 from ..models.probe import (
     FLOAT8_BOUNDS,
     Probe,
@@ -61,7 +61,7 @@ def probe_loss(model: Any, engine: str = "trainer") -> Probe:
     """Compare `response_loss`, which the trainer engine trains on and every run is evaluated by, in the same way."""
     start = time.perf_counter()
     batch = padded_batch(probe_items(model), model.get_input_embeddings().weight.device)
-    causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
+    causal_lm = without_wrapper(model)
     with torch.no_grad():
         total, targets = response_loss(causal_lm, batch)
     own = float(own_forward(model).loss)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from peft import PeftModel
 from peft.optimizers import create_loraplus_optimizer
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
@@ -17,6 +16,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ..data.prompt.templates import IGNORE
 from ..inference.batches import splits_of
+from ..models.causal_head import without_wrapper
 from ..ranks.group import add_up, own_rank, rank_count
 from .guards.interrupts import EvaluationStopped, left_on_stop
 from .guards.out_of_memory import MemoryRoom
@@ -80,8 +80,7 @@ class ResponseTrainer(CheckpointedTrainer):
         self._logged_step = self._globalstep_last_logged
 
     def _causal_lm(self) -> nn.Module:
-        model = self.accelerator.unwrap_model(self.model)
-        causal_lm: nn.Module = model.get_base_model() if isinstance(model, PeftModel) else model
+        causal_lm: nn.Module = without_wrapper(self.accelerator.unwrap_model(self.model))
         return causal_lm
 
     def compute_loss(

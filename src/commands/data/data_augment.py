@@ -53,7 +53,11 @@ def augment(request: AugmentRequest) -> None:
     if request.rename_speakers:
         renaming = rename_speakers(table.rows, request.rename_speakers, request.seed)
         rows = _with_copies(table, renaming, config.data)
-        report["renamed"] = _renaming_report(table, renaming)
+        report["renamed"] = {
+            "copies": len(renaming.copies),
+            "rows_with_copies": len(table.rows) - renaming.rows_without,
+            "speakers_kept": dict(renaming.kept_speakers.most_common()),
+        }
         _show_renaming(table, renaming, report["renamed"], request.show, console)
     written = [values for _, values in rows]
     if request.instructions:
@@ -113,14 +117,6 @@ def _as_messages(rows: _Rows, settings: DataSettings) -> list[dict[str, Any]]:
         for row, values in rows
         for number, messages in enumerate(instruction_messages(row, "ko" if is_korean(row.dialogue) else "en"), 1)
     ]
-
-
-def _renaming_report(table: "DialogueTable", renaming: "Renaming") -> dict[str, Any]:
-    return {
-        "copies": len(renaming.copies),
-        "rows_with_copies": len(table.rows) - renaming.rows_without,
-        "speakers_kept": dict(renaming.kept_speakers.most_common()),
-    }
 
 
 def _show_renaming(

@@ -156,11 +156,8 @@ def _measures_table(report: "DataStats") -> "Table":
         for number, file in enumerate(report.files):
             if name in file.measures:
                 spread = file.measures[name]
-                values = (spread.p5, spread.p50, spread.p95, spread.max)
-                shown = [
-                    written(spread.mean, max(measure.decimals, 1)),
-                    *(written(v, measure.decimals) for v in values),
-                ]
+                places, others = measure.decimals, (spread.p5, spread.p50, spread.p95, spread.max)
+                shown = [written(spread.mean, max(places, 1)), *(written(value, places) for value in others)]
                 label, file_name = measure.label if number == 0 else "", [names[number]] if several else []
                 last = number == len(report.files) - 1
                 table.add_row(label, *map(Quoted, [*file_name, *shown]), end_section=several and last)

@@ -85,19 +85,16 @@ def raise_unless_alone(trainer: Any) -> None:
     import torch
 
     arguments, state = trainer.args, trainer.accelerator.state
+    precision = "fp16" if arguments.fp16 else "bf16" if arguments.bf16 else "no"
     several = torch.distributed.is_available() and torch.distributed.is_initialized()
     found = {
         "processes": (torch.distributed.get_world_size() if several else state.num_processes, rank_count()),
         "distribution": (state.distributed_type.value, "NO"),
         "GPUs in one process": (max(arguments.n_gpu, 1), 1),
         "device": (arguments.device.type, "cpu" if arguments.use_cpu else "cuda"),
-        "mixed precision": (trainer.accelerator.mixed_precision, _precision(arguments)),
+        "mixed precision": (trainer.accelerator.mixed_precision, precision),
         "compilation": (state.dynamo_plugin.backend.value, "NO"),
     }
     for what, (have, wanted) in found.items():
         if have != wanted:
             raise YoyakError(f"training was set up with {what} = {have} where {wanted} was asked; start yoyak anew")
-
-
-def _precision(arguments: "TrainingArguments") -> str:
-    return "fp16" if arguments.fp16 else "bf16" if arguments.bf16 else "no"
