@@ -20,7 +20,7 @@ from ..models.causal_head import without_wrapper
 from ..models.dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
 from ..models.lora_variants import lora_variant
 from .decoder_layer import projections
-from .described import LINEARS, Undescribed, check_described, describe
+from .described import LINEAR_CLASSES, Undescribed, check_described, describe
 from .model_layers import rotary_frequencies
 
 
@@ -99,7 +99,7 @@ def _a(kind: type) -> Text:
 
 
 def _unlike(bases: Sequence[Any]) -> Text | None:
-    if other := next((type(base).__name__ for base in bases if type(base) not in LINEARS), None):
+    if other := next((type(base).__name__ for base in bases if type(base) not in LINEAR_CLASSES), None):
         return Text(f"a layer of kind {other} in", f"{other} 종류의 층")
     if len({base.bias is None for base in bases}) > 1:
         return Text("a bias on only some of", "일부에만 편향이 있음")

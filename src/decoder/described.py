@@ -24,7 +24,7 @@ from ..descriptions import (
 )
 from ..models.dequantized import CachedLinear4bit
 
-LINEARS = (nn.Linear, bnb.nn.Linear4bit, CachedLinear4bit)
+LINEAR_CLASSES = (nn.Linear, bnb.nn.Linear4bit, CachedLinear4bit)
 _ACTIVATIONS: dict[str, Activation] = {"SiLU": "silu", "SiLUActivation": "silu", "GELUTanh": "gelu_tanh"}
 _READ = frozenset(
     {
@@ -140,7 +140,7 @@ def _check_classes(causal_lm: Any, classes: WrittenClasses) -> None:
     known = set(classes.names.values())
     for name, module in (*_walk("model", causal_lm.model), *_walk("lm_head", causal_lm.lm_head)):
         its = type(module)
-        plain = its in (*LINEARS, nn.Embedding, nn.ModuleList) or (
+        plain = its in (*LINEAR_CLASSES, nn.Embedding, nn.ModuleList) or (
             its.__name__ in _ACTIVATIONS and its.__module__.startswith(("torch.", "transformers."))
         )
         own = its.__module__ == classes.module and its.__name__ in known

@@ -11,7 +11,8 @@ import torch
 from transformers import PreTrainedModel
 
 from ..architectures import ARCHITECTURES
-from ..decoder.model_layers import head_width
+from ..decoder.described import describe
+from ..descriptions import DecoderDescription
 from ..errors import YoyakError
 from .gguf_tokenizer import add_tokenizer
 
@@ -50,7 +51,7 @@ def refuse_unwritten(model: Any) -> None:
         what = "the checkpoint's own code"
     elif config.hidden_act not in ("silu", "swish"):
         what = f"the activation {config.hidden_act}"
-    elif getattr(config, "use_sliding_window", False):
+    elif any(layer.attention.window is not None for layer in describe(model).layers):
         what = "attention in a sliding window"
     if what:
         raise YoyakError(f"GGUF: llama.cpp does not compute {what} for {config.model_type} models; export merged")
@@ -136,7 +137,7 @@ def write_model_gguf(
     kind, file_type = QUANTIZATIONS[quantization]
     writer = gguf.GGUFWriter(path, ARCHITECTURES[config.model_type].gguf)
     try:
-        _add_settings(writer, config, name, file_type)
+        _add_settings(writer, config, describe(model), name, file_type)
         rows = model.get_input_embeddings().weight.shape[0]
         special: dict[str, Any] = {"end_id": end_id, "more_ends": more_ends, "add_bos": add_bos}
         add_tokenizer(writer, tokenizer, rows, **special, chat_template=chat_template)
@@ -186,23 +187,26 @@ def _rope_factors(model: PreTrainedModel) -> torch.Tensor | None:
     return plain / scaled
 
 
-def _add_settings(writer: gguf.GGUFWriter, config: Any, name: str, file_type: gguf.LlamaFileType) -> None:
-    head_size = head_width(config)
+def _add_settings(
+    writer: gguf.GGUFWriter, config: Any, description: DecoderDescription, name: str, file_type: gguf.LlamaFileType
+) -> None:
+    layer = description.layers[0]  # all are alike, or `refuse_unwritten` has refused
+    attention = layer.attention
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(name)
     writer.add_file_type(file_type)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.add_vocab_size(config.vocab_size)
     writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_key_length(head_size)
-    writer.add_value_length(head_size)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_dimension_count(head_size)
+    writer.add_embedding_length(description.width)
+    writer.add_block_count(len(description.layers))
+    writer.add_feed_forward_length(layer.inner)
+    writer.add_head_count(attention.heads)
+    writer.add_head_count_kv(attention.key_heads)
+    writer.add_key_length(attention.width)
+    writer.add_value_length(attention.width)
+    writer.add_layer_norm_rms_eps(description.norm.eps)
+    writer.add_rope_dimension_count(attention.width)
     _add_rope(writer, config)
 
 

@@ -66,7 +66,10 @@ def test_what_llama_cpp_would_compute_otherwise_is_refused() -> None:
     for model, what in (
         (Own(small_model("llama").config), "the checkpoint's own code for llama"),
         (small_model("llama", hidden_act="gelu"), "the activation gelu for llama"),
-        (small_model("qwen2", use_sliding_window=True), "attention in a sliding window for qwen2"),
+        (
+            small_model("qwen2", use_sliding_window=True, sliding_window=8, max_window_layers=1),
+            "attention in a sliding window for qwen2",
+        ),
     ):
         with pytest.raises(YoyakError, match=f"GGUF: llama.cpp does not compute {what} models; export merged"):
             refuse_unwritten(model)
