@@ -9,6 +9,7 @@ from ..config.help_texts import help_texts
 from ..config.loader import flatten
 from ..config.provenance import SECTIONS, SETTINGS
 from ..config.schema import Config
+from .korean_help import KOREAN_HELP
 
 MAIN = {
     "training.epochs": (
@@ -62,6 +63,8 @@ PLACED = {
     *MAIN, "experiment.name", "data.train", "data.eval", "model.checkpoint", "lora.use_lora", "lora.use_qlora",
 }  # fmt: skip
 """Settings that have their place in the form above the search."""
+_OF_OTHER_COMMANDS = ("refine", "search")
+"""Sections that `yoyak train` doesn't read."""
 NEVER = {
     "model.trust_remote_code": "only the command line turns it on",
     "experiment.output_dir": "the studio's folder of runs is given at its start, by --runs",
@@ -95,11 +98,16 @@ def typed_value(value: Any) -> str:
 def fields_of_config(config: Config) -> dict[str, SettingField]:
     """Return all settings that a form may change, with the values of a config."""
     values = flatten(config)
-    return {name: _field(name, values[name]) for name in SETTINGS if name not in NEVER}
+    return {
+        name: _field(name, values[name])
+        for name in SETTINGS
+        if name not in NEVER and name.partition(".")[0] not in _OF_OTHER_COMMANDS
+    }
 
 
 def _field(name: str, value: Any) -> SettingField:
-    label, text = MAIN.get(name, (name, _helps()[name]))
+    english = _helps()[name]
+    label, text = MAIN.get(name, (name, Text(english, KOREAN_HELP.get(name, english))))
     annotation = SETTINGS[name].annotation
     return SettingField(name, label, text, _choices(annotation), _is_number(annotation), typed_value(value))
 

@@ -1,5 +1,6 @@
 """From a form to a command: what differs from the experiment, refused as the command line refuses."""
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from src.config.loader import flatten, load_config
 from src.errors import YoyakError
+from src.web.korean_help import KOREAN_HELP
 from src.web.planning import checked_config
 from src.web.setting_fields import MAIN, NEVER, PLACED, fields_of_config, typed_value
 from src.web.wishes import command_line, free_name, wish_of, yaml_of
@@ -151,3 +153,13 @@ def test_a_machine_without_a_card_can_be_measured(visitor, monkeypatch):
     assert "Measure this machine" not in visitor.get("/new/plan?experiment=quickstart&gpu=T4").text
     job = visitor.post("/measure", data={"a": ""}).headers["hx-redirect"]
     assert "yoyak plan --calibrate" in visitor.get(job).text
+
+
+def test_settings_have_their_help_in_korean(visitor):
+    fields = fields_of_config(load_config("quickstart"))
+    assert set(KOREAN_HELP) <= set(fields) - set(MAIN)
+    assert all(re.search("[가-힣]", text) for text in KOREAN_HELP.values())
+    page = visitor.get("/new", headers={"accept-language": "ko"}).text
+    assert "어댑터 입력의 드롭아웃입니다." in page
+    assert "Dropout on the adapter" not in page
+    assert not [name for name in fields if name.startswith(("refine.", "search."))]
