@@ -146,6 +146,13 @@ def test_values_as_they_are_typed(value, text):
     assert typed_value(value) == text
 
 
+def test_a_file_that_is_there_is_no_experiment_either(place, folder):
+    (folder / "x.yaml").write_text("_base_: base/causal_lm.yaml\n")
+    for name in ("x.yaml", str(folder / "x.yaml")):
+        with pytest.raises(YoyakError, match="neither a YAML file nor a name here"):
+            wish_of([("experiment", name)], place)
+
+
 def test_a_machine_without_a_card_can_be_measured(visitor, monkeypatch):
     monkeypatch.setattr("src.web.processes.program", lambda: ["true"])
     monkeypatch.setattr("src.planner.machine.detected_card", lambda: None)
