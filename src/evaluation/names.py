@@ -33,10 +33,12 @@ _TITLES = frozenset(("mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam", "s
 _NO_NAMES = _TITLES | {"i", "ok", "mom", "dad", "ma'am", "y'all"} | {day.casefold() for day in (*WEEKDAYS, *MONTHS)}
 # What starts sentences often, for sets that are too small to hold it in lower case somewhere.
 _STARTERS = """
-a after all also although an and another as at because before both but by during each even every finally first five for
-four from he her here his how however if in it its later let many most my no not now on one only or other others our
-people several she since so some somebody someone that the their then there these they this those though three to two
-under until we what when where whether which while who why with without yes yet you your
+a after all also although am an and another anyway are as at because before both but by can could did do does during
+each even every finally first five for four from had has have he hello her here hey hi his hmm how however if in is it
+its just later let many maybe most must my no nope not now oh okay on one only or other others our people perhaps
+please several shall she should since so some somebody someone sorry still sure thank thanks that the their then there
+these they this those though three to two under until was we well were what when where whether which while who why
+with without would wow yeah yep yes yet you your
 """
 STARTERS = frozenset(_STARTERS.split())
 _ENDINGS = ("ing", "ed", "ly")

@@ -279,3 +279,7 @@ def test_human_summaries_hold_few_facts_that_their_dialogues_lack_and_strangers_
     # Most names are #Person1# and #Person2#, which every dialogue has.
     assert own < most * sum(map(len, facts))
     assert strange > 20 * max(own, 1)
+
+
+def test_a_question_begins_with_no_name():
+    assert missing("Shall I come? Would you? Could Ann?", "A: Come.") == ["Ann"]
