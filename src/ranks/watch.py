@@ -19,7 +19,7 @@ from .failure import Failure, claim, failure_in, raise_failure
 from .place import RankPlace
 
 _LOOK_SECONDS = 1.0
-_SILENT_SECONDS = 20.0  # after which a rank is gone
+_SILENT_SECONDS = 15.0  # after which a rank is gone
 _LAST_SECONDS = 5.0  # that the main thread has to come back, and once more after communication was ended
 _SIGNAL = signal.SIGUSR2
 

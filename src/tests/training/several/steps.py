@@ -4,6 +4,7 @@ python -m src.tests.training.several.steps FOLDER
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -86,7 +87,9 @@ def told_notices():
     last = own_rank() == rank_count() - 1
     gradients = [torch.full((3,), 1.0), torch.full((2, 2), float(own_rank()))]
     loss = exchange.meet(gradients, torch.tensor(0.5), 15 if last else None, 64 if last else None, last)
-    return [*(gradient.tolist() for gradient in gradients), loss.item(), vars(exchange.notices)]
+    known = vars(exchange.notices)
+    bad = exchange.meet([torch.zeros(1)], torch.tensor(math.nan if last else 0.5), None, None, False)
+    return [*(gradient.tolist() for gradient in gradients), loss.item(), known, str(bad.item())]
 
 
 def write_cases(folder):
