@@ -2,16 +2,18 @@
 
     python benchmarks/refine_cpu.py [--folder DIR] [--out FILE]
 
-64 sample dialogues, 20 steps of 8 dialogues x 4 summaries. Tells the minutes of the whole command, what the reward of
-the evaluation dialogues and of what is drawn became, and whether a run that was killed after step 13 (its last
-checkpoint is of step 10) went on to the same bytes. Ends with 1 where it took over 15 minutes, the reward did not rise
-or a byte differs. `--folder` keeps the runs, and uses a quickstart that it holds already.
+64 sample dialogues, 20 steps of 8 dialogues x 4 summaries. Tells the minutes of the command and of its processors'
+work, what the reward of the evaluation dialogues and of what is drawn became, and whether a run that was killed after
+step 13 (its last checkpoint is of step 10) went on to the same bytes. Ends with 1 where it took over 15 minutes, the
+reward did not rise or a byte differs; on a machine with other work (`load`) the minutes say little. `--folder` keeps
+the runs, and uses a quickstart that it holds already.
 """
 
 import argparse
 import hashlib
 import json
 import os
+import resource
 import signal
 import statistics
 import subprocess
@@ -57,9 +59,9 @@ def refined_twice(folder: Path) -> dict[str, Any]:
     outputs = folder / "outputs"
     if not (outputs / "quickstart" / "final_model").is_dir():
         done(folder, "quickstart")
-    began = time.monotonic()
+    began, worked = time.monotonic(), processor_seconds()
     done(folder, "refine", "quickstart", "experiment.name=whole", *SETTINGS)
-    minutes = (time.monotonic() - began) / 60
+    minutes, work = (time.monotonic() - began) / 60, (processor_seconds() - worked) / 60
     killed = ("refine", "quickstart", "experiment.name=killed", *SETTINGS)
     last = killed_at(folder, outputs / "killed" / "metrics.jsonl", *killed)
     done(folder, *killed, "--resume")
@@ -73,6 +75,7 @@ def refined_twice(folder: Path) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "load": [round(load, 2) for load in os.getloadavg()],
         "minutes": round(minutes, 1),
+        "processor_minutes": round(work, 1),
         "step_seconds": round(statistics.median(one["seconds"] for one in steps), 1),
         "drawing_seconds": round(statistics.median(one["drawing_seconds"] for one in steps), 1),
         "eval_reward": [round(refine[when]["eval_reward"], 2) for when in ("start", "best")],
@@ -81,6 +84,12 @@ def refined_twice(folder: Path) -> dict[str, Any]:
         "killed_after_step": last,
         "same_bytes": digest(outputs / "whole") == digest(outputs / "killed"),
     }
+
+
+def processor_seconds() -> float:
+    """Return the seconds that processors have worked for ended commands."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def command(*arguments: str) -> list[str]:
