@@ -3,7 +3,8 @@
     python benchmarks/studio.py [--turns 200] [--runs 1000] [--rows 100000] [--skip NAME ...]
 
 Measures, each by the studio in a process of its own over a folder that is made for it: turning a setting to the plan
-redrawn (ms, the browser's clock), a step logged to the curve on the page (ms), the first view of each page (ms, bytes,
+redrawn (ms, the browser's clock), a step logged to the curve on the page (ms), the processor's
+share that a watched run takes, the first view of each page (ms, bytes,
 requests to other hosts), a folder of many runs listed (ms), a file of many rows checked and paged (s, peak memory of
 the studio's processes), findings of axe-core (serious and critical) and memory when idle. Prints one JSON line.
 """
@@ -128,6 +129,22 @@ def measure_step(page: Any, base: str, folder: Path) -> dict[str, float]:
     return {"step_to_curve_max_ms": round(max(times), 1)}
 
 
+def measure_watching(
+    page: Any, base: str, process: psutil.Process, folder: Path, seconds: int = 20
+) -> dict[str, float]:
+    """Watch a run that logs a step a second; return the studio's share of two cores in percent."""
+    page.goto(f"{base}/runs/run-3")
+    page.wait_for_selector(".uplot")
+    page.wait_for_timeout(3000)
+    before, began = sum(process.cpu_times()[:2]), time.perf_counter()
+    for number in range(seconds):
+        with (folder / "outputs/run-3/metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"step": 500 + number, "loss": 1.0}) + "\n")
+        page.wait_for_timeout(1000)
+    used = sum(process.cpu_times()[:2]) - before
+    return {"watching_percent_of_2_cores": round(50 * used / (time.perf_counter() - began), 2)}
+
+
 def measure_views(browser: Any, address: str, base: str) -> dict[str, Any]:
     """Open each page for the first time; return the slowest, the heaviest, and requests to other hosts."""
     slowest, heaviest, foreign = 0.0, 0, 0
@@ -227,7 +244,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=200)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--skip", nargs="*", default=[], choices=["turns", "step", "views", "file", "axe"])
+    parser.add_argument("--skip", nargs="*", default=[], choices=["turns", "step", "watch", "views", "file", "axe"])
     given = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -249,6 +266,7 @@ def main() -> None:
             figures |= {"runs": given.runs, "listed_ms": round(min(listed), 1)}
             figures |= measure_turns(page, base, given.turns) if "turns" not in given.skip else {}
             figures |= measure_step(page, base, folder) if "step" not in given.skip else {}
+            figures |= measure_watching(page, base, process, folder) if "watch" not in given.skip else {}
             figures |= measure_views(browser, address, base) if "views" not in given.skip else {}
             figures |= measure_file(page, base, process, given.rows) if "file" not in given.skip else {}
             figures |= measure_axe(browser, address, base) if "axe" not in given.skip else {}

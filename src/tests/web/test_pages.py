@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,14 @@ def test_what_is_vendored_is_what_npm_has():
         "uplot": ("1.6.32", "MIT"),
     }
     assert all(len(base64.b64decode(one["npm_integrity"].removeprefix("sha512-"))) == 64 for one in known.values())
+
+
+def test_the_wheel_holds_every_file_of_the_pages():
+    settings = tomllib.loads((WEB.parents[1] / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = settings["package-data"]["yoyak.web"]
+    files = [path.relative_to(WEB) for path in WEB.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+    assert len(files) > 20
+    assert [file for file in files if not any(file.match(pattern) for pattern in patterns)] == []
 
 
 def test_a_page_loads_little(visitor):
