@@ -66,6 +66,7 @@ def test_a_file_is_shown_with_its_bad_rows_by_line(visitor, brought_file):
     assert "They go." in page
     assert '<dd class="figure">3</dd>' in page  # rows; one dialogue is there twice
     assert "1 to 3 of 3" in page
+    assert "&amp;data.on_bad_rows=drop" in page
     assert "쓸 수 없는 행" in visitor.get(f"/data/{brought_file}", headers={"accept-language": "ko"}).text
 
 
