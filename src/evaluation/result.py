@@ -57,7 +57,7 @@ class Comparison:
         worse = found.p_value < _SIGNIFICANT and found.high < 0
         low, high = (-found.high, -found.low) if worse else (found.low, found.high)
         english = f"{LEVEL:.0%} interval {low:.1f} to {high:.1f}, n = {found.n}"
-        ko = f"{LEVEL:.0%} 신뢰구간 {low:.1f} ~ {high:.1f}, n = {found.n}"
+        ko = f"{LEVEL:.0%} 신뢰 구간 {low:.1f} ~ {high:.1f}, n = {found.n}"
         if better or worse:
             by = f"{abs(found.difference):.1f}"
             return Text(

@@ -32,7 +32,7 @@ def breakdown(scored: DialogueScores) -> Html:
     note = Text(
         f"Below a score: its 95% interval over dialogues, from {FEWEST_FOR_INTERVAL} dialogues up. "
         "Small groups differ by chance: look at the intervals before the order.",
-        f"점수 아래는 대화를 다시 뽑아 구한 95% 신뢰구간입니다(대화 {FEWEST_FOR_INTERVAL}개부터). "
+        f"점수 아래는 대화를 다시 뽑아 구한 95% 신뢰 구간입니다(대화 {FEWEST_FOR_INTERVAL}개부터). "
         "작은 그룹은 우연히 달라질 수 있으니 순서보다 구간을 먼저 보세요.",
     )
     return join(*tables, notes(note))

@@ -19,7 +19,7 @@ FACTS_NOTE = Text(
     "요약에 나온 숫자, 날짜, 이름을 표시했습니다. 그것이 나온 발화에는 옆줄을 긋고 화살표 뒤에 적었습니다. "
     "대화에 없는 것에는 물결 밑줄을 그었습니다.",
 )
-REFERENCE = Text("Reference", "정답")
+REFERENCE = Text("Reference", "기준 요약")
 
 
 def examples(predictions: Sequence[Prediction], scored: DialogueScores) -> Html:

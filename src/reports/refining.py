@@ -68,7 +68,7 @@ def _rewarded_for(config: dict[str, Any]) -> Text | None:
             f" and, with up to {short(weight)} points, for the reference's facts that a summary keeps, less those that "
             "the dialogue does not hold"
         )
-        facts = f", 정답의 사실을 유지하면 최대 {short(weight)}점을 더하고 대화에 없는 사실만큼 뺍니다"
+        facts = f", 기준 요약의 사실을 지키면 최대 {short(weight)}점을 더하고 대화에 없는 사실만큼 뺍니다"
     return Text(
         f"Rewarded for {basis}{english_facts}; a summary that did not end gets 0.",
         f"보상: {korean(basis)}{facts}. 끝맺지 못한 요약은 0점입니다.",

@@ -9,13 +9,13 @@ from .markup import Html, join, notes, table, tag
 from .wording import change, count, decimal, interval
 
 BY_CHANCE = Text("By chance", "무작위 기준 점수")
-LEAD = Text("Lead-3", "첫 세 턴")
+LEAD = Text("Lead-3", "앞 세 발화")
 LEAD_NOTE = Text(
     "Lead-3: what the dialogues' first three turns score in place of summaries.",
-    "첫 세 턴은 대화의 처음 세 턴을 그대로 요약으로 삼았을 때의 점수입니다.",
+    "앞 세 발화는 대화의 처음 세 발화를 그대로 요약으로 삼았을 때의 점수입니다.",
 )
 INTERVAL_NOTE = Text(
-    "Below each score: its 95% interval over dialogues.", "점수 아래는 대화를 다시 뽑아 구한 95% 신뢰구간입니다."
+    "Below each score: its 95% interval over dialogues.", "점수 아래는 대화를 다시 뽑아 구한 95% 신뢰 구간입니다."
 )
 MISSING = "\N{EN DASH}"
 
@@ -61,7 +61,7 @@ def _interval_notes(score: StageScores, stage: Text) -> list[Text]:
         notes.append(
             Text(
                 f"By chance: what the summaries {stage.lower()} training score against other dialogues' references.",
-                f"무작위 기준 점수는 {stage.ko}의 요약을 다른 대화의 정답과 비교한 점수입니다.",
+                f"무작위 기준 점수는 {stage.ko}의 요약을 다른 대화의 기준 요약과 비교한 점수입니다.",
             )
         )
         low = joined(SCORE_NAMES[key] for key in SCORES_OF_THEIR_OWN if _within_chance(score, key))

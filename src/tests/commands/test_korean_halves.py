@@ -55,6 +55,7 @@ def without_half(module: str, calls: set[str]) -> set[str]:
     returns = None if module.startswith(OF_PAGES) else RETURNS
     said = SaidSentences(SRC / f"{module}.py", calls, returns).found
     texts = {text for _, _, its in said for text in its if " " in text.strip() and re.search("[A-Za-z]{2}", text)}
+    texts = {text for text in texts if not text.lstrip().startswith("<")}  # of a picture
     return {text.strip() for text in texts if in_korean(text) == text}
 
 

@@ -175,7 +175,7 @@ def test_what_a_korean_reads(write_run: WriteRun) -> None:
     assert "스텝 20, 2026-11-24 12:02 UTC; 스텝 30, 2026-11-24 12:03 UTC" in page.texts("dd")
     assert "손실이나 그래디언트가 수가 아니어서 스텝 1개를 건너뛰었습니다." in page.texts("p", "note")
     assert "학습 중에 메모리가 1번 부족했습니다. 그 뒤로는 한 번에 토큰 4,096개씩입니다." in page.texts("p", "note")
-    assert "무작위 기준 점수는 학습 후의 요약을 다른 대화의 정답과 비교한 점수입니다." in page.texts("p", "note")
+    assert "무작위 기준 점수는 학습 후의 요약을 다른 대화의 기준 요약과 비교한 점수입니다." in page.texts("p", "note")
     assert "무작위 기준과 구별되지 않는 점수: ROUGE 합." in page.texts("p", "note")
     assert page.texts("th")[:4] == ["F1 × 100", "학습 전", "학습 후", "무작위 기준 점수"]
     assert (

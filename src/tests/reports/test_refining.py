@@ -97,8 +97,8 @@ def test_what_is_not_rewarded_is_not_said() -> None:
 def test_korean() -> None:
     page = Page(section(LINES), "ko")
     assert page.texts("p")[:2] == [
-        "보상: ROUGE 합(word 토큰화, Porter 어간 추출), 정답의 사실을 유지하면 최대 20점을 더하고 대화에 없는 사실만큼 "
-        "뺍니다. 끝맺지 못한 요약은 0점입니다.",
+        "보상: ROUGE 합(word 토큰화, Porter 어간 추출), 기준 요약의 사실을 지키면 최대 20점을 더하고 대화에 없는 "
+        "사실만큼 뺍니다. 끝맺지 못한 요약은 0점입니다.",
         "종료 이유: 스텝 4개를 모두 마쳤습니다.",
     ]
     assert page.texts("tr")[0] == "항목시작, 스텝 0최고, 스텝 2변화"

@@ -147,7 +147,7 @@ class RefineRun:
             return Text(
                 f"facts are lost while the reward rises: {kept} of the references' facts are kept, {before} at the "
                 "start; raise refine.facts_weight",
-                f"보상은 오르지만 사실이 사라집니다: 정답의 사실 중 {kept}만 유지되며 시작할 때는 {before}였습니다. "
+                f"보상은 오르지만 사실이 사라집니다: 기준 요약의 사실 가운데 {kept}만 남았습니다(시작할 때 {before}). "
                 "refine.facts_weight를 높이세요",
             )
         return ""
