@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import YoyakError
 from ..files import write_atomic
 
-CLOCK_FILE = "clock.json"
+_FILE = "clock.json"
 _WRITE_SECONDS = 1.0  # at most so much is lost by a kill
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -26,7 +26,7 @@ class SearchClock:
         self, folder: Path, deadline_seconds: float, began: float | None = None, now: Callable[[], float] = time.time
     ) -> None:
         """Start, or join, at `began` (seconds since the epoch; now if None)."""
-        self.path, self.deadline_seconds, self._now = folder / CLOCK_FILE, deadline_seconds, now
+        self.path, self.deadline_seconds, self._now = folder / _FILE, deadline_seconds, now
         spent, since, seen = self._read()
         moment = now() if began is None else began
         joins = seen > moment - 5 * _WRITE_SECONDS

@@ -64,8 +64,10 @@ class TrialRecord:
 class SearchStudy:
     """The storage of a search."""
 
-    def __init__(self, url: str, name: str, space: Space, seed: int) -> None:
+    def __init__(self, url: str, name: str, space: Space, seed: int, anew: bool = False) -> None:
         """Open the storage at a URL of Optuna, with the study `yoyak/NAME`, which is made where it isn't there.
+
+        `anew` removes what the study held.
 
         Raises:
             YoyakError: it can't be opened.
@@ -73,10 +75,11 @@ class SearchStudy:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self.url, self.space, self.seed = url, space, seed
+        study = f"{_STUDY}/{name}"
         try:
-            self._study = optuna.create_study(
-                storage=url, study_name=f"{_STUDY}/{name}", direction="maximize", load_if_exists=True
-            )
+            if anew and study in optuna.get_all_study_names(url):
+                optuna.delete_study(study_name=study, storage=url)
+            self._study = optuna.create_study(storage=url, study_name=study, direction="maximize", load_if_exists=True)
         except Exception as error:  # of whichever driver and database
             raise YoyakError(f"--storage {url}: can't be opened ({_line(error)})") from error
 

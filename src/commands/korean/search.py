@@ -98,6 +98,10 @@ SEARCH = (
         "{folder}: 이미 있는 폴더인데 탐색 결과가 없습니다. experiment.name=다른이름으로 바꾸세요",
     ),
     Text(
+        "{folder}: another process is at this search, which --overwrite would replace; stop it first",
+        "{folder}: 다른 프로세스가 이 탐색을 하고 있어 --overwrite로 바꿀 수 없습니다. 먼저 멈추세요",
+    ),
+    Text(
         "{url}: holds another search: {what}; set it back, or begin anew with --overwrite or another experiment.name",
         "{url}: 다른 탐색의 저장소입니다({what}). 설정을 되돌리거나, "
         "--overwrite 또는 다른 experiment.name으로 새로 시작하세요",

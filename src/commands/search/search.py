@@ -19,13 +19,14 @@ from ..train.folder import TrainRequest
 from ..train.train import trained_alone
 from .context import Search
 from .plan_search import need_optuna
-from .set_aside import SearchData, read_search_data
+from .set_aside import SearchData, read_search_data, write_search_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-STORAGE_FILE = "search.db"
+STORAGE_FILE, CLOCK_FILE = "search.db", "clock.json"
+_BEGINS_WITH = {"data", STORAGE_FILE}
 _NAMED = "_search"
 _NOT_OF_THE_SEARCH = (
     "experiment.", "search.trials", "search.keep_models", "training.logging_steps", "training.report_to"
@@ -58,13 +59,14 @@ def run_search(request: SearchRequest) -> Path:
         SystemExit: stopped by Ctrl-C (130) or SIGTERM (143), with the best so far as the result.
     """
     need_optuna()
-    with trained_alone(), _begun(request) as search:
-        from ...search.workers import deciding, others_work, working
+    with trained_alone(), _begun(request) as (search, own):
+        from ...search.workers import deciding, others_work
+        from ...training.guards.interrupts import stopped_by_sigterm
         from .conclude import conclude, show_result
         from .loop import run_trials
 
         try:
-            with working(search.folder) as own:
+            with stopped_by_sigterm():
                 run_trials(search)
                 with deciding(search.folder):  # the last worker sees no other
                     record = None if others_work(search.folder, own) else conclude(search)
@@ -81,12 +83,16 @@ def run_search(request: SearchRequest) -> Path:
 
 
 @contextmanager
-def _begun(request: SearchRequest) -> "Iterator[Search]":
-    """Yield the search with all that is checked before a trial begins; a new folder goes where that fails."""
+def _begun(request: SearchRequest) -> "Iterator[tuple[Search, str]]":
+    """Yield the search with all that is checked before a trial begins, and this worker's name.
+
+    Several may begin at once: what makes the folder is done by one after another. A new folder goes where that fails.
+    """
     from ...search.clock import SearchClock
     from ...search.objective import refuse_objective
     from ...search.space import search_space
     from ...search.study import SearchStudy
+    from ...search.workers import deciding, others_work, working
     from .machine import search_machine
 
     config = resolve_config(TrainRequest(request.experiment, request.overrides))
@@ -95,30 +101,32 @@ def _begun(request: SearchRequest) -> "Iterator[Search]":
     space = search_space(config, "search.space" if source == "default" else source)
     folder = config.experiment.run_dir.with_name(config.experiment.name + _NAMED)
     console = create_console(stderr=request.as_json, forgiving=True)
-    is_new = _refuse_other_content(folder, request.overwrite)
-    try:
-        quiet_libraries()
-        import_module("...training.llm_trainer", __package__)  # its seconds are not the first trial's
-        data = read_search_data(config, folder)
-        refuse_objective(config, [row.summary for row in data.dev])
-        machine = search_machine(config, _train_rows(config), data.dev)
-        folder.mkdir(parents=True, exist_ok=True)
-        study = SearchStudy(
-            request.storage or f"sqlite:///{(folder / STORAGE_FILE).absolute()}",
-            config.experiment.name,
-            space,
-            config.search.seed,
-        )
-        study.refuse_another(_identity(config, data))
-        clock = SearchClock(folder, request.deadline_seconds, request.began)
-        search = Search(config, folder, data, space, machine, machine.units(config), study, clock, console)
-        _refuse_short_deadline(search)
-    except BaseException:
-        if is_new:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    with clock.running():
-        yield search
+    _refuse_other_content(folder)
+    quiet_libraries()
+    import_module("...training.llm_trainer", __package__)  # its seconds are not the first trial's
+    data = read_search_data(config, folder)
+    refuse_objective(config, [row.summary for row in data.dev])
+    machine = search_machine(config, _train_rows(config), data.dev)
+    with working(folder) as own:
+        with deciding(folder):
+            alone = not others_work(folder, own)
+            is_new = not (folder / CLOCK_FILE).is_file()
+            if request.overwrite:
+                _empty(folder, alone)
+            try:
+                write_search_data(config, data)
+                url = request.storage or f"sqlite:///{(folder / STORAGE_FILE).absolute()}"
+                study = SearchStudy(url, config.experiment.name, space, config.search.seed, anew=request.overwrite)
+                study.refuse_another(_identity(config, data))
+                clock = SearchClock(folder, request.deadline_seconds, request.began)
+                search = Search(config, folder, data, space, machine, machine.units(config), study, clock, console)
+                _refuse_short_deadline(search)
+            except BaseException:
+                if is_new and alone:
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
+        with clock.running():
+            yield search, own
 
 
 def _train_rows(config: Config) -> "list[Any]":
@@ -127,16 +135,22 @@ def _train_rows(config: Config) -> "list[Any]":
     return load_dialogues(config.data.train, config.data).rows[: config.data.max_train_examples]
 
 
-def _refuse_other_content(folder: Path, overwrite: bool) -> bool:
-    """Tell whether the folder is new; raise YoyakError where it holds something else than a search."""
-    if not folder.exists():
-        return True
-    holds_search = (folder / "clock.json").is_file()
-    if not holds_search and any(folder.iterdir()):
+def _refuse_other_content(folder: Path) -> None:
+    """Raise YoyakError where the folder holds something else than a search, or what one begins with."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if CLOCK_FILE not in names and any(name not in _BEGINS_WITH and not name.startswith(".") for name in names):
         raise YoyakError(f"{folder}: is there already and holds no search; set experiment.name=OTHER")
-    if overwrite:
-        shutil.rmtree(folder)
-    return overwrite or not holds_search
+
+
+def _empty(folder: Path, alone: bool) -> None:
+    """Remove what a search's folder holds, but for its locks; YoyakError where another process works on it."""
+    if not alone:
+        raise YoyakError(f"{folder}: another process is at this search, which --overwrite would replace; stop it first")
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
+            shutil.rmtree(path)
+        elif (path.is_symlink() or path.is_file()) and path.name != ".deciding.lock":
+            path.unlink()
 
 
 def _identity(config: Config, data: SearchData) -> dict[str, Any]:

@@ -31,7 +31,9 @@ class SearchData:
 
 
 def read_search_data(config: Config, folder: Path) -> SearchData:
-    """Read `data.eval` and `data.test`; without the latter, a part of the former is set aside into files of the folder.
+    """Read `data.eval` and `data.test`; without the latter, a part of the former is set aside.
+
+    The parts become files of the folder by `write_search_data`.
 
     Raises:
         YoyakError: a file can't be read, or too few dialogues to divide.
@@ -50,9 +52,16 @@ def read_search_data(config: Config, folder: Path) -> SearchData:
     split = split_rows(rows, config.search.set_aside, seed=config.search.seed)
     parts = {name: [rows[row] for row in split.rows(side)] for side, name in enumerate(("dev", "test"))}
     names = {name: folder / "data" / f"{name}.jsonl" for name in parts}
-    missing = {path: _bytes(config, parts[name], path) for name, path in names.items() if not path.exists()}
-    write_whole(missing, overwrite=True)
     return SearchData(parts["dev"], parts["test"], str(names["test"]), str(names["dev"]))
+
+
+def write_search_data(config: Config, data: SearchData) -> None:
+    """Write the parts into which the evaluation data was divided, where they are not there."""
+    if data.dev_file is None:
+        return
+    parts = {Path(data.dev_file): data.dev, Path(data.test_source): data.test}
+    missing = {path: _bytes(config, rows, path) for path, rows in parts.items() if not path.exists()}
+    write_whole(missing, overwrite=True)
 
 
 def _bytes(config: Config, rows: "list[DialogueRow]", path: Path) -> bytes:

@@ -1,0 +1,57 @@
+"""A search that is stopped leaves the best so far, and goes on; two processes share one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from src.tests.commands.search.test_search import SEARCH, learning, record_of  # noqa: F401
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+def started(tiny, *overrides):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    log = (tiny / "out.log").open("ab")
+    return subprocess.Popen([sys.executable, "-m", "src.cli", *SEARCH, *overrides], env=environment, stdout=log)
+
+
+def wait_for(tiny, text):
+    until = time.monotonic() + 600
+    while text not in (tiny / "out.log").read_text() and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_the_best_so_far(yoyak, learning, number, code):  # noqa: F811
+    process = started(learning)
+    wait_for(learning, "\nTrial 1: ")
+    process.send_signal(number)
+    assert process.wait(300) == code
+    folder = learning / "outputs" / "tiny_lora_search"
+    record = record_of(folder)
+    assert (record["status"], record["chosen"], record["test"]) == ("stopped", 0, None)
+    assert (folder / "best" / "final_model" / "adapter_model.safetensors").is_file()
+    assert yoyak(*SEARCH).code == 0
+    record = record_of(folder)
+    assert [trial["state"] for trial in record["trials"]] == ["finished"] * 3
+    assert record["test"]["dialogues"] == 2
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_search(learning):  # noqa: F811
+    processes = [started(learning, "search.trials=4") for _ in range(2)]
+    assert [process.wait(900) for process in processes] == [0, 0]
+    record = record_of(learning / "outputs" / "tiny_lora_search")
+    assert [trial["number"] for trial in record["trials"]] == [0, 1, 2, 3]
+    assert len({json.dumps(trial["settings"]) for trial in record["trials"]}) == 4
+    for trial in record["trials"]:  # each step was made once
+        run = learning / "outputs" / "tiny_lora_search" / f"trial_{trial['number']:04d}"
+        steps = [line["step"] for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())]
+        assert steps == sorted(steps)
