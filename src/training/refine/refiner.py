@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ...config.schema import Config, GenerationSettings
-from ...data.batches.bins import filled_multiple
+from ...data.batches.bins import CAPTURED_TOKENS, filled_multiple
 from ...data.batches.groups import PromptGroup, pack_groups
 from ...data.batches.packing import MicroBatch
 from ...data.prompt.reasoning import without_reasoning
@@ -250,8 +250,12 @@ class Refiner:
         self._passes = self._captured_passes()
 
     def _captured_passes(self) -> CapturedPasses | None:
-        """Return passes as CUDA graphs: operation by operation a small model's update waits for Python."""
-        return CapturedPasses(self.decoder, self.micro_batch_tokens) if self.device.type == "cuda" else None
+        """Return passes as CUDA graphs: operation by operation a small model's update waits for Python.
+
+        Not for large micro-batches, which keep the GPU busy without: they have many sizes, each a graph of its own.
+        """
+        captures = self.device.type == "cuda" and self.micro_batch_tokens <= CAPTURED_TOKENS
+        return CapturedPasses(self.decoder, self.micro_batch_tokens) if captures else None
 
     def _order(self, step: int) -> list[int]:
         """Return the examples of a step (from 0), drawn without repetition within each pass over the data."""

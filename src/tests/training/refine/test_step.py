@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from src.tests.training.refine.test_refiner import base, refiner_of, weights
+from src.training.refine import refiner as refiner_module
 from src.training.refine.figures import Written, looks
 from src.training.refine.policy import advantages
 from src.training.refine.refiner import Refiner
@@ -133,3 +134,14 @@ def test_a_reference_without_words_gives_no_score(base: str, tmp_path: Path) -> 
     figures = refiner.train_step()
     assert (figures["score"], figures["facts_kept"]) == (0.0, 0.0)
     assert figures["reward"] <= 0.0
+
+
+def test_only_micro_batches_of_few_sizes_run_from_graphs(base: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """On a GPU: up to 16,384 tokens, where they are filled up to multiples of 512."""
+    refiner = refiner_of(base, tmp_path)
+    monkeypatch.setattr(refiner_module, "CapturedPasses", lambda _, tokens: tokens)
+    assert refiner._captured_passes() is None
+    refiner.device = torch.device("cuda")
+    for tokens, expected in ((512, 512), (16384, 16384), (16385, None)):
+        refiner.micro_batch_tokens = tokens
+        assert refiner._captured_passes() == expected
