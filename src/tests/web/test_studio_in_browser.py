@@ -150,14 +150,17 @@ def test_random_walks_break_no_page(looked_at, write_studio_run, monkeypatch) ->
             # What starts a process (a run, an export, a model) has tests of its own.
             found = page.locator("main a, main button, main summary, nav a, main select, main input[type=text]")
             found = found.locator("visible=true")
-            if not found.count():
+            if not (count := found.count()):
                 break
-            one = found.nth(random.randrange(found.count()))
-            words = one.inner_text() if one.evaluate("element => element.tagName") != "SELECT" else ""
-            if any(word in words for word in ("Start", "quickstart", "Export", "Load", "Go on", "Split", "Measure")):
-                continue
+            one = found.nth(random.randrange(count))
             with suppress(sync_api().Error):  # it has gone meanwhile
-                if one.evaluate("element => element.tagName") == "SELECT":
+                is_choice = one.evaluate("element => element.tagName", timeout=2000) == "SELECT"
+                words = "" if is_choice else one.inner_text(timeout=2000)
+                if any(
+                    word in words for word in ("Start", "quickstart", "Export", "Load", "Go on", "Split", "Measure")
+                ):
+                    continue
+                if is_choice:
                     one.select_option(index=0, timeout=2000)
                 else:
                     one.click(timeout=2000, no_wait_after=True)
