@@ -58,9 +58,7 @@ def train_folds(request: TrainRequest, folds: int) -> Path:
     from ...runs.lock import run_lock
 
     if request.several:
-        raise YoyakError(
-            "--folds trains its runs one after the other, each on one GPU; leave --gpus and --processes out"
-        )
+        raise YoyakError("--folds trains one run after the other, each on one GPU; leave --gpus and --processes out")
     with trained_alone():
         config = resolve_config(request)
         folder = config.experiment.run_dir
