@@ -7,10 +7,6 @@ from ...bilingual import Text
 
 RANKS = (
     Text(
-        "--folds trains its runs one after the other, each on one GPU; leave --gpus and --processes out",
-        "--folds는 실행을 GPU 하나에서 하나씩 차례로 학습합니다. --gpus와 --processes를 빼세요",
-    ),
-    Text(
         "{count} processes share {number} GPUs; start one on each",
         "프로세스 {count}개가 GPU {number}개를 함께 씁니다. GPU마다 하나씩 시작하세요",
     ),
