@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -82,6 +83,7 @@ class Processes:
         except OSError as error:
             raise YoyakError(f"{folder}: nothing can be started there ({error.strerror})") from None
         self._children[key] = child
+        threading.Thread(target=child.wait, daemon=True).start()  # or it would stay a zombie until someone asks
         self._forget_oldest()
         return started
 
