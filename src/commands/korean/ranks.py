@@ -38,4 +38,32 @@ RANKS = (
         "Out of memory on another rank; all go on with %s at a time",
         "다른 프로세스의 메모리가 모자라 모두 한 번에 %s씩 합니다",
     ),
+    Text(
+        "--gpus starts a process on each GPU and --processes some on the CPU; leave one out",
+        "--gpus는 GPU마다, --processes는 CPU에서 프로세스를 띄웁니다. 하나만 쓰세요",
+    ),
+    Text(
+        "--processes is for the CPU, and here are GPUs; train on them with --gpus all",
+        "--processes는 CPU용인데 여기에는 GPU가 있습니다. --gpus all로 학습하세요",
+    ),
+    Text(
+        "--gpus {given}: torch sees no GPU here; leave it out, or train on the processor with --processes N",
+        "--gpus {given}: torch가 찾은 GPU가 없습니다. 빼거나 --processes N으로 CPU에서 학습하세요",
+    ),
+    Text(
+        "--gpus {given}: is neither all, nor a number, nor a list such as 0,2",
+        "--gpus {given}: all이나 개수, 0,2 같은 목록이어야 합니다",
+    ),
+    Text(
+        "--gpus 0: names no GPU; the first one alone is `--gpus 1` or `--gpus 0,`",
+        "--gpus 0: GPU가 없습니다. 첫 번째 하나만 쓰려면 `--gpus 1`이나 `--gpus 0,`로 쓰세요",
+    ),
+    Text(
+        "--folds trains one run after the other, each on one GPU; leave --gpus and --processes out",
+        "--folds는 GPU 하나로 차례로 학습합니다. --gpus와 --processes를 빼세요",
+    ),
+    Text("--gpus {given}: names a GPU twice", "--gpus {given}: 같은 GPU가 두 번 나옵니다"),
+    Text("--gpus {given}: there is {count} here, from 0", "--gpus {given}: 여기에는 {count}개뿐입니다(0번부터)"),
+    Text("--gpus {given}: there are {count} here, from 0", "--gpus {given}: 여기에는 {count}개뿐입니다(0번부터)"),
+    Text("rank {rank} of {count}: {why}", "프로세스 {count}개 가운데 {rank}번: {why:t}"),
 )

@@ -19,7 +19,7 @@ REASONS = {"BadRow", "_BadCellError", "DamagedCheckpoint", "NotTurnsError", "Too
 """Of what becomes a part of an error or a note."""
 LINES = {"add_column", "add_row", "append", "echo", "info", "print", "say", "say_aside", "secho"}
 LINES |= {"Table", "TextColumn", "exception", "warning"}
-RETURNS = re.compile("(?:.*_)?(?:notes?|sentence|obstacle|verdict)")
+RETURNS = re.compile("(?:.*_)?(?:notes?|sentence|obstacle|verdict|hint)")
 """Names of functions that return what is said."""
 OF_PAGES = ("reports", "planner/compare", "export/model_card")
 """What these append is of pages and pictures, which have tests of their own."""
