@@ -12,7 +12,7 @@ from .score_table import MISSING, counting
 from .search_lines import parallel_lines
 from .wording import between, change, decimal, duration, setting
 
-Record = dict[str, Any]
+_Record = dict[str, Any]
 _STATES = {
     "begun": Text("paused", "멈춤"),
     "finished": Text("finished", "끝까지 학습"),
@@ -21,7 +21,7 @@ _STATES = {
 }
 
 
-def write_search_page(path: Path, record: Record, config: str) -> None:
+def write_search_page(path: Path, record: _Record, config: str) -> None:
     """Write a search's page from what `search.json` holds and the winner's config.
 
     Raises:
@@ -30,7 +30,7 @@ def write_search_page(path: Path, record: Record, config: str) -> None:
     write_page(path, render_search(record, config))
 
 
-def render_search(record: Record, config: str) -> str:
+def render_search(record: _Record, config: str) -> str:
     """Return the whole page as HTML."""
     parts = [
         ("result", Text("Result", "결과"), _result(record)),
@@ -48,7 +48,7 @@ def render_search(record: Record, config: str) -> str:
     return document(title, header, _verdict(record), parts, footer)
 
 
-def _verdict(record: Record) -> Html:
+def _verdict(record: _Record) -> Html:
     """Return the sentences that a reader needs first."""
     chosen, objective = record["chosen"], SCORE_NAMES[record["objective"]]
     lines = [
@@ -77,13 +77,13 @@ def _verdict(record: Record) -> Html:
     return tag("div", *(tag("p", line) for line in lines), class_="verdicts")
 
 
-def _signed(gain: Record) -> Text:
+def _signed(gain: _Record) -> Text:
     low, high = change(0, gain["low"], 1), change(0, gain["high"], 1)
     by = change(0, gain["difference"], 1)
     return joined([by, " (", between(low, high), ")"], "")
 
 
-def _result(record: Record) -> Html:
+def _result(record: _Record) -> Html:
     trials = record["trials"]
     begun = [trial for trial in trials if trial["state"] != "refused"]
     finished = [trial for trial in begun if trial["state"] == "finished"]
@@ -109,12 +109,12 @@ def _of(part: Text, whole: Text) -> Text:
     return Text(f"{part} of {whole}", f"{whole.ko} 중 {part.ko}")
 
 
-def _score(found: Record) -> Html:
+def _score(found: _Record) -> Html:
     limits = between(decimal(found["low"], 1), decimal(found["high"], 1))
     return join(decimal(found["score"], 2), " ", tag("small", limits))
 
 
-def _history(record: Record) -> Html:
+def _history(record: _Record) -> Html:
     """Return the chart of scores over the minutes of the search, with the best so far."""
     ended = [
         (trial["ended_after"] / 60, trial["score"])
@@ -138,7 +138,7 @@ def _history(record: Record) -> Html:
     return line_chart("history", title, series, lambda value: decimal(value, 2), height=260, over=over)
 
 
-def _importances(record: Record) -> Html:
+def _importances(record: _Record) -> Html:
     found = record["importances"]
     if not found:
         return Html("")
@@ -147,7 +147,7 @@ def _importances(record: Record) -> Html:
     return table(caption, [Text("Setting", "설정"), Text("Share", "비중")], rows, "numbers")
 
 
-def _trials(record: Record) -> Html:
+def _trials(record: _Record) -> Html:
     names = list(dict.fromkeys(name for trial in record["trials"] for name in trial["settings"]))
     by_summaries = record["pauses_by_summaries"]
     rows: list[list[str | None]] = []
@@ -179,7 +179,7 @@ def _measured(value: float | None, by_summaries: bool) -> str:
     return decimal(value, 2) if by_summaries else decimal(-value, 3)
 
 
-def _refused(record: Record) -> Html:
+def _refused(record: _Record) -> Html:
     rows: list[list[str | None]] = [
         [
             str(trial["number"]),

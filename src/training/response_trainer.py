@@ -105,7 +105,9 @@ class ResponseTrainer(CheckpointedTrainer):
         Where memory runs out, the step's gradients are dropped and its micro-batches repeated, each in smaller parts.
         """
         if self.exchange is not None:
-            return self.guard.seen(self.met(add_dealt_gradients(self, model, inputs)))
+            loss = add_dealt_gradients(self, model, inputs)
+            self.trained_tokens += inputs["tokens"]
+            return self.guard.seen(self.met(loss))
         if self._earlier[0] != self.state.global_step:
             self._earlier = (self.state.global_step, [])
         earlier = self._earlier[1]

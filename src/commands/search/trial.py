@@ -182,7 +182,7 @@ def _pause_score(
     summaries, references = generated_and_references(trainer.model, tokenizer, examples, config)
     found = objective_scores(search.objective, summaries, references, config.evaluation)
     seconds = time.perf_counter() - start
-    trainer.evaluation_seconds += seconds  # no training either
+    trainer.count_evaluation(seconds)  # no training either
     times.summarized(few, seconds)
     return sum(found) / len(found)
 

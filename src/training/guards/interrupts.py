@@ -52,8 +52,12 @@ class Stoppable(Protocol):
     in_evaluation: bool
     is_in_train: bool
 
-    def request_stop(self) -> None:
-        """Finish the step under way; raise EvaluationStopped out of an evaluation."""
+    def request_stop(self, number: int, agreed: bool) -> None:
+        """Finish the step under way, for a signal that all processes know where `agreed`; leave an evaluation.
+
+        Raises:
+            EvaluationStopped: out of an evaluation.
+        """
 
 
 class EvaluationStopped(BaseException):
@@ -74,10 +78,8 @@ class StopOnSignal(TrainerCallback):
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self.number is not None:
             raise Stopped(number)
-        self.number = self.trainer.stop_signal = number
-        if rank_count() == 1:
-            self.trainer.agreed_signal = number
-        self.trainer.request_stop()
+        self.number = number
+        self.trainer.request_stop(number, agreed=rank_count() == 1)
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         """Catch the signals from here on (they reach the main thread only)."""

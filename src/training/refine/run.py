@@ -58,9 +58,11 @@ class RefineRun:
         else:
             self._go_on(resume)
 
-    def request_stop(self) -> None:
+    def request_stop(self, number: int, agreed: bool) -> None:
         """Finish the step under way; raise EvaluationStopped out of an evaluation."""
-        self.stop_requested = True
+        self.stop_requested, self.stop_signal = True, number
+        if agreed:
+            self.agreed_signal = number
         if self.in_evaluation:
             raise EvaluationStopped
 

@@ -65,7 +65,6 @@ def add_dealt_gradients(trainer: Any, model: nn.Module, inputs: dict[str, Any]) 
         model.zero_grad()
 
     loss: torch.Tensor = trainer.room.repeated(work, make_room)
-    trainer.trained_tokens += inputs["tokens"]
     return loss
 
 

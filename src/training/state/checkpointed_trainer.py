@@ -89,11 +89,17 @@ class CheckpointedTrainer(Trainer):
         """Return the seconds since training began, without those between an end and going on."""
         return self._seconds_before + (time.perf_counter() - self._began if self._began else 0.0)
 
-    def request_stop(self) -> None:
+    def request_stop(self, number: int, agreed: bool) -> None:
         """Stop after the step under way, with a checkpoint; an evaluation under way is left for later."""
-        self.stop_requested = True
+        self.stop_requested, self.stop_signal = True, number
+        if agreed:
+            self.agreed_signal = number
         if self.in_evaluation:
             raise EvaluationStopped
+
+    def count_evaluation(self, seconds: float) -> None:
+        """Count time of others as spent on evaluations, not on training."""
+        self.evaluation_seconds += seconds
 
     def ends_here(self) -> bool:
         """Return whether the run has ended, so nothing remains to resume."""
