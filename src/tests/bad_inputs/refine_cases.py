@@ -65,7 +65,7 @@ REFINING = [
     refuse("an empty evaluation", "data.eval=x.csv", "x.csv: a header but no rows", files={"x.csv": HEAD}),
     refuse("its data are gone", "", "gone.csv: no such file...", prepare=finished(train="gone.csv")),
     refuse("its base is gone", "", "...gone...", prepare=finished(checkpoint="./gone")),
-    refuse("its adapter is cut off", "", "...outputs/a/final_model...", prepare=finished(size=100)),
+    refuse("its adapter is cut off", "refine.dialogues=2", "...outputs/a/final_model...", prepare=finished(size=100)),
     refuse(
         "a name that is taken",
         "experiment.name=b experiment.output_dir=outputs",

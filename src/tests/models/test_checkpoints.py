@@ -44,7 +44,7 @@ def test_a_folder_without_a_config(tmp_path: Path) -> None:
 
 def test_an_unknown_bundled_model() -> None:
     assert error_of("bundled:smollm2-135") == (
-        "no bundled model 'smollm2-135'; did you mean 'smollm2-135m'?; there are: smollm2-135m"
+        "no bundled model 'smollm2-135'; did you mean 'smollm2-135m'?; there are: smollm2-135m, gemma3-270m"
     )
 
 
