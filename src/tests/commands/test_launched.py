@@ -35,6 +35,7 @@ def test_two_processes_of_torchrun_train_one_run(tiny):
     assert run_json(tiny)["resolved"]["processes"] == 2
 
 
+@pytest.mark.slow  # 40 s of waiting
 def test_what_torchrun_has_left_does_not_hang_a_run(tiny):
     """Its variables name a store, which is gone."""
     left = TWO | {"TORCHELASTIC_RUN_ID": "none", "TORCHELASTIC_USE_AGENT_STORE": "True"}

@@ -97,7 +97,7 @@ def test_two_processes_train_as_one_does_and_say_all_once(place, whole):
     assert sum(line.startswith("Report: ") for line in out) == 1
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_killed_rank_ends_all_and_the_run_goes_on_to_the_same_bytes(place, whole, rank):
     name = f"killed{rank}"
     process = started(place, name, "--processes", "2")
