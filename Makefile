@@ -20,7 +20,7 @@ quickstart-ko:
 test:  # two processes of one thread each: more of either than cores makes them wait for each other
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
 
-coverage:  # counting lines takes as long again
+coverage:  # counting lines takes nearly half as long again
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu" --cov --cov-report=term:skip-covered
 
 test-slow:
