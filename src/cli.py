@@ -9,6 +9,7 @@ import typer
 
 from .commands.config_cli import config_app
 from .commands.data.data_cli import data_app
+from .commands.evaluate_cli import evaluate
 from .commands.exit_code import exit_code
 from .commands.models_cli import models_app
 from .commands.options import (
@@ -29,14 +30,14 @@ from .commands.search_cli import search
 from .commands.speech import choose_language, korean_help, said, speaks_korean
 from .commands.usage import QuietGroup, refuse_undecodable
 from .data.prompt.round_trip import panics_refused
-from .errors import YoyakError, refusals_of_the_disk, refuse_removed_folder
+from .errors import refusals_of_the_disk, refuse_removed_folder
 from .streams import forgiving_streams
 from .web.studio_cli import studio
 
 app = typer.Typer(
     name="yoyak",
     cls=QuietGroup,
-    help="Fine-tune Llama and Qwen models to summarize Korean and English dialogues.",
+    help="Fine-tune language models to summarize Korean and English dialogues.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -46,6 +47,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 app.command()(plan)
+app.command()(evaluate)
 app.command()(studio)
 app.command()(search)
 
@@ -92,7 +94,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
-    from .commands.train.folder import Several, TrainRequest
+    from .commands.train.request import Several, TrainRequest
     from .commands.train.train import train_run
     from .commands.train.train_folds import train_folds
 
@@ -124,63 +126,6 @@ def quickstart(
     from .commands.train.quickstart import run_quickstart
 
     run_quickstart(korean, overrides)
-
-
-@app.command()
-def evaluate(
-    overrides: Overrides = None,
-    experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of the model to score.")] = None,
-    adapter: AdapterFolder = None,
-    predictions: Annotated[Path | None, typer.Option(help="File with ids and summaries to score.")] = None,
-    references: Annotated[Path | None, typer.Option(help="File with the same ids and references.")] = None,
-    tokenization: Annotated[str | None, typer.Option(help="word, morpheme, content, mecab, char or ascii.")] = None,
-    stemmer: Annotated[bool | None, typer.Option("--stemmer/--no-stemmer", help="Stem English words.")] = None,
-    baseline: Annotated[Path | None, typer.Option(help="Another system's summaries, to compare with.")] = None,
-    dialogues: Annotated[Path | None, typer.Option(help="With files: fname and dialogue, if no other has it.")] = None,
-    column: Annotated[str | None, typer.Option(help="With files: column of the summaries, by default summary.")] = None,
-    baseline_column: Annotated[str | None, typer.Option(help="Column of the baseline's summaries.")] = None,
-    reference_column: Annotated[str | None, typer.Option(help="With files: column of the references.")] = None,
-    by_row: Annotated[bool, typer.Option("--by-row", help="With files without ids in common: join by order.")] = False,
-    multi: Annotated[str, typer.Option(help="With files: several references count by mean or best.")] = "mean",
-    facts: Annotated[bool, typer.Option(help="Look for facts that the dialogue does not hold.")] = True,
-    also: Annotated[list[str] | None, typer.Option(help="Further adapters: the summary closest to the others.")] = None,
-    split: Annotated[str, typer.Option(help="With a model: dev (data.eval) or train (data.train).")] = "dev",
-    zero_shot: Annotated[bool, typer.Option("--zero-shot", help="With a model: without its adapter.")] = False,
-    out: Annotated[Path | None, typer.Option(help="With a model: file for its summaries.")] = None,
-    overwrite: Anew = False,
-    spreadsheet: Spreadsheet = False,
-    num_beams: NumBeams = None,
-    max_new_tokens: MaxNewTokens = None,
-    batch_size: BatchSize = None,
-    seed: Seed = None,
-    as_json: AsJson = False,
-) -> None:
-    """Score summaries from files (no model), or a model with or without an adapter."""
-    if predictions is not None or references is not None:
-        from .commands.evaluate_files import FilesRequest, evaluate_files
-
-        settings = overrides or []
-        if (
-            experiment is not None
-            or adapter is not None
-            or also
-            or not all(name.startswith("data.") for name in settings)
-        ):
-            raise YoyakError(
-                "--predictions and --references score files: leave out --experiment, --adapter, KEY=VALUE (but for "
-                "data.*)"
-            )
-        columns = {"column": column, "baseline_column": baseline_column, "reference_column": reference_column}
-        files = FilesRequest(predictions, references, baseline, dialogues, **columns, by_row=by_row, overrides=settings)
-        evaluate_files(files, tokenization or "word", bool(stemmer), multi, facts, as_json)
-    else:
-        from .commands.evaluate import ModelEvaluation, evaluate_experiment, scoring_overrides
-        from .commands.generating import generation_overrides
-
-        settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
-        settings += scoring_overrides(tokenization, stemmer)
-        how = split, zero_shot, out, overwrite, spreadsheet, also or (), baseline, baseline_column
-        evaluate_experiment(ModelEvaluation(experiment, adapter, settings, *how), facts, as_json)
 
 
 @app.command()

@@ -1,12 +1,10 @@
 """Hugging Face's Trainer with our loss, batches of similar length, and an evaluation that never gathers logits."""
 
 import logging
-import math
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from peft.optimizers import create_loraplus_optimizer
@@ -15,69 +13,43 @@ from torch.utils.data import DataLoader, Sampler
 from transformers.trainer_utils import EvalLoopOutput
 
 from ..data.prompt.templates import IGNORE
-from ..inference.batches import splits_of
 from ..models.causal_head import without_wrapper
 from ..ranks.group import add_up, own_rank, rank_count
+from .guarded_trainer import GuardedTrainer
 from .guards.interrupts import EvaluationStopped, left_on_stop
-from .guards.out_of_memory import MemoryRoom
-from .guards.step_back import names_of_step, roll_back
-from .guards.step_guard import OnDivergence, StepGuard
 from .loss import response_loss
 from .samplers import SimilarLengthSampler
 from .several.dealt_step import PaddedDeal, add_dealt_gradients
 from .several.exchange import StepExchange
-from .state.checkpointed_trainer import CheckpointedTrainer
 from .state.final_model import save_model
-from .state.training_state import Stateful
 
 
-class ResponseTrainer(CheckpointedTrainer):
+class ResponseTrainer(GuardedTrainer):
     """A Trainer whose loss is the sum over target tokens divided by the step's number of target tokens."""
 
     # The loss is normalized over the whole step here, so the Trainer must not divide by the accumulation steps.
     loss_is_scaled_for_ga = True
 
     data_collator: Any  # the Trainer's own, which is untyped here
-    size_names: ClassVar = {
-        "training": "examples_at_a_time",
-        "evaluation": "examples_at_a_time",
-        "generation": "batch_tokens",
-    }
 
     def __init__(
         self,
         *args: Any,
         loraplus_lr_ratio: float | None = None,
         rouge_sum: Callable[[], float] | None = None,
-        max_bad_steps: int = 5,
-        on_divergence: OnDivergence = "stop",
         examples_at_a_time: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Take the base class's arguments, LoRA+'s ratio, what scores generated summaries, and the `StepGuard`'s.
+        """Take the base class's arguments, LoRA+'s ratio, and what scores generated summaries.
 
         With several ranks a batch is a whole step, whose micro-batches have `examples_at_a_time`.
         """
         super().__init__(*args, **kwargs)
         self.model_accepts_loss_kwargs = True
         self.loraplus_lr_ratio, self.rouge_sum = loraplus_lr_ratio, rouge_sum
-        self.room, self.evaluation_room = MemoryRoom(), MemoryRoom()
-        run_dir, ways = Path(self.args.output_dir).parent, (partial(names_of_step, self), partial(roll_back, self))
-        self.guard = StepGuard(run_dir, max_bad_steps, on_divergence, *ways)
-        self.add_callback(self.guard)
         self._earlier: tuple[int, list[dict[str, Any]]] = (-1, [])  # a step's number, and its micro-batches so far
-        self._logged_step = 0
         self.examples_at_a_time = examples_at_a_time or self.args.per_device_train_batch_size
         self.exchange = StepExchange(self.args.device) if rank_count() > 1 else None
-
-    def ends_here(self) -> bool:
-        """As the base class, but a run stopped by the guard may resume."""
-        return super().ends_here() and self.guard.reason is None
-
-    def resume_sums(self, saved: dict[str, Any]) -> None:
-        """As `CheckpointedTrainer.resume_sums`."""
-        super().resume_sums(saved)
-        self._logged_step = self._globalstep_last_logged
 
     def _causal_lm(self) -> nn.Module:
         causal_lm: nn.Module = without_wrapper(self.accelerator.unwrap_model(self.model))
@@ -158,61 +130,6 @@ class ResponseTrainer(CheckpointedTrainer):
 
     def use_room(self) -> None:
         """Compute as `room` says, which other ranks have changed; padded batches are split anew each time."""
-
-    def stateful(self) -> dict[str, Stateful]:
-        """As the base class, and what was learned from faults."""
-        return super().stateful() | {"faults": _Faults(self)}
-
-    def faults_state(self) -> dict[str, Any]:
-        """Return what was learned from faults, as JSON: what a resumed run goes on from, and `run.json` counts."""
-        return {
-            "training": self.room.state_dict(),
-            "evaluation": self.evaluation_room.state_dict(),
-            "steps": self.guard.state_dict(),
-        }
-
-    def load_faults_state(self, state: dict[str, Any]) -> None:
-        """Take over what `faults_state` returned."""
-        self.room.load_state_dict(state["training"])
-        self.evaluation_room.load_state_dict(state["evaluation"])
-        self.guard.load_state_dict(state["steps"])
-
-    def faults(self) -> dict[str, Any]:
-        """Return the counts of faults for a run's record, and the sizes that memory has allowed since."""
-        steps = self.guard.now
-        found: dict[str, Any] = {"bad_steps": steps.bad_steps, "rollbacks": steps.rollbacks}
-        generation = splits_of(self.model)
-        for where, count, size in (
-            ("training", self.room.count, self.room.most),
-            ("evaluation", self.evaluation_room.count, self.evaluation_room.most),
-            ("generation", generation.count, generation.batch_tokens),
-        ):
-            if count:
-                found[f"out_of_memory_in_{where}"] = {"count": count, self.size_names[where]: size}
-        return found
-
-    def _clip_grad_norm(self, model: nn.Module) -> torch.Tensor:
-        """Clip the step's gradient; return its norm before. A step that is not a number goes no further."""
-        norm = self._clipped_norm(model)
-        optimizer = getattr(self.optimizer, "optimizer", self.optimizer)
-        self.guard.before_optimizer(norm, optimizer, self.accelerator.scaler, self.state.global_step + 1)
-        return norm
-
-    def _clipped_norm(self, model: nn.Module) -> torch.Tensor:
-        norm: torch.Tensor = super()._clip_grad_norm(model)
-        return norm
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log; the mean loss is that of the steps that were not left out, and what is not a number is not logged."""
-        if "loss" in logs:
-            steps, bad = self.state.global_step - self._logged_step, self.guard.bad_for_log()
-            self._logged_step = self.state.global_step
-            if bad:
-                loss = logs.pop("loss")
-                logs |= {"bad_steps": bad} | ({"loss": loss * steps / (steps - bad)} if steps > bad else {})
-            if not math.isfinite(logs.get("grad_norm", 0.0)):
-                del logs["grad_norm"]
-        super().log(logs, start_time)
 
     @left_on_stop
     def evaluation_loop(
@@ -308,19 +225,6 @@ class ResponseTrainer(CheckpointedTrainer):
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Write the adapter (with the rows of added tokens, not the whole embedding table) or the whole model."""
         save_model(self.accelerator.unwrap_model(self.model), Path(output_dir or self.args.output_dir))
-
-
-class _Faults:
-    """What a trainer has learned from faults, as its checkpoints keep it."""
-
-    def __init__(self, trainer: ResponseTrainer) -> None:
-        self._trainer = trainer
-
-    def state_dict(self) -> dict[str, Any]:
-        return self._trainer.faults_state()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._trainer.load_faults_state(state)
 
 
 def _lengths(dataset: Any) -> list[int]:

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from ..commands.plan import refuse_budget
 from ..commands.train.config import resolve_config
-from ..commands.train.folder import TrainRequest, refuse_other_run
+from ..commands.train.folder import refuse_other_run
+from ..commands.train.request import TrainRequest
 from ..config.schema import Config
 from ..planner.data_lengths import data_lengths
 from ..planner.devices import Device

@@ -34,8 +34,8 @@ HELP = (
     Text("'{value}' is not a valid integer.", "'{value}'{value:-은/는} 정수가 아닙니다."),
     Text("'{value}' is not a valid float.", "'{value}'{value:-은/는} 수가 아닙니다."),
     Text(
-        "Fine-tune Llama and Qwen models to summarize Korean and English dialogues.",
-        "Llama와 Qwen 모델이 한국어·영어 대화를 요약하도록 파인튜닝합니다.",
+        "Fine-tune language models to summarize Korean and English dialogues.",
+        "언어 모델이 한국어·영어 대화를 요약하도록 파인튜닝합니다.",
     ),
     Text("Print the version.", "버전을 출력합니다."),
     Text("Show tracebacks of errors.", "오류의 트레이스백을 보여 줍니다."),

@@ -15,7 +15,7 @@ from ...config.schema import Config
 from ...errors import YoyakError
 from ..console import create_console, print_json, quiet_libraries
 from ..train.config import resolve_config
-from ..train.folder import TrainRequest
+from ..train.request import TrainRequest
 from ..train.train import trained_alone
 from .context import Search
 from .plan_search import need_optuna

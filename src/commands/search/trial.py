@@ -15,7 +15,7 @@ from ...files import write_atomic
 from ...search.costs import Spent
 from ...search.objective import mean_unsupported_facts, objective_scores
 from ...search.space import Settings
-from ..train.folder import TrainRequest
+from ..train.request import TrainRequest
 from ..train.train import begun_run
 
 if TYPE_CHECKING:

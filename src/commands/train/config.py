@@ -1,10 +1,14 @@
 """A run's settings: the experiment's, with the flags of the command line applied."""
 
+import logging
+
 from ...config.loader import leave_out_default_4bit, load_config_with_sources
 from ...config.provenance import COMMAND_LINE
 from ...config.schema import Config
 from ...evaluation.tokenizations import need_analyser
-from .folder import TrainRequest
+from .request import TrainRequest
+
+_LEAST_LORA_RATE = 1e-4
 
 
 def resolve_config(request: TrainRequest) -> Config:
@@ -30,3 +34,15 @@ def resolve_config(request: TrainRequest) -> Config:
         config.training.epochs, config.training.batch_size = 1, 2
         config.training.report_to = []
     return config
+
+
+def warn_low_rate(config: Config, logger: logging.Logger) -> None:
+    """Say that a LoRA run hardly learns at a learning rate for full fine-tuning, and name a better one."""
+    rate = config.training.learning_rate
+    if config.lora.use_lora and rate < _LEAST_LORA_RATE:
+        better = "1e-3" if (config.model.size or "").upper().endswith("M") else "2e-4"
+        logger.warning(
+            "training.learning_rate = %g is low for LoRA, which hardly learns at it; try training.learning_rate=%s",
+            rate,
+            better,
+        )

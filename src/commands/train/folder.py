@@ -1,11 +1,10 @@
 """A run's folder: refused where it holds another run, with log and `run.json` from the first moment to the last."""
 
 import logging
-import os
 import shlex
 import shutil
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,8 @@ from ...ranks.group import own_rank, rank_count, say_at_the_end
 from ...resources import configs_dir
 from ...runs.schema import Resumption, RunRecord, SettingChange
 from ..console import ONLY_TO_FILES, create_console, run_logger
+from .busy_cores import warn_busy_cores
+from .request import TrainRequest
 from .resume import EVALUATION_FOLDER, EarlierRun, other_surroundings
 
 if TYPE_CHECKING:
@@ -28,54 +29,6 @@ if TYPE_CHECKING:
 
     from ...runs.record import RunFile
     from ...training.state.checkpoints import Checkpoint
-
-_LEAST_LORA_RATE = 1e-4
-_IDLE_LOAD = 0.7  # cores that others may keep busy unmentioned
-_LOOK_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class Several:
-    """On how many GPUs or with how many processes of the CPU to train; on one where both are None.
-
-    Attributes:
-        gpus: `all`, a number of them, or a list such as `0,2`.
-        processes: on the CPU.
-    """
-
-    gpus: str | None = None
-    processes: int | None = None
-
-    def __post_init__(self) -> None:
-        """Raise YoyakError where both are asked for."""
-        if self.gpus is not None and self.processes is not None:
-            raise YoyakError("--gpus starts a process on each GPU and --processes some on the CPU; leave one out")
-
-    def __bool__(self) -> bool:
-        """Tell whether anything is asked for."""
-        return self != Several()
-
-
-@dataclass(frozen=True)
-class TrainRequest:
-    """What the user asked for: an experiment, what overrides it, and how an existing folder is treated."""
-
-    experiment: str
-    overrides: Sequence[str] = ()
-    use_qlora: bool | None = None
-    use_instruction_augmentation: bool = False
-    several: Several = Several()
-    debug: bool = False
-    overwrite: bool = False
-    force: bool = False
-    resume: bool = False
-    quiet: bool = False
-    """What the run says goes into its log only."""
-
-    def __post_init__(self) -> None:
-        """Raise YoyakError where a run is to go on and to be replaced."""
-        if self.resume and self.overwrite:
-            raise YoyakError("--resume goes on with a run and --overwrite replaces it; leave one out")
 
 
 @dataclass
@@ -298,48 +251,3 @@ def refuse_other_run(folder: Path, request: TrainRequest) -> None:
             f"{folder}: holds a run ({record.status}, {record.started}); "
             f"pass --overwrite to replace it{goes_on}, or set experiment.name=OTHER"
         )
-
-
-def warn_low_rate(config: Config, logger: logging.Logger) -> None:
-    """Say that a LoRA run hardly learns at a learning rate for full fine-tuning, and name a better one."""
-    rate = config.training.learning_rate
-    if config.lora.use_lora and rate < _LEAST_LORA_RATE:
-        better = "1e-3" if (config.model.size or "").upper().endswith("M") else "2e-4"
-        logger.warning(
-            "training.learning_rate = %g is low for LoRA, which hardly learns at it; try training.learning_rate=%s",
-            rate,
-            better,
-        )
-
-
-def warn_busy_cores(logger: logging.Logger) -> None:
-    """Say that training on a CPU whose cores others use is slow: threads of OpenMP that wait for each other spin."""
-    import torch
-
-    if torch.cuda.is_available() or not hasattr(os, "sched_getaffinity"):
-        return
-    cores = os.sched_getaffinity(0)
-    note = busy_cores_note(busy_cores(cores), torch.get_num_threads(), len(cores))
-    if note:
-        logger.warning(note)
-
-
-def busy_cores(cores: Collection[int]) -> float:
-    """Return how many of these cores compute right now, while this thread sleeps.
-
-    The load average would count what has just ended, such as the installation, and other cores of the host.
-    """
-    import psutil
-
-    shares = psutil.cpu_percent(_LOOK_SECONDS, percpu=True)
-    return sum(share for core, share in enumerate(shares) if core in cores) / 100
-
-
-def busy_cores_note(load: float, threads: int, cores: int) -> str | None:
-    """Return what to say of `load` cores that others use beside `threads` of ours on `cores`; None where all fit."""
-    if load + threads <= cores + _IDLE_LOAD:
-        return None
-    free = max(1, round(cores - load))
-    advice = f"; OMP_NUM_THREADS={free} is faster here" if free < threads else ""
-    ours = f"{threads} thread{'s' if threads > 1 else ''}"
-    return f"{load:.1f} of {cores} cores are busy and this run has {ours}: training will be slow{advice}"

@@ -9,7 +9,7 @@ import typer
 from ...errors import YoyakError
 from ...ranks.cards import chosen_cards
 from ..speech import said, speaks_korean
-from .folder import TrainRequest
+from .request import TrainRequest
 
 _PACKAGE = __package__.split(".")[0]  # `src` in a checkout, else `yoyak`
 _CHILD = "import sys; sys.argv[0] = {name!r}; sys.path[:0] = {paths!r}; from {package}.cli import main; main()"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ...models.bundled import bundled_model, is_bundled_here
 from ..console import create_console
-from .folder import TrainRequest
+from .request import TrainRequest
 from .train import train_run
 
 QUICKSTARTS_KO = ("quickstart_ko_gemma", "quickstart_ko")

@@ -13,7 +13,8 @@ from ...runs.outcomes import RefineFigures, TrainFigures
 from ...runs.schema import ResolvedChoices, RunRecord
 from ..saved_settings import SETTINGS_FILE as SAVED
 from ..saved_settings import load_saved
-from .folder import RunContext, TrainRequest
+from .folder import RunContext
+from .request import TrainRequest
 from .train import begun_run, trained_alone
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import YoyakError
 from ...runs.outcomes import PlanFigures
-from ...runs.schema import RunRecord
 from .folder import RunContext
-from .train_plan import device_of_run
+from .train_plan import device_of_run, record_figures, say_plan
 
 if TYPE_CHECKING:
     from ...planner.lengths import Lengths
@@ -34,11 +33,9 @@ def plan_refining(
     Raises:
         YoyakError: it can't fit, with the nearest settings that do; or a step takes more dialogues than there are.
     """
-    from ...planner.advice import hours
     from ...planner.plan import Situation
     from ...planner.refining import make_refine_plan, refuse_few
     from ...planner.shapes import shape_of_config
-    from ...planner.words import verdict
 
     refuse_few(len(trained), run.config)
     device = device_of_run()
@@ -51,9 +48,7 @@ def plan_refining(
     except YoyakError as error:
         run.logger.info("No plan: %s", error)
         return None
-    estimate = "" if device.measured else " (an estimate)"
-    run.logger.info("Plan: about %s%s, %.2f s a step", hours(plan.total_seconds), estimate, plan.step_seconds)
-    run.logger.info("Plan: %s", verdict(plan))
+    say_plan(run, plan)
     if not plan.fits and not device.cpu:
         _refuse(plan)
     return plan
@@ -83,18 +78,10 @@ def record_refine_plan(run: RunContext, plan: "RefinePlan | None", peak_bytes: i
     seconds = [line["seconds"] for line in lines if "reward" in line]
     if not seconds:
         return
-    measured = statistics.median(seconds)
     figures = PlanFigures(
         predicted_peak_bytes=plan.memory.peak_bytes,
         predicted_step_seconds=round(plan.step_seconds, 4),
         measured_peak_bytes=peak_bytes,
-        measured_step_seconds=round(measured, 4),
+        measured_step_seconds=round(statistics.median(seconds), 4),
     )
-    run.file.update(RunRecord(plan=figures))
-    run.logger.info(
-        "Plan against run: %.2f and %.2f GB, %.2f and %.2f s a step",
-        plan.memory.peak_bytes / 1e9,
-        peak_bytes / 1e9,
-        plan.step_seconds,
-        measured,
-    )
+    record_figures(run, figures)

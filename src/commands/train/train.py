@@ -10,9 +10,10 @@ from ...ranks.group import agreed, is_first_rank
 from ...ranks.joining import one_of_several
 from ...ranks.place import RankPlace, place_of
 from ..console import create_console, quiet_libraries
-from .config import resolve_config
-from .folder import RunContext, TrainRequest, followed_run, started_run, warn_low_rate
+from .config import resolve_config, warn_low_rate
+from .folder import RunContext, followed_run, started_run
 from .launch import start_ranks
+from .request import TrainRequest
 from .resume import find_earlier_run, is_complete
 
 

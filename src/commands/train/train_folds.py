@@ -21,8 +21,8 @@ from ..console import create_console
 from ..data.data_files import table_bytes, write_whole
 from ..generating import stoppable
 from .config import resolve_config
-from .folder import TrainRequest
 from .folds_ensemble import ensemble_of
+from .request import TrainRequest
 from .resume import EVALUATION_FOLDER
 from .train import train_config, trained_alone
 

@@ -7,13 +7,15 @@ from ...errors import YoyakError
 from ...ranks.group import rank_count
 from ...runs.outcomes import PlanFigures
 from ...runs.schema import RunRecord
-from .folder import RunContext, TrainRequest
+from .folder import RunContext
+from .request import TrainRequest
 
 if TYPE_CHECKING:
     from ...data.llm_dataset import LLMSummarizationDataset
     from ...planner.devices import Device
     from ...planner.lengths import Lengths
     from ...planner.plan import Plan
+    from ...planner.refining import RefinePlan
 
 
 def plan_first(
@@ -30,11 +32,9 @@ def plan_first(
     Raises:
         YoyakError: the run can't fit, with the nearest settings that do, unless `--force` is on.
     """
-    from ...planner.advice import hours
     from ...planner.cluster import Cluster
     from ...planner.plan import Situation, make_plan
     from ...planner.shapes import shape_of_config
-    from ...planner.words import verdict
 
     device = device_of_run()
     if device is None:
@@ -46,12 +46,20 @@ def plan_first(
     except YoyakError as error:
         run.logger.info("No plan: %s", error)
         return None
-    estimate = "" if device.measured else " (an estimate)"
-    run.logger.info("Plan: about %s%s, %.2f s a step", hours(plan.total_seconds), estimate, plan.step_seconds)
-    run.logger.info("Plan: %s", verdict(plan))
+    say_plan(run, plan)
     if not plan.fits and not device.cpu:
         _refuse(run, plan, request.force)
     return plan
+
+
+def say_plan(run: RunContext, plan: "Plan | RefinePlan") -> None:
+    """Log what a run will take."""
+    from ...planner.advice import hours
+    from ...planner.words import verdict
+
+    estimate = "" if plan.situation.device.measured else " (an estimate)"
+    run.logger.info("Plan: about %s%s, %.2f s a step", hours(plan.total_seconds), estimate, plan.step_seconds)
+    run.logger.info("Plan: %s", verdict(plan))
 
 
 def _lengths(dataset: "LLMSummarizationDataset", source: str) -> "Lengths":
@@ -107,11 +115,14 @@ def record_plan(run: RunContext, plan: "Plan | None", results: Mapping[str, Any]
         measured_step_seconds=round(trained / steps, 4),
         measured_seconds=round(results["train_runtime"], 1),
     )
+    record_figures(run, figures)
+
+
+def record_figures(run: RunContext, figures: PlanFigures) -> None:
+    """Write what was predicted and measured into `run.json`, and log it."""
     run.file.update(RunRecord(plan=figures))
+    bytes_of = figures.predicted_peak_bytes or 0, figures.measured_peak_bytes or 0
+    seconds_of = figures.predicted_step_seconds or 0.0, figures.measured_step_seconds or 0.0
     run.logger.info(
-        "Plan against run: %.2f and %.2f GB, %.2f and %.2f s a step",
-        peak_bytes / 1e9,
-        results["peak_memory_bytes"] / 1e9,
-        step_seconds,
-        trained / steps,
+        "Plan against run: %.2f and %.2f GB, %.2f and %.2f s a step", *(b / 1e9 for b in bytes_of), *seconds_of
     )

@@ -5,7 +5,7 @@ import sys
 import psutil
 import pytest
 
-from src.commands.train.folder import busy_cores, busy_cores_note
+from src.commands.train.busy_cores import busy_cores, busy_cores_note
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ FILES = [path for path in FOLDER.rglob("*.py") if "tests" not in path.relative_t
 NAMES = {"trainer", "guard", "dataset", "train_dataset", "eval_dataset", "train_set", "eval_set", "table", "room"}
 """How they are called, also as attributes of others."""
 CLASSES = (
-    "LLMTrainer", "ResponseTrainer", "PackedTrainer", "CheckpointedTrainer", "StepGuard", "MemoryRoom",
-    "LLMSummarizationDataset", "DialogueTable",
+    "LLMTrainer", "ResponseTrainer", "PackedTrainer", "GuardedTrainer", "CheckpointedTrainer", "StepGuard",
+    "MemoryRoom", "LLMSummarizationDataset", "DialogueTable",
 )  # fmt: skip
 
 

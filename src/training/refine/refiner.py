@@ -25,6 +25,7 @@ from ...decoder.row_batch import padded_rows
 from ...errors import YoyakError
 from ...inference.decoding import before_end, written_text
 from ...models.generation_settings import end_ids_of
+from ...planner.refining import refuse_few
 from ..guards.out_of_memory import MemoryRoom
 from ..state.resolved import Resolved
 from .average import WeightAverage, replaced
@@ -77,11 +78,7 @@ class Refiner:
         settings = config.refine
         if obstacle := packing_obstacle(model):
             raise YoyakError(f"refining needs the packed engine, which can't train this model: {obstacle}")
-        if len(examples) < settings.dialogues:
-            raise YoyakError(
-                f"a step takes {settings.dialogues} dialogues and data.train has {len(examples)}; "
-                f"set refine.dialogues={len(examples)}"
-            )
+        refuse_few(len(examples), config)
         self.config, self.settings, self.examples = config, settings, examples
         self.model, self.tokenizer, self.prompt, self.rewarder = model.eval(), tokenizer, prompt, rewarder
         self.device = model.get_input_embeddings().weight.device

@@ -11,7 +11,8 @@ import pytest
 
 from src.commands.console import create_console
 from src.commands.train import train_plan
-from src.commands.train.folder import RunContext, TrainRequest
+from src.commands.train.folder import RunContext
+from src.commands.train.request import TrainRequest
 from src.config import load_config
 from src.data.files import sources
 from src.data.prompt.templates import PromptTemplate

@@ -1,0 +1,41 @@
+"""Whether others use the cores that a training on the CPU wants."""
+
+import logging
+import os
+from collections.abc import Collection
+
+_IDLE_LOAD = 0.7  # cores that others may keep busy unmentioned
+_LOOK_SECONDS = 0.2
+
+
+def warn_busy_cores(logger: logging.Logger) -> None:
+    """Say that training on a CPU whose cores others use is slow: threads of OpenMP that wait for each other spin."""
+    import torch
+
+    if torch.cuda.is_available() or not hasattr(os, "sched_getaffinity"):
+        return
+    cores = os.sched_getaffinity(0)
+    note = busy_cores_note(busy_cores(cores), torch.get_num_threads(), len(cores))
+    if note:
+        logger.warning(note)
+
+
+def busy_cores(cores: Collection[int]) -> float:
+    """Return how many of these cores compute right now, while this thread sleeps.
+
+    The load average would count what has just ended, such as the installation, and other cores of the host.
+    """
+    import psutil
+
+    shares = psutil.cpu_percent(_LOOK_SECONDS, percpu=True)
+    return sum(share for core, share in enumerate(shares) if core in cores) / 100
+
+
+def busy_cores_note(load: float, threads: int, cores: int) -> str | None:
+    """Return what to say of `load` cores that others use beside `threads` of ours on `cores`; None where all fit."""
+    if load + threads <= cores + _IDLE_LOAD:
+        return None
+    free = max(1, round(cores - load))
+    advice = f"; OMP_NUM_THREADS={free} is faster here" if free < threads else ""
+    ours = f"{threads} thread{'s' if threads > 1 else ''}"
+    return f"{load:.1f} of {cores} cores are busy and this run has {ours}: training will be slow{advice}"
