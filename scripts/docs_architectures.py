@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 import torch
 import transformers
 
+from scripts.docs_part import write_or_check
 from src.errors import YoyakError
 from src.export.adapter_file import read_adapter
 from src.export.gguf_model import ARCHITECTURES as GGUF
@@ -49,17 +50,7 @@ def main(arguments: list[str]) -> int:
     if names:
         print("\n".join([HEAD, *map(row, names)]))
         return 0
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(START)
-    table = "\n".join([HEAD, *map(row, ARCHITECTURES)])
-    new = f"{before}{START}\n{table}\n{END}{rest.partition(END)[2]}"
-    if "--check" not in arguments:
-        PAGE.write_text(new, encoding="utf-8")
-        return 0
-    if new == page:
-        return 0
-    print(f"{PAGE.relative_to(ROOT)} is not up to date; run: python scripts/docs_architectures.py", file=sys.stderr)
-    return 1
+    return write_or_check(PAGE, START, END, "\n".join([HEAD, *map(row, ARCHITECTURES)]), "--check" in arguments)
 
 
 def row(name: str) -> str:

@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT))
 
 from transformers import AutoModelForCausalLM
 
+from scripts.docs_part import write_or_check
 from src.architectures import WRITTEN_TYPES
 from src.decoder.described import describe
 from src.descriptions import DecoderDescription, LayerDescription
@@ -29,16 +30,7 @@ SETTINGS = {
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it; return the exit code."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(START)
-    new = f"{before}{START}\n{table()}\n{END}{rest.partition(END)[2]}"
-    if "--check" not in arguments:
-        PAGE.write_text(new, encoding="utf-8")
-        return 0
-    if new == page:
-        return 0
-    print(f"{PAGE.relative_to(ROOT)} is not up to date; run: python scripts/docs_decoders.py", file=sys.stderr)
-    return 1
+    return write_or_check(PAGE, START, END, table(), "--check" in arguments)
 
 
 def table() -> str:

@@ -176,6 +176,26 @@ def test_distance_from_the_start_holds_back(base: str, tmp_path: Path) -> None:
     assert moved[1] < moved[0]
 
 
+def test_memory_that_runs_out_at_the_start_s_weights_leaves_those_of_now(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refiner = refiner_of(base, tmp_path, kl=0.5)
+    refiner.train_step()
+    now, losses = weights(refiner), iter([torch.zeros(1)])
+
+    def without_memory(_: Any) -> torch.Tensor:
+        for one in losses:
+            return one
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(refiner.decoder, "token_losses", without_memory)
+    (batch,) = pack_groups([PromptGroup([5, 6], [[7, 2]], [1.0])], 100)
+    with pytest.raises(torch.OutOfMemoryError):
+        refiner._penalties([batch])
+    assert any(not torch.equal(now[name], value) for name, value in refiner.start.items())
+    assert all(torch.equal(weights(refiner)[name], value) for name, value in now.items())
+
+
 def test_too_few_dialogues(base: str, tmp_path: Path) -> None:
     with pytest.raises(YoyakError, match=r"a step takes 5 dialogues and data.train has 4; set refine\.dialogues=4"):
         refiner_of(base, tmp_path, dialogues=5)
