@@ -1,7 +1,7 @@
 """What a config may not do, whoever wrote it: be endless, hold a secret, or run a stranger's code."""
 
 from collections.abc import Callable, Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
@@ -16,8 +16,34 @@ MAX_NODES = 20_000
 """Of a document with each `*alias` counted as what it stands for."""
 
 
-def refuse_large(root: yaml.Node, refuse: Callable[[yaml.Node, str], NoReturn]) -> None:
-    """Call `refuse` with the node and the reason where a document is too deep, or its aliases make it huge.
+class TooDeepError(yaml.MarkedYAMLError):
+    """A YAML document nests more than `MAX_DEPTH` levels."""
+
+    def __init__(self, mark: yaml.Mark):
+        super().__init__(problem_mark=mark)
+        self.mark = mark
+
+
+class ShallowLoader(yaml.SafeLoader):
+    """PyYAML's safe loader that stops at a document too deep, by TooDeepError.
+
+    Without that, its time grows with the square of the depth: 2,000 brackets take seconds.
+    """
+
+    depth = -1
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Return the next node, as PyYAML does; a document's root is at depth 0."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise TooDeepError(self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def refuse_large(root: yaml.Node, refuse: Callable[[yaml.Mark, str], NoReturn]) -> None:
+    """Call `refuse` with the place and the reason where aliases make a document too deep, or huge.
 
     Each node is looked at once: nine lines of nine aliases each stand for 9 ** 9 values.
     """
@@ -26,11 +52,11 @@ def refuse_large(root: yaml.Node, refuse: Callable[[yaml.Node, str], NoReturn]) 
     def size(node: yaml.Node, depth: int) -> int:
         known = sizes.get(id(node))
         if known == 0:
-            refuse(node, "an alias stands inside of what it names")
+            refuse(node.start_mark, "an alias stands inside of what it names")
         if known is not None:
             return known
         if depth > MAX_DEPTH:
-            refuse(node, f"more than {MAX_DEPTH} levels")
+            refuse(node.start_mark, f"more than {MAX_DEPTH} levels")
         sizes[id(node)] = 0  # under way
         children = node.value if isinstance(node, yaml.SequenceNode) else []
         if isinstance(node, yaml.MappingNode):
@@ -39,7 +65,7 @@ def refuse_large(root: yaml.Node, refuse: Callable[[yaml.Node, str], NoReturn]) 
         for child in children:
             total += size(child, depth + 1)
             if total > MAX_NODES:
-                refuse(node, f"more than {MAX_NODES} values")
+                refuse(node.start_mark, f"more than {MAX_NODES} values")
         sizes[id(node)] = total
         return total
 

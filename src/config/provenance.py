@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from ..errors import YoyakError
 from .leaf import Leaf
-from .limits import MAX_BYTES, refuse_large
+from .limits import MAX_BYTES, MAX_DEPTH, ShallowLoader, TooDeepError, refuse_large
 from .schema import Config
 
 COMMAND_LINE = "command line"
@@ -47,7 +47,7 @@ _OTHER_NAMES = {
 _TAG = "tag:yaml.org,2002:"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(ShallowLoader):
     """PyYAML's safe loader that also reads `2e-5` as a number, as YAML 1.2 does."""
 
 
@@ -182,8 +182,8 @@ def _read_text(path: Path) -> str:
 def _parse(text: str, locate: Callable[[int], str]) -> tuple[_Loader, yaml.Node | None]:
     """Return the loader (to construct values with) and the root node, None if there is nothing but comments."""
 
-    def refuse(node: yaml.Node, reason: str) -> NoReturn:
-        raise YoyakError(f"{locate(_line(node))}: {reason}; write the settings out")
+    def refuse(mark: yaml.Mark, reason: str) -> NoReturn:
+        raise YoyakError(f"{locate(mark.line + 1)}: {reason}; write the settings out")
 
     try:
         loader = _Loader(text)
@@ -191,6 +191,8 @@ def _parse(text: str, locate: Callable[[int], str]) -> tuple[_Loader, yaml.Node 
         if root is not None:
             refuse_large(root, refuse)
         return loader, root
+    except TooDeepError as error:
+        refuse(error.mark, f"more than {MAX_DEPTH} levels")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -199,7 +201,7 @@ def _parse(text: str, locate: Callable[[int], str]) -> tuple[_Loader, yaml.Node 
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         problem = f"the character {value_text(text[error.position])} is not allowed"
-    except (ValueError, OverflowError, RecursionError) as error:  # a \U escape out of range, brackets 1000 deep
+    except (ValueError, OverflowError) as error:  # a \U escape out of range
         line, column, problem = 1, 1, str(error)
     raise YoyakError(f"{locate(line)}: broken YAML at column {column}: {problem}")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from ..config.limits import MAX_BYTES
+from ..config.limits import MAX_BYTES, ShallowLoader
 from ..config.located import looks_local
 from ..config.schema import Config
 from ..data.prompt.prompts import instruction_text, system_text
@@ -48,7 +48,7 @@ def base_licence(checkpoint: str) -> str | None:
         return None
     _, _, rest = readme.read_text(encoding="utf-8", errors="replace").partition("---\n")
     try:
-        header = yaml.safe_load(rest.partition("\n---")[0][:MAX_BYTES])
+        header = yaml.load(rest.partition("\n---")[0][:MAX_BYTES], ShallowLoader)
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError):  # a stranger's file
         return None
     licence = header.get("license") if isinstance(header, dict) else None

@@ -17,7 +17,7 @@ CONFIGS = [
     ),
     config("NUL", b"model: a\0b\n", 'x.yaml:1: broken YAML at column 9: the character "\\u0000" is not allowed'),
     config("UTF-16", MODEL.encode("utf-16"), "x.yaml:1: not UTF-8 text; save the file as UTF-8"),
-    config("deep brackets", "model: " + "[" * 1500, "x.yaml:1: broken YAML at column 1: maximum recursion depth ..."),
+    config("deep brackets", "model: " + "[" * 1500, "x.yaml:1: more than 16 levels; write the settings out"),
     config("two documents", MODEL + "---\n" + MODEL, "x.yaml:3: broken YAML at column 1: but found another document"),
     config("Python tag", "lora:\n  r: !!python/name:os.system x\n", "x.yaml:2: the value cannot be read: ..."),
     config("an unknown key", MODEL + "lr: 1\n", "x.yaml:3: unknown key 'lr'; did you mean 'training.learning_rate'?"),
