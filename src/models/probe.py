@@ -6,7 +6,7 @@ loss, gradients or logits at once, whatever its name.
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -136,6 +136,11 @@ def padded_batch(items: Items, device: torch.device) -> dict[str, torch.Tensor]:
     return {name: values.to(device) for name, values in RightPadder(0)(whole).items()}
 
 
+def attention_of_probes(device: torch.device) -> AbstractContextManager[None]:
+    """Return how a model's own `forward` attends: on a CPU the backward of torch's fused attention is slow in bf16."""
+    return nullcontext() if device.type == "cuda" else sdpa_kernel(SDPBackend.MATH)
+
+
 @dataclass(frozen=True)
 class OwnForward:
     """What a model's own `forward` makes of the probe's examples.
@@ -172,9 +177,7 @@ def _own_forward(model: Any) -> OwnForward:
     before = nn.functional.pad(targets != IGNORE, (0, 1))
     places = torch.nonzero(before.any(0)).squeeze(1)
     some = {"logits_to_keep": places} if takes_positions(causal_lm) else {}
-    # In bf16 the backward of torch's fused attention on a CPU takes as long as all the rest of it.
-    attention = nullcontext() if ids.is_cuda else sdpa_kernel(SDPBackend.MATH)
-    with learning_head(causal_lm) as learn, attention:
+    with learning_head(causal_lm) as learn, attention_of_probes(ids.device):
         logits = model(input_ids=ids, attention_mask=mask, use_cache=False, **some).logits
         logits = (logits if some else logits[:, places])[before[:, places]]
         learn(before, logits.detach())

@@ -149,6 +149,10 @@ TRAINING_ERRORS = (
         "시험 계산: {found:t}. loss가 모델 자체의 것과 달라 이 모델은 학습할 수 없습니다",
     ),
     Text(
+        "the probe: {found}; this model can't be refined here, since it would learn something else than its rewards",
+        "시험 계산: {found:t}. 보상과 다른 것을 배우게 되므로 이 모델은 여기서 refine할 수 없습니다",
+    ),
+    Text(
         (
             "the probe: {found}; this model can't be trained by the packed engine: set training.engine=auto and "
             "training.base_precision=compute"

@@ -31,6 +31,7 @@ from ..state.resolved import Resolved
 from .average import WeightAverage, replaced
 from .figures import Written, looks, means
 from .policy import advantages, learning_rate
+from .probe import probe_groups
 from .reward import Drawn, Reward, Rewarder
 
 _BETAS = (0.9, 0.95)
@@ -73,7 +74,8 @@ class Refiner:
         `prompt` is the template that it was trained with; `rows` summaries are drawn at a time.
 
         Raises:
-            YoyakError: the packed engine can't train the model, or there are fewer examples than a step takes.
+            YoyakError: the packed engine can't train the model, or computes something else than the model does, or
+                there are fewer examples than a step takes.
         """
         settings = config.refine
         if obstacle := packing_obstacle(model):
@@ -84,7 +86,13 @@ class Refiner:
         self.device = model.get_input_embeddings().weight.device
         self.ends = end_ids_of(model, prompt.end_id)
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        plan, tokens = resolved.memory_plan, settings.micro_batch_tokens
+        planned = plan.micro_batch_tokens if plan else resolved.engine.micro_batch_tokens
+        self.micro_batch_tokens = planned if tokens == "auto" else tokens
+        probe_groups(model, captured=self._captures)
         self.decoder = PackedDecoder(model)
+        if plan is not None:
+            self.decoder.kept_layers, self.decoder.keeps_inputs = plan.kept_layers, plan.keeps_inputs
         self.drawer = CachedDecoder(model, self.decoder.layers)
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(), settings.learning_rate, _BETAS, weight_decay=0.0, fused=self.device.type == "cuda"
@@ -92,11 +100,6 @@ class Refiner:
         self.average = WeightAverage(self.parameters, settings.average)
         self.start = {name: p.detach().clone() for name, p in self.parameters.items()} if settings.kl else {}
         self.step = 0
-        plan, tokens = resolved.memory_plan, settings.micro_batch_tokens
-        self.micro_batch_tokens = resolved.engine.micro_batch_tokens if tokens == "auto" else tokens
-        if plan is not None:
-            self.decoder.kept_layers, self.decoder.keeps_inputs = plan.kept_layers, plan.keeps_inputs
-            self.micro_batch_tokens = plan.micro_batch_tokens if tokens == "auto" else tokens
         self.rows = rows
         self._passes = self._captured_passes()
         self._batch: ChoosingBatch | None = None
@@ -246,13 +249,16 @@ class Refiner:
         torch.cuda.empty_cache()
         self._passes = self._captured_passes()
 
-    def _captured_passes(self) -> CapturedPasses | None:
-        """Return passes as CUDA graphs: operation by operation a small model's update waits for Python.
+    @property
+    def _captures(self) -> bool:
+        """Tell whether passes are CUDA graphs: operation by operation a small model's update waits for Python.
 
         Not for large micro-batches, which keep the GPU busy without: they have many sizes, each a graph of its own.
         """
-        captures = self.device.type == "cuda" and self.micro_batch_tokens <= CAPTURED_TOKENS
-        return CapturedPasses(self.decoder, self.micro_batch_tokens) if captures else None
+        return self.device.type == "cuda" and self.micro_batch_tokens <= CAPTURED_TOKENS
+
+    def _captured_passes(self) -> CapturedPasses | None:
+        return CapturedPasses(self.decoder, self.micro_batch_tokens) if self._captures else None
 
     def _order(self, step: int) -> list[int]:
         """Return the examples of a step (from 0), drawn without repetition within each pass over the data."""
