@@ -73,6 +73,7 @@ def write_project(folder: Path) -> None:
         "training": {"epochs": 2, "batch_size": 2, "gradient_accumulation_steps": 1, "learning_rate": 1e-2,
                      "gradient_checkpointing": False, "report_to": []},
         "search": {"objective": "chrf"},
+        "refine": {"dialogues": 2, "samples": 2, "steps": 2, "eval_steps": 1},
         "experiment": {"name": "tiny"},
     }  # fmt: skip
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -23,6 +23,9 @@ class SearchSettings(Section):
     pauses: list[Annotated[float, Field(ge=0.01, lt=1)]] = [0.25, 0.5]
     """Shares of a trial's steps after which it is measured and pauses: by the evaluation loss, at the last one by
     summaries of `pause_dialogues` dialogues. An empty list lets each trial run to its end."""
+    pauses_share: Annotated[float, Field(ge=0, le=MOST)] = 0.15
+    """Most that all pauses of a trial may cost, as a share of what the config as it is took: each loads the model anew
+    and measures. Where they cost more, trials run to their ends."""
     keep_one_in: Annotated[int, Field(ge=2, le=100)] = 3
     """At each pause the best one in so many goes on."""
     pause_dialogues: Positive = 50
@@ -31,8 +34,17 @@ class SearchSettings(Section):
     """Share of the evaluation data that nothing is chosen on, for the report at the end; not with `data.test`."""
     keep_models: Positive = 3
     """Finished trials whose weights stay while the search runs, the best ones."""
+    additions: list[Literal["average", "refine", "mbr"]] = ["average", "refine", "mbr"]
+    """What is tried on the winner when no further trial can end in time: the mean of its weights and those of its
+    earlier checkpoint and the next best trials, refining, and of several trials' summaries the one closest to the
+    others. Each stays where it raises the score of the evaluation data; the last, which takes several times the work
+    at each use, where it does by more than the standard error."""
+    additions_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Most of the deadline that no trial may take because additions need it."""
     most_unsupported_facts: Annotated[float, Field(ge=0, le=MOST)] | None = None
     """Most facts a summary that its dialogue does not hold, which the winner must keep to; null for any number."""
+    sampler: Literal["tpe", "random"] = "tpe"
+    """What draws the trials: TPE, from the scores so far, or chance alone, to compare with."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of what is tried, and of what is set aside."""
 

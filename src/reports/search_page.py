@@ -21,6 +21,13 @@ _STATES = {
 }
 
 
+_ADDITIONS = {
+    "average": Text("mean of the weights", "가중치 평균"),
+    "refine": Text("refining", "보상으로 다듬기"),
+    "mbr": Text("of several summaries the closest", "여러 요약 중 가장 가까운 것"),
+}
+
+
 def write_search_page(path: Path, record: _Record, config: str) -> None:
     """Write a search's page from what `search.json` holds and the winner's config.
 
@@ -34,6 +41,7 @@ def render_search(record: _Record, config: str) -> str:
     """Return the whole page as HTML."""
     parts = [
         ("result", Text("Result", "결과"), _result(record)),
+        ("additions", Text("Added to the winner", "선택된 시도에 더한 것"), _additions(record)),
         ("history", Text("Score over time", "시간에 따른 점수"), _history(record)),
         ("importance", Text("What made the difference", "점수를 가른 설정"), _importances(record)),
         ("settings", Text("Settings and scores", "설정과 점수"), parallel_lines(record)),
@@ -136,6 +144,23 @@ def _history(record: _Record) -> Html:
     title = SCORE_NAMES[record["objective"]]
     over = Text("minutes of the search", "탐색 시간(분)")
     return line_chart("history", title, series, lambda value: decimal(value, 2), height=260, over=over)
+
+
+def _additions(record: _Record) -> Html:
+    """Return what was tried on the winner when the trials had ended, each with its gain and what became of it."""
+    rows: list[list[str | None]] = []
+    for line in record["additions"]:
+        kept = Text("kept", "남김") if line["kept"] else Text("not kept", "버림")
+        score, gain = (MISSING, MISSING) if line["score"] is None else (_score(line), _signed(line["gain"]))
+        state = join(kept, " ", named(line["reason"] or ""))
+        taken = MISSING if line["seconds"] is None else duration(line["seconds"])
+        rows.append([_ADDITIONS[line["kind"]], code(line["label"]), score, gain, taken, state])
+    if not rows:
+        return Html("")
+    names = [Text("What", "내용"), Text("Of", "재료"), Text("Score", "점수"), Text("Gain", "향상")]
+    columns = [*names, Text("Time", "시간"), Text("State", "상태")]
+    caption = Text("Each against what stood before it", "각각 그 앞까지의 결과와 비교")
+    return scrolling_table(caption, columns, rows)
 
 
 def _importances(record: _Record) -> Html:

@@ -59,6 +59,11 @@ def choose(finished: Sequence[Finished], most_unsupported_facts: float | None = 
     return WinnerChoice(best.number, [trial.number for trial in equal], equal[0].number, gain)
 
 
+def stands_out(scores: Sequence[float], before: Sequence[float]) -> bool:
+    """Tell whether scores of the same dialogues are higher than before by more than the standard error."""
+    return not _within_one_error(Finished(1, scores, 0.0), Finished(0, before, 0.0))
+
+
 def _within_one_error(best: Finished, other: Finished) -> bool:
     differences = np.asarray(best.scores) - np.asarray(other.scores)
     if len(differences) < 2:

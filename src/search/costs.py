@@ -1,19 +1,17 @@
-"""What a trial costs: the planner's seconds, corrected by the pace at which this search's trials have run."""
+"""What a trial costs: its work in the planner's seconds of this machine, which `pace.py` corrects."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
-from ..config.schema import Config
+from ..config.schema import Config, GenerationSettings
+from ..errors import YoyakError
 from ..planner.devices import Device
 from ..planner.duration import evaluation_seconds
 from ..planner.job import job_of
 from ..planner.lengths import Lengths
 from ..planner.plan import Situation, evaluations, make_plan, padded_evaluation, run_steps
+from ..planner.refining import make_refine_plan
 from ..planner.shapes import ModelShape
 
-_NEWEST = 5  # trials that tell the pace: a machine may get busier
-_GUESSED_BEGIN = 4.0  # seconds to load a model, before any was measured
 _SUMMARY_TOKENS = 1.3  # of a summary, in lengths of its reference
 
 
@@ -26,7 +24,9 @@ class Units:
         step: seconds of a step.
         evaluations: of the loss, in the whole trial.
         evaluation: seconds of one.
-        summary: seconds of the summary of one evaluation dialogue.
+        prompt: seconds of one evaluation dialogue's prompt.
+        token: seconds of a generated token.
+        tokens: of a summary, as the references are long.
         fits: whether memory holds it; `peak_bytes` is what it takes.
     """
 
@@ -34,7 +34,9 @@ class Units:
     step: float
     evaluations: int
     evaluation: float
-    summary: float
+    prompt: float
+    token: float
+    tokens: float
     fits: bool = True
     peak_bytes: int = 0
 
@@ -46,7 +48,10 @@ class Units:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a trial has taken so far, in measured seconds, with how much of each work that was."""
+    """What a part of a trial, or a whole one, has taken: measured seconds, with how much of each work that was.
+
+    `begin` is all that is neither training, evaluation nor summaries: loading, saving, the record.
+    """
 
     begins: int = 0
     begin: float = 0.0
@@ -55,6 +60,7 @@ class Spent:
     evaluations: int = 0
     evaluate: float = 0.0
     summaries: int = 0
+    tokens: int = 0
     summarize: float = 0.0
 
     @property
@@ -88,60 +94,61 @@ class Machine:
         padded, targets, batches = padded_evaluation(held, job.eval_batch_size)
         loss = evaluation_seconds(job, self.device, padded, targets, batches)
         steps = run_steps(config, len(examples))
+        prompt, token, tokens = self._summary(config)
         return Units(
             steps=steps,
             step=plan.choice.time.seconds,
             evaluations=evaluations(config, len(examples), steps),
             evaluation=loss,
-            summary=self._summary_seconds(config),
+            prompt=prompt,
+            token=token,
+            tokens=tokens,
             fits=plan.fits or self.device.cpu,
             peak_bytes=plan.choice.memory.peak_bytes,
         )
 
-    def _summary_seconds(self, config: Config) -> float:
-        """Return the seconds of one dialogue's summary: its prompt's products, and the weights read for each token."""
-        generation, longest = config.generation, config.tokenizer.encoder_max_len
+    def refining(self, config: Config) -> "RefineUnits":
+        """Return the work of refining a model that was trained by a config.
+
+        Raises:
+            YoyakError: the model can't be refined, memory is too small, or a step takes more dialogues than there are.
+        """
+        plan = make_refine_plan(Situation(config, self.shape, self.train, self.dev, self.device))
+        if not plan.fits and not self.device.cpu:
+            raise YoyakError(f"takes {plan.memory.peak_bytes / 1e9:.1f} GB of memory, more than there is")
+        drawn = config.model_copy(deep=True)
+        drawn.generation = GenerationSettings(mbr_samples=config.refine.samples - 1)
+        prompt, token, tokens = self._summary(drawn)
+        drawing = config.refine.dialogues * (prompt + token * tokens)
+        return RefineUnits(drawing, plan.step_parts["update"], plan.step_parts["rewards"])
+
+    def _summary(self, config: Config) -> tuple[float, float, float]:
+        """Return the seconds of a prompt's products, those of a token with the weights read for it, and the tokens of
+        one dialogue.
+        """
+        generation, longest, parameters = config.generation, config.tokenizer.encoder_max_len, self.shape.parameters
         rows = generation.batch_size if isinstance(generation.batch_size, int) else 16 if self.device.cpu else 256
         rows = max(1, min(rows, len(self.dev)))
         prompt = sum(min(length, longest) for length in self.dev.prompts) / len(self.dev)
         reference = sum(self.dev.responses) / len(self.dev)
         tokens = min(_SUMMARY_TOKENS * reference, config.tokenizer.decoder_max_len)
-        drawn = (1 + generation.mbr_samples) * generation.num_beams
-        parameters = self.shape.parameters
-        products = 2 * parameters * (prompt + tokens * drawn) / self.device.flops
-        return products + tokens * drawn * 2 * parameters / self.device.bandwidth / rows
+        product = 2 * parameters / self.device.flops
+        return (
+            product * prompt,
+            product + 2 * parameters / self.device.bandwidth / rows,
+            tokens * drawn_summaries(generation),
+        )
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How long this machine takes for a unit of each work, from the trials that have run; 1 where nothing has."""
+class RefineUnits:
+    """A refining's step in the planner's seconds: summaries that are drawn, the update, and rewards."""
 
-    begin: float = _GUESSED_BEGIN
-    step: float = 1.0
-    evaluation: float = 1.0
-    summary: float = 1.0
-    measured: bool = False
-
-    def seconds(self, units: Units, summaries: int, begins: int = 1, done: int = 0, until: int | None = None) -> float:
-        """Return the seconds of a trial from step `done` to its end with `summaries`, or to step `until`."""
-        share = ((units.steps if until is None else until) - done) / units.steps
-        evaluated = units.evaluations * share + begins
-        seconds = begins * self.begin + units.steps * share * units.step * self.step
-        return seconds + evaluated * units.evaluation * self.evaluation + summaries * units.summary * self.summary
+    drawing: float
+    update: float
+    rewards: float
 
 
-def pace_of(trials: Sequence[tuple[Units, Spent]]) -> Pace:
-    """Return the pace of the newest trials, given in order."""
-    newest = [(units, spent) for units, spent in trials if spent.begins][-_NEWEST:]
-    if not newest:
-        return Pace()
-    steps = [spent.train / (spent.steps * units.step) for units, spent in newest if spent.steps]
-    losses = [s.evaluate / (s.evaluations * u.evaluation) for u, s in newest if s.evaluations and u.evaluation]
-    summaries = [s.summarize / (s.summaries * u.summary) for u, s in newest if s.summaries]
-    return Pace(
-        begin=median(spent.begin / spent.begins for _, spent in newest),
-        step=median(steps) if steps else 1.0,
-        evaluation=median(losses) if losses else 1.0,
-        summary=median(summaries) if summaries else 1.0,
-        measured=True,
-    )
+def drawn_summaries(generation: GenerationSettings) -> int:
+    """Return how many summaries of a dialogue are generated for the one that is taken."""
+    return (1 + generation.mbr_samples) * generation.num_beams

@@ -8,7 +8,9 @@ import optuna
 from ..config.loader import changed_config
 from ..config.schema import Config
 from ..errors import YoyakError
-from .costs import Machine, Pace, Units
+from .costs import Machine, RefineUnits, Units
+from .held import AdditionCosts
+from .pace import Pace
 from .space import Space, decoded
 
 _DRAWS = 16  # places of the space that stand for all
@@ -24,6 +26,7 @@ class Foreseen:
         first_seconds: of the config as it is.
         drawn_seconds: of a drawn trial to its end, in the mean.
         end_seconds: of the winner's score on dialogues that are set aside.
+        held_seconds: for what is added to the winner.
         least_seconds: the shortest deadline that allows a trial.
         refused_share: of what would be drawn, what memory would not hold, or the settings exclude.
     """
@@ -33,6 +36,7 @@ class Foreseen:
     first_seconds: float
     drawn_seconds: float
     end_seconds: float
+    held_seconds: float
     least_seconds: float
     refused_share: float
 
@@ -52,11 +56,13 @@ def foresee(config: Config, machine: Machine, space: Space, seconds: float) -> F
     held = rows if config.data.test is not None else max(1, round(rows * search.set_aside))
     dev = rows if config.data.test is not None else max(1, rows - held)
     units, refused = _drawn(config, machine, space)
-    end = 1.0 + 2 * (pace.begin + held * first.summary)
+    end = 1.0 + 2 * (pace.begin + held * pace.summary(first))
+    added = AdditionCosts(config, pace, first, _refining(config, machine), dev, held).held(seconds)
     begun, ended, left = 0, 0.0, seconds - end
-    first_seconds = pace.seconds(first, dev)
+    losses = len(search.pauses)
+    first_seconds = pace.seconds(first, dev, losses)
     if first_seconds <= left:
-        begun, ended, left = 1, 1.0, left - first_seconds
+        begun, ended, left = 1, 1.0, left - first_seconds - added
         costs = [_expected(one, search.pauses, search.keep_one_in, dev, pace) for one in units]
         while costs and costs[(begun - 1) % len(costs)] <= left:
             left -= costs[(begun - 1) % len(costs)]
@@ -66,8 +72,9 @@ def foresee(config: Config, machine: Machine, space: Space, seconds: float) -> F
         trials=begun,
         to_the_end=int(ended),
         first_seconds=first_seconds,
-        drawn_seconds=sum(pace.seconds(one, dev) for one in units) / len(units) if units else 0.0,
+        drawn_seconds=sum(pace.seconds(one, dev, losses) for one in units) / len(units) if units else 0.0,
         end_seconds=end,
+        held_seconds=added,
         least_seconds=first_seconds + end,
         refused_share=refused / _DRAWS,
     )
@@ -87,12 +94,19 @@ def _drawn(config: Config, machine: Machine, space: Space) -> tuple[list[Units],
     return units, _DRAWS - len(units)
 
 
+def _refining(config: Config, machine: Machine) -> RefineUnits | None:
+    try:
+        return machine.refining(config)
+    except YoyakError:
+        return None
+
+
 def _expected(units: Units, pauses: list[float], keep_one_in: int, dev: int, pace: Pace) -> float:
     """Return the seconds that a drawn trial takes in the mean."""
     total, before = 0.0, 0
     for place, share in enumerate([*pauses, 1.0]):
         until = round(share * units.steps)
         summaries = dev if place == len(pauses) else 0
-        total += pace.seconds(units, summaries, 1, before, until) / keep_one_in**place
+        total += pace.seconds(units, summaries, int(place < len(pauses)), 1, before, until) / keep_one_in**place
         before = until
     return total

@@ -64,17 +64,19 @@ class TrialRecord:
 class SearchStudy:
     """The storage of a search."""
 
-    def __init__(self, url: str, name: str, space: Space, seed: int, anew: bool = False) -> None:
+    def __init__(
+        self, url: str, name: str, space: Space, seed: int, anew: bool = False, at_random: bool = False
+    ) -> None:
         """Open the storage at a URL of Optuna, with the study `yoyak/NAME`, which is made where it isn't there.
 
-        `anew` removes what the study held.
+        `anew` removes what the study held. Trials are drawn by TPE, or `at_random`.
 
         Raises:
             YoyakError: it can't be opened.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        self.url, self.space, self.seed = url, space, seed
+        self.url, self.space, self.seed, self.at_random = url, space, seed, at_random
         study = f"{_STUDY}/{name}"
         try:
             if anew and study in optuna.get_all_study_names(url):
@@ -98,6 +100,14 @@ class SearchStudy:
                 "another experiment.name"
             )
 
+    def decide(self, name: str, value: Any) -> None:
+        """Keep what was decided for the whole search."""
+        self._study.set_user_attr(name, value)
+
+    def decided(self, name: str, default: Any) -> Any:
+        """Return what was decided."""
+        return self._study.user_attrs.get(name, default)
+
     def trials(self) -> list[TrialRecord]:
         """Return all trials in order."""
         found = self._study.get_trials(deepcopy=False)
@@ -106,11 +116,14 @@ class SearchStudy:
     def draw(self) -> Settings:
         """Return what the next trial tries, in Optuna's values."""
         trials = self._study.get_trials(deepcopy=False)
+        seed = self.seed * 1_000_003 + len(trials)
+        sampler: optuna.samplers.BaseSampler
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = optuna.samplers.TPESampler(
-                n_startup_trials=_STARTUP, multivariate=True, seed=self.seed * 1_000_003 + len(trials)
-            )
+            if self.at_random:
+                sampler = optuna.samplers.RandomSampler(seed)
+            else:
+                sampler = optuna.samplers.TPESampler(n_startup_trials=_STARTUP, multivariate=True, seed=seed)
             copy = optuna.create_study(direction="maximize", sampler=sampler)
             copy.add_trials([trial for known in trials if (trial := self._as_known(known)) is not None])
             drawn: Settings = copy.ask(self.space).params

@@ -32,6 +32,10 @@ SEARCH = (
         "원래 설정은 {first:t}, 새 설정은 끝까지 {took:t}, 마지막 채점은 {last:t} 걸립니다",
     ),
     Text(
+        "{took} of it are kept for what is added to the winner",
+        "그중 {took:은/는} 선택된 시도를 더 낫게 하는 데 씁니다",
+    ),
+    Text(
         "{share} of what is drawn would not fit into memory", "뽑히는 설정의 {share:은/는} 메모리에 들어가지 않습니다"
     ),
     Text(
@@ -77,6 +81,8 @@ SEARCH = (
         "향상:    원래 설정({before})보다 {gain}({low} ~ {high})",
     ),
     Text("Config:  {path}", "설정:    {path}"),
+    Text("Added:   {name}: {score}, {gain} ({low} to {high})", "추가:    {name}: {score}, {gain}({low} ~ {high})"),
+    Text("Several: yoyak evaluate --adapter {path}", "여럿:    yoyak evaluate --adapter {path}"),
     Text(
         "{option} {text}: give a time such as 90s, 20m, 3h or 1h30m",
         "{option} {text}: 90s, 20m, 3h, 1h30m처럼 시간을 적어 주세요",
@@ -156,6 +162,18 @@ SEARCH = (
         "this machine's card is not known to the planner; run yoyak plan --calibrate",
         "이 GPU를 예측할 자료가 없습니다. yoyak plan --calibrate를 실행하세요",
     ),
+    Text("takes {size} GB of memory, more than there is", "메모리가 {size} GB 필요해 들어가지 않습니다"),
+    Text("{folder}: can't be averaged: {why}", "{folder}: 평균을 낼 수 없습니다: {why:t}"),
+    Text("tensors that are no factors of layers differ", "층의 인수가 아닌 텐서가 서로 다릅니다"),
+    Text(
+        "{folder}: can't be averaged with {other}: other layers have adapters",
+        "{folder}: {other:과/와} 평균을 낼 수 없습니다. 어댑터가 붙은 층이 다릅니다",
+    ),
+    Text(
+        "{folder}: can't be averaged with {other}: other weights",
+        "{folder}: {other:과/와} 평균을 낼 수 없습니다. 가중치가 다릅니다",
+    ),
+    Text("weights of other shapes can't be averaged", "모양이 다른 가중치는 평균을 낼 수 없습니다"),
     Text("{place}: nothing is left to search; {form}", "{place}: 탐색할 설정이 없습니다. {form:t}"),
     Text(
         "{place}: {name} can't be searched: trials would not be alike; leave it out",

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,12 @@ from ...planner.advice import hours
 from ...reports.report import write_report
 from ...reports.search_page import write_search_page
 from ...search.choice import WinnerChoice, choose
-from ...search.objective import objective_scores
+from .additions import FOLDER, Winner, add_to_winner, chosen_among
 from .context import Search
-from .loop import drop_models, finished_with_models, pace, reserved_seconds
-from .trial import pause_dialogues, read_scores, trial_name
+from .loop import drop_models, finished_with_models
+from .measured import TEST_SUMMARIES, scores_of, test_summaries
+from .seconds import end_seconds, summaries_seconds, whole_seconds
+from .trial import FINAL, pause_dialogues, read_scores, trial_name
 
 RECORD, WINNER, PAGE = "search.json", "best.yaml", "search.html"
 BEST = "best"
@@ -44,26 +47,30 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
     if not finished:
         if stopped:
             return {}
-        needed = reserved_seconds(search) + _first_seconds(search)
+        needed = end_seconds(search) + whole_seconds(search, search.units)
         raise YoyakError(
             f"--deadline: {hours(search.clock.deadline_seconds)} allowed no trial to end; one takes {hours(needed)} at "
             "the least; the same command with more goes on"
         )
     choice = choose(finished, search.config.search.most_unsupported_facts)
-    _link(search.folder, trial_name(choice.chosen))
-    write_atomic(search.folder / WINNER, winner_yaml(search, choice.chosen))
+    _link(search.folder, trial_name(choice.chosen))  # usable from here on
+    winner = add_to_winner(search, choice.chosen, stopped)
+    _link(search.folder, str(winner.model.relative_to(search.folder)))
+    write_atomic(search.folder / WINNER, winner_yaml(search, choice.chosen, winner.additions))
     if choice.chosen:  # trial 0 has one
         write_report(search.folder / trial_name(choice.chosen))
-    test = None if stopped else _tested(search, choice)
+    test = None if stopped else _tested(search, winner)
     if not stopped:
-        _drop_losers(search, choice)
-    record = search_record(search, choice, test, "stopped" if stopped else "ended")
+        _drop_losers(search, choice, winner)
+    record = search_record(search, choice, winner, test, "stopped" if stopped else "ended")
     write_atomic(search.folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
     write_search_page(search.folder / PAGE, record, (search.folder / WINNER).read_text(encoding="utf-8"))
     return record
 
 
-def search_record(search: Search, choice: WinnerChoice, test: dict[str, Any] | None, status: str) -> dict[str, Any]:
+def search_record(
+    search: Search, choice: WinnerChoice, winner: Winner, test: dict[str, Any] | None, status: str
+) -> dict[str, Any]:
     """Return what `search.json` holds and `--json` prints."""
     trials = []
     for trial in search.study.trials():
@@ -85,13 +92,16 @@ def search_record(search: Search, choice: WinnerChoice, test: dict[str, Any] | N
         "dev": {"source": search.data.dev_file or search.config.data.eval, "dialogues": len(search.data.dev)},
         "deadline_seconds": search.clock.deadline_seconds,
         "spent_seconds": round(search.clock.spent, 2),
-        "pauses": search.config.search.pauses,
+        "pauses": search.settings.pauses,
         "pauses_by_summaries": _pauses_by_summaries(search),
         "trials": trials,
         "best": choice.best,
         "equal": choice.equal,
         "chosen": choice.chosen,
-        "run": str(search.folder / trial_name(choice.chosen)),
+        "run": str(winner.model),
+        "score": sum(winner.scores.scores) / len(winner.scores.scores),
+        "additions": winner.additions,
+        "together": [str(model) for model in winner.together],
         "gain": choice.gain.as_dict() if choice.gain else None,
         "test": test,
         "importances": search.study.importances(),
@@ -100,12 +110,15 @@ def search_record(search: Search, choice: WinnerChoice, test: dict[str, Any] | N
 
 def _pauses_by_summaries(search: Search) -> list[bool]:
     """Tell of each pause whether summaries are scored there, and not the loss."""
-    few, count = pause_dialogues(search.config.search, len(search.data.dev)), len(search.config.search.pauses)
+    few, count = pause_dialogues(search.settings, len(search.data.dev)), len(search.settings.pauses)
     return [bool(few) and place == count - 1 for place in range(count)]
 
 
-def winner_yaml(search: Search, number: int) -> str:
-    """Return the winner's settings as a config of its own: those that differ from the defaults."""
+def winner_yaml(search: Search, number: int, additions: Sequence[dict[str, Any]] = ()) -> str:
+    """Return the winner's settings as a config of its own: those that differ from the defaults.
+
+    What was added to its weights afterwards is said in a comment.
+    """
     settings = search.study.trials()[number].settings
     config = located(changed_config(search.config, settings, "search.space"))
     sections: dict[str, dict[str, Any]] = {}
@@ -117,6 +130,7 @@ def winner_yaml(search: Search, number: int) -> str:
     sections["experiment"]["name"] = f"{config.experiment.name}_found"
     what = ", ".join(settings) if number else "the config as it is"
     head = f"# Found by yoyak search of {config.experiment.name}, trial {number}: {what}.\n"
+    head += "".join(f"# Then: {line['label']}.\n" for line in additions if line["kept"])
     return head + yaml.safe_dump(sections, allow_unicode=True, sort_keys=False)
 
 
@@ -135,13 +149,24 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
         say(f"Equal:   {others}, at a higher cost")
     if record["gain"] and chosen:
         say(f"Gain:    {_interval(record['gain'])} against the config as it is")
+    for line in record["additions"]:
+        if line["kept"]:
+            say(f"Added:   {line['label']}: {objective} {line['score']:.2f}, {_interval(line['gain'])}")
     if test := record["test"]:
         say(f"Test:    {_interval(test, '.2f', 'score')} on {test['dialogues']} dialogues that nothing was chosen on")
         if test.get("gain"):
             say(f"Gain:    {_interval(test['gain'])} against the config as it is, {test['as_it_is']:.2f} there")
     say(f"Report:  {search.folder / PAGE}")
     say(f"Config:  {search.folder / WINNER}")
-    model = search.folder / BEST / "final_model"
+    if record["together"]:
+        first, *further = (typed_path(Path(model) / FINAL) for model in record["together"])
+        also = " ".join(f"--also {model}" for model in further)
+        together = test["together"] if test else None
+        say(f"Several: yoyak evaluate --adapter {first} {also}")
+        if together:
+            n = test["dialogues"]
+            say(f"Test:    {_interval(together, '.2f', 'score')} on {n} dialogues that nothing was chosen on")
+    model = search.folder / BEST / FINAL
     say(f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {typed_path(model)}')
 
 
@@ -149,69 +174,48 @@ def _interval(found: dict[str, Any], form: str = "+.2f", value: str = "differenc
     return f"{found[value]:{form}} ({found['low']:{form}} to {found['high']:{form}})"
 
 
-def _first_seconds(search: Search) -> float:
-    from .loop import whole_seconds
+def _tested(search: Search, winner: Winner) -> dict[str, Any]:
+    """Return the scores on the set-aside dialogues: the winner's, where several models choose theirs, and where time
+    is left that of the config as it is.
+    """
+    rows, as_it_is = search.data.test, search.folder / trial_name(0)
+    scores = scores_of(search, test_summaries(search, winner.model), rows).scores
+    found = {"source": search.data.test_source, "dialogues": len(scores)} | _estimate(scores)
+    before = None
+    known = (as_it_is / TEST_SUMMARIES).is_file()
+    in_time = search.clock.left >= summaries_seconds(search, len(rows)) and (as_it_is / FINAL).is_dir()
+    if winner.model != as_it_is and (known or in_time):
+        before = scores_of(search, test_summaries(search, as_it_is), rows).scores
+        difference = paired_difference(scores, before).as_dict()
+        found |= {"as_it_is": sum(before) / len(before), "gain": difference}
+    if winner.together:
+        chosen = chosen_among(search, [test_summaries(search, model) for model in winner.together])
+        together = scores_of(search, chosen, rows).scores
+        found["together"] = _estimate(together) | {"gain": paired_difference(together, scores).as_dict()}
+    return found
 
-    return whole_seconds(search, search.units)
 
-
-def _tested(search: Search, choice: WinnerChoice) -> dict[str, Any] | None:
-    """Return the scores on the set-aside dialogues of the winner and, where time is left, of the config as it is."""
-    scores = _test_scores(search, choice.chosen)
+def _estimate(scores: list[float]) -> dict[str, Any]:
     low, high = bootstrap_interval(scores)
-    found: dict[str, Any] = {
-        "source": search.data.test_source,
-        "dialogues": len(scores),
-        "score": sum(scores) / len(scores),
-        "low": low,
-        "high": high,
-    }
-    speed, units = pace(search), search.units
-    needed = speed.begin + len(search.data.test) * units.summary * speed.summary
-    if choice.chosen == 0 or search.clock.left < needed or not _model(search, 0).is_dir():
-        return found
-    before = _test_scores(search, 0)
-    difference = paired_difference(scores, before).as_dict()
-    return found | {"as_it_is": sum(before) / len(before), "gain": difference}
+    return {"score": sum(scores) / len(scores), "low": low, "high": high}
 
 
-def _test_scores(search: Search, number: int) -> list[float]:
-    """Return the scores of a trial's summaries of the set-aside dialogues, which are kept with its run."""
-    from ..console import create_console
-    from ..generating import summaries
-    from ..model import load_configured
-    from ..saved_settings import load_saved
-
-    kept = _model(search, number).parent / "test_scores.json"
-    if kept.is_file():
-        known: list[float] = json.loads(kept.read_text(encoding="utf-8"))
-        return known
-    config = load_saved(_model(search, number), [])
-    final = str(_model(search, number))
-    if config.lora.use_lora:
-        config.lora.adapter = final
-    else:
-        config.model.checkpoint = final
-    rows = search.data.test
-    loaded = load_configured(config, create_console(quiet=True))
-    made = summaries(loaded, [row.dialogue for row in rows], lambda *_: None)
-    texts, references = [one.text for one in made], [row.summary for row in rows]
-    scores = objective_scores(search.config.search.objective, texts, references, config.evaluation)
-    write_atomic(kept, json.dumps(scores))
-    return scores
-
-
-def _model(search: Search, number: int) -> Path:
-    return search.folder / trial_name(number) / "final_model"
-
-
-def _drop_losers(search: Search, choice: WinnerChoice) -> None:
+def _drop_losers(search: Search, choice: WinnerChoice, winner: Winner) -> None:
     """End the trials that have paused, and remove all weights but the winner's."""
     for trial in search.study.trials():
         if trial.state == "begun":
             search.study.lose(trial.number)
             shutil.rmtree(search.folder / trial_name(trial.number) / "checkpoints", ignore_errors=True)
-    drop_models(search, keep={choice.chosen, choice.best, 0})
+    needed = {winner.model, *winner.together}
+    drop_models(search, {choice.chosen, choice.best, 0} | {_number(model) for model in needed})
+    for added in (search.folder / FOLDER).glob("*"):
+        if added not in needed:
+            shutil.rmtree(added / FINAL, ignore_errors=True)
+
+
+def _number(model: Path) -> int:
+    """Return a trial's number; -1 of what was added."""
+    return int(model.name.removeprefix("trial_")) if model.name.startswith("trial_") else -1
 
 
 def _link(folder: Path, name: str) -> None:

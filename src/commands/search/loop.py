@@ -1,10 +1,11 @@
 """The trials of a search, one after another, until nothing more can end before the deadline."""
 
-import gc
+import filecmp
 import shutil
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from ...config.loader import changed_config
 from ...config.provenance import value_text
@@ -12,17 +13,17 @@ from ...errors import YoyakError
 from ...planner.advice import hours
 from ...reports.report import write_report
 from ...search.choice import Finished
-from ...search.costs import Pace, Units, pace_of
 from ...search.halving import by_promise, promotable
+from ...search.held import SLACK
 from ...search.space import decoded, own_params
 from ...search.study import TrialRecord
 from ...search.workers import claimed, deciding, is_free
 from .context import Search
-from .trial import Stage, pause_dialogues, pause_steps, read_scores, run_stage, trial_config, trial_name
+from .measured import free_memory
+from .seconds import REPORT_SECONDS, end_seconds, pace, reserved_seconds, stage_seconds, whole_seconds
+from .trial import EARLIER, FINAL, Stage, pause_dialogues, read_scores, run_stage, trial_config, trial_name
 
-_END_SECONDS = 1.0  # for the search's own page and the process's end
-_REPORT_SECONDS = "report_seconds"
-_SLACK = 1.05  # of what is foreseen
+_ADAPTER = "adapter_model.safetensors"
 _REFUSALS = 20  # drawn in a row that can't fit or end in time, after which no more are drawn
 _FAILURES = 3  # trials in a row after which the search gives up
 
@@ -43,56 +44,18 @@ def run_trials(search: Search) -> None:
                 number, until = found
                 stack.enter_context(claimed(search.folder, trial_name(number)))
             _run(search, number, until)
-        gc.collect()
-        _free_gpu()
-
-
-def pace(search: Search) -> Pace:
-    """Return the pace of this search's trials."""
-    known = [(trial.units, trial.spent) for trial in search.study.trials()]
-    return pace_of([(units, spent) for units, spent in known if units is not None])
-
-
-def whole_seconds(search: Search, units: Units, trial: TrialRecord | None = None, pauses: bool = True) -> float:
-    """Return the seconds of a trial to its end, from where it is, with slack."""
-    return _SLACK * _seconds(
-        search, pace(search), units, trial, None if not pauses else len(search.config.search.pauses)
-    )
-
-
-def reserved_seconds(search: Search) -> float:
-    """Return the seconds that the end of the search takes: scores of the winner and the config as it is, and pages."""
-    speed, units = pace(search), search.units
-    trials = search.study.trials()
-    pages = float(trials[0].attributes.get(_REPORT_SECONDS, 0.0)) if trials else 0.0
-    return _END_SECONDS + _SLACK * pages + 2 * (speed.begin + len(search.data.test) * units.summary * speed.summary)
-
-
-def _seconds(search: Search, speed: Pace, units: Units, trial: TrialRecord | None, until: int | None) -> float:
-    """Return the seconds of a trial from where it is to a pause, through all where `until` is their number, or (None)
-    without one to its end.
-    """
-    steps = pause_steps(search.config.search.pauses, units.steps)
-    at = trial.standing.pause if trial is not None else -1
-    done = steps[at] if at >= 0 else 0
-    dev = len(search.data.dev)
-    few = pause_dialogues(search.config.search, dev)
-    if until is not None and until < len(steps):
-        summaries = few if until == len(steps) - 1 else 0
-        return speed.seconds(units, summaries, 1, done, steps[until])
-    begins = 1 if until is None else len(steps) - at
-    summaries = dev + (few if until is not None and at < len(steps) - 1 else 0)
-    return speed.seconds(units, summaries, begins, done)
+        free_memory()
 
 
 def _next(search: Search) -> tuple[int, int | None] | None:
     """Return the trial that runs next and the pause to which it does (None: to its end); None where none can."""
     trials = search.study.trials()
+    search.heed_decisions()
     if not trials:
         number = search.study.add(own_params(search.config, search.space), search.units)
         return number, None
     free = {t.number for t in trials if t.state == "begun" and is_free(search.folder, trial_name(t.number))}
-    pauses, left = len(search.config.search.pauses), search.clock.left - reserved_seconds(search)
+    pauses, left = len(search.settings.pauses), search.clock.left - reserved_seconds(search)
     cut_off = next((t for t in trials if t.number in free and not t.measured and t.number), None)
     if cut_off is not None and cut_off.units and whole_seconds(search, cut_off.units) <= left:
         return cut_off.number, 0 if pauses else None
@@ -150,12 +113,12 @@ def _run(search: Search, number: int, until: int | None) -> None:
     assert trial.units is not None
     config = trial_config(search.config, number, trial.settings, search.folder, search.data.dev_file)
     speed = pace(search)
-    foreseen = _seconds(search, speed, trial.units, trial, until)
-    ending = len(search.data.dev) * trial.units.summary * speed.summary + trial.units.evaluation * speed.evaluation
-    limit = _SLACK * ending + reserved_seconds(search)
+    foreseen = stage_seconds(search, speed, trial.units, trial, until)
+    ending = len(search.data.dev) * speed.summary(trial.units) + trial.units.evaluation * speed.evaluation
+    limit = SLACK * ending + (reserved_seconds(search) if number else end_seconds(search))
     _say_begin(search, trial, until, foreseen)
     try:
-        stage = run_stage(config, search.config.search, trial.units.steps, until, lambda _: search.clock.left > limit)
+        stage = run_stage(config, search.settings, trial.units.steps, until, lambda _: search.clock.left > limit)
     except YoyakError as error:
         if number == 0:
             raise
@@ -166,7 +129,8 @@ def _run(search: Search, number: int, until: int | None) -> None:
 
 def _keep(search: Search, trial: TrialRecord, stage: Stage, foreseen: float) -> None:
     """Put what came of a part of a trial into the storage; drop weights that nobody needs any more."""
-    stages = [*trial.attributes.get("stages", []), {"foreseen": foreseen, "seconds": stage.spent.seconds}]
+    took = {"foreseen": foreseen, "seconds": stage.spent.seconds, "ended_after": search.clock.spent}
+    stages = [*trial.attributes.get("stages", []), took | {"spent": vars(stage.spent)}]
     search.study.measure(trial.number, stage.measured, trial.spent.plus(stage.spent))
     search.study.note(trial.number, "stages", stages)
     search.study.note(trial.number, "ended_after", search.clock.spent)
@@ -174,11 +138,27 @@ def _keep(search: Search, trial: TrialRecord, stage: Stage, foreseen: float) -> 
         if trial.number == 0:  # how long a page takes is known from here on: Korean facts need seconds
             start = time.perf_counter()
             write_report(search.folder / trial_name(0))
-            search.study.note(0, _REPORT_SECONDS, time.perf_counter() - start)
+            search.study.note(0, REPORT_SECONDS, time.perf_counter() - start)
+            spent = stage.spent
+            if spent.evaluations:
+                search.decide_pauses(spent.begin + spent.evaluate / spent.evaluations, spent.seconds)
         search.study.finish(trial.number, sum(stage.scores.scores) / len(stage.scores.scores))
-        shutil.rmtree(search.folder / trial_name(trial.number) / "checkpoints", ignore_errors=True)
+        _keep_earlier(search.folder / trial_name(trial.number))
         drop_models(search)
     _say_end(search, trial, stage)
+
+
+def _keep_earlier(run: Path) -> None:
+    """Keep of a finished trial's checkpoints the adapters whose weights are not the final model's."""
+    final = run / FINAL / _ADAPTER
+    for checkpoint in (run / "checkpoints").glob("checkpoint-*"):
+        adapter = checkpoint / _ADAPTER
+        if final.is_file() and adapter.is_file() and not filecmp.cmp(adapter, final, shallow=False):
+            place = run / EARLIER / checkpoint.name.removeprefix("checkpoint-")
+            place.mkdir(parents=True, exist_ok=True)
+            for path in (adapter, checkpoint / "adapter_config.json"):
+                shutil.copyfile(path, place / path.name)
+    shutil.rmtree(run / "checkpoints", ignore_errors=True)
 
 
 def drop_models(search: Search, keep: "set[int] | None" = None) -> None:
@@ -189,7 +169,8 @@ def drop_models(search: Search, keep: "set[int] | None" = None) -> None:
         keep = {0, *(trial.number for trial in best[: search.config.search.keep_models])}
     for trial in finished:
         if trial.number not in keep:
-            shutil.rmtree(search.folder / trial_name(trial.number) / "final_model", ignore_errors=True)
+            for name in (FINAL, EARLIER):
+                shutil.rmtree(search.folder / trial_name(trial.number) / name, ignore_errors=True)
 
 
 def finished_with_models(search: Search) -> list[Finished]:
@@ -197,7 +178,7 @@ def finished_with_models(search: Search) -> list[Finished]:
     found = []
     for trial in search.study.trials():
         run = search.folder / trial_name(trial.number)
-        if trial.state == "finished" and trial.units and (run / "final_model").is_dir():
+        if trial.state == "finished" and trial.units and (run / FINAL).is_dir():
             scores = read_scores(run)
             found.append(Finished(trial.number, scores.scores, trial.units.whole, scores.unsupported_facts))
     return found
@@ -227,8 +208,8 @@ def _say_end(search: Search, trial: TrialRecord, stage: Stage) -> None:
         said = f"  ended after {took}: {objective} {sum(stage.scores.scores) / len(stage.scores.scores):.2f}"
     elif stage.measured:
         pause = max(stage.measured)
-        value, few = stage.measured[pause], pause_dialogues(search.config.search, len(search.data.dev))
-        by_summaries = few and pause == len(search.config.search.pauses) - 1
+        value, few = stage.measured[pause], pause_dialogues(search.settings, len(search.data.dev))
+        by_summaries = few and pause == len(search.settings.pauses) - 1
         found = f"{objective} {value:.2f}" if by_summaries else f"evaluation loss {-value:.4f}"
         said = f"  paused after {took}: {found}"
     else:
@@ -238,10 +219,3 @@ def _say_end(search: Search, trial: TrialRecord, stage: Stage) -> None:
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else value_text(value)
-
-
-def _free_gpu() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -48,6 +48,8 @@ def show_search_plan(situation: Situation, sources: Mapping[str, str], deadline:
         f"About {found.trials} trials of {name} in {hours(seconds)} on {device}, {found.to_the_end} of them to the end",
         f"The config as it is takes {first}, a drawn trial {drawn} to its end, the score at the end {end}",
     ]
+    if found.held_seconds:
+        lines.append(f"{hours(found.held_seconds)} of it are kept for what is added to the winner")
     if found.refused_share:
         lines.append(f"{found.refused_share:.0%} of what is drawn would not fit into memory")
     for line in lines:

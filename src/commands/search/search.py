@@ -29,7 +29,8 @@ STORAGE_FILE, CLOCK_FILE = "search.db", "clock.json"
 _BEGINS_WITH = {"data", STORAGE_FILE}
 _NAMED = "_search"
 _NOT_OF_THE_SEARCH = (
-    "experiment.", "search.trials", "search.keep_models", "training.logging_steps", "training.report_to"
+    "experiment.", "search.trials", "search.keep_models", "search.additions",
+    "training.logging_steps", "training.report_to",
 )  # fmt: skip
 
 
@@ -116,7 +117,8 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, str]]":
             try:
                 write_search_data(config, data)
                 url = request.storage or f"sqlite:///{(folder / STORAGE_FILE).absolute()}"
-                study = SearchStudy(url, config.experiment.name, space, config.search.seed, anew=request.overwrite)
+                name, chance = config.experiment.name, config.search.sampler == "random"
+                study = SearchStudy(url, name, space, config.search.seed, request.overwrite, chance)
                 study.refuse_another(_identity(config, data))
                 clock = SearchClock(folder, request.deadline_seconds, request.began)
                 search = Search(config, folder, data, space, machine, machine.units(config), study, clock, console)
@@ -165,11 +167,11 @@ def _identity(config: Config, data: SearchData) -> dict[str, Any]:
 def _refuse_short_deadline(search: Search) -> None:
     """Raise YoyakError where not even the first trial can end before the deadline."""
     from ...planner.advice import hours
-    from .loop import reserved_seconds, whole_seconds
+    from .seconds import end_seconds, whole_seconds
 
     if search.study.trials():
         return
-    least = whole_seconds(search, search.units) + reserved_seconds(search)
+    least = whole_seconds(search, search.units) + end_seconds(search)
     if least > search.clock.left:
         raise YoyakError(
             f"--deadline: {hours(search.clock.deadline_seconds)} allows no trial; one takes {hours(least)} at the "

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from ...config.loader import changed_config
 from ...config.schema import Config
 from ...config.search import SearchSettings
 from ...files import write_atomic
-from ...search.costs import Spent
+from ...search.costs import Spent, drawn_summaries
 from ...search.objective import mean_unsupported_facts, objective_scores
 from ...search.space import Settings
 from ..train.request import TrainRequest
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SCORES_FILE = "dev_scores.json"
 """In the folder of a finished trial: the score of each evaluation dialogue."""
+FINAL, EARLIER = "final_model", "earlier"
+"""In the same place: the model, and adapters of checkpoints whose weights were not taken, by step."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,16 @@ def run_stage(
 
     began = time.perf_counter()
     request = TrainRequest(config.experiment.name, resume=True, quiet=True)
-    pause = PauseAt(pause_steps(search.pauses, steps), [], until, in_time)
-    times = _Times(began)
+    # Without pauses a trial that the time cuts off is measured all the same.
+    pause = PauseAt(pause_steps(search.pauses, steps) or [steps], [], until, in_time)
+    times = _Times(config)
     scores = None
     try:
         with begun_run(config, request, "search") as run:
             scores = read_scores(config.experiment.run_dir) if run is None else _train(run, search, pause, times)
     except TrainingPaused:
         pass
-    return Stage(dict(pause.measured), times.spent, scores)
+    return Stage(dict(pause.measured), times.until(time.perf_counter() - began), scores)
 
 
 def read_scores(run_dir: Path) -> TrialScores:
@@ -98,10 +101,10 @@ def read_scores(run_dir: Path) -> TrialScores:
 class _Times:
     """What a part of a trial takes, by kind of work."""
 
-    def __init__(self, began: float) -> None:
-        self.began = began
-        self.spent = Spent()
+    def __init__(self, config: Config) -> None:
+        self._spent = Spent()
         self._losses = 0  # measured at pauses, of which the trainer's log knows nothing
+        self._drawn = drawn_summaries(config.generation)
 
     def loss(self, trainer: "ResponseTrainer") -> float:
         """Return the evaluation loss, the less the better, as a measurement of which more is better."""
@@ -110,24 +113,27 @@ class _Times:
         self._losses += 1
         return -evaluation_loss(trainer)
 
-    def trained(self, trainer: "ResponseTrainer", before: tuple[int, float, float, int], begin: float) -> None:
+    def trained(self, trainer: "ResponseTrainer", before: tuple[int, float, float, int]) -> None:
         """Take the trainer's figures, less those from before this part."""
         step, seconds, evaluating, evaluations = before
         evaluate = trainer.evaluation_seconds - evaluating
-        self.spent = Spent(
+        self._spent = replace(
+            self._spent,
             begins=1,
-            begin=begin,
             steps=trainer.state.global_step - step,
             train=max(trainer.seconds_trained() - seconds - evaluate, 0.0),
             evaluations=_logged_losses(trainer.state.log_history) - evaluations + self._losses,
-            evaluate=evaluate - self.spent.summarize,
-            summaries=self.spent.summaries,
-            summarize=self.spent.summarize,
+            evaluate=evaluate - self._spent.summarize,
         )
 
-    def summarized(self, count: int, seconds: float) -> None:
+    def summarized(self, summaries: Sequence[str], tokenizer: Any, seconds: float) -> None:
         """Add summaries."""
-        self.spent = self.spent.plus(Spent(summaries=count, summarize=seconds))
+        tokens = self._drawn * sum(len(ids) + 1 for ids in tokenizer(list(summaries)).input_ids)
+        self._spent = self._spent.plus(Spent(summaries=len(summaries), tokens=tokens, summarize=seconds))
+
+    def until(self, seconds: float) -> Spent:
+        """Return all that a part of so many seconds took."""
+        return replace(self._spent, begin=seconds - self._spent.seconds) if self._spent.begins else Spent()
 
 
 def _train(run: "RunContext", search: SearchSettings, pause: Any, times: _Times) -> TrialScores:
@@ -145,21 +151,20 @@ def _train(run: "RunContext", search: SearchSettings, pause: Any, times: _Times)
     few = pause_dialogues(search, len(tables["eval"].rows))
     by_summaries = partial(_pause_score, tokenizer, eval_set, few, run.config, search, times)
     count = len(search.pauses)
-    pause.measures = [by_summaries if few and place == count - 1 else times.loss for place in range(count)]
+    pause.measures = [by_summaries if few and place == count - 1 else times.loss for place in range(max(count, 1))]
     options = {"logger": run.logger, "resume": run.checkpoint, "resolved": resolved, "pause": pause}
     trainer = create_llm_trainer(run.config, model, tokenizer, train_set, eval_set, **options)
-    begin = time.perf_counter() - times.began
     saved = run.checkpoint.read_json("training_state.json") if run.checkpoint else {"seconds": [0.0, 0.0, 0.0]}
     logged = run.checkpoint.read_json("trainer_state.json")["log_history"] if run.checkpoint else []
     before = (run.checkpoint.step if run.checkpoint else 0, *saved["seconds"][:2], _logged_losses(logged))
     try:
         run_steps.train_and_record(run, trainer)
     finally:
-        times.trained(trainer.trainer, before, begin)
+        times.trained(trainer.trainer, before)
     start = time.perf_counter()
     after = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
     assert after is not None
-    times.summarized(len(after.summaries), time.perf_counter() - start)
+    times.summarized(after.summaries, tokenizer, time.perf_counter() - start)
     scores = _scores(after, tables["eval"], run.config, search)
     write_atomic(run.folder / SCORES_FILE, json.dumps(vars(scores)), durable=True)
     _write_predictions(run.folder / "predictions.jsonl", tables["eval"], after)
@@ -183,7 +188,7 @@ def _pause_score(
     found = objective_scores(search.objective, summaries, references, config.evaluation)
     seconds = time.perf_counter() - start
     trainer.count_evaluation(seconds)  # no training either
-    times.summarized(few, seconds)
+    times.summarized(summaries, tokenizer, seconds)
     return sum(found) / len(found)
 
 

@@ -1,6 +1,6 @@
 """`yoyak refine`: go on from a finished run's model, on the same data, by the reward of whole summaries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ def refine_run(run: str, overrides: Sequence[str] = (), overwrite: bool = False,
     config = refine_config(run, overrides)
     request = TrainRequest(config.experiment.name, overrides, overwrite=overwrite, resume=resume)
     with trained_alone():
-        return _refine(config, request)
+        return refine_within(config, request)
 
 
 def refine_config(run: str, overrides: Sequence[str]) -> Config:
@@ -66,8 +66,11 @@ def _final_model(run: str) -> Path:
     return final
 
 
-def _refine(config: Config, request: TrainRequest) -> Path:
-    """Refine from config to report, or go on with it; return the folder."""
+def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], bool] = lambda: True) -> Path:
+    """Refine from config to report, or go on with it; return the folder.
+
+    `in_time` is asked after each step: False ends the refining with an evaluation.
+    """
     with begun_run(config, request, "refine") as run:
         if run is None:
             return config.experiment.run_dir
@@ -105,7 +108,7 @@ def _refine(config: Config, request: TrainRequest) -> Path:
         before = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot", of_base=False)
         with Rewarder(rule) as rewarder:
             refiner = Refiner(model, tokenizer, train_set.prompt, trained, config, rewarder, resolved, rows)
-            refining = RefineRun(refiner, evaluated, run.folder, facts, run.checkpoint)
+            refining = RefineRun(refiner, evaluated, run.folder, facts, run.checkpoint, in_time)
             refining.train(lambda step, figures: say_step(run, step, refiner.settings.steps, figures))
         run.logger.info("Refining has ended: %s", refining.why)
         record_refining(run, refining)

@@ -23,6 +23,16 @@ RECORD = {
     "name": "r1", "status": "ended", "objective": "rouge_sum", "tokenization": "word", "stemmer": True,
     "dev": {"source": "dev.csv", "dialogues": 120}, "deadline_seconds": 1200.0, "spent_seconds": 1190.0,
     "pauses": [0.25, 0.5], "pauses_by_summaries": [False, True], "best": 2, "equal": [1, 2], "chosen": 1,
+    "additions": [
+        {
+            "kind": "average", "label": "average_1_2", "score": 91.5, "low": 88.0, "high": 95.0, "seconds": 42.0,
+            "gain": {"difference": 1.0, "low": -1.5, "high": 3.5}, "kept": True, "reason": None,
+        },
+        {
+            "kind": "refine", "label": "refined_average_1_2", "score": None, "seconds": None, "kept": False,
+            "reason": "would take 9 min, and 3 min were left",
+        },
+    ],
     "importances": {RATE: 0.75, "lora.r": 0.25},
     "trials": [
         trial(0, "finished", 80.25, (-1.5, 70.0)),
@@ -46,16 +56,19 @@ def test_what_the_page_says():
     assert "<td>1.250</td><td>85.50</td>" in page  # a loss at the first pause, a score at the second
     assert "would take 3 min" in page
     assert "<td>75%</td>" in page
+    row = page[page.index("average_1_2</code>") :]
+    assert row.index("91.50") < row.index("+1.0") < row.index("42.0 s") < row.index("kept")
+    assert "would take 9 min, and 3 min were left" in page
     assert "lora:\n  r: 8\n" in page
     # The best so far is a line over minutes, and each finished trial a mark.
     assert page.count('class="mark"') == 3
     assert "82.25" not in page
 
 
-@pytest.mark.parametrize("without", [(), ("test",), ("importances",), ("test", "equal")])
+@pytest.mark.parametrize("without", [(), ("test",), ("importances",), ("additions",), ("test", "equal")])
 def test_each_sentence_has_its_other_half(without):
     record = copy.deepcopy(RECORD)
-    record |= {name: {"importances": {}, "test": None, "equal": [1]}[name] for name in without}
+    record |= {name: {"importances": {}, "test": None, "equal": [1], "additions": []}[name] for name in without}
     assert Halves(render_search(record, "x")).faults() == []
 
 

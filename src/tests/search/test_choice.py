@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.search.choice import Finished, choose
+from src.search.choice import Finished, choose, stands_out
 
 # Mean 60; the others' mean differences from it are 1 and 10.
 BEST = Finished(3, [50.0, 60.0, 70.0, 60.0], 90.0)
@@ -33,3 +33,10 @@ def test_facts_are_a_constraint():
 
 def test_one_dialogue_has_no_interval():
     assert choose([Finished(0, [5.0], 1.0), Finished(1, [7.0], 2.0)]).equal == [1]
+
+
+def test_what_stands_out():
+    """Differences 1, 3: mean 2 is above their standard error of 1; -1, 3: mean 1 is below 2."""
+    assert stands_out([1.0, 3.0], [0.0, 0.0])
+    assert not stands_out([-1.0, 3.0], [0.0, 0.0])
+    assert not stands_out([0.0, 0.0], [0.0, 0.0])

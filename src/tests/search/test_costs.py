@@ -1,34 +1,60 @@
-"""What a trial costs, from the planner's units and the pace of those before."""
+"""What is counted for a trial and for a step of refining."""
 
 import pytest
 
-from src.search.costs import Pace, Spent, Units, pace_of
+from src.config.loader import load_config
+from src.errors import YoyakError
+from src.planner.devices import find_device
+from src.planner.lengths import Lengths
+from src.planner.shapes import shape_of_config
+from src.search.costs import Machine, Spent, Units, drawn_summaries
 
-UNITS = Units(steps=40, step=2.0, evaluations=2, evaluation=5.0, summary=0.5)
-
-
-def test_seconds_by_hand():
-    """A unit each: 3 to load, 40 x 2 of steps, 2 + 1 evaluations of 5, 20 summaries of 0.5."""
-    assert Pace(begin=3.0).seconds(UNITS, summaries=20) == 3 + 80 + 15 + 10
-    # From step 10 to 20: 10 x 2 of steps, a quarter of 2 evaluations and the one at the pause.
-    assert Pace(begin=3.0).seconds(UNITS, summaries=0, done=10, until=20) == 3 + 20 + 7.5
-    slow = Pace(begin=3.0, step=2.0, evaluation=0.5, summary=4.0)
-    assert slow.seconds(UNITS, summaries=20) == 3 + 160 + 7.5 + 40
-
-
-def test_the_pace_is_what_was_measured():
-    spent = Spent(begins=2, begin=8.0, steps=10, train=60.0, evaluations=1, evaluate=10.0, summaries=20, summarize=5.0)
-    assert pace_of([(UNITS, spent)]) == Pace(begin=4.0, step=3.0, evaluation=2.0, summary=0.5, measured=True)
-    assert pace_of([(UNITS, Spent())]) == Pace()  # nothing has run
+SHAPE = shape_of_config(
+    {
+        "model_type": "llama", "vocab_size": 1000, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True,
+    },
+    "tiny",
+)  # fmt: skip
 
 
-def test_the_newest_five_tell_the_pace():
-    def took(seconds):
-        return UNITS, Spent(begins=1, begin=1.0, steps=1, train=2 * seconds)
+def machine(dialogues):
+    return Machine(
+        SHAPE,
+        Lengths([200] * dialogues, [30] * dialogues, "x"),
+        Lengths([100] * 10, [20] * 10, "x"),
+        find_device("H100"),
+    )
 
-    assert pace_of([took(9), took(9), *(took(n) for n in (1, 2, 3, 4, 5))]).step == pytest.approx(3.0)
+
+def test_a_summary_is_a_prompt_and_tokens():
+    """1.3 of the references' 20 tokens; a token reads the weights (2 bytes each) once for the 10 rows of a batch."""
+    found = machine(64).units(load_config("llama_3.2_3b"))
+    flops, bandwidth, weights = find_device("H100").flops, find_device("H100").bandwidth, SHAPE.parameters
+    assert found.tokens == 26
+    assert found.prompt == pytest.approx(2 * weights * 100 / flops)
+    assert found.token == pytest.approx(2 * weights / flops + 2 * weights / bandwidth / 10)
+    several = machine(64).units(load_config("llama_3.2_3b", ["generation.mbr_samples=3"]))
+    assert several.tokens == 4 * 26
+
+
+def test_drawn_summaries():
+    drawn = [
+        drawn_summaries(load_config("quickstart", settings).generation)
+        for settings in ([], ["generation.mbr_samples=7"], ["generation.num_beams=4"])
+    ]
+    assert drawn == [1, 8, 4]
+
+
+def test_refining_draws_its_samples_of_each_dialogue():
+    config = load_config("llama_3.2_3b", ["refine.dialogues=16", "refine.samples=8"])
+    found, one = machine(64).refining(config), machine(64).units(config)
+    assert found.drawing == pytest.approx(16 * (one.prompt + 8 * one.tokens * one.token))
+    assert found.update > 0
+    with pytest.raises(YoyakError, match="a step takes 16 dialogues and data"):
+        machine(8).refining(config)
 
 
 def test_parts_add_up():
-    assert Spent(begins=1, begin=2.0, steps=3).plus(Spent(begins=1, train=4.0)).seconds == 6.0
-    assert UNITS.whole == 90.0
+    assert Spent(begins=1, begin=2.0, steps=3).plus(Spent(begins=1, train=4.0, tokens=5)).seconds == 6.0
+    assert Units(40, 2.0, 2, 5.0, 0.1, 0.02, 20).whole == 90.0

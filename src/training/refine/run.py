@@ -42,10 +42,15 @@ class RefineRun:
         run_dir: Path,
         facts: Facts,
         resume: Checkpoint | None,
+        in_time: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Prepare a run, or go on with it from `resume`; `facts`, what it is made of, are saved with checkpoints."""
+        """Prepare a run, or go on with it from `resume`; `facts`, what it is made of, are saved with checkpoints.
+
+        `in_time` is asked after each step: False ends the run with an evaluation.
+        """
         self.refiner, self.evaluated, self.run_dir, self.facts = refiner, evaluated, run_dir, facts
         self.evaluations: list[dict[str, float]] = []  # the start's first
+        self.in_time = in_time
         self.why = ""
         self.seconds = 0.0
         self.paced = False
@@ -87,6 +92,8 @@ class RefineRun:
                 self._step_seconds.append(time.perf_counter() - began)
                 self.seconds += self._step_seconds[-1]
                 self._keep_to_minutes()
+                if not self.in_time():
+                    self._make_steps(self.refiner.step)
                 self._refuse_broken(figures)
                 self._log({"step": self.refiner.step, **figures})
                 on_step(self.refiner.step, figures)

@@ -22,6 +22,7 @@ SEARCH = (
     "search.trials=3",
     "search.pauses=[0.5]",
     "search.objective=chrf",
+    "search.additions=[]",
     SPACE,
 )
 

@@ -1,0 +1,161 @@
+"""What `yoyak search` finds: against the config as it is, and against random search in the same minutes.
+
+    python benchmarks/search_quality.py gain [--deadline 20m] [--test FILE] [--out FILE] [KEY=VALUE ...]
+    python benchmarks/search_quality.py random --deadline 15m --seeds 0 1 2 [--data FOLDER | --tiny] [KEY=VALUE ...]
+
+`gain`: one search of the quickstart (two CPU cores); its winner and the config as it is on 100 dialogues of DialogSum's
+dev that nothing was chosen on. `random`: for each seed a search as it is and one that draws at random and trains each
+trial to its end; trials are chosen on 500 dialogues of DialogSum's train and reported on its dev (a GPU; `--tiny` takes
+a random model of two layers). Each prints one JSON line, and ends with 1 where the issue's figure is missed.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from result_line import measured_at, print_line
+from search_figures import write_project
+
+DIALOGSUM = ROOT.parent / "shared" / "data" / "dialogsum_en"
+GAIN, OVER_RANDOM, REACHED = 3.0, 1.0, 108.0
+LATE_SHARE = 0.02
+CHOSEN_ON = 500  # dialogues of DialogSum's train
+RANDOM = ("search.sampler=random", "search.pauses=[]")
+OF_DIALOGSUM = (
+    "dataset.language=en", "evaluation.stemmer=true", "tokenizer.decoder_max_len=120", "lora.use_qlora=false",
+    "training.batch_size=40", "training.gradient_accumulation_steps=1", "training.gradient_checkpointing=auto",
+    "training.eval_batch_size=64", "search.additions=[average]",
+)  # fmt: skip
+
+
+def main() -> int:
+    """Search, print and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("gain", "random"))
+    parser.add_argument("--deadline", default="20m", help="of each search")
+    parser.add_argument("--test", type=Path, help="dialogues to report on, instead of 100 of DialogSum's dev")
+    parser.add_argument(
+        "--data", type=Path, default=DIALOGSUM, help="folder with DialogSum's train.jsonl and dev.jsonl"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--tiny", action="store_true", help="try the command on a random model of two layers")
+    parser.add_argument("--folder", type=Path, help="where the searches stay; a temporary folder if not")
+    parser.add_argument("--out", type=Path, help="file to which the line is appended")
+    parser.add_argument("settings", nargs="*", help="KEY=VALUE of all searches")
+    given = parser.parse_intermixed_args()
+    with tempfile.TemporaryDirectory(prefix="search.") as temporary:
+        folder = given.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        found = gain(folder, given) if given.what == "gain" else against_random(folder, given)
+    line = {"benchmark": f"search_{given.what}", **measured_at(), "cores": len(os.sched_getaffinity(0)), **found}
+    print_line(line, given.out)
+    return 0 if found["kept"] else 1
+
+
+def gain(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """Search from the quickstart's settings; the winner and they on dialogues that nothing was chosen on."""
+    test = (given.test or write_test(folder, given.data)).absolute()
+    if given.tiny:
+        write_project(folder)
+    experiment = "tiny.yaml" if given.tiny else "quickstart"
+    data = () if given.tiny else (f"data.test={test}",)
+    record, seconds = search(folder, experiment, given.deadline, *data, *given.settings)
+    scored, deadline = record["test"], record["deadline_seconds"]
+    late = seconds / deadline - 1
+    difference = scored.get("gain", {"difference": 0.0, "low": 0.0, "high": 0.0})
+    begun = [trial for trial in record["trials"] if trial["state"] != "refused"]
+    return {
+        "dialogues": scored["dialogues"],
+        "winner": round(scored["score"], 2),
+        "config": round(scored.get("as_it_is", scored["score"]), 2),
+        **{name: round(difference[name], 2) for name in ("difference", "low", "high")},
+        "together": round(scored["together"]["score"], 2) if "together" in scored else None,
+        "dev": {"winner": round(record["score"], 2), "config": round(record["trials"][0]["score"], 2)},
+        "run": Path(record["run"]).name,
+        "added": [[line["label"], line["kept"], line["score"], line["reason"]] for line in record["additions"]],
+        "trials": len(begun),
+        "to_the_end": sum(trial["state"] == "finished" for trial in begun),
+        "minutes": round(seconds / 60, 2),
+        "late": late > LATE_SHARE,
+        "kept": difference["difference"] >= GAIN and late <= LATE_SHARE,
+    }
+
+
+def against_random(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """Search with each seed, once as it is and once at random."""
+    if given.tiny:
+        write_project(folder)
+        experiment, common = "tiny.yaml", ()
+    else:
+        experiment, common = "smollm2_135m", (*OF_DIALOGSUM, *write_dialogsum(folder, given.data))
+    scores: dict[str, list[float]] = {"search": [], "random": []}
+    trials: dict[str, list[int]] = {"search": [], "random": []}
+    late = []
+    for seed in given.seeds:
+        for way, how in (("search", ()), ("random", RANDOM)):
+            named = (f"experiment.name={way}_{seed}", f"search.seed={seed}", f"training.seed={seed}")
+            record, seconds = search(folder, experiment, given.deadline, *common, *how, *named, *given.settings)
+            scores[way].append(round(record["test"]["score"], 2))
+            trials[way].append(sum(trial["state"] != "refused" for trial in record["trials"]))
+            late.append(seconds / record["deadline_seconds"] - 1)
+    differences = [mine - other for mine, other in zip(scores["search"], scores["random"], strict=True)]
+    mean = statistics.mean(differences)
+    return {
+        "deadline": given.deadline,
+        "seeds": given.seeds,
+        "scores": scores,
+        "trials": trials,
+        "difference": round(mean, 2),
+        "differences": [round(value, 2) for value in differences],
+        "reached": round(statistics.mean(scores["search"]), 2),
+        "late_share_worst": round(max(late), 4),
+        "kept": mean >= OVER_RANDOM and (given.tiny or statistics.mean(scores["search"]) >= REACHED),
+    }
+
+
+def search(folder: Path, experiment: str, deadline: str, *settings: str) -> tuple[dict[str, Any], float]:
+    """Search in a process of its own; return what it found, and the seconds that the process took."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "src.cli", "search", "-e", experiment, "--deadline", deadline, "--json", *settings]
+    began = time.monotonic()
+    with (folder / "search.log").open("a", encoding="utf-8") as log:
+        done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, check=False)
+    if done.returncode:
+        raise SystemExit((folder / "search.log").read_text(encoding="utf-8")[-3000:])
+    record: dict[str, Any] = json.loads(done.stdout)
+    return record, time.monotonic() - began
+
+
+def write_test(folder: Path, data: Path) -> Path:
+    """Write 100 dialogues of DialogSum's dev, the same ones each time; return the file."""
+    lines = (data / "dev.jsonl").read_text(encoding="utf-8").splitlines()
+    chosen = random.Random(0).sample(lines, 100)
+    path = folder / "test100.jsonl"
+    path.write_text("\n".join(chosen) + "\n", encoding="utf-8")
+    return path
+
+
+def write_dialogsum(folder: Path, data: Path) -> tuple[str, ...]:
+    """Write the part of DialogSum's train that trials are chosen on and the rest; return the settings naming them."""
+    lines = (data / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    random.Random(0).shuffle(lines)
+    parts = {"eval": lines[:CHOSEN_ON], "train": lines[CHOSEN_ON:]}
+    for name, part in parts.items():
+        (folder / f"{name}.jsonl").write_text("\n".join(part) + "\n", encoding="utf-8")
+    files = {name: folder / f"{name}.jsonl" for name in parts} | {"test": data / "dev.jsonl"}
+    return tuple(f"data.{name}={path.absolute()}" for name, path in files.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

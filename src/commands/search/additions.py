@@ -1,0 +1,200 @@
+"""What is tried on the winner when no further trial can end in time: averages, refining, a choice among summaries.
+
+Each is measured on the evaluation dialogues and stays where its score is higher there; a choice among several models,
+which costs as many times the work at each use, where it is so by more than its standard error. What was found is in
+`additions.json` from the moment it is known, by what it was made of, so a search that goes on makes nothing twice.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...errors import YoyakError
+from ...evaluation.significance import bootstrap_interval, paired_difference
+from ...files import write_atomic
+from ...inference.mbr import choose_by_mbr
+from ...planner.advice import hours
+from ...search.choice import stands_out
+from .context import Search
+from .measured import dev_summaries, scores_of
+from .seconds import addition_costs, end_seconds
+from .trial import EARLIER, FINAL, TrialScores, read_scores, trial_name
+
+FOLDER, RECORD = "added", "additions.json"
+"""In the search's folder: averaged and refined models, and what was found of all additions."""
+
+
+@dataclass
+class Winner:
+    """What stands as the best model while additions are tried on it.
+
+    Attributes:
+        label: what it is made of, such as `3`, `average_3_5` or `refined_3`.
+        model: the folder of its run.
+        scores: of the evaluation dialogues' summaries.
+        together: folders of models whose summaries are chosen among, where that stands out.
+        additions: what was tried, in order, as `search.json` holds it.
+    """
+
+    label: str
+    model: Path
+    scores: TrialScores
+    together: list[Path] = field(default_factory=list)
+    additions: list[dict[str, Any]] = field(default_factory=list)
+
+
+def add_to_winner(search: Search, chosen: int, stopped: bool) -> Winner:
+    """Try the additions on the chosen trial; return what stands in the end.
+
+    Where the search was `stopped` nothing new is begun, and what an earlier process found counts.
+    """
+    winner = Winner(str(chosen), search.folder / trial_name(chosen), read_scores(search.folder / trial_name(chosen)))
+    run, wanted = winner.model, search.config.search.additions
+    nexts = _next_best(search, chosen)
+    tries = Tries(search, winner, stopped)
+    if "average" in wanted:
+        _try_averages(tries, nexts)
+    if "refine" in wanted:
+        _try_refining(tries)
+    if "mbr" in wanted:
+        _try_together(tries, [run, *nexts])
+    return winner
+
+
+def _next_best(search: Search, chosen: int) -> list[Path]:
+    """Return the runs of the best finished trials but the chosen one and the config as it is."""
+    finished = [
+        trial for trial in search.study.trials() if trial.state == "finished" and trial.number not in (0, chosen)
+    ]
+    best = sorted(finished, key=lambda trial: (-(trial.value or 0.0), trial.number))
+    return [search.folder / trial_name(trial.number) for trial in best[: search.config.search.keep_models - 1]]
+
+
+class Tries:
+    """Tries one addition after another, in the time that is left."""
+
+    def __init__(self, search: Search, winner: Winner, stopped: bool) -> None:
+        self.search, self.winner, self.stopped = search, winner, stopped
+        path = search.folder / RECORD
+        self.known: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+    def tried(
+        self, kind: str, label: str, foreseen: float, make: Callable[[], TrialScores], needs: Sequence[Path]
+    ) -> TrialScores | None:
+        """Make and measure an addition unless it is known; return its scores where it stays.
+
+        One that would end too late, or can't be made, is kept with the reason. It is left out where models that it
+        `needs` are gone.
+        """
+        line = self.known.get(label)
+        if line is None or line["scores"] is None:
+            if self.stopped or not all(model.is_dir() for model in needs):
+                return None
+            line = self._made(kind, foreseen, make)
+            self.known[label] = line
+            write_atomic(
+                self.search.folder / RECORD, json.dumps(self.known, ensure_ascii=False, indent=1), durable=True
+            )
+        shown = {name: value for name, value in line.items() if name != "scores"} | {"label": label, "kept": False}
+        self.winner.additions.append(shown)
+        if line["scores"] is None:
+            return None
+        before, now = self.winner.scores, TrialScores(line["scores"], line["unsupported_facts"])
+        shown["gain"] = paired_difference(now.scores, before.scores).as_dict()
+        most = self.search.config.search.most_unsupported_facts
+        allowed = most is None or now.unsupported_facts <= max(most, before.unsupported_facts)
+        better = shown["gain"]["difference"] > 0 if kind != "mbr" else stands_out(now.scores, before.scores)
+        shown["kept"] = allowed and better
+        return now if shown["kept"] else None
+
+    def _made(self, kind: str, foreseen: float, make: Callable[[], TrialScores]) -> dict[str, Any]:
+        line = {"kind": kind, "foreseen": foreseen, "seconds": None, "reason": None, "score": None, "scores": None}
+        left = self.search.clock.left - end_seconds(self.search)
+        if foreseen > left:
+            return line | {"reason": f"would take {hours(foreseen)}, and {hours(max(left, 0))} were left"}
+        began = time.perf_counter()
+        try:
+            found = make()
+        except YoyakError as error:
+            return line | {"seconds": time.perf_counter() - began, "reason": str(error)}
+        low, high = bootstrap_interval(found.scores)
+        score = sum(found.scores) / len(found.scores)
+        known = {"score": score, "low": low, "high": high, "unsupported_facts": found.unsupported_facts}
+        return line | known | {"scores": found.scores, "seconds": time.perf_counter() - began}
+
+    def measured(self, model: Path) -> TrialScores:
+        """Return the scores of a model's summaries of the evaluation dialogues."""
+        return scores_of(self.search, dev_summaries(self.search, model), self.search.data.dev)
+
+
+def _try_averages(tries: Tries, nexts: list[Path]) -> None:
+    """Average the winner's weights with those of its earlier checkpoint and of the next best trials, one at a time.
+
+    Each stays only where the average with it is better ("greedy soup", Wortsman et al., "Model soups", 2022).
+    """
+    from ...export.averaged import average_models
+
+    search, winner = tries.search, tries.winner
+    label, parts = f"average_{winner.label}", [winner.model / FINAL]
+    earlier = sorted((winner.model / EARLIER).glob("*"), key=lambda path: int(path.name))
+    further = [(f"{winner.label}-{path.name}", path) for path in earlier[::-1]]
+    for name, model in [*further, *((_label(run), run / FINAL) for run in nexts)]:
+        tried, sources = f"{label}_{name}", [*parts, model]
+        place = search.folder / FOLDER / tried
+
+        def make(place: Path = place, sources: list[Path] = sources) -> TrialScores:
+            average_models(sources, place / FINAL)
+            return tries.measured(place)
+
+        if scores := tries.tried("average", tried, addition_costs(search).average(), make, sources):
+            label, parts = tried, sources
+            winner.label, winner.model, winner.scores = label, place, scores
+
+
+def _try_refining(tries: Tries) -> None:
+    """Refine the winner in the time that is left."""
+    from .refining import refine_in_time
+
+    search, winner = tries.search, tries.winner
+    label, start, refine = f"refined_{winner.label}", winner.model / FINAL, search.config.refine
+    costs = addition_costs(search)
+    least = costs.refine(min(refine.eval_steps, refine.steps)) if costs.refining else 0.0
+
+    def make() -> TrialScores:
+        search.refine_units()  # raises where there is no refining
+        refine_in_time(search, start, label)
+        return tries.measured(search.folder / FOLDER / label)
+
+    if scores := tries.tried("refine", label, least, make, [start]):
+        winner.label, winner.model, winner.scores = label, search.folder / FOLDER / label, scores
+
+
+def _try_together(tries: Tries, runs: list[Path]) -> None:
+    """Choose among the summaries of the winner, what it was before the additions, and the next best trials."""
+    search, winner = tries.search, tries.winner
+    models = list(dict.fromkeys([winner.model, *runs]))[: max(search.config.search.keep_models, 3)]
+    if len(models) < 3:  # of two none is closer to the others
+        return
+
+    def make() -> TrialScores:
+        texts = [dev_summaries(search, model) for model in models]
+        return scores_of(search, chosen_among(search, texts), search.data.dev)
+
+    label, needed = "_".join(["together", *map(_label, models)]), addition_costs(search).together(len(models) - 1)
+    if tries.tried("mbr", label, needed, make, [model / FINAL for model in models]):
+        winner.together = models
+
+
+def chosen_among(search: Search, texts: list[list[str]]) -> list[str]:
+    """Return of each dialogue's summaries, by model, the one that is closest to the others."""
+    how, metric = search.config.evaluation, search.config.generation.mbr_metric
+    candidates = [list(of_one) for of_one in zip(*texts, strict=True)]
+    places = choose_by_mbr(candidates, metric, how.tokenization, how.stemmer)
+    return [of_one[place] for of_one, place in zip(candidates, places, strict=True)]
+
+
+def _label(model: Path) -> str:
+    return str(int(model.name.removeprefix("trial_"))) if model.name.startswith("trial_") else model.name

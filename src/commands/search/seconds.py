@@ -1,0 +1,75 @@
+"""The seconds that parts of a search take: trials from where they are, its end, and what is added to the winner."""
+
+from ...errors import YoyakError
+from ...search.costs import Spent, Units
+from ...search.held import SLACK, AdditionCosts
+from ...search.pace import Pace, pace_of
+from ...search.study import TrialRecord
+from .context import Search
+from .trial import pause_dialogues, pause_steps
+
+REPORT_SECONDS = "report_seconds"
+"""In trial 0's record: how long its page took."""
+_END_SECONDS = 1.0  # for the search's own page and the process's end
+
+
+def pace(search: Search) -> Pace:
+    """Return the pace of this search's trials, from their parts in the order in which they ended."""
+    parts = []
+    for trial in search.study.trials():
+        if (units := trial.units) is not None:
+            parts += [(one["ended_after"], units, Spent(**one["spent"])) for one in trial.attributes.get("stages", [])]
+    return pace_of([(units, spent) for _, units, spent in sorted(parts, key=lambda part: part[0])])
+
+
+def stage_seconds(
+    search: Search, speed: Pace, units: Units, trial: TrialRecord | None = None, until: int | None = None
+) -> float:
+    """Return the seconds of a trial from where it is to a pause, through all where `until` is their number, or (None)
+    without one to its end.
+    """
+    steps = pause_steps(search.settings.pauses, units.steps)
+    at, done = (trial.standing.pause, trial.spent.steps) if trial is not None else (-1, 0)
+    dev = len(search.data.dev)
+    few = pause_dialogues(search.settings, dev)
+    passed = range(at + 1, len(steps) if until is None or until >= len(steps) else until + 1)
+    at_pauses = few if few and len(steps) - 1 in passed else 0
+    losses = len(passed) - bool(at_pauses)
+    if until is not None and until < len(steps):
+        return speed.seconds(units, at_pauses, losses, 1, done, steps[until])
+    begins = 1 if until is None else max(len(steps) - at, 1)
+    return speed.seconds(units, dev + at_pauses, losses, begins, done)
+
+
+def whole_seconds(search: Search, units: Units, trial: TrialRecord | None = None, pauses: bool = True) -> float:
+    """Return the seconds of a trial to its end, from where it is, with slack."""
+    until = len(search.settings.pauses) if pauses else None
+    return SLACK * stage_seconds(search, pace(search), units, trial, until)
+
+
+def summaries_seconds(search: Search, dialogues: int) -> float:
+    """Return the seconds of loading a model and summarizing some dialogues with it."""
+    speed = pace(search)
+    return speed.begin + dialogues * speed.summary(search.units)
+
+
+def end_seconds(search: Search) -> float:
+    """Return the seconds that the end of the search takes: scores of the winner and the config as it is, and pages."""
+    trials = search.study.trials()
+    pages = float(trials[0].attributes.get(REPORT_SECONDS, 0.0)) if trials else 0.0
+    return _END_SECONDS + SLACK * pages + 2 * summaries_seconds(search, len(search.data.test))
+
+
+def reserved_seconds(search: Search) -> float:
+    """Return the seconds that no trial may take: those of the end, and those that are held for additions."""
+    return end_seconds(search) + addition_costs(search).held(search.clock.deadline_seconds)
+
+
+def addition_costs(search: Search) -> AdditionCosts:
+    """Return what additions take."""
+    try:
+        refining = search.refine_units()
+    except YoyakError:  # said where it is tried
+        refining = None
+    dev, test = len(search.data.dev), len(search.data.test)
+    return AdditionCosts(search.config, pace(search), search.units, refining, dev, test)

@@ -1,0 +1,71 @@
+"""The seconds of a deadline that are held for what is added to the winner: averages, refining, several together."""
+
+import math
+from dataclasses import dataclass
+
+from ..config.schema import Config
+from .costs import RefineUnits, Units
+from .pace import Pace
+
+SLACK = 1.05
+"""Of what is foreseen."""
+
+
+@dataclass(frozen=True)
+class AdditionCosts:
+    """What additions take at a pace.
+
+    Attributes:
+        config: the search's.
+        pace: of the machine.
+        units: work of the config as it is.
+        refining: work of a step of refining; None where the model can't be refined.
+        dev: dialogues that are chosen on.
+        test: dialogues that the winner is reported on.
+    """
+
+    config: Config
+    pace: Pace
+    units: Units
+    refining: RefineUnits | None
+    dev: int
+    test: int
+
+    def average(self) -> float:
+        """Return the seconds of an average's score."""
+        return SLACK * self._summaries(self.dev)
+
+    def together(self, models: int) -> float:
+        """Return the seconds of so many models' summaries of the dialogues at the end."""
+        return SLACK * models * self._summaries(self.test)
+
+    def refine(self, steps: int) -> float:
+        """Return the seconds of a refining of so many steps, with its evaluations and the score of its model."""
+        assert self.refining is not None
+        dev = self.dev * self.pace.summary(self.units)
+        evaluations = 1 + math.ceil(steps / self.config.refine.eval_steps)
+        step = self.pace.refine_step(self.refining)
+        return SLACK * (2 * self.pace.begin + (evaluations + 1) * dev + steps * step)
+
+    def held(self, deadline_seconds: float) -> float:
+        """Return the seconds that are held for all of them: what they take, at most `search.additions_share`.
+
+        A refining of which not even the steps to its first evaluation fit there is left out.
+        """
+        search, refine = self.config.search, self.config.refine
+        most = search.additions_share * deadline_seconds
+        others = min(search.keep_models, search.trials or search.keep_models) - 1
+        held = 0.0
+        if others and "average" in search.additions:
+            held += self.average()
+        if others > 1 and "mbr" in search.additions:
+            held += self.together(others)
+        if self.refining is not None and "refine" in search.additions:
+            room = most - held
+            held += (
+                min(self.refine(refine.steps), room) if self.refine(min(refine.eval_steps, refine.steps)) <= room else 0
+            )
+        return min(held, most)
+
+    def _summaries(self, dialogues: int) -> float:
+        return self.pace.begin + dialogues * self.pace.summary(self.units)

@@ -1,0 +1,118 @@
+"""What is added to the winner of a search: averages, refining, a choice among several models' summaries."""
+
+import json
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from src.commands.search import additions
+from src.commands.search.additions import Tries, Winner
+from src.commands.search.trial import TrialScores
+from src.errors import YoyakError
+from src.tests.commands.search.test_search import SEARCH, learning, record_of  # noqa: F401
+
+REFINE = ("refine.steps=2", "refine.dialogues=2", "refine.samples=2", "refine.eval_steps=1")
+ADDED = (*SEARCH, "search.trials=4", "search.additions=[average, refine, mbr]", *REFINE)
+
+
+def test_each_addition_is_measured_and_what_gains_stays(yoyak, learning):  # noqa: F811
+    result = yoyak(*ADDED)
+    assert (result.code, result.err) == (0, "")
+    folder = learning / "outputs" / "tiny_lora_search"
+    record = record_of(folder)
+    kinds = [line["kind"] for line in record["additions"]]
+    assert kinds[-1] == "mbr"
+    assert kinds[-2] == "refine"
+    assert set(kinds[:-2]) == {"average"}
+    trials, chosen = record["trials"], record["chosen"]
+    score = trials[chosen]["score"]
+    for line in record["additions"]:
+        assert line["seconds"] > 0
+        assert line["gain"]["difference"] == pytest.approx(line["score"] - score)
+        if line["kind"] != "mbr":
+            assert line["kept"] == (line["score"] > score)
+            score = line["score"] if line["kept"] else score
+    assert record["score"] == pytest.approx(score)
+    # What stands in the end is a usable run, and all other weights are gone.
+    best = (folder / "best").resolve()
+    assert str(best).endswith(record["run"])
+    assert yoyak("summarize", "A: hi", "--adapter", folder / "best" / "final_model").code == 0
+    needed = {best, *((folder.parent.parent / model).resolve() for model in record["together"])}
+    for added in (folder / "added").glob("*/final_model"):
+        assert added.parent.resolve() in needed
+    # Nothing is made twice, and what was found is found again.
+    before = (folder / "additions.json").read_text()
+    again = yoyak(*ADDED, "--json")
+    assert json.loads(again.out)["additions"] == record["additions"]
+    assert json.loads(again.out)["test"] == record["test"]
+    assert (folder / "additions.json").read_text() == before
+
+
+class Left:
+    """A clock with so many seconds left."""
+
+    def __init__(self, seconds):
+        self.left = seconds
+
+
+@pytest.fixture
+def tries(tmp_path, monkeypatch):
+    monkeypatch.setattr(additions, "end_seconds", lambda search: 20.0)
+    settings = SimpleNamespace(search=SimpleNamespace(most_unsupported_facts=0.5))
+    search = SimpleNamespace(folder=tmp_path, clock=Left(100.0), config=settings)
+    return Tries(search, Winner("3", tmp_path, TrialScores([50.0, 60.0], 0.25)), stopped=False)
+
+
+def made(*scores, facts=0.0):
+    return lambda: TrialScores(list(scores), facts)
+
+
+def test_what_is_better_stays(tries):
+    assert tries.tried("average", "a", 10, made(51.0, 60.0), []) == TrialScores([51.0, 60.0], 0.0)
+    assert tries.tried("average", "b", 10, made(50.0, 60.0), []) is None
+    assert [line["kept"] for line in tries.winner.additions] == [True, False]
+    assert [line["gain"]["difference"] for line in tries.winner.additions] == [0.5, 0.0]
+
+
+def test_several_models_must_stand_out(tries):
+    """Gains of 2 and 0: their mean of 1 is no more than the standard error, 1. Of 2 and 1: 1.5 and 0.5."""
+    assert tries.tried("mbr", "a", 10, made(52.0, 60.0), []) is None
+    assert tries.tried("mbr", "b", 10, made(52.0, 61.0), []) is not None
+
+
+def test_facts_are_a_constraint(tries):
+    assert tries.tried("refine", "a", 10, made(70.0, 70.0, facts=0.75), []) is None
+    assert tries.tried("refine", "b", 10, made(70.0, 70.0, facts=0.5), []) is not None
+
+
+def test_what_would_end_too_late_is_not_begun(tries):
+    def never():
+        raise AssertionError
+
+    assert tries.tried("refine", "a", 81, never, []) is None
+    assert tries.winner.additions[0]["reason"] == "would take 81 s, and 80 s were left"
+    tries.search.clock.left = 102.0  # the same command with a longer deadline
+    assert tries.tried("refine", "a", 81, made(70.0, 70.0), []) is not None
+
+
+def test_a_reason_is_kept_where_it_can_not_be_made(tries):
+    def fails():
+        raise YoyakError("no such thing")
+
+    assert tries.tried("average", "a", 1, fails, []) is None
+    assert tries.winner.additions[0]["reason"] == "no such thing"
+
+
+def test_what_is_known_is_not_made_again(tries):
+    tries.tried("average", "a", 10, made(51.0, 60.0), [])
+    again = Tries(tries.search, Winner("3", tries.search.folder, TrialScores([50.0, 60.0])), stopped=True)
+    assert again.tried("average", "a", 10, made(0.0, 0.0), [tries.search.folder / "gone"]) is not None
+    assert again.tried("average", "b", 10, made(99.0, 99.0), []) is None  # stopped: nothing new
+    assert len(again.winner.additions) == 1
+    assert os.listdir(tries.search.folder) == ["additions.json"]
+
+
+def test_models_that_are_gone(tries, tmp_path):
+    assert tries.tried("average", "a", 10, made(99.0, 99.0), [tmp_path / "gone"]) is None
+    assert tries.winner.additions == []
