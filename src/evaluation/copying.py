@@ -52,6 +52,14 @@ def copied_share(summary: Sequence[str], dialogue: Sequence[str]) -> Copied:
     return Copied(sum(lengths) / words, sum(length**2 for length in lengths) / words)
 
 
+def copied_runs_share(summary: Sequence[str], dialogue: Sequence[str], size: int = 3) -> float:
+    """Return the share of a summary's tokens in fragments of `size` or more, as whole clauses are; 0 without tokens.
+
+    Single words of a dialogue stand in every good summary, so coverage tells little of one that is cut out of it.
+    """
+    return sum(length for length in fragment_lengths(summary, dialogue) if length >= size) / max(len(summary), 1)
+
+
 def repeated_share(tokens: Sequence[str], size: int = 3) -> float:
     """Return the share of a text's n-grams (of `size` tokens) that have occurred in it before; 0 in short texts."""
     ngrams = [tuple(tokens[start : start + size]) for start in range(len(tokens) - size + 1)]

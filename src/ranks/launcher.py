@@ -73,7 +73,7 @@ class Launcher:
         if self.cards is not None:
             variables["CUDA_VISIBLE_DEVICES"] = self.cards[rank]
         if "OMP_NUM_THREADS" not in os.environ:
-            variables["OMP_NUM_THREADS"] = str(max(1, _cores() // self.count))
+            variables["OMP_NUM_THREADS"] = str(max(1, usable_cores() // self.count))
         return variables
 
     def _wait(self, folder: Path) -> Failure | None:
@@ -119,5 +119,6 @@ def _why(code: int, errors: Path) -> str:
     return f"has ended with exit code {code}" + (f": {lines[-1][:300]}" if lines else "")
 
 
-def _cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

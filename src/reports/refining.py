@@ -16,33 +16,39 @@ from .wording import change, decimal, short
 
 _DRAWN = Text("drawn", "샘플링")
 _EVALUATION = Text("evaluation", "평가")
-_TITLES = {
+REFINED_FIGURES = {
     "reward": Text("Reward", "보상"),
     "score": Text("Score", "점수"),
     "facts_kept": Text("Facts kept, %", "유지한 사실, %"),
     "facts_unsupported": Text("Unsupported facts in 100 summaries", "요약 100개당 근거 없는 사실"),
     "words": Text("Words a summary", "요약당 단어 수"),
     "ended": Text("Share that ended, %", "끝맺은 요약, %"),
+    "copied": Text("Words copied in runs of three or more, %", "대화에서 세 단어 이상 그대로 가져온 비율, %"),
     "repeated": Text("Repeated 3-grams, %", "반복된 세 단어 묶음, %"),
 }
 """What is measured of drawn summaries, and under `eval_` of those of the evaluation dialogues."""
-_PER_100 = ("facts_kept", "facts_unsupported", "ended", "repeated")
+ENTROPY = Text("Entropy, nats a token", "토큰당 엔트로피")
+DISTANCE = Text("Distance from the start, nats a token", "시작 모델과의 거리, 토큰당")
+PER_100 = ("facts_kept", "facts_unsupported", "ended", "copied", "repeated")
+"""Shares of 1, and counts of one summary, that are shown times 100."""
 _HOW_TO_READ = Text(
     "The best evaluation's weights are the final model, so its figures on these dialogues are somewhat too good. A "
-    "reward that is gamed shows below: in facts that get lost, lengths that run away, repetition, or entropy near 0.",
+    "reward that is gamed shows below: in facts that get lost, lengths that run away, sentences copied from the "
+    "dialogue, repetition, or entropy near 0.",
     "가장 좋은 평가 시점의 가중치가 최종 모델이므로 이 대화에서의 값은 실제보다 조금 높습니다. 보상만 노린 결과라면 "
-    "아래에 드러납니다: 사실이 사라지거나, 길이가 크게 변하거나, 반복이 늘거나, 엔트로피가 0에 가까워집니다.",
+    "아래에 드러납니다: 사실이 사라지거나, 길이가 크게 변하거나, 대화를 그대로 가져오거나, 반복이 늘거나, "
+    "엔트로피가 0에 가까워집니다.",
 )
 
 
-def refining_section(record: RunRecord, metrics: list[Metric]) -> Html:
+def refining_section(record: RunRecord, metrics: list[Metric], with_curves: bool = True) -> Html:
     """Return what refining was rewarded for, why it ended, its first and best evaluation and its curves.
 
     Empty for a run that was not refined.
     """
     if not over_steps(metrics, "eval_reward"):
         return Html("")
-    return join(_ending(record), _table(metrics), notes(_HOW_TO_READ), _curves(metrics))
+    return join(_ending(record), _table(metrics), notes(_HOW_TO_READ), _curves(metrics) if with_curves else None)
 
 
 def _ending(record: RunRecord) -> Html:
@@ -76,11 +82,11 @@ def _rewarded_for(config: dict[str, Any]) -> Text | None:
 
 
 def _table(metrics: list[Metric]) -> Html:
-    curves = {key: dict(_points(metrics, f"eval_{key}", key)) for key in _TITLES}
+    curves = {key: dict(_points(metrics, f"eval_{key}", key)) for key in REFINED_FIGURES}
     rewards = curves["reward"]
     first, best = min(rewards), max(rewards, key=lambda step: rewards[step])
     rows: list[list[str | None]] = []
-    for key, title in _TITLES.items():
+    for key, title in REFINED_FIGURES.items():
         before, after = curves[key].get(first), curves[key].get(best)
         if before is not None and after is not None:
             rows.append([title, _written(before), _written(after), change(before, after, 1)])
@@ -97,12 +103,11 @@ def _table(metrics: list[Metric]) -> Html:
 def _curves(metrics: list[Metric]) -> Html:
     wide, *small = [
         line_chart(f"refine-{key}", title, _both(metrics, key), _written, height=260 if key == "reward" else 180)
-        for key, title in _TITLES.items()
+        for key, title in REFINED_FIGURES.items()
     ]
-    small.append(_single(metrics, "entropy", Text("Entropy, nats a token", "토큰당 엔트로피")))
+    small.append(_single(metrics, "entropy", ENTROPY))
     if any(value for _, value in over_steps(metrics, "distance")):
-        title = Text("Distance from the start, nats a token", "시작 모델과의 거리, 토큰당")
-        small.append(_single(metrics, "distance", title))
+        small.append(_single(metrics, "distance", DISTANCE))
     return join(wide, tag("div", *small, class_="charts"))
 
 
@@ -118,7 +123,7 @@ def _single(metrics: list[Metric], key: str, title: Text) -> Html:
 
 def _points(metrics: list[Metric], name: str, key: str) -> list[Point]:
     """Return a figure over the steps; shares of 1 as percentages."""
-    factor = 100 if key in _PER_100 else 1
+    factor = 100 if key in PER_100 else 1
     return [(step, factor * value) for step, value in over_steps(metrics, name)]
 
 

@@ -8,7 +8,7 @@ from ..evaluation.result import SCORE_NAMES
 from ..runs.json_lines import Metric
 from ..runs.read import over_steps
 from ..runs.schema import RunRecord, SplitData, SplitLengths, SplitTruncation
-from .charts import Series, histogram_chart, line_chart
+from .charts import Point, Series, histogram_chart, line_chart
 from .markup import Html, code, facts, join, named, notes, table, tag
 from .wording import count, decimal, rate, setting, short
 
@@ -17,6 +17,15 @@ _EVALUATION = Text("evaluation", "평가")
 SETTING = Text("Setting", "설정")
 LEARNING_RATE = Text("Learning rate", "학습률")
 GRADIENT_NORM = Text("Gradient norm", "그래디언트 노름")
+LOSS, SPEED = Text("Loss", "손실"), Text("Speed, tokens/s", "속도, 초당 토큰 수")
+MACHINE = {
+    "gpu_memory_bytes": (Text("GPU memory, GB", "GPU 메모리, GB"), 1e-9),
+    "gpu_busy_percent": (Text("GPU load, %", "GPU 사용률, %"), 1.0),
+    "gpu_celsius": (Text("GPU temperature, °C", "GPU 온도, °C"), 1.0),
+    "resident_bytes": (Text("Memory of the process, GB", "프로세스 메모리, GB"), 1e-9),
+    "processor_busy_percent": (Text("Processor load, %", "프로세서 사용률, %"), 1.0),
+}
+"""What the machine did: title and factor of each figure of `metrics.jsonl`."""
 _CHANGED = Text(
     "The file changed during the run, which used what it held at the start.",
     "실행 중에 파일이 바뀌었지만, 시작할 때의 내용을 썼습니다.",
@@ -24,20 +33,30 @@ _CHANGED = Text(
 
 
 def curves(metrics: list[Metric]) -> Html:
-    """Return the charts of loss, learning rate, gradient norm and speed over the optimizer steps."""
+    """Return the charts of loss, learning rate, gradient norm, speed and the machine over the optimizer steps."""
     loss = Series(Text("training", "학습"), over_steps(metrics, "loss"))
     eval_loss = Series(_EVALUATION, over_steps(metrics, "eval_loss"), marks=True)
-    wide = line_chart("loss", Text("Loss", "손실"), [loss, eval_loss], lambda value: decimal(value, 3), height=260)
+    wide = line_chart("loss", LOSS, [loss, eval_loss], lambda value: decimal(value, 3), height=260)
     rouge = [Series(_EVALUATION, over_steps(metrics, "eval_rouge_sum"), marks=True)]
     small = [line_chart("rouge-sum", SCORE_NAMES["rouge_sum"], rouge, lambda value: decimal(value, 2))] + [
         line_chart(chart_id, title, [Series(title, over_steps(metrics, key))], write, from_zero=True)
         for chart_id, title, key, write in (
             ("learning-rate", LEARNING_RATE, "learning_rate", short),
             ("gradient-norm", GRADIENT_NORM, "grad_norm", lambda value: decimal(value, 2)),
-            ("speed", Text("Speed, tokens/s", "속도, 초당 토큰 수"), "tokens_per_second", rate),
+            ("speed", SPEED, "tokens_per_second", rate),
         )
     ]
+    small += [
+        line_chart(
+            name.replace("_", "-"), title, [Series(title, _scaled(metrics, name, factor))], short, from_zero=True
+        )
+        for name, (title, factor) in MACHINE.items()
+    ]
     return join(wide, tag("div", *small, class_="charts") if any(small) else None)
+
+
+def _scaled(metrics: list[Metric], name: str, factor: float) -> list[Point]:
+    return [(step, factor * value) for step, value in over_steps(metrics, name)]
 
 
 def settings(record: RunRecord) -> Html:

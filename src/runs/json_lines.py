@@ -26,6 +26,18 @@ class Metric(RunPart):
     """Of the step, before clipping."""
     tokens_per_second: float | None = None
     """Tokens trained a second since the last line, evaluations left out."""
+    resident_bytes: float | None = None
+    """Memory that the process holds, where a processor trains. With several processes those of the others are in
+    `resident_bytes_rank1`, and so on; so the four below."""
+    processor_busy_percent: float | None = None
+    """Share of the cores' time since the last line that the process used."""
+    gpu_memory_bytes: float | None = None
+    """Memory of the card that the run's allocator holds."""
+    gpu_busy_percent: float | None = None
+    """Share of the last moments (up to a second) in which the card computed. This and the next come with every line, at
+    most every two seconds, where nvidia-ml-py is installed."""
+    gpu_celsius: float | None = None
+    """Heat of the card."""
     reward: float | None = None
     """Mean reward of the summaries that a step of `yoyak refine` drew; `eval_reward`, and so on below, of the
     evaluation dialogues' most likely ones, a line of its own."""
@@ -45,6 +57,9 @@ class Metric(RunPart):
     ended: float | None = None
     """Share of summaries that ended by themselves."""
     eval_ended: float | None = None
+    copied: float | None = None
+    """Share of words in runs of three or more that their dialogue has too."""
+    eval_copied: float | None = None
     repeated: float | None = None
     """Share of 3-grams that occurred before in their summary."""
     eval_repeated: float | None = None

@@ -22,6 +22,7 @@ from .guards.deterministic import deterministic_kernels, raise_if_not_determinis
 from .guards.interrupts import StopOnSignal, TrainingInterrupted
 from .guards.one_process import on_one_gpu, run_alone
 from .logs.callbacks import MetricsWriter
+from .logs.readings import RankReadings
 from .logs.trackers import trackers
 from .memory_plan import checkpointing_arguments
 from .packed_step import PackedTrainer
@@ -170,9 +171,11 @@ class LLMTrainer:
         packed = self.resolved.engine.name == "packed"
         trainer = PackedTrainer(**arguments, resolved=self.resolved) if packed else ResponseTrainer(**arguments)
         trainer.remove_callback(PrinterCallback)
+        readings = RankReadings(self.model.get_input_embeddings().weight.device)
+        trainer.add_callback(readings)
         if is_first_rank():
             goes_on = self.resume is not None
-            trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer, goes_on=goes_on))
+            trainer.add_callback(MetricsWriter(self.run_dir / "metrics.jsonl", trainer, readings, goes_on))
             for tracker in trackers(self.config, self.run_dir, self.resume.step if self.resume else None):
                 trainer.add_callback(tracker)
         if training.early_stopping_patience and self.eval_dataset is not None:

@@ -237,12 +237,19 @@ COMMAND_LINES = (
         ),
     ),
     Text("{adapter}: trained on {a}, used on {b}", "{adapter}: {a}에서 학습했는데 {b}에 씁니다"),
+    Text("The run goes on without the curve of %s: %s", "%s 곡선 없이 계속합니다: %s"),
     Text("Refining has ended: %s", "refine을 마쳤습니다: %s"),
     Text("In %g minutes %d steps are made, %.2f s each", "%g분 동안 %d스텝을 합니다(스텝당 %.2f초)"),
     Text("Compare: {command}", "비교: {command}"),
     Text(
-        "Step %d of %d: reward %.1f (score %.1f), %.1f words, %.0f%% ended, entropy %.2f, %.1f s",
-        "스텝 %d/%d: 보상 %.1f(점수 %.1f), 단어 %.1f개, 끝맺음 %.0f%%, 엔트로피 %.2f, %.1f초",
+        (
+            "Step %d of %d: reward %.1f (score %.1f), %.1f words, %.0f%% ended, %.0f%% copied, %.0f%% repeated, "
+            "entropy %.2f, %.1f s"
+        ),
+        (
+            "스텝 %d/%d: 보상 %.1f(점수 %.1f), 단어 %.1f개, 끝맺음 %.0f%%, 그대로 가져옴 %.0f%%, 반복 %.0f%%, "
+            "엔트로피 %.2f, %.1f초"
+        ),
     ),
     Text(
         (

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ...training.refine.refiner import RefineExample
     from ...training.refine.run import RefineRun
 
-_NAMED = "_refined"
+NAMED = "_refined"
+"""What stands behind a run's name in that of its refining."""
 
 
 def refine_run(run: str, overrides: Sequence[str] = (), overwrite: bool = False, resume: bool = False) -> Path:
@@ -52,7 +53,7 @@ def refine_config(run: str, overrides: Sequence[str]) -> Config:
     else:
         config.model.checkpoint = str(final)
     if "experiment.name" not in named:
-        config.experiment.name += _NAMED
+        config.experiment.name += NAMED
     return config
 
 
@@ -157,13 +158,16 @@ def refine_examples(dataset: "LLMSummarizationDataset", table: "DialogueTable") 
 def say_step(run: RunContext, step: int, steps: int, figures: dict[str, float]) -> None:
     """Print a step's figures."""
     run.logger.info(
-        "Step %d of %d: reward %.1f (score %.1f), %.1f words, %.0f%% ended, entropy %.2f, %.1f s",
+        "Step %d of %d: reward %.1f (score %.1f), %.1f words, %.0f%% ended, %.0f%% copied, %.0f%% repeated, "
+        "entropy %.2f, %.1f s",
         step,
         steps,
         figures["reward"],
         figures["score"],
         figures["words"],
         100 * figures["ended"],
+        100 * figures["copied"],
+        100 * figures["repeated"],
         figures["entropy"],
         figures["seconds"],
     )

@@ -2,7 +2,14 @@ import random
 
 import pytest
 
-from src.evaluation.copying import Copied, copied_share, fragment_lengths, length_ratio, repeated_share
+from src.evaluation.copying import (
+    Copied,
+    copied_runs_share,
+    copied_share,
+    fragment_lengths,
+    length_ratio,
+    repeated_share,
+)
 
 SUMMARY, DIALOGUE = map(str.split, ("the cat sat on the mat", "so the cat sat by the mat"))
 
@@ -16,6 +23,13 @@ def test_coverage_and_density_by_hand():
     """5 of 6 words lie in runs of 3 and 2: (9 + 4) / 6."""
     share = copied_share(SUMMARY, DIALOGUE)
     assert share == Copied(pytest.approx(5 / 6), pytest.approx(13 / 6))
+
+
+def test_runs_by_hand():
+    """`the cat sat` is long enough at 3 of 6 words, `the mat` from 2 on; nothing is copied into an empty text."""
+    assert copied_runs_share(SUMMARY, DIALOGUE) == pytest.approx(3 / 6)
+    assert copied_runs_share(SUMMARY, DIALOGUE, 2) == pytest.approx(5 / 6)
+    assert copied_runs_share(SUMMARY, DIALOGUE, 4) == copied_runs_share([], DIALOGUE) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ REFINED: dict[str, Any] = copy.deepcopy(RUN) | {"name": "r1", "config": CONFIG, 
 
 def evaluation(step: int, reward: float, kept: float = 0.5, unsupported: float = 0.02) -> dict[str, Any]:
     figures = {"reward": reward, "score": reward - 20, "facts_kept": kept, "facts_unsupported": unsupported}
-    figures |= {"words": 20.0, "ended": 1.0, "repeated": 0.0125}
+    figures |= {"words": 20.0, "ended": 1.0, "copied": 0.125, "repeated": 0.0125}
     return {"step": step} | {f"eval_{name}": value for name, value in figures.items()}
 
 
@@ -54,6 +54,7 @@ def test_the_best_evaluation_stands_beside_the_first() -> None:
         "Unsupported facts in 100 summaries2.00.0\N{MINUS SIGN}2.0",
         "Words a summary20.020.0±0.0",
         "Share that ended, %100.0100.0±0.0",
+        "Words copied in runs of three or more, %12.512.5±0.0",
         "Repeated 3-grams, %1.21.2±0.0",
     ]
     assert page.texts("p")[:2] == [
@@ -67,7 +68,8 @@ def test_each_figure_has_a_curve_of_drawn_summaries_and_marks_of_the_evaluation(
     page = Page(section(LINES))
     assert page.texts("strong") == [
         "Reward", "Score", "Facts kept, %", "Unsupported facts in 100 summaries", "Words a summary",
-        "Share that ended, %", "Repeated 3-grams, %", "Entropy, nats a token",
+        "Share that ended, %", "Words copied in runs of three or more, %", "Repeated 3-grams, %",
+        "Entropy, nats a token",
     ]  # fmt: skip
     assert page.texts("desc")[0] == (
         "Drawn: 90.0 at step 1, 99.0 at step 4, between 90.0 and 99.0. "

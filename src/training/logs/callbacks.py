@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..response_trainer import ResponseTrainer
+    from .readings import RankReadings
 
 
 def training_clock(trainer: "ResponseTrainer") -> float:
@@ -23,11 +24,14 @@ def training_clock(trainer: "ResponseTrainer") -> float:
 
 
 class MetricsWriter(TrainerCallback):
-    """Appends a JSON line to `metrics.jsonl` at each log: step, epoch, loss, learning rate, tokens/s, eval loss."""
+    """Appends a JSON line to `metrics.jsonl` at each log.
 
-    def __init__(self, path: Path, trainer: "ResponseTrainer", goes_on: bool = False) -> None:
+    It holds step, epoch, loss, learning rate, tokens/s, what `readings` has read, and in a line of its own eval loss.
+    """
+
+    def __init__(self, path: Path, trainer: "ResponseTrainer", readings: "RankReadings", goes_on: bool = False) -> None:
         """Write to `path`, which is emptied, or cut off after the lines of the checkpoint where the run goes on."""
-        self.path, self.trainer = path, trainer
+        self.path, self.trainer, self.readings = path, trainer, readings
         path.parent.mkdir(parents=True, exist_ok=True)
         if not (goes_on and path.exists()):
             write_atomic(path, "")
@@ -61,6 +65,7 @@ class MetricsWriter(TrainerCallback):
             now, tokens = training_clock(self.trainer), int(self.trainer.trained_tokens)
             line["tokens_per_second"] = round((tokens - self._since[1]) / (now - self._since[0]), 1)
             self._since = (now, tokens)
+            line |= self.readings.newest
         self._written.append(json.dumps(line) + "\n")
         try:
             self._write()

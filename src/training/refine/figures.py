@@ -17,13 +17,16 @@ class Written:
 
 
 def means(rewards: Sequence[Reward]) -> dict[str, float]:
-    """Return mean reward and score, the share of the references' facts that is kept, and unsupported ones a summary."""
+    """Return means: reward, score, the share of the references' facts that is kept, unsupported ones a summary, and the
+    share of words that are copied in runs of three or more.
+    """
     count = len(rewards)
     return {
         "reward": sum(one.total for one in rewards) / count,
         "score": sum(one.score for one in rewards) / count,
         "facts_kept": sum(one.kept for one in rewards) / max(sum(one.facts for one in rewards), 1),
         "facts_unsupported": sum(one.unsupported for one in rewards) / count,
+        "copied": sum(one.copied for one in rewards) / count,
     }
 
 

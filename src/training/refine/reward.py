@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...evaluation.chrf import chrf_score, chrf_statistics
+from ...evaluation.copying import copied_runs_share
 from ...evaluation.facts import find_facts, unsupported_facts
 from ...evaluation.rouge import score_summaries
-from ...evaluation.tokenizations import Tokenization
+from ...evaluation.tokenizations import Tokenization, tokenize_pairs
 from ...evaluation.workers import ScoringWorkers
 
 RewardMetric = Literal["rouge_sum", "rouge1", "rouge2", "rougeL", "chrf"]
@@ -40,13 +41,17 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Reward:
-    """A summary's reward, and its parts: score, facts kept and of how many, facts that the dialogue does not hold."""
+    """A summary's reward, and its parts: score, facts kept and of how many, facts that the dialogue does not hold.
+
+    `copied` has no part in it: the share of the summary's words that lie in runs of three or more of the dialogue's.
+    """
 
     total: float
     score: float
     kept: int
     facts: int
     unsupported: int
+    copied: float
 
 
 def reward(drawn: Sequence[Drawn], rule: RewardRule) -> list[list[Reward]]:
@@ -58,16 +63,21 @@ def reward(drawn: Sequence[Drawn], rule: RewardRule) -> list[list[Reward]]:
     of_rows = [wanted[one] for one, _ in rows]
     lost = unsupported_facts(of_rows, summaries)
     unsupported = unsupported_facts(find_facts(summaries), [one.dialogue for one, _ in rows])
+    copied = [
+        copied_runs_share(*pair) for pair in tokenize_pairs([(one.summaries[at], one.dialogue) for one, at in rows])
+    ]
+    counts = [tuple(map(len, its)) for its in zip(of_rows, lost, unsupported, strict=True)]
     found = iter(
-        _reward(one.ended[number], score, len(facts), len(missing), len(wrong), rule.facts_weight)
-        for (one, number), score, facts, missing, wrong in zip(rows, scores, of_rows, lost, unsupported, strict=True)
+        _reward(one.ended[number], score, its, share, rule.facts_weight)
+        for (one, number), score, its, share in zip(rows, scores, counts, copied, strict=True)
     )
     return [[next(found) for _ in one.summaries] for one in drawn]
 
 
-def _reward(ended: bool, score: float, facts: int, lost: int, unsupported: int, weight: float) -> Reward:
+def _reward(ended: bool, score: float, counts: tuple[int, ...], copied: float, weight: float) -> Reward:
+    facts, lost, unsupported = counts
     total = score + weight * (facts - lost - unsupported) / max(facts, 1)
-    return Reward(total if ended else 0.0, score, facts - lost, facts, unsupported)
+    return Reward(total if ended else 0.0, score, facts - lost, facts, unsupported, copied)
 
 
 def _scores(summaries: Sequence[str], references: Sequence[list[str]], rule: RewardRule) -> list[float]:

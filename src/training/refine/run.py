@@ -14,6 +14,7 @@ from ...bilingual import Text
 from ...errors import YoyakError
 from ...files import appending, write_atomic
 from ..guards.interrupts import EvaluationStopped, StopOnSignal, TrainingInterrupted
+from ..logs.readings import Readings
 from ..state.checkpointed_trainer import STATE
 from ..state.checkpoints import Checkpoint, read_checkpoint, remove_others, saved_steps, steps_to_keep, write_checkpoint
 from ..state.training_state import Facts, optimizer_state, restore_optimizer
@@ -58,6 +59,7 @@ class RefineRun:
         self._logger = logging.getLogger("yoyak")
         self._metrics = run_dir / "metrics.jsonl"
         self._interrupt = StopOnSignal(self)
+        self._readings = Readings(refiner.device)
         if resume is None:
             write_atomic(self._metrics, "")
         else:
@@ -95,7 +97,7 @@ class RefineRun:
                 if not self.in_time():
                     self._make_steps(self.refiner.step)
                 self._refuse_broken(figures)
-                self._log({"step": self.refiner.step, **figures})
+                self._log({"step": self.refiner.step, **figures, **self._readings.read()})
                 on_step(self.refiner.step, figures)
                 if self.stop_requested:
                     self._stop()

@@ -66,6 +66,7 @@ def test_a_whole_run(yoyak, tiny):
     logged = {key for line in (run / "metrics.jsonl").read_text().splitlines() for key in json.loads(line)}
     timed = {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second"}  # the Trainer's
     measured = {"step", "epoch", "loss", "eval_loss", "learning_rate", "grad_norm", "tokens_per_second"}
+    measured |= {"resident_bytes", "processor_busy_percent"}
     assert logged == measured | timed
     assert measured < Metric.model_fields.keys()
     assert "yoyak summarize" in result.out

@@ -13,7 +13,7 @@ from src.decoder.row_batch import RowBatch
 from src.errors import YoyakError
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, write_tiny_model
 from src.training.guards.interrupts import TrainingInterrupted
-from src.training.refine.figures import Written, looks
+from src.training.refine.figures import Written, looks, means
 from src.training.refine.refiner import RefineExample, Refiner
 from src.training.refine.reward import Drawn, Reward
 from src.training.refine.run import RefineRun
@@ -25,7 +25,7 @@ class Lengths:
     """Rewards long summaries, in this process."""
 
     def __call__(self, drawn: list[Drawn]) -> list[list[Reward]]:
-        return [[Reward(float(len(text)), float(len(text)), 0, 0, 0) for text in one.summaries] for one in drawn]
+        return [[Reward(float(len(text)), float(len(text)), 0, 0, 0, 0.0) for text in one.summaries] for one in drawn]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,8 @@ def weights(refiner: Refiner) -> dict[str, torch.Tensor]:
 
 def figures(folder: Path) -> list[dict[str, float]]:
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in line.items() if "seconds" not in name} for line in lines]
+    measured = ("seconds", "resident_bytes", "processor_busy_percent")
+    return [{name: value for name, value in line.items() if not name.endswith(measured)} for line in lines]
 
 
 @torch.no_grad()
@@ -205,6 +206,14 @@ def test_each_pass_sees_each_dialogue_once(base: str, tmp_path: Path) -> None:
     refiner = refiner_of(base, tmp_path)
     assert sorted(refiner._order(0) + refiner._order(1)) == [0, 1, 2, 3]
     assert sorted(refiner._order(2) + refiner._order(3)) == [0, 1, 2, 3]
+
+
+def test_what_is_told_of_rewards() -> None:
+    """3 of 4 facts are kept; a quarter of one summary's words is copied, none of the other's."""
+    rewards = [Reward(110.0, 100.0, 2, 2, 0, 0.25), Reward(50.0, 60.0, 1, 2, 1, 0.0)]
+    assert means(rewards) == {
+        "reward": 80.0, "score": 80.0, "facts_kept": 0.75, "facts_unsupported": 0.5, "copied": 0.125,
+    }  # fmt: skip
 
 
 def test_what_is_told_of_written_summaries() -> None:

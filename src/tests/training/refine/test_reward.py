@@ -14,7 +14,7 @@ def drawn(*summaries: str, ended: bool = True, reference: str = "Ann meets Ben a
 
 def test_the_reference_itself_has_everything() -> None:
     """Ann, Ben and 4 are kept: 300 points and 20."""
-    assert reward([drawn("Ann meets Ben at 4.")], RULE) == [[Reward(320.0, 300.0, 3, 3, 0)]]
+    assert reward([drawn("Ann meets Ben at 4.")], RULE) == [[Reward(320.0, 300.0, 3, 3, 0, 0.0)]]
 
 
 def test_a_wrong_number_is_lost_and_unsupported() -> None:
@@ -27,11 +27,21 @@ def test_a_wrong_number_is_lost_and_unsupported() -> None:
 
 def test_one_that_did_not_end_or_is_empty() -> None:
     assert reward([drawn("Ann meets Ben at 4.", ended=False)], RULE)[0][0].total == 0.0
-    assert reward([drawn("")], RULE) == [[Reward(0.0, 0.0, 0, 3, 0)]]
+    assert reward([drawn("")], RULE) == [[Reward(0.0, 0.0, 0, 3, 0, 0.0)]]
 
 
 def test_a_reference_without_words() -> None:
     assert reward([drawn("Ann.", reference="...")], RULE)[0][0].score == 0.0
+
+
+def test_what_is_copied_is_counted_in_words_and_not_rewarded() -> None:
+    """`shall we meet` stands in the dialogue; Ann and Ben do too, each alone."""
+    ((found,),) = reward([drawn("Ann and Ben: shall we meet?")], RULE)
+    assert found.copied == pytest.approx(3 / 6)
+    ((korean,),) = reward(
+        [Drawn("민수: 내일 네 시에 봐요.", ("내일 본다.",), ("내일 네 시에 민수가 본다.",), (True,))], RULE
+    )
+    assert korean.copied == pytest.approx(3 / 5)
 
 
 def test_facts_may_count_for_nothing() -> None:

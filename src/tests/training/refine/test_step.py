@@ -86,7 +86,7 @@ def test_it_draws_from_the_softmax_at_its_own_temperature(base: str, tmp_path: P
 
 
 def test_equal_rewards_change_nothing(base: str, tmp_path: Path) -> None:
-    refiner = judged(refiner_of(base, tmp_path), lambda drawn: [[Reward(7.0, 7.0, 0, 0, 0)] * 3 for _ in drawn])
+    refiner = judged(refiner_of(base, tmp_path), lambda drawn: [[Reward(7.0, 7.0, 0, 0, 0, 0.0)] * 3 for _ in drawn])
     before = weights(refiner)
     figures = refiner.train_step()
     assert (figures["equal_groups"], figures["grad_norm"], figures["reward"]) == (1.0, 0.0, 7.0)

@@ -92,6 +92,9 @@ def test_two_processes_train_as_one_does_and_say_all_once(place, whole):
     assert several["scores"]["zero_shot"] == alone["scores"]["zero_shot"]
     lines = [(place / "outputs" / name / "metrics.jsonl").read_text().splitlines() for name in ("alone", "whole")]
     assert len(lines[0]) == len(lines[1]) == 20
+    first = json.loads(lines[1][0])
+    assert min(first["resident_bytes"], first["resident_bytes_rank1"]) > 50e6  # torch alone takes that
+    assert "resident_bytes_rank1" not in lines[0][0]
     out = whole[1].splitlines()
     assert sum(line.startswith("step 16/16 ") for line in out) == 1
     assert sum(line.startswith("Report: ") for line in out) == 1
