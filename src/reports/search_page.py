@@ -7,13 +7,14 @@ from ..bilingual import Text, joined, korean
 from ..evaluation.result import SCORE_NAMES
 from .charts import Series, line_chart
 from .markup import Html, code, facts, join, named, notes, scrolling_table, table, tag
-from .page import document, write_page
+from .page import Part, document, write_page
 from .score_table import MISSING, counting
 from .search_lines import parallel_lines
 from .wording import between, change, decimal, duration, setting
 
 _Record = dict[str, Any]
 _STATES = {
+    "running": Text("under way", "진행 중"),
     "begun": Text("paused", "멈춤"),
     "finished": Text("finished", "끝까지 학습"),
     "lost": Text("stopped at a pause", "멈춘 뒤 탈락"),
@@ -39,7 +40,16 @@ def write_search_page(path: Path, record: _Record, config: str) -> None:
 
 def render_search(record: _Record, config: str) -> str:
     """Return the whole page as HTML."""
-    parts = [
+    kind = Text("yoyak search", "yoyak 탐색")
+    header = tag("header", tag("p", kind, class_="kind"), tag("h1", named(record["name"])))
+    title = joined([record["name"], kind], " · ")
+    footer = [Text("Written by yoyak search.", "yoyak search가 작성했습니다.")]
+    return document(title, header, search_verdict(record), search_parts(record, config), footer)
+
+
+def search_parts(record: _Record, config: str) -> list[Part]:
+    """Return the parts of an ended search's page."""
+    return [
         ("result", Text("Result", "결과"), _result(record)),
         ("additions", Text("Added to the winner", "선택된 시도에 더한 것"), _additions(record)),
         ("history", Text("Score over time", "시간에 따른 점수"), _history(record)),
@@ -47,16 +57,21 @@ def render_search(record: _Record, config: str) -> str:
         ("settings", Text("Settings and scores", "설정과 점수"), parallel_lines(record)),
         ("trials", Text("Trials", "시도"), _trials(record)),
         ("refused", Text("Never started", "시작하지 않은 시도"), _refused(record)),
-        ("config", Text("The winner's config", "선택된 설정 파일"), tag("pre", tag("code", config))),
+        ("config", Text("The winner's config", "선택된 설정 파일"), tag("pre", tag("code", config), tabindex=0)),
     ]
-    kind = Text("yoyak search", "yoyak 탐색")
-    header = tag("header", tag("p", kind, class_="kind"), tag("h1", named(record["name"])))
-    title = joined([record["name"], kind], " · ")
-    footer = [Text("Written by yoyak search.", "yoyak search가 작성했습니다.")]
-    return document(title, header, _verdict(record), parts, footer)
 
 
-def _verdict(record: _Record) -> Html:
+def standing_parts(record: _Record) -> list[Part]:
+    """Return what can be shown of a search that has not ended: its scores so far, and its trials."""
+    parts = [
+        ("history", Text("Score over time", "시간에 따른 점수"), _history(record)),
+        ("trials", Text("Trials", "시도"), _trials(record)),
+        ("refused", Text("Never started", "시작하지 않은 시도"), _refused(record)),
+    ]
+    return [part for part in parts if part[2]]
+
+
+def search_verdict(record: _Record) -> Html:
     """Return the sentences that a reader needs first."""
     chosen, objective = record["chosen"], SCORE_NAMES[record["objective"]]
     lines = [
@@ -191,7 +206,10 @@ def _trials(record: _Record) -> Html:
     head = [Text("Trial", "시도"), Text("Score", "점수"), Text("State", "상태"), Text("Time", "시간")]
     caption = Text("All trials; 0 is the config as it is", "모든 시도. 0은 원래 설정")
     note = Text("Small figures are 95% intervals over dialogues.", "작은 숫자는 대화 단위의 95% 신뢰 구간입니다.")
-    return join(scrolling_table(caption, [*head, *pauses, *(code(name) or "" for name in names)], rows), notes(note))
+    return join(
+        scrolling_table(caption, [*head, *pauses, *(code(name) or "" for name in names)], rows, "numbers wide"),
+        notes(note),
+    )
 
 
 def _kind(by_summaries: bool) -> Text:

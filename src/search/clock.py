@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..errors import YoyakError
 from ..files import write_atomic
+from .folder import CLOCK_FILE
 
-_FILE = "clock.json"
 _WRITE_SECONDS = 1.0  # at most so much is lost by a kill
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -26,7 +26,7 @@ class SearchClock:
         self, folder: Path, deadline_seconds: float, began: float | None = None, now: Callable[[], float] = time.time
     ) -> None:
         """Start, or join, at `began` (seconds since the epoch; now if None)."""
-        self.path, self.deadline_seconds, self._now = folder / _FILE, deadline_seconds, now
+        self.path, self.deadline_seconds, self._now = folder / CLOCK_FILE, deadline_seconds, now
         spent, since, seen = self._read()
         moment = now() if began is None else began
         joins = seen > moment - 5 * _WRITE_SECONDS
@@ -64,7 +64,8 @@ class SearchClock:
                 self._write()
 
     def _write(self) -> None:
-        write_atomic(self.path, json.dumps({"spent": self._spent, "since": self._since, "seen": self._now()}))
+        told = {"spent": self._spent, "since": self._since, "seen": self._now(), "deadline": self.deadline_seconds}
+        write_atomic(self.path, json.dumps(told))
 
     def _read(self) -> tuple[float, float, float]:
         try:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from ..errors import YoyakError
 from ..runs.lock import run_lock
-
-_CLAIMS = ".claims"
+from .folder import CLAIMS, worker_names
 
 
 @contextmanager
@@ -32,7 +31,7 @@ def claimed(folder: Path, name: str) -> Iterator[None]:
     Raises:
         YoyakError: another process holds it.
     """
-    with run_lock(folder / _CLAIMS / name):
+    with run_lock(folder / CLAIMS / name):
         yield
 
 
@@ -55,6 +54,4 @@ def working(folder: Path) -> Iterator[str]:
 
 def others_work(folder: Path, own: str) -> bool:
     """Tell whether another worker is there."""
-    locks = (folder / _CLAIMS).glob(".worker-*.lock")
-    names = {path.name.removeprefix(".").removesuffix(".lock") for path in locks}
-    return any(not is_free(folder, name) for name in names - {own})
+    return any(not is_free(folder, name) for name in worker_names(folder) if name != own)

@@ -18,7 +18,10 @@ from .jobs_page import add_jobs_page
 from .judge_pages import add_judge_pages
 from .new_page import add_new_page
 from .place import PageError, Place
+from .refining_page import add_refining_page
 from .run_page import add_run_actions, add_run_pages
+from .search_start import add_search_start
+from .searches_page import add_search_pages
 from .served import Served
 from .settings_page import add_settings_page
 from .start_page import add_start_page
@@ -53,6 +56,9 @@ def create_studio(place: Place, token: str) -> Door:
     add_new_page(app, studio)
     add_run_pages(app, studio)
     add_run_actions(app, studio)
+    add_refining_page(app, studio)
+    add_search_start(app, studio)
+    add_search_pages(app, studio)
     add_data_pages(app, studio)
     add_export_page(app, studio)
     add_judge_pages(app, studio)

@@ -187,12 +187,12 @@ def _start(studio: Studio, fields: Fields) -> str:
         name = free_name(load_config(wish.experiment), studio.place)
         wish = replace(wish, overrides=(*wish.overrides, f"experiment.name={name}"))
     config: Config = checked_config(wish)
-    _refuse_what_is_no_file(config)
+    refuse_what_is_no_file(config)
     studio.processes.start("train", config.experiment.name, wish.words)
     return config.experiment.name
 
 
-def _refuse_what_is_no_file(config: Config) -> None:
+def refuse_what_is_no_file(config: Config) -> None:
     """Raise YoyakError, before a process is started, where a data file is not there."""
     for source in (config.data.train, config.data.eval):
         if not source.startswith("hub:"):

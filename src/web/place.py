@@ -53,12 +53,15 @@ class Place:
         return [name for _, name in sorted(found, reverse=True)]
 
     def run(self, name: str) -> Path:
-        """Return the folder of a run that is there.
+        """Return the folder of a run that is there; `SEARCH~TRIAL` is a trial's, in the folder of its search.
 
         Raises:
             PageError: 404, there is none of this name.
         """
         folder = self.named(self.runs, name)
+        search, tilde, trial = name.partition("~")
+        if tilde and not folder.exists():
+            folder = self.named(self.named(self.runs, search), trial)
         if not (folder / RECORD_FILE).is_file():
             raise PageError(404, NO_SUCH_RUN)
         return folder

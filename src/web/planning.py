@@ -12,12 +12,14 @@ from ..commands.train.config import resolve_config
 from ..commands.train.folder import refuse_other_run
 from ..commands.train.request import TrainRequest
 from ..config.schema import Config
+from ..errors import YoyakError
 from ..planner.data_lengths import data_lengths
-from ..planner.devices import Device
+from ..planner.devices import CARDS, Device
 from ..planner.job import job_of
 from ..planner.lengths import Lengths
 from ..planner.machine import choose_device
 from ..planner.plan import Plan, Situation, make_plan
+from ..planner.refining import RefinePlan, make_refine_plan
 from ..planner.shapes import ModelShape, cached_file, find_shape
 
 T = TypeVar("T")
@@ -60,12 +62,34 @@ def planned(wish: RunWish, config: Config) -> Plan:
     Raises:
         YoyakError: as `yoyak plan` refuses.
     """
-    plan = make_plan(_situation(config, wish.named, choose_device(wish.gpu, None)))
+    plan = make_plan(situation_of_form(config, wish.named, choose_device(wish.gpu, None)))
     refuse_budget(plan)
     return plan
 
 
-def _situation(config: Config, named: Collection[str], device: Device) -> Situation:
+def planned_refining(config: Config, gpu: str | None) -> RefinePlan:
+    """Return the plan of a refining with these settings, on a card or this machine (None).
+
+    Raises:
+        YoyakError: as `yoyak plan --refine` refuses.
+    """
+    named = ("data.train", "data.eval")
+    return make_refine_plan(situation_of_form(config, named, choose_device(gpu, None)))
+
+
+def known_card(name: str) -> str | None:
+    """Return the name of a card that a form names, None where it means this machine; YoyakError for another."""
+    if name and name not in {card.name for card in CARDS}:
+        raise YoyakError(f"--gpu {name[:100]}: no such card here")
+    return name or None
+
+
+def situation_of_form(config: Config, named: Collection[str], device: Device) -> Situation:
+    """Return what a plan is made of; `named` are those of `data.train` and `data.eval` that a form or config names.
+
+    Raises:
+        YoyakError: settings exclude each other, or data, tokenizer or model can't be read.
+    """
     shape = _shape(config)
     job_of(config, shape, device)  # settings that exclude each other are refused before data is read
     train, evaluation = (_split(config, shape, split, f"data.{split}" in named) for split in ("train", "eval"))

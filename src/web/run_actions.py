@@ -91,9 +91,11 @@ def delete_run(place: Place, folder: Path) -> None:
     """Move a run's folder into the bin.
 
     Raises:
-        PageError: 409, it runs.
+        PageError: 409, it runs, or is a trial of a search.
         YoyakError: the folder can't be moved.
     """
+    if folder.parent != place.runs:
+        raise PageError(409, Text("A trial belongs to its search.", "탐색에 속한 시도라 따로 지울 수 없습니다."))
     if lock_holder(folder) is not None:
         raise PageError(409, Text("The run is under way; stop it first.", "실행 중입니다. 먼저 멈춰 주세요."))
     bin_folder = place.own / "bin"

@@ -40,7 +40,7 @@ def _content(folder: Path) -> list[Part]:
     parts = [
         ("scores", Text("Scores", "점수"), scores(run.record)),
         ("breakdown", Text("Scores by group", "그룹별 점수"), breakdown(scored)),
-        ("refining", Text("Refining", "보상 학습"), refining_section(run.record, run.metrics)),
+        ("refining", Text("Refining", "보상 학습"), refining_section(run.record, run.metrics, False)),
         ("faults", Text("Faults", "문제"), faults_section(run.record.faults)),
         ("plan-figures", Text("Plan", "예측"), plan_section(run.record)),
         ("settings", Text("Settings", "설정"), settings(run.record)),

@@ -1,5 +1,6 @@
 """A run's page: its curves and log live, what can be done with it, and the content of its report."""
 
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -11,28 +12,17 @@ from ..errors import YoyakError
 from ..planner.plan import run_steps
 from ..reports.summary import run_facts
 from ..runs.record import read_record
-from ..runs.schema import RECORD_FILE, RunRecord
+from ..runs.schema import RunRecord
 from .forms import read_form
+from .live_charts import charts_in
+from .pages import request_language
 from .place import NO_SUCH_RUN, PageError
+from .refinings import is_refining, refined_from, refinings_of
 from .run_actions import delete_run, resume_run, stop_run
 from .run_content import policy_of, report_content, report_page
 from .run_events import run_events
 from .run_list import STATES, state_of
 from .studio import Studio, apart
-
-_CURVES = {
-    "loss": Text("Loss", "손실"),
-    "eval_loss": Text("evaluation", "평가"),
-    "train": Text("training", "학습"),
-    "eval_rouge_sum": Text("ROUGE sum", "ROUGE 합"),
-    "reward": Text("Reward", "보상"),
-    "learning_rate": Text("Learning rate", "학습률"),
-    "grad_norm": Text("Gradient norm", "그래디언트 노름"),
-    "tokens_per_second": Text("Speed, tokens/s", "속도, 초당 토큰 수"),
-    "step": Text("step", "스텝"),
-    "left": Text("about {} left", "{} 남음"),
-    "steps": Text("step {} of {}", "{} / {} 스텝"),
-}
 
 
 def add_run_pages(app: FastAPI, studio: Studio) -> None:
@@ -44,7 +34,9 @@ def add_run_pages(app: FastAPI, studio: Studio) -> None:
         begins = await apart(_begins, studio, name)
         if begins is not None:
             return studio.page(request, "run_begins.html", name=name, **begins)
-        return studio.page(request, "run.html", labels=_labels(request), **await apart(_head, studio, name))
+        charts, words = charts_in(request_language(request))
+        head = await apart(_head, studio, name)
+        return studio.page(request, "run.html", charts=charts, words=words, **head)
 
     @app.get("/runs/{name}/begins", response_model=None)
     async def begins(request: Request, name: str) -> Response:
@@ -123,6 +115,9 @@ def _head(studio: Studio, name: str) -> dict[str, Any]:
     output = studio.processes.output(started) if started is not None and state != "completed" else ""
     return {
         "name": name,
+        "search": folder.parent.name if folder.parent != studio.place.runs else None,
+        "from_run": refined_from(studio.place, record),
+        "refinings": [(one, _state_words(studio, one)) for one in refinings_of(studio.place, name)],
         "state": state,
         "facts": run_facts(record),
         "state_words": STATES[state],
@@ -134,12 +129,9 @@ def _head(studio: Studio, name: str) -> dict[str, Any]:
     }
 
 
-def _labels(request: Request) -> dict[str, str]:
-    from .language import sayer
-    from .pages import request_language
-
-    say = sayer(request_language(request))
-    return {name: say(text) for name, text in _CURVES.items()}
+def _state_words(studio: Studio, name: str) -> Text:
+    folder = studio.place.runs / name
+    return STATES[state_of(folder, read_record(folder) or RunRecord())]
 
 
 def _begins(studio: Studio, name: str) -> dict[str, Any] | None:
@@ -148,7 +140,8 @@ def _begins(studio: Studio, name: str) -> dict[str, Any] | None:
     Raises:
         PageError: 404, no such run was started.
     """
-    if (studio.place.named(studio.place.runs, name) / RECORD_FILE).is_file():
+    with suppress(PageError):
+        studio.place.run(name)
         return None
     started = studio.processes.latest(name, "train")
     if started is None:
@@ -167,6 +160,8 @@ def steps_of(record: RunRecord) -> int | None:
         config = Config.model_validate(record.config)
     except ValueError:
         return None
+    if is_refining(record):
+        return config.refine.steps
     if config.training.max_steps:
         return config.training.max_steps
     return run_steps(config, data.examples) if data and data.examples else None

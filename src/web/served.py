@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ import httpx
 
 from ..bilingual import Text
 from ..errors import YoyakError
+from ..runs.record import read_record
+from ..runs.schema import RunRecord
 from .place import PageError
 from .processes import StartedCommand
+from .refinings import start_of_refining, words_of
 from .run_actions import resume_words
 from .studio import Studio
 
@@ -51,7 +55,7 @@ class Served:
                 raise YoyakError(f"{folder}: has no final model yet")
             words = ["serve", "--adapter", str(folder / "final_model")]
         else:
-            words = ["serve", *(word for word in resume_words(folder)[1:-1] if not word.startswith("--use"))]
+            words = ["serve", *_before_training(folder)]
         words += ["--port", str(_free_port()), "--truncate"]
         return self._studio.processes.start(f"serve-{which}", name, words, {"YOYAK_API_KEY": self._key})
 
@@ -93,6 +97,18 @@ class Served:
             yield _line(error=f"the server did not answer ({type(error).__name__})")
             return
         yield _line(done=done | {"seconds": round(time.monotonic() - began, 2)})
+
+
+def _before_training(folder: Path) -> list[str]:
+    """Return what names the model with which a run began: of a refining the trained one, of a trial its search's."""
+    record = read_record(folder) or RunRecord()
+    if (start := start_of_refining(record)) is not None:
+        return ["--adapter", str(start)]
+    words = words_of(record)
+    if words[:1] == ["search"]:
+        named = [after for word, after in pairwise(words) if word in ("--experiment", "-e")]
+        return ["--experiment", *named[:1], *(word for word in words[1:] if "=" in word and not word.startswith("-"))]
+    return [word for word in resume_words(folder)[1:-1] if not word.startswith("--use")]
 
 
 def _line(**content: Any) -> str:

@@ -1,5 +1,6 @@
 """The settings as a form shows them: a label and help in both languages for the few that matter, all others by name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
@@ -11,6 +12,7 @@ from ..config.provenance import SECTIONS, SETTINGS
 from ..config.schema import Config
 from .korean_help import KOREAN_HELP
 
+Words = Mapping[str, tuple[Text, Text]]
 MAIN = {
     "training.epochs": (
         Text("Epochs", "에폭"),
@@ -99,15 +101,21 @@ def fields_of_config(config: Config) -> dict[str, SettingField]:
     """Return all settings that a form may change, with the values of a config."""
     values = flatten(config)
     return {
-        name: _field(name, values[name])
+        name: _field(name, values[name], MAIN)
         for name in SETTINGS
         if name not in NEVER and name.partition(".")[0] not in _OF_OTHER_COMMANDS
     }
 
 
-def _field(name: str, value: Any) -> SettingField:
+def fields_of_section(config: Config, section: str, words: Words) -> dict[str, SettingField]:
+    """Return the settings of a section with a config's values; `words` are their labels and help."""
+    values = flatten(config)
+    return {name: _field(name, values[name], words) for name in SETTINGS if name.partition(".")[0] == section}
+
+
+def _field(name: str, value: Any, words: Words) -> SettingField:
     english = _helps()[name]
-    label, text = MAIN.get(name, (name, Text(english, KOREAN_HELP.get(name, english))))
+    label, text = words.get(name, (name, Text(english, KOREAN_HELP.get(name, english))))
     annotation = SETTINGS[name].annotation
     return SettingField(name, label, text, _choices(annotation), _is_number(annotation), typed_value(value))
 

@@ -15,6 +15,7 @@ from ..errors import YoyakError
 from ..planner.machine import cpu_name, detected_card
 from ..planner.shapes import cached_file
 from .run_list import RUNS_A_PAGE, run_lines
+from .searches import search_lines
 from .studio import Studio, apart
 
 _MOST_PAGES = 100_000
@@ -45,6 +46,7 @@ def _context(studio: Studio, page: int) -> dict[str, Any]:
     folder = Path(os.path.abspath(studio.place.runs))
     return {
         "runs": runs,
+        "searches": search_lines(studio.place),
         "total": total,
         "page": page,
         "size": RUNS_A_PAGE,

@@ -52,6 +52,11 @@ def see(address: str) -> Response:
     return RedirectResponse(address, 303)
 
 
+def search_address(name: str) -> str:
+    """Return the address of a search's page."""
+    return f"/searches/{quote(name, safe='')}"
+
+
 def run_address(name: str) -> str:
     """Return the address of a run's page."""
     return f"/runs/{quote(name, safe='')}"

@@ -10,14 +10,13 @@ from ..config.loader import DEFAULT, flatten, known_configs, load_config_with_so
 from ..config.provenance import SETTINGS, read_override
 from ..config.schema import Config
 from ..errors import YoyakError
-from ..planner.devices import CARDS
 from .place import Place
-from .planning import RunWish
+from .planning import RunWish, known_card
 from .setting_fields import METHODS_OF_TRAINING, NEVER, typed_value
 
 _FIRST = "quickstart"
 _DATA = ("data.train", "data.eval")
-_LONGEST_VALUE = 4000
+LONGEST_VALUE = 4000
 
 
 def experiment_of(fields: Sequence[tuple[str, str]]) -> str:
@@ -50,18 +49,16 @@ def wish_of(fields: Sequence[tuple[str, str]], place: Place) -> RunWish:
             raise YoyakError(f"{name} can't be set here: {NEVER[name]}")
         if name not in SETTINGS:
             read_override(f"{name[:200]}=")  # says which is meant
-        if len(text) > _LONGEST_VALUE:
-            raise YoyakError(f"{name}: longer than {_LONGEST_VALUE:,} characters; put it into a YAML file")
+        if len(text) > LONGEST_VALUE:
+            raise YoyakError(f"{name}: longer than {LONGEST_VALUE:,} characters; put it into a YAML file")
         if text != typed_value(values[name]):
             overrides.append(f"{name}={text or 'null'}")
     if place.runs != Path(str(values["experiment.output_dir"])):
         overrides.append(f"experiment.output_dir={place.runs}")
-    gpu = dict(fields).get("gpu", "")
-    if gpu and gpu not in {card.name for card in CARDS}:
-        raise YoyakError(f"--gpu {gpu[:100]}: no such card here")
+    gpu = known_card(dict(fields).get("gpu", ""))
     set_by = {name for name in _DATA if sources[name] != DEFAULT}
     named = set_by | {name for name in _DATA if any(one.startswith(f"{name}=") for one in overrides)}
-    return RunWish(experiment, tuple(overrides), gpu or None, frozenset(named))
+    return RunWish(experiment, tuple(overrides), gpu, frozenset(named))
 
 
 def free_name(config: Config, place: Place) -> str:

@@ -18,10 +18,11 @@ from ...files import write_atomic
 from ...inference.mbr import choose_by_mbr
 from ...planner.advice import hours
 from ...search.choice import stands_out
+from ...search.folder import trial_name
 from .context import Search
 from .measured import dev_summaries, scores_of
 from .seconds import addition_costs, end_seconds
-from .trial import EARLIER, FINAL, TrialScores, read_scores, trial_name
+from .trial import EARLIER, FINAL, TrialScores, read_scores
 
 FOLDER, RECORD = "added", "additions.json"
 """In the search's folder: averaged and refined models, and what was found of all additions."""

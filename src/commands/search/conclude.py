@@ -21,16 +21,13 @@ from ...planner.advice import hours
 from ...reports.report import write_report
 from ...reports.search_page import write_search_page
 from ...search.choice import WinnerChoice, choose
+from ...search.folder import BEST_LINK, SEARCH_PAGE, SEARCH_RECORD, WINNER_CONFIG, trial_name
 from .additions import FOLDER, Winner, add_to_winner, chosen_among
 from .context import Search
 from .loop import drop_models, finished_with_models
 from .measured import TEST_SUMMARIES, scores_of, test_summaries
 from .seconds import end_seconds, summaries_seconds, whole_seconds
-from .trial import FINAL, pause_dialogues, read_scores, trial_name
-
-RECORD, WINNER, PAGE = "search.json", "best.yaml", "search.html"
-BEST = "best"
-"""A link in the search's folder to the run of the winner."""
+from .trial import FINAL, pause_dialogues, read_scores
 
 
 def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
@@ -56,15 +53,15 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
     _link(search.folder, trial_name(choice.chosen))  # usable from here on
     winner = add_to_winner(search, choice.chosen, stopped)
     _link(search.folder, str(winner.model.relative_to(search.folder)))
-    write_atomic(search.folder / WINNER, winner_yaml(search, choice.chosen, winner.additions))
+    write_atomic(search.folder / WINNER_CONFIG, winner_yaml(search, choice.chosen, winner.additions))
     if choice.chosen:  # trial 0 has one
         write_report(search.folder / trial_name(choice.chosen))
     test = None if stopped else _tested(search, winner)
     if not stopped:
         _drop_losers(search, choice, winner)
     record = search_record(search, choice, winner, test, "stopped" if stopped else "ended")
-    write_atomic(search.folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
-    write_search_page(search.folder / PAGE, record, (search.folder / WINNER).read_text(encoding="utf-8"))
+    write_atomic(search.folder / SEARCH_RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    write_search_page(search.folder / SEARCH_PAGE, record, (search.folder / WINNER_CONFIG).read_text(encoding="utf-8"))
     return record
 
 
@@ -156,8 +153,8 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
         say(f"Test:    {_interval(test, '.2f', 'score')} on {test['dialogues']} dialogues that nothing was chosen on")
         if test.get("gain"):
             say(f"Gain:    {_interval(test['gain'])} against the config as it is, {test['as_it_is']:.2f} there")
-    say(f"Report:  {search.folder / PAGE}")
-    say(f"Config:  {search.folder / WINNER}")
+    say(f"Report:  {search.folder / SEARCH_PAGE}")
+    say(f"Config:  {search.folder / WINNER_CONFIG}")
     if record["together"]:
         first, *further = (typed_path(Path(model) / FINAL) for model in record["together"])
         also = " ".join(f"--also {model}" for model in further)
@@ -166,7 +163,7 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
         if together:
             n = test["dialogues"]
             say(f"Test:    {_interval(together, '.2f', 'score')} on {n} dialogues that nothing was chosen on")
-    model = search.folder / BEST / FINAL
+    model = search.folder / BEST_LINK / FINAL
     say(f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {typed_path(model)}')
 
 
@@ -220,7 +217,7 @@ def _number(model: Path) -> int:
 
 def _link(folder: Path, name: str) -> None:
     """Let `best` lead to a run; whole or as it was."""
-    beside = folder / f".{BEST}.new"
+    beside = folder / f".{BEST_LINK}.new"
     beside.unlink(missing_ok=True)
     os.symlink(name, beside, target_is_directory=True)
-    os.replace(beside, folder / BEST)
+    os.replace(beside, folder / BEST_LINK)

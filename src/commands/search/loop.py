@@ -13,6 +13,7 @@ from ...errors import YoyakError
 from ...planner.advice import hours
 from ...reports.report import write_report
 from ...search.choice import Finished
+from ...search.folder import trial_name
 from ...search.halving import by_promise, promotable
 from ...search.held import SLACK
 from ...search.space import decoded, own_params
@@ -21,7 +22,7 @@ from ...search.workers import claimed, deciding, is_free
 from .context import Search
 from .measured import free_memory
 from .seconds import REPORT_SECONDS, end_seconds, pace, reserved_seconds, stage_seconds, whole_seconds
-from .trial import EARLIER, FINAL, Stage, pause_dialogues, read_scores, run_stage, trial_config, trial_name
+from .trial import EARLIER, FINAL, Stage, pause_dialogues, read_scores, run_stage, trial_config
 
 _ADAPTER = "adapter_model.safetensors"
 _REFUSALS = 20  # drawn in a row that can't fit or end in time, after which no more are drawn

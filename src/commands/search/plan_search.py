@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from ...errors import YoyakError
 from ...planner.advice import hours
 from ...planner.plan import Situation
 from ..console import print_json, print_text
 from ..speech import said
+
+if TYPE_CHECKING:
+    from ...search.foresee import Foreseen
 
 
 def need_optuna() -> None:
@@ -22,27 +26,41 @@ def show_search_plan(situation: Situation, sources: Mapping[str, str], deadline:
     Raises:
         YoyakError: Optuna is not installed, no such time, ranges that settings refuse, or no evaluation data.
     """
+    seconds, found = foreseen_search(situation, sources, deadline, "--search")
+    if as_json:
+        print_json({"deadline_seconds": seconds} | found.as_json())
+        return
+    for line in foreseen_lines(situation, seconds, found):
+        print_text(said(line))
+
+
+def foreseen_search(
+    situation: Situation, sources: Mapping[str, str], deadline: str, option: str
+) -> "tuple[float, Foreseen]":
+    """Return the seconds until a deadline, which an option gave, and what a search would come to by then.
+
+    Raises:
+        YoyakError: Optuna is not installed, no such time, ranges that settings refuse, or no evaluation data.
+    """
     need_optuna()
     from ...search.clock import read_duration
     from ...search.costs import Machine
     from ...search.foresee import foresee
     from ...search.space import search_space
 
-    seconds, source = read_duration(deadline, "--search"), sources["search.space"]
+    seconds, source = read_duration(deadline, option), sources["search.space"]
     config = situation.config
     space = search_space(config, "search.space" if source == "default" else source)
     assert situation.evaluation is not None  # only `yoyak plan` leaves it out, with no data at all
     machine = Machine(situation.shape, situation.train, situation.evaluation, situation.device)
-    found = foresee(config, machine, space, seconds)
-    if as_json:
-        print_json({"deadline_seconds": seconds} | found.as_json())
-        return
-    name, device = config.model.checkpoint, situation.device.name
+    return seconds, foresee(config, machine, space, seconds)
+
+
+def foreseen_lines(situation: Situation, seconds: float, found: "Foreseen") -> list[str]:
+    """Return what a search would come to, in sentences."""
+    name, device = situation.config.model.checkpoint, situation.device.name
     if not found.trials:
-        print_text(
-            said(f"{hours(seconds)} allow no trial of {name} on {device}; the least is {hours(found.least_seconds)}")
-        )
-        return
+        return [f"{hours(seconds)} allow no trial of {name} on {device}; the least is {hours(found.least_seconds)}"]
     first, drawn, end = map(hours, (found.first_seconds, found.drawn_seconds, found.end_seconds))
     lines = [
         f"About {found.trials} trials of {name} in {hours(seconds)} on {device}, {found.to_the_end} of them to the end",
@@ -52,5 +70,4 @@ def show_search_plan(situation: Situation, sources: Mapping[str, str], deadline:
         lines.append(f"{hours(found.held_seconds)} of it are kept for what is added to the winner")
     if found.refused_share:
         lines.append(f"{found.refused_share:.0%} of what is drawn would not fit into memory")
-    for line in lines:
-        print_text(said(line))
+    return lines

@@ -13,6 +13,7 @@ from ...config.loader import flatten, load_config_with_sources
 from ...config.located import located
 from ...config.schema import Config
 from ...errors import YoyakError
+from ...search.folder import CLOCK_FILE, NAMED_SEARCH, STORAGE_FILE
 from ..console import create_console, print_json, quiet_libraries
 from ..train.config import resolve_config
 from ..train.request import TrainRequest
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-STORAGE_FILE, CLOCK_FILE = "search.db", "clock.json"
 _BEGINS_WITH = {"data", STORAGE_FILE}
-_NAMED = "_search"
 _NOT_OF_THE_SEARCH = (
     "experiment.", "search.trials", "search.keep_models", "search.additions",
     "training.logging_steps", "training.report_to",
@@ -100,7 +99,7 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, str]]":
     sources = load_config_with_sources(request.experiment, request.overrides)[1]
     source = sources["search.space"]
     space = search_space(config, "search.space" if source == "default" else source)
-    folder = config.experiment.run_dir.with_name(config.experiment.name + _NAMED)
+    folder = config.experiment.run_dir.with_name(config.experiment.name + NAMED_SEARCH)
     console = create_console(stderr=request.as_json, forgiving=True)
     _refuse_other_content(folder)
     quiet_libraries()

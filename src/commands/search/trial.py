@@ -13,6 +13,7 @@ from ...config.schema import Config
 from ...config.search import SearchSettings
 from ...files import write_atomic
 from ...search.costs import Spent, drawn_summaries
+from ...search.folder import SCORES_FILE, trial_name
 from ...search.objective import mean_unsupported_facts, objective_scores
 from ...search.space import Settings
 from ..train.request import TrainRequest
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     from ...training.response_trainer import ResponseTrainer
     from ..train.folder import RunContext
 
-SCORES_FILE = "dev_scores.json"
-"""In the folder of a finished trial: the score of each evaluation dialogue."""
 FINAL, EARLIER = "final_model", "earlier"
-"""In the same place: the model, and adapters of checkpoints whose weights were not taken, by step."""
+"""In a trial's folder: the model, and adapters of checkpoints whose weights were not taken, by step."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,6 @@ def trial_config(config: Config, number: int, settings: Settings, folder: Path, 
         its.data.eval, its.data.max_eval_examples = dev, None
     its.search = SearchSettings()
     return its
-
-
-def trial_name(number: int) -> str:
-    """Return the name of a trial's run."""
-    return f"trial_{number:04d}"
 
 
 def pause_steps(shares: Sequence[float], steps: int) -> list[int]:

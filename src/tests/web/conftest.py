@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from fastapi.testclient import TestClient
 
+from src.config.loader import load_config
+from src.search.folder import trial_name
 from src.tests.reports.conftest import METRICS, PREDICTIONS, RUN
 from src.web.app import create_studio
 from src.web.place import Place
@@ -97,3 +100,41 @@ def running_studio(folder: Path) -> Iterator[Callable[[], str]]:
         process.wait(20)
         assert process.stdout is not None
         process.stdout.close()
+
+
+@pytest.fixture
+def finished(write_studio_run: WriteStudioRun) -> Path:
+    """A finished run of the quickstart's settings, without the weights."""
+    run = write_studio_run("one")
+    config = load_config("quickstart", ["experiment.name=one", "refine.dialogues=16"])
+    (run / "final_model").mkdir()
+    (run / "final_model" / "yoyak.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    return run
+
+
+@pytest.fixture
+def found(place: Place) -> Path:
+    """A search of four trials: one finished, one under way, one stopped at a pause, and one that was never started."""
+    from src.search.costs import Spent, Units
+    from src.search.space import search_space
+    from src.search.study import SearchStudy
+
+    folder = place.runs / "found_search"
+    folder.mkdir(parents=True)
+    (folder / "clock.json").write_text(json.dumps({"spent": 30.0, "since": 100.0, "seen": 190.0, "deadline": 600.0}))
+    space = search_space(load_config("quickstart"))
+    study = SearchStudy(f"sqlite:///{folder / 'search.db'}", "found", space, 0)
+    study.refuse_another({"search.objective": "rouge_sum", "search.pauses": [0.25, 0.5]})
+    drawn = study.draw() | {"training.learning_rate": 1e-3}
+    units = Units(steps=10, step=1.0, evaluations=2, evaluation=1.0, summary=0.1)
+    assert [study.add(None, units), *(study.add(drawn, units) for _ in range(2))] == [0, 1, 2]
+    assert study.add(drawn, units, "takes 99.0 GB of memory, more than there is") == 3
+    study.measure(0, {0: -1.5, 1: 70.0}, Spent(begins=1, train=61.0, steps=10))
+    study.measure(1, {0: -1.25}, Spent())
+    study.measure(2, {0: -2.0}, Spent())
+    run = folder / trial_name(0)
+    run.mkdir()
+    (run / "dev_scores.json").write_text(json.dumps({"scores": [80.0, 90.0], "unsupported_facts": 0.0}))
+    study.finish(0, 85.0)
+    study.lose(2)
+    return folder

@@ -18,14 +18,14 @@ pytestmark = needs_chromium
 PAGES = [
     "/", "/data", "/data/mine.csv", "/new", "/new?gpu=RTX 4090&experiment=qwen3_4b", "/runs/one", "/runs/going",
     "/runs/one/summaries?beside=going", "/runs/one/export", "/compare", "/compare?run=one&run=going",
-    "/settings", "/nope", "/vote", "/vote?a=one&b=one~before", "/runs/one/try",
+    "/settings", "/nope", "/vote", "/vote?a=one&b=one~before", "/runs/one/try", "/runs/one/refine", "/searches/new",
+    "/searches/found_search",
 ]  # fmt: skip
 
 
 @pytest.fixture
-def looked_at(browser, running_studio, write_studio_run, brought_file):
+def looked_at(browser, running_studio, write_studio_run, brought_file, finished, found):
     """Open the studio in a language, a scheme and a width; errors of a page fail its test."""
-    write_studio_run("one")
     write_studio_run("going", status="interrupted", ended=None)
     address = running_studio()
     contexts, errors = [], []

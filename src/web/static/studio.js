@@ -33,6 +33,11 @@ if (wish) {
   wish.addEventListener("input", turned);
   wish.addEventListener("change", turned);
 }
+for (const link of document.querySelectorAll("a[data-with]")) {  // takes a form's fields along
+  link.addEventListener("click", () => {
+    link.search = new URLSearchParams(new FormData(document.querySelector(link.dataset.with)));
+  });
+}
 for (const search of document.querySelectorAll("[data-search]")) {
   const fields = [...document.querySelector(search.dataset.search).children];
   search.addEventListener("input", () => {
@@ -147,12 +152,8 @@ if (ask) {
 // Live curves: all points first, then those that come.
 const place = document.getElementById("live-curves");
 if (place) {
-  const labels = JSON.parse(place.dataset.labels);
-  const charts = [
-    { id: "loss", wide: true, series: [["loss", labels.train], ["eval_loss", labels.eval_loss]] },
-    { id: "reward", wide: true, series: [["reward", labels.train], ["eval_reward", labels.eval_loss]] },
-    ...["eval_rouge_sum", "learning_rate", "grad_norm", "tokens_per_second"].map((id) => ({ id, series: [[id, labels[id]]] })),
-  ];
+  const labels = JSON.parse(place.dataset.words);
+  const charts = JSON.parse(place.dataset.charts);
   let points = {};
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const short = (value) => {
@@ -161,19 +162,32 @@ if (place) {
     if (size >= 1000) return Math.round(value).toLocaleString("en");
     return size && size < 0.001 ? value.toExponential(2) : String(+value.toPrecision(4));
   };
-  const joined = (series) => {
-    const tables = series.map(([name]) => points[name] || [[], []]);
+  const colorOf = (rank) => rank && (rank - 1) % 5 + 1;
+  const scaled = (chart, value) => value == null ? value : value * chart.factor;
+  const newest = (name) => points[name] && points[name][1][points[name][1].length - 1];
+  const joined = (chart, series) => {
+    const tables = series.map(([name]) => [points[name][0], points[name][1].map((value) => scaled(chart, value))]);
     return tables.length > 1 ? uPlot.join(tables) : tables[0];
   };
+  // What other processes of a run have read is named NAME_rank1 and so on.
+  const othersOf = (name) => Object.keys(points).filter((key) => key.startsWith(`${name}_rank`))
+    .map((key) => [key, Number(key.slice(name.length + 5))]).sort((one, other) => one[1] - other[1]);
+  const placeOf = (name, rank) => labels[name.startsWith("gpu") ? "card" : "process"].replace("{}", rank);
+  const seriesOf = (chart) => {
+    const [[name]] = chart.series;
+    const others = chart.ranks ? othersOf(name) : [];
+    const all = others.length ? [[name, placeOf(name, 0)], ...others.map(([key, rank]) => [key, placeOf(name, rank)])] : chart.series;
+    return all.filter(([key]) => points[key] && points[key][0].length && !(chart.hidesZeros && points[key][1].every((value) => !value)));
+  };
   const draw = (chart) => {
-    const there = chart.series.filter(([name]) => points[name] && points[name][0].length);
+    const there = seriesOf(chart);
     if (!there.length) return;
     if (!chart.figure) {
       chart.figure = document.createElement("figure");
       chart.figure.className = chart.wide ? "wide" : "";
       const caption = document.createElement("figcaption");
       const title = document.createElement("strong");
-      title.textContent = labels[chart.id];
+      title.textContent = chart.title;
       chart.output = document.createElement("output");
       caption.append(title, chart.output);
       chart.box = document.createElement("div");
@@ -182,15 +196,18 @@ if (place) {
       const after = charts.slice(charts.indexOf(chart) + 1).find((other) => other.figure);
       place.insertBefore(chart.figure, after ? after.figure : null);
     }
-    const said = there.map(([name, label]) => {
-      const value = short(points[name][1][points[name][1].length - 1]);
-      return there.length > 1 ? `${label} ${value}` : value;
-    }).join(" · ");
-    chart.output.textContent = said;
-    chart.box.setAttribute("aria-label", `${labels[chart.id]}: ${said}`);
+    const table = joined(chart, there);
+    const said = there.map(([name, label]) => `${there.length > 1 ? `${label} ` : ""}${short(scaled(chart, newest(name)))}`);
+    chart.output.replaceChildren(...said.map((text, rank) => {
+      const part = document.createElement("span");
+      part.className = there.length > 1 ? `series c${colorOf(rank)}` : "";
+      part.textContent = text;
+      return part;
+    }));
+    chart.box.setAttribute("aria-label", `${chart.title}: ${said.join(" · ")}`);
     const names = there.map(([name]) => name).join();
     if (chart.plot && chart.names === names) {
-      chart.plot.setData(joined(there));
+      chart.plot.setData(table);
       return;
     }
     if (chart.plot) chart.plot.destroy();
@@ -205,15 +222,32 @@ if (place) {
       series: [
         { label: labels.step },
         ...there.map(([name, label], rank) => ({
-          label, stroke: color(rank ? "--s1" : "--accent"), width: 2, spanGaps: true,
+          label, stroke: color(rank ? `--s${colorOf(rank)}` : "--accent"), width: 2, spanGaps: true,
           points: { show: name.startsWith("eval_") ? true : undefined, size: 7 },
         })),
       ],
-    }, joined(there), chart.box);
+    }, table, chart.box);
+  };
+  // A run in several processes has a row of them, each with what it holds and does.
+  const cards = document.getElementById("cards");
+  const showCards = () => {
+    const [memory, busy, heat] = points.gpu_memory_bytes ? ["gpu_memory_bytes", "gpu_busy_percent", "gpu_celsius"] : ["resident_bytes", "processor_busy_percent", ""];
+    const others = othersOf(memory);
+    cards.hidden = !others.length;
+    cards.replaceChildren(...(others.length ? [["", 0], ...others.map(([, rank]) => [`_rank${rank}`, rank])] : []).map(([suffix, rank]) => {
+      const [tile, term, figures] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
+      const figure = (name, factor, unit) => newest(name + suffix) == null ? [] : [`${short(newest(name + suffix) * factor)}${unit}`];
+      term.textContent = placeOf(memory, rank);
+      figures.textContent = [...figure(memory, 1e-9, " GB"), ...figure(busy, 1, "%"), ...figure(heat, 1, " °C")].join(" · ");
+      tile.append(term, figures);
+      return tile;
+    }));
   };
   const drawAll = () => {
     document.getElementById("no-curves").hidden = Object.keys(points).length > 0;
+    document.getElementById("no-sensors").hidden = !points.gpu_memory_bytes || Boolean(points.gpu_celsius);
     for (const chart of charts) draw(chart);
+    showCards();
     progress();
   };
   let began = null;

@@ -1,0 +1,45 @@
+"""How a search stands, read from its folder while it runs, in the words of `search.json`."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..evaluation.significance import bootstrap_interval
+from .study import TrialRecord, stored_trials
+
+
+def search_standing(storage: Path, scores_of: Callable[[int], Path]) -> dict[str, Any] | None:
+    """Return a record like that of `search.json` of a search that has not ended; None where it can't be read.
+
+    Args:
+        storage: the search's SQLite file.
+        scores_of: returns the file with a finished trial's scores.
+    """
+    found = stored_trials(f"sqlite:///{storage.absolute()}") if storage.is_file() else None
+    if found is None:
+        return None
+    name, settings, trials = found
+    pauses = [float(share) for share in settings.get("search.pauses") or []]
+    summarized = {place for trial in trials for place, value in trial.measured.items() if value >= 0}  # a loss is less
+    return {
+        "name": name,
+        "status": "running",
+        "objective": settings.get("search.objective", "rouge_sum"),
+        "tokenization": settings.get("evaluation.tokenization"),
+        "stemmer": settings.get("evaluation.stemmer"),
+        "pauses": pauses,
+        "pauses_by_summaries": [place in summarized for place in range(len(pauses))],
+        "trials": [_line(trial, scores_of(trial.number)) for trial in trials],
+    }
+
+
+def _line(trial: TrialRecord, scores: Path) -> dict[str, Any]:
+    line: dict[str, Any] = {"number": trial.number, "settings": dict(trial.settings), "state": trial.state}
+    line |= {"measured": {str(pause): value for pause, value in trial.measured.items()}, "score": trial.value}
+    line |= {"seconds": round(trial.spent.seconds, 2), "steps": trial.spent.steps, "reason": trial.reason}
+    line |= {"ended_after": trial.attributes.get("ended_after"), "low": trial.value, "high": trial.value}
+    with suppress(OSError, ValueError, KeyError):
+        line["low"], line["high"] = bootstrap_interval(json.loads(scores.read_text(encoding="utf-8"))["scores"])
+    return line
