@@ -83,9 +83,15 @@ def concluded(folder: Path) -> dict[str, Any] | None:
     """Return what `search.json` holds; None where there is none yet, or none that can be read."""
     with suppress(OSError, ValueError):
         record = json.loads((folder / SEARCH_RECORD).read_text(encoding="utf-8"))
-        if isinstance(record, dict) and {"status", "trials", "chosen", "objective"} <= record.keys():
+        if isinstance(record, dict) and {"status", "chosen", "objective"} <= record.keys() and _are_trials(record):
             return record
     return None
+
+
+def _are_trials(record: dict[str, Any]) -> bool:
+    trials = record.get("trials")
+    known = {"number", "state", "score", "settings", "measured"}
+    return isinstance(trials, list) and all(isinstance(one, dict) and known <= one.keys() for one in trials)
 
 
 def clock_of(folder: Path) -> dict[str, float]:

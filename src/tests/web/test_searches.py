@@ -82,6 +82,15 @@ def test_an_ended_one_shows_what_its_page_does(found, place, visitor, write_stud
     assert (found / "trial_0001").is_dir()
 
 
+def test_a_record_of_another_version_leaves_the_trials(found, visitor):
+    without = {key: value for key, value in RECORD.items() if key != "test"}
+    (found / "search.json").write_text(json.dumps(without))
+    page = visitor.get("/searches/found_search")
+    assert (page.status_code, "takes 99.0 GB of memory, more than there is" in page.text) == (200, True)
+    (found / "search.json").write_text(json.dumps(RECORD | {"trials": [1]}))
+    assert visitor.get("/searches/found_search").status_code == visitor.get("/").status_code == 200
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"spent": "x"}', '{"spent": 1, "seen": 5, "since": 9}'])
 def test_a_clock_that_says_nothing(found, visitor, text):
     (found / "clock.json").write_text(text)
