@@ -21,6 +21,10 @@ def search_standing(storage: Path, scores_of: Callable[[int], Path]) -> dict[str
     if found is None:
         return None
     name, settings, trials = found
+    try:
+        lines = [_line(trial, scores_of(trial.number)) for trial in trials]
+    except TypeError:  # another version kept other things of its trials
+        return None
     pauses = [float(share) for share in settings.get("search.pauses") or []]
     summarized = {place for trial in trials for place, value in trial.measured.items() if value >= 0}  # a loss is less
     return {
@@ -31,7 +35,7 @@ def search_standing(storage: Path, scores_of: Callable[[int], Path]) -> dict[str
         "stemmer": settings.get("evaluation.stemmer"),
         "pauses": pauses,
         "pauses_by_summaries": [place in summarized for place in range(len(pauses))],
-        "trials": [_line(trial, scores_of(trial.number)) for trial in trials],
+        "trials": lines,
     }
 
 

@@ -18,7 +18,7 @@ TAKEN = {
     "gguf": Text("GGUF, for llama.cpp and LM Studio", "GGUF(llama.cpp, LM Studio용)"),
     "gguf-lora": Text("GGUF of the adapter alone", "어댑터만 담은 GGUF"),
     "ollama": Text("Ollama, with its Modelfile", "Ollama(Modelfile 포함)"),
-    "hub": Text("Hub: list what would go, send nothing", "허브: 올라갈 파일만 보고 보내지는 않기"),
+    "hub": Text("Hub: list what would go, send nothing", "허브: 올릴 파일 목록만 보기(보내지 않음)"),
 }
 """Each target of `yoyak export`, in words."""
 _QUANTIZATIONS = ("f16", "bf16", "q8_0", "f32")

@@ -19,7 +19,7 @@ LOST = "lost"
 """A run whose record says `running` and on which no process works: it was killed."""
 STATES = {
     **STATUSES,
-    LOST: Text("stopped without a word", "갑자기 끊김"),
+    LOST: Text("stopped without a word", "비정상 종료"),
     "unknown": Text("unknown", "알 수 없음"),
 }
 _WIDTH, _HEIGHT = 120, 28

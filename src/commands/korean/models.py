@@ -11,7 +11,7 @@ MODELS = (
     Text("takes", "걸리는 시간"),
     Text(
         "How long: yoyak plan --calibrate measures this machine, once",
-        "걸리는 시간을 보려면 yoyak plan --calibrate로 이 컴퓨터를 한 번 재세요",
+        "걸리는 시간을 보려면 yoyak plan --calibrate로 이 컴퓨터를 한 번 측정하세요",
     ),
     Text(
         "SmolLM2 knows hardly any Korean; {model} does, and trains in less time: yoyak models fetch {name}",

@@ -190,7 +190,7 @@ RUN_ERRORS = (
         ),
         (
             "이 컴퓨터에는 GPU가 없습니다. 어떤 GPU로 계산할지 --gpu 이름이나 --memory-gb X로 알려 주거나, yoyak plan "
-            "--calibrate로 이 컴퓨터를 재세요"
+            "--calibrate로 이 컴퓨터를 측정하세요"
         ),
     ),
     Text(
@@ -208,7 +208,7 @@ RUN_ERRORS = (
         ),
         (
             "--gpu {name}: 목록에 없는 GPU입니다. 비슷한 것: {names}(--memory-gb X를 쓰거나 yoyak plan --calibrate로 "
-            "이 컴퓨터를 재세요)"
+            "이 컴퓨터를 측정하세요)"
         ),
     ),
     Text(

@@ -126,7 +126,7 @@ def found(place: Place) -> Path:
     study = SearchStudy(f"sqlite:///{folder / 'search.db'}", "found", space, 0)
     study.refuse_another({"search.objective": "rouge_sum", "search.pauses": [0.25, 0.5]})
     drawn = study.draw() | {"training.learning_rate": 1e-3}
-    units = Units(steps=10, step=1.0, evaluations=2, evaluation=1.0, summary=0.1)
+    units = Units(steps=10, step=1.0, evaluations=2, evaluation=1.0, prompt=0.1, token=0.01, tokens=20.0)
     assert [study.add(None, units), *(study.add(drawn, units) for _ in range(2))] == [0, 1, 2]
     assert study.add(drawn, units, "takes 99.0 GB of memory, more than there is") == 3
     study.measure(0, {0: -1.5, 1: 70.0}, Spent(begins=1, train=61.0, steps=10))
