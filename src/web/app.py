@@ -13,11 +13,14 @@ from ..bilingual import Text
 from ..errors import YoyakError
 from .data_page import add_data_pages
 from .door import Door
+from .entrance import Entrance, TokenEntrance
 from .export_page import add_export_page
 from .jobs_page import add_jobs_page
 from .judge_pages import add_judge_pages
+from .login_page import add_login_page
 from .new_page import add_new_page
 from .place import PageError, Place
+from .queue_page import add_queue_page
 from .refining_page import add_refining_page
 from .run_page import add_run_actions, add_run_pages
 from .search_start import add_search_start
@@ -46,14 +49,15 @@ _FAULT = Text(
 )
 
 
-def create_studio(place: Place, token: str) -> Door:
-    """Return the ASGI application for a folder of runs; `token` opens it."""
-    studio = Studio(place)
+def create_studio(place: Place, token: str, studio: Studio | None = None, entrance: Entrance | None = None) -> Door:
+    """Return the ASGI application for a folder of runs; `token` opens it, where `entrance` is no other way in."""
+    studio, entrance = studio or Studio(place), entrance or TokenEntrance(token)
     app = FastAPI(openapi_url=None)
     _add_answers(app, studio)
     _add_static(app)
     add_start_page(app, studio)
     add_new_page(app, studio)
+    add_queue_page(app, studio)
     add_run_pages(app, studio)
     add_run_actions(app, studio)
     add_refining_page(app, studio)
@@ -66,7 +70,8 @@ def create_studio(place: Place, token: str) -> Door:
     add_try_page(app, studio, Served(studio, token))
     add_vote_page(app, studio)
     add_settings_page(app, studio)
-    return Door(app, token)
+    add_login_page(app, studio, entrance)
+    return Door(app, entrance)
 
 
 def _add_static(app: FastAPI) -> None:

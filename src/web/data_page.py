@@ -18,7 +18,7 @@ from .data_lengths_view import prompt_lengths
 from .data_view import ROWS_A_PAGE, columns_of, guessed_columns, shared_dialogues, view_of_data
 from .forms import fields_of, read_form
 from .place import PageError, Place
-from .studio import Studio, apart, see
+from .studio import Studio, apart, keep, see
 from .uploads import UPLOAD_BYTES, data_files, take_upload
 from .worker import WORKER
 
@@ -41,6 +41,7 @@ def add_data_pages(app: FastAPI, studio: Studio) -> None:
     async def bring(request: Request, name: str = "") -> Response:
         """Take a file in."""
         path = await take_upload(request, studio.place, name)
+        await keep(studio, request, "bring", path.name)
         return JSONResponse({"address": f"/data/{quote(path.name)}"})
 
     @app.get("/data/{key}", response_model=None)
@@ -95,6 +96,7 @@ def add_data_pages(app: FastAPI, studio: Studio) -> None:
         out = path.with_name(f"{path.stem}_split")
         words = ["data", "split", str(path), "--out", str(out), "--eval-share", share, "--overwrite", *settings]
         started = await apart(studio.processes.start, "split", key, words)
+        await keep(studio, request, "split", key)
         return see(f"/jobs/{started.key}")
 
     @app.post("/data/{key}/delete", response_model=None)
@@ -104,6 +106,7 @@ def add_data_pages(app: FastAPI, studio: Studio) -> None:
         path = _path(studio.place, key)
         await apart(path.unlink)
         await apart(remove, path.with_name(f"{path.stem}_split"))
+        await keep(studio, request, "remove", key)
         return see("/data")
 
 

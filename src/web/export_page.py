@@ -10,7 +10,7 @@ from ..commands.export.export_source import TARGETS
 from ..runs.record import read_record
 from .forms import read_form
 from .place import PageError
-from .studio import Studio, apart, see
+from .studio import Studio, apart, keep, see
 
 TAKEN = {
     "adapter": Text("Adapter, for vLLM and PEFT", "어댑터(vLLM, PEFT용)"),
@@ -44,6 +44,7 @@ def add_export_page(app: FastAPI, studio: Studio) -> None:
         words += ["--quantization", quantization] if to in ("gguf", "ollama") else []
         words += ["--dry-run"] if to == "hub" else ["--out", str(folder / "exports" / to), "--overwrite"]
         started = await apart(studio.processes.start, "export", name, words)
+        await keep(studio, request, "export", name)
         return see(f"/jobs/{started.key}")
 
 

@@ -17,17 +17,19 @@ from ..resources import yoyak_home
 if TYPE_CHECKING:
     import uvicorn
 
+    from .open_address import Address
 
-def run_studio(runs: Path, port: int, show: bool) -> None:
-    """Serve the studio of a folder of runs on this machine alone.
+
+def run_studio(runs: Path, address: "Address", show: bool) -> None:
+    """Serve the studio of a folder of runs.
 
     Args:
         runs: the folder of all runs; it need not be there.
-        port: 0 takes any that is free.
+        address: where, and who may come in.
         show: open a browser.
 
     Raises:
-        YoyakError: a package is missing, the port is taken, or the folder is a file.
+        YoyakError: a package is missing, the port is taken, the folder is a file, or strangers could come in.
         KeyboardInterrupt: Ctrl-C.
     """
     try:
@@ -36,19 +38,22 @@ def run_studio(runs: Path, port: int, show: bool) -> None:
     except ImportError as error:
         raise YoyakError(f"the studio needs {error.name}: pip install 'yoyak[studio]'") from None
     from ..serving.protocol import patient_protocol
-    from ..serving.sockets import ACCEPTED_AT_A_TIME, listen, most_connections, url_of
+    from ..serving.sockets import ACCEPTED_AT_A_TIME, is_local, listen, most_connections, url_of
     from .app import create_studio
+    from .entrance import TokenEntrance
     from .forms import LIMITS
+    from .open_address import entrance_of
     from .place import Place
-    from .processes import Processes
+    from .studio import Studio
     from .worker import WORKER
 
     if runs.exists() and not runs.is_dir():
         raise YoyakError(f"--runs {runs}: is a file; name the folder of runs")
-    token, place = studio_token(), Place(runs)
-    with listen("127.0.0.1", port) as listener:
+    token, studio = studio_token(), Studio(Place(runs))
+    with listen(address.host, address.port) as listener:
+        entrance = entrance_of(address, is_local(listener), token)
         config = uvicorn.Config(
-            create_studio(place, token),
+            create_studio(studio.place, token, studio, entrance),
             http=patient_protocol(LIMITS.head_seconds, most_connections(LIMITS.connections)),
             ws="none",
             lifespan="off",
@@ -60,16 +65,17 @@ def run_studio(runs: Path, port: int, show: bool) -> None:
             proxy_headers=False,
             timeout_graceful_shutdown=1,
         )
-        address = f"{url_of(listener)}/?token={token}"
-        print(said(f"yoyak studio is at {address}"), said("Ctrl-C ends it; runs go on."), sep="\n", flush=True)
+        page = url_of(listener) + (f"/?token={token}" if isinstance(entrance, TokenEntrance) else "/")
+        print(said(f"yoyak studio is at {page}"), said("Ctrl-C ends it; runs go on."), sep="\n", flush=True)
         if show:
             with contextlib.suppress(webbrowser.Error):
-                webbrowser.open(address)
+                webbrowser.open(page)
+        studio.keeper.begin()
         try:
             asyncio.run(_server_of(config).serve([listener]))
         finally:
             WORKER.close()
-            Processes(place).stop_all("serve-")  # models that are tried keep much memory; runs go on
+            studio.processes.stop_all("serve-")  # models that are tried keep much memory; runs go on
 
 
 def _server_of(config: "uvicorn.Config") -> "uvicorn.Server":

@@ -10,7 +10,6 @@ from fastapi import FastAPI, Request, Response
 from ..config.loader import known_configs, load_config
 from ..config.provenance import SETTINGS
 from ..config.schema import Config
-from ..data.files.places import existing_file
 from ..errors import YoyakError
 from ..planner.advice import best_changes, hours, nearest_fitting
 from ..planner.devices import CARDS
@@ -18,14 +17,25 @@ from ..planner.plan import Plan
 from ..planner.words import MEMORY_NAMES, verdict
 from ..runs.record import read_record
 from .forms import fields_of, read_form
-from .planning import checked_config, planned
+from .planning import checked_config, planned, refuse_missing_files
 from .setting_fields import MAIN, METHODS_OF_TRAINING, PLACED, fields_of_config, typed_value
 from .start_page import configured_models
-from .studio import Studio, apart, run_address, see
+from .studio import Studio, apart, keep, run_address, see, who_asks
+from .turns import WHEN_FREE, start_or_wait, turn_of
 from .uploads import data_files
-from .wishes import command_line, experiment_of, free_name, wish_of, yaml_of
+from .wishes import (
+    MEMORY_FIELD,
+    PRICE_FIELD,
+    command_line,
+    experiment_of,
+    free_name,
+    plan_line,
+    wish_of,
+    yaml_of,
+)
 
 _SAMPLES = ("sample:en/train.csv", "sample:en/dev.csv", "sample:ko/train.csv", "sample:ko/dev.csv")
+_PLAN_PARTS = ("refusal", "plan", "unplanned", "measurable", "command", "yaml", "turn", "price", "cost", "plan_command")
 Fields = Sequence[tuple[str, str]]
 
 
@@ -55,6 +65,7 @@ def add_new_page(app: FastAPI, studio: Studio) -> None:
         """Measure this machine, for plans of its own."""
         await read_form(request)
         started = await apart(studio.processes.start, "calibrate", "", ["plan", "--calibrate"])
+        await keep(studio, request, "measure")
         return Response(headers={"HX-Redirect": f"/jobs/{started.key}"})
 
     @app.post("/runs", response_model=None)
@@ -62,9 +73,10 @@ def add_new_page(app: FastAPI, studio: Studio) -> None:
         """Start the run, or say as the command would why not."""
         fields = await read_form(request)
         try:
-            name = await apart(_start, studio, fields)
+            name = await apart(_start, studio, fields, who_asks(request) or "")
         except YoyakError as error:
             return await _form(studio, request, fields, str(error))
+        await keep(studio, request, "wait" if dict(fields).get("when") == WHEN_FREE else "start", name)
         return see(run_address(name))
 
 
@@ -82,11 +94,12 @@ def _form_context(studio: Studio, fields: Fields) -> dict[str, Any]:
     config = load_config(experiment)
     settings = fields_of_config(config)
     given = {name: value for name, value in fields if name in settings}
+    waiting = [one.about for one in studio.waiting.all()]
     method = "full" if not config.lora.use_lora else "qlora" if config.lora.use_qlora else "lora"
     return {
         "experiments": list(known_configs()),
         "experiment": experiment,
-        "name": given.get("experiment.name") or free_name(config, studio.place),
+        "name": given.get("experiment.name") or free_name(config, studio.place, waiting),
         "fields": settings,
         "given": given,
         "main": [settings[name] for name in MAIN],
@@ -97,7 +110,7 @@ def _form_context(studio: Studio, fields: Fields) -> dict[str, Any]:
         "methods": METHODS_OF_TRAINING,
         "method": dict(fields).get("method") or _method_of(given, method),
         "cards": [card.name for card in CARDS],
-        "gpu": dict(fields).get("gpu", ""),
+        "card": {name: dict(fields).get(name, "") for name in ("gpu", MEMORY_FIELD, PRICE_FIELD)},
     }
 
 
@@ -134,7 +147,7 @@ def _experiment_of_command(command: str | None) -> str:
 
 def _plan(studio: Studio, fields: Fields) -> dict[str, Any]:
     """Return what the plan's template shows: a plan, why there is none, or why the run would be refused."""
-    context: dict[str, Any] = dict.fromkeys(("refusal", "plan", "unplanned", "measurable", "command", "yaml"))
+    context: dict[str, Any] = dict.fromkeys(_PLAN_PARTS)
     try:
         wish = wish_of(fields, studio.place)
         context |= {"command": command_line(wish), "yaml": yaml_of(wish)}
@@ -144,8 +157,11 @@ def _plan(studio: Studio, fields: Fields) -> dict[str, Any]:
     try:
         plan = planned(wish, config)
     except YoyakError as error:
-        return context | {"unplanned": str(error), "measurable": wish.gpu is None}
-    return context | _shown(plan)
+        unplanned = {"unplanned": str(error), "measurable": wish == wish.here, "turn": turn_of(studio, wish, config)}
+        return context | unplanned
+    price = wish.price_per_hour
+    context |= {"plan_command": plan_line(wish), "price": price, "cost": None if price is None else plan.cost(price)}
+    return context | {"turn": turn_of(studio, wish, config, plan)} | _shown(plan)
 
 
 def _shown(plan: Plan) -> dict[str, Any]:
@@ -180,20 +196,13 @@ def _changes(studio: Studio, fields: Fields) -> list[str]:
     return [change.sentence() for change in best_changes(plan)]
 
 
-def _start(studio: Studio, fields: Fields) -> str:
-    """Start what a form asks for and return the run's name."""
-    wish = wish_of(fields, studio.place)
+def _start(studio: Studio, fields: Fields, who: str) -> str:
+    """Start what a form asks for, or let it wait, and return the run's name."""
+    wish, names = wish_of(fields, studio.place), [one.about for one in studio.waiting.all()]
     if not any(name == "experiment.name" for name, _ in fields):  # the first page's button
-        name = free_name(load_config(wish.experiment), studio.place)
+        name = free_name(load_config(wish.experiment), studio.place, names)
         wish = replace(wish, overrides=(*wish.overrides, f"experiment.name={name}"))
     config: Config = checked_config(wish)
-    refuse_what_is_no_file(config)
-    studio.processes.start("train", config.experiment.name, wish.words)
+    refuse_missing_files(config)
+    start_or_wait(studio, wish, config, dict(fields).get("when") == WHEN_FREE, who)
     return config.experiment.name
-
-
-def refuse_what_is_no_file(config: Config) -> None:
-    """Raise YoyakError, before a process is started, where a data file is not there."""
-    for source in (config.data.train, config.data.eval):
-        if not source.startswith("hub:"):
-            existing_file(source)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
@@ -47,3 +48,13 @@ def render_page(request: Request, template: str, status: int = 200, **context: A
         version=__version__,
     )
     return HTMLResponse(page.encode("utf-8", "replace"), status)
+
+
+def own_address(address: str) -> str:
+    """Return an address of the studio's own: what could lead elsewhere becomes the first page."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
+    is_own = not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if is_own and address.isascii() and address.isprintable() else "/"

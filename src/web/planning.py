@@ -3,7 +3,7 @@
 import os
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from ..commands.train.config import resolve_config
 from ..commands.train.folder import refuse_other_run
 from ..commands.train.request import TrainRequest
 from ..config.schema import Config
+from ..data.files.places import existing_file
 from ..errors import YoyakError
 from ..planner.data_lengths import data_lengths
 from ..planner.devices import CARDS, Device
@@ -30,18 +31,42 @@ _lengths: OrderedDict[tuple[object, ...], Lengths] = OrderedDict()
 
 @dataclass(frozen=True)
 class RunWish:
-    """A run as a form asks for it: an experiment, what overrides it, the card to plan for (None: this machine's)."""
+    """A run as a form asks for it: an experiment, what overrides it, the card to plan for (None: this machine's).
+
+    Attributes:
+        memory_gb: of the card, in 1e9 bytes, where it is not what a card of the name has.
+        price_per_hour: of the card, for the cost; in no currency.
+        named: which of `data.train` and `data.eval` are named by the experiment or its overrides.
+    """
 
     experiment: str
     overrides: tuple[str, ...] = ()
     gpu: str | None = None
     named: frozenset[str] = frozenset()
-    """Which of `data.train` and `data.eval` are named by the experiment or its overrides."""
+    memory_gb: float | None = None
+    price_per_hour: float | None = None
 
     @property
     def words(self) -> list[str]:
         """Return the words behind `yoyak` that start it."""
         return ["train", "--experiment", self.experiment, *self.overrides]
+
+    @property
+    def plan_words(self) -> list[str]:
+        """Return the words behind `yoyak` that print its plan."""
+        words = ["plan", "--experiment", self.experiment, *self.overrides]
+        for option, value in (
+            ("--gpu", self.gpu),
+            ("--memory-gb", self.memory_gb),
+            ("--price-per-hour", self.price_per_hour),
+        ):
+            words += [] if value is None else [option, value if isinstance(value, str) else f"{value:g}"]
+        return words
+
+    @property
+    def here(self) -> "RunWish":
+        """Return the same for this machine."""
+        return replace(self, gpu=None, memory_gb=None)
 
 
 def checked_config(wish: RunWish) -> Config:
@@ -56,15 +81,27 @@ def checked_config(wish: RunWish) -> Config:
     return config
 
 
+def refuse_missing_files(config: Config) -> None:
+    """Raise YoyakError, before a process is started, where a data file is not there."""
+    for source in (config.data.train, config.data.eval):
+        if not source.startswith("hub:"):
+            existing_file(source)
+
+
 def planned(wish: RunWish, config: Config) -> Plan:
     """Return the plan of a run.
 
     Raises:
         YoyakError: as `yoyak plan` refuses.
     """
-    plan = make_plan(situation_of_form(config, wish.named, choose_device(wish.gpu, None)))
+    plan = make_plan(situation_of_form(config, wish.named, choose_device(wish.gpu, wish.memory_gb)))
     refuse_budget(plan)
     return plan
+
+
+def planned_again(config: Config) -> Plan:
+    """Return this machine's plan of a run that was started, by its settings; YoyakError where none can be made."""
+    return planned(RunWish("", named=frozenset({"data.train", "data.eval"})), config)
 
 
 def planned_refining(config: Config, gpu: str | None) -> RefinePlan:

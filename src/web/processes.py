@@ -21,7 +21,7 @@ from .place import Place
 
 _ROOT = Path(__file__).parents[2]
 _PACKAGE = __name__.partition(".")[0]
-_FILE, _OUTPUT = "start.json", "output.log"
+_STARTED, _FILE, _OUTPUT = "started", "start.json", "output.log"
 _KEPT_STARTS = 200
 
 
@@ -53,8 +53,9 @@ class Processes:
     """What was started, by this studio or one before it; each has a folder with `start.json` and `output.log`."""
 
     def __init__(self, place: Place) -> None:
-        self._folder = place.own / "started"
+        self._place, self._folder = place, place.own / _STARTED
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._ended: set[str] = set()
 
     def start(
         self, kind: str, about: str, words: list[str], secrets_of_it: dict[str, str] | None = None
@@ -64,36 +65,64 @@ class Processes:
         Raises:
             YoyakError: the folder can't be written, or no process can be had.
         """
-        now = datetime.now(UTC)
-        key = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+        key = _new_key()
+        child = self._spawn(key, [*program(), *words], secrets_of_it or {})
+        try:
+            started = write_start(self._place, key, kind, about, words, child.pid)
+        except OSError as error:
+            raise _nothing_starts(self._folder / key, error) from None
+        self._forget_oldest()
+        return started
+
+    def start_waiting(self, key_in_queue: str, words: list[str]) -> tuple[str, "subprocess.Popen[bytes]"]:
+        """Start a process that takes a run from the queue and becomes its command, if no other was faster (`claim.py`).
+
+        Returns the key under which it is found once it has, and the process.
+
+        Raises:
+            YoyakError: as `start` does.
+        """
+        key = f"{_new_key()}-{key_in_queue}"
+        claim = [sys.executable, "-m", f"{_PACKAGE}.web.claim", str(self._place.runs), key]
+        child = self._spawn(key, [*claim, *program(), *words], {})
+        self._forget_oldest()
+        return key, child
+
+    def _spawn(self, key: str, command: list[str], secrets_of_it: dict[str, str]) -> "subprocess.Popen[bytes]":
         folder = self._folder / key
         try:
             folder.mkdir(parents=True)
             with open(folder / _OUTPUT, "wb") as output:
                 child = subprocess.Popen(
-                    [*program(), *words],
+                    command,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    env=_environment() | (secrets_of_it or {}),
+                    env=_environment() | secrets_of_it,
                 )
-            started = StartedCommand(key, kind, about, ["yoyak", *words], child.pid, now.timestamp())
-            write_atomic(folder / _FILE, json.dumps(asdict(started), ensure_ascii=False))
         except OSError as error:
-            raise YoyakError(f"{folder}: nothing can be started there ({error.strerror})") from None
+            raise _nothing_starts(folder, error) from None
         self._children[key] = child
         threading.Thread(target=child.wait, daemon=True).start()  # or it would stay a zombie until someone asks
-        self._forget_oldest()
-        return started
+        return child
+
+    def running(self, *kinds: str) -> list[StartedCommand]:
+        """Return what runs of some kinds, the newest first; what has ended once is not looked at again."""
+        found = []
+        for key in started_keys(self._place):
+            started = None if key in self._ended else self.find(key)
+            if started is None:
+                continue
+            if not self.is_running(started):
+                self._ended.add(key)
+            elif started.kind in kinds:
+                found.append(started)
+        return found
 
     def all(self) -> list[StartedCommand]:
         """Return what was started, the newest first."""
-        try:
-            keys = sorted(os.listdir(self._folder), reverse=True)
-        except OSError:
-            return []
-        return [started for key in keys if (started := self.find(key)) is not None]
+        return [started for key in started_keys(self._place) if (started := self.find(key)) is not None]
 
     def find(self, key: str) -> StartedCommand | None:
         """Return a start by its key."""
@@ -129,17 +158,49 @@ class Processes:
 
     def output(self, started: StartedCommand, most_bytes: int = 20_000) -> str:
         """Return the end of what a process has printed; of a line that was drawn over, how it was left."""
-        with suppress(OSError), open(self._folder / started.key / _OUTPUT, "rb") as file:
+        return self.output_of(started.key, most_bytes)
+
+    def output_of(self, key: str, most_bytes: int = 20_000) -> str:
+        """Return the same by the key of a start."""
+        with suppress(OSError), open(self._folder / key / _OUTPUT, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - most_bytes))
             text = file.read().decode("utf-8", "replace").replace("\r\n", "\n")
             return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")).strip("\n")
         return ""
 
+    def forget(self, key: str) -> None:
+        """Remove what is kept of a start."""
+        self._children.pop(key, None)
+        shutil.rmtree(self._folder / key, ignore_errors=True)
+
     def _forget_oldest(self) -> None:
         for started in self.all()[_KEPT_STARTS:]:
             if not self.is_running(started):
-                self._children.pop(started.key, None)
-                shutil.rmtree(self._folder / started.key, ignore_errors=True)
+                self.forget(started.key)
+
+
+def started_keys(place: Place) -> list[str]:
+    """Return the keys of what was started, the newest first."""
+    folder = place.own / _STARTED
+    with suppress(OSError):
+        return [key for key in sorted(os.listdir(folder), reverse=True) if (folder / key / _FILE).exists()]
+    return []
+
+
+def write_start(place: Place, key: str, kind: str, about: str, words: list[str], pid: int) -> StartedCommand:
+    """Write down that a process was started, whole or not at all; OSError where the folder takes nothing."""
+    started = StartedCommand(key, kind, about, ["yoyak", *words], pid, datetime.now(UTC).timestamp())
+    path = place.own / _STARTED / key / _FILE
+    write_atomic(path, json.dumps(asdict(started), ensure_ascii=False))
+    return started
+
+
+def _new_key() -> str:
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+
+def _nothing_starts(folder: Path, error: OSError) -> YoyakError:
+    return YoyakError(f"{folder}: nothing can be started there ({error.strerror})")
 
 
 def program() -> list[str]:

@@ -18,7 +18,7 @@ from .forms import fields_of, read_form
 from .new_page import Fields
 from .planning import known_card, planned_refining
 from .refine_fields import REFINE_MAIN, REFINE_WORDS, refine_fields
-from .studio import Studio, apart, run_address, see
+from .studio import Studio, apart, keep, run_address, see
 from .wishes import LONGEST_VALUE, free_name
 
 
@@ -45,6 +45,7 @@ def add_refining_page(app: FastAPI, studio: Studio) -> None:
         except YoyakError as error:
             context = await apart(_form, studio, name, fields)
             return studio.page(request, "refine.html", 422, **(context | {"refusal": str(error)}))
+        await keep(studio, request, "start", refined)
         return see(run_address(refined))
 
 

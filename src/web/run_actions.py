@@ -114,6 +114,11 @@ def binned_runs(place: Place) -> list[str]:
     return []
 
 
+def name_in_bin(binned: str) -> str:
+    """Return the name that a run in the bin had."""
+    return binned.rpartition("~")[0]
+
+
 def restore_run(place: Place, binned: str) -> str:
     """Take a run out of the bin and return its name.
 
@@ -121,7 +126,7 @@ def restore_run(place: Place, binned: str) -> str:
         PageError: 404, it is not there; 409, its name is taken.
     """
     folder = place.file("bin", binned)
-    name = binned.rpartition("~")[0]
+    name = name_in_bin(binned)
     if not name or not folder.is_dir():
         raise PageError(404, Text("This is not in the bin.", "휴지통에 없습니다."))
     if (place.runs / name).exists():

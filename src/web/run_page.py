@@ -12,7 +12,8 @@ from ..errors import YoyakError
 from ..planner.plan import run_steps
 from ..reports.summary import run_facts
 from ..runs.record import read_record
-from ..runs.schema import RunRecord
+from ..runs.schema import RECORD_FILE, RunRecord
+from .actions import actions_on, sentences_of
 from .forms import read_form
 from .live_charts import charts_in
 from .pages import request_language
@@ -22,7 +23,7 @@ from .run_actions import delete_run, resume_run, stop_run
 from .run_content import policy_of, report_content, report_page
 from .run_events import run_events
 from .run_list import STATES, state_of
-from .studio import Studio, apart
+from .studio import Studio, apart, keep
 
 
 def add_run_pages(app: FastAPI, studio: Studio) -> None:
@@ -31,6 +32,8 @@ def add_run_pages(app: FastAPI, studio: Studio) -> None:
     @app.get("/runs/{name}", response_model=None)
     async def run(request: Request, name: str) -> Response:
         """Show a run, or one that begins."""
+        if (waits := await apart(_waits, studio, name)) is not None:
+            return studio.page(request, "run_waits.html", name=name, **waits)
         begins = await apart(_begins, studio, name)
         if begins is not None:
             return studio.page(request, "run_begins.html", name=name, **begins)
@@ -47,6 +50,14 @@ def add_run_pages(app: FastAPI, studio: Studio) -> None:
         if not found["running"]:
             return Response(headers={"HX-Refresh": "true"})
         return studio.page(request, "run_begun.html", name=name, **found)
+
+    @app.get("/runs/{name}/waits", response_model=None)
+    async def waits(request: Request, name: str) -> Response:
+        """Show which place a run has in the queue, and lead to its page once it has begun."""
+        found = await apart(_waits, studio, name)
+        if found is None:
+            return Response(headers={"HX-Refresh": "true"})
+        return studio.page(request, "run_waiting.html", name=name, **found)
 
     @app.get("/runs/{name}/head", response_model=None)
     async def head(request: Request, name: str) -> Response:
@@ -79,6 +90,7 @@ def add_run_actions(app: FastAPI, studio: Studio) -> None:
         """Ask a run to save and end."""
         await read_form(request)
         notice = await apart(stop_run, studio, studio.place.run(name))
+        await keep(studio, request, "stop", name)
         return await _again(studio, request, name, notice=notice)
 
     @app.post("/runs/{name}/resume", response_model=None)
@@ -89,6 +101,7 @@ def add_run_actions(app: FastAPI, studio: Studio) -> None:
             started = await apart(resume_run, studio, studio.place.run(name))
         except YoyakError as error:
             return await _again(studio, request, name, refusal=str(error))
+        await keep(studio, request, "resume", name)
         notice = Text(f"Going on: {started.line}", f"이어서 합니다: {started.line}")
         return await _again(studio, request, name, notice=notice)
 
@@ -100,6 +113,7 @@ def add_run_actions(app: FastAPI, studio: Studio) -> None:
             await apart(delete_run, studio.place, studio.place.run(name))
         except YoyakError as error:
             return await _again(studio, request, name, refusal=str(error))
+        await keep(studio, request, "delete", name)
         return Response(headers={"HX-Redirect": "/"})
 
 
@@ -126,12 +140,22 @@ def _head(studio: Studio, name: str) -> dict[str, Any]:
         "output": output if state in ("failed", "lost") else "",
         "notice": None,
         "refusal": None,
+        "actions": sentences_of(actions_on(studio.place, name)),
     }
 
 
 def _state_words(studio: Studio, name: str) -> Text:
     folder = studio.place.runs / name
     return STATES[state_of(folder, read_record(folder) or RunRecord())]
+
+
+def _waits(studio: Studio, name: str) -> dict[str, Any] | None:
+    """Return the place of a run in the queue, and what keeps it from starting; None where none of its name waits."""
+    runs = studio.waiting.all()
+    for rank, one in enumerate(runs, 1):
+        if one.about == name and not (studio.place.named(studio.place.runs, name) / RECORD_FILE).is_file():
+            return {"rank": rank, "count": len(runs), "command": one.line, "refusal": studio.keeper.refusal(one)}
+    return None
 
 
 def _begins(studio: Studio, name: str) -> dict[str, Any] | None:

@@ -15,10 +15,10 @@ from ..planner.machine import choose_device
 from ..search.clock import read_duration
 from ..search.folder import NAMED_SEARCH
 from .forms import fields_of, read_form
-from .new_page import Fields, refuse_what_is_no_file
-from .planning import RunWish, situation_of_form
+from .new_page import Fields
+from .planning import RunWish, refuse_missing_files, situation_of_form
 from .search_fields import SEARCH_MAIN, SEARCH_WORDS, search_fields
-from .studio import Studio, apart, search_address, see
+from .studio import Studio, apart, keep, search_address, see
 from .wishes import experiment_of, wish_of
 from .worker import WORKER
 
@@ -59,6 +59,7 @@ def add_search_start(app: FastAPI, studio: Studio) -> None:
             name = await apart(_start, studio, fields)
         except YoyakError as error:
             return await _form(studio, request, fields, refusal=str(error))
+        await keep(studio, request, "start", name)
         return see(search_address(name))
 
 
@@ -140,7 +141,7 @@ def foreseen_of(wish: RunWish, deadline: str) -> list[str]:
 def _start(studio: Studio, fields: Fields) -> str:
     wish, deadline = _wished(studio, fields)
     config = _resolved(wish)
-    refuse_what_is_no_file(config)
+    refuse_missing_files(config)
     name = f"{config.experiment.name}{NAMED_SEARCH}"
     if (studio.place.runs / name).exists():
         raise YoyakError(f"{studio.place.runs / name}: is there already; set experiment.name=OTHER")

@@ -18,7 +18,7 @@ from .forms import read_form
 from .place import PageError
 from .run_content import policy_of
 from .searches import SEARCH_STATES, clock_of, concluded, search_folder, search_state, stop_search
-from .studio import Studio, apart
+from .studio import Studio, apart, keep
 from .worker import WORKER
 
 
@@ -53,6 +53,7 @@ def add_search_pages(app: FastAPI, studio: Studio) -> None:
         """Ask a search to save and end."""
         await read_form(request)
         notice = await apart(stop_search, search_folder(studio.place, name))
+        await keep(studio, request, "stop", name)
         return studio.page(request, "search_standing.html", **(await _shown(studio, name) | {"notice": notice}))
 
     @app.post("/searches/{name}/resume", response_model=None)
@@ -64,6 +65,7 @@ def add_search_pages(app: FastAPI, studio: Studio) -> None:
         if began is None or await apart(search_state, studio.place.runs / name) == "running":
             raise PageError(409, Text("Go on in the terminal.", "터미널에서 이어서 하세요."))
         started = await apart(studio.processes.start, "search", name, began.command[1:])
+        await keep(studio, request, "resume", name)
         notice = Text(f"Going on: {started.line}", f"이어서 합니다: {started.line}")
         return studio.page(request, "search_standing.html", **(await _shown(studio, name) | {"notice": notice}))
 

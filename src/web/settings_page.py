@@ -1,16 +1,17 @@
 """Settings of the studio itself: language, the folder of runs, and the bin."""
 
 import os
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 
 from ..bilingual import Text
+from .actions import Action, actions_on
 from .forms import read_form
 from .language import LANGUAGE_COOKIE
-from .place import PageError
-from .run_actions import binned_runs, empty_bin, restore_run
-from .studio import Studio, apart, run_address, see
+from .pages import own_address
+from .place import PageError, Place
+from .run_actions import binned_runs, empty_bin, name_in_bin, restore_run
+from .studio import Studio, apart, keep, run_address, see
 
 _YEAR_SECONDS = 365 * 24 * 3600
 
@@ -22,7 +23,7 @@ def add_settings_page(app: FastAPI, studio: Studio) -> None:
     async def settings(request: Request) -> Response:
         """Show what can be set."""
         folder = os.path.abspath(studio.place.runs)
-        return studio.page(request, "settings.html", folder=folder, binned=await apart(binned_runs, studio.place))
+        return studio.page(request, "settings.html", folder=folder, binned=await apart(_binned, studio.place))
 
     @app.post("/language", response_model=None)
     async def language(request: Request) -> Response:
@@ -31,7 +32,7 @@ def add_settings_page(app: FastAPI, studio: Studio) -> None:
         chosen = fields.get("language")
         if chosen not in ("en", "ko"):
             raise PageError(400, Text("Choose English or Korean.", "영어나 한국어를 골라 주세요."))
-        answer = see(_own_address(fields.get("back", "/")))
+        answer = see(own_address(fields.get("back", "/")))
         answer.set_cookie(LANGUAGE_COOKIE, chosen, max_age=_YEAR_SECONDS, samesite="strict", httponly=True)
         return answer
 
@@ -39,21 +40,23 @@ def add_settings_page(app: FastAPI, studio: Studio) -> None:
     async def restore(request: Request) -> Response:
         """Take a run out of the bin."""
         fields = dict(await read_form(request))
-        return see(run_address(await apart(restore_run, studio.place, fields.get("run", ""))))
+        name = await apart(restore_run, studio.place, fields.get("run", ""))
+        await keep(studio, request, "restore", name)
+        return see(run_address(name))
 
     @app.post("/bin/empty", response_model=None)
     async def empty(request: Request) -> Response:
         """Remove what is in the bin."""
         await read_form(request)
         await apart(empty_bin, studio.place)
+        await keep(studio, request, "empty")
         return see("/settings")
 
 
-def _own_address(address: str) -> str:
-    """Return an address of the studio's own: what could lead elsewhere becomes the first page."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return "/"
-    is_own = not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
-    return address if is_own and address.isascii() and address.isprintable() else "/"
+def _binned(place: Place) -> list[tuple[str, Action | None]]:
+    """Return what is in the bin, each with who put it there, where that is known."""
+    found = []
+    for binned in binned_runs(place):
+        deleted = [action for action in actions_on(place, name_in_bin(binned)) if action.did == "delete"]
+        found.append((binned, deleted[-1] if deleted else None))
+    return found

@@ -48,6 +48,7 @@ def _context(studio: Studio, page: int) -> dict[str, Any]:
         "runs": runs,
         "searches": search_lines(studio.place),
         "total": total,
+        "waiting": len(studio.waiting.all()),
         "page": page,
         "size": RUNS_A_PAGE,
         "folder": folder,

@@ -11,7 +11,7 @@ from ..serving.bodies import read_body
 from .forms import LIMITS, read_form
 from .place import PageError
 from .served import TRIED, Served, checked_dialogue, request_examples
-from .studio import Studio, apart, run_address, see
+from .studio import Studio, apart, keep, run_address, see
 
 
 def add_try_page(app: FastAPI, studio: Studio, served: Served) -> None:
@@ -41,6 +41,7 @@ def add_try_page(app: FastAPI, studio: Studio, served: Served) -> None:
             raise PageError(404, Text("There is no such model.", "그런 모델이 없습니다."))
         if action == "start":
             await apart(served.start, name, which)
+            await keep(studio, request, "try", name)
         elif (started := await apart(served.find, name, which)) is not None:
             await apart(studio.processes.stop, started)
         return see(f"{run_address(name)}/try")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,26 +78,26 @@ def votes_file(place: Place, a: str, b: str) -> Path:
     return place.own / "votes" / f"{digest}.jsonl"
 
 
-def read_votes(place: Place, a: str, b: str) -> dict[str, str]:
-    """Return for each dialogue that was voted on `a`, `b` or `tie`; the later vote counts."""
-    votes: dict[str, str] = {}
+def read_votes(place: Place, a: str, b: str) -> dict[str, dict[str, str]]:
+    """Return for each person (`""` where a vote has no name) and dialogue `a`, `b` or `tie`; the later vote counts."""
+    votes: dict[str, dict[str, str]] = {}
     with suppress(OSError), votes_file(place, a, b).open(encoding="utf-8", errors="replace") as file:
         for line in file:
             with suppress(ValueError, KeyError, TypeError):
                 vote = json.loads(line)
                 if vote["choice"] in ("a", "b", "tie"):
-                    votes[str(vote["key"])] = vote["choice"]
+                    votes.setdefault(str(vote.get("who", "")), {})[str(vote["key"])] = vote["choice"]
     return votes
 
 
-def add_vote(place: Place, a: str, b: str, duel: Duel, side: str) -> None:
-    """Keep a vote for `left`, `right` or `tie`.
+def add_vote(place: Place, a: str, b: str, duel: Duel, side: str, who: str = "") -> None:
+    """Keep someone's vote for `left`, `right` or `tie`.
 
     Raises:
         YoyakError: the file can't be written.
     """
     choice = "tie" if side == "tie" else "a" if (side == "left") != duel.is_turned else "b"
-    line = {"key": duel.key, "choice": choice, "a": a, "b": b, "dialogue": duel.dialogue, "at": now()}
+    line = {"key": duel.key, "choice": choice, "a": a, "b": b, "dialogue": duel.dialogue, "who": who, "at": now()}
     path = votes_file(place, a, b)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,9 +107,9 @@ def add_vote(place: Place, a: str, b: str, duel: Duel, side: str) -> None:
         raise YoyakError(f"{path}: the vote can't be kept ({error.strerror})") from None
 
 
-def result_of(all_duels: Sequence[Duel], votes: dict[str, str]) -> VoteResult:
-    """Return what came of the votes so far."""
-    choices = [(duel, votes[duel.key]) for duel in all_duels if duel.key in votes]
+def result_of(all_duels: Sequence[Duel], votes: Iterable[Mapping[str, str]]) -> VoteResult:
+    """Return what came of the votes of some people so far."""
+    choices = [(duel, of_one[duel.key]) for of_one in votes for duel in all_duels if duel.key in of_one]
     wins_a, wins_b = (sum(choice == side for _, choice in choices) for side in ("a", "b"))
     scored = agreed = 0
     for duel, choice in choices:

@@ -1,7 +1,9 @@
 """From a form's fields to a run: an experiment and what overrides it, checked as the command line is."""
 
+import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -14,6 +16,8 @@ from .place import Place
 from .planning import RunWish, known_card
 from .setting_fields import METHODS_OF_TRAINING, NEVER, typed_value
 
+MEMORY_FIELD, PRICE_FIELD = "memory_gb", "price_per_hour"
+"""Fields that the plan beside a form has besides the card."""
 _FIRST = "quickstart"
 _DATA = ("data.train", "data.eval")
 LONGEST_VALUE = 4000
@@ -58,13 +62,25 @@ def wish_of(fields: Sequence[tuple[str, str]], place: Place) -> RunWish:
     gpu = known_card(dict(fields).get("gpu", ""))
     set_by = {name for name in _DATA if sources[name] != DEFAULT}
     named = set_by | {name for name in _DATA if any(one.startswith(f"{name}=") for one in overrides)}
-    return RunWish(experiment, tuple(overrides), gpu, frozenset(named))
+    memory_gb, price = (_number_of(fields, name) for name in (MEMORY_FIELD, PRICE_FIELD))
+    return RunWish(experiment, tuple(overrides), gpu, frozenset(named), memory_gb, price)
 
 
-def free_name(config: Config, place: Place) -> str:
-    """Return the config's name for a run, with a number behind it where that is taken."""
+def _number_of(fields: Sequence[tuple[str, str]], name: str) -> float | None:
+    """Return a figure of the plan's, None where the field is empty; YoyakError for what is none."""
+    text = dict(fields).get(name, "").strip()
+    if not text:
+        return None
+    with suppress(ValueError):
+        if 0 <= (number := float(text)) < math.inf:
+            return number
+    raise YoyakError(f"--{name.replace('_', '-')} {text[:100]}: must be a number of at least 0, such as 0.8")
+
+
+def free_name(config: Config, place: Place, waiting: Collection[str] = ()) -> str:
+    """Return the config's name for a run, with a number behind it where that is taken, or waits."""
     name, number = config.experiment.name, 1
-    while (place.runs / name).exists():
+    while (place.runs / name).exists() or name in waiting:
         number += 1
         name = f"{config.experiment.name}_{number}"
     return name
@@ -73,6 +89,11 @@ def free_name(config: Config, place: Place) -> str:
 def command_line(wish: RunWish) -> str:
     """Return the command that starts a run, as one types it."""
     return shlex.join(["yoyak", *wish.words])
+
+
+def plan_line(wish: RunWish) -> str:
+    """Return the command that prints a run's plan, as one types it."""
+    return shlex.join(["yoyak", *wish.plan_words])
 
 
 def yaml_of(wish: RunWish) -> str:

@@ -263,6 +263,22 @@ HELP = (
     ),
     Text("Folder of all runs.", "모든 실행이 있는 폴더."),
     Text("Open a browser too.", "브라우저도 엽니다."),
+    Text(
+        "Address to listen at; others can reach any but 127.0.0.1.",
+        "기다릴 주소. 127.0.0.1이 아니면 다른 컴퓨터에서도 들어올 수 있습니다.",
+    ),
+    Text(
+        "A name that the studio is reached by; can be given again.",
+        "스튜디오에 들어올 때 쓰는 이름. 여러 번 줄 수 있습니다.",
+    ),
+    Text(
+        "Ask for the password that opens the pages; else YOYAK_STUDIO_PASSWORD.",
+        "페이지를 여는 비밀번호를 묻습니다. 없으면 YOYAK_STUDIO_PASSWORD를 씁니다.",
+    ),
+    Text(
+        "Let everyone in who reaches the address; say it twice.",
+        "주소에 닿는 누구나 들어오게 합니다. 두 번 적어야 합니다.",
+    ),
     Text("List the configs that can be named.", "쓸 수 있는 설정 이름을 나열합니다."),
     Text("List the bundled models and whether they are here.", "내장 모델과 받아 두었는지를 나열합니다."),
 )

@@ -47,4 +47,37 @@ STUDIO_ERRORS = (
     ),
     Text("{path}: the vote can't be kept ({why})", "{path}: 고른 것을 저장할 수 없습니다({why:t})"),
     Text("--gpu {name}: no such card here", "--gpu {name}: 목록에 없는 GPU입니다"),
+    Text(
+        "{folder}: a run of this name waits in the queue; take it out, or set experiment.name=OTHER",
+        "{folder}: 같은 이름의 실행이 대기열에 있습니다. 그 실행을 빼거나 experiment.name=다른이름으로 정하세요",
+    ),
+    Text(
+        "the queue holds {count} runs; wait until some have ended, or take some out",
+        "대기열에 실행이 {count}개 있습니다. 몇 개가 끝나기를 기다리거나 빼세요",
+    ),
+    Text("{file}: the queue can't be written ({why})", "{file}: 대기열을 저장할 수 없습니다({why:t})"),
+    Text(
+        "{option}: must be a number of at least 0, such as 0.8",
+        "{option}: 0 이상의 수여야 합니다(예: 0.8)",
+    ),
+    Text(
+        "--no-auth and a password ({variable} or --password) exclude each other; name one",
+        "--no-auth와 비밀번호({variable} 또는 --password)는 함께 쓸 수 없습니다. 하나만 쓰세요",
+    ),
+    Text(
+        "--no-auth: whoever reaches {host} could start programs as you; to mean that, say --no-auth twice",
+        "--no-auth: {host}에 닿는 누구나 내 권한으로 프로그램을 시작할 수 있게 됩니다. 정말 그러려면 --no-auth를 두 번 "
+        "적으세요",
+    ),
+    Text(
+        "--host {host}: others reach this address; set a password in {variable}, or say --password (or, to let "
+        "everyone in, --no-auth --no-auth)",
+        "--host {host}: 다른 컴퓨터에서도 들어올 수 있는 주소입니다. {variable}에 비밀번호를 정하거나 --password를 "
+        "붙이세요(누구나 들어오게 하려면 --no-auth --no-auth)",
+    ),
+    Text(
+        "--password: there is no terminal to ask at; set {variable}",
+        "--password: 물어볼 터미널이 없습니다. {variable:을/를} 정하세요",
+    ),
+    Text("{option}: must have at least {count} characters", "{option}: {count}자 이상이어야 합니다"),
 )

@@ -20,6 +20,11 @@ from src.web.place import Place
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 ORIGIN = "http://127.0.0.1"
+VOTED_ROWS = [
+    {"fname": f"{n}", "dialogue": f"A: At {n}?\nB: Yes, at {n}.", "summary": f"They meet at {n}.",
+     "zero_shot": "nothing", "fine_tuned": f"They meet at {n}."}
+    for n in range(2, 10)
+]  # fmt: skip
 WriteStudioRun = Callable[..., Path]
 
 
@@ -81,14 +86,24 @@ def brought_file(place: Place) -> str:
 
 
 @pytest.fixture
-def running_studio(folder: Path) -> Iterator[Callable[[], str]]:
+def voted_on(write_studio_run: WriteStudioRun, place: Place) -> Place:
+    """Two runs whose summaries of the same six dialogues differ."""
+    for name in ("one", "two"):
+        rows = VOTED_ROWS if name == "one" else [row | {"fine_tuned": "It is at nine."} for row in VOTED_ROWS[:6]]
+        folder = write_studio_run(name)
+        (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return place
+
+
+@pytest.fixture
+def running_studio(folder: Path) -> Iterator[Callable[..., str]]:
     """Start `yoyak studio` in its own process; returns the address with the token."""
     processes: list[subprocess.Popen[str]] = []
     root = Path(__file__).parents[3]
 
-    def start() -> str:
-        command = [sys.executable, "-m", "src", "studio", "--port", "0"]
-        env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    def start(*words: str, **environment: str) -> str:
+        command = [sys.executable, "-m", "src", "studio", "--port", "0", *words]
+        env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", **environment}
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True)
         processes.append(process)
         assert process.stdout is not None

@@ -1,11 +1,15 @@
 """From a form to a command: what differs from the experiment, refused as the command line refuses."""
 
 import re
+import shlex
 from contextlib import suppress
+from html import unescape
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from src.cli import app
 from src.config.loader import flatten, load_config
 from src.errors import YoyakError
 from src.web.korean_help import KOREAN_HELP
@@ -115,6 +119,28 @@ def test_the_plan_of_a_card(visitor):
     page = visitor.get("/new/plan?experiment=qwen3_4b&gpu=T4&method=full", headers={"accept-language": "ko"}).text
     assert "들어가지 않습니다" in page
     assert "use_qlora" in visitor.get("/new/changes?experiment=qwen3_4b&gpu=T4&method=full").text
+
+
+def test_the_cost_is_the_commands(visitor, folder):
+    query = {"experiment": "qwen3_4b", "gpu": "RTX 4090", "memory_gb": "20", "price_per_hour": "0.79"}
+    page = visitor.get("/new/plan", params=query).text
+    command = "yoyak plan --experiment qwen3_4b --gpu &#39;RTX 4090&#39; --memory-gb 20 --price-per-hour 0.79"
+    assert command in page
+    said = CliRunner().invoke(app, shlex.split(unescape(command))[1:]).output
+    cost = re.search(r"([\d.]+) at 0.79 an hour", said)[1]
+    assert f'Cost at 0.79 an hour</dt><dd class="figure">{cost}</dd>' in page
+    assert "of 20.0 GB" in said
+    assert "of 20.0 GB" in page
+    assert "Cost" not in visitor.get("/new/plan", params=query | {"price_per_hour": ""}).text
+    assert 'name="price_per_hour" value="0.79"' in visitor.get("/new", params=query).text
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "cheap", "1e999"])
+def test_a_price_is_a_number(visitor, value):
+    page = visitor.get("/new/plan", params={"experiment": "qwen3_4b", "gpu": "T4", "price_per_hour": value}).text
+    assert f"--price-per-hour {value}: must be a number of at least 0, such as 0.8" in page
+    page = visitor.get("/new/plan", params={"experiment": "qwen3_4b", "gpu": "T4", "memory_gb": "0.1"}).text
+    assert "--memory-gb 0.1: no card has that" in page
 
 
 def test_a_form_begins_with_an_earlier_runs_settings(visitor, write_studio_run):

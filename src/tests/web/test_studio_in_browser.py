@@ -13,20 +13,29 @@ import pytest
 from src.tests.chromium import needs_chromium
 from src.tests.reports.conftest import PREDICTIONS
 from src.tests.tiny_models import write_tiny_model
+from src.web.actions import keep_action
+from src.web.waiting import WaitingRuns
 
 pytestmark = needs_chromium
 PAGES = [
     "/", "/data", "/data/mine.csv", "/new", "/new?gpu=RTX 4090&experiment=qwen3_4b", "/runs/one", "/runs/going",
     "/runs/one/summaries?beside=going", "/runs/one/export", "/compare", "/compare?run=one&run=going",
-    "/settings", "/nope", "/vote", "/vote?a=one&b=one~before", "/runs/one/try", "/runs/one/refine", "/searches/new",
+    "/settings", "/nope", "/queue", "/runs/late", "/vote",
+    "/vote?a=one&b=one~before", "/runs/one/try", "/runs/one/refine", "/searches/new",
     "/searches/found_search",
 ]  # fmt: skip
 
 
 @pytest.fixture
-def looked_at(browser, running_studio, write_studio_run, brought_file, finished, found):
+def looked_at(browser, running_studio, write_studio_run, brought_file, place, finished, found):
     """Open the studio in a language, a scheme and a width; errors of a page fail its test."""
     write_studio_run("going", status="interrupted", ended=None)
+    for name in ("late", "later"):  # without a data file they wait as long as the test takes
+        WaitingRuns(place).add(
+            name, ["train", "--experiment", "quickstart", f"experiment.name={name}", "data.train=gone.csv"], "Min"
+        )
+    for who, did in (("Min", "start"), ("Jun", "stop")):
+        keep_action(place, who, did, "one")
     address = running_studio()
     contexts, errors = [], []
 
@@ -53,7 +62,6 @@ def holds(page, selector: str, text: str) -> None:
 
 
 def faults_of(page, path: str) -> list[tuple[str, str, str, str]]:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
     page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/")[2] + path)
     page.wait_for_load_state()
     if path.startswith("/runs/one") and path.count("/") == 2:
@@ -61,10 +69,16 @@ def faults_of(page, path: str) -> list[tuple[str, str, str, str]]:
         page.wait_for_selector(".uplot")
     if path.startswith("/new"):
         page.wait_for_selector("#command")
+    return [(path, *found) for found in faults_of_shown(page)]
+
+
+def faults_of_shown(page) -> list[tuple[str, str, str]]:
+    """Return what axe-core finds on a page as it is."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
     found = axe.Axe().run(page).response["violations"]
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert wide <= 0, f"{path} scrolls sideways by {wide}"
-    return [(path, item["id"], item["impact"], item["nodes"][0]["html"]) for item in found]
+    assert wide <= 0, f"{page.url} scrolls sideways by {wide}"
+    return [(item["id"], item["impact"], item["nodes"][0]["html"]) for item in found]
 
 
 @pytest.mark.parametrize(("language", "scheme", "width"), [("en-US", "light", 1280), ("ko-KR", "dark", 360)])
@@ -133,6 +147,51 @@ def test_everything_by_keyboard(looked_at) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/")
     assert "/runs/one" not in page.content()
+
+
+def test_the_queue_by_keyboard(looked_at, place) -> None:
+    page = looked_at("en-US", "light", 1280)
+    page.goto(page.url.rstrip("/") + "/queue")
+    (first, second) = (one.key for one in WaitingRuns(place).all())
+    page.focus(f"#up-{second}")
+    page.keyboard.press("Enter")
+    page.locator(f"ol.queue > li:first-child #up-{second}").wait_for()
+    assert page.evaluate("document.activeElement.id") == f"up-{second}"
+    with page.expect_response("**/queue"):  # the list that is drawn anew every 2 s
+        pass
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.activeElement.id") == f"up-{second}"
+    page.focus(f"#out-{second}")
+    page.keyboard.press("Enter")
+    holds(page, "#queue .notice", "later no longer waits.")
+    assert page.evaluate("document.activeElement.className") == "notice"
+    assert [one.key for one in WaitingRuns(place).all()] == [first]
+
+
+@pytest.mark.parametrize(("language", "scheme", "width"), [("en-US", "light", 1280), ("ko-KR", "dark", 360)])
+def test_people_come_in_by_keyboard_and_see_who_they_are(browser, running_studio, language, scheme, width) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, locale=language, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(running_studio(YOYAK_STUDIO_PASSWORD="correct horse"))
+    assert faults_of(page, "/login?back=/settings") == []
+    page.focus("#name")
+    page.keyboard.type("민수 <b>")
+    page.keyboard.press("Tab")
+    page.keyboard.type("wrong horse")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".refusal")
+    assert faults_of_shown(page) == []
+    page.focus("#password")
+    page.keyboard.type("correct horse")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/settings")
+    assert page.inner_text(".who b") == "민수 <b>"
+    assert faults_of_shown(page) == []
+    page.click(".about-you form[action='/logout'] button")
+    page.wait_for_url("**/login")
+    page.go_back()
+    page.wait_for_url("**/login?back=%2Fsettings")
+    context.close()
 
 
 @pytest.mark.slow

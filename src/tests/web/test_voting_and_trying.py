@@ -7,24 +7,10 @@ import time
 import pytest
 
 from src.tests.tiny_models import write_tiny_model
+from src.tests.web.conftest import VOTED_ROWS
 from src.web.place import PageError
 from src.web.served import checked_dialogue
 from src.web.votes import Duel, add_vote, duels, read_votes, result_of, votes_file, wilson
-
-ROWS = [
-    {"fname": f"{n}", "dialogue": f"A: At {n}?\nB: Yes, at {n}.", "summary": f"They meet at {n}.",
-     "zero_shot": "nothing", "fine_tuned": f"They meet at {n}."}
-    for n in range(2, 10)
-]  # fmt: skip
-
-
-@pytest.fixture
-def voted_on(write_studio_run, place):
-    for name in ("one", "two"):
-        rows = ROWS if name == "one" else [row | {"fine_tuned": "It is at nine."} for row in ROWS[:6]]
-        folder = write_studio_run(name)
-        (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return place
 
 
 def test_sides_are_shuffled_and_known(voted_on):
@@ -34,7 +20,7 @@ def test_sides_are_shuffled_and_known(voted_on):
     for duel in found:
         assert (duel.right if duel.is_turned else duel.left).startswith("They meet")
         assert duel.scores[0] == 300.0
-    assert [duel.dialogue for duel in found] != [row["dialogue"] for row in ROWS[:6]]
+    assert [duel.dialogue for duel in found] != [row["dialogue"] for row in VOTED_ROWS[:6]]
     assert len(duels(voted_on, "one", "one~before")) == 8
 
 
@@ -46,10 +32,10 @@ def test_votes_are_kept_and_the_later_one_counts(voted_on):
     add_vote(voted_on, "one", "two", found[3], "tie")
     with votes_file(voted_on, "one", "two").open("a") as file:
         file.write("no json\n[]\n")
-    assert read_votes(voted_on, "one", "two") == {
+    assert read_votes(voted_on, "one", "two")[""] == {
         found[0].key: "b", found[1].key: "a", found[2].key: "a", found[3].key: "tie"
     }  # fmt: skip
-    result = result_of(found, read_votes(voted_on, "one", "two"))
+    result = result_of(found, read_votes(voted_on, "one", "two").values())
     assert (result.wins_a, result.wins_b, result.ties) == (2, 1, 1)
     assert (result.agreed, result.scored) == (2, 3)
     assert read_votes(voted_on, "two", "one") == {}
@@ -82,8 +68,8 @@ def test_a_vote_on_the_page(visitor, voted_on):
 
 def test_a_tie_is_neither():
     duel = Duel("k", "A: hi", None, "x", "y", True, (1.0, 2.0))
-    assert result_of([duel], {"k": "tie"}).scored == 0
-    assert result_of([duel], {"k": "b"}).agreed == 1
+    assert result_of([duel], [{"k": "tie"}]).scored == 0
+    assert result_of([duel], [{"k": "b"}]).agreed == 1
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"\xff", 400), (b"  ", 400), (b"x" * 100_001, 413)])

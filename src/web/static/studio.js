@@ -21,7 +21,8 @@ if (wish) {
   const turned = (event) => {
     if (event.target.matches("[data-search]")) return;
     if (event.target.matches("[data-reload]")) {
-      location.href = `${event.target.dataset.reload}?${event.target.name}=${encodeURIComponent(event.target.value)}`;
+      const kept = [event.target, ...wish.querySelectorAll("[data-keep]")].filter((field) => field.value);
+      location.href = `${event.target.dataset.reload}?${new URLSearchParams(kept.map((field) => [field.name, field.value]))}`;
       return;
     }
     const names = event.target.matches("input:not([inputmode])");
