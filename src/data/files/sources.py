@@ -198,9 +198,9 @@ def _text(value: Any, column: str) -> str:
     """Return a cell as `plain_text`; null and NaN are empty."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if isinstance(value, Number) and not isinstance(value, bool):
-        return str(value)
     if not isinstance(value, str):
+        if isinstance(value, Number) and not isinstance(value, bool):
+            return str(value)
         raise _BadCellError("not text", f"column '{column}' holds a {type(value).__name__}")
     if "\0" in value:
         raise _BadCellError("NUL character", f"in column '{column}'")

@@ -123,7 +123,7 @@ def _as_list(value: Any) -> list[Any] | None:
     """Return a list, or the turns of an object of lists of equal length (`{"speaker": [...], "utterance": [...]}`)."""
     if isinstance(value, list):
         return value
-    if not isinstance(value, Mapping) or not set(value) & set(TEXT_KEYS):
+    if isinstance(value, str) or not isinstance(value, Mapping) or not set(value) & set(TEXT_KEYS):
         return None
     columns = {name: column for name, column in value.items() if isinstance(column, list)}
     if len(columns) < 2 or len(columns) < len(value) or len(set(map(len, columns.values()))) != 1:
