@@ -1,9 +1,11 @@
 """Reads settings from YAML so that each one remembers the file and line it comes from."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
@@ -77,7 +79,17 @@ def read_file(path: Path) -> tuple[dict[str, Leaf], list[Leaf]]:
     Raises:
         YoyakError: The file cannot be read or is not YAML, or it has an unknown, repeated or misplaced key.
     """
-    loader, root = _parse(_read_text(path), lambda line: place(path, line))
+    leaves, bases = _read_settings(path, _read_text(path), os.getcwd())
+    return dict(leaves), list(bases)
+
+
+@lru_cache(maxsize=64)
+def _read_settings(path: Path, text: str, folder: str) -> tuple[dict[str, Leaf], list[Leaf]]:
+    """Return what `read_file` does of a text; `folder` is the current one, from which places are named.
+
+    It is kept, since PyYAML takes milliseconds and a form's plan reads a config at each turn of a setting.
+    """
+    loader, root = _parse(text, lambda line: place(path, line))
     leaves: dict[str, Leaf] = {}
     bases: list[Leaf] = []
     if root is None or root.tag == f"{_TAG}null":

@@ -151,7 +151,9 @@ def _trainer_choices(
 
 
 def _trainer_work(job: TrainingJob, load: Workload) -> StepWork:
-    return padded_work(load.examples, job.batch_size, job.accumulation, load.seed, load.steps, load.warm_up)
+    an_epoch = -(-len(load.examples) // job.examples)  # no more is laid out: other numbers of epochs have the same work
+    steps = min(load.steps, an_epoch)
+    return padded_work(load.examples, job.batch_size, job.accumulation, load.seed, steps, load.warm_up)
 
 
 def _choice(

@@ -38,7 +38,8 @@ class Lengths:
     def examples(self, longest_prompt: int) -> tuple[ExampleTokens, ...]:
         """Return tokens and targets of each example, its prompt shortened to at most `longest_prompt`."""
         pairs = zip(self.prompts, self.responses, strict=True)
-        return tuple((min(prompt, longest_prompt) + response, response) for prompt, response in pairs)
+        longest = longest_prompt  # without `min`: a form's plan is made anew at each turn of a setting
+        return tuple([((longest if prompt > longest else prompt) + count, count) for prompt, count in pairs])
 
     def cut(self, longest_prompt: int) -> tuple[int, int]:
         """Return how many prompts are shortened, and by how many tokens in all."""

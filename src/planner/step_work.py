@@ -78,7 +78,9 @@ def packed_work(
     return _means(totals, max(counted, 1), largest)
 
 
-def _means(totals: list[float], steps: float, largest: MicroBatchSize, later: MicroBatchSize | None = None) -> StepWork:
+def _means(
+    totals: Sequence[float], steps: float, largest: MicroBatchSize, later: MicroBatchSize | None = None
+) -> StepWork:
     computed, tokens, targets, pairs, micro_batches = (total / steps for total in totals)
     return StepWork(computed, tokens, targets, pairs, micro_batches, largest, later)
 
@@ -119,26 +121,21 @@ def padded_work(
     examples: tuple[ExampleTokens, ...], batch_size: int, accumulation: int, seed: int, most: int, first: int = 0
 ) -> StepWork:
     """Return the work of the trainer engine's steps, whose micro-batches are padded to their longest example."""
-    totals = [0.0] * 5
-    order = similar_batches([length for length, _ in examples], batch_size, seed, 0)[: most * accumulation]
-    batches = [[examples[index] for index in batch] for batch in order]
-    for batch in batches[first * accumulation :]:
-        width = max(length for length, _ in batch)
-        own, targets = sum(length for length, _ in batch), sum(count for _, count in batch)
-        pairs = len(batch) * width * (width + 1) // 2
-        for index, value in enumerate((width * len(batch), own, targets, pairs, 1)):
-            totals[index] += value
-    counted = max((len(batches) - first * accumulation) / accumulation, 1 / accumulation)
-    later = [batch for number, batch in enumerate(batches) if number % accumulation]
-    return _means(totals, counted, _bound(batches), _bound(later) if later else None)
-
-
-def _bound(batches: list[list[ExampleTokens]]) -> MicroBatchSize:
-    """Return the largest of each size among some padded batches, which need not be of one batch."""
-    widths = [max(length for length, _ in batch) for batch in batches]
-    tokens = max(width * len(batch) for width, batch in zip(widths, batches, strict=True))
-    targets = max(sum(count for _, count in batch) for batch in batches)
-    return MicroBatchSize(tokens, targets, max(map(len, batches)), max(widths))
+    lengths, counts = [length for length, _ in examples], [count for _, count in examples]
+    batches = similar_batches(lengths, batch_size, seed, 0)[: most * accumulation]
+    widths = [lengths[batch[0]] for batch in batches]  # a batch is sorted, the longest first
+    sizes = [len(batch) for batch in batches]
+    tokens = [width * size for width, size in zip(widths, sizes, strict=True)]
+    targets = [sum([counts[index] for index in batch]) for batch in batches]
+    pairs = [size * width * (width + 1) // 2 for width, size in zip(widths, sizes, strict=True)]
+    begin = first * accumulation
+    own = sum([lengths[index] for batch in batches[begin:] for index in batch])
+    totals = [sum(tokens[begin:]), own, sum(targets[begin:]), sum(pairs[begin:]), len(batches[begin:])]
+    counted = max((len(batches) - begin) / accumulation, 1 / accumulation)
+    columns = tokens, targets, sizes, widths
+    largest = MicroBatchSize(*map(max, columns))  # of each the most, which need not be of one batch
+    later = [[value for number, value in enumerate(column) if number % accumulation] for column in columns]
+    return _means(totals, counted, largest, MicroBatchSize(*map(max, later)) if later[0] else None)
 
 
 def evaluation_batch(examples: Sequence[ExampleTokens], batch_size: int) -> MicroBatchSize:

@@ -25,7 +25,7 @@ def similar_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: i
     block = _BLOCK_BATCHES * batch_size
     batches: list[list[int]] = []
     for start in range(0, len(order), block):
-        part = sorted(order[start : start + block], key=lambda index: -lengths[index])
+        part = sorted(order[start : start + block], key=lengths.__getitem__, reverse=True)
         batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
     short = [batches.pop()] if len(batches[-1]) < batch_size else []
     rng.shuffle(batches)
