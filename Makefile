@@ -6,7 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
 .PHONY: audit control-tokens coverage install quickstart quickstart-ko test test-slow test-gpu fuzz lint types docs-examples
-.PHONY: soak soak-kills rank-kills test-oldest wheel-check gpu-wheels mutants bench bench-cpu bench-gpu bench-plan clean
+.PHONY: soak soak-kills rank-kills studio-walks test-oldest wheel-check gpu-wheels mutants bench bench-cpu bench-gpu bench-plan clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -53,6 +53,9 @@ control-tokens:  # 10,000 hostile rows for each family and each way into a model
 
 soak-kills:  # KILLS=3 for a short form
 	$(BIN)/python benchmarks/soak_kills.py $(if $(KILLS),--kills $(KILLS)) $(if $(OUT),--out $(OUT))
+
+studio-walks:  # WALKS=2000 random walks of clicks over the studio's pages; exit code 1 for any fault
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/studio_walks.py $(if $(WALKS),--walks $(WALKS)) $(if $(SEED),--seed $(SEED))
 
 test-oldest:  # what overrides private methods of transformers, with the oldest one that is supported
 	$(BIN)/python -m pip install -q --upgrade --target .oldest --no-deps 'transformers==5.17.*' 'huggingface_hub>=1.5,<2'

@@ -43,6 +43,7 @@ _SAID = {
     404: Text("There is no such page.", "그런 페이지가 없습니다."),
     405: Text("This page can't do that.", "이 페이지에서는 할 수 없는 일입니다."),
 }
+_VANISHED = Text("What this was about has vanished from the disk.", "디스크에서 사라진 파일이나 폴더입니다.")
 _FAULT = Text(
     "The studio failed at this; its terminal says more. Runs go on without it.",
     "스튜디오에 문제가 생겼습니다. 자세한 내용은 터미널에 있습니다. 실행은 계속됩니다.",
@@ -103,13 +104,24 @@ def _add_answers(app: FastAPI, studio: Studio) -> None:
 
     @app.exception_handler(YoyakError)
     async def yoyak_error(request: Request, error: Exception) -> Response:
-        return refused(request, 422, str(error))
+        here = studio.place.runs  # the worker names files by their whole paths
+        return refused(request, 422, str(error).replace(f"{here.absolute()}/", f"{here}/"))
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         sentence = _SAID.get(error.status_code, Text("This can't be done.", "할 수 없는 요청입니다."))
         return refused(request, error.status_code, sentence)
+
+    @app.exception_handler(OSError)
+    async def disk_error(request: Request, error: Exception) -> Response:
+        logging.getLogger("yoyak.studio").warning("%s %s: %s", request.method, request.url.path, error)
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return refused(request, 404, _VANISHED)
+        reason = getattr(error, "strerror", None) or "?"
+        return refused(
+            request, 507, Text(f"The disk refuses this: {reason}", f"디스크에서 할 수 없는 일입니다: {reason}")
+        )
 
     @app.exception_handler(ClientDisconnect)
     async def nobody(request: Request, error: Exception) -> Response:

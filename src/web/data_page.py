@@ -1,5 +1,6 @@
 """The data pages: bring a file, see it, split it, and train on it."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -34,7 +35,7 @@ def add_data_pages(app: FastAPI, studio: Studio) -> None:
     @app.get("/data", response_model=None)
     async def files(request: Request) -> Response:
         """List the files that are here."""
-        found = [(_key(studio.place, path), path.stat().st_size) for path in await apart(data_files, studio.place)]
+        found = await apart(_files_and_sizes, studio.place)
         return studio.page(request, "data.html", files=found, most=UPLOAD_BYTES >> 30)
 
     @app.post("/data", response_model=None)
@@ -108,6 +109,14 @@ def add_data_pages(app: FastAPI, studio: Studio) -> None:
         await apart(remove, path.with_name(f"{path.stem}_split"))
         await keep(studio, request, "remove", key)
         return see("/data")
+
+
+def _files_and_sizes(place: Place) -> list[tuple[str, int]]:
+    found = []
+    for path in data_files(place):
+        with suppress(OSError):  # it vanishes just now
+            found.append((_key(place, path), path.stat().st_size))
+    return found
 
 
 def _key(place: Place, path: Path) -> str:

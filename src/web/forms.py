@@ -24,14 +24,22 @@ async def read_form(request: Request) -> list[tuple[str, str]]:
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise PageError(415, Text("This is no form of the studio.", "스튜디오의 양식이 아닙니다."))
+    return fields_of(await read_bounded(request))
+
+
+async def read_bounded(request: Request) -> bytes:
+    """Return a request's body.
+
+    Raises:
+        PageError: 413 or 408, it is too large or too slow.
+    """
     try:
         async with asyncio.timeout(LIMITS.body_seconds):
-            body = await read_body(request, LIMITS.body_bytes)
+            return await read_body(request, LIMITS.body_bytes)
     except TimeoutError:
         raise PageError(408, Text("The form did not arrive in time.", "양식이 제때 도착하지 않았습니다.")) from None
     except ApiError as error:
         raise PageError(error.status, Text("The form is too large.", "양식이 너무 큽니다.")) from None
-    return fields_of(body)
 
 
 def fields_of(encoded: bytes) -> list[tuple[str, str]]:

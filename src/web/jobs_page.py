@@ -8,7 +8,7 @@ from ..bilingual import Text
 from .forms import read_form
 from .place import PageError
 from .processes import StartedCommand
-from .studio import Studio, apart
+from .studio import Studio, apart, run_address
 
 
 def add_jobs_page(app: FastAPI, studio: Studio) -> None:
@@ -42,7 +42,7 @@ def _shown(studio: Studio, started: StartedCommand) -> dict[str, Any]:
         "split": ("/data", Text("To the data", "데이터로")),
         "calibrate": ("/new", Text("To the plan", "예측으로")),
     }
-    usual = (f"/runs/{started.about}/export", Text("To the exports of this run", "이 실행의 내보내기로"))
+    usual = (f"{run_address(started.about)}/export", Text("To the exports of this run", "이 실행의 내보내기로"))
     return {
         "job": started,
         "running": studio.processes.is_running(started),

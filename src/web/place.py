@@ -17,6 +17,10 @@ class PageError(Exception):
         super().__init__(sentence)
         self.status, self.sentence = status, sentence
 
+    def __reduce__(self) -> tuple[type["PageError"], tuple[int, str]]:
+        """Return what a copy is made from: the worker raises it too, in another process."""
+        return type(self), (self.status, self.sentence)
+
 
 NO_SUCH_RUN = Text("There is no such run here.", "그런 실행이 없습니다.")
 

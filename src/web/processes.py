@@ -11,7 +11,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ _ROOT = Path(__file__).parents[2]
 _PACKAGE = __name__.partition(".")[0]
 _STARTED, _FILE, _OUTPUT = "started", "start.json", "output.log"
 _KEPT_STARTS = 200
+_MOMENT = "%Y%m%d-%H%M%S"
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,13 @@ class Processes:
         Raises:
             YoyakError: the folder can't be written, or no process can be had.
         """
-        key = _new_key()
+        key = _new_key(self._place)
         child = self._spawn(key, [*program(), *words], secrets_of_it or {})
         try:
             started = write_start(self._place, key, kind, about, words, child.pid)
-        except OSError as error:
+        except OSError as error:  # a full disk: what can't be written down would run unseen
+            child.kill()
+            self.forget(key)
             raise _nothing_starts(self._folder / key, error) from None
         self._forget_oldest()
         return started
@@ -82,7 +85,7 @@ class Processes:
         Raises:
             YoyakError: as `start` does.
         """
-        key = f"{_new_key()}-{key_in_queue}"
+        key = f"{_new_key(self._place)}-{key_in_queue}"
         claim = [sys.executable, "-m", f"{_PACKAGE}.web.claim", str(self._place.runs), key]
         child = self._spawn(key, [*claim, *program(), *words], {})
         self._forget_oldest()
@@ -102,6 +105,7 @@ class Processes:
                     env=_environment() | secrets_of_it,
                 )
         except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
             raise _nothing_starts(folder, error) from None
         self._children[key] = child
         threading.Thread(target=child.wait, daemon=True).start()  # or it would stay a zombie until someone asks
@@ -195,8 +199,13 @@ def write_start(place: Place, key: str, kind: str, about: str, words: list[str],
     return started
 
 
-def _new_key() -> str:
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+def _new_key(place: Place) -> str:
+    """Return a key behind all others, in the same second and where the clock was set back too."""
+    moment = datetime.now(UTC).replace(microsecond=0)
+    for newest in started_keys(place)[:1]:
+        with suppress(ValueError, OverflowError):
+            moment = max(moment, datetime.strptime(f"{newest[:15]}+0000", f"{_MOMENT}%z") + timedelta(seconds=1))
+    return f"{moment:{_MOMENT}}-{secrets.token_hex(4)}"
 
 
 def _nothing_starts(folder: Path, error: OSError) -> YoyakError:

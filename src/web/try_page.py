@@ -7,8 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from ..bilingual import Text
 from ..runs.read import read_run
-from ..serving.bodies import read_body
-from .forms import LIMITS, read_form
+from .forms import read_bounded, read_form
 from .place import PageError
 from .served import TRIED, Served, checked_dialogue, request_examples
 from .studio import Studio, apart, keep, run_address, see
@@ -50,7 +49,7 @@ def add_try_page(app: FastAPI, studio: Studio, served: Served) -> None:
     async def ask(request: Request, name: str, which: str) -> Response:
         """Stream a summary of the dialogue that the body is."""
         studio.place.run(name)
-        dialogue = checked_dialogue(await read_body(request, LIMITS.body_bytes))
+        dialogue = checked_dialogue(await read_bounded(request))
         started = await apart(served.find, name, which) if which in TRIED else None
         if started is None:
             raise PageError(409, Text("This model is not loaded.", "불러오지 않은 모델입니다."))

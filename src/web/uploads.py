@@ -4,7 +4,9 @@ import asyncio
 import os
 import re
 import shutil
+import time
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 from fastapi import Request
@@ -30,10 +32,11 @@ async def take_upload(request: Request, place: Place, name: str) -> Path:
     declared = request.headers.get("content-length", "")
     if not declared.isdecimal() or int(declared[:20]) > UPLOAD_BYTES:
         raise PageError(413, _too_large())
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free < int(declared) + _SPARE_DISK_BYTES:
-        raise PageError(507, Text("There is no room for it on the disk.", "디스크에 자리가 없습니다."))
     try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(_remove_torn, folder)
+        if shutil.disk_usage(folder).free < int(declared) + _SPARE_DISK_BYTES:
+            raise PageError(507, Text("There is no room for it on the disk.", "디스크에 자리가 없습니다."))
         async with asyncio.timeout(_UPLOAD_SECONDS):
             with written_beside(path) as beside, open(beside, "wb") as file:
                 size = 0
@@ -48,6 +51,14 @@ async def take_upload(request: Request, place: Place, name: str) -> Path:
         reason = error.strerror or "?"
         raise PageError(507, Text(f"It can't be kept: {reason}", f"저장할 수 없습니다: {reason}")) from None
     return path
+
+
+def _remove_torn(folder: Path) -> None:
+    """Remove what a studio was bringing when it was killed: no file takes longer than `_UPLOAD_SECONDS` to come."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _UPLOAD_SECONDS:
+                path.unlink()
 
 
 def _too_large() -> Text:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -101,10 +102,19 @@ def add_vote(place: Place, a: str, b: str, duel: Duel, side: str, who: str = "")
     path = votes_file(place, a, b)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        before = "\n" if _ends_within_a_line(path) else ""
         with appending(path) as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(before + json.dumps(line, ensure_ascii=False) + "\n")
     except OSError as error:
         raise YoyakError(f"{path}: the vote can't be kept ({error.strerror})") from None
+
+
+def _ends_within_a_line(path: Path) -> bool:
+    """Tell whether the last vote was cut, as a full disk does: the next would be lost with it."""
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
+    return False
 
 
 def result_of(all_duels: Sequence[Duel], votes: Iterable[Mapping[str, str]]) -> VoteResult:

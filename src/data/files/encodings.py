@@ -131,6 +131,8 @@ def _first_undecodable(opened: Callable[[], BinaryIO], encoding: str) -> tuple[i
                 kept_back = len(error.object) - len(chunk)  # the first bytes of a character that the chunk before cut
                 before = error.object[: error.start]
                 return offset - kept_back + error.start, line + before.count(line_end)
+            except UnicodeError:  # UTF-16 or UTF-32 without the mark that tells its byte order
+                return 0, 1
             offset += len(chunk)
             line += text.count("\n")
     return None

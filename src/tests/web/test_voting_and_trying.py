@@ -86,6 +86,7 @@ def test_a_model_that_is_not_there_is_not_tried(visitor, write_studio_run):
     assert visitor.post("/runs/one/try/other/start", data={"a": ""}).status_code == 404
     assert visitor.post("/runs/one/ask/tuned", content=b"A: hi").status_code == 409
     assert visitor.post("/runs/one/ask/x", content=b"A: hi").status_code == 409
+    assert visitor.post("/runs/one/ask/base", content=b"x" * (2 << 20)).status_code == 413
 
 
 @pytest.mark.slow

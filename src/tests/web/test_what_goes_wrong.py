@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from src.runs.lock import lock_path
+from src.tests.web.studio_process import pid_of
 from src.web.run_events import run_events
 
 
@@ -120,7 +121,7 @@ def test_a_studio_that_is_killed_comes_back_with_the_same_key_and_the_run_goes_o
     (start,) = (folder / "outputs" / ".studio" / "started").glob("*/start.json")
     pid = json.loads(start.read_text())["pid"]
     try:
-        os.kill(_pid_of_studio(base), signal.SIGKILL)
+        os.kill(pid_of(base), signal.SIGKILL)
         os.kill(pid, 0)
         again, same = running_studio().split("/?token=")
         assert same == token
@@ -134,14 +135,6 @@ def test_a_studio_that_is_killed_comes_back_with_the_same_key_and_the_run_goes_o
     while _is_alive(pid):
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def _pid_of_studio(base: str) -> int:
-    import psutil
-
-    port = int(base.rpartition(":")[2])
-    found = [one.pid for one in psutil.net_connections("tcp") if one.laddr.port == port and one.status == "LISTEN"]
-    return found[0]
 
 
 def _is_alive(pid: int) -> bool:

@@ -150,6 +150,9 @@ def test_utf16_with_a_mark_can_be_read_where_it_is_named(tmp_path):
     source = write(tmp_path, "a.csv", f"{HEAD}A: hi,b\n".encode("utf-16"))
     assert refusal(source) == "FILE: UTF-16 text; save the file as UTF-8, or say data.encoding=utf-16"
     assert load(source, encoding="utf-16").rows[0].dialogue == "A: hi"
+    unmarked = write(tmp_path, "b.csv", f"{HEAD}A: hi,b\n")
+    said = refusal(unmarked, encoding="utf-16")
+    assert said == "FILE: is not data.encoding=utf-16: utf-16 fails at byte 0 (line 1); name another"
 
 
 def test_iso_2022_is_not_taken_for_ascii():
