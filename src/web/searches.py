@@ -60,7 +60,8 @@ def search_lines(place: Place) -> list[SearchLine]:
 def _line(folder: Path) -> SearchLine:
     record = concluded(folder) or {}
     trials = [trial for trial in record.get("trials", []) if trial["state"] != "refused"]
-    score = next((trial["score"] for trial in trials if trial["number"] == record.get("chosen")), None)
+    score = next((trial.get("score") for trial in trials if trial["number"] == record.get("chosen")), None)
+    score = score if isinstance(score, int | float) else None
     clock = clock_of(folder)
     return SearchLine(folder.name, search_state(folder), len(trials) or None, score, clock.get("spent_seconds"))
 
@@ -86,7 +87,7 @@ def concluded(folder: Path) -> dict[str, Any] | None:
     with suppress(OSError, ValueError):
         record = json.loads((folder / SEARCH_RECORD).read_text(encoding="utf-8"))
         if isinstance(record, dict) and {"status", "chosen", "objective"} <= record.keys() and _are_trials(record):
-            return record
+            return record if isinstance(record["chosen"], int) else None
     return None
 
 

@@ -128,7 +128,7 @@ def _ended(folder: Path) -> tuple[Html, list[Part]]:
     if record is None:
         return Html(""), []
     winner = folder / WINNER_CONFIG
-    config = winner.read_text(encoding="utf-8") if winner.is_file() else ""
+    config = winner.read_text(encoding="utf-8", errors="replace") if winner.is_file() else ""
     try:
         return search_verdict(record), [part for part in search_parts(record, config) if part[2]]
     except (LookupError, TypeError, ValueError, AttributeError, StopIteration):  # of another version: its trials alone

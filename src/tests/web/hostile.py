@@ -10,13 +10,15 @@ from urllib.parse import quote, urlencode
 from fastapi.routing import APIRoute
 
 from src.tests.reports.conftest import METRICS, RUN
+from src.tests.reports.test_search_page import RECORD as SEARCHED
 from src.web.place import Place
 
 TEXT = "<script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}\"'`&</textarea></title><!--"
 NAME = "<img src=x onerror=alert(1)>'\"&{{7*7}}#?% ;가"
 """A name that folders may have."""
+SEARCH = f"{NAME} search"
 JOB = "20261124-120000-0123abcd"
-_AS_IT_IS = {"status", "started", "ended", "at", "type"}
+_AS_IT_IS = {"status", "started", "ended", "at", "type", "state", "kind", "objective", "tokenization"}
 
 
 def hostile(value: Any, name: str = "") -> Any:
@@ -31,7 +33,7 @@ def hostile(value: Any, name: str = "") -> Any:
 
 
 def write_hostile_place(place: Place) -> None:
-    """Write two runs, a data file, a job, and a run in the bin."""
+    """Write two runs, two data files, a search, a job, and a run in the bin."""
     for run_name in (NAME, "one", f".studio/bin/{NAME}~20261124-120000"):
         run = place.runs / run_name
         (run / "final_model").mkdir(parents=True)
@@ -66,6 +68,12 @@ def write_hostile_place(place: Place) -> None:
                     [TEXT, TEXT, TEXT, TEXT, TEXT],  # its id is there twice
                 ]
             )
+    search = place.runs / SEARCH
+    search.mkdir()
+    (search / "clock.json").write_text(json.dumps({"spent": 30.0, "since": None, "seen": 90.0, "deadline": 600.0}))
+    (search / "search.json").write_text(json.dumps(hostile(SEARCHED)))
+    (search / "best.yaml").write_text(TEXT)
+    (search / "search.html").write_text("<!doctype html><title>x</title>")
     job = place.own / "started" / JOB
     job.mkdir(parents=True)
     started = {"key": JOB, "kind": "export", "about": NAME, "command": ["yoyak", TEXT], "pid": 1, "began": 0.0}
@@ -73,7 +81,7 @@ def write_hostile_place(place: Place) -> None:
     (job / "output.log").write_text(f"{TEXT}\r{TEXT}\n\x1b[2J{TEXT}\x00")
 
 
-_PLACES = {"/runs/{name}": NAME, "/data/{key}": f"{NAME}.csv", "/jobs/{key}": JOB}
+_PLACES = {"/runs/{name}": NAME, "/searches/{name}": SEARCH, "/data/{key}": f"{NAME}.csv", "/jobs/{key}": JOB}
 """What stands for the parameter at the beginning of an address."""
 _STATIC = "/static/{name:path}"
 _LEADING = ("href", "src", "action", "formaction", "hx-get", "hx-post", "data-run", "data-ask")

@@ -117,7 +117,7 @@ def test_hostile_texts_are_on_the_pages(visitor, place):
     name = quote(NAME, safe="")
     for address in ("/", f"/runs/{name}", f"/runs/{name}/content", f"/runs/{name}/summaries", f"/runs/{name}/export",
                     f"/runs/{name}/try", f"/data/{name}.csv", "/data", "/compare", "/vote", "/settings",
-                    f"/new?like={name}", f"/vote?a={name}&b=one"):  # fmt: skip
+                    f"/new?like={name}", f"/vote?a={name}&b=one", f"/searches/{name}%20search"):  # fmt: skip
         page = visitor.get(address)
         assert page.status_code == 200, address
         assert "&lt;img src=x onerror=alert(1)&gt;" in page.text, address

@@ -97,6 +97,26 @@ def test_a_file_that_is_broken_breaks_no_page(visitor, write_studio_run, name, c
     assert asyncio.run(first_events(run, 1))[0][0] == "curves"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "[[[[" * 1000, "{}", '{"status": "ended", "trials": 5, "chosen": 0, "objective": "x"}',
+        '{"status": "ended", "trials": [5], "chosen": 0, "objective": "x"}',
+        '{"status": "ended", "trials": [], "chosen": "<b>", "objective": "x"}',
+        '{"status": "ended", "trials": [{"number": 0, "state": "finished"}], "chosen": 0, "objective": "rouge_sum"}',
+        '{"status": "ended", "trials": [{"number": [], "state": {}, "score": "x"}], "chosen": 0, "objective": "x"}',
+    ],
+)  # fmt: skip
+def test_a_search_that_is_broken_breaks_no_page(visitor, place, content):
+    search = place.runs / "broken"
+    search.mkdir(parents=True)
+    for name in ("clock.json", "search.json", "best.yaml", "search.db"):
+        (search / name).write_text(content)
+    assert visitor.get("/").status_code == 200
+    for path in ("/searches/broken", "/searches/broken/standing", "/searches/broken/report"):
+        assert visitor.get(path).status_code in (200, 404, 422), path
+
+
 def test_a_clock_that_jumps_changes_no_state(write_studio_run):
     from src.tests.lock_holder import holder
     from src.web.run_list import run_line
