@@ -70,6 +70,7 @@ def _factors(found: DecoderDescription) -> str:
     named = {
         "embeddings": found.embedding_scale != 1,
         "scores": abs(layer.attention.scale - usual) > 1e-9,
+        "queries by position": layer.attention.query_scale is not None,
         "residuals": layer.residual_scale != 1,
         "logits": found.head_scale != 1,
     }

@@ -122,6 +122,7 @@ class WrittenClasses:
         windows: which layers see a window: those whose `layer_types` say so, or all of a config with a window.
         rotary: how a layer is turned: `all` by one table, `kinds` by one for each kind of layer, `windows` only where
             it sees a window (in models that have windows at all), `flags` where its `use_rope` says so.
+        scaled_queries: whether queries are multiplied by a factor of their position.
         logits: whether they are multiplied or divided by a config's `logits_scaling`.
         usual: what a config.json means where it leaves a setting out, as the text part of a vision-language one does.
     """
@@ -137,6 +138,7 @@ class WrittenClasses:
     qkv_biases: bool = False
     windows: Literal["layer_types", "config"] = "layer_types"
     rotary: Literal["all", "kinds", "windows", "flags"] = "all"
+    scaled_queries: bool = False
     logits: Literal["bare", "times", "divided"] = "bare"
     usual: Mapping[str, int | bool] = field(default_factory=dict)
 
@@ -242,6 +244,7 @@ WRITTEN = {
         WrittenClasses("exaone4", "Exaone4", norms="after", head_norms=True, rotary="windows"),
         WrittenClasses("mistral", "Mistral", windows="config"),
         WrittenClasses("ministral", "Ministral"),
+        WrittenClasses("ministral3", "Ministral3", windows="config", scaled_queries=True),
         WrittenClasses("hyperclovax", "HyperCLOVAX", norms="around_numbered", logits="times"),
         WrittenClasses("granite", "Granite", logits="divided"),
         WrittenClasses("smollm3", "SmolLM3", rotary="flags", usual={"tie_word_embeddings": True}),

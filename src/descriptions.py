@@ -24,6 +24,19 @@ class NormDescription:
 
 
 @dataclass(frozen=True)
+class QueryScale:
+    """A factor of queries by their position: 1 + beta log(1 + floor(position / period)), after Llama 4's.
+
+    Attributes:
+        beta: how fast it grows.
+        period: of positions that share one; it is 1 for the first so many.
+    """
+
+    beta: float
+    period: int
+
+
+@dataclass(frozen=True)
 class AttentionDescription:
     """Causal attention of a layer.
 
@@ -37,6 +50,7 @@ class AttentionDescription:
         rotary: which of the model's tables of rotations turns queries and keys: "" where it has one for all, the kind
             of layer where it has more, None where nothing is turned.
         biases: the names of its matrices that have one.
+        query_scale: what queries are multiplied by besides, by their position; None where by nothing.
     """
 
     heads: int
@@ -47,6 +61,7 @@ class AttentionDescription:
     window: int | None = None
     rotary: str | None = ""
     biases: tuple[str, ...] = ()
+    query_scale: QueryScale | None = None
 
 
 @dataclass(frozen=True)

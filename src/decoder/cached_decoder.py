@@ -85,7 +85,7 @@ class CachedDecoder:
         positions = torch.cat([torch.arange(len(ids)) for ids in prompts]).to(device)
         row_of_token = torch.repeat_interleave(torch.tensor(rows), lengths).to(device)
         sequences = Sequences([0, *ends.tolist()], positions, torch.repeat_interleave(ends, lengths).to(device))
-        turned = at_places(rotaries, positions)
+        turned = rotaries.at(positions)
         hidden = self._embed(torch.tensor([token for ids in prompts for token in ids], device=device))
         middle = None
         last = (ends - 1).to(device)
@@ -110,7 +110,7 @@ class CachedDecoder:
             rotaries: as in `read_prompts`.
         """
         hidden = self._embed(ids)
-        turned = at_places(rotaries, lengths)
+        turned = rotaries.at(lengths)
         for layer, cache in zip(self.layers, caches, strict=True):
             hidden = layer.step(hidden, turned, cache, lengths)
         return self.logits(hidden)
@@ -120,8 +120,3 @@ class CachedDecoder:
         states = torch.empty_like(hidden)
         self.norm.forward(hidden, states)
         return linear(scaled(states, self.head_scale), self.head)
-
-
-def at_places(rotaries: Rotaries, places: torch.Tensor) -> Rotaries:
-    """Return the rows of `places` of each table."""
-    return {name: (cos[places], sin[places]) for name, (cos, sin) in rotaries.items()}

@@ -44,6 +44,7 @@ class DecoderLayer:
         sizes = of_attention.heads, of_attention.key_heads, of_attention.width
         self.shape = AttentionShape(*sizes, of_attention.scale, of_attention.window)
         self.rotary, self.activation = of_attention.rotary, description.activation
+        self.scales_queries = of_attention.query_scale is not None
         self.norm, self.middle_norm = (norms.get(place, NoNorm()) for place in ("before_attention", "before_mlp"))
         self.after_attention, self.after_mlp = norms.get("after_attention"), norms.get("after_mlp")
         self.norms, self.residual_scale = list(norms.values()), description.residual_scale
@@ -133,7 +134,7 @@ class DecoderLayer:
         normal = self._empty_input(self.qkv, hidden)
         inverse = self.norm.forward(hidden, normal[:, : self.qkv.width], plus)
         self.qkv.load()
-        qkv = self.qkv.forward(normal, drops[0])
+        qkv = self._scaled_queries(self.qkv.forward(normal, drops[0]), rotaries)
         reduced = [reduced_of(self.qkv, normal, keeps_inputs)]
         attention_input = normal[:, : self.qkv.width] if keeps_inputs else None
         attended = self._empty_input(self.output, hidden)
@@ -226,6 +227,7 @@ class DecoderLayer:
             grad, grad_attended = (among(len(saved.hidden), saved.rows, x) for x in (grad, grad_attended))
         turned, norms = rotaries[self.rotary], self.head_norms
         grad_qkv = packed_attention_backward(grad_attended, saved.attention, turned, sequences, self.shape, norms)
+        self._scaled_queries(grad_qkv, rotaries)
         if not loaded:
             qkv.load()
         normal = self.norm.again(saved.hidden) if saved.attention_input is None else saved.attention_input
@@ -247,7 +249,7 @@ class DecoderLayer:
         normal = self._empty_input(self.qkv, hidden)
         self.norm.forward(hidden, normal[:, : self.qkv.width])
         self.qkv.load()
-        qkv = self.qkv.forward(normal, None)
+        qkv = self._scaled_queries(self.qkv.forward(normal, None), rotaries)
         attended = self._empty_input(self.output, hidden)
         inner = attended[:, : self.output.width]
         cached_attention(qkv, rotaries[self.rotary], cache, lengths, self.shape, self.head_norms, inner)
@@ -267,6 +269,16 @@ class DecoderLayer:
         if self.after_mlp is not None:
             output = self.after_mlp.again(output)
         return scaled(output, self.residual_scale).add_(middle)
+
+    def _scaled_queries(self, qkv: torch.Tensor, rotaries: Rotaries) -> torch.Tensor:
+        """Return queries, keys and values, or their gradients, with the queries' factors by position, in place.
+
+        transformers multiplies after the rotation, which a factor of a whole head passes through.
+        """
+        if self.scales_queries:
+            assert rotaries.query_factors is not None
+            qkv[:, : self.shape.heads * self.shape.width] *= rotaries.query_factors
+        return qkv
 
     @staticmethod
     def _empty_input(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:

@@ -21,6 +21,7 @@ from ..descriptions import (
     DecoderDescription,
     LayerDescription,
     NormDescription,
+    QueryScale,
 )
 from ..models.dequantized import CachedLinear4bit
 
@@ -221,7 +222,15 @@ def _attention(attention: Any, index: int, config: Any, classes: WrittenClasses)
         window=_window(index, config, classes),
         rotary=_rotary(attention, index, config, classes),
         biases=_biased(attention, (*PRODUCTS["qkv"], *PRODUCTS["output"])),
+        query_scale=_query_scale(config.rope_parameters) if classes.scaled_queries else None,
     )
+
+
+def _query_scale(rope: dict[str, Any]) -> QueryScale:
+    beta, period = (rope.get(name) for name in ("llama_4_scaling_beta", "original_max_position_embeddings"))
+    if beta is None or period is None:
+        raise Undescribed(Text("its queries' scale by position is not in its config", "설정에 위치별 쿼리 배율이 없음"))
+    return QueryScale(float(beta), int(period))
 
 
 def _window(index: int, config: Any, classes: WrittenClasses) -> int | None:

@@ -11,9 +11,29 @@ from ..kernels.dropout import Drop
 from ..kernels.heads import Rotary
 
 Drops: TypeAlias = Sequence[Drop | None]
-Rotaries: TypeAlias = Mapping[str | None, Rotary]
-"""Rotations by the name of their table, as layers are described."""
 ADAPTED_INPUTS = 4  # inputs of adapters in a layer: of q/k/v, of o, of gate/up, of down
+
+
+@dataclass(frozen=True)
+class Rotaries:
+    """What turns and scales queries and keys by their positions.
+
+    Attributes:
+        tables: rotations by the name of their table, as layers are described.
+        query_factors: (tokens, 1), by which queries are multiplied besides; None where by nothing.
+    """
+
+    tables: Mapping[str | None, Rotary]
+    query_factors: torch.Tensor | None = None
+
+    def __getitem__(self, name: str | None) -> Rotary:
+        """Return cosines and sines of a table."""
+        return self.tables[name]
+
+    def at(self, places: torch.Tensor) -> "Rotaries":
+        """Return the rows of `places`."""
+        tables = {name: (cos[places], sin[places]) for name, (cos, sin) in self.tables.items()}
+        return Rotaries(tables, None if self.query_factors is None else self.query_factors[places])
 
 
 @dataclass

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from ..descriptions import DecoderDescription, LayerDescription
+from ..descriptions import DecoderDescription, LayerDescription, QueryScale
 from ..kernels.heads import Rotary
 from .decoder_layer import DecoderLayer
 from .decoder_norm import DecoderNorm
@@ -54,12 +54,20 @@ def head_width(config: Any) -> int:
 def rotary_tables(
     embedding: Any, description: DecoderDescription, like: torch.Tensor, positions: torch.Tensor
 ) -> Rotaries:
-    """Return cosines and sines (tokens, head width / 2) of positions (tokens,) in the type of `like`, by table.
+    """Return what turns and scales at positions (tokens,), in the type of `like`.
 
-    That of layers which turn nothing is one of ones and zeros, by which a product stays bit for bit what it is.
+    The table of layers which turn nothing is one of ones and zeros, by which a product stays bit for bit what it is.
     """
     widths = {layer.attention.rotary: layer.attention.width for layer in description.layers}
-    return {name: _rotary_table(embedding, name, width, like, positions) for name, width in widths.items()}
+    tables = {name: _rotary_table(embedding, name, width, like, positions) for name, width in widths.items()}
+    scale = description.layers[0].attention.query_scale
+    return Rotaries(tables, None if scale is None else _query_factors(scale, positions).to(like.dtype))
+
+
+def _query_factors(scale: QueryScale, positions: torch.Tensor) -> torch.Tensor:
+    """Return the factors (tokens, 1) of queries at positions (tokens,), in float32."""
+    whole = torch.div(positions, scale.period, rounding_mode="floor")
+    return (1 + scale.beta * torch.log(1 + whole.float())).unsqueeze(1)
 
 
 def _rotary_table(embedding: Any, name: str | None, width: int, like: torch.Tensor, positions: torch.Tensor) -> Rotary:

@@ -25,7 +25,7 @@ class RowBatch:
         self.device = decoder.embeddings.device
         self.captured = 0
         self._caches: list[Cache] = [(torch.empty(0), torch.empty(0))] * len(decoder.layers)
-        self._rotaries: Rotaries = {}
+        self._rotaries = Rotaries({})
         self._rows, self._places = 0, 0
         self._tokens = self._lengths = torch.empty(0, dtype=torch.int64)
         self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, torch.Tensor] | None] = {}

@@ -23,6 +23,21 @@ WRITTEN_OUT: dict[str, dict[str, Any]] = {
     "exaone4": WINDOWED,
     "mistral": {"sliding_window": 11},
     "ministral": {"head_dim": 8, **WINDOWED},
+    "ministral3": {
+        "head_dim": 8,
+        "sliding_window": 11,
+        "rope_parameters": {  # a factor of queries that grows each fifth position
+            "rope_type": "yarn",
+            "rope_theta": 10_000.0,
+            "factor": 4.0,
+            "original_max_position_embeddings": 5,
+            "beta_fast": 32.0,
+            "beta_slow": 1.0,
+            "mscale": 1.0,
+            "mscale_all_dim": 1.0,
+            "llama_4_scaling_beta": 0.3,
+        },
+    },
     "hyperclovax": {
         "embedding_multiplier": 3.0,
         "residual_multiplier": 0.4,

@@ -59,6 +59,7 @@ def test_llama_cpp_has_each_architecture() -> None:
 ELSEWHERE = {
     ("commands/plan_cli.py", "llama_3.2_3b"): "a shipped config",
     ("models/head_width.py", "LlamaConfig"): "a fault of that class",
+    ("decoder/described.py", "llama_4_scaling_beta"): "transformers' name of a setting",
     ("export/gguf_model.py", "LlamaFileType"): "gguf's name of what a file is stored in",
     ("export/gguf_model.py", "llama3"): "transformers' name of a rotary scaling",
     ("export/gguf_read.py", "llama3"): "transformers' name of a rotary scaling",

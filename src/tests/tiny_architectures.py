@@ -56,7 +56,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "ministral3": {},
     "gemma": _HEAD,
     "gemma2": _HEAD,
-    "gemma3_text": _HEAD,
+    "gemma3_text": {**_HEAD, "query_pre_attn_scalar": HEAD},  # as published, but for the 27B model
     "gemma4_text": {
         **_HEAD,
         "global_head_dim": 32,

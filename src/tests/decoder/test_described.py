@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM
 
 from scripts.docs_decoders import END, PAGE, START, table
 from src.decoder.described import describe
-from src.descriptions import AttentionDescription, DecoderDescription, LayerDescription, NormDescription
+from src.descriptions import AttentionDescription, DecoderDescription, LayerDescription, NormDescription, QueryScale
 from src.tests.tiny_architectures import architecture_config
 
 NORM = NormDescription(1e-6)
@@ -94,6 +94,18 @@ def test_mistral() -> None:
     kinds = ["sliding_attention", "full_attention"]
     layers = describe(built("ministral", sliding_window=9, layer_types=kinds)).layers
     assert layers == (with_attention(LAYER, window=9), LAYER)
+
+
+def test_ministral3() -> None:
+    """Queries grow with their position: by 1 + 0.1 log 2 from 16,384 on, as its class has it by default."""
+    layer = describe(built("ministral3")).layers[0]
+    assert layer.attention.query_scale == QueryScale(beta=0.1, period=16_384)
+    assert layer == with_attention(
+        replace(LAYER, before_attention=NormDescription(1e-5), before_mlp=NormDescription(1e-5)),
+        width=128,
+        scale=128**-0.5,
+        query_scale=QueryScale(0.1, 16_384),
+    )
 
 
 def test_smollm3() -> None:

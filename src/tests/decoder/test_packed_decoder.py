@@ -45,6 +45,7 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "mistral": ("mistral", WRITTEN_OUT["mistral"], {}),
     "mistral without a window": ("mistral", {"sliding_window": None}, {}),
     "ministral": ("ministral", WRITTEN_OUT["ministral"], {}),
+    "ministral 3": ("ministral3", WRITTEN_OUT["ministral3"], {}),
     "smollm3": ("smollm3", WRITTEN_OUT["smollm3"], {}),
     "hyperclova x": ("hyperclovax", WRITTEN_OUT["hyperclovax"], {}),
     "granite": ("granite", WRITTEN_OUT["granite"], {}),
