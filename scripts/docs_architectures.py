@@ -21,7 +21,7 @@ import transformers
 from scripts.docs_part import write_or_check
 from src.errors import YoyakError
 from src.export.adapter_file import read_adapter
-from src.export.gguf_model import ARCHITECTURES as GGUF
+from src.export.gguf_model import refuse_unwritten
 from src.export.merged import merge_adapter
 from src.export.vllm_rules import vllm_objections
 from src.models.coverage import measure_coverage
@@ -86,16 +86,25 @@ def measured(checkpoint: str, folder: Path) -> list[str]:
     final = Path(trainer.train()["model_path"])
     probes = found_by_probes(model).values()
     vllm = vllm_objections(read_adapter(final))
-    kind = model.get_base_model().config.model_type
+    gguf = in_gguf(model.get_base_model())
     return [
         targets,
         shares.replace(" ", ", "),
         trainer.resolved.engine.name,
         "agrees" if probes and all(probe["agrees"] for probe in probes) else "differs",
         merged(model, tokenizer),
-        "yes" if kind in GGUF else "by llama.cpp",
+        gguf,
         "no: merge" if vllm else "yes",
     ]
+
+
+def in_gguf(model: Any) -> str:
+    """Return whether a model is written as GGUF here."""
+    try:
+        refuse_unwritten(model)
+    except YoyakError:
+        return "by llama.cpp"
+    return "yes"
 
 
 def batch_of(tokenizer: Any) -> dict[str, torch.Tensor]:

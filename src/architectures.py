@@ -67,14 +67,10 @@ class Architecture:
     Attributes:
         model_type: in a checkpoint's config.json, and the name of transformers' module.
         tokenizer: the one that most of them have.
-        gguf: llama.cpp's name.
-        gguf_rotary_pairs: whether llama.cpp keeps the rows of queries and keys that rotate together side by side.
     """
 
     model_type: str
     tokenizer: KnownTokenizer
-    gguf: str
-    gguf_rotary_pairs: bool = False
 
     @property
     def layout(self) -> ChatLayout:
@@ -205,9 +201,9 @@ TOKENIZERS = {tokenizer.name: tokenizer for tokenizer in (_LLAMA3, _QWEN, _SMOLL
 ARCHITECTURES = {
     architecture.model_type: architecture
     for architecture in (
-        Architecture("llama", _LLAMA3, gguf="llama", gguf_rotary_pairs=True),
-        Architecture("qwen2", _QWEN, gguf="qwen2"),
-        Architecture("qwen3", _QWEN, gguf="qwen3"),
+        Architecture("llama", _LLAMA3),
+        Architecture("qwen2", _QWEN),
+        Architecture("qwen3", _QWEN),
     )
 }
 

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from ..architectures import ARCHITECTURES
-from ..decoder.described import describe
+from ..decoder.described import Undescribed, check_described, describe
 from ..descriptions import DecoderDescription
 from ..errors import YoyakError
+from .gguf_architectures import GGUF_ARCHITECTURES, GGUFArchitecture, uncomputed
+from .gguf_settings import add_settings, rope_of, uncomputed_rope
 from .gguf_tokenizer import add_tokenizer
 
 QUANTIZATIONS = {
@@ -28,31 +29,34 @@ _BYTES_A_WEIGHT = {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32}
 _Q8_BLOCK = 32  # weights that share a scale, all of one row
 
 
-def architecture(config: Any) -> gguf.MODEL_ARCH:
-    """Return llama.cpp's architecture of a model's config; YoyakError for one that is not written here."""
-    if config.model_type not in ARCHITECTURES:
+def known_architecture(config: Any) -> GGUFArchitecture:
+    """Return what is known of llama.cpp's architecture of a model's config; YoyakError for one that has none here."""
+    if config.model_type not in GGUF_ARCHITECTURES:
         raise YoyakError(
-            f"GGUF: {config.model_type} models are not written here, only {', '.join(ARCHITECTURES)}; export merged "
-            "and use llama.cpp's convert_hf_to_gguf.py"
+            f"GGUF: {config.model_type} models are not written here, only {', '.join(GGUF_ARCHITECTURES)}; export "
+            "merged, and see whether llama.cpp's convert_hf_to_gguf.py knows them"
         )
-    name = ARCHITECTURES[config.model_type].gguf
+    return GGUF_ARCHITECTURES[config.model_type]
+
+
+def architecture(config: Any) -> gguf.MODEL_ARCH:
+    """Return the `gguf` package's architecture of a model's config; YoyakError for one that is not written here."""
+    name = known_architecture(config).name
     return next(known for known, written in gguf.MODEL_ARCH_NAMES.items() if written == name)
 
 
 def refuse_unwritten(model: Any) -> None:
     """Raise YoyakError for a model that llama.cpp, which goes by the architecture's name, would compute otherwise."""
     config = model.config
-    architecture(config)
-    kind = config.rope_parameters["rope_type"]
-    if kind not in ("default", "llama3", "linear", "yarn"):
-        raise YoyakError(f"GGUF: rotary scaling {kind} is not written here; export merged instead")
-    what = None
-    if not type(model).__module__.startswith("transformers."):
-        what = "the checkpoint's own code"
-    elif config.hidden_act not in ("silu", "swish"):
-        what = f"the activation {config.hidden_act}"
-    elif any(layer.attention.window is not None for layer in describe(model).layers):
-        what = "attention in a sliding window"
+    its = known_architecture(config)
+    what: str | None = "the checkpoint's own code"
+    if type(model).__module__.startswith("transformers."):
+        try:
+            check_described(model)
+            description = describe(model)
+        except Undescribed as undescribed:
+            raise YoyakError(f"GGUF: {undescribed.words}; export merged") from undescribed
+        what = uncomputed_rope(its, config) or uncomputed(its, description)
     if what:
         raise YoyakError(f"GGUF: llama.cpp does not compute {what} for {config.model_type} models; export merged")
 
@@ -65,11 +69,16 @@ def permuted(x: np.ndarray[Any, Any], heads: int, back: bool = False) -> np.ndar
 
 def rotary_heads(config: Any, name: str) -> int | None:
     """Return by how many heads the rows of a tensor are permuted; None where they stay as they are."""
-    if not ARCHITECTURES[config.model_type].gguf_rotary_pairs:
+    if not known_architecture(config).rotary_pairs:
         return None
     if ".q_proj." in name:
         return int(config.num_attention_heads)
     return int(config.num_key_value_heads) if ".k_proj." in name else None
+
+
+def norm_offset(description: DecoderDescription, name: str) -> float:
+    """Return what is added to a tensor's values: llama.cpp has the whole factor of a norm that is 1 + weight."""
+    return 1.0 if description.norm.plus_one and name.endswith("norm.weight") else 0.0
 
 
 def gguf_names(config: Any) -> gguf.TensorNameMap:
@@ -84,16 +93,25 @@ def gguf_bytes(parameters: int, quantization: str) -> int:
 
 @dataclass(frozen=True)
 class _Tensor:
-    """A tensor on its way into the file: its values, how many heads its rows are permuted by, how it is stored."""
+    """A tensor on its way into the file.
+
+    Attributes:
+        name: there.
+        values: as the model has them.
+        heads: that its rows are permuted by.
+        kind: how it is stored.
+        plus: what is added to its values.
+    """
 
     name: str
     values: torch.Tensor
     heads: int | None
     kind: gguf.GGMLQuantizationType
+    plus: float = 0.0
 
     def stored(self) -> np.ndarray[Any, Any]:
         """Return the bytes or numbers that the file holds."""
-        values = self.values.detach().float().numpy()
+        values = self.values.detach().float().numpy() + np.float32(self.plus)
         ordered = permuted(values, self.heads) if self.heads else values
         stored: np.ndarray[Any, Any] = gguf.quants.quantize(ordered, self.kind)
         return stored
@@ -135,13 +153,14 @@ def write_model_gguf(
     refuse_unwritten(model)
     config = model.config
     kind, file_type = QUANTIZATIONS[quantization]
-    writer = gguf.GGUFWriter(path, ARCHITECTURES[config.model_type].gguf)
+    description = describe(model)
+    writer = gguf.GGUFWriter(path, known_architecture(config).name)
     try:
-        _add_settings(writer, config, describe(model), name, file_type)
+        add_settings(writer, known_architecture(config), config, description, name, file_type)
         rows = model.get_input_embeddings().weight.shape[0]
         special: dict[str, Any] = {"end_id": end_id, "more_ends": more_ends, "add_bos": add_bos}
         add_tokenizer(writer, tokenizer, rows, **special, chat_template=chat_template)
-        tensors = list(_tensors(model, kind))
+        tensors = list(_tensors(model, description, kind))
         for tensor in tensors:
             tensor.add_info(writer)
         writer.write_header_to_file()
@@ -154,7 +173,9 @@ def write_model_gguf(
     return len(tensors)
 
 
-def _tensors(model: PreTrainedModel, kind: gguf.GGMLQuantizationType) -> Iterator[_Tensor]:
+def _tensors(
+    model: PreTrainedModel, description: DecoderDescription, kind: gguf.GGMLQuantizationType
+) -> Iterator[_Tensor]:
     """Yield the tensors of a model under llama.cpp's names; a head that is tied to the embedding is left out."""
     config, names = model.config, gguf_names(model.config)
     factors = _rope_factors(model)
@@ -166,7 +187,8 @@ def _tensors(model: PreTrainedModel, kind: gguf.GGMLQuantizationType) -> Iterato
         theirs = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if theirs is None:
             raise YoyakError(f"GGUF: llama.cpp has no place for {name}; export merged instead")
-        yield _Tensor(theirs, values, rotary_heads(config, name), _stored_kind(values, kind))
+        plus = norm_offset(description, name)
+        yield _Tensor(theirs, values, rotary_heads(config, name), _stored_kind(values, kind), plus)
 
 
 def _stored_kind(values: torch.Tensor, kind: gguf.GGMLQuantizationType) -> gguf.GGMLQuantizationType:
@@ -179,43 +201,9 @@ def _stored_kind(values: torch.Tensor, kind: gguf.GGMLQuantizationType) -> gguf.
 
 def _rope_factors(model: PreTrainedModel) -> torch.Tensor | None:
     """Return by what Llama 3.1's scaling divides each rotary frequency (head size / 2); None where it has none."""
-    rope = model.config.rope_parameters
+    rope = rope_of(model.config)
     if rope["rope_type"] != "llama3":
         return None
     scaled: torch.Tensor = model.get_decoder().rotary_emb.inv_freq.float()
     plain = float(rope["rope_theta"]) ** -(torch.arange(len(scaled), dtype=torch.float32) / len(scaled))
     return plain / scaled
-
-
-def _add_settings(
-    writer: gguf.GGUFWriter, config: Any, description: DecoderDescription, name: str, file_type: gguf.LlamaFileType
-) -> None:
-    layer = description.layers[0]  # all are alike, or `refuse_unwritten` has refused
-    attention = layer.attention
-    writer.add_type(gguf.GGUFType.MODEL)
-    writer.add_name(name)
-    writer.add_file_type(file_type)
-    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    writer.add_vocab_size(config.vocab_size)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(description.width)
-    writer.add_block_count(len(description.layers))
-    writer.add_feed_forward_length(layer.inner)
-    writer.add_head_count(attention.heads)
-    writer.add_head_count_kv(attention.key_heads)
-    writer.add_key_length(attention.width)
-    writer.add_value_length(attention.width)
-    writer.add_layer_norm_rms_eps(description.norm.eps)
-    writer.add_rope_dimension_count(attention.width)
-    _add_rope(writer, config)
-
-
-def _add_rope(writer: gguf.GGUFWriter, config: Any) -> None:
-    rope = config.rope_parameters
-    writer.add_rope_freq_base(float(rope["rope_theta"]))
-    kind = rope["rope_type"]
-    if kind in ("linear", "yarn"):
-        writer.add_rope_scaling_type(gguf.RopeScalingType(kind))
-        writer.add_rope_scaling_factor(float(rope["factor"]))
-        if kind == "yarn":
-            writer.add_rope_scaling_orig_ctx_len(int(rope["original_max_position_embeddings"]))

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from ..decoder.described import describe
 from ..errors import YoyakError
-from .gguf_model import gguf_names, permuted, rotary_heads
+from .gguf_model import gguf_names, norm_offset, permuted, rotary_heads
+from .gguf_settings import rope_of
 
 _SETTINGS = {
     "block_count": "num_hidden_layers",
@@ -24,6 +26,14 @@ _SETTINGS = {
     "vocab_size": "vocab_size",
 }
 """llama.cpp's names, below the architecture's, for what a config of transformers holds."""
+_SOME_HAVE = {
+    "attention.sliding_window": "sliding_window",
+    "attention.scale": "attention_multiplier",
+    "embedding_scale": "embedding_multiplier",
+    "residual_scale": "residual_multiplier",
+    "logit_scale": "logits_scaling",
+}
+"""The same of what not all architectures have."""
 
 
 def read_model_gguf(path: Path, kind: Any, config: Any, dtype: torch.dtype) -> PreTrainedModel:
@@ -43,6 +53,7 @@ def read_model_gguf(path: Path, kind: Any, config: Any, dtype: torch.dtype) -> P
     names = gguf_names(config)
     with init_empty_weights(include_buffers=False):
         read: PreTrainedModel = kind._from_config(config, dtype=dtype)
+    description = describe(read)
     state = {}
     for name in read.state_dict():
         if config.tie_word_embeddings and name == "lm_head.weight":
@@ -52,7 +63,8 @@ def read_model_gguf(path: Path, kind: Any, config: Any, dtype: torch.dtype) -> P
             raise YoyakError(f"{path.name}: {name} is missing in the file that was written; export merged instead")
         values = gguf.dequantize(tensors[theirs].data, tensors[theirs].tensor_type)
         heads = rotary_heads(config, name)
-        state[name] = torch.from_numpy(np.array(permuted(values, heads, back=True) if heads else values)).to(dtype)
+        ordered = permuted(values, heads, back=True) if heads else values
+        state[name] = torch.from_numpy(np.array(ordered - np.float32(norm_offset(description, name)))).to(dtype)
     read.load_state_dict(state, strict=False, assign=True)
     read.tie_weights()
     if "rope_freqs.weight" in tensors:
@@ -67,9 +79,15 @@ def _config(reader: gguf.GGUFReader, config: Any) -> Any:
     kind = reader.fields["general.architecture"].contents()
     for theirs, ours in _SETTINGS.items():
         setattr(config, ours, reader.fields[f"{kind}.{theirs}"].contents())
-    rope = dict(config.rope_parameters)
+    for theirs, ours in _SOME_HAVE.items():
+        if f"{kind}.{theirs}" in reader.fields:
+            setattr(config, ours, reader.fields[f"{kind}.{theirs}"].contents())
+    rope = dict(rope_of(config))
     rope["rope_theta"] = reader.fields[f"{kind}.rope.freq_base"].contents()
     if rope["rope_type"] == "llama3":
         rope = {"rope_type": "default", "rope_theta": rope["rope_theta"]}  # the file holds factors instead
-    config.rope_parameters = rope
+    if rope_of(config) is config.rope_parameters:
+        config.rope_parameters = rope
+    else:
+        config.rope_parameters = config.rope_parameters | {"full_attention": rope}
     return config

@@ -1,6 +1,7 @@
-"""A tokenizer as GGUF metadata: tokens, their kinds, merges, how text is split before merging, special ids."""
+"""A tokenizer as GGUF metadata: tokens, their kinds, merges or scores, how text is split before that, special ids."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,14 @@ import gguf
 from ..architectures import TOKENIZERS
 from ..errors import YoyakError
 
-_SPLITS = dict(tokenizer.split for tokenizer in TOKENIZERS.values() if tokenizer.split)
+_TEKKEN = (  # of Mistral's newer models
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+_SPLITS = dict(tokenizer.split for tokenizer in TOKENIZERS.values() if tokenizer.split) | {_TEKKEN: "tekken"}
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
+_SPACE = "\u2581"  # what SentencePiece writes for a space
 
 
 def pre_tokenizer_name(state: dict[str, Any]) -> str:
@@ -20,7 +28,9 @@ def pre_tokenizer_name(state: dict[str, Any]) -> str:
     """
     kind = state["model"]["type"]
     if kind != "BPE" or state["model"].get("byte_fallback"):
-        raise YoyakError(f"GGUF: the tokenizer is {kind} of another kind; only byte-level BPE is written here")
+        raise YoyakError(
+            f"GGUF: the tokenizer is {kind} of another kind; only byte-level BPE and Gemma's kind are written here"
+        )
     splitter = state.get("pre_tokenizer") or {}
     steps = splitter.get("pretokenizers", [splitter])
     if not steps or steps[-1].get("type") != "ByteLevel" or steps[-1].get("add_prefix_space"):
@@ -41,7 +51,41 @@ def pre_tokenizer_name(state: dict[str, Any]) -> str:
 
 def refuse_tokenizer(tokenizer: Any) -> None:
     """Raise YoyakError for a tokenizer that llama.cpp has no name for."""
-    pre_tokenizer_name(json.loads(tokenizer.backend_tokenizer.to_str()))
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    if not is_sentencepiece(state):
+        pre_tokenizer_name(state)
+
+
+def is_sentencepiece(state: dict[str, Any]) -> bool:
+    """Tell whether a tokenizer merges characters, and what is in no token falls back to bytes, as Gemma's does.
+
+    One that puts a space before a text (Llama 2's, Mistral's first ones) is none: it does so before each part that is
+    encoded by itself, and llama.cpp once before them all.
+    """
+    spaces = {"type": "Replace", "pattern": {"String": " "}, "content": _SPACE}
+    return bool(
+        state["model"]["type"] == "BPE" and state["model"].get("byte_fallback") and state.get("normalizer") == spaces
+    ) and _keeps_whole(state.get("pre_tokenizer"))
+
+
+def _keeps_whole(splitter: dict[str, Any] | None) -> bool:
+    """Tell whether a text is not split before it merges: no space is left to split at."""
+    return splitter is None or (
+        splitter["type"] == "Split" and splitter["pattern"] == {"String": " "} and not splitter["invert"]
+    )
+
+
+def piece_scores(state: dict[str, Any], rows: int) -> list[float]:
+    """Return what llama.cpp merges SentencePiece's tokens by: of two neighbours those first whose sum scores higher.
+
+    A token's score is that of the first merge which makes it, those that no merge makes come last.
+    """
+    vocabulary, merges = state["model"]["vocab"], state["model"]["merges"]
+    scores = [-float(len(merges))] * rows
+    for rank in reversed(range(len(merges))):
+        pair = merges[rank].split(" ") if isinstance(merges[rank], str) else merges[rank]
+        scores[vocabulary["".join(pair)]] = -float(rank)
+    return scores
 
 
 def add_tokenizer(
@@ -54,7 +98,7 @@ def add_tokenizer(
     chat_template: str | None,
     more_ends: Sequence[int] = (),
 ) -> None:
-    """Add the metadata of a fast tokenizer with byte-level BPE to a GGUF file under way.
+    """Add the metadata of a fast tokenizer (byte-level BPE, or SentencePiece's) to a GGUF file under way.
 
     Args:
         writer: of the file.
@@ -66,15 +110,19 @@ def add_tokenizer(
         more_ends: other tokens that end a summary; the format has room for two, llama.cpp knows usual ones by name.
     """
     state = json.loads(tokenizer.backend_tokenizer.to_str())
-    name = pre_tokenizer_name(state)
-    tokens, kinds = _tokens(tokenizer, state, rows)
-    writer.add_tokenizer_model("gpt2")
+    of_pieces = is_sentencepiece(state)
+    name = "default" if of_pieces else pre_tokenizer_name(state)
+    tokens, kinds = _tokens(tokenizer, state, rows, of_pieces)
+    writer.add_tokenizer_model("llama" if of_pieces else "gpt2")
     writer.add_tokenizer_pre(name)
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
-    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in state["model"]["merges"]]
-    if merges:  # GGUFWriter refuses an empty list
-        writer.add_token_merges(merges)
+    if of_pieces:
+        writer.add_token_scores(piece_scores(state, rows))
+    else:
+        merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in state["model"]["merges"]]
+        if merges:  # GGUFWriter refuses an empty list
+            writer.add_token_merges(merges)
     ids = {"bos": tokenizer.bos_token_id, "unk": tokenizer.unk_token_id, "pad": tokenizer.pad_token_id}
     for role, token_id in ids.items():
         if token_id is not None:
@@ -90,7 +138,9 @@ def add_tokenizer(
         writer.add_chat_template(chat_template)
 
 
-def _tokens(tokenizer: Any, state: dict[str, Any], rows: int) -> tuple[list[str], list[gguf.TokenType]]:
+def _tokens(
+    tokenizer: Any, state: dict[str, Any], rows: int, of_pieces: bool
+) -> tuple[list[str], list[gguf.TokenType]]:
     """Return the text and the kind of each id of the embedding."""
     by_id = {index: token for token, index in tokenizer.get_vocab().items()}
     added = {token["id"]: token for token in state["added_tokens"]}
@@ -102,7 +152,11 @@ def _tokens(tokenizer: Any, state: dict[str, Any], rows: int) -> tuple[list[str]
             kinds.append(gguf.TokenType.UNUSED)
             continue
         tokens.append(token)
-        if index not in added:
+        if of_pieces and token == state["model"].get("unk_token"):
+            kinds.append(gguf.TokenType.UNKNOWN)
+        elif of_pieces and _BYTE.fullmatch(token):
+            kinds.append(gguf.TokenType.BYTE)
+        elif index not in added:
             kinds.append(gguf.TokenType.NORMAL)
         elif added[index]["special"] or (token.startswith("<|") and token.endswith("|>")):
             kinds.append(gguf.TokenType.CONTROL)

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from src import architectures
 from src.architectures import ARCHITECTURES, CHAT_LAYOUTS, LINEARS, WRITTEN_TYPES, ChatTemplate
+from src.export.gguf_architectures import GGUF_ARCHITECTURES
 from src.planner.shapes import shape_of_config
 from src.tests.tiny_architectures import architecture_config
 
@@ -52,19 +53,25 @@ def test_a_record_says_what_transformers_builds(name: str, settings: dict[str, b
 
 
 def test_llama_cpp_has_each_architecture() -> None:
-    assert {architecture.gguf for architecture in ARCHITECTURES.values()} <= {*gguf.MODEL_ARCH_NAMES.values()}
+    assert {its.name for its in GGUF_ARCHITECTURES.values()} <= {*gguf.MODEL_ARCH_NAMES.values()}
+    assert GGUF_ARCHITECTURES.keys() <= WRITTEN_TYPES.keys()
 
 
 # Where a record's name may stand outside of the records, and why.
 ELSEWHERE = {
     ("commands/plan_cli.py", "llama_3.2_3b"): "a shipped config",
     ("models/head_width.py", "LlamaConfig"): "a fault of that class",
-    ("decoder/described.py", "llama_4_scaling_beta"): "transformers' name of a setting",
     ("export/gguf_model.py", "LlamaFileType"): "gguf's name of what a file is stored in",
     ("export/gguf_model.py", "llama3"): "transformers' name of a rotary scaling",
+    ("decoder/described.py", "llama_4_scaling_beta"): "transformers' name of a setting",
+    ("export/gguf_settings.py", "LlamaFileType"): "gguf's name of what a file is stored in",
+    ("export/gguf_tokenizer.py", "llama"): "llama.cpp's name of SentencePiece",
     ("export/gguf_read.py", "llama3"): "transformers' name of a rotary scaling",
 }
-LLAMA_CPP = "export/gguf_quantize.py"  # whose package has llama in all its names
+LLAMA_CPP = {
+    "export/gguf_architectures.py",  # what llama.cpp computes by an architecture's name
+    "export/gguf_quantize.py",  # whose package has llama in all its names
+}
 
 
 def names_in(code: str) -> Iterator[str]:
@@ -84,7 +91,7 @@ def test_no_other_place_decides_by_an_architectures_name() -> None:
     files = {str(path.relative_to(SOURCES)): path for path in SOURCES.rglob("*.py") if "tests" not in path.parts}
     found = {
         (file, name)
-        for file in files.keys() - {"architectures.py", LLAMA_CPP}
+        for file in files.keys() - {"architectures.py", *LLAMA_CPP}
         for name in names_in(files[file].read_text(encoding="utf-8"))
     }
     assert found == set(ELSEWHERE)

@@ -115,9 +115,11 @@ def write_gguf_lora(job: Export) -> dict[str, Any]:
     """Write the adapter alone as a GGUF file; of the base only the config is read."""
     from ...export.adapter_file import read_adapter, refuse_other_base
     from ...export.gguf_lora import write_lora_gguf
+    from ...models.text_part import text_config
 
     adapter = read_adapter(_adapter_folder(job))
     base_config = _base_config(job)
+    base_config = text_config(base_config) or base_config
     refuse_other_base(adapter, base_config, job.config.model.checkpoint)
     require_space(job.out, sum(a.nbytes + b.nbytes for a, b in adapter.factors.values()) + 1_000_000)
     file = f"{job.name}-lora.gguf"

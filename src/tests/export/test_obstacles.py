@@ -64,14 +64,14 @@ def test_what_llama_cpp_would_compute_otherwise_is_refused() -> None:
 
     refuse_unwritten(small_model("qwen2"))
     for model, what in (
-        (Own(small_model("llama").config), "the checkpoint's own code for llama"),
-        (small_model("llama", hidden_act="gelu"), "the activation gelu for llama"),
+        (Own(small_model("llama").config), "llama.cpp does not compute the checkpoint's own code for llama models"),
+        (small_model("llama", hidden_act="gelu"), "the activation GELUActivation is not written out"),
         (
             small_model("qwen2", use_sliding_window=True, sliding_window=8, max_window_layers=1),
-            "attention in a sliding window for qwen2",
+            "llama.cpp does not compute attention in a sliding window as in layer 1 for qwen2 models",
         ),
     ):
-        with pytest.raises(YoyakError, match=f"GGUF: llama.cpp does not compute {what} models; export merged"):
+        with pytest.raises(YoyakError, match=f"^GGUF: {what}; export merged$"):
             refuse_unwritten(model)
 
 
