@@ -100,6 +100,32 @@ def test_an_exported_adapter_has_the_wholes_names(tmp_path: Path, name: str, mon
     assert torch.allclose(logits_of(load_tiny(again)[0]), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [*((name, text) for name, (text, *_) in WHOLES.items()), ("mistral3", "ministral3")]
+)
+def test_no_b_is_lost_on_the_published_checkpoint(tmp_path: Path, name: str, text: str) -> None:
+    """PEFT leaves B at zero, with a warning at most, where it doesn't know a tensor's name."""
+    whole = write_whole(tmp_path / "base", name, text)
+    without = logits_of(whole)
+    config = tiny_config(str(tmp_path / "base"), lora__use_qlora=False)
+    config.model.dtype = "fp32"
+    model, _ = load_tiny(config)
+    trained = {layer: weight for layer, weight in model.named_parameters() if "lora_B" in layer}
+    for weight in trained.values():
+        torch.nn.init.normal_(weight, std=0.1)
+    model.save_pretrained(tmp_path / "adapter", save_embedding_layers=False)
+    adapter = renamed(read_adapter(tmp_path / "adapter"), names_in_whole(AutoConfig.from_pretrained(tmp_path / "base")))
+    (tmp_path / "out").mkdir()
+    write_adapter(adapter, "b", tiny_tokenizer(), None, tmp_path / "out")
+    loaded = PeftModel.from_pretrained(whole, tmp_path / "out")
+    found = {layer: weight for layer, weight in loaded.named_parameters() if "lora_B" in layer}
+    assert len(found) == len(trained) >= 7
+    assert all(weight.abs().max() > 0.05 for weight in found.values())
+    expected = logits_of(model)
+    assert torch.allclose(logits_of(loaded), expected, atol=1e-4)
+    assert (expected - without).abs().max() > 0.1
+
+
 def test_vllm_is_not_handed_an_adapter_with_the_text_parts_names(tmp_path: Path) -> None:
     write_whole(tmp_path / "base", "mistral3", "mistral")
     config = tiny_config(str(tmp_path / "base"), lora__use_qlora=False, lora__target_modules=["q_proj"])
