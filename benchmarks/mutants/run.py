@@ -18,6 +18,7 @@ that can't be used.
 
 import argparse
 import ast
+import functools
 import gc
 import multiprocessing
 import os
@@ -52,6 +53,11 @@ MEMORY_BYTES = 8 << 30
 """For the process of the tests, since a loop that never ends may fill a list."""
 
 
+@functools.lru_cache(maxsize=4)  # the faults of a file stand together
+def _tree(text: str) -> str:
+    return ast.dump(ast.parse(text))
+
+
 class UnusableError(Exception):
     """A row that doesn't fit the code, or tests that fail without a fault."""
 
@@ -81,7 +87,7 @@ class Mutant:
         after = before.replace(self.old, self.new)
         if path.suffix == ".py":
             try:
-                changed = ast.dump(ast.parse(after)) != ast.dump(ast.parse(before))
+                changed = ast.dump(ast.parse(after)) != _tree(before)
             except SyntaxError as error:
                 raise UnusableError(f"{self.file}: no Python with {self.new} ({self.name}): {error}") from None
             if not changed:
