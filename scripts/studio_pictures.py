@@ -1,4 +1,4 @@
-"""Make the pictures of docs/studio.md: pages of a studio over a folder of runs, in Chromium at /usr/bin/chromium.
+"""Make the pictures of docs/studio.md and the READMEs: a studio's pages over a folder of runs, in /usr/bin/chromium.
 
     python scripts/studio_pictures.py FOLDER [--name quickstart]
 
@@ -30,21 +30,24 @@ def main() -> None:
     address = process.stdout.readline().split()[-1]
     base = address.partition("/?")[0]
     pictures = {
-        "studio-start": ("/", None),
-        "studio-new": ("/new?experiment=qwen3_4b&gpu=RTX 4090", ".changes"),
-        "studio-run": (f"/runs/{given.name}", "#scores"),
-        "studio-summaries": (f"/runs/{given.name}/summaries", "article"),
+        "studio-start": ("/", None, 860),
+        "studio-new": ("/new?experiment=qwen3_4b&gpu=RTX 4090", ".changes", 860),
+        "studio-run": (f"/runs/{given.name}", "#scores", 1280),
+        "studio-summaries": (f"/runs/{given.name}/summaries", "article", 860),
     }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 860}, locale="en-US")
-        page.goto(address)
-        for name, (path, waits_for) in pictures.items():
-            page.goto(base + path)
-            if waits_for is not None:
-                page.wait_for_selector(waits_for, timeout=90_000)
-            page.wait_for_timeout(800)
-            page.screenshot(path=str(DOCS / f"{name}.png"))
+        for language, suffix, names in (("en-US", "", list(pictures)), ("ko-KR", "-ko", ["studio-run", "studio-new"])):
+            page = browser.new_page(locale=language)
+            page.goto(address)
+            for name in names:
+                path, waits_for, height = pictures[name]
+                page.set_viewport_size({"width": 1200, "height": height})
+                page.goto(base + path)
+                if waits_for is not None:
+                    page.wait_for_selector(waits_for, timeout=90_000)
+                page.wait_for_timeout(800)
+                page.screenshot(path=str(DOCS / f"{name}{suffix}.png"))
         browser.close()
     process.terminate()
     process.wait(20)

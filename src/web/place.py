@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 from ..bilingual import Text
@@ -57,15 +58,14 @@ class Place:
         return [name for _, name in sorted(found, reverse=True)]
 
     def run(self, name: str) -> Path:
-        """Return the folder of a run that is there; `SEARCH~TRIAL` is a trial's, in the folder of its search.
+        """Return the folder of a run that is there; `SEARCH~TRIAL` is a run in the folder of a search.
 
         Raises:
             PageError: 404, there is none of this name.
         """
         folder = self.named(self.runs, name)
-        search, tilde, trial = name.partition("~")
-        if tilde and not folder.exists():
-            folder = self.named(self.named(self.runs, search), trial)
+        if "~" in name and not folder.exists():
+            folder = reduce(self.named, name.split("~"), self.runs)
         if not (folder / RECORD_FILE).is_file():
             raise PageError(404, NO_SUCH_RUN)
         return folder

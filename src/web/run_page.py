@@ -129,7 +129,7 @@ def _head(studio: Studio, name: str) -> dict[str, Any]:
     output = studio.processes.output(started) if started is not None and state != "completed" else ""
     return {
         "name": name,
-        "search": folder.parent.name if folder.parent != studio.place.runs else None,
+        "search": name.partition("~")[0] if folder.parent != studio.place.runs else None,
         "from_run": refined_from(studio.place, record),
         "refinings": [(one, _state_words(studio, one)) for one in refinings_of(studio.place, name)],
         "state": state,

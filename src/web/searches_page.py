@@ -100,20 +100,28 @@ def _known(studio: Studio, folder: Path) -> dict[str, Any]:
     state, began = search_state(folder), studio.processes.latest(folder.name, "search")
     record = concluded(folder) or {}
     fallen = began is not None and state in ("lost", "stopped") and not studio.processes.is_running(began)
-    names = [Path(str(record.get("run", ""))).name, trial_name(record.get("chosen", 0))] if record else []
-    winner = next((one for one in names if one and (folder / one / RECORD_FILE).is_file()), None)
+    winner = _run_in(folder, Path(str(record.get("run", ""))))
+    trial = _run_in(folder, folder / trial_name(record["chosen"])) if record else None
     return {
         "state": state,
         "state_words": SEARCH_STATES[state],
         "clock": {"spent_seconds": 0.0, "deadline_seconds": None} | clock_of(folder),
         "command": shlex.join(began.command) if began else None,
         "output": studio.processes.output(began) if began and fallen else "",
-        "winner": f"{folder.name}~{winner}" if winner else None,
+        "winner": winner,
+        "trial": trial if trial != winner else None,
         "has_page": (folder / SEARCH_PAGE).is_file(),
         "begun": None,
         "ended": None,
         "best": None,
     }
+
+
+def _run_in(folder: Path, run: Path) -> str | None:
+    """Return the name in addresses of a run in a search's folder; None where there is none, as of averaged weights."""
+    parts = run.parts[run.parts.index(folder.name) :] if folder.name in run.parts else ()
+    is_run = len(parts) > 1 and folder.joinpath(*parts[1:], RECORD_FILE).is_file()
+    return "~".join(parts) if is_run else None
 
 
 def _so_far(record: dict[str, Any]) -> dict[str, Any]:

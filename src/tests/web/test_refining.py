@@ -13,6 +13,8 @@ from src.web.processes import Processes
 from src.web.refine_fields import REFINE_WORDS
 from src.web.refinings import refined_from, refinings_of
 from src.web.run_page import steps_of
+from src.web.served import Served
+from src.web.studio import Studio
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -78,6 +80,20 @@ def test_it_starts_in_a_process_of_its_own(visitor, finished, place):
     assert started.command == ["yoyak", "refine", "outputs/one", "refine.steps=3"]
     assert "yoyak refine outputs/one refine.steps=3" in visitor.get("/runs/one_refined").text
     processes.stop(started)
+
+
+def test_the_model_before_it_is_the_one_that_it_began_with(place, write_studio_run):
+    """And before a trial of a search it is the config's."""
+    write_studio_run("one_refined", **refined_record("outputs/one/final_model"))
+    write_studio_run("x_search/trial_0001", command="yoyak search -e quickstart --deadline 3h lora.r=8")
+    served = Served(Studio(place), "token")
+    for name, words in (
+        ("one_refined", ["--adapter", "outputs/one/final_model"]),
+        ("x_search~trial_0001", ["--experiment", "quickstart", "lora.r=8"]),
+    ):
+        started = served.start(name, "base")
+        assert started.command[:-3] == ["yoyak", "serve", *words]
+        Processes(place).stop(started)
 
 
 def test_parent_and_refining_name_each_other(visitor, place, write_studio_run):

@@ -74,12 +74,28 @@ def test_an_ended_one_shows_what_its_page_does(found, place, visitor, write_stud
     first = visitor.get("/").text
     assert 'href="/searches/found_search"' in first
     assert "90.50" in first
+    assert "The trial that it was made of" not in page
     trial = visitor.get("/runs/found_search~trial_0001").text
     assert 'A trial of the search <a href="/searches/found_search"' in trial
     assert "/delete" not in trial
     refused = visitor.post("/runs/found_search~trial_0001/delete", content="", headers=FORM)
     assert "A trial belongs to its search." in refused.text or refused.status_code == 409
     assert (found / "trial_0001").is_dir()
+
+
+def test_a_winner_that_was_made_of_a_trial(found, visitor, write_studio_run):
+    """Refined, it is a run below the search's folder; of averaged weights there is a model alone."""
+    write_studio_run("found_search/trial_0001")
+    write_studio_run("found_search/added/refined")
+    for name, there in (("refined", True), ("average", False)):
+        run = {"run": f"/elsewhere/outputs/found_search/added/{name}"}
+        (found / "search.json").write_text(json.dumps(RECORD | run))
+        page = visitor.get("/searches/found_search").text
+        assert ('href="/runs/found_search~added~refined"' in page) == there
+        assert 'href="/runs/found_search~trial_0001"' in page
+    refined = visitor.get("/runs/found_search~added~refined").text
+    assert 'A trial of the search <a href="/searches/found_search"' in refined
+    assert visitor.get("/runs/found_search~added~..").status_code == 404
 
 
 def test_a_record_of_another_version_leaves_the_trials(found, visitor):

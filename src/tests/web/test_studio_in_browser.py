@@ -119,6 +119,13 @@ def test_curves_grow_as_the_run_writes(looked_at, place) -> None:
     with (place.runs / "going" / "metrics.jsonl").open("a") as file:
         file.write(json.dumps({"step": 50, "loss": 1.25}) + "\n")
     holds(page, "figure.wide output", "1.25")
+    assert page.is_hidden("#cards")
+    with (place.runs / "going" / "metrics.jsonl").open("a") as file:
+        read = {"resident_bytes": 2e9, "processor_busy_percent": 91.5, "resident_bytes_rank1": 3.25e9}
+        file.write(json.dumps({"step": 60, "loss": 1.0} | read) + "\n")
+    holds(page, "#cards dd", "2 GB · 91.5%")
+    holds(page, "#cards dd", "3.25 GB")
+    holds(page, "figure output", "process 0 2process 1 3.25")
     with (place.runs / "going" / "train.log").open("a") as file:
         file.write("a line <b>of the log</b>\n")
     holds(page, "#log", "a line <b>of the log</b>")
