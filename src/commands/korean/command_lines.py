@@ -156,7 +156,7 @@ COMMAND_LINES = (
         "No adapter is named: the base model is scored. For the trained one: --adapter {path}",
         "어댑터를 지정하지 않아 기본 모델을 채점합니다. 학습한 모델을 채점하려면: --adapter {path}",
     ),
-    Text("before refining", "refine 전"),
+    Text("before refining", "보상 학습 전"),
     Text(
         "%s: %d summaries hold tags of reasoning such as <think>, which are learned as part of them",
         "%s: 요약 %d개에 <think> 같은 추론 태그가 들어 있고, 요약의 일부로 학습됩니다",
@@ -238,7 +238,7 @@ COMMAND_LINES = (
     ),
     Text("{adapter}: trained on {a}, used on {b}", "{adapter}: {a}에서 학습했는데 {b}에 씁니다"),
     Text("The run goes on without the curve of %s: %s", "%s 곡선 없이 계속합니다: %s"),
-    Text("Refining has ended: %s", "refine을 마쳤습니다: %s"),
+    Text("Refining has ended: %s", "보상 학습을 마쳤습니다: %s"),
     Text("In %g minutes %d steps are made, %.2f s each", "%g분 동안 %d스텝을 합니다(스텝당 %.2f초)"),
     Text("Compare: {command}", "비교: {command}"),
     Text(

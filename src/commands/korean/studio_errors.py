@@ -11,25 +11,31 @@ STUDIO_ERRORS = (
         "스튜디오에는 {one:이/가} 필요합니다: pip install 'yoyak[studio]'",
     ),
     Text(
-        "--runs {path}: is a file; name the folder of runs", "--runs {path}: 파일입니다. 실행들이 든 폴더를 지정하세요"
+        "--runs {path}: is a file; name the folder of runs",
+        "--runs {path}: 파일입니다. 실행 결과가 모여 있는 폴더를 지정하세요",
     ),
     Text(
         "{path}: can't be read or written ({why}); set YOYAK_HOME to a folder of yours",
         "{path}: 읽거나 쓸 수 없습니다({why:t}). YOYAK_HOME을 내 폴더로 지정하세요",
     ),
-    Text("{folder}: nothing can be started there ({why})", "{folder}: 거기에서는 아무것도 시작할 수 없습니다({why:t})"),
+    Text("{folder}: nothing can be started there ({why})", "{folder}: 쓸 수 없는 폴더라 시작하지 못했습니다({why:t})"),
     Text(
         "{folder}: its record names no command of yoyak that could go on; use the command line",
-        "{folder}: 이어서 할 수 있는 yoyak 명령이 기록에 없습니다. 명령줄을 쓰세요",
+        "{folder}: 이어서 할 수 있는 yoyak 명령이 기록에 없습니다. 명령줄에서 이어서 하세요",
     ),
     Text(
         "{folder}: began with {word}, which the studio doesn't know; use the command line",
-        "{folder}: 스튜디오가 모르는 {word:으로/로} 시작한 실행입니다. 명령줄을 쓰세요",
+        "{folder}: 스튜디오가 모르는 {word:으로/로} 시작한 실행입니다. 명령줄에서 이어서 하세요",
     ),
     Text("{folder}: can't be moved into {bin} ({why})", "{folder}: {bin:으로/로} 옮길 수 없습니다({why:t})"),
     Text(
         "no config '{name}': neither a YAML file nor a name here; known names: {names}",
         "'{name}' 설정이 없습니다. YAML 파일도 아니고 여기 있는 이름도 아닙니다. 쓸 수 있는 이름: {names}",
+    ),
+    Text("no setting of a refining", "보상 학습의 설정이 아닙니다"),
+    Text(
+        "{folder}: is there already; set experiment.name=OTHER",
+        "{folder}: 이미 있습니다. experiment.name=다른이름으로 바꾸세요",
     ),
     Text("{setting} can't be set here: {why}", "{setting:은/는} 여기에서 바꿀 수 없습니다: {why:t}"),
     Text(
