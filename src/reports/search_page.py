@@ -175,7 +175,7 @@ def _additions(record: _Record) -> Html:
     names = [Text("What", "내용"), Text("Of", "재료"), Text("Score", "점수"), Text("Gain", "향상")]
     columns = [*names, Text("Time", "시간"), Text("State", "상태")]
     caption = Text("Each against what stood before it", "각각 그 앞까지의 결과와 비교")
-    return scrolling_table(caption, columns, rows)
+    return scrolling_table(caption, columns, rows, "numbers wide")
 
 
 def _importances(record: _Record) -> Html:
