@@ -19,6 +19,7 @@ from .new_page import Fields
 from .planning import known_card, planned_refining
 from .refine_fields import REFINE_MAIN, REFINE_WORDS, refine_fields
 from .studio import Studio, apart, keep, run_address, see
+from .turns import refuse_beside_others
 from .wishes import LONGEST_VALUE, free_name
 
 
@@ -117,5 +118,6 @@ def _shown(plan: RefinePlan) -> dict[str, Any]:
 
 def _start(studio: Studio, name: str, fields: Fields) -> str:
     words, config = _wished(studio, name, fields)
+    refuse_beside_others(studio)
     studio.processes.start("train", config.experiment.name, words)
     return config.experiment.name

@@ -19,6 +19,7 @@ from .new_page import Fields
 from .planning import RunWish, refuse_missing_files, situation_of_form
 from .search_fields import SEARCH_MAIN, SEARCH_WORDS, search_fields
 from .studio import Studio, apart, keep, search_address, see
+from .turns import refuse_beside_others
 from .wishes import experiment_of, wish_of
 from .worker import WORKER
 
@@ -145,5 +146,6 @@ def _start(studio: Studio, fields: Fields) -> str:
     name = f"{config.experiment.name}{NAMED_SEARCH}"
     if (studio.place.runs / name).exists():
         raise YoyakError(f"{studio.place.runs / name}: is there already; set experiment.name=OTHER")
+    refuse_beside_others(studio)
     studio.processes.start("search", name, _words(wish, deadline))
     return name

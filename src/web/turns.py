@@ -114,3 +114,9 @@ def start_or_wait(studio: Studio, wish: RunWish, config: Config, waits: bool, wh
     if turn.under_way and not turn.fits_beside and turn.sentence is not None:
         raise YoyakError(turn.sentence)
     studio.processes.start("train", name, wish.words)
+
+
+def refuse_beside_others(studio: Studio) -> None:
+    """Raise YoyakError where something is under way: a refining and a search begin when nothing else is."""
+    if under_way := runs_under_way(studio.place, studio.processes):
+        raise YoyakError(f"{', '.join(under_way)}: under way; start this when it has ended")

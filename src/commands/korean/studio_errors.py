@@ -32,6 +32,7 @@ STUDIO_ERRORS = (
         "no config '{name}': neither a YAML file nor a name here; known names: {names}",
         "'{name}' 설정이 없습니다. YAML 파일도 아니고 여기 있는 이름도 아닙니다. 쓸 수 있는 이름: {names}",
     ),
+    Text("{names}: under way; start this when it has ended", "{names}: 진행 중입니다. 끝난 뒤에 시작하세요"),
     Text("no setting of a refining", "보상 학습의 설정이 아닙니다"),
     Text(
         "{folder}: is there already; set experiment.name=OTHER",

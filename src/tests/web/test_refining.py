@@ -8,6 +8,7 @@ import pytest
 from src.bilingual import korean
 from src.config.loader import load_config
 from src.config.refine import RefineSettings
+from src.runs.lock import run_lock
 from src.runs.schema import RunRecord
 from src.web.processes import Processes
 from src.web.refine_fields import REFINE_WORDS
@@ -80,6 +81,12 @@ def test_it_starts_in_a_process_of_its_own(visitor, finished, place):
     assert started.command == ["yoyak", "refine", "outputs/one", "refine.steps=3"]
     assert "yoyak refine outputs/one refine.steps=3" in visitor.get("/runs/one_refined").text
     processes.stop(started)
+
+
+def test_it_waits_for_no_turn_but_says_what_is_under_way(visitor, finished, write_studio_run):
+    with run_lock(write_studio_run("other", status="running", ended=None)):
+        answer = visitor.post("/runs/one/refine", content="refine.steps=3", headers=FORM)
+    assert (answer.status_code, "other: under way; start this when it has ended" in answer.text) == (422, True)
 
 
 def test_the_model_before_it_is_the_one_that_it_began_with(place, write_studio_run):
