@@ -33,7 +33,7 @@ SEARCH = (
     ),
     Text(
         "{took} of it are kept for what is added to the winner",
-        "그중 {took:은/는} 선택된 시도를 더 낫게 하는 데 씁니다",
+        "선택된 시도를 더 낫게 하는 데 쓰려고 남겨 두는 시간: {took:t}",
     ),
     Text(
         "{share} of what is drawn would not fit into memory", "뽑히는 설정의 {share:은/는} 메모리에 들어가지 않습니다"
