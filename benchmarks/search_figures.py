@@ -72,7 +72,7 @@ def write_project(folder: Path) -> None:
         "data": {"train": "train.csv", "eval": "dev.csv", "test": "test.csv"},
         "training": {"epochs": 2, "batch_size": 2, "gradient_accumulation_steps": 1, "learning_rate": 1e-2,
                      "gradient_checkpointing": False, "report_to": []},
-        "search": {"objective": "chrf"},
+        "search": {"objective": "chrf", "pauses": [0.5], "pauses_share": 1000},  # trials pause, however short
         "refine": {"dialogues": 2, "samples": 2, "steps": 2, "eval_steps": 1},
         "experiment": {"name": "tiny"},
     }  # fmt: skip
@@ -135,26 +135,22 @@ def kills(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     assert start(folder, "whole", "1d", *overrides).wait() == 0, (folder / "whole.log").read_text()[-2000:]
     seconds = time.monotonic() - began
-    random_of, killed, starts = random.Random(given.seed), 0, 0
-    while True:
-        starts += 1
+    random_of, killed = random.Random(given.seed), 0
+    while killed < given.kills:
         process = start(folder, "killed", "1d", *overrides)
         try:
-            wait = random_of.uniform(0.1, 0.9) * seconds / 2 if killed < given.kills else None
-            if process.wait(wait) != 0:
-                raise SystemExit((folder / "killed.log").read_text()[-3000:])
-            if killed >= given.kills:
-                break
-            break_early = True
+            if process.wait(random_of.uniform(0.1, 0.9) * seconds / 2) == 0:
+                break  # all was found before the last kill
+            raise SystemExit((folder / "killed.log").read_text()[-3000:])
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            killed, break_early = killed + 1, False
-        if break_early:
-            break
+            killed += 1
+    assert start(folder, "killed", "1d", *overrides).wait() == 0, (folder / "killed.log").read_text()[-3000:]
     whole, again = result_of(folder, "whole"), result_of(folder, "killed")
     facts = [
         [{key: trial[key] for key in ("number", "settings", "state", "measured", "score")} for trial in one["trials"]]
+        + [{key: line[key] for key in ("label", "score", "kept")} for line in one["additions"]]
         for one in (whole, again)
     ]
     weights = [
@@ -162,7 +158,8 @@ def kills(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
         for name in ("whole", "killed")
     ]
     same = facts[0] == facts[1] and whole["chosen"] == again["chosen"] and weights[0] == weights[1]
-    return {"kills": killed, "starts": starts, "trials": len(facts[0]), "identical": same, "kept": same}
+    made = {"trials": len(whole["trials"]), "additions": len(whole["additions"])}
+    return {"kills": killed, **made, "identical": same, "kept": same}
 
 
 def workers(folder: Path, given: argparse.Namespace) -> dict[str, Any]:

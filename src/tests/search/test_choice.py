@@ -40,3 +40,4 @@ def test_what_stands_out():
     assert stands_out([1.0, 3.0], [0.0, 0.0])
     assert not stands_out([-1.0, 3.0], [0.0, 0.0])
     assert not stands_out([0.0, 0.0], [0.0, 0.0])
+    assert stands_out([0.0, 0.0, 2.0, 2.0], [0.0] * 4)  # mean 1, standard deviation 1.15, standard error 0.58

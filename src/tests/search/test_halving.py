@@ -26,6 +26,9 @@ def test_the_best_third_goes_on():
     assert promotable([*trials[:2], begun(2, -2.5)], 2, 3, FREE) == 1
     assert promotable([FIRST, begun(1, -2.5), begun(2, -3.0)], 2, 3, FREE) is None  # the best one is the first
     assert promotable(trials, 2, 3, [1]) is None
+    five = [FIRST, begun(1, -1.3), begun(2, -1.2, 40.0), begun(3, -2.5), begun(4, -3.0)]
+    assert promotable(five, 2, 3, FREE) is None  # one of five goes on, and has
+    assert promotable(five, 2, 2, FREE) == 1
 
 
 def test_the_farthest_comes_first():

@@ -17,8 +17,9 @@ ROOT = Path(__file__).resolve().parents[4]
 
 def started(tiny, *overrides):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    log = (tiny / "out.log").open("ab")
-    return subprocess.Popen([sys.executable, "-m", "src.cli", *SEARCH, *overrides], env=environment, stdout=log)
+    command = [sys.executable, "-m", "src.cli", *SEARCH, *overrides]
+    with (tiny / "out.log").open("ab") as log:
+        return subprocess.Popen(command, env=environment, stdout=log)
 
 
 def wait_for(tiny, text):
