@@ -13,13 +13,14 @@ Each prints a JSON line, and ends with 1 where the promise isn't kept.
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ sys.path.insert(0, str(ROOT))
 from result_line import measured_at, print_line
 
 LATE_SHARE = 0.02
+_FORKS = multiprocessing.get_context("fork")
 FIRST_FORESEEN = 3  # trials before which no pace is known
 
 
@@ -46,8 +48,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100000)
     parser.add_argument("--out", type=Path, help="file to which the line is appended")
     given = parser.parse_args()
+    os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
     with tempfile.TemporaryDirectory(prefix="search.") as folder:
         write_project(Path(folder))
+        import_module("src.training.llm_trainer")  # once, and not in each process
         found = {"deadline": deadlines, "kills": kills, "workers": workers}[given.what](Path(folder), given)
     print_line({"benchmark": f"search_{given.what}", **measured_at(), "seed": given.seed, **found}, given.out)
     return 0 if found["kept"] else 1
@@ -79,14 +83,30 @@ def write_project(folder: Path) -> None:
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
 
-def start(folder: Path, name: str, deadline: str, *overrides: str) -> subprocess.Popen[bytes]:
-    """Start a search in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", "src.cli", "search", "-e", "tiny.yaml", "--deadline", deadline]
-    log = (folder / f"{name}.log").open("ab")
-    return subprocess.Popen(
-        [*command, f"experiment.name={name}", *overrides], cwd=folder, env=environment, stdout=log, stderr=log
-    )
+def start(folder: Path, name: str, deadline: str, *overrides: str) -> multiprocessing.process.BaseProcess:
+    """Start a search in a process of its own, which has what all of them import from the beginning."""
+    arguments = ["search", "-e", "tiny.yaml", "--deadline", deadline, f"experiment.name={name}", *overrides]
+    process = _FORKS.Process(target=_search, args=(folder, name, arguments))
+    process.start()
+    return process
+
+
+def ended(process: multiprocessing.process.BaseProcess, folder: Path, name: str, seconds: float | None = None) -> bool:
+    """Wait for a search, at most so many seconds; tell whether it has ended. One that failed ends this."""
+    process.join(seconds)
+    if process.exitcode not in (None, 0):
+        raise SystemExit((folder / f"{name}.log").read_text(encoding="utf-8")[-3000:])
+    return process.exitcode == 0
+
+
+def _search(folder: Path, name: str, arguments: list[str]) -> None:
+    from src.cli import main as yoyak
+
+    os.chdir(folder)
+    with (folder / f"{name}.log").open("ab") as log:
+        for descriptor in (1, 2):
+            os.dup2(log.fileno(), descriptor)
+    yoyak(arguments)
 
 
 def result_of(folder: Path, name: str) -> dict[str, Any]:
@@ -102,10 +122,10 @@ def deadlines(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     for number in range(given.runs):
         seconds = round(random_of.uniform(given.least, given.most), 1)
         began = time.time()
-        code = start(folder, f"run{number}", f"{seconds}s").wait()
-        took = time.time() - began
-        late.append(took / seconds - 1)
-        if code == 2:  # no trial fits, which is said before the deadline
+        process = start(folder, f"run{number}", f"{seconds}s")
+        process.join()
+        late.append((time.time() - began) / seconds - 1)
+        if process.exitcode == 2:  # no trial fits, which is said before the deadline
             refused += 1
             continue
         found = result_of(folder, f"run{number}")
@@ -124,6 +144,7 @@ def deadlines(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
         "trials_without_measurement": unmeasured,
         "cost_errors": len(errors),
         "cost_error_median": round(statistics.median(absolute), 3) if absolute else None,
+        "load": [round(value, 1) for value in os.getloadavg()],
         "cost_within_20_percent": round(sum(e <= 0.2 for e in absolute) / len(absolute), 3) if absolute else None,
         "kept": max(late) <= LATE_SHARE and unmeasured == 0,
     }
@@ -133,20 +154,17 @@ def kills(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Kill a search at random moments."""
     overrides = (f"search.trials={given.trials}",)
     began = time.monotonic()
-    assert start(folder, "whole", "1d", *overrides).wait() == 0, (folder / "whole.log").read_text()[-2000:]
+    ended(start(folder, "whole", "1d", *overrides), folder, "whole")
     seconds = time.monotonic() - began
     random_of, killed = random.Random(given.seed), 0
     while killed < given.kills:
         process = start(folder, "killed", "1d", *overrides)
-        try:
-            if process.wait(random_of.uniform(0.1, 0.9) * seconds / 2) == 0:
-                break  # all was found before the last kill
-            raise SystemExit((folder / "killed.log").read_text()[-3000:])
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            killed += 1
-    assert start(folder, "killed", "1d", *overrides).wait() == 0, (folder / "killed.log").read_text()[-3000:]
+        if ended(process, folder, "killed", random_of.uniform(0.1, 0.9) * seconds / 2):
+            break  # all was found before the last kill
+        process.kill()
+        process.join()
+        killed += 1
+    ended(start(folder, "killed", "1d", *overrides), folder, "killed")
     whole, again = result_of(folder, "whole"), result_of(folder, "killed")
     facts = [
         [{key: trial[key] for key in ("number", "settings", "state", "measured", "score")} for trial in one["trials"]]
@@ -167,9 +185,8 @@ def workers(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     counts = []
     for name, number in (("one", 1), ("several", given.workers)):
         processes = [start(folder, name, given.deadline) for _ in range(number)]
-        codes = [process.wait() for process in processes]
-        if any(codes):
-            raise SystemExit((folder / f"{name}.log").read_text()[-3000:])
+        for process in processes:
+            ended(process, folder, name)
         stages = [stage for trial in result_of(folder, name)["trials"] for stage in trial["stages"]]
         counts.append(len(stages))
     share = counts[1] / counts[0]
