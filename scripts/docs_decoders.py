@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from scripts.docs_part import write_or_check
 from src.architectures import WRITTEN_TYPES
 from src.decoder.described import describe
-from src.descriptions import DecoderDescription, LayerDescription
+from src.descriptions import DecoderDescription, DeltaDescription, LayerDescription
 from src.tests.tiny_architectures import architecture_config
 
 PAGE = ROOT / "docs" / "architecture.md"
@@ -42,11 +42,14 @@ def row(name: str) -> str:
     """Return what the description of a tiny model says, as its class and the defaults of its config build it."""
     config = architecture_config(name, num_hidden_layers=LAYERS, **SETTINGS.get(name, {}))
     found = describe(AutoModelForCausalLM.from_config(config))
-    layer = found.layers[0]
-    biased = ", ".join(part.removesuffix("_proj") for part in layer.attention.biases)
-    heads = ("normed" if layer.attention.head_norms else "plain") + (f", biases on {biased}" if biased else "")
+    layer, attention = found.layers[0], found.attentions[0]
+    biased = ", ".join(part.removesuffix("_proj") for part in attention.biases)
+    heads = ("normed" if attention.head_norms else "plain") + (f", biases on {biased}" if biased else "")
+    heads += ", gated" if attention.gated else ""
+    delta = [isinstance(one.attention, DeltaDescription) for one in found.layers]
+    heads += f"; {_share(delta)} have a gated delta rule" if any(delta) else ""
     mlp = {"silu": "SwiGLU", "gelu_tanh": "GEGLU"}[layer.activation]
-    windows = _share([one.attention.window is not None for one in found.layers])
+    windows = _share([one.window is not None for one in found.attentions])
     return f"| {name} | {_norms(layer)} | {heads} | {windows} | {_turned(found)} | {mlp} | {_factors(found)} |"
 
 
@@ -58,19 +61,20 @@ def _norms(layer: LayerDescription) -> str:
 
 
 def _turned(found: DecoderDescription) -> str:
-    names = [layer.attention.rotary for layer in found.layers]
+    names = [getattr(layer.attention, "rotary", None) for layer in found.layers]
     tables = len({name for name in names if name is not None})
-    share = _share([name is not None for name in names])
-    return share if tables == 1 else f"{share}, by {tables} tables"
+    share, attention = _share([name is not None for name in names]), found.attentions[0]
+    part = "" if attention.turned is None else f", {attention.turned / attention.width:.0%} of a head"
+    return (share if tables == 1 else f"{share}, by {tables} tables") + part
 
 
 def _factors(found: DecoderDescription) -> str:
-    layer = found.layers[0]
-    usual = layer.attention.width**-0.5
+    layer, attention = found.layers[0], found.attentions[0]
+    usual = attention.width**-0.5
     named = {
         "embeddings": found.embedding_scale != 1,
-        "scores": abs(layer.attention.scale - usual) > 1e-9,
-        "queries by position": layer.attention.query_scale is not None,
+        "scores": abs(attention.scale - usual) > 1e-9,
+        "queries by position": attention.query_scale is not None,
         "residuals": layer.residual_scale != 1,
         "logits": found.head_scale != 1,
     }

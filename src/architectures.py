@@ -18,6 +18,12 @@ PRODUCTS = {
 }
 """Names of a layer's matrices, the same in all architectures below; those of one input are multiplied as one."""
 LINEARS = tuple(name for names in PRODUCTS.values() for name in names)
+DELTA_PRODUCTS = PRODUCTS | {
+    "qkv": ("in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a"),
+    "output": ("out_proj",),
+}
+"""The same of a layer with a gated delta rule in place of attention (Qwen3.5)."""
+DELTA_LINEARS = tuple(name for product in ("qkv", "output") for name in DELTA_PRODUCTS[product])
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ class WrittenClasses:
         package: in `transformers.models`, where it isn't the model's type.
         decoder: the rest of the name of the class that has the layers.
         embedding: that of a class of embeddings of its own, if any.
+        rotary_embedding: that of the class that makes the tables of rotations.
         norms: where a layer's norms stand.
         plus_one: whether a norm's factor is 1 + weight.
         head_norms: whether each head of queries and keys has a norm.
@@ -120,6 +127,8 @@ class WrittenClasses:
             it sees a window (in models that have windows at all), `flags` where its `use_rope` says so.
         scaled_queries: whether queries are multiplied by a factor of their position.
         logits: whether they are multiplied or divided by a config's `logits_scaling`.
+        gated: whether attention has an output gate, and turns as many of a head's numbers as its table has angles for.
+        delta: whether layers of the kind `linear_attention` have a gated delta rule.
         usual: what a config.json means where it leaves a setting out, as the text part of a vision-language one does.
     """
 
@@ -128,6 +137,7 @@ class WrittenClasses:
     package: str = ""
     decoder: str = "Model"
     embedding: str = ""
+    rotary_embedding: str = "RotaryEmbedding"
     norms: NormPlaces = "before"
     plus_one: bool = False
     head_norms: bool = False
@@ -136,6 +146,8 @@ class WrittenClasses:
     rotary: Literal["all", "kinds", "windows", "flags"] = "all"
     scaled_queries: bool = False
     logits: Literal["bare", "times", "divided"] = "bare"
+    gated: bool = False
+    delta: bool = False
     usual: Mapping[str, int | bool] = field(default_factory=dict)
 
     @property
@@ -148,8 +160,9 @@ class WrittenClasses:
     def names(self) -> dict[str, str]:
         """Return the classes' names by the part of a model that each is of."""
         parts = {"layer": "DecoderLayer", "attention": "Attention", "mlp": "MLP", "norm": "RMSNorm"}
-        more = {"model": "ForCausalLM", "decoder": self.decoder, "rotary": "RotaryEmbedding"}
+        more = {"model": "ForCausalLM", "decoder": self.decoder, "rotary": self.rotary_embedding}
         more |= {"embedding": self.embedding} if self.embedding else {}
+        more |= {"delta": "GatedDeltaNet", "delta_norm": "RMSNormGated"} if self.delta else {}
         return {part: self.prefix + name for part, name in (parts | more).items()}
 
 
@@ -244,13 +257,18 @@ WRITTEN = {
         WrittenClasses("hyperclovax", "HyperCLOVAX", norms="around_numbered", logits="times"),
         WrittenClasses("granite", "Granite", logits="divided"),
         WrittenClasses("smollm3", "SmolLM3", rotary="flags", usual={"tie_word_embeddings": True}),
+        WrittenClasses(
+            "qwen3_5_text",
+            "Qwen3_5",
+            package="qwen3_5",
+            decoder="TextModel",
+            rotary_embedding="TextRotaryEmbedding",
+            plus_one=True,
+            head_norms=True,
+            gated=True,
+            delta=True,
+        ),
     )
 }
 """What the hand-written decoder computes, by the class of a model."""
 WRITTEN_TYPES = {classes.model_type: classes for classes in WRITTEN.values()}
-HYBRID_TYPES = {
-    classes.model_type: classes
-    for classes in (WrittenClasses("qwen3_5_text", "Qwen3_5", package="qwen3_5", head_norms=True),)
-}
-"""Architectures that the planner knows and the hand-written decoder doesn't: three of four layers have a gated delta
-rule in place of attention, and attention has an output gate, which comes out of the queries' matrix."""

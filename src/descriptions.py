@@ -51,6 +51,9 @@ class AttentionDescription:
             of layer where it has more, None where nothing is turned.
         biases: the names of its matrices that have one.
         query_scale: what queries are multiplied by besides, by their position; None where by nothing.
+        turned: how many of a head's numbers, the first ones, are turned; None turns all.
+        gated: whether the output is multiplied by the sigmoid of a gate as wide, whose rows in the queries' matrix
+            stand behind those of each head.
     """
 
     heads: int
@@ -62,6 +65,47 @@ class AttentionDescription:
     rotary: str | None = ""
     biases: tuple[str, ...] = ()
     query_scale: QueryScale | None = None
+    turned: int | None = None
+    gated: bool = False
+
+
+@dataclass(frozen=True)
+class DeltaDescription:
+    """A gated delta rule in place of attention: a state a head, which each token reads and corrects.
+
+    Queries, keys and values pass a short convolution and SiLU; queries and keys are made of length 1. What is read has
+    a norm, and is multiplied by the SiLU of a gate.
+
+    Attributes:
+        heads: of values, each with a state.
+        key_heads: of queries and keys.
+        key_width: of a head of keys.
+        width: of a head of values.
+        kernel: how many tokens the convolution sees, its own counted.
+        norm: of what each head reads.
+    """
+
+    heads: int
+    key_heads: int
+    key_width: int
+    width: int
+    kernel: int
+    norm: NormDescription
+
+    @property
+    def keys(self) -> int:
+        """Return the width of all keys."""
+        return self.key_heads * self.key_width
+
+    @property
+    def values(self) -> int:
+        """Return the width of all values."""
+        return self.heads * self.width
+
+    @property
+    def mixed(self) -> int:
+        """Return the width of queries, keys and values side by side."""
+        return 2 * self.keys + self.values
 
 
 @dataclass(frozen=True)
@@ -69,7 +113,7 @@ class LayerDescription:
     """A layer: attention, then a gated MLP, each added to what came in; and where its norms stand.
 
     Attributes:
-        attention: see there.
+        attention: see there, or what stands in its place.
         inner: width of the MLP.
         activation: of the MLP's gate.
         before_attention: the norm of the attention's input; None where there is none.
@@ -80,7 +124,7 @@ class LayerDescription:
         biases: the names of the MLP's matrices that have one.
     """
 
-    attention: AttentionDescription
+    attention: AttentionDescription | DeltaDescription
     inner: int
     activation: Activation
     before_attention: NormDescription | None
@@ -112,3 +156,8 @@ class DecoderDescription:
     embedding_scale: float = 1.0
     head_scale: float = 1.0
     tied: bool = False
+
+    @property
+    def attentions(self) -> list[AttentionDescription]:
+        """Return the description of each attention, from the first layer's."""
+        return [layer.attention for layer in self.layers if isinstance(layer.attention, AttentionDescription)]

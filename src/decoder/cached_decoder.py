@@ -5,7 +5,7 @@ thousands of small operations a token, which bound it.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 
@@ -14,13 +14,12 @@ from ..kernels.few_rows import linear
 from ..kernels.heads import Sequences
 from ..models.causal_head import without_wrapper
 from .adapter_buffers import Refresh
+from .attention import Cache
 from .decoder_layer import DecoderLayer
 from .decoder_norm import DecoderNorm, scaled
 from .described import describe
 from .layer_state import ADAPTED_INPUTS, Rotaries
 from .model_layers import decoder_layers, rotary_tables
-
-Cache: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
 _PREFILL_TOKENS = {"cpu": 1024, "cuda": 16384}  # of a packed batch of prompts
 
@@ -58,12 +57,12 @@ class CachedDecoder:
     def read_prompts(
         self, prompts: Sequence[list[int]], rows: Sequence[int], caches: Sequence[Cache], rotaries: Rotaries
     ) -> torch.Tensor:
-        """Put the prompts' keys and values into rows of the caches, packed without padding.
+        """Put the prompts' keys and values, or states, into rows of the caches, packed without padding.
 
         Args:
             prompts: token ids.
             rows: the row of the caches that each prompt takes.
-            caches: of each layer, keys and values (rows, key heads, places, head width).
+            caches: of each layer, as its attention makes it.
             rotaries: cosines and sines of all places.
 
         Returns:
@@ -83,17 +82,18 @@ class CachedDecoder:
         lengths = torch.tensor([len(ids) for ids in prompts])
         ends = lengths.cumsum(0)
         positions = torch.cat([torch.arange(len(ids)) for ids in prompts]).to(device)
-        row_of_token = torch.repeat_interleave(torch.tensor(rows), lengths).to(device)
-        sequences = Sequences([0, *ends.tolist()], positions, torch.repeat_interleave(ends, lengths).to(device))
+        of_prompts = torch.tensor(rows, device=device)
+        ends_of_tokens = torch.repeat_interleave(ends, lengths).to(device)
+        sequences = Sequences([0, *ends.tolist()], positions, ends_of_tokens, continued=True)
         turned = rotaries.at(positions)
         hidden = self._embed(torch.tensor([token for ids in prompts for token in ids], device=device))
         middle = None
         last = (ends - 1).to(device)
-        for layer, (keys, values) in zip(self.layers, caches, strict=True):
+        for layer, cache in zip(self.layers, caches, strict=True):
             needed = last if layer is self.layers[-1] else None
             hidden, saved = layer.forward(hidden, middle, turned, sequences, (None,) * ADAPTED_INPUTS, rows=needed)
             middle = saved.middle
-            keys[row_of_token, :, positions], values[row_of_token, :, positions] = saved.attention.keys_and_values()
+            layer.attention.fill(cache, saved.attention, sequences, of_prompts)
         assert middle is not None
         states: torch.Tensor = hidden.add_(middle)
         return states

@@ -10,29 +10,47 @@ from typing import Any
 
 import torch
 
-from ..architectures import PRODUCTS
-from ..descriptions import LayerDescription
+from ..architectures import DELTA_PRODUCTS, PRODUCTS
+from ..descriptions import DeltaDescription, LayerDescription
 from ..kernels.adapted_linear import AdaptedLinear
-from ..kernels.cached_attention import cached_attention
-from ..kernels.heads import AttentionShape, HeadNorms, Sequences
-from ..kernels.packed_attention import packed_attention, packed_attention_backward
+from ..kernels.heads import Sequences
 from ..kernels.swiglu import swiglu, swiglu_backward
+from .attention import Attention, Cache, GatedAttention
 from .decoder_norm import DecoderNorm, NoNorm, scaled
 from .fused_weights import LinearFactory
+from .gated_delta import GatedDelta
 from .layer_state import ADAPTED_INPUTS, Drops, Rotaries, Saved, among, of_rows, reduced_of
 
 
+def product_names(layer: Any) -> list[tuple[str, ...]]:
+    """Return the names of the matrices of transformers' layer, those of one product together, in their order."""
+    return list((DELTA_PRODUCTS if hasattr(layer, "linear_attn") else PRODUCTS).values())
+
+
 def projections(layer: Any) -> list[tuple[Any, ...]]:
-    """Return the matrices of transformers' layer in the order of `PRODUCTS`, those of one product together."""
-    found = dict([*layer.self_attn.named_children(), *layer.mlp.named_children()])
-    return [tuple(found[name] for name in names) for names in PRODUCTS.values()]
+    """Return the matrices of transformers' layer as `product_names` names them."""
+    found = dict([*attention_module(layer).named_children(), *layer.mlp.named_children()])
+    return [tuple(found[name] for name in names) for names in product_names(layer)]
+
+
+def attention_module(layer: Any) -> Any:
+    """Return the attention of transformers' layer, or what it has in its place."""
+    return layer.linear_attn if hasattr(layer, "linear_attn") else layer.self_attn
+
+
+def _attention(layer: Any, description: LayerDescription) -> Attention | GatedDelta:
+    module, of_attention = attention_module(layer), description.attention
+    if isinstance(of_attention, DeltaDescription):
+        return GatedDelta(module, of_attention)
+    plain = not of_attention.gated and of_attention.turned is None
+    return (Attention if plain else GatedAttention)(module, of_attention)
 
 
 class DecoderLayer:
     """One decoder layer: norm, attention, residual, norm, SwiGLU, residual; where it is so described, norms after both.
 
     Attributes:
-        rotary: the table of rotations that turns its queries and keys.
+        attention: what stands between its first two products: attention, or a gated delta rule.
         norms: those of its norms that have weights.
     """
 
@@ -40,24 +58,13 @@ class DecoderLayer:
         self, layer: Any, description: LayerDescription, norms: Mapping[str, DecoderNorm], factory: LinearFactory
     ) -> None:
         """Take transformers' layer, its description, its norms by their places, and what makes its products."""
-        attention, of_attention = layer.self_attn, description.attention
-        sizes = of_attention.heads, of_attention.key_heads, of_attention.width
-        self.shape = AttentionShape(*sizes, of_attention.scale, of_attention.window)
-        self.rotary, self.activation = of_attention.rotary, description.activation
-        self.scales_queries = of_attention.query_scale is not None
+        self.attention, self.activation = _attention(layer, description), description.activation
         self.norm, self.middle_norm = (norms.get(place, NoNorm()) for place in ("before_attention", "before_mlp"))
         self.after_attention, self.after_mlp = norms.get("after_attention"), norms.get("after_mlp")
         self.norms, self.residual_scale = list(norms.values()), description.residual_scale
         self.projections = projections(layer)
         self.linears = tuple(factory.adapted_linear(together) for together in self.projections)
         self.qkv, self.output, self.gate_up, self.down = self.linears
-        self.head_norms: HeadNorms | None = None
-        if of_attention.head_norms is not None:
-            self.head_norm_weights = [attention.q_norm.weight, attention.k_norm.weight]
-            both = torch.stack([weight.data for weight in self.head_norm_weights])
-            for weight, part in zip(self.head_norm_weights, both, strict=True):
-                weight.data = part
-            self.head_norms = HeadNorms(both, of_attention.head_norms.eps, plus_one=of_attention.head_norms.plus_one)
 
     def forward(
         self,
@@ -82,7 +89,7 @@ class DecoderLayer:
             keeps_inputs: whether inputs of products are kept too, which are cheap to compute again.
             rows: the tokens whose output is needed, rising; None for all.
         """
-        saved = self._up_to_mlp(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows)
+        saved = self._up_to_mlp(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows, last=False)
         return self._mlp(saved, drops, keeps_inputs), saved
 
     def _mlp(self, saved: Saved, drops: Drops, keeps_inputs: bool) -> torch.Tensor:
@@ -114,7 +121,7 @@ class DecoderLayer:
 
         Arguments are as in `forward`.
         """
-        saved = self._up_to_mlp(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows)
+        saved = self._up_to_mlp(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows, last=True)
         if self.after_mlp is not None:
             self._mlp(saved, drops, keeps_inputs)
         return saved
@@ -128,18 +135,19 @@ class DecoderLayer:
         keeps_inputs: bool,
         plus: torch.Tensor | None,
         rows: torch.Tensor | None,
+        last: bool,
     ) -> Saved:
-        """Run the layer up to the product of gate and up."""
+        """Run the layer up to the product of gate and up; `last` says whether its backward comes next."""
         drops = of_rows(drops, rows)
         normal = self._empty_input(self.qkv, hidden)
         inverse = self.norm.forward(hidden, normal[:, : self.qkv.width], plus)
         self.qkv.load()
-        qkv = self._scaled_queries(self.qkv.forward(normal, drops[0]), rotaries)
+        qkv = self.qkv.forward(normal, drops[0])
         reduced = [reduced_of(self.qkv, normal, keeps_inputs)]
         attention_input = normal[:, : self.qkv.width] if keeps_inputs else None
         attended = self._empty_input(self.output, hidden)
         inner = attended[:, : self.output.width]
-        attention = packed_attention(qkv, rotaries[self.rotary], sequences, self.shape, self.head_norms, inner)
+        attention = self.attention.forward(qkv, rotaries, sequences, inner, last)
         residual = hidden
         if rows is not None:
             attended, residual = attended[rows], hidden[rows]
@@ -225,9 +233,7 @@ class DecoderLayer:
         del grad_output
         if saved.rows is not None:
             grad, grad_attended = (among(len(saved.hidden), saved.rows, x) for x in (grad, grad_attended))
-        turned, norms = rotaries[self.rotary], self.head_norms
-        grad_qkv = packed_attention_backward(grad_attended, saved.attention, turned, sequences, self.shape, norms)
-        self._scaled_queries(grad_qkv, rotaries)
+        grad_qkv = self.attention.backward(grad_attended, saved.attention, rotaries, sequences)
         if not loaded:
             qkv.load()
         normal = self.norm.again(saved.hidden) if saved.attention_input is None else saved.attention_input
@@ -235,24 +241,22 @@ class DecoderLayer:
         qkv.add_gradients(grad_qkv, grad_reduced, normal, saved.reduced[0], drops[0])
         return self.norm.backward(grad_normal, saved.hidden, saved.inverse_rms, onto=grad)
 
-    def step(
-        self, hidden: torch.Tensor, rotaries: Rotaries, cache: tuple[torch.Tensor, torch.Tensor], lengths: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the output (rows, width) for one new token a row, and write its key and value to the cache.
+    def step(self, hidden: torch.Tensor, rotaries: Rotaries, cache: Cache, lengths: torch.Tensor) -> torch.Tensor:
+        """Return the output (rows, width) for one new token a row, and take it up in the cache.
 
         Args:
             hidden: (rows, width).
             rotaries: cosines and sines of the new tokens' positions.
-            cache: keys and values, (rows, key heads, places, head width) each.
+            cache: as its attention makes it.
             lengths: (rows,) tokens that a row's cache holds already, int64.
         """
         normal = self._empty_input(self.qkv, hidden)
         self.norm.forward(hidden, normal[:, : self.qkv.width])
         self.qkv.load()
-        qkv = self._scaled_queries(self.qkv.forward(normal, None), rotaries)
+        qkv = self.qkv.forward(normal, None)
         attended = self._empty_input(self.output, hidden)
         inner = attended[:, : self.output.width]
-        cached_attention(qkv, rotaries[self.rotary], cache, lengths, self.shape, self.head_norms, inner)
+        self.attention.step(qkv, rotaries, cache, lengths, inner)
         self.output.load()
         middle = self.output.forward(attended, None)
         if self.after_attention is not None:
@@ -269,16 +273,6 @@ class DecoderLayer:
         if self.after_mlp is not None:
             output = self.after_mlp.again(output)
         return scaled(output, self.residual_scale).add_(middle)
-
-    def _scaled_queries(self, qkv: torch.Tensor, rotaries: Rotaries) -> torch.Tensor:
-        """Return queries, keys and values, or their gradients, with the queries' factors by position, in place.
-
-        transformers multiplies after the rotation, which a factor of a whole head passes through.
-        """
-        if self.scales_queries:
-            assert rotaries.query_factors is not None
-            qkv[:, : self.shape.heads * self.shape.width] *= rotaries.query_factors
-        return qkv
 
     @staticmethod
     def _empty_input(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:

@@ -12,15 +12,15 @@ from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper
 
-from ..architectures import PRODUCTS
 from ..bilingual import Text
 from ..descriptions import DecoderDescription
 from ..kernels.requirements import kernel_obstacle
 from ..models.causal_head import without_wrapper
 from ..models.dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
 from ..models.lora_variants import lora_variant
-from .decoder_layer import projections
-from .described import LINEAR_CLASSES, Undescribed, check_described, describe
+from .decoder_layer import product_names, projections
+from .described import LINEAR_CLASSES, check_described, describe
+from .described_settings import Undescribed
 from .model_layers import rotary_frequencies
 
 
@@ -35,7 +35,7 @@ def decoder_obstacle(model: Any) -> str | None:
     obstacle: str | None = _rotary_obstacle(causal_lm.model.rotary_emb, description)
     if obstacle is not None:
         return obstacle
-    for width in {layer.attention.width for layer in description.layers}:
+    for width in {attention.width for attention in description.attentions}:
         weight = causal_lm.lm_head.weight
         obstacle = kernel_obstacle(weight.device, width, weight.dtype.itemsize)
         if obstacle is not None:
@@ -55,10 +55,11 @@ def _rotary_obstacle(embedding: Any, description: DecoderDescription) -> Text | 
                 "its rotary positions depend on the longest sequence of a batch",
                 "회전 위치가 배치에서 가장 긴 문장에 따라 달라짐",
             )
-    for layer in description.layers:
-        rotary, width = layer.attention.rotary, layer.attention.width
-        turned = 2 * rotary_frequencies(embedding, rotary) if rotary is not None else width
-        if turned != width:
+    for attention in description.attentions:
+        rotary, width = attention.rotary, attention.width
+        described = width if attention.turned is None else attention.turned
+        turned = 2 * rotary_frequencies(embedding, rotary) if rotary is not None else described
+        if turned != described:
             return Text(f"{turned} of a head's {width} numbers are turned", f"헤드의 {width}개 중 {turned}개만 회전함")
     return None
 
@@ -86,7 +87,7 @@ def _adapter_obstacle(model: Any) -> str | None:
 def _weights_obstacle(causal_lm: Any) -> str | None:
     """Return which of the layers that are computed as one product can't be: their biases or types differ."""
     for index, layer in enumerate(causal_lm.model.layers):
-        for names, layers in zip(PRODUCTS.values(), projections(layer), strict=True):
+        for names, layers in zip(product_names(layer), projections(layer), strict=True):
             obstacle = _unlike([m.get_base_layer() if isinstance(m, LoraLayer) else m for m in layers])
             if obstacle is not None:
                 which = "/".join(name.removesuffix("_proj") for name in names)

@@ -11,75 +11,24 @@ import bitsandbytes as bnb
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import nn
-from transformers import PreTrainedConfig
 
-from ..architectures import NORMS, PRODUCTS, WRITTEN, WrittenClasses
+from ..architectures import DELTA_PRODUCTS, NORMS, PRODUCTS, WRITTEN, WrittenClasses
 from ..bilingual import Text
 from ..descriptions import (
     Activation,
     AttentionDescription,
     DecoderDescription,
+    DeltaDescription,
     LayerDescription,
     NormDescription,
     QueryScale,
 )
+from ..kernels.chunks import MOST_KERNEL
 from ..models.dequantized import CachedLinear4bit
+from .described_settings import Undescribed, check_settings
 
 LINEAR_CLASSES = (nn.Linear, bnb.nn.Linear4bit, CachedLinear4bit)
 _ACTIVATIONS: dict[str, Activation] = {"SiLU": "silu", "SiLUActivation": "silu", "GELUTanh": "gelu_tanh"}
-_READ = frozenset(
-    {
-        "attention_bias",
-        "attention_multiplier",
-        "embedding_multiplier",
-        "head_dim",
-        "hidden_act",
-        "hidden_activation",
-        "hidden_size",
-        "intermediate_size",
-        "layer_types",
-        "logits_scaling",
-        "mlp_bias",
-        "num_attention_heads",
-        "num_hidden_layers",
-        "num_key_value_heads",
-        "query_pre_attn_scalar",
-        "residual_multiplier",
-        "rms_norm_eps",
-        "rope_parameters",
-        "sliding_window",
-        "tie_word_embeddings",
-        "vocab_size",
-    }
-)
-"""Settings that show in the modules, or that are read here."""
-_OF_OTHERS = frozenset(
-    {
-        "_sliding_window_pattern",  # see `max_window_layers`
-        "attention_dropout",  # an obstacle to training alone, which asks for it
-        "bos_token_id",
-        "eos_token_id",
-        "initializer_range",
-        "max_position_embeddings",
-        "max_window_layers",  # of which `layer_types` were made
-        "no_rope_layer_interval",  # of which each layer's `use_rope` was made
-        "no_rope_layers",
-        "pad_token_id",
-        "pretraining_tp",  # without effect since transformers 4.48
-        "sliding_window_pattern",  # see `max_window_layers`
-        "use_cache",
-        "use_sliding_window",  # see `max_window_layers`
-    }
-)
-"""Settings that no layer's values depend on."""
-
-
-class Undescribed(Exception):
-    """What stands against a description, in words."""
-
-    def __init__(self, words: Text) -> None:
-        super().__init__(words)
-        self.words = words
 
 
 def describe(causal_lm: Any) -> DecoderDescription:
@@ -119,7 +68,7 @@ def _head_scale(config: Any, classes: WrittenClasses) -> float:
 def check_described(causal_lm: Any) -> None:
     """Raise Undescribed for a module's class or a setting that `describe` doesn't account for."""
     _check_classes(causal_lm, _classes_of(causal_lm))
-    _check_settings(causal_lm.config)
+    check_settings(causal_lm.config)
 
 
 def _classes_of(causal_lm: Any) -> WrittenClasses:
@@ -141,7 +90,7 @@ def _check_classes(causal_lm: Any, classes: WrittenClasses) -> None:
     known = set(classes.names.values())
     for name, module in (*_walk("model", causal_lm.model), *_walk("lm_head", causal_lm.lm_head)):
         its = type(module)
-        plain = its in (*LINEAR_CLASSES, nn.Embedding, nn.ModuleList) or (
+        plain = its in (*LINEAR_CLASSES, nn.Embedding, nn.ModuleList, *((nn.Conv1d,) if classes.delta else ())) or (
             its.__name__ in _ACTIVATIONS and its.__module__.startswith(("torch.", "transformers."))
         )
         own = its.__module__ == classes.module and its.__name__ in known
@@ -169,28 +118,18 @@ def _walk(name: str, module: Any) -> Iterator[tuple[str, Any]]:
         yield from _walk(f"{name}.{child}", inner)
 
 
-def _check_settings(config: Any) -> None:
-    """Raise for a setting of the config's own class that is neither read nor as it is by default.
-
-    A setting that its class doesn't have is read by no code of transformers.
-    """
-    usual, values = type(config)().to_dict(), config.to_dict()
-    for name in usual.keys() - PreTrainedConfig().to_dict().keys() - _READ - _OF_OTHERS:
-        if values.get(name) != usual[name]:
-            words = f"{name} = {values.get(name)} in its config"
-            raise Undescribed(Text(f"{words} is not written out", f"아직 지원하지 않는 설정: {words}"))
-
-
 def _layer(layer: Any, index: int, config: Any, classes: WrittenClasses) -> LayerDescription:
     places = NORMS[classes.norms]
     children = {name for name, _ in layer.named_children()}
-    if children != {"self_attn", "mlp", *places.values()}:
-        other = ", ".join(sorted(children ^ {"self_attn", "mlp", *places.values()}))
+    delta = classes.delta and _kind(index, config) == "linear_attention"
+    expected = {"linear_attn" if delta else "self_attn", "mlp", *places.values()}
+    if children != expected:
+        other = ", ".join(sorted(children ^ expected))
         raise Undescribed(Text(f"layer {index} has other parts: {other}", f"레이어 {index}의 구성이 다름: {other}"))
     norms = {place: _norm(getattr(layer, name), classes) for place, name in places.items()}
     mlp = layer.mlp
     return LayerDescription(
-        attention=_attention(layer.self_attn, index, config, classes),
+        attention=_delta(layer.linear_attn, index) if delta else _attention(layer.self_attn, index, config, classes),
         inner=_base(mlp.gate_proj).out_features,
         activation=_ACTIVATIONS[type(mlp.act_fn).__name__],
         before_attention=norms.get("before_attention"),
@@ -202,12 +141,19 @@ def _layer(layer: Any, index: int, config: Any, classes: WrittenClasses) -> Laye
     )
 
 
+def _kind(index: int, config: Any) -> str:
+    """Return a layer's kind by its config; "" where that names none."""
+    kinds = getattr(config, "layer_types", None)
+    return "" if kinds is None else str(kinds[index])
+
+
 def _attention(attention: Any, index: int, config: Any, classes: WrittenClasses) -> AttentionDescription:
     if not attention.is_causal:
         raise Undescribed(Text(f"layer {index} attends to what comes after", f"레이어 {index}: 뒤의 토큰도 봄"))
     width = attention.head_dim
     norms = [getattr(attention, name, None) for name in ("q_norm", "k_norm")]
     heads = {name: _base(getattr(attention, name)).out_features // width for name in ("q_proj", "k_proj")}
+    heads["q_proj"] //= 2 if classes.gated else 1
     kinds = {None if norm is None else _norm(norm, classes) for norm in norms}
     if len(kinds) > 1:
         raise Undescribed(
@@ -223,6 +169,38 @@ def _attention(attention: Any, index: int, config: Any, classes: WrittenClasses)
         rotary=_rotary(attention, index, config, classes),
         biases=_biased(attention, (*PRODUCTS["qkv"], *PRODUCTS["output"])),
         query_scale=_query_scale(config.rope_parameters) if classes.scaled_queries else None,
+        turned=_turned(config, width) if classes.gated else None,
+        gated=classes.gated,
+    )
+
+
+def _turned(config: Any, width: int) -> int | None:
+    """Return how many of a head's numbers the table turns, as transformers counts them; None for all."""
+    turned = int(width * config.rope_parameters.get("partial_rotary_factor", 1.0))
+    return None if turned == width else turned
+
+
+def _delta(module: Any, index: int) -> DeltaDescription:
+    convolution, norm = _base(module.conv1d), _base(module.norm)
+    channels, kernel = convolution.in_channels, convolution.kernel_size[0]
+    usual = (channels, (kernel - 1,), (1,), (1,), None, "zeros")
+    of = convolution.groups, convolution.padding, convolution.stride, convolution.dilation
+    if (*of, convolution.bias, convolution.padding_mode) != usual or kernel > MOST_KERNEL:
+        raise Undescribed(
+            Text(f"the convolution of layer {index} is of another kind", f"레이어 {index}의 합성곱 종류가 다름")
+        )
+    if {module.activation, norm.activation} - {"silu", "swish"}:
+        other = module.activation
+        raise Undescribed(Text(f"the activation {other} is not written out", f"아직 지원하지 않는 활성화: {other}"))
+    if _biased(module, (*DELTA_PRODUCTS["qkv"], *DELTA_PRODUCTS["output"])):
+        raise Undescribed(Text(f"layer {index} has biases", f"레이어 {index}에 편향이 있음"))
+    return DeltaDescription(
+        heads=module.num_v_heads,
+        key_heads=module.num_k_heads,
+        key_width=module.head_k_dim,
+        width=module.head_v_dim,
+        kernel=kernel,
+        norm=NormDescription(norm.variance_epsilon),
     )
 
 
@@ -239,7 +217,7 @@ def _window(index: int, config: Any, classes: WrittenClasses) -> int | None:
     if classes.windows == "config" or kinds is None:
         window: int | None = getattr(config, "sliding_window", None) if classes.windows == "config" else None
         return window
-    if kinds[index] not in ("full_attention", "sliding_attention"):
+    if _kind(index, config) not in ("full_attention", "sliding_attention"):
         raise Undescribed(Text(f"layer {index} is of kind {kinds[index]}", f"레이어 {index}의 종류: {kinds[index]}"))
     return config.sliding_window if kinds[index] == "sliding_attention" else None
 

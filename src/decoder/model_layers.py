@@ -56,11 +56,12 @@ def rotary_tables(
 ) -> Rotaries:
     """Return what turns and scales at positions (tokens,), in the type of `like`.
 
-    The table of layers which turn nothing is one of ones and zeros, by which a product stays bit for bit what it is.
+    The table of layers which turn nothing is one of ones and zeros, by which a product stays bit for bit what it is; so
+    are the last columns where heads are turned in part.
     """
-    widths = {layer.attention.rotary: layer.attention.width for layer in description.layers}
+    widths = {attention.rotary: attention.width for attention in description.attentions}
     tables = {name: _rotary_table(embedding, name, width, like, positions) for name, width in widths.items()}
-    scale = description.layers[0].attention.query_scale
+    scale = description.attentions[0].query_scale
     return Rotaries(tables, None if scale is None else _query_factors(scale, positions).to(like.dtype))
 
 
@@ -75,7 +76,9 @@ def _rotary_table(embedding: Any, name: str | None, width: int, like: torch.Tens
         return like.new_ones(len(positions), width // 2), like.new_zeros(len(positions), width // 2)
     cos, sin = embedding(like, positions[None], *([name] if name else []))
     half = cos.shape[-1] // 2
-    return cos[0, :, :half].contiguous(), sin[0, :, :half].contiguous()
+    rest = width // 2 - half  # of heads that are turned in part, see `GatedAttention`
+    cos, sin = cos[0, :, :half], sin[0, :, :half]
+    return nn.functional.pad(cos, (0, rest), value=1.0).contiguous(), nn.functional.pad(sin, (0, rest)).contiguous()
 
 
 def rotary_frequencies(embedding: Any, name: str) -> int:

@@ -36,6 +36,7 @@ class PackedDecoder:
         kept_layers: the last so many layers keep their activations for the backward, the others compute them again.
         keeps_inputs: whether these layers keep the inputs of their products too, which are cheap to compute again.
         dropout: probability with which an element of an adapter's input is dropped.
+        captures: whether its passes can be CUDA graphs: where a recurrent state goes depends on each example's length.
         tied: whether the head's table is that of the embeddings.
         grad_embeddings: (vocabulary, width), sum of the table's gradients, where it trains.
         grad_head: the same of the head's own.
@@ -59,6 +60,7 @@ class PackedDecoder:
         self.grad_head: torch.Tensor | None = None
         self.layers = decoder_layers(causal_lm, float8)
         self.linears = [linear for layer in self.layers for linear in layer.linears]
+        self.captures = len(self.description.attentions) == len(self.layers)
         self.rotary_embedding = decoder.rotary_emb
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         parts = adapter_gradients(self.linears) if isinstance(model, PeftModel) else weight_gradients(self)
@@ -201,9 +203,9 @@ class PackedDecoder:
                 replace(counted, input_index=index) for index in range(len(self.layers) * ADAPTED_INPUTS)
             ]
         else:
-            widths = [linear.width for linear in self.layers[0].linears]
+            widths = [linear.width for linear in self.linears]
             numbers = batch.examples[batch.starts[:-1]].tolist()
-            places = DroppedPlaces(self.dropout, key, numbers, batch.starts.tolist(), widths, len(self.layers))
+            places = DroppedPlaces(self.dropout, key, numbers, batch.starts.tolist(), widths, layers=1)
             all_drops = list(places.drops)
         return [tuple(all_drops[first : first + ADAPTED_INPUTS]) for first in range(0, len(all_drops), ADAPTED_INPUTS)]
 
@@ -222,8 +224,7 @@ class Passes:
             (targets, width).
         """
         on_gpu = batch.input_ids.is_cuda
-        starts = [] if on_gpu else batch.starts.tolist()
-        sequences = Sequences(starts, batch.positions, batch.ends, batch.shared, batch.before)
+        sequences = Sequences(batch.starts.tolist(), batch.positions, batch.ends, batch.shared, batch.before)
         seed = torch.tensor([dropout_seed(key)], device=batch.input_ids.device) if on_gpu and key else None
         return self._run(batch, sequences, self.decoder.drops(batch, key, seed), batch.target_positions)
 
@@ -256,8 +257,7 @@ def weight_gradients(decoder: PackedDecoder) -> Iterator[GradientPart]:
     for layer in decoder.layers:
         for norm in layer.norms:
             yield GradientPart(norm, "gradient", [norm.module.weight])
-        if layer.head_norms is not None:
-            yield GradientPart(layer.head_norms, "gradient", layer.head_norm_weights)
+        yield from layer.attention.gradient_parts()
         for linear, projections in zip(layer.linears, layer.projections, strict=True):
             yield GradientPart(linear, "grad_weight", [projection.weight for projection in projections])
             if linear.bias is not None:

@@ -5,7 +5,9 @@ from typing import Any
 
 import torch
 
-from .cached_decoder import Cache, CachedDecoder
+from .attention import Cache
+from .cached_decoder import CachedDecoder
+from .decoder_layer import DecoderLayer
 from .layer_state import Rotaries
 
 _PLACES_STEP = 256
@@ -62,8 +64,8 @@ class RowBatch:
         last = len(self) - 1
         if row != last:
             length = self.lengths[row] = self.lengths[last]
-            for states in (states for cache in self._caches for states in cache):
-                states[row, :, :length] = states[last, :, :length]
+            for states in self._states(length):
+                states[row] = states[last]
         self.lengths.pop()
 
     def reserve(self, rows: int, places: int) -> None:
@@ -72,14 +74,12 @@ class RowBatch:
             return
         rows = max(rows, 2 * self._rows) if rows > self._rows else self._rows
         places = max(-(-places // _PLACES_STEP) * _PLACES_STEP, self._places)
-        shape, like = self.decoder.layers[0].shape, self.decoder.embeddings
-        for index, cache in enumerate(self._caches):
-            # Zeros, not whatever memory held: a masked NaN would still spoil the sum over values.
-            grown = [like.new_zeros(rows, shape.key_heads, places, shape.width) for _ in cache]
+        for index, layer in enumerate(self.decoder.layers):
+            grown = layer.attention.new_cache(rows, places, self.decoder.embeddings)
             if self._rows:
-                for old, new in zip(cache, grown, strict=True):
-                    new[: self._rows, :, : self._places] = old
-            self._caches[index] = (grown[0], grown[1])
+                for old, new in zip(self._caches[index], grown, strict=True):
+                    _first(layer, new, self._places)[: self._rows] = old
+            self._caches[index] = grown
         self._rotaries = self.decoder.rotations(places)
         self._tokens, self._lengths = torch.zeros(2, rows, dtype=torch.int64, device=self.device)
         self._rows, self._places, self._graphs, self._pool = rows, places, {}, None
@@ -105,8 +105,13 @@ class RowBatch:
     def _copy(self, sources: Sequence[int], targets: Sequence[int], places: int) -> None:
         """Copy the first places of some rows over those of others."""
         source, target = (torch.tensor(rows, device=self.device) for rows in (sources, targets))
-        for states in (states for cache in self._caches for states in cache):
-            states[target, :, :places] = states[source, :, :places]
+        for states in self._states(places):
+            states[target] = states[source]
+
+    def _states(self, places: int) -> list[torch.Tensor]:
+        """Return all tensors of the caches, by row; of those with places the first ones."""
+        pairs = zip(self.decoder.layers, self._caches, strict=True)
+        return [_first(layer, states, places) for layer, cache in pairs for states in cache]
 
     def _stepped(self, rows: int) -> torch.Tensor:
         """Run a step of the first `rows` rows; return what `_run` does, overwritten by the next call."""
@@ -134,6 +139,11 @@ class RowBatch:
         """Append the tokens of the first rows; return the logits (rows, vocabulary)."""
         caches = [(keys[:rows], values[:rows]) for keys, values in self._caches]
         return self.decoder.step(self._tokens[:rows], self._lengths[:rows], caches, self._rotaries)
+
+
+def _first(layer: DecoderLayer, states: torch.Tensor, places: int) -> torch.Tensor:
+    """Return the first places of a layer's keys or values, by row; a state that has none as it is."""
+    return states[:, :, :places] if layer.attention.by_place else states
 
 
 def padded_rows(rows: int, device: torch.device) -> int:

@@ -115,9 +115,10 @@ def _computed(its: GGUFArchitecture, described: DecoderDescription) -> DecoderDe
 
 def _computed_layer(its: GGUFArchitecture, described: DecoderDescription, index: int) -> LayerDescription:
     first, own, norm = described.layers[0], described.layers[index], described.norm
+    one, its_own = described.attentions[0], described.attentions[index]
     windows = its.window_period and its.layers_with_windows in (None, len(described.layers))
     sees_window = bool(windows) and (index + 1) % its.window_period != 0
-    window = next((layer.attention.window for layer in described.layers if layer.attention.window), -1)
+    window = next((attention.window for attention in described.attentions if attention.window), -1)
     rotary: str | None = ""
     if its.turned_period and (index + 1) % its.turned_period == 0:
         rotary = None
@@ -125,18 +126,18 @@ def _computed_layer(its: GGUFArchitecture, described: DecoderDescription, index:
         rotary = "" if sees_window else None
     elif its.name == "gemma3":
         rotary = "sliding_attention" if sees_window else "full_attention"
-    width = first.attention.width
+    width = one.width
     usual_scale = width**-0.5
     if its.name == "gemma3" and len(described.layers) == 62:  # the 27B model, by its number of layers
-        usual_scale = (described.width / first.attention.heads) ** -0.5
+        usual_scale = (described.width / one.heads) ** -0.5
     attention = replace(
-        first.attention,
-        scale=first.attention.scale if its.scales else usual_scale,
+        one,
+        scale=one.scale if its.scales else usual_scale,
         head_norms=norm if its.head_norms else None,
         window=window if sees_window else None,
         rotary=rotary,
-        query_scale=first.attention.query_scale if its.scaled_queries else None,
-        biases=tuple(name for name in own.attention.biases if name in its.biases),
+        query_scale=one.query_scale if its.scaled_queries else None,
+        biases=tuple(name for name in its_own.biases if name in its.biases),
     )
     return replace(
         first,

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from ..decoder.described import Undescribed, check_described, describe
+from ..decoder.described import check_described, describe
+from ..decoder.described_settings import Undescribed
 from ..descriptions import DecoderDescription
 from ..errors import YoyakError
 from .gguf_architectures import GGUF_ARCHITECTURES, GGUFArchitecture, uncomputed

@@ -47,7 +47,7 @@ def add_settings(
     `name` is for people.
     """
     layer = description.layers[0]
-    attention = layer.attention
+    attention = description.attentions[0]
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(name)
     writer.add_file_type(file_type)
@@ -76,7 +76,7 @@ def add_settings(
 
 
 def _add_windows(writer: gguf.GGUFWriter, description: DecoderDescription) -> None:
-    windows = [layer.attention.window for layer in description.layers]
+    windows = [attention.window for attention in description.attentions]
     window = next(filter(None, windows), None)
     if window is not None:
         writer.add_sliding_window(window)

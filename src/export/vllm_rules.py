@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from ..architectures import LINEARS
+from ..architectures import DELTA_LINEARS, LINEARS
 from ..errors import YoyakError
 from .adapter_file import AdapterFile
 
@@ -35,12 +35,18 @@ def vllm_objections(adapter: AdapterFile) -> list[str]:
     objections += [name for name in _UNSUPPORTED if settings.get(name)]
     if adapter.most_rank > MAX_LORA_RANKS[-1]:
         objections.append(f"rank {adapter.most_rank}, above {MAX_LORA_RANKS[-1]}")
-    foreign = {layer.rsplit(".", 1)[-1] for layer in adapter.factors} - set(LINEARS)
+    foreign = {layer.rpartition(".")[2] for layer in adapter.factors if not _is_known(layer)}
     if foreign:
         objections.append(f"adapters on {', '.join(sorted(foreign))}")
     if not objections and adapter.others:
         objections.append(f"the tensor {adapter.others[0]}")
     return objections
+
+
+def _is_known(layer: str) -> bool:
+    """Tell whether vLLM gives a layer of this name an adapter; its `models/qwen3_5.py` gives linear attention some."""
+    place, _, name = layer.rpartition(".")
+    return name in LINEARS or (name in DELTA_LINEARS and place.endswith(".linear_attn"))
 
 
 def refuse_unless_loadable(adapter: AdapterFile) -> None:

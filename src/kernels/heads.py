@@ -1,9 +1,13 @@
 """What attention kernels need to know: numbers of heads, their norms, and where sequences begin and end."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import TypeAlias
 
 import torch
+
+from .chunks import MOST_KERNEL, Chunks, Span, chunks_of
 
 Rotary: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 """Cosines and sines (tokens, head width / 2)."""
@@ -68,7 +72,10 @@ class Sequences:
     stands before its sequence begins and ends: the prompt for a continuation, nothing (its own start twice) for others.
     Then `ends` are those of whole groups.
 
-    The CPU reads `starts`, `shared` and `before`, a GPU the tensors (int64, on it).
+    The CPU reads `starts`, `shared` and `before`, a GPU the tensors (int64, on it); layers with a recurrent state read
+    `starts` there too.
+
+    `continued` says whether more tokens will follow, so that states are kept.
     """
 
     starts: list[int]
@@ -76,3 +83,18 @@ class Sequences:
     ends: torch.Tensor
     shared: int = 0
     before: torch.Tensor | None = None
+    continued: bool = False
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """Return of each sequence its begin, its end and the tokens that stand before it too."""
+        spans = list(pairwise(self.starts))
+        if self.before is None:
+            return [(begin, end, range(self.shared if begin else 0)) for begin, end in spans]
+        before = self.before[:, [begin for begin, _ in spans]].T.tolist()
+        return [(begin, end, range(*places)) for (begin, end), places in zip(spans, before, strict=True)]
+
+    @cached_property
+    def chunks(self) -> Chunks:
+        """Return the chunks that a recurrent state goes through."""
+        return chunks_of(self.spans, self.positions.device, reach=MOST_KERNEL - 1)

@@ -5,7 +5,6 @@ On the CPU, scaled dot products of all pairs would double the work, and torch's 
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -72,7 +71,7 @@ def packed_attention(
     result = torch.empty_like(queries)
     weights, scale = [], shape.scale
     mask = _mask(min(_QUERIES, tokens), groups, queries)
-    for begin, end, before in _spans(sequences):
+    for begin, end, before in sequences.spans:
         some_keys, some_values = (_with_before(x, begin, end, before) for x in (keys, values))
         for first, last in _blocks(begin, end):
             rows, seen = slice(first * groups, last * groups), _seen(first, last, len(before) - begin, shape.window)
@@ -101,7 +100,7 @@ def packed_attention_backward(
     grad_queries = torch.empty_like(state.queries)
     grad_keys, grad_values = torch.zeros_like(state.keys), torch.zeros_like(state.values)
     weights_of_blocks = iter(state.weights)
-    for begin, end, before in _spans(sequences):
+    for begin, end, before in sequences.spans:
         keys, values = (_with_before(x, begin, end, before) for x in (state.keys, state.values))
         # What stands before a sequence gets a gradient from each.
         some_keys = torch.zeros_like(keys) if before else grad_keys[:, begin:end]
@@ -147,15 +146,6 @@ def rotate(heads: torch.Tensor, rotary: Rotary, out: torch.Tensor | None = None)
     torch.mul(left, cos, out=new_left).addcmul_(right, sin, value=-1)
     torch.mul(right, cos, out=new_right).addcmul_(left, sin)
     return result
-
-
-def _spans(sequences: Sequences) -> list[tuple[int, int, range]]:
-    """Return of each sequence its begin, its end and the tokens that stand before it too."""
-    spans = list(pairwise(sequences.starts))
-    if sequences.before is None:
-        return [(begin, end, range(sequences.shared if begin else 0)) for begin, end in spans]
-    before = sequences.before[:, [begin for begin, _ in spans]].T.tolist()
-    return [(begin, end, range(*places)) for (begin, end), places in zip(spans, before, strict=True)]
 
 
 def _with_before(by_head: torch.Tensor, begin: int, end: int, before: range) -> torch.Tensor:

@@ -57,7 +57,8 @@ class DrawingSizes:
         places = -(-longest // _PLACES) * _PLACES
         widths = 3 * shape.width + shape.columns + shape.attended + 3 * shape.inner
         read = min(_PREFILL_TOKENS, config.refine.dialogues * longest)
-        sizes = places * cache_bytes(shape, job.element), shape.vocabulary * _LOGIT_BYTES, read * widths * job.element
+        row = places * cache_bytes(shape, job.element) + (shape.delta.state_bytes if shape.delta else 0)
+        sizes = row, shape.vocabulary * _LOGIT_BYTES, read * widths * job.element
         return cls(job.cpu, *sizes)
 
     def caches(self, rows: int) -> int:
@@ -72,7 +73,7 @@ class DrawingSizes:
 
 def cache_bytes(shape: ModelShape, element: int) -> int:
     """Return what keys and values of one token take in all layers."""
-    return 2 * shape.layers * shape.key_heads * shape.head_width * element
+    return 2 * shape.attention_layers * shape.key_heads * shape.head_width * element
 
 
 def drawing_seconds(

@@ -9,6 +9,7 @@ product linear in T.
 from dataclasses import dataclass
 
 from .constants import TIME, TimeConstants
+from .delta import delta_tensors
 from .devices import Device
 from .job import TrainingJob
 from .memory import Activations, captured, optimizer_bytes
@@ -75,7 +76,7 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
         "attention": attention,
         "adapters": 2.0 * rank_values * work.computed * (3 + again),
         "head": 2.0 * (2 + trains) * work.targets * shape.vocabulary * shape.width,
-        "passes": work.computed * _pass_bytes(job, again) * shape.layers,
+        "passes": work.computed * (_pass_bytes(job, again) * shape.layers + _delta_bytes(job)),
         "rounding": work.computed * _rounded_bytes(job, again) * shape.layers,
         "dequantization": 2.0 * parameters * (0.53 + e) * work.micro_batches
         if job.method == "qlora" and not job.float8
@@ -138,6 +139,17 @@ def _pass_bytes(job: TrainingJob, again: float) -> float:
     forward += (8 if job.method == "qlora" else 6) * outputs
     backward = 40 * shape.width + 16 * shape.columns + 9 * shape.inner + casts + mask + 2 * outputs + 3 * inputs
     return float(e * (forward * (1 + again) + backward))
+
+
+def _delta_bytes(job: TrainingJob) -> float:
+    """Return the bytes a token of the packed engine's gated delta rules: what their graph saves is written and read in
+    the forward, again for the backward, and twice as much for the gradients. Counted, not measured.
+    """
+    delta = job.shape.delta
+    if delta is None or job.engine != "packed":
+        return 0.0
+    saved = sum(delta_tensors(delta, 1024, job.element).values()) / 1024
+    return saved * 2 * (1 + 1 + 2) * delta.layers
 
 
 def _rounded_bytes(job: TrainingJob, again: float) -> float:

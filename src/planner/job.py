@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..architectures import LINEARS
+from ..architectures import DELTA_LINEARS, LINEARS
 from ..bilingual import Text
 from ..config.schema import Config, TrainingSettings
 from ..data.batches.bins import SIDE_BY_SIDE
@@ -65,7 +65,8 @@ class TrainingJob:
     @property
     def adapters(self) -> list[tuple[int, int]]:
         """Return (inputs, outputs) of each matrix of a layer with attention that has an adapter."""
-        return [self.shape.linears[name] for name in self.targets] if self.method != "full" else []
+        linears = self.shape.linears
+        return [linears[name] for name in self.targets if name in linears] if self.method != "full" else []
 
     @property
     def trained_tensors(self) -> list[int]:
@@ -125,14 +126,15 @@ def job_of(config: Config, shape: ModelShape, device: Device) -> TrainingJob:
     Raises:
         YoyakError: an adapter on a matrix that the model does not have, or the packed engine where it can't train.
     """
-    unknown = [name for name in config.lora.target_modules if name not in LINEARS]
+    matrices = [*LINEARS, *(DELTA_LINEARS if shape.delta else ())]
+    unknown = [name for name in config.lora.target_modules if name not in matrices]
     if unknown:
-        raise YoyakError(f"lora.target_modules: {unknown[0]} can't be planned; the layers have {', '.join(LINEARS)}")
+        raise YoyakError(f"lora.target_modules: {unknown[0]} can't be planned; the layers have {', '.join(matrices)}")
     dtype = "fp16" if config.model.dtype == "bf16" and not device.bf16 else config.model.dtype
     if device.cpu:
         dtype = "bf16" if device.bf16 and config.model.dtype != "fp32" else "fp32"
     training, method = config.training, method_of(config)
-    obstacle = f"models of type {shape.kind}" if shape.delta else engine_obstacle(config, method, dtype)
+    obstacle = engine_obstacle(config, method, dtype)
     if training.engine == "packed" and obstacle:
         raise YoyakError(f"training.engine = packed can't train this: {obstacle}; set training.engine=auto")
     if training.base_precision == "fp8":
@@ -146,7 +148,7 @@ def job_of(config: Config, shape: ModelShape, device: Device) -> TrainingJob:
         engine="trainer" if training.engine == "trainer" or obstacle else "packed",
         dtype=dtype,
         rank=config.lora.r,
-        targets=tuple(name for name in LINEARS if name in config.lora.target_modules),
+        targets=tuple(name for name in matrices if name in config.lora.target_modules),
         dropout=config.lora.dropout if method != "full" else 0.0,
         optimizer="adamw_torch" if device.cpu and "bit" in training.optim else training.optim,
         batch_size=training.batch_size,

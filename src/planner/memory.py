@@ -19,10 +19,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..architectures import PRODUCTS
 from ..data.batches.bins import CAPTURED_TOKENS
 from .constants import MEMORY
+from .delta import delta_work
 from .job import TrainingJob
+from .shapes import ModelShape
 
 _HEAD_CHUNK = 1024  # kernels/response_loss.py
 AUTOGRAD_CHUNK = 1024  # training/loss.py
@@ -95,19 +96,20 @@ def _adapter_parts(job: TrainingJob) -> dict[str, int]:
         return {"adapter": 0, "dequantized": 0}
     shape, element, copies, dequantized, float8 = job.shape, job.element, 0, 0, 0
     adapter = sum(block(4 * size) for size in job.trained_tensors)
-    for names in PRODUCTS.values():
-        inputs = shape.linears[names[0]][0]
-        outputs, ranks = sum(shape.linears[name][1] for name in names), job.ranks(*names)
+    buffers = set()
+    for product in (product for kind in shape.layer_kinds for product in kind):
+        inputs, outputs, ranks = product.inputs, sum(product.outputs), job.ranks(*product.names)
         if job.engine == "packed":
             # B's copy stands beside the weights where these are held, and once more where they are dequantized.
-            copies += shape.layers * (block(ranks * inputs * element) + block(outputs * ranks * element))
+            copies += product.layers * (block(ranks * inputs * element) + block(outputs * ranks * element))
             if job.float8:
                 held = block(outputs * _aligned(inputs + ranks))
-                float8 += shape.layers * (2 * held + block(4 * outputs) + block(4 * _aligned(inputs + ranks)))
+                float8 += product.layers * (2 * held + block(4 * outputs) + block(4 * _aligned(inputs + ranks)))
             elif job.method == "qlora":
-                dequantized += block(outputs * (inputs + ranks) * element)
+                buffers.add((product.outputs, ranks, inputs))
         elif job.method == "qlora":
             dequantized = max(dequantized, block(max(i * o for _, i, o, _ in shape.matrices) * element))
+    dequantized += sum(block(sum(outputs) * (inputs + ranks) * element) for outputs, ranks, inputs in buffers)
     return {"adapter": adapter + copies, "dequantized": dequantized} | ({"float8": float8} if job.float8 else {})
 
 
@@ -136,22 +138,25 @@ def optimizer_bytes(job: TrainingJob) -> tuple[int, int]:
     return inside, outside
 
 
-def kept_tensors(job: TrainingJob, tokens: int, keeps_inputs: bool) -> dict[str, int]:
-    """Return what a layer of the packed engine keeps besides its input, by the names of `decoder_layer.Saved`."""
+def kept_tensors(job: TrainingJob, tokens: int, keeps_inputs: bool, delta: bool = False) -> dict[str, int]:
+    """Return what a layer of the packed engine keeps besides its input, by the names of `decoder_layer.Saved`.
+
+    `delta` asks for a hybrid's layer with a gated delta rule, which keeps what goes into that.
+    """
     shape, e = job.shape, job.element
-    ranks = {product: job.ranks(*names) for product, names in PRODUCTS.items()}
+    products = {product.name: product for product in shape.layer_kinds[delta]}
+    ranks = {name: job.ranks(*product.names) for name, product in products.items()}
     sizes = {
         "inverse_rms": 4 * tokens * shape.norms_before,
-        "heads": tokens * shape.columns * e,
-        "log_sums": tokens * shape.heads * 4,
-        "attended": tokens * (shape.attended + ranks["output"]) * e,
+        "attended": tokens * (products["output"].inputs + ranks["output"]) * e,
         "middle": tokens * shape.width * e,
         "middle_inverse_rms": 4 * tokens * shape.norms_before,
         "gate_up": tokens * 2 * shape.inner * e,
     }
-    if shape.head_norms:
-        sizes["raw"] = tokens * shape.columns * e
-        sizes["head_inverse_rms"] = tokens * (shape.heads + shape.key_heads) * 4
+    if delta:
+        sizes["mixed"] = tokens * sum(products["qkv"].outputs) * e
+    else:
+        sizes |= _attention_tensors(shape, tokens, e)
     if shape.norms_after:
         for part in ("attention_output", "mlp_output"):
             sizes |= {part: tokens * shape.width * e, f"{part}_inverse_rms": 4 * tokens}
@@ -165,10 +170,30 @@ def kept_tensors(job: TrainingJob, tokens: int, keeps_inputs: bool) -> dict[str,
     return {name: block(size) for name, size in sizes.items() if size}
 
 
+def _attention_tensors(shape: ModelShape, tokens: int, e: int) -> dict[str, int]:
+    """Return the bytes of what attention keeps for its backward."""
+    sizes = {"heads": tokens * shape.columns * e, "log_sums": tokens * shape.heads * 4}
+    if shape.head_norms:
+        sizes["raw"] = tokens * shape.columns * e
+        sizes["head_inverse_rms"] = tokens * (shape.heads + shape.key_heads) * 4
+    if shape.gated:
+        sizes |= {"gate": tokens * shape.attended * e, "output": tokens * shape.attended * e}
+    return sizes
+
+
+def _kept_bytes(job: TrainingJob, tokens: int, keeps_inputs: bool) -> list[tuple[int, int]]:
+    """Return what a layer of each kind keeps, and how many layers there are of it."""
+    kinds = enumerate(job.shape.layer_kinds)
+    return [(sum(kept_tensors(job, tokens, keeps_inputs, delta=bool(n)).values()), kind[0].layers) for n, kind in kinds]
+
+
 def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> dict[str, int]:
     """Return the bytes, by part, that a micro-batch adds at its peak."""
     shape, e, tokens = job.shape, job.element, size.tokens
-    one = sum(kept_tensors(job, tokens, how.keeps_inputs and how.kept_layers > 0).values())
+    kinds = _kept_bytes(job, tokens, how.keeps_inputs and how.kept_layers > 0)
+    largest = max(size for size, _ in kinds)
+    # Kinds of layers alternate, so that among the kept ones each has its share.
+    every = how.kept_layers * sum(size * layers for size, layers in kinds) // shape.layers
     inputs = shape.layers * block(tokens * shape.width * e)
     # Down's backward: the gradient, that of the activation with its ranks, the activation, and what dropout copies.
     dropped = block(tokens * shape.inner * e) if job.dropout else 0
@@ -180,21 +205,26 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
     attention = 2 * block(tokens * shape.columns * e) + block(tokens * (shape.attended + shape.width) * e)
     if job.method == "full" and shape.head_norms:  # each token's part of the gradients of both norms, in float32
         attention += block(tokens * 2 * shape.head_width * 4)
+    if shape.gated:  # the product's gradient beside that of its parts
+        attention += block(tokens * (shape.columns + shape.attended) * e) + block(tokens * shape.attended * e)
+    if shape.delta is not None:
+        rule = delta_work(shape.delta, tokens, size.examples, e)
+        attention = max(attention, block(rule) + block(tokens * shape.width * e))
     attention -= block(tokens * 2 * shape.inner * e)
-    backward = max(how.kept_layers, 1) * one + max(work + activation + dropped, attention)
+    backward = (every or largest) + max(work + activation + dropped, attention)
     chunk = min(size.targets, _HEAD_CHUNK)
     head = block(tokens * shape.width * e) + 3 * block(size.targets * shape.width * e)
     logits = block(chunk * shape.vocabulary * e)
     parts = {
         "activations_inputs": inputs,
-        "activations_kept": how.kept_layers * one,
+        "activations_kept": every,
         "activations_work": 0,
         "logits": 0,
     }
-    if how.kept_layers * one + head + logits > backward:
+    if every + head + logits > backward:
         parts |= {"activations_work": head, "logits": logits}
     else:
-        parts["activations_work"] = backward - how.kept_layers * one
+        parts["activations_work"] = backward - every
     rotary, numbers = tokens * shape.head_width * e, 5 * 8 * tokens
     parts["temporary"] = workspace(job) + rotary + numbers
     # Graphs have a stream's workspace and the states' buffer of their own; without them the head's gradient stays.
@@ -206,7 +236,7 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
 
 def captured(job: TrainingJob, tokens: int) -> bool:
     """Tell whether a micro-batch's passes run from CUDA graphs, which keep a memory pool of their own."""
-    return job.engine == "packed" and tokens <= CAPTURED_TOKENS and not job.cpu
+    return job.engine == "packed" and tokens <= CAPTURED_TOKENS and not job.cpu and job.shape.delta is None
 
 
 def evaluation_bytes(job: TrainingJob, size: MicroBatchSize) -> int:

@@ -7,35 +7,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..architectures import HYBRID_TYPES, NORMS, WRITTEN_TYPES, WrittenClasses
+from ..architectures import DELTA_PRODUCTS, NORMS, PRODUCTS, WRITTEN_TYPES, WrittenClasses
 from ..errors import YoyakError
 from ..resources import yoyak_home
+from .delta import DeltaShape, delta_of
 from .positions import model_positions
 
 _SHIPPED = Path(__file__).parent / "shapes.json"
-_KNOWN = WRITTEN_TYPES | HYBRID_TYPES
 _HUB_SECONDS, _MOST_CONFIG_BYTES = 5.0, 1 << 20
 
 
 @dataclass(frozen=True)
-class DeltaShape:
-    """Sizes of the gated delta rule in a hybrid's other layers (Qwen3.5): keys, values, and heads of values."""
+class Product:
+    """Matrices of one input, which are multiplied as one: the product's name, theirs, inputs, outputs of each, and how
+    many layers have it.
+    """
 
+    name: str
+    names: tuple[str, ...]
+    inputs: int
+    outputs: tuple[int, ...]
     layers: int
-    keys: int
-    values: int
-    heads: int
-    kernel: int
-
-    @property
-    def mixed(self) -> int:
-        """Return the width of queries, keys and values, which the short convolution mixes."""
-        return 2 * self.keys + self.values
-
-    @property
-    def small_parameters(self) -> int:
-        """Return the parameters of a layer besides its matrices: convolution, decays, a norm of a head's width."""
-        return self.mixed * self.kernel + 2 * self.heads + self.values // self.heads
 
 
 @dataclass(frozen=True)
@@ -64,22 +56,27 @@ class ModelShape:
     @property
     def head_norms(self) -> bool:
         """Tell whether queries and keys have an RMSNorm each."""
-        return _KNOWN[self.kind].head_norms
+        return WRITTEN_TYPES[self.kind].head_norms
+
+    @property
+    def gated(self) -> bool:
+        """Tell whether attention has an output gate."""
+        return WRITTEN_TYPES[self.kind].gated
 
     @property
     def norms_before(self) -> bool:
         """Tell whether norms stand before attention and MLP."""
-        return "before_attention" in NORMS[_KNOWN[self.kind].norms]
+        return "before_attention" in NORMS[WRITTEN_TYPES[self.kind].norms]
 
     @property
     def norms_after(self) -> bool:
         """Tell whether norms stand after attention and MLP."""
-        return "after_attention" in NORMS[_KNOWN[self.kind].norms]
+        return "after_attention" in NORMS[WRITTEN_TYPES[self.kind].norms]
 
     @property
     def norms(self) -> int:
         """Return how many norms of the model's width a layer has."""
-        return len(NORMS[_KNOWN[self.kind].norms])
+        return len(NORMS[WRITTEN_TYPES[self.kind].norms])
 
     @property
     def columns(self) -> int:
@@ -92,10 +89,23 @@ class ModelShape:
         return self.heads * self.head_width
 
     @cached_property
+    def layer_kinds(self) -> tuple[tuple["Product", ...], ...]:
+        """Return the products of each kind of layer: with attention, and in a hybrid with a gated delta rule."""
+        attention = [self._product(product, names, self.attention_layers) for product, names in PRODUCTS.items()]
+        if self.delta is None:
+            return (tuple(attention),)
+        delta = [self._product(product, names, self.delta.layers) for product, names in DELTA_PRODUCTS.items()]
+        return tuple(attention), tuple(delta)
+
+    def _product(self, product: str, names: tuple[str, ...], layers: int) -> "Product":
+        sizes = {name: (inputs, outputs) for name, inputs, outputs, _ in self.matrices}
+        return Product(product, names, sizes[names[0]][0], tuple(sizes[name][1] for name in names), layers)
+
+    @cached_property
     def linears(self) -> dict[str, tuple[int, int]]:
         """Return (inputs, outputs) of the matrices of a layer with attention, by name."""
         keys = self.key_heads * self.head_width
-        gated = 2 if self.delta else 1
+        gated = 2 if self.gated else 1
         return {
             "q_proj": (self.width, gated * self.attended),
             "k_proj": (self.width, keys),
@@ -154,9 +164,9 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
         tied = config.get("tie_word_embeddings")  # the whole's head is what is meant
         config = text if tied is None else text | {"tie_word_embeddings": tied}
     kind = str(config.get("model_type"))
-    if kind not in _KNOWN:
-        raise YoyakError(f"{where}: models of type {kind} can't be planned; those of {', '.join(_KNOWN)} can")
-    classes = _KNOWN[kind]
+    if kind not in WRITTEN_TYPES:
+        raise YoyakError(f"{where}: models of type {kind} can't be planned; those of {', '.join(WRITTEN_TYPES)} can")
+    classes = WRITTEN_TYPES[kind]
     config = {**classes.usual, **{name: value for name, value in config.items() if value is not None}}
     try:
         heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
@@ -173,24 +183,10 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
             biases=classes.qkv_biases or bool(config.get("attention_bias")),
             positions=model_positions(config),
             windows=_windows(config, classes),
-            delta=_delta_of(config) if kind in HYBRID_TYPES else None,
+            delta=delta_of(config) if classes.delta else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise YoyakError(f"{where}: no usable {error} in the model's config.json") from None
-
-
-def _delta_of(config: dict[str, Any]) -> DeltaShape:
-    """Return the delta rule's sizes; what a `config.json` leaves out is as transformers has it."""
-    layers, kinds = int(config["num_hidden_layers"]), config.get("layer_types")
-    attention = kinds.count("full_attention") if kinds else layers // int(config.get("full_attention_interval", 4))
-    heads = int(config.get("linear_num_value_heads", 32))
-    return DeltaShape(
-        layers=layers - attention,
-        keys=int(config.get("linear_num_key_heads", 16)) * int(config.get("linear_key_head_dim", 128)),
-        values=heads * int(config.get("linear_value_head_dim", 128)),
-        heads=heads,
-        kernel=int(config.get("linear_conv_kernel_dim", 4)),
-    )
 
 
 def _windows(config: dict[str, Any], classes: WrittenClasses) -> tuple[int, ...]:

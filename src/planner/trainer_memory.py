@@ -1,10 +1,9 @@
 """What a padded micro-batch keeps in memory under autograd (the trainer engine); names as in `memory`."""
 
 from ..architectures import PRODUCTS
+from .delta import CHUNK
 from .job import TrainingJob
 from .memory import AUTOGRAD_CHUNK, MicroBatchSize, block, steady_parts, workspace
-
-_CHUNK = 64  # tokens that transformers' delta rule computes at a time
 
 
 def saved_by_autograd(job: TrainingJob, tokens: int) -> dict[str, int]:
@@ -46,8 +45,8 @@ def saved_by_delta_rule(job: TrainingJob, tokens: int) -> int:
     if delta is None:
         return 0
     width = delta.values // delta.heads  # of a head; of its keys too
-    states = delta.heads * width * width // _CHUNK
-    floats = 4 * (2 * delta.keys + 2 * delta.values) + 6 * _CHUNK * delta.heads + states
+    states = delta.heads * width * width // CHUNK
+    floats = 4 * (2 * delta.keys + 2 * delta.values) + 6 * CHUNK * delta.heads + states
     rest = saved_by_autograd(job, tokens)
     return tokens * 4 * floats + sum(rest[name] for name in ("norm_inputs_float32", "gate", "up", "silu"))
 

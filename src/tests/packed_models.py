@@ -52,9 +52,20 @@ WRITTEN_OUT: dict[str, dict[str, Any]] = {
         "logits_scaling": 2.5,
     },
     "smollm3": {"no_rope_layers": [0, 1]},
+    "qwen3_5_text": {
+        "head_dim": 16,  # of which 4 numbers are turned
+        "num_hidden_layers": 2,
+        "layer_types": ["linear_attention", "full_attention"],
+        "linear_num_value_heads": 4,
+        "linear_num_key_heads": 2,
+        "linear_key_head_dim": 8,
+        "linear_value_head_dim": 12,
+    },
     "gemma3_text": {"head_dim": 16, "query_pre_attn_scalar": 20, "pad_token_id": None, **WINDOWED},
 }
 SEVEN = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+MATRICES = {"qwen3_5_text": [*SEVEN, "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"]}
+"""Of the families that have more than seven."""
 VOCABULARY = 96
 
 
@@ -80,11 +91,12 @@ def adapted_model(family: str, dtype: torch.dtype, lora: dict[str, Any] | None, 
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **settings), dtype=torch.float64)
     if lora is not None:
-        arguments = {"r": 4, "lora_alpha": 6, "target_modules": SEVEN, "task_type": "CAUSAL_LM", **lora}
+        targets = MATRICES.get(family, SEVEN)
+        arguments = {"r": 4, "lora_alpha": 6, "target_modules": targets, "task_type": "CAUSAL_LM", **lora}
         model = get_peft_model(model, LoraConfig(**arguments))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            about = 1.0 if "norm" in name else 0.0
+            about = 1.0 if "norm" in name else -3.0 if "A_log" in name else 0.0  # states last for some 30 tokens
             parameter.copy_(about + 0.2 * torch.randn_like(parameter, dtype=torch.float64))
     return model.to(dtype).eval()
 
@@ -102,12 +114,17 @@ def examples(lengths: Sequence[tuple[int, int]], seed: int = 0, shared: int = 0)
     return items
 
 
-def reference(model: Any, items: Items) -> tuple[float, dict[str, torch.Tensor]]:
-    """Return the mean loss per target token and all gradients, one example at a time under autograd."""
+def reference(model: Any, items: Items, own: bool = False) -> tuple[float, dict[str, torch.Tensor]]:
+    """Return the mean loss per target token and all gradients, one example at a time under autograd.
+
+    With `own`, by transformers' own code, which computes some parts in float32.
+    """
     causal_lm = model.get_base_model() if isinstance(model, PeftModel) else model
-    for module in model.modules():
+    for module in () if own else model.modules():
         if type(module).__name__.endswith("RMSNorm"):
             module.forward = _norm.__get__(module)  # transformers' own rounds to float32
+        if type(module).__name__.endswith("GatedDeltaNet"):
+            module.forward = _delta_net.__get__(module)  # so does this
     targets = sum(int((item["labels"][1:] != IGNORE).sum()) for item in items)
     model.zero_grad()
     total = 0.0
@@ -122,6 +139,37 @@ def _norm(self: Any, x: torch.Tensor) -> torch.Tensor:
     if hasattr(self, "variance_epsilon"):
         return nn.functional.rms_norm(x, x.shape[-1:], self.weight, self.variance_epsilon)
     return nn.functional.rms_norm(x, x.shape[-1:], 1 + self.weight, self.eps)
+
+
+def _delta_net(self: Any, hidden_states: torch.Tensor, **_: Any) -> torch.Tensor:
+    """Compute transformers' GatedDeltaNet on one example (1, tokens, width), token by token."""
+    x = hidden_states[0]
+    wide = torch.promote_types(x.dtype, torch.float32)
+    qkv, z, b, a = (getattr(self, f"in_proj_{name}")(hidden_states)[0].to(wide) for name in ("qkv", "z", "b", "a"))
+    weight = self.conv1d.weight[:, 0].to(wide)
+    past = nn.functional.pad(qkv, (0, 0, weight.shape[1] - 1, 0))
+    convolved = [past[place : place + len(x)] * weight[:, place] for place in range(weight.shape[1])]
+    qkv = nn.functional.silu(torch.stack(convolved).sum(0))
+    q, k, v = qkv.split([self.key_dim, self.key_dim, self.value_dim], dim=1)
+    q, k = (part.view(len(x), self.num_k_heads, self.head_k_dim) for part in (q, k))
+    q, k = (part / (part.square().sum(-1, keepdim=True) + 1e-6).sqrt() for part in (q, k))
+    q, k = (part.repeat_interleave(self.num_v_heads // self.num_k_heads, dim=1) for part in (q, k))
+    v = v.view(len(x), self.num_v_heads, self.head_v_dim)
+    decays = torch.exp(-self.A_log.to(wide).exp() * nn.functional.softplus(a + self.dt_bias.to(wide)))
+    state = x.new_zeros(self.num_v_heads, self.head_k_dim, self.head_v_dim, dtype=wide)
+    read = []
+    for token in range(len(x)):
+        state = state * decays[token, :, None, None]
+        known = (k[token, :, :, None] * state).sum(1)
+        new = torch.sigmoid(b[token])[:, None] * (v[token] - known)
+        state = state + k[token, :, :, None] * new[:, None]
+        read.append((q[token, :, :, None] * state).sum(1) * self.head_k_dim**-0.5)
+    out = nn.functional.rms_norm(
+        torch.stack(read), (self.head_v_dim,), self.norm.weight.to(wide), self.norm.variance_epsilon
+    )
+    out = out.view(len(x), -1) * nn.functional.silu(z)
+    result: torch.Tensor = self.out_proj(out.to(x.dtype)[None])
+    return result
 
 
 def packed(

@@ -8,7 +8,7 @@ import torch
 from peft import PeftModel
 from transformers import TrainingArguments
 
-from ..architectures import LINEARS
+from ..architectures import DELTA_LINEARS, LINEARS
 from ..config.schema import TrainingSettings
 from ..errors import YoyakError
 from ..models.causal_head import without_wrapper
@@ -126,7 +126,7 @@ def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> 
         engine=engine,
         dtype=_DTYPES[causal_lm.get_input_embeddings().weight.dtype],  # type: ignore[arg-type]
         rank=adapter.r if adapter else 0,
-        targets=tuple(name for name in LINEARS if name in targets),
+        targets=tuple(name for name in (*LINEARS, *DELTA_LINEARS) if name in targets),
         dropout=adapter.lora_dropout if adapter else 0.0,
         optimizer=training.optim,
         batch_size=training.batch_size,

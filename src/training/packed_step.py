@@ -51,7 +51,7 @@ class PackedTrainer(ResponseTrainer):
             ranks=rank_count(),
         )
         self.room = PackingPolicy(packer, resolved.recomputes)
-        captures = plan is not None and tokens <= CAPTURED_TOKENS
+        captures = plan is not None and tokens <= CAPTURED_TOKENS and self.decoder.captures
         self.passes = CapturedPasses(self.decoder, tokens) if captures else None
 
     def load_faults_state(self, state: dict[str, Any]) -> None:

@@ -78,5 +78,5 @@ def test_it_trains_evaluates_exports_and_is_planned(name, yoyak, folder):
     assert merged.config.model_type == SHIPPED[checkpoint]["model_type"]
     planned = json.loads(yoyak("plan", "-e", name, "--memory-gb", "24", "--json").out)
     assert planned["fits"] is True
-    assert planned["engine"] == ("trainer" if name.startswith("qwen3.5") else planned["engine"])
+    assert planned["engine"] == record["resolved"]["engine"] == "packed"
     assert 1e9 < planned["peak_bytes"] < 24e9 or name == "smollm2_135m"

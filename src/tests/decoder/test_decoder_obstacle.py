@@ -12,7 +12,7 @@ from transformers.models.llama.modeling_llama import LlamaForCausalLM, LlamaMLP
 
 from src.bilingual import korean
 from src.decoder.decoder_obstacle import decoder_obstacle
-from src.tests.packed_models import adapted_model
+from src.tests.packed_models import WRITTEN_OUT, adapted_model
 
 
 class _OwnLlamaForCausalLM(LlamaForCausalLM):
@@ -71,6 +71,52 @@ def not_causal(model: Any) -> None:
 
 def another_part(model: Any) -> None:
     model.model.layers[0].extra_norm = nn.ModuleList()
+
+
+def delta_kernel(model: Any) -> None:
+    model.model.layers[0].linear_attn.conv1d.dilation = (2,)
+
+
+def delta_activation(model: Any) -> None:
+    model.model.layers[0].linear_attn.activation = "gelu"
+
+
+def delta_bias(model: Any) -> None:
+    model.model.layers[0].linear_attn.out_proj.bias = nn.Parameter(torch.zeros(32))
+
+
+def attention_for_delta(model: Any) -> None:
+    model.config.layer_types = ["full_attention", "full_attention"]
+
+
+def turned_otherwise(model: Any) -> None:
+    model.config.rope_parameters["partial_rotary_factor"] = 0.5  # but the table was made for a quarter
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (delta_kernel, "the convolution of layer 0 is of another kind"),
+        (delta_activation, "the activation gelu is not written out"),
+        (delta_bias, "layer 0 has biases"),
+        (attention_for_delta, "layer 0 has other parts: linear_attn, self_attn"),
+        (turned_otherwise, "4 of a head's 16 numbers are turned"),
+    ],
+)
+def test_what_is_not_as_a_hybrid_has_it(change: Any, words: str) -> None:
+    model = adapted_model("qwen3_5_text", torch.float32, None, **WRITTEN_OUT["qwen3_5_text"])
+    assert decoder_obstacle(model) is None
+    change(model)
+    found = decoder_obstacle(model)
+    assert found == words
+    assert re.search("[가-힣]", korean(found))
+
+
+@pytest.mark.filterwarnings("ignore:LoRA adapter added to ConvNd layer")
+def test_an_adapter_on_the_short_convolution() -> None:
+    lora, config = {"r": 80, "target_modules": ["q_proj", "conv1d"]}, WRITTEN_OUT["qwen3_5_text"]
+    model = adapted_model("qwen3_5_text", torch.float32, lora, **config)
+    assert decoder_obstacle(model) == "an adapter of kind Conv1d"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ from transformers import AutoModelForCausalLM
 
 from scripts.docs_decoders import END, PAGE, START, table
 from src.decoder.described import describe
-from src.descriptions import AttentionDescription, DecoderDescription, LayerDescription, NormDescription, QueryScale
+from src.descriptions import (
+    AttentionDescription,
+    DecoderDescription,
+    DeltaDescription,
+    LayerDescription,
+    NormDescription,
+    QueryScale,
+)
 from src.tests.tiny_architectures import architecture_config
 
 NORM = NormDescription(1e-6)
@@ -111,6 +118,18 @@ def test_ministral3() -> None:
 def test_smollm3() -> None:
     layers = describe(built("smollm3", num_hidden_layers=5)).layers
     assert layers == (LAYER,) * 3 + (with_attention(LAYER, rotary=None), LAYER)
+
+
+def test_qwen3_5() -> None:
+    """Three layers of the delta rule to one of attention, which is gated and turned in part."""
+    norm = NormDescription(1e-6, plus_one=True)
+    layer = replace(LAYER, before_attention=norm, before_mlp=norm)
+    attention = with_attention(layer, width=32, scale=32**-0.5, head_norms=norm, turned=8, gated=True)
+    delta = replace(layer, attention=DeltaDescription(4, 2, 16, 24, kernel=4, norm=NORM))
+    found = describe(built("qwen3_5_text", head_dim=32, num_hidden_layers=5, linear_value_head_dim=24))
+    assert found == replace(PLAIN, layers=(delta,) * 3 + (attention, delta), norm=norm)
+    whole = {"partial_rotary_factor": 1.0, "rope_type": "default", "rope_theta": 1e4}
+    assert describe(built("qwen3_5_text", rope_parameters=whole)).attentions[0].turned is None
 
 
 def test_multipliers() -> None:

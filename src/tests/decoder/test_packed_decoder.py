@@ -10,7 +10,16 @@ from src.data.batches.packing import StepPacker
 from src.decoder.fused_weights import Arena
 from src.decoder.model_layers import decoder_layers
 from src.decoder.packed_decoder import PackedDecoder
-from src.tests.packed_models import WRITTEN_OUT, adapted_model, examples, packed, reference, worst_error
+from src.tests.packed_models import (
+    SEVEN,
+    WRITTEN_OUT,
+    Items,
+    adapted_model,
+    examples,
+    packed,
+    reference,
+    worst_error,
+)
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 
 LENGTHS = [(37, 9), (12, 1), (20, 19), (3, 2), (130, 24), (9, 4)]  # one response of a token; one beyond a query block
@@ -49,6 +58,15 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "smollm3": ("smollm3", WRITTEN_OUT["smollm3"], {}),
     "hyperclova x": ("hyperclovax", WRITTEN_OUT["hyperclovax"], {}),
     "granite": ("granite", WRITTEN_OUT["granite"], {}),
+    "qwen3.5": ("qwen3_5_text", WRITTEN_OUT["qwen3_5_text"], {}),
+    "qwen3.5 with adapters on attention and MLP only": (
+        "qwen3_5_text", WRITTEN_OUT["qwen3_5_text"], {"target_modules": SEVEN}
+    ),
+    "qwen3.5 untied, ranks of their own": (
+        "qwen3_5_text",
+        {**WRITTEN_OUT["qwen3_5_text"], "tie_word_embeddings": False, "linear_num_key_heads": 4},
+        {"rank_pattern": {"in_proj_a": 2, "out_proj": 7, "q_proj": 3}},
+    ),
     "attention only": ("llama", {}, {"target_modules": ["q_proj", "v_proj"]}),
     "one product without, one with some": ("qwen3", {"head_dim": 8}, {"target_modules": ["o_proj", "up_proj"]}),
     "rsLoRA": ("llama", {}, {"use_rslora": True}),
@@ -63,6 +81,7 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "whole hyperclova x": ("hyperclovax", WRITTEN_OUT["hyperclovax"], None),
     "whole granite, untied": ("granite", {**WRITTEN_OUT["granite"], "tie_word_embeddings": False}, None),
     "whole smollm3": ("smollm3", WRITTEN_OUT["smollm3"], None),
+    "whole qwen3.5": ("qwen3_5_text", WRITTEN_OUT["qwen3_5_text"], None),
     "whole qwen3, untied": ("qwen3", {"head_dim": 8, "tie_word_embeddings": False}, None),
 }  # fmt: skip
 ADAPTED_OR_WHOLE = pytest.mark.parametrize("lora", [{}, None], ids=["adapted", "whole"])
@@ -79,8 +98,22 @@ def test_loss_and_gradients_equal_the_unpacked_reference(name: str, dtype: torch
     assert worst_error(got, expected) <= most
 
 
+@pytest.mark.parametrize("name", ["qwen3.5", "whole qwen3.5"])
+def test_loss_and_gradients_are_those_of_transformers_and_peft(name: str) -> None:
+    family, config, lora = MODELS[name]
+    items = examples(LENGTHS)
+    loss, expected = reference(adapted_model(family, torch.float32, lora, **config), items, own=True)
+    got_loss, got = packed(adapted_model(family, torch.float32, lora, **config), items, capacity=1000)
+    assert got_loss == pytest.approx(loss, rel=1e-5)
+    assert worst_error(got, expected) <= 1e-5
+
+
 @pytest.mark.parametrize(
-    "name", ["llama", "qwen3", "gemma 3", "exaone 4", "whole llama", "whole qwen2", "whole qwen3", "whole gemma 3"]
+    "name",
+    [
+        *("llama", "qwen3", "gemma 3", "exaone 4", "qwen3.5"),
+        *("whole llama", "whole qwen2", "whole qwen3", "whole gemma 3", "whole qwen3.5"),
+    ],
 )
 def test_bf16_is_as_exact_as_autocast(name: str) -> None:
     """Weights in bf16, adapters in float32, both against float64 with the weights that bf16 holds."""
@@ -103,7 +136,7 @@ def test_bf16_is_as_exact_as_autocast(name: str) -> None:
 
 
 @pytest.mark.parametrize("cache", ["on", "off"])
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text"])
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "qwen3_5_text"])
 def test_a_4_bit_base(tmp_path: Path, family: str, cache: str) -> None:
     checkpoint = write_tiny_model(tmp_path / "base", family, **WRITTEN_OUT[family])
     config = tiny_config(checkpoint, lora__cache_dequantized=cache)
@@ -126,7 +159,7 @@ def test_a_4_bit_base(tmp_path: Path, family: str, cache: str) -> None:
 
 @ADAPTED_OR_WHOLE
 @pytest.mark.parametrize("capacity", [1, 37, 130, 211, 1000])
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "exaone4"])
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "exaone4", "qwen3_5_text"])
 def test_neither_packing_nor_filler_changes_anything(family: str, capacity: int, lora: Lora) -> None:
     """A capacity of 1 gives every example, all of them longer, a micro-batch of its own."""
     model, items = adapted_model(family, torch.float64, lora, **WRITTEN_OUT[family]), examples(LENGTHS)
@@ -141,7 +174,11 @@ def test_neither_packing_nor_filler_changes_anything(family: str, capacity: int,
 
 
 @pytest.mark.parametrize(
-    "name", ["llama", "llama, one key head, wide heads", "qwen3", "gemma 3", "exaone 4", "whole qwen2", "whole gemma 3"]
+    "name",
+    [
+        *("llama", "llama, one key head, wide heads", "qwen3", "gemma 3", "exaone 4", "qwen3.5"),
+        *("whole qwen2", "whole gemma 3", "whole qwen3.5"),
+    ],
 )
 @pytest.mark.parametrize(("capacity", "multiple"), [(1000, 1), (120, 8), (44, 1)])
 def test_tokens_that_all_examples_begin_with_are_computed_once(name: str, capacity: int, multiple: int) -> None:
@@ -159,23 +196,30 @@ def test_tokens_that_all_examples_begin_with_are_computed_once(name: str, capaci
 
 
 @ADAPTED_OR_WHOLE
-def test_a_changed_example_leaves_the_others_losses_bit_equal(lora: Lora) -> None:
-    """The first of three examples alone carries targets; then another's tokens change."""
-    model = adapted_model("llama", torch.float32, lora)
+@pytest.mark.parametrize("family", ["llama", "qwen3_5_text"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_changed_example_leaves_the_others_losses_bit_equal(lora: Lora, family: str, place: int) -> None:
+    """One of three examples alone carries targets; then another's tokens change, before it or after it."""
+    model = adapted_model(family, torch.float32, lora, **WRITTEN_OUT[family])
     decoder = PackedDecoder(model)
     items = examples([(30, 6), (25, 5), (40, 7)])
-    for other in items[1:]:
-        other["labels"][:] = -100
-    changed = [items[0], {**items[1], "input_ids": (items[1]["input_ids"] + 1) % 90}, items[2]]
+    other = 0 if place else 1
+    for number, item in enumerate(items):
+        if number != place:
+            item["labels"][:] = -100
     losses = []
-    for some in (items, changed):
+    for some in (items, _with_other_tokens(items, other)):
         step = StepPacker(micro_batch_tokens=96)(some)
         assert len(step["micro_batches"]) == 1
         losses.append(decoder.add_gradients(step["micro_batches"][0], step["target_tokens"], None))
     assert torch.equal(losses[0], losses[1])
-    moved = [{**items[0], "input_ids": (items[0]["input_ids"] + 1) % 90}, *items[1:]]
-    batch = StepPacker(micro_batch_tokens=96)(moved)["micro_batches"][0]
+    batch = StepPacker(micro_batch_tokens=96)(_with_other_tokens(items, place))["micro_batches"][0]
     assert not torch.equal(decoder.add_gradients(batch, 6, None), losses[0])
+
+
+def _with_other_tokens(items: Items, number: int) -> Items:
+    changed = {**items[number], "input_ids": (items[number]["input_ids"] + 1) % 90}
+    return [changed if place == number else item for place, item in enumerate(items)]
 
 
 @ADAPTED_OR_WHOLE
@@ -215,7 +259,7 @@ KEY, DROPOUT = (42, 7), 0.2
     ids=["adapted", "dropout", "whole"],
 )
 @pytest.mark.parametrize("kept_layers", [0, 1])
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "exaone4", "hyperclovax"])
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "exaone4", "hyperclovax", "qwen3_5_text"])
 def test_recomputation_changes_nothing(
     family: str, kept_layers: int, dropout_key: tuple[int, int] | None, lora: Lora
 ) -> None:

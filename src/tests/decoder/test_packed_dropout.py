@@ -14,6 +14,7 @@ from src.tests.packed_models import SEVEN, WRITTEN_OUT, adapted_model, examples,
 KEY, DROPOUT = (42, 7), 0.2
 TOGETHER = (SEVEN[:3], SEVEN[3:4], SEVEN[4:6], SEVEN[6:])
 INPUT_INDEX = {name: index for index, names in enumerate(TOGETHER) for name in names}
+INPUT_INDEX |= dict.fromkeys(("in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a"), 0) | {"out_proj": 1}
 
 
 class _Masked(nn.Module):
@@ -39,11 +40,24 @@ def dropout_reference(model: Any, items: Any) -> tuple[float, dict[str, torch.Te
             module["default"] = _Masked(layer, INPUT_INDEX[projection])
     targets = sum(int((item["labels"][1:] != -100).sum()) for item in items)
     config = model.get_base_model().config
-    widths = [config.hidden_size, config.hidden_size, config.hidden_size, config.intermediate_size]
+    attended = {"full_attention": config.num_attention_heads * config.head_dim}
+    if hasattr(config, "linear_value_head_dim"):
+        attended["linear_attention"] = config.linear_num_value_heads * config.linear_value_head_dim
+    kinds = getattr(config, "layer_types", None) or ["full_attention"] * 2
+    widths = [
+        width
+        for kind in kinds
+        for width in (
+            config.hidden_size,
+            attended.get(kind, attended["full_attention"]),
+            config.hidden_size,
+            config.intermediate_size,
+        )
+    ]
     total, summed = 0.0, {}
     for number, item in enumerate(items):
         own = int((item["labels"][1:] != -100).sum())
-        _Masked.places = DroppedPlaces(DROPOUT, KEY, [number], [0, len(item["input_ids"])], widths, 2)
+        _Masked.places = DroppedPlaces(DROPOUT, KEY, [number], [0, len(item["input_ids"])], widths, 1)
         loss, gradients = reference(model, [item])
         total += loss * own / targets
         for name, gradient in gradients.items():
@@ -53,7 +67,7 @@ def dropout_reference(model: Any, items: Any) -> tuple[float, dict[str, torch.Te
 
 @pytest.mark.parametrize("lora", [{}, {"target_modules": ["k_proj", "down_proj"]}], ids=["all", "some"])
 @pytest.mark.parametrize("capacity", [1, 64, 1000])
-@pytest.mark.parametrize("family", ["llama", "gemma3_text"])
+@pytest.mark.parametrize("family", ["llama", "gemma3_text", "qwen3_5_text"])
 def test_dropout_drops_the_same_places_whatever_the_packing(family: str, capacity: int, lora: dict[str, Any]) -> None:
     items, settings = examples(LENGTHS), {**WRITTEN_OUT[family], "head_dim": 8}
     arguments = {"lora_dropout": DROPOUT, **lora}

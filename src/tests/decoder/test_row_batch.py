@@ -6,6 +6,7 @@ import torch
 from src.decoder import row_batch
 from src.decoder.cached_decoder import CachedDecoder
 from src.decoder.row_batch import RowBatch, padded_rows
+from src.tests.packed_models import WRITTEN_OUT
 from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
 
 PROMPTS = [[5], [7, 8, 9, 10, 11], list(range(40)), [250, 3] * 30, [1, 2, 3]]
@@ -32,9 +33,10 @@ def joined_and_left(model) -> list[torch.Tensor]:
     return seen
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3"])
+@pytest.mark.parametrize("family", ["llama", "qwen3", "qwen3_5_text"])
 def test_empty_rows_change_nothing(tmp_path, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
-    model = load_tiny(tiny_config(write_tiny_model(tmp_path / "base", family), lora__use_qlora=False))[0].eval()
+    base = write_tiny_model(tmp_path / "base", family, **WRITTEN_OUT[family])
+    model = load_tiny(tiny_config(base, lora__use_qlora=False))[0].eval()
     alone = joined_and_left(model)
     monkeypatch.setattr(row_batch, "padded_rows", lambda rows, device: 1 << (rows - 1).bit_length())
     padded = joined_and_left(model)

@@ -11,7 +11,7 @@ from src.architectures import WRITTEN_TYPES
 from src.export.adapter_file import read_adapter
 from src.export.merged import merge_adapter, save_merged
 from src.export.vllm_rules import uniform, vllm_objections, write_adapter
-from src.tests.packed_models import WRITTEN_OUT
+from src.tests.packed_models import MATRICES, SEVEN, WRITTEN_OUT
 from src.tests.tiny_architectures import write_architecture
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_tokenizer
 
@@ -29,7 +29,8 @@ def test_what_others_load_computes_what_was_trained(tmp_path: Path, family: str)
     settings = {name: value for name, value in WRITTEN_OUT[family].items() if name != "pad_token_id"}
     own = tiny_tokenizer(pad_token="<|im_start|>")
     base = write_architecture(tmp_path / "base", family, own, **settings)
-    config = tiny_config(base, lora__use_qlora=False)
+    targets = MATRICES.get(family, SEVEN)
+    config = tiny_config(base, lora__use_qlora=False, lora__target_modules=targets)
     config.model.dtype = "fp32"
     model, tokenizer = load_tiny(config)
     trained = {name: weight for name, weight in model.named_parameters() if "lora_B" in name}
@@ -44,7 +45,8 @@ def test_what_others_load_computes_what_was_trained(tmp_path: Path, family: str)
     without, expected = logits_of(plain), logits_of(model)
     loaded = PeftModel.from_pretrained(plain, tmp_path / "out")
     found = [weight for name, weight in loaded.named_parameters() if "lora_B" in name]
-    assert len(found) == len(trained) == 14  # seven matrices of two layers
+    # Seven matrices of two layers; of a hybrid's first one five and the MLP's three.
+    assert len(found) == len(trained) == (15 if family == "qwen3_5_text" else 14)
     assert all(weight.abs().max() > 0.05 for weight in found)
     assert torch.allclose(logits_of(loaded), expected, atol=1e-4)
     save_merged(merge_adapter(model, torch.float32), tokenizer, None, tmp_path / "merged")

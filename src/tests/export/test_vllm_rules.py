@@ -37,6 +37,12 @@ def test_plain_adapters_are_taken(start: Any) -> None:
     assert vllm_objections(adapter_of(init_lora_weights=start, use_rslora=True)) == []
 
 
+@pytest.mark.parametrize("name", ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"])
+def test_adapters_on_linear_attention_are_taken_by_the_names_that_qwen3_5_has(name: str) -> None:
+    assert vllm_objections(adapter_of(layer=f"model.language_model.layers.0.linear_attn.{name}")) == []
+    assert vllm_objections(adapter_of(layer=f"model.layers.0.mixer.{name}")) == [f"adapters on {name}"]
+
+
 @pytest.mark.parametrize(
     ("adapter", "objection"),
     [

@@ -10,6 +10,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForImageTextToText
 
+from src.architectures import DELTA_LINEARS
 from src.cli import main
 from src.errors import YoyakError
 from src.export.adapter_file import read_adapter
@@ -82,7 +83,8 @@ def test_the_text_part_computes_what_the_whole_does(
 def test_an_exported_adapter_has_the_wholes_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     whole = write_whole(tmp_path / "base", name, WHOLES[name][0])
-    config = tiny_config(str(tmp_path / "base"), tmp_path, lora__use_qlora=False, lora__target_modules=["q_proj"])
+    targets = ["q_proj", *(DELTA_LINEARS if name == "qwen3_5" else ())]
+    config = tiny_config(str(tmp_path / "base"), tmp_path, lora__use_qlora=False, lora__target_modules=targets)
     config.model.dtype, config.model.chat_template = "fp32", "qwen"
     model, tokenizer = load_tiny(config)
     trained = train_tiny(config, model, tokenizer)
@@ -92,9 +94,14 @@ def test_an_exported_adapter_has_the_wholes_names(tmp_path: Path, name: str, mon
     start = "language_model.model" if name == "llama4" else "model.language_model"
     assert names
     assert all(name.startswith(f"base_model.model.{start}.layers.") for name in names)
+    assert {name.split(".")[-3] for name in names} == set(targets)
     expected = logits_of(model)
     # vLLM loads the whole, as PEFT does here.
-    assert torch.allclose(logits_of(PeftModel.from_pretrained(whole, "exported")), expected, atol=1e-5)
+    loaded = PeftModel.from_pretrained(whole, "exported")
+    assert torch.allclose(logits_of(loaded), expected, atol=1e-5)
+    factors = [factor for path, factor in loaded.named_parameters() if ".lora_B." in path]
+    assert 2 * len(factors) == len(names)
+    assert all(factor.any() for factor in factors)
     again = config.model_copy(deep=True)
     again.lora.adapter = "exported"
     assert torch.allclose(logits_of(load_tiny(again)[0]), expected, atol=1e-5)

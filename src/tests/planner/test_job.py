@@ -111,12 +111,17 @@ def test_trained_tensors_ranks_and_bytes():
     assert untied.trained_tensors[42:] == [3072, 3072, 48]
 
 
-def test_a_hybrid_trains_in_the_trainers_engine_with_adapters_where_it_has_the_matrices():
+def test_a_hybrid_has_adapters_where_it_has_the_matrices():
     shape = find_shape("Qwen/Qwen3.5-4B")[0]
-    hybrid = job_of(load_config("qwen3.5_4b"), shape, find_device("H100"))
-    assert hybrid.engine == "trainer"
+    seven = ["lora.target_modules=[q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj]"]
+    hybrid = job_of(load_config("qwen3.5_4b", seven), shape, find_device("H100"))
+    assert hybrid.engine == "packed"
     # queries, keys, values and output of 8 layers, the MLP's three of 32; 16 values for each input and output
     attention = (2560 + 8192) + 2 * (2560 + 1024) + (4096 + 2560)
     assert hybrid.trained == 16 * (8 * attention + 32 * 3 * (2560 + 9216))
-    with pytest.raises(YoyakError, match=r"engine = packed can.t train this: models of type qwen3_5_text"):
-        job_of(load_config("qwen3.5_4b", ["training.engine=packed"]), shape, find_device("H100"))
+    delta = ["lora.target_modules=[in_proj_qkv,in_proj_z,in_proj_a,in_proj_b,out_proj]"]
+    other = job_of(load_config("qwen3.5_4b", delta), shape, find_device("H100"))
+    inputs = 4 * 2560 + 8192 + 4096 + 2 * 32  # of the four matrices that share their input, and their outputs
+    assert other.trained == 16 * 24 * (inputs + (4096 + 2560))
+    with pytest.raises(YoyakError, match=r"in_proj_qkv can.t be planned; the layers have q_proj, .*, down_proj$"):
+        job_of(load_config("qwen3_4b", delta), find_shape("Qwen/Qwen3-4B-Instruct-2507")[0], find_device("H100"))

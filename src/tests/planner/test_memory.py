@@ -8,7 +8,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from src.architectures import LINEARS
+from src.architectures import DELTA_LINEARS, LINEARS
 from src.data.batches.packing import StepPacker
 from src.decoder.packed_decoder import PackedDecoder
 from src.kernels.heads import Sequences
@@ -23,7 +23,7 @@ from src.planner.memory import (
     steady_parts,
     total_memory,
 )
-from src.planner.shapes import ModelShape
+from src.planner.shapes import ModelShape, shape_of_config
 from src.planner.trainer_memory import saved_by_autograd, trainer_parts, trainer_peak
 from src.tests.packed_models import adapted_model, examples
 
@@ -54,20 +54,25 @@ def test_kept_tensors_in_numbers():
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma3_text", "exaone4"])
+@pytest.mark.parametrize(
+    ("family", "index"),
+    [("llama", 0), ("qwen3", 0), ("gemma3_text", 0), ("exaone4", 0), ("qwen3_5_text", 0), ("qwen3_5_text", 1)],
+)
 @pytest.mark.parametrize("keeps_inputs", [False, True])
-def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family, keeps_inputs, method):
-    config = AutoConfig.for_model(family, **_sizes(2))
+def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family, index, keeps_inputs, method):
+    hybrid, delta = family == "qwen3_5_text", (family, index) == ("qwen3_5_text", 0)
+    config = AutoConfig.for_model(family, **_sizes(2), **(HYBRID if hybrid else {}))
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    targets = [*LINEARS, *(DELTA_LINEARS if hybrid else ())]
     if method == "lora":
-        model = get_peft_model(model, LoraConfig(r=4, target_modules=list(LINEARS), task_type="CAUSAL_LM"))
+        model = get_peft_model(model, LoraConfig(r=4, target_modules=targets, task_type="CAUSAL_LM"))
     decoder = PackedDecoder(model)
     batch = StepPacker(64)(examples([(40, 5), (24, 3)]))["micro_batches"][0]
     hidden = decoder.embed(batch.input_ids)
     rotaries = decoder.rotaries(hidden, batch.positions)
     sequences = Sequences(batch.starts.tolist(), batch.positions, batch.ends)
     with torch.no_grad():
-        _, saved = decoder.layers[0].forward(hidden, None, rotaries, sequences, (None,) * 4, keeps_inputs)
+        _, saved = decoder.layers[index].forward(hidden, None, rotaries, sequences, (None,) * 4, keeps_inputs)
     real = {
         "inverse_rms": saved.inverse_rms,
         "attended": saved.attended,
@@ -83,15 +88,32 @@ def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family
     named = ("attention_output", "attention_output_inverse_rms", "mlp_output", "mlp_output_inverse_rms")
     real |= {name: tensor for name in named if (tensor := getattr(saved, name)) is not None}
     real = {name: tensor for name, tensor in real.items() if tensor.numel()}
-    shape = replace(SHAPE, kind=family)
-    planned = kept_tensors(replace(JOB, shape=shape, dtype="fp32", method=method), 64, keeps_inputs)
+    state = saved.attention
     attention = {"heads", "log_sums"} | ({"raw", "head_inverse_rms"} if family != "llama" else set())
+    if delta:
+        real, attention = real | {"mixed": state.mixed}, set()
+    elif hybrid:
+        real |= {"gate": state.gate, "output": state.output}
+    shape = shape_of_config(config.to_dict(), "here") if hybrid else replace(SHAPE, kind=family)
+    job = replace(JOB, shape=shape, dtype="fp32", method=method, targets=tuple(targets))
+    planned = kept_tensors(job, 64, keeps_inputs, delta)
     assert set(planned) == set(real) | attention  # the CPU's attention keeps its own: q, k, v and weights
     for name, tensor in real.items():
         assert planned[name] == block(tensor.untyped_storage().nbytes()), name
-    state = saved.attention
+    if delta:
+        return
+    state = state.attention if hybrid else state
     heads = sum(part.numel() for part in (state.queries, state.keys, state.values))
     assert planned["heads"] == block(heads * 4)
+
+
+HYBRID = {
+    "layer_types": ["linear_attention", "full_attention"],
+    "linear_num_value_heads": 4,
+    "linear_num_key_heads": 2,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 12,
+}
 
 
 def _sizes(layers: int) -> dict[str, object]:

@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from src.architectures import LINEARS, WRITTEN_TYPES
 from src.decoder.described import describe
+from src.descriptions import DeltaDescription
 from src.errors import YoyakError
 from src.planner.job import TrainingJob
 from src.planner.shapes import ModelShape, cached_file, find_shape, shape_of_config
@@ -89,8 +90,7 @@ def test_a_shape_is_that_of_the_description(name):
         config = architecture_config(name, **settings)
         model = AutoModelForCausalLM.from_config(config)
         found, shape = describe(model), shape_of_config(config.to_dict(), name)
-        layer = found.layers[0]
-        attention = layer.attention
+        layer, attention = found.layers[0], found.attentions[0]
         assert (shape.heads, shape.key_heads, shape.head_width) == (
             attention.heads,
             attention.key_heads,
@@ -103,9 +103,17 @@ def test_a_shape_is_that_of_the_description(name):
         assert shape.norms == sum(norm is not None for norm in norms)
         assert (shape.norms_before, shape.norms_after) == (layer.before_mlp is not None, layer.after_mlp is not None)
         assert shape.biases == ("q_proj" in attention.biases)
-        windows = [one.attention.window for one in found.layers]
+        windows = [attention.window for attention in found.attentions]
+        assert shape.attention_layers == len(windows)
+        assert shape.gated == attention.gated
         assert shape.windows == tuple(window for window in windows if window is not None)
         assert shape.parameters == sum(parameter.numel() for parameter in model.parameters())
+        for one in found.layers:
+            if isinstance(one.attention, DeltaDescription):
+                of, delta = one.attention, shape.delta
+                assert delta is not None
+                assert (delta.keys, delta.values, delta.mixed) == (of.keys, of.values, of.mixed)
+                assert (delta.heads, delta.key_heads, delta.kernel) == (of.heads, of.key_heads, of.kernel)
 
 
 def test_what_a_config_leaves_out_is_transformers_default():

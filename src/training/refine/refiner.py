@@ -255,7 +255,8 @@ class Refiner:
 
         Not for large micro-batches, which keep the GPU busy without: they have many sizes, each a graph of its own.
         """
-        return self.device.type == "cuda" and self.micro_batch_tokens <= CAPTURED_TOKENS
+        small = self.device.type == "cuda" and self.micro_batch_tokens <= CAPTURED_TOKENS
+        return small and self.decoder.captures
 
     def _captured_passes(self) -> CapturedPasses | None:
         return CapturedPasses(self.decoder, self.micro_batch_tokens) if self._captures else None

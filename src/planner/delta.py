@@ -1,0 +1,87 @@
+"""The gated delta rule of a hybrid's layers (Qwen3.5): its sizes, and what the packed engine's takes in memory."""
+
+from dataclasses import dataclass
+from typing import Any
+
+CHUNK = 64  # kernels/chunks.py
+
+
+@dataclass(frozen=True)
+class DeltaShape:
+    """Sizes of the gated delta rule in a hybrid's other layers: keys and values of all heads, and numbers of heads."""
+
+    layers: int
+    keys: int
+    values: int
+    heads: int
+    key_heads: int
+    kernel: int
+
+    @property
+    def mixed(self) -> int:
+        """Return the width of queries, keys and values, which the short convolution mixes."""
+        return 2 * self.keys + self.values
+
+    @property
+    def head_state(self) -> int:
+        """Return the numbers of all heads' states in a layer."""
+        return self.keys // self.key_heads * self.values
+
+    @property
+    def state_bytes(self) -> int:
+        """Return what a row that is continued keeps in all layers, in float32: states, and what is convolved still."""
+        return 4 * self.layers * (self.head_state + (self.kernel - 1) * self.mixed)
+
+    @property
+    def small_parameters(self) -> int:
+        """Return the parameters of a layer besides its matrices: convolution, decays, a norm of a head's width."""
+        return self.mixed * self.kernel + 2 * self.heads + self.values // self.heads
+
+
+def delta_of(config: dict[str, Any]) -> DeltaShape:
+    """Return the delta rule's sizes; what a `config.json` leaves out is as transformers has it."""
+    layers, kinds = int(config["num_hidden_layers"]), config.get("layer_types")
+    attention = kinds.count("full_attention") if kinds else layers // int(config.get("full_attention_interval", 4))
+    heads, key_heads = (
+        int(config.get(f"linear_num_{kind}_heads", usual)) for kind, usual in (("value", 32), ("key", 16))
+    )
+    return DeltaShape(
+        layers=layers - attention,
+        keys=key_heads * int(config.get("linear_key_head_dim", 128)),
+        values=heads * int(config.get("linear_value_head_dim", 128)),
+        heads=heads,
+        key_heads=key_heads,
+        kernel=int(config.get("linear_conv_kernel_dim", 4)),
+    )
+
+
+def delta_tensors(delta: DeltaShape, tokens: int, e: int, fill: float = 1.0) -> dict[str, int]:
+    """Return the bytes of what the graph of a gated delta rule saves, which lives for one layer's backward alone.
+
+    In float32; by the lines of `decoder/gated_delta.py` and `kernels/gated_delta_rule.py`. Chunks have `fill` places a
+    token.
+    """
+    group = delta.heads // delta.key_heads
+    keys_of_heads = group * delta.keys
+    by_token = {
+        "mixed": delta.mixed + delta.values + 2 * delta.heads if e != 4 else 0,
+        "convolved": 2 * delta.mixed,
+        "of_length_1": 3 * delta.keys,
+        "normed": 4 * delta.values,
+    }
+    by_place = {
+        "laid_out": 2 * delta.keys + delta.values,
+        "squares": CHUNK * (4 * delta.heads + 2 * delta.key_heads),
+        "solved": delta.values + keys_of_heads,
+        "scaled_keys": 3 * keys_of_heads,
+        "read": 3 * delta.values,
+        "states": 2 * delta.head_state / CHUNK,
+    }
+    sizes = {name: 4 * tokens * columns for name, columns in by_token.items()}
+    return sizes | {name: int(4 * tokens * fill * columns) for name, columns in by_place.items()}
+
+
+def delta_work(delta: DeltaShape, tokens: int, examples: int, e: int) -> int:
+    """Return the bytes of the rule's backward: its graph, and gradients of about half of that at a time."""
+    fill = 1 + examples * CHUNK / 2 / tokens  # half of each example's last chunk is empty, about
+    return int(1.5 * sum(delta_tensors(delta, tokens, e, fill).values()))
