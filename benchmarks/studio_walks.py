@@ -28,13 +28,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from src.tests.reports.conftest import METRICS, PREDICTIONS, RUN
-from src.tests.web.walks import Walker
+from src.tests.reports.test_search_page import RECORD as SEARCHED
+from src.tests.web.walks import Walked, Walker
 
+_LONGEST_WALK_SECONDS = 300
 STARTS = (
     "/", "/?page=1", "/data", "/data/mine.csv", "/data/broken.jsonl", "/new", "/new?like=one", "/new?gpu=T4",
     "/runs/one", "/runs/going", "/runs/lost", "/runs/<b>&'%23 one", "/runs/one/summaries?beside=going",
     "/runs/one/export", "/runs/one/try", "/compare", "/compare?run=one&run=going", "/vote", "/vote?a=one&b=going",
-    "/vote?a=one&b=one~before", "/settings", "/nope", "/runs/nope",
+    "/vote?a=one&b=one~before", "/settings", "/nope", "/runs/nope", "/queue", "/searches/new", "/searches/found",
+    "/runs/one/refine",
 )  # fmt: skip
 MINE = "fname,dialogue,summary,topic\n" + "".join(
     f'{n},"A: At {n}?\nB: <b>Yes</b>, at {n}.",They meet at {n}.,"{"tea" if n % 3 else "<i>bus</i>"}"\n'
@@ -88,6 +91,10 @@ def restock(folder: Path, force: bool = False) -> None:
         (run / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in its))
         (run / "train.log").write_text("a line <b>of the log</b>\n")
         (run / "run.json").write_text(json.dumps(RUN | {"name": name} | changes))
+    search = outputs / "found"
+    search.mkdir(exist_ok=True)
+    (search / "search.json").write_text(json.dumps(SEARCHED))
+    (search / "clock.json").write_text(json.dumps({"spent": 30.0, "since": 0.0, "seen": 90.0, "deadline": 600.0}))
     data = outputs / ".studio" / "data"
     data.mkdir(parents=True, exist_ok=True)
     brought = sorted(data.glob("*"))
@@ -132,6 +139,18 @@ def missed_routes(requests: set[tuple[str, str]]) -> list[str]:
     return missed
 
 
+def report(walked: Walked, given: argparse.Namespace, began: float) -> str:
+    """Return what came of the walks, as a line of JSON."""
+    found = {
+        "walks": walked.walks, "clicks": walked.clicks, "pages_looked_at": walked.pages.total(),
+        "kinds_of_pages": len(walked.pages), "routes_missed": missed_routes(walked.requests),
+        "server_errors": len(walked.server_errors), "console_errors": len(walked.console_errors),
+        "broken_pages": len(walked.broken_pages), "seed": given.seed, "first": given.first,
+        "seconds": round(time.perf_counter() - began),
+    }  # fmt: skip
+    return json.dumps(found)
+
+
 def main() -> int:
     """Walk and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -154,9 +173,21 @@ def main() -> int:
             walker = Walker(page, base, STARTS, FILES, lambda: restock(folder))
             walked = walker.walked
             ended: list[int] = []
-            signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))  # prints how far it came
+
+            def end(number: int, _: object) -> None:
+                ended.append(number)
+                print(f"told to end after {walker.trail}", file=sys.stderr, flush=True)
+
+            def give_up(number: int, _: object) -> None:
+                print(f"nothing came for {_LONGEST_WALK_SECONDS} s after {walker.trail}", file=sys.stderr, flush=True)
+                print(report(walked, given, began), flush=True)
+                os._exit(1)
+
+            signal.signal(signal.SIGTERM, end)  # after this walk
+            signal.signal(signal.SIGALRM, give_up)
             for walk in range(given.first, given.first + given.walks):
                 known = len(walked.faults)
+                signal.alarm(_LONGEST_WALK_SECONDS)
                 walker.walk(f"{given.seed}/{walk}")
                 for fault in walked.faults[known:][:3]:
                     print(fault, file=sys.stderr, flush=True)
@@ -167,19 +198,14 @@ def main() -> int:
                     )
                 if ended:
                     break
+            signal.alarm(0)
             browser.close()
             terminal = [line for line in said.read_text().splitlines() if "failed" in line or "Traceback" in line]
             terminal_text = said.read_text()
     walked.server_errors += terminal
     if terminal:
         print(terminal_text[-4000:], file=sys.stderr)
-    print(json.dumps({
-        "walks": walked.walks, "clicks": walked.clicks, "pages_looked_at": walked.pages.total(),
-        "kinds_of_pages": len(walked.pages), "routes_missed": missed_routes(walked.requests),
-        "server_errors": len(walked.server_errors), "console_errors": len(walked.console_errors),
-        "broken_pages": len(walked.broken_pages), "seed": given.seed, "first": given.first,
-        "seconds": round(time.perf_counter() - began),
-    }))  # fmt: skip
+    print(report(walked, given, began))
     return 1 if walked.faults else 0
 
 

@@ -31,7 +31,7 @@ def lock_holder(folder: Path) -> LockHolder | None:
     try:
         content = json.loads(path.read_bytes()[:4096])
         pid, host, touched = int(content["pid"]), content["host"], path.stat().st_mtime
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     if host != socket.gethostname():
         return LockHolder(pid, here=False) if time.time() - touched < STALE_SECONDS else None

@@ -95,7 +95,7 @@ def _acquire(path: Path, folder: Path) -> int:
 def _read(descriptor: int) -> dict[str, Any]:
     try:
         content = json.loads(os.pread(descriptor, 4096, 0))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -44,6 +44,6 @@ def _line(trial: TrialRecord, scores: Path) -> dict[str, Any]:
     line |= {"measured": {str(pause): value for pause, value in trial.measured.items()}, "score": trial.value}
     line |= {"seconds": round(trial.spent.seconds, 2), "steps": trial.spent.steps, "reason": trial.reason}
     line |= {"ended_after": trial.attributes.get("ended_after"), "low": trial.value, "high": trial.value}
-    with suppress(OSError, ValueError, KeyError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         line["low"], line["high"] = bootstrap_interval(json.loads(scores.read_text(encoding="utf-8"))["scores"])
     return line

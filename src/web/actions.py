@@ -91,7 +91,7 @@ def _latest(place: Place) -> list[Action]:
     with suppress(OSError), open(place.own / "actions.jsonl", "rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - _READ_BYTES))
         for line in file.read().splitlines():
-            with suppress(ValueError, TypeError):
+            with suppress(ValueError, TypeError, RecursionError):
                 action = Action(**json.loads(line))
                 if action.did in ACTIONS:
                     found.append(action)

@@ -130,7 +130,7 @@ class Processes:
 
     def find(self, key: str) -> StartedCommand | None:
         """Return a start by its key."""
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError, TypeError, RecursionError):
             return StartedCommand(**json.loads((self._folder / key / _FILE).read_text(encoding="utf-8")))
         return None
 

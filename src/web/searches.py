@@ -84,7 +84,7 @@ def search_state(folder: Path) -> str:
 
 def concluded(folder: Path) -> dict[str, Any] | None:
     """Return what `search.json` holds; None where there is none yet, or none that can be read."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         record = json.loads((folder / SEARCH_RECORD).read_text(encoding="utf-8"))
         if isinstance(record, dict) and {"status", "chosen", "objective"} <= record.keys() and _are_trials(record):
             return record if isinstance(record["chosen"], int) else None
@@ -99,7 +99,7 @@ def _are_trials(record: dict[str, Any]) -> bool:
 
 def clock_of(folder: Path) -> dict[str, float]:
     """Return `spent_seconds` of a search as it was last written, and its `deadline_seconds` where that is known."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         clock = json.loads((folder / CLOCK_FILE).read_text(encoding="utf-8"))
         spent = float(clock["spent"]) + float(clock["seen"]) - float(clock["since"])
         known = {"deadline_seconds": float(clock["deadline"])} if "deadline" in clock else {}

@@ -94,7 +94,7 @@ class Sessions:
                 self._write()
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             found = json.loads(self._file.read_text(encoding="utf-8")).items()
             return {str(key): one for key, one in found if hmac.compare_digest(one["of"], self._of) and one["name"]}
         return {}

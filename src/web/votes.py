@@ -84,7 +84,7 @@ def read_votes(place: Place, a: str, b: str) -> dict[str, dict[str, str]]:
     votes: dict[str, dict[str, str]] = {}
     with suppress(OSError), votes_file(place, a, b).open(encoding="utf-8", errors="replace") as file:
         for line in file:
-            with suppress(ValueError, KeyError, TypeError):
+            with suppress(ValueError, KeyError, TypeError, RecursionError):
                 vote = json.loads(line)
                 if vote["choice"] in ("a", "b", "tie"):
                     votes.setdefault(str(vote.get("who", "")), {})[str(vote["key"])] = vote["choice"]

@@ -16,6 +16,7 @@ from .place import PageError, Place
 from .processes import started_keys
 
 _MOST_WAITING = 100
+_FEWEST_WORDS = 3  # train --experiment NAME
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,12 @@ class WaitingRuns:
         found = []
         with suppress(OSError):
             for line in self._file.read_text(encoding="utf-8", errors="replace").splitlines():
-                with suppress(ValueError, TypeError):
-                    found.append(WaitingRun(**json.loads(line)))
+                with suppress(ValueError, TypeError, RecursionError):
+                    one = WaitingRun(**json.loads(line))
+                    if len(one.words) >= _FEWEST_WORDS and all(
+                        isinstance(text, str) for text in (one.about, *one.words)
+                    ):
+                        found.append(one)
         return found
 
 

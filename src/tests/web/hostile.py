@@ -33,7 +33,7 @@ def hostile(value: Any, name: str = "") -> Any:
 
 
 def write_hostile_place(place: Place) -> None:
-    """Write two runs, two data files, a search, a job, and a run in the bin."""
+    """Write two runs, two data files, a search, a job, a run that waits, and one in the bin."""
     for run_name in (NAME, "one", f".studio/bin/{NAME}~20261124-120000"):
         run = place.runs / run_name
         (run / "final_model").mkdir(parents=True)
@@ -74,6 +74,16 @@ def write_hostile_place(place: Place) -> None:
     (search / "search.json").write_text(json.dumps(hostile(SEARCHED)))
     (search / "best.yaml").write_text(TEXT)
     (search / "search.html").write_text("<!doctype html><title>x</title>")
+    waiting = {
+        "about": f"{NAME} 2",
+        "words": ["train", "--experiment", TEXT],
+        "who": TEXT,
+        "key": "0123456789abcdef",
+        "since": 0.0,
+    }
+    (place.own / "queue.jsonl").write_text(json.dumps(waiting) + "\n")
+    did = {"at": "2026-11-24T12:00:00+00:00", "who": TEXT, "did": "start", "about": NAME}
+    (place.own / "actions.jsonl").write_text(json.dumps(did) + "\n" + json.dumps(did | {"did": TEXT}) + "\n")
     job = place.own / "started" / JOB
     job.mkdir(parents=True)
     started = {"key": JOB, "kind": "export", "about": NAME, "command": ["yoyak", TEXT], "pid": 1, "began": 0.0}

@@ -5,15 +5,24 @@ from urllib.parse import quote
 
 import pytest
 from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
 
 from src.resources import configs_dir
-from src.tests.web.conftest import TOKEN
+from src.tests.web.conftest import ORIGIN, TOKEN
 from src.tests.web.hostile import NAME, TEXT, Markup, address_of, names_in, pages_of, write_hostile_place
 from src.web.app import create_studio
+from src.web.entrance import PasswordEntrance
 from src.web.place import Place
 from src.web.run_events import ENDING
+from src.web.sessions import Sessions
 
-ROUTES = [route for route in create_studio(Place(Path("outputs")), TOKEN)._app.routes if isinstance(route, APIRoute)]
+ROUTES = [
+    route
+    for route in create_studio(
+        Place(Path("outputs")), TOKEN, entrance=PasswordEntrance(Sessions(Path("none.json"), "secret", TOKEN))
+    )._app.routes
+    if isinstance(route, APIRoute)
+]
 GET, POST = ([route for route in ROUTES if method in route.methods] for method in ("GET", "POST"))
 FORM = "application/x-www-form-urlencoded"
 NAMES = [
@@ -52,6 +61,16 @@ BODIES = [
     (b"--x\r\n\r\n", "multipart/form-data; boundary=x"), (b"\x00" * 1000, "application/octet-stream"), (b"a=b", ""),
 ]  # fmt: skip
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "\u0141"]
+
+
+@pytest.fixture
+def visitor(place, tmp_path):
+    """Someone who came in by a password, where there are all routes."""
+    door = create_studio(place, TOKEN, entrance=PasswordEntrance(Sessions(tmp_path / "sessions.json", "secret", TOKEN)))
+    with TestClient(door, base_url=ORIGIN, follow_redirects=False) as client:
+        client.headers |= {"origin": ORIGIN, "accept-language": "en"}
+        assert client.post("/login", data={"name": NAME[:40], "password": "secret"}).status_code == 303
+        yield client
 
 
 @pytest.fixture(autouse=True)
@@ -116,11 +135,16 @@ def test_hostile_texts_are_on_the_pages(visitor, place):
     write_hostile_place(place)
     name = quote(NAME, safe="")
     for address in ("/", f"/runs/{name}", f"/runs/{name}/content", f"/runs/{name}/summaries", f"/runs/{name}/export",
-                    f"/runs/{name}/try", f"/data/{name}.csv", "/data", "/compare", "/vote", "/settings",
+                    f"/runs/{name}/try", f"/data/{name}.csv", "/data", "/compare", "/vote", "/settings", "/queue",
                     f"/new?like={name}", f"/vote?a={name}&b=one", f"/searches/{name}%20search"):  # fmt: skip
         page = visitor.get(address)
         assert page.status_code == 200, address
         assert "&lt;img src=x onerror=alert(1)&gt;" in page.text, address
+
+
+def test_the_routes_of_all_ways_in_are_among_them():
+    assert {"/", "/login", "/queue", "/runs/{name}/events"} <= {route.path for route in GET}
+    assert {"/login", "/logout", "/runs", "/queue/{key}/{way}"} <= {route.path for route in POST}
 
 
 def test_the_look_at_markup_sees_what_would_run():

@@ -117,6 +117,26 @@ def test_a_search_that_is_broken_breaks_no_page(visitor, place, content):
         assert visitor.get(path).status_code in (200, 404, 422), path
 
 
+@pytest.mark.parametrize("line", ["[" * 3000, "{}", "5", "null", '{"a": 1}', '{"about": 5, "words": 5}', '{"key": {}}'])
+def test_a_file_of_the_studio_that_is_broken_breaks_no_page(visitor, place, write_studio_run, line):
+    write_studio_run("one")
+    for name in ("queue.jsonl", "actions.jsonl", "started/20261124-120000-00000000/start.json", "votes/x.jsonl"):
+        path = place.own / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{line}\n" * 2)
+    lock_path(place.runs / "one").write_text(line)
+    for path in (
+        "/",
+        "/queue",
+        "/runs/one",
+        "/runs/one/export",
+        "/runs/one/try",
+        "/vote?a=one&b=one~before",
+        "/settings",
+    ):
+        assert visitor.get(path).status_code < 500, path
+
+
 def test_a_clock_that_jumps_changes_no_state(write_studio_run):
     from src.tests.lock_holder import holder
     from src.web.run_list import run_line

@@ -4,7 +4,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -90,18 +89,33 @@ class Walker:
         self._page, self._base, self._starts, self._files, self._restock = page, base, starts, files, restock
         self.walked = Walked()
         self._trace: list[str] = []
+        self._leading: set[Any] = set()  # requests that lead to another page: a key that is pressed meanwhile is lost
         page.on("response", self._answered)
         page.on("request", self._asked)
+        page.on("requestfinished", lambda request: self._leading.discard(request))
+        page.on("requestfailed", lambda request: self._leading.discard(request))
         page.on("pageerror", lambda error: self._note(self.walked.console_errors, str(error)))
         page.on("console", self._said)
         page.on("dialog", self._opened)
+        page.on("filechooser", lambda chooser: None)  # or the browser waits for someone at its window
         page.set_default_timeout(10_000)
+
+    @property
+    def trail(self) -> str:
+        """Return the steps of this walk so far."""
+        return " > ".join(self._trace)
 
     def walk(self, seed: str) -> None:
         """Take one walk, which `seed` decides as far as the pages are as they were."""
         self._restock()
-        random = Random(seed)
         self._trace = [seed]
+        try:
+            self._steps(Random(seed))
+        except _errors() as error:
+            self._note(self.walked.broken_pages, f"{error}")
+        self.walked.walks += 1
+
+    def _steps(self, random: Random) -> None:
         self._go(random.choice(self._starts))
         if random.random() < 0.2:
             self._page.set_viewport_size({"width": random.choice(WIDTHS), "height": 800})
@@ -110,14 +124,17 @@ class Walker:
             self._do(action, random)
             self.walked.clicks += 1
             self._look()
-        self.walked.walks += 1
 
     def _go(self, path: str) -> None:
         self._trace.append(path)
-        with suppress(_errors()):  # a step before may still lead elsewhere
-            self._page.goto(self._base + path, wait_until="load")
-            return
-        self._page.goto(self._base + path, wait_until="load")
+        end = time.monotonic() + _LONGEST_LOAD_SECONDS
+        while True:
+            try:
+                self._page.goto(self._base + path, wait_until="load", timeout=1000 * _LONGEST_LOAD_SECONDS)
+                return
+            except _errors() as error:  # what was clicked before may still lead elsewhere
+                if time.monotonic() > end or not _is_on_the_way(error):
+                    raise
 
     def _do(self, action: str, random: Random) -> None:
         try:
@@ -165,14 +182,16 @@ class Walker:
         """Look at the page once it has loaded."""
         end = time.monotonic() + _LONGEST_LOAD_SECONDS
         seen = None
-        while seen is None:
+        self._page.wait_for_timeout(15)  # in which what was clicked begins to lead elsewhere
+        while seen is None or self._leading:
             try:
                 seen, address = self._page.evaluate(_LOOK), self._page.url
             except _errors() as error:
                 if not _is_on_the_way(error):
                     raise
-            if seen is None:
+            if seen is None or self._leading:
                 if time.monotonic() > end:
+                    self._leading.clear()
                     return self._note(self.walked.broken_pages, "it does not load")
                 self._page.wait_for_timeout(10)  # which lets the page's events come
         if not address.startswith(self._base):
@@ -194,6 +213,8 @@ class Walker:
     def _asked(self, request: Any) -> None:
         if not request.url.startswith((self._base, "data:", "blob:")):
             self._note(self.walked.broken_pages, f"asked another host: {request.url}")
+        if request.is_navigation_request():
+            self._leading.add(request)
         self.walked.requests.add((request.method, request.url.removeprefix(self._base).partition("?")[0]))
 
     def _said(self, message: Any) -> None:
@@ -205,7 +226,7 @@ class Walker:
         dialog.dismiss()
 
     def _note(self, faults: list[str], what: str) -> None:
-        faults.append(f"{what} at {self._page.url} after {' > '.join(self._trace)}"[:2000])
+        faults.append(f"{what} at {self._page.url} after {self.trail}"[:2000])
 
 
 def kind_of_page(path: str) -> str:
