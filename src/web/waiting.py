@@ -110,7 +110,7 @@ class WaitingRuns:
                 with suppress(ValueError, TypeError, RecursionError):
                     one = WaitingRun(**json.loads(line))
                     if len(one.words) >= _FEWEST_WORDS and all(
-                        isinstance(text, str) for text in (one.about, *one.words)
+                        isinstance(text, str) for text in (one.about, one.key, *one.words)
                     ):
                         found.append(one)
         return found

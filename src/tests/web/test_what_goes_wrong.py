@@ -117,7 +117,9 @@ def test_a_search_that_is_broken_breaks_no_page(visitor, place, content):
         assert visitor.get(path).status_code in (200, 404, 422), path
 
 
-@pytest.mark.parametrize("line", ["[" * 3000, "{}", "5", "null", '{"a": 1}', '{"about": 5, "words": 5}', '{"key": {}}'])
+@pytest.mark.parametrize(
+    "line", ["[" * 3000, "{}", "5", "null", '{"pid": 1e999}', '{"a": 1}', '{"about": 5, "words": 5}', '{"key": {}}']
+)
 def test_a_file_of_the_studio_that_is_broken_breaks_no_page(visitor, place, write_studio_run, line):
     write_studio_run("one")
     for name in ("queue.jsonl", "actions.jsonl", "started/20261124-120000-00000000/start.json", "votes/x.jsonl"):
