@@ -56,8 +56,6 @@ def show_plan(request: PlanRequest) -> None:
         raise YoyakError(f"--out {request.out}: the picture is SVG; name a file that ends in .svg")
     if request.compare and request.refine:
         raise YoyakError("--compare and --refine: methods are compared for training; leave one out")
-    if request.refine and request.joined[:2] != (1, 1):
-        raise YoyakError("--refine: refining uses one GPU; leave --cards and --hosts out")
     named = request.gpu is not None or request.memory_gb is not None
     device = find_device("H100") if request.compare and not named else choose_device(request.gpu, request.memory_gb)
     cluster = chosen_cluster(*request.joined, device.name)
@@ -94,7 +92,8 @@ def show_plan(request: PlanRequest) -> None:
 def show_refine_plan(situation: Situation, request: PlanRequest) -> None:
     """Print the plan of `yoyak refine`, or its JSON."""
     from ..planner.advice import arguments
-    from ..planner.refining import make_refine_plan, nearest_fitting_refining
+    from ..planner.refining import make_refine_plan
+    from ..planner.refining_advice import nearest_fitting_refining
     from ..planner.words import refine_text
 
     result = make_refine_plan(situation)
@@ -168,17 +167,18 @@ def compare_plans(situation: Situation, request: PlanRequest) -> None:
 
 
 def compare_cards(situation: Situation, request: PlanRequest) -> None:
-    """Print the run on more and more cards, and write a picture of its time over them."""
-    from ..planner.over_cards import cards_as_json, cards_picture, cards_text, on_more_cards
+    """Print the run on more and more cards, up to 64, and joined otherwise; write a picture of its time over them."""
+    from ..planner.over_cards import LARGEST, cards_as_json, cards_picture, cards_text, links_text, on_more_cards
 
     path = request.out or _CARDS_PICTURE
-    rows = on_more_cards(situation)
+    rows = on_more_cards(situation, LARGEST)
     title = f"{situation.config.model.checkpoint}: hours over {situation.device.name} cards"
     write_whole({path: cards_picture(situation, title).encode()}, overwrite=True)
     if request.as_json:
         print_json(cards_as_json(rows, request.price_per_hour))
         return
     print_text(said_lines(cards_text(rows, request.price_per_hour)))
+    print_text("\n" + said_lines(links_text(situation)))
     print_text(f"Picture: {path}")
 
 

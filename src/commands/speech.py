@@ -125,8 +125,9 @@ def _line(line: str) -> str:
     from rich.cells import cell_len
 
     row = re.fullmatch(r"( +)(\S.*?)( {2,})(\S.*)", line)
-    if row is None:
-        return in_korean(line)
+    whole = in_korean(line)  # a table's head
+    if row is None or whole != line:
+        return whole
     name = in_korean(row[2])
     gap = len(row[3]) + cell_len(row[2]) - cell_len(name)
     return row[1] + name + " " * gap + re.sub(r"[\d.]+ (?:h|min|s)\b", lambda time: in_korean(time[0]), row[4])

@@ -193,6 +193,9 @@ class TrainingSettings(Section):
     """Checkpoints to keep; the newest and the best one are always among them."""
     rank_timeout: Annotated[PositiveFloat, Field(le=10_000)] = 10
     """Of several processes that train together: minutes that one may keep the others waiting before all stop."""
+    sharding: Literal["none", "auto", "weights"] = "auto"
+    """What several GPUs share out: `weights`, frozen ones in 4 bit (packed engine), or, where all weights train, these
+    with gradients and optimizer states (trainer engine); `auto` does so where one GPU can't hold them."""
     deterministic: bool = False
     """On a GPU, use kernels that give the same bits each time, so that a run repeats or goes on exactly. A CPU does
     so anyway."""

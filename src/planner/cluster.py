@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ..errors import YoyakError
+from .job import Shards
 
 MOST_CARDS = 1024
 
@@ -61,6 +62,28 @@ class Cluster:
         """Return the number of all cards."""
         return self.cards * self.hosts
 
+    def as_json(self) -> dict[str, object]:
+        """Return what plans of several cards say of them; of one card nothing."""
+        if self.count == 1:
+            return {}
+        network = {"network": self.network.name} if self.hosts > 1 else {}
+        return {"cards": self.cards, "hosts": self.hosts, "link": self.link.name} | network
+
+    @property
+    def slowest(self) -> Link:
+        """Return the link that decides what all cards can pass on to each other."""
+        return self.link if self.hosts == 1 else min(self.network, self.link, key=lambda one: one.bytes_a_second)
+
+    @property
+    def passes_seconds(self) -> float:
+        """Return the seconds of the passes from all cards to one: a tree's depth."""
+        within, between = math.ceil(math.log2(self.cards)), math.ceil(math.log2(self.hosts))
+        return within * self.link.latency + between * self.network.latency
+
+    def shards(self) -> Shards:
+        """Return how weights are cut over all cards."""
+        return Shards(self.count, self.slowest.bytes_a_second, self.passes_seconds)
+
     def all_reduce_seconds(self, size: int) -> float:
         """Return the seconds in which all cards add up so many bytes.
 
@@ -69,10 +92,7 @@ class Cluster:
         """
         if self.count == 1:
             return 0.0
-        slowest = self.link if self.hosts == 1 else min(self.network, self.link, key=lambda one: one.bytes_a_second)
-        passes = math.ceil(math.log2(self.cards)) * self.link.latency
-        passes += math.ceil(math.log2(self.hosts)) * self.network.latency
-        return 2 * (self.count - 1) / self.count * size / slowest.bytes_a_second + 2 * passes
+        return 2 * (self.count - 1) / self.count * size / self.slowest.bytes_a_second + 2 * self.passes_seconds
 
 
 ONE_CARD = Cluster()

@@ -13,6 +13,7 @@ from .delta import delta_tensors
 from .devices import Device
 from .job import TrainingJob
 from .memory import Activations, captured, optimizer_bytes
+from .sharding_bytes import layer_bytes
 from .step_work import StepWork
 
 # Operations of a layer of the packed engine, forward and backward; without adapters there are fewer products.
@@ -48,7 +49,20 @@ def step_time(
     waited = (calls**power + busy**power) ** (1 / power) - busy
     layers = job.shape.layers * work.micro_batches
     fixed = constants.step + (constants.packed_layer * layers if job.engine == "packed" else 0.0)
-    return StepTime(kernels | {"launches": waited, "fixed": fixed})
+    parts = kernels | {"launches": waited, "fixed": fixed}
+    return StepTime(parts | ({"gathering": _gathering(job, work, busy)} if job.shards else {}))
+
+
+def _gathering(job: TrainingJob, work: StepWork, busy: float) -> float:
+    """Return a step's seconds in which it waits for layers that are gathered: while one computes, the next one comes.
+
+    Each micro-batch gathers all layers forward and back; where all weights train, their gradients go out besides.
+    """
+    assert job.shards is not None
+    one = job.shards.gather_seconds(layer_bytes(job))
+    times = 2 if job.method != "full" else 3
+    on_the_way = times * job.shape.layers * one * work.micro_batches
+    return max(on_the_way - busy, times * one * work.micro_batches)
 
 
 def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str, float]:
@@ -81,9 +95,14 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
         "dequantization": 2.0 * parameters * (0.53 + e) * work.micro_batches
         if job.method == "qlora" and not job.float8
         else 0.0,
-        "optimizer": _gradient_bytes(job, work) + 2.0 * sum(optimizer_bytes(job)),
+        "optimizer": (_gradient_bytes(job, work) + 2.0 * sum(optimizer_bytes(job))) / _cut(job),
         "calls": _calls(job, work, again),
     }
+
+
+def _cut(job: TrainingJob) -> int:
+    """Return over how many cards gradients and states are cut."""
+    return job.shards.cards if job.shards is not None and job.method == "full" else 1
 
 
 def _gradient_bytes(job: TrainingJob, work: StepWork) -> float:

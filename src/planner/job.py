@@ -18,6 +18,25 @@ EngineName = Literal["packed", "trainer"]
 
 
 @dataclass(frozen=True)
+class Shards:
+    """Weights that are cut over cards, and gathered a layer ahead of use.
+
+    Attributes:
+        cards: that hold a part each.
+        bytes_a_second: that a card receives.
+        latency: seconds that a gathering takes besides.
+    """
+
+    cards: int
+    bytes_a_second: float
+    latency: float
+
+    def gather_seconds(self, size: float) -> float:
+        """Return the seconds in which each card gets so many bytes, of which it has its own part."""
+        return (self.cards - 1) / self.cards * size / self.bytes_a_second + self.latency
+
+
+@dataclass(frozen=True)
 class TrainingJob:
     """A training as the planner sees it.
 
@@ -29,6 +48,7 @@ class TrainingJob:
         micro_batch_tokens: of the packed engine; None lets the planner choose.
         cpu: whether a processor trains: no graphs, no CUDA context, no filler.
         float8: whether products with frozen weights are in 8 bit, of which two copies are held.
+        shards: how weights are cut over cards: frozen ones in 4 bit, or all, with gradients and states.
     """
 
     shape: ModelShape
@@ -46,6 +66,7 @@ class TrainingJob:
     eval_batch_size: int = 8
     cpu: bool = False
     float8: bool = False
+    shards: Shards | None = None
 
     @property
     def examples(self) -> int:

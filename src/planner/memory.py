@@ -24,6 +24,7 @@ from .constants import MEMORY
 from .delta import delta_work
 from .job import TrainingJob
 from .shapes import ModelShape
+from .sharding_bytes import cut_parts
 
 _HEAD_CHUNK = 1024  # kernels/response_loss.py
 AUTOGRAD_CHUNK = 1024  # training/loss.py
@@ -81,7 +82,7 @@ def steady_parts(job: TrainingJob) -> Mapping[str, int]:
     sizes = [size * job.trained_element for size in job.trained_tensors]
     parts["gradients"] = block(sum(sizes)) if job.engine == "packed" else sum(map(block, sizes))
     parts["optimizer"] = optimizer_bytes(job)[0]
-    return parts
+    return parts if job.shards is None else cut_parts(job, parts)
 
 
 def vocabulary_bytes(job: TrainingJob) -> int:
@@ -236,7 +237,8 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
 
 def captured(job: TrainingJob, tokens: int) -> bool:
     """Tell whether a micro-batch's passes run from CUDA graphs, which keep a memory pool of their own."""
-    return job.engine == "packed" and tokens <= CAPTURED_TOKENS and not job.cpu and job.shape.delta is None
+    plain = job.shape.delta is None and job.shards is None
+    return job.engine == "packed" and tokens <= CAPTURED_TOKENS and not job.cpu and plain
 
 
 def evaluation_bytes(job: TrainingJob, size: MicroBatchSize) -> int:

@@ -10,14 +10,16 @@ from .cluster import LINKS, NETWORKS, Cluster, Link
 from .compare import ticks_of, x_of, y_of
 from .plan import Plan, Situation, make_plan
 
-_LARGEST = 64
+LARGEST = 64
+"""Cards, on paper."""
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 760, 460, 70, 50, 40, 170
+_MARKS = {"*": "  * weights cut over the cards", "!": "  ! does not fit"}
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#444444")
 
 
 @dataclass(frozen=True)
 class PlanOnCards:
-    """A plan on so many cards, and its speed against one card's."""
+    """A plan on so many cards, and its speed against that on the fewest on which the run fits."""
 
     cluster: Cluster
     plan: Plan
@@ -33,11 +35,18 @@ def on_more_cards(situation: Situation, largest: int | None = None) -> list[Plan
         clusters.append(replace(asked, hosts=count // asked.cards))
     if clusters[-1].count < asked.count:
         clusters.append(asked)
+    clusters = _that_can_cut(situation, clusters)
     plans = [make_plan(replace(situation, cluster=cluster)) for cluster in clusters]
+    first = next((plan for plan in plans if plan.fits), plans[0])
     return [
-        PlanOnCards(cluster, plan, plans[0].total_seconds / plan.total_seconds)
+        PlanOnCards(cluster, plan, first.total_seconds / plan.total_seconds)
         for cluster, plan in zip(clusters, plans, strict=True)
     ]
+
+
+def _that_can_cut(situation: Situation, clusters: list[Cluster]) -> list[Cluster]:
+    """Return the clusters that can train as asked: to cut weights takes two cards."""
+    return [one for one in clusters if one.count > 1 or situation.config.training.sharding != "weights"]
 
 
 def _doubled(most: int) -> list[int]:
@@ -46,7 +55,7 @@ def _doubled(most: int) -> list[int]:
 
 
 def cards_text(rows: Sequence[PlanOnCards], price_per_hour: float | None) -> str:
-    """Return a table: cards, seconds a step, the run, its speed against one card's, memory of a card, cost."""
+    """Return a table: cards, seconds a step, the run, its speed, memory of a card, cost; what is marked is said."""
     cost = "" if price_per_hour is None else f" {'cost':>9}"
     lines = [f"{'cards':>9} {'s a step':>9} {'run':>9} {'speed':>7} {'GB each':>8}{cost}"]
     for row in rows:
@@ -54,9 +63,29 @@ def cards_text(rows: Sequence[PlanOnCards], price_per_hour: float | None) -> str
         name = f"{cluster.hosts} x {cluster.cards}" if cluster.hosts > 1 else str(cluster.cards)
         memory = plan.choice.memory.device_bytes / 1e9
         spent = "" if price_per_hour is None else f" {plan.cost(price_per_hour):9.2f}"
-        line = f"{name:>9} {plan.step_seconds:9.3f} {hours(plan.total_seconds):>9} {row.times:6.2f}x {memory:8.1f}"
-        lines.append(line + spent)
+        speed = f"{row.times:6.2f}x" if plan.fits else f"{'-':>7}"
+        line = f"{name:>9} {plan.step_seconds:9.3f} {hours(plan.total_seconds):>9} {speed} {memory:8.1f}"
+        lines.append((line + spent + _mark(plan)).rstrip())
+    marks = {_mark(row.plan).strip() for row in rows}
+    return "\n".join([*lines, *(said for mark, said in _MARKS.items() if mark in marks)])
+
+
+def links_text(situation: Situation) -> str:
+    """Return a table of the ways in which the asked cards can be joined: what a step and the run take."""
+    asked = situation.cluster
+    of_hosts = NETWORKS if asked.hosts > 1 else (asked.network,)
+    of_cards = LINKS if asked.hosts == 1 else (asked.link,)
+    lines = [f"{'joined by':>20} {'s a step':>9} {'run':>9}"]
+    for link in of_cards:
+        for network in of_hosts:
+            plan = make_plan(replace(situation, cluster=replace(asked, link=link, network=network)))
+            name = link.name if asked.hosts == 1 else network.name
+            lines.append(f"{name:>20} {plan.step_seconds:9.3f} {hours(plan.total_seconds):>9}{_mark(plan)}")
     return "\n".join(lines)
+
+
+def _mark(plan: Plan) -> str:
+    return " !" if not plan.fits else " *" if plan.sharding == "weights" else ""
 
 
 def cards_as_json(rows: Sequence[PlanOnCards], price_per_hour: float | None) -> list[dict[str, object]]:
@@ -74,8 +103,9 @@ def cards_picture(situation: Situation, title: str) -> str:
     lines = []
     for link, network in ways:
         cluster = replace(situation.cluster, link=link, network=network)
-        rows = on_more_cards(replace(situation, cluster=cluster), _LARGEST)
-        points = [(row.cluster.count, row.plan.total_seconds / 3600) for row in rows]
+        rows = on_more_cards(replace(situation, cluster=cluster), LARGEST)
+        shown = [row for row in rows if row.plan.fits] or rows
+        points = [(row.cluster.count, row.plan.total_seconds / 3600) for row in shown]
         lines.append((f"{link.name}, {network.name}", points))
     counts = [count for _, points in lines for count, _ in points]
     spent = [time for _, points in lines for _, time in points]

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.schema import Config
+from ..errors import YoyakError
 from .cluster import ONE_CARD, Cluster
 from .devices import Device
 from .duration import evaluation_seconds, saving_seconds
@@ -13,6 +14,7 @@ from .fastest import Choice, MemoryLimits, Workload, fastest_choice
 from .job import job_of, of_one_card
 from .lengths import Lengths
 from .shapes import ModelShape
+from .sharding import Sharding, refuse_what_cannot_be_cut, sharding_obstacle
 from .step_work import ExampleTokens, evaluation_batch
 
 _FILLED = 0.97  # of a card's memory, where there is a choice
@@ -62,6 +64,11 @@ class Plan:
     all_reduce_seconds: float = 0.0
 
     @property
+    def sharding(self) -> Sharding:
+        """Return whether weights are cut over the cards."""
+        return "weights" if self.choice.job.shards else "none"
+
+    @property
     def step_seconds(self) -> float:
         """Return the seconds of a step."""
         return self.choice.time.seconds + self.all_reduce_seconds
@@ -85,11 +92,9 @@ class Plan:
         choice, situation, device = self.choice, self.situation, self.situation.device
         work = choice.work
         more: dict[str, Any] = {} if price_per_hour is None else {"cost": round(self.cost(price_per_hour), 2)}
-        cluster = situation.cluster
-        if cluster.count > 1:
-            more |= {"cards": cluster.cards, "hosts": cluster.hosts, "link": cluster.link.name}
-            more |= {"network": cluster.network.name} if cluster.hosts > 1 else {}
-            more["all_reduce_seconds"] = round(self.all_reduce_seconds, 6)
+        if situation.cluster.count > 1:
+            more |= situation.cluster.as_json() | {"all_reduce_seconds": round(self.all_reduce_seconds, 6)}
+            more["sharding"] = self.sharding
         return {
             "peak_bytes": choice.memory.peak_bytes,
             "device_bytes": choice.memory.device_bytes,
@@ -123,12 +128,34 @@ class Plan:
 def make_plan(situation: Situation) -> Plan:
     """Return the plan of a run: the fastest within the card's memory and `training.memory_budget_gb`.
 
+    Weights are cut over several cards where that is asked for, or with `training.sharding` = auto where they don't fit
+    otherwise: what fits is faster whole.
+
     Raises:
         YoyakError: settings that exclude each other.
     """
+    config, alone = situation.config, situation.cluster.count == 1
+    refuse_what_cannot_be_cut(config)
+    if config.training.sharding == "weights":
+        if alone:
+            raise YoyakError("training.sharding = weights: there is one card; name more with --cards")
+        return _plan(situation, cuts=True)
+    whole = _plan(situation)
+    if whole.fits or alone or config.training.sharding == "none" or sharding_obstacle(config):
+        return whole
+    cut = _plan(situation, cuts=True)
+    return cut if cut.fits else whole
+
+
+def _plan(situation: Situation, cuts: bool = False) -> Plan:
+    """Return the plan of a run whose weights are cut over the cards, or are not."""
     config, device = situation.config, situation.device
     cards = situation.cluster.count
     job = of_one_card(job_of(config, situation.shape, device), cards)
+    if cuts:
+        job = replace(job, shards=situation.cluster.shards())
+        if job.method == "full":  # by FSDP2, under autograd, with torch's AdamW
+            job = replace(job, engine="trainer", optimizer="adamw_torch", micro_batch_tokens=None)
     examples, held = situation.examples(), situation.examples(evaluation=True)
     steps = run_steps(config, len(examples))
     largest = evaluation_batch(held, job.eval_batch_size) if held else None
@@ -139,7 +166,8 @@ def make_plan(situation: Situation) -> Plan:
     if not fits:
         choice, fits = fastest_choice(job, load, device, MemoryLimits(peak, device.memory_bytes))
     seconds = {name: value * steps for name, value in choice.time.parts.items()}
-    all_reduce = situation.cluster.all_reduce_seconds(job.trained * job.trained_element)
+    added_up = 0 if cuts and job.method == "full" else job.trained * job.trained_element
+    all_reduce = situation.cluster.all_reduce_seconds(added_up)
     if cards > 1:
         seconds["all_reduce"] = all_reduce * steps
     times = evaluations(config, len(examples), steps)

@@ -6,7 +6,6 @@ the update is a training step on groups, a dialogue's prompt once with all its s
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,13 +61,13 @@ class RefinePlan:
         return sum(self.seconds.values())
 
     def cost(self, price_per_hour: float) -> float:
-        """Return what the run costs."""
-        return self.total_seconds / 3600 * price_per_hour
+        """Return what the run costs, at a price of one card."""
+        return self.total_seconds / 3600 * price_per_hour * self.situation.cluster.count
 
     def as_json(self, price_per_hour: float | None = None) -> dict[str, Any]:
         """Return what `yoyak plan --refine --json` prints; memory in bytes, time in seconds."""
         choice, situation, refine = self.choice, self.situation, self.situation.config.refine
-        cost = {} if price_per_hour is None else {"cost": round(self.cost(price_per_hour), 2)}
+        more = {} if price_per_hour is None else {"cost": round(self.cost(price_per_hour), 2)}
         return {
             "peak_bytes": self.memory.peak_bytes,
             "device_bytes": self.memory.device_bytes,
@@ -91,31 +90,41 @@ class RefinePlan:
             "time_is_estimate": not situation.device.measured,
             "lengths": situation.train.source,
             "lengths_are_estimates": situation.train.estimated,
-            **cost,
+            **more,
+            **situation.cluster.as_json(),
         }
 
 
 def make_refine_plan(situation: Situation) -> RefinePlan:
     """Return the plan of a refining: rows and micro-batches as `yoyak refine` would choose them.
 
+    Of several cards each draws, rewards and learns from its part of a step's dialogues.
+
     Raises:
         YoyakError: the packed engine can't train the model, or there are fewer dialogues than a step takes.
     """
     config, device = situation.config.model_copy(deep=True), situation.device
     config.data.instruction_augmentation = False  # each dialogue is drawn for with its own instruction alone
-    situation = replace(situation, config=config)
-    job = refine_job(config, job_of(config, situation.shape, device))
+    situation, cluster = replace(situation, config=config), situation.cluster
     train, held = situation.examples(), situation.examples(evaluation=True)
     refuse_few(len(train), config)
+    whole, config = config, refining_of_one_card(config, cluster.count)
+    held = held[:: cluster.count]
+    job = refine_job(config, job_of(config, situation.shape, device))
     budget = config.training.memory_budget_gb
     peak = budget * 1e9 if budget else math.inf
     chosen = fastest_refining(config, job, device, (train, held), MemoryLimits(peak, _FILLED * device.memory_bytes))
-    step = {"drawing": chosen.drawing_seconds, "rewards": reward_seconds(device, refine_draws(config))}
+    on_a_host = -(-refine_draws(whole) // cluster.hosts)
+    step = {"drawing": chosen.drawing_seconds, "rewards": reward_seconds(device, on_a_host)}
     step["update"] = chosen.update_seconds(config)
+    if cluster.count > 1:
+        step["all_reduce"] = cluster.all_reduce_seconds(job.trained * job.trained_element)
     evaluation = 0.0
     if held:
         rows, most = min(chosen.rows, len(held)), config.tokenizer.decoder_max_len
-        evaluation = drawing_seconds(job, device, rows, held, 1, most) + reward_seconds(device, len(held))
+        evaluation = drawing_seconds(job, device, rows, held, 1, most) + reward_seconds(
+            device, len(held) * cluster.cards
+        )
     steps = _steps(config, sum(step.values()), evaluation)
     times = 1 + math.ceil(steps / config.refine.eval_steps)
     seconds = {name: value * steps for name, value in step.items()}
@@ -231,6 +240,13 @@ def refine_job(config: Config, job: TrainingJob) -> TrainingJob:
     )
 
 
+def refining_of_one_card(config: Config, cards: int) -> Config:
+    """Return the settings of the part that one of so many cards has of each step."""
+    refine = config.refine
+    part = refine.model_copy(update={"dialogues": -(-refine.dialogues // cards)})
+    return config.model_copy(update={"refine": part})
+
+
 def refuse_few(dialogues: int, config: Config) -> None:
     """Raise YoyakError where there are fewer dialogues than a step takes."""
     wanted = config.refine.dialogues
@@ -260,38 +276,3 @@ def _copied_bytes(config: Config, job: TrainingJob) -> int:
     """Return the bytes of copies of what trains: its average in float32, its start, itself while these are in place."""
     average, start = bool(config.refine.average), bool(config.refine.kl)
     return job.trained * (4 * average + job.trained_element * (start + (average or start)))
-
-
-def nearest_fitting_refining(plan: RefinePlan) -> dict[str, Any] | None:
-    """Return the fewest settings with which a refining that doesn't fit does, or None where nothing helps."""
-    for settings in _smaller(plan.situation.config):
-        config = plan.situation.config.model_copy(deep=True)
-        for key, value in settings.items():
-            section, name = key.split(".")
-            setattr(getattr(config, section), name, value)
-        try:
-            other = make_refine_plan(replace(plan.situation, config=config))
-        except YoyakError:
-            continue
-        if other.fits:
-            return settings
-    return None
-
-
-def _smaller(config: Config) -> Iterator[dict[str, Any]]:
-    refine, training = config.refine, config.training
-    free: dict[str, Any] = {}
-    if refine.micro_batch_tokens != "auto":
-        free["refine.micro_batch_tokens"] = "auto"
-    elif training.micro_batch_tokens != "auto":
-        free["training.micro_batch_tokens"] = "auto"
-    if training.gradient_checkpointing != "auto":
-        free["training.gradient_checkpointing"] = "auto"
-    if free:
-        yield free
-    fewer: list[dict[str, Any]] = [{"refine.samples": samples} for samples in (8, 4, 2) if samples < refine.samples]
-    in_4bit: list[dict[str, Any]] = (
-        [{"lora.use_qlora": True}] if config.lora.use_lora and not config.lora.use_qlora else []
-    )
-    yield from ({**free, **one} for one in [*fewer, *in_4bit])
-    yield from ({**free, **four, **one} for four in in_4bit for one in fewer)

@@ -14,6 +14,7 @@ MEMORY_NAMES = {
     "adapter": "adapter and its copies",
     "dequantized": "dequantized weights",
     "float8": "weights in 8 bit",
+    "gathered": "layers gathered from all cards",
     "gradients": "gradients",
     "optimizer": "optimizer",
     "activations_inputs": "activations: layers' inputs",
@@ -39,6 +40,7 @@ TIME_NAMES = {
     "optimizer": "optimizer",
     "launches": "waiting for launches",
     "fixed": "packing, clipping, logging",
+    "gathering": "waiting for gathered layers",
     "all_reduce": "adding up gradients",
     "evaluation": "evaluation",
     "saving": "saving",
@@ -67,7 +69,7 @@ def refine_text(plan: RefinePlan, price_per_hour: float | None) -> str:
         f"  summaries drawn at a time: {choice.rows:,}; updates in {choice.job.dtype}, micro-batches of up to "
         f"{update.micro_batch_tokens:,} tokens; computed again: {update.checkpointing}",
         _lengths(plan.situation),
-        f"  {plan.steps:,} steps of {refine.dialogues} dialogues x {refine.samples} summaries",
+        f"  {plan.steps:,} steps of {choice.job.examples} dialogues x {refine.samples} summaries{_each(plan)}",
     ]
     return "\n".join([*head, "", *memory_lines(plan), "", *_time(plan, price_per_hour), "", verdict(plan)])
 
@@ -105,7 +107,7 @@ def _head(plan: Plan) -> list[str]:
     ]
 
 
-def _each(plan: Plan) -> str:
+def _each(plan: Plan | RefinePlan) -> str:
     cluster = plan.situation.cluster
     if cluster.count == 1:
         return ""

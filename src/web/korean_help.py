@@ -73,6 +73,11 @@ KOREAN_HELP = {
     ),
     "training.save_total_limit": "남겨 둘 체크포인트 수입니다. 최신 것과 가장 좋은 것은 늘 남습니다.",
     "training.rank_timeout": "여러 프로세스로 학습할 때 하나가 다른 것들을 몇 분까지 기다리게 할 수 있는지 정합니다.",
+    "training.sharding": (
+        "GPU가 여럿일 때 무엇을 나눠 둘지 정합니다. `weights`는 고정된 4비트 가중치를(packed 엔진), "
+        "전체 학습이면 가중치와 그래디언트, 옵티마이저 상태를(trainer 엔진) 나눕니다. "
+        "`auto`는 GPU 하나에 들어가지 않을 때만 나눕니다."
+    ),
     "training.deterministic": (
         "GPU에서 매번 같은 비트를 내는 커널을 써서 똑같이 반복하고 이어갈 수 있게 합니다. CPU는 늘 그렇습니다."
     ),

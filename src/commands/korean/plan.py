@@ -28,9 +28,23 @@ PLAN = (
         "한 번에 뽑는 요약 {rows}개, 갱신은 {dtype}, 마이크로배치마다 최대 {tokens}토큰. 재계산하는 층: {layers:t}",
     ),
     Text(
+        "{steps} steps of {dialogues} dialogues x {samples} summaries on each of {cards} cards ({link})",
+        "GPU {cards}개({link})마다 대화 {dialogues}개에 요약 {samples}개씩 {steps}스텝",
+    ),
+    Text(
+        (
+            "{steps} steps of {dialogues} dialogues x {samples} summaries on each of {cards} cards of {hosts} hosts "
+            "({links})"
+        ),
+        "서버 {hosts}대의 GPU {cards}개({links})마다 대화 {dialogues}개에 요약 {samples}개씩 {steps}스텝",
+    ),
+    Text(
         "{steps} steps of {dialogues} dialogues x {samples} summaries",
         "대화 {dialogues}개에 요약 {samples}개씩 {steps}스텝",
     ),
+    Text("layers gathered from all cards", "모든 GPU에서 모아 온 층"),
+    Text("waiting for gathered layers", "모아 올 층 기다리기"),
+    Text("adding up gradients", "그래디언트 합하기"),
     Text("caches of drawn summaries", "뽑는 요약의 캐시"),
     Text("copies of what trains", "학습하는 값의 사본"),
     Text("drawing summaries", "요약 뽑기"),
@@ -78,6 +92,9 @@ PLAN = (
         ),
     ),
     Text("adding up gradients", "그래디언트 합산"),
+    Text("joined by  s a step       run", "     연결  초/스텝        전체"),
+    Text("* weights cut over the cards", "* 가중치를 GPU마다 나눔"),
+    Text("! does not fit", "! 들어가지 않음"),
     Text("cards  s a step       run   speed  GB each", "GPU  초/스텝        전체    속도   GB(장)"),
     Text("cards  s a step       run   speed  GB each      cost", "GPU  초/스텝        전체    속도   GB(장)      비용"),
     Text("Memory [{bar}] {need} of {have} GB", "메모리 [{bar}] {have} GB 가운데 {need} GB"),

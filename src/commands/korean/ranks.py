@@ -62,6 +62,51 @@ RANKS = (
         "--folds trains one run after the other, each on one GPU; leave --gpus and --processes out",
         "--folds는 GPU 하나로 차례로 학습합니다. --gpus와 --processes를 빼세요",
     ),
+    Text(
+        (
+            "training.sharding = weights: there is one process, and nobody to share with; start several with --gpus "
+            "all, or set it to auto"
+        ),
+        (
+            "training.sharding = weights: 프로세스가 하나라 나눌 상대가 없습니다. --gpus all로 여럿을 띄우거나 "
+            "auto로 두세요"
+        ),
+    ),
+    Text(
+        "training.sharding = weights: there is one card; name more with --cards",
+        "training.sharding = weights: GPU가 하나입니다. --cards로 더 정하세요",
+    ),
+    Text("training.sharding = weights: {obstacle}", "training.sharding = weights: {obstacle:t}"),
+    Text(
+        (
+            "{folder}: can't go on with training.sharding = weights: it was begun by the {engine} engine; set it to "
+            "none, or begin anew with --overwrite"
+        ),
+        (
+            "{folder}: training.sharding = weights로 이어서 할 수 없습니다. {engine} 엔진으로 시작한 실행입니다. "
+            "none으로 두거나 --overwrite로 새로 시작하세요"
+        ),
+    ),
+    Text(
+        (
+            "out of memory with weights that are cut over the ranks, where no step can be repeated in smaller parts; "
+            "lower training.batch_size or training.micro_batch_tokens, set training.gradient_checkpointing=true, or "
+            "use more GPUs"
+        ),
+        (
+            "가중치를 나눠 둔 채 메모리가 모자랍니다. 이때는 스텝을 더 작게 나눠 되풀이할 수 없습니다. "
+            "training.batch_size나 training.micro_batch_tokens를 줄이거나 "
+            "training.gradient_checkpointing=true로 두거나 GPU를 더 쓰세요"
+        ),
+    ),
+    Text(
+        "training.sharding = weights: {model} has no list of layers to cut; set it to none",
+        "training.sharding = weights: {model}에는 나눌 층의 목록이 없습니다. none으로 두세요",
+    ),
+    Text(
+        "%s is used in place of %s, since its states are cut too",
+        "옵티마이저 상태도 나누므로 %s를 씁니다(설정은 %s)",
+    ),
     Text("--gpus {given}: names a GPU twice", "--gpus {given}: 같은 GPU가 두 번 나옵니다"),
     Text("--gpus {given}: there is {count} here, from 0", "--gpus {given}: 여기에는 {count}개뿐입니다(0번부터)"),
     Text("--gpus {given}: there are {count} here, from 0", "--gpus {given}: 여기에는 {count}개뿐입니다(0번부터)"),

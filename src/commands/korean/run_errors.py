@@ -108,10 +108,6 @@ RUN_ERRORS = (
         "--cards {cards} --hosts {hosts}: GPU는 모두 {most}개까지 계산합니다",
     ),
     Text(
-        "--refine: refining uses one GPU; leave --cards and --hosts out",
-        "--refine: 보상 학습은 GPU 하나로 합니다. --cards와 --hosts를 빼세요",
-    ),
-    Text(
         "was killed (SIGKILL), by someone or since the machine's memory was full",
         "강제로 종료되었습니다(SIGKILL). 누가 끝냈거나 기계의 메모리가 가득 찼습니다",
     ),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import YoyakError
+from ...ranks.group import rank_count
 from ...runs.outcomes import PlanFigures
 from .folder import RunContext
 from .train_plan import device_of_run, record_figures, say_plan
@@ -33,6 +34,7 @@ def plan_refining(
     Raises:
         YoyakError: it can't fit, with the nearest settings that do; or a step takes more dialogues than there are.
     """
+    from ...planner.cluster import Cluster
     from ...planner.plan import Situation
     from ...planner.refining import make_refine_plan, refuse_few
     from ...planner.shapes import shape_of_config
@@ -44,7 +46,7 @@ def plan_refining(
     lengths = _lengths(trained, run.config.data.train), _lengths(evaluated, run.config.data.eval)
     try:
         shape = shape_of_config(model_config, run.config.model.checkpoint)
-        plan = make_refine_plan(Situation(run.config, shape, *lengths, device))
+        plan = make_refine_plan(Situation(run.config, shape, *lengths, device, Cluster(rank_count())))
     except YoyakError as error:
         run.logger.info("No plan: %s", error)
         return None
@@ -62,7 +64,7 @@ def _lengths(examples: "Sequence[RefineExample]", source: str) -> "Lengths":
 
 def _refuse(plan: "RefinePlan") -> None:
     from ...planner.advice import arguments
-    from ...planner.refining import nearest_fitting_refining
+    from ...planner.refining_advice import nearest_fitting_refining
     from ...planner.words import verdict
 
     change = nearest_fitting_refining(plan)

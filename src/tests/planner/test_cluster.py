@@ -88,4 +88,11 @@ def test_the_command_says_both(capsys, tmp_path, monkeypatch):
     assert plan["all_reduce_seconds"] > 0
     assert plan["cost"] == pytest.approx(plan["total_seconds"] / 3600 * 8, abs=0.01)
     code, out, _ = run(capsys, *arguments, "--compare", "--json")
-    assert [(row["hosts"], row["cards"]) for row in json.loads(out)] == [(1, 1), (1, 2), (2, 2)]
+    counts = [(row.get("hosts", 1), row.get("cards", 1)) for row in json.loads(out)]
+    assert counts == [(1, 1), (1, 2), (2, 2), (4, 2), (8, 2), (16, 2), (32, 2)]
+    code, out, _ = run(capsys, *arguments, "--compare")
+    lines = out.splitlines()
+    (first,) = (number for number, line in enumerate(lines) if line.split()[:2] == ["joined", "by"])
+    table = {line.split()[0]: float(line.split()[1]) for line in lines[first + 1 : first + 5]}
+    assert list(table) == ["ethernet400", "ethernet100", "ethernet25", "ethernet10"]
+    assert list(table.values()) == sorted(table.values())

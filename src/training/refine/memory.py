@@ -11,8 +11,9 @@ from ...errors import YoyakError
 from ...planner.constants import MEMORY
 from ...planner.drawing import most_rows
 from ...planner.fastest import MemoryLimits
-from ...planner.refining import RefineChoice, fastest_refining, group_tokens, refine_job
+from ...planner.refining import RefineChoice, fastest_refining, group_tokens, refine_job, refining_of_one_card
 from ...planner.step_work import ExampleTokens
+from ...ranks.group import rank_count
 from ..memory_plan import SHARE_OF_FREE_MEMORY, job_of_model, this_device
 
 if TYPE_CHECKING:
@@ -69,14 +70,16 @@ def drawing_rows(
     Raises:
         YoyakError: refining does not fit into the GPU's memory.
     """
-    device = model.get_input_embeddings().weight.device
+    device, config = model.get_input_embeddings().weight.device, refining_of_one_card(config, rank_count())
     if device.type == "cpu":
         return most_rows(config, cpu=True), None
     free = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
     budget = config.training.memory_budget_gb
     limits = MemoryLimits(budget * 1e9 if budget else float(free), SHARE_OF_FREE_MEMORY * free + MEMORY.context)
     job = refine_job(config, job_of_model(model, config.training, "packed"))
-    chosen = fastest_refining(config, job, this_device(), (example_tokens(trained), example_tokens(evaluated)), limits)
+    chosen = fastest_refining(
+        config, job, this_device(), (example_tokens(trained), example_tokens(evaluated[:: rank_count()])), limits
+    )
     if not chosen.fits:
         where = f"training.memory_budget_gb = {budget:g}" if budget else "the GPU's free memory"
         raise YoyakError(
