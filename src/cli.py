@@ -18,10 +18,12 @@ from .commands.options import (
     AsJson,
     BatchSize,
     Experiment,
+    Gpus,
     MaxNewTokens,
     NumBeams,
     Overrides,
     Overwrite,
+    Processes,
     Seed,
     Spreadsheet,
 )
@@ -86,12 +88,8 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the output folder holds.")] = False,
     folds: Annotated[int | None, typer.Option(help="Train K runs, one on each fold of data.train.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Start though the plan says that it doesn't fit.")] = False,
-    gpus: Annotated[
-        str | None, typer.Option("--gpus", metavar="all|N|0,2", help="Train on several GPUs: all, so many, or these.")
-    ] = None,
-    processes: Annotated[
-        int | None, typer.Option("--processes", min=1, help="Train with so many processes on the CPU.")
-    ] = None,
+    gpus: Gpus = None,
+    processes: Processes = None,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
     from .commands.train.request import Several, TrainRequest
@@ -110,11 +108,14 @@ def refine(
     overrides: Overrides = None,
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the refining that the folder holds.")] = False,
+    gpus: Gpus = None,
+    processes: Processes = None,
 ) -> None:
     """Train a run's model further on the reward of whole summaries; outputs go to outputs/NAME_refined/."""
     from .commands.train.refine import refine_run
+    from .commands.train.request import Several
 
-    refine_run(run, overrides or [], overwrite, resume)
+    refine_run(run, overrides or [], overwrite, resume, Several(gpus, processes))
 
 
 @app.command()

@@ -15,3 +15,7 @@ NumBeams = Annotated[int | None, typer.Option("--num-beams", help="As generation
 MaxNewTokens = Annotated[int | None, typer.Option("--max-new-tokens", help="As tokenizer.decoder_max_len.")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="As generation.batch_size.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="As generation.seed.")]
+Gpus = Annotated[
+    str | None, typer.Option("--gpus", metavar="all|N|0,2", help="Train on several GPUs: all, so many, or these.")
+]
+Processes = Annotated[int | None, typer.Option("--processes", min=1, help="Train with so many processes on the CPU.")]

@@ -1,6 +1,7 @@
-"""`yoyak train --gpus`: starts a process on each GPU, each with the same command, and waits for them."""
+"""`yoyak train --gpus` and `yoyak refine --gpus`: start a process on each GPU, with the same command, and wait."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,16 +10,20 @@ import typer
 from ...errors import YoyakError
 from ...ranks.cards import chosen_cards
 from ..speech import said, speaks_korean
-from .request import TrainRequest
+from .request import Several, TrainRequest
 
 _PACKAGE = __package__.split(".")[0]  # `src` in a checkout, else `yoyak`
 _CHILD = "import sys; sys.argv[0] = {name!r}; sys.path[:0] = {paths!r}; from {package}.cli import main; main()"
 
 
-def start_ranks(request: TrainRequest) -> None:
-    """Start the processes that a request asks for, wait for them, and exit as they do.
+def start_ranks(several: Several, arguments: Sequence[str]) -> None:
+    """Start the processes that are asked for, wait for them, and exit as they do.
 
     Returns where it is one process after all, which then is this one, on the GPU that is named.
+
+    Args:
+        several: on what, and how many.
+        arguments: of each process's command, but for these.
 
     Raises:
         YoyakError: there are fewer GPUs, or it is the CPU's turn and there are GPUs.
@@ -29,21 +34,21 @@ def start_ranks(request: TrainRequest) -> None:
     import torch
 
     cards = None
-    if request.several.gpus is not None:
-        cards = chosen_cards(request.several.gpus, torch.cuda.device_count())
-    elif torch.cuda.is_available() and (request.several.processes or 1) > 1:
+    if several.gpus is not None:
+        cards = chosen_cards(several.gpus, torch.cuda.device_count())
+    elif torch.cuda.is_available() and (several.processes or 1) > 1:
         raise YoyakError("--processes is for the CPU, and here are GPUs; train on them with --gpus all")
-    count = len(cards) if cards is not None else request.several.processes or 1
+    count = len(cards) if cards is not None else several.processes or 1
     if count > 1:
-        _run(request, count, cards)
+        _run(child_command(several, arguments), count, cards)
     if cards is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = cards[0]
 
 
-def _run(request: TrainRequest, count: int, cards: list[str] | None) -> NoReturn:
+def _run(command: list[str], count: int, cards: list[str] | None) -> NoReturn:
     from ...ranks.launcher import Launcher
 
-    code, failure = Launcher(child_command(request), count, cards).run()
+    code, failure = Launcher(command, count, cards).run()
     if failure is not None:
         from ...redaction import redact
 
@@ -53,25 +58,32 @@ def _run(request: TrainRequest, count: int, cards: list[str] | None) -> NoReturn
     raise SystemExit(code)
 
 
-def child_command(request: TrainRequest) -> list[str]:
-    """Return the command of each process: that of this one, by this Python and this package."""
+def child_command(several: Several, arguments: Sequence[str]) -> list[str]:
+    """Return the command of each process: this one's, by this Python and this package."""
     paths = [str(Path(__file__).resolve().parents[3])] if _PACKAGE == "src" else []
     code = _CHILD.format(name=Path(sys.argv[0]).name, paths=paths, package=_PACKAGE)
+    given = ["--lang", "ko" if speaks_korean() else "en", *arguments]
+    given += ["--debug-errors"] if "--debug-errors" in sys.argv else []
+    given += ["--gpus", several.gpus] if several.gpus is not None else ["--processes", str(several.processes)]
+    return [sys.executable, "-P", "-c", code, *given]
+
+
+def train_arguments(request: TrainRequest) -> list[str]:
+    """Return what stands behind `yoyak` for a training, but on how many GPUs."""
     flags = {
         "--use_instruction_augmentation": request.use_instruction_augmentation,
         "--debug": request.debug,
         "--overwrite": request.overwrite,
         "--force": request.force,
         "--resume": request.resume,
-        "--debug-errors": "--debug-errors" in sys.argv,
         "--use_qlora": request.use_qlora is True,
         "--no-use_qlora": request.use_qlora is False,
     }
-    given = ["--lang", "ko" if speaks_korean() else "en", "train", "--experiment", request.experiment]
-    given += [flag for flag, wanted in flags.items() if wanted]
-    given += (
-        ["--gpus", request.several.gpus]
-        if request.several.gpus is not None
-        else ["--processes", str(request.several.processes)]
-    )
-    return [sys.executable, "-P", "-c", code, *given, *request.overrides]
+    given = [flag for flag, wanted in flags.items() if wanted]
+    return ["train", "--experiment", request.experiment, *given, *request.overrides]
+
+
+def refine_arguments(run: str, request: TrainRequest) -> list[str]:
+    """Return what stands behind `yoyak` for the refining of a run, but on how many GPUs."""
+    flags = {"--overwrite": request.overwrite, "--resume": request.resume}
+    return ["refine", run, *(flag for flag, wanted in flags.items() if wanted), *request.overrides]

@@ -9,13 +9,15 @@ from ...config.schema import Config
 from ...config.typed import typed_path
 from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
+from ...ranks.group import gathered, is_first_rank, rank_count
 from ...runs.outcomes import RefineFigures, TrainFigures
 from ...runs.schema import ResolvedChoices, RunRecord
 from ..saved_settings import SETTINGS_FILE as SAVED
 from ..saved_settings import load_saved
 from .folder import RunContext
-from .request import TrainRequest
-from .train import begun_run, trained_alone
+from .launch import refine_arguments
+from .request import ONE, Several, TrainRequest
+from .train import begun_run, trained_as_asked
 
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueTable
@@ -27,15 +29,22 @@ NAMED = "_refined"
 """What stands behind a run's name in that of its refining."""
 
 
-def refine_run(run: str, overrides: Sequence[str] = (), overwrite: bool = False, resume: bool = False) -> Path:
+def refine_run(
+    run: str,
+    overrides: Sequence[str] = (),
+    overwrite: bool = False,
+    resume: bool = False,
+    several: Several = ONE,
+) -> Path:
     """Refine the model of a finished run; return the folder of the new run, `outputs/NAME_refined/`.
 
     Raises:
         YoyakError: the run has no final model, its settings or data can't be used, or the model can't be refined.
+        SystemExit: as `train_run`.
     """
     config = refine_config(run, overrides)
     request = TrainRequest(config.experiment.name, overrides, overwrite=overwrite, resume=resume)
-    with trained_alone():
+    with trained_as_asked(config, several, refine_arguments(run, request)):
         return refine_within(config, request)
 
 
@@ -83,7 +92,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         from ...training.refine.run import RefineRun
         from ...training.state.final_model import write_final_model
         from ...training.state.identity import refuse_another_run, run_identity, start_digest
-        from ...training.state.resolved import resolve
+        from ...training.state.resolved import agreed_by_all, resolve
         from . import refine_plan, run_steps, show, train_data
 
         tables = train_data.load_tables(run)
@@ -100,11 +109,15 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         rule = RewardRule(
             config.refine.reward, config.evaluation.tokenization, config.evaluation.stemmer, config.refine.facts_weight
         )
-        rows, left = drawing_rows(model, config, trained, evaluated)
+        rooms = gathered(drawing_rows(model, config, trained, evaluated))  # the card with the least decides for all
+        rows = min(its for its, _ in rooms)
+        left = min((gb for _, gb in rooms if gb is not None), default=None)
         within, groups = update_settings(config, left), GroupLengths.of(trained, config)
         decided = run.earlier.resolved if run.earlier else None
         resolved = resolve(within, model, groups, compute=loader.compute, earlier=decided, logger=run.logger)
-        run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(resolved.record(config.training))))
+        resolved = agreed_by_all(resolved)
+        record = resolved.record(config.training) | ({"processes": rank_count()} if rank_count() > 1 else {})
+        run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(record)))
         facts["resolved"] = resolved.as_dict()
         before = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot", of_base=False)
         with Rewarder(rule) as rewarder:
@@ -112,11 +125,15 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
             refining = RefineRun(refiner, evaluated, run.folder, facts, run.checkpoint, in_time)
             refining.train(lambda step, figures: say_step(run, step, refiner.settings.steps, figures))
         run.logger.info("Refining has ended: %s", refining.why)
-        record_refining(run, refining)
-        refine_plan.record_refine_plan(run, plan, peak_memory_bytes())
-        model_path = write_final_model(run.folder, model, tokenizer, config)
-        run.file.update(RunRecord(model_path=str(model_path)))
+        peak_bytes = max(gathered(peak_memory_bytes()))
+        if is_first_rank():
+            record_refining(run, refining, peak_bytes)
+            refine_plan.record_refine_plan(run, plan, peak_bytes)
+            model_path = write_final_model(run.folder, model, tokenizer, config)
+            run.file.update(RunRecord(model_path=str(model_path)))
         after = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
+        if not is_first_rank():
+            return run.folder
         if before and after:
             run_steps.save_predictions(run, tables["eval"], before, after)
             show.show_examples(run, tables["eval"], before, after, ("before", "after"))
@@ -173,15 +190,11 @@ def say_step(run: RunContext, step: int, steps: int, figures: dict[str, float]) 
     )
 
 
-def record_refining(run: RunContext, refining: "RefineRun") -> None:
+def record_refining(run: RunContext, refining: "RefineRun", peak_bytes: int) -> None:
     """Record what became of the evaluation dialogues' summaries, and how long it took."""
-    from ...training.llm_trainer import peak_memory_bytes
-
     first, best = refining.evaluations[0], refining.best
     refine = RefineFigures.model_validate(halves("why_ended", refining.why) | {"start": first, "best": best})
-    train = TrainFigures(
-        steps=refining.refiner.step, wall_seconds=refining.seconds, peak_memory_bytes=peak_memory_bytes()
-    )
+    train = TrainFigures(steps=refining.refiner.step, wall_seconds=refining.seconds, peak_memory_bytes=peak_bytes)
     run.file.update(RunRecord(refine=refine, train=train))
     run.logger.info(
         "Evaluation dialogues: reward %.2f -> %.2f (step %d), score %.2f -> %.2f, facts kept %.0f%% -> %.0f%%, "

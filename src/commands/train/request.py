@@ -25,7 +25,10 @@ class Several:
 
     def __bool__(self) -> bool:
         """Tell whether anything is asked for."""
-        return self != Several()
+        return self != ONE
+
+
+ONE = Several()
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class TrainRequest:
     overrides: Sequence[str] = ()
     use_qlora: bool | None = None
     use_instruction_augmentation: bool = False
-    several: Several = Several()
+    several: Several = ONE
     debug: bool = False
     overwrite: bool = False
     force: bool = False

@@ -1,7 +1,7 @@
 """`yoyak train`: a run from its config to its report, or from where it stopped."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from ...ranks.place import RankPlace, place_of
 from ..console import create_console, quiet_libraries
 from .config import resolve_config, warn_low_rate
 from .folder import RunContext, followed_run, started_run
-from .launch import start_ranks
-from .request import TrainRequest
+from .launch import start_ranks, train_arguments
+from .request import Several, TrainRequest
 from .resume import find_earlier_run, is_complete
 
 
@@ -27,11 +27,28 @@ def train_run(request: TrainRequest) -> Path:
         YoyakError: see `train_config`, or a launcher has left open who trains with whom.
         SystemExit: stopped by Ctrl-C (130) or SIGTERM (143), or another process has failed.
     """
-    place, config = place_of(), resolve_config(request)
-    if place is None and request.several:
-        start_ranks(request)
-    with trained_alone() if place is None else trained_together(place, config):
+    config = resolve_config(request)
+    with trained_as_asked(config, request.several, train_arguments(request)):
         return train_config(config, request)
+
+
+@contextmanager
+def trained_as_asked(config: Config, several: Several, arguments: Sequence[str]) -> Iterator[None]:
+    """Train as the process that a launcher has started, or as the one there is; else start the processes asked for.
+
+    Args:
+        config: of the run.
+        several: that are asked for.
+        arguments: of each process's command.
+
+    Raises:
+        As `train_run`.
+    """
+    place = place_of()
+    if place is None and several:
+        start_ranks(several, arguments)
+    with trained_alone() if place is None else trained_together(place, config):
+        yield
 
 
 @contextmanager

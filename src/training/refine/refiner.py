@@ -33,6 +33,7 @@ from .figures import Written, looks, means
 from .policy import advantages, learning_rate
 from .probe import probe_groups
 from .reward import Drawn, Reward, Rewarder
+from .several import Share, made_by_all, own_part, summed
 
 _BETAS = (0.9, 0.95)
 
@@ -106,13 +107,19 @@ class Refiner:
         self.norm = 0.0
 
     def train_step(self) -> dict[str, float]:
-        """Draw, reward and learn; return the step's figures."""
-        began = time.perf_counter()
+        """Draw, reward and learn, of several ranks each a part of it; return the step's figures."""
+        began = drawn_at = rewarded_at = time.perf_counter()
+
+        def make(own: list[RefineExample]) -> list[tuple[list[Written], list[Reward]]]:
+            nonlocal drawn_at, rewarded_at
+            texts = self.draw(own) if own else []
+            drawn_at = time.perf_counter()
+            worth = self.rewarder([_drawn(example, its) for example, its in zip(own, texts, strict=True)])
+            rewarded_at = time.perf_counter()
+            return list(zip(texts, worth, strict=True))
+
         chosen = [self.examples[index] for index in self._order(self.step)]
-        written = self.draw(chosen)
-        drawn_at = time.perf_counter()
-        rewards = self.rewarder([_drawn(example, its) for example, its in zip(chosen, written, strict=True)])
-        rewarded_at = time.perf_counter()
+        written, rewards = zip(*made_by_all(chosen, _lengths(chosen), make), strict=True)
         groups = [self._group(*of_one) for of_one in zip(chosen, written, rewards, strict=True)]
         losses = self._update(groups)
         self.step += 1
@@ -157,10 +164,15 @@ class Refiner:
 
     def evaluate(self, examples: Sequence[RefineExample]) -> dict[str, float]:
         """Return the figures of the most likely summaries of some examples, by the averaged weights, as `eval_…`."""
+
+        def make(own: list[RefineExample]) -> list[tuple[Written, Reward]]:
+            texts = self.summarize(own) if own else []
+            rewards = self.rewarder([_drawn(example, [one]) for example, one in zip(own, texts, strict=True)])
+            return [(text, one) for text, (one,) in zip(texts, rewards, strict=True)]
+
         with self.average.in_place():
-            written = self.summarize(examples)
-        rewards = self.rewarder([_drawn(example, [one]) for example, one in zip(examples, written, strict=True)])
-        return {f"eval_{name}": value for name, value in (means([one for (one,) in rewards]) | looks(written)).items()}
+            written, rewards = zip(*made_by_all(examples, _lengths(examples), make), strict=True)
+        return {f"eval_{name}": value for name, value in (means(rewards) | looks(written)).items()}
 
     def _generated(
         self,
@@ -189,13 +201,20 @@ class Refiner:
     def _update(self, groups: list[PromptGroup]) -> dict[str, float]:
         """Make one optimizer step on groups; return what it was like."""
         targets = sum(len(ids) for group in groups for ids in group.continuations)
+        own = [groups[index] for index in own_part([group.tokens for group in groups])]
         self.optimizer.zero_grad(set_to_none=True)
 
         def work() -> tuple[float, float]:
             multiple = filled_multiple(self.micro_batch_tokens) if self._passes else 1
-            return self._add_gradients(pack_groups(groups, self.micro_batch_tokens, multiple), targets)
+            return self._add_gradients(pack_groups(own, self.micro_batch_tokens, multiple), targets)
 
-        loss, distance = MemoryRoom().repeated(work, lambda: self._make_room(groups))
+        loss, distance = MemoryRoom().repeated(work, lambda: self._make_room(own))
+        room = self.micro_batch_tokens, self.decoder.kept_layers
+        met = summed(Share(loss, distance, *room), self.decoder.gradients.flat)
+        if (met.tokens, met.kept_layers) != room:
+            said = "Out of memory on another rank; all go on with %s at a time"
+            logging.getLogger("yoyak").warning(said, met.tokens)
+            self._use_room(met.tokens, met.kept_layers)
         self.norm = float(nn.utils.clip_grad_norm_(self.parameters.values(), 1.0))
         rate = learning_rate(self.settings, self.step)
         for options in self.optimizer.param_groups:
@@ -203,11 +222,14 @@ class Refiner:
         self.optimizer.step()
         self.average.add()
         # Of summaries that were drawn from the model, the mean of -log p is its entropy a token.
-        return {"entropy": loss / targets, "distance": distance, "grad_norm": self.norm, "learning_rate": rate}
+        figures = {"entropy": met.loss / targets, "distance": met.distance}
+        return figures | {"grad_norm": self.norm, "learning_rate": rate}
 
     def _add_gradients(self, batches: Sequence[MicroBatch], targets: int) -> tuple[float, float]:
         """Add all gradients; return the summed loss, and the mean log-ratio to the start where it counts."""
         loss, distance = torch.zeros((), device=self.device), 0.0
+        if not batches:  # of several ranks, one may have none
+            self.decoder.begin_step(None)
         penalties = self._penalties(batches) if self.settings.kl else None
         for number, batch in enumerate(batches):
             if penalties is not None:
@@ -236,15 +258,18 @@ class Refiner:
                 f"out of memory with a dialogue and its summaries ({largest} tokens); lower refine.samples, lora.r or "
                 "tokenizer.encoder_max_len, or set lora.use_qlora=true"
             )
-        if self.micro_batch_tokens <= largest:
-            self.decoder.kept_layers, self.decoder.keeps_inputs = 0, False
-        else:
-            self.micro_batch_tokens = max(self.micro_batch_tokens // 2, largest)
+        again = self.micro_batch_tokens <= largest
+        tokens = self.micro_batch_tokens if again else max(self.micro_batch_tokens // 2, largest)
         logging.getLogger("yoyak").warning(
-            "Out of memory in refining; the step is repeated, and the run goes on, with %d tokens at a time",
-            self.micro_batch_tokens,
+            "Out of memory in refining; the step is repeated, and the run goes on, with %d tokens at a time", tokens
         )
         self.optimizer.zero_grad(set_to_none=True)
+        self._use_room(tokens, 0 if again else self.decoder.kept_layers)
+
+    def _use_room(self, tokens: int, kept_layers: int) -> None:
+        """Compute so many tokens at a time, and keep the activations of so many layers."""
+        self.micro_batch_tokens, self.decoder.kept_layers = tokens, kept_layers
+        self.decoder.keeps_inputs = self.decoder.keeps_inputs and kept_layers > 0
         self._passes = None  # frees its memory before the new one takes some
         torch.cuda.empty_cache()
         self._passes = self._captured_passes()
@@ -269,6 +294,10 @@ class Refiner:
         random.Random(f"{self.config.training.seed}/refine/{step // passes}").shuffle(order)
         first = step % passes * size
         return order[first : first + size]
+
+
+def _lengths(examples: Sequence[RefineExample]) -> list[int]:
+    return [len(example.prompt) for example in examples]
 
 
 def _drawn(example: RefineExample, written: Sequence[Written]) -> Drawn:

@@ -13,6 +13,7 @@ import safetensors.torch
 from ...bilingual import Text
 from ...errors import YoyakError
 from ...files import appending, write_atomic
+from ...ranks.group import agreed, copy_from_first, gathered, is_first_rank, rank_count
 from ..guards.interrupts import EvaluationStopped, StopOnSignal, TrainingInterrupted
 from ..logs.readings import Readings
 from ..state.checkpointed_trainer import STATE
@@ -60,10 +61,10 @@ class RefineRun:
         self._metrics = run_dir / "metrics.jsonl"
         self._interrupt = StopOnSignal(self)
         self._readings = Readings(refiner.device)
-        if resume is None:
-            write_atomic(self._metrics, "")
-        else:
+        if resume is not None:
             self._go_on(resume)
+        elif is_first_rank():
+            write_atomic(self._metrics, "")
 
     def request_stop(self, number: int, agreed: bool) -> None:
         """Finish the step under way; raise EvaluationStopped out of an evaluation."""
@@ -94,12 +95,13 @@ class RefineRun:
                 self._step_seconds.append(time.perf_counter() - began)
                 self.seconds += self._step_seconds[-1]
                 self._keep_to_minutes()
-                if not self.in_time():
+                if not agreed(self.in_time):
                     self._make_steps(self.refiner.step)
                 self._refuse_broken(figures)
                 self._log({"step": self.refiner.step, **figures, **self._readings.read()})
                 on_step(self.refiner.step, figures)
-                if self.stop_requested:
+                self.agreed_signal = max(gathered(self.stop_signal or 0)) or None
+                if self.agreed_signal:
                     self._stop()
                 self._evaluate_if_due()
         except EvaluationStopped:
@@ -109,15 +111,17 @@ class RefineRun:
         steps = self.refiner.settings.steps
         all_made = Text(f"all {steps} steps are made", f"스텝 {steps:,}개를 모두 마쳤습니다")
         self.why = self.why or all_made
-        best = read_checkpoint(self._folder(int(self.best["step"])))
-        copy_into(self.refiner.parameters, safetensors.torch.load_file(best.folder / _AVERAGE))
+        if is_first_rank():
+            best = read_checkpoint(self._folder(int(self.best["step"])))
+            copy_into(self.refiner.parameters, safetensors.torch.load_file(best.folder / _AVERAGE))
+        copy_from_first(list(self.refiner.parameters.values()))
 
     def _evaluate_if_due(self) -> None:
         """Evaluate and save where it is time for it and not done yet; say why to end where that is so."""
         step, settings = self.refiner.step, self.refiner.settings
         done = self.evaluations and self.evaluations[-1]["step"] == step
         if not done and (step % settings.eval_steps == 0 or step == settings.steps):
-            self.in_evaluation, began = True, time.perf_counter()
+            self.in_evaluation, began = rank_count() == 1, time.perf_counter()  # several end it together
             try:
                 figures = self.refiner.evaluate(self.evaluated)
             finally:
@@ -136,7 +140,7 @@ class RefineRun:
             return
         pace = statistics.median(self._step_seconds) + self._evaluation_seconds / settings.eval_steps
         left = 60 * settings.minutes - self.seconds - self._evaluation_seconds  # of the last step
-        steps = min(settings.steps, self.refiner.step + max(0, int(left / pace)))
+        steps = agreed(lambda: min(settings.steps, self.refiner.step + max(0, int(left / pace))))
         self._make_steps(steps)
         self._logger.info("In %g minutes %d steps are made, %.2f s each", settings.minutes, steps, pace)
 
@@ -173,25 +177,30 @@ class RefineRun:
 
     def _stop(self) -> None:
         """Save and leave, as a signal asked for."""
-        checkpoint = self._save()
-        number = self._interrupt.number
+        folder, number = self._save(), self.agreed_signal or self._interrupt.number
         assert number is not None
-        raise TrainingInterrupted(checkpoint.folder, self.refiner.step, number)
+        raise TrainingInterrupted(folder, self.refiner.step, number)
 
     def _log(self, line: dict[str, float]) -> None:
+        if not is_first_rank():
+            return
         with appending(self._metrics) as file:
             file.write(json.dumps(line) + "\n")
 
     def _folder(self, step: int) -> Path:
         return self.run_dir / "checkpoints" / f"checkpoint-{step}"
 
-    def _save(self) -> Checkpoint:
-        """Write a checkpoint of the state as it is; of older ones the best one stays."""
+    def _save(self) -> Path:
+        """Write a checkpoint of the state as it is; return its folder. Of older ones the best one stays."""
         root, step = self.run_dir / "checkpoints", self.refiner.step
         best = int(self.best["step"]) if self.evaluations else None
-        checkpoint = write_checkpoint(root, step, self._write_state, best)
-        remove_others(root, steps_to_keep(saved_steps(root), best, _KEPT))
-        return checkpoint
+
+        def write() -> Path:
+            checkpoint = write_checkpoint(root, step, self._write_state, best)
+            remove_others(root, steps_to_keep(saved_steps(root), best, _KEPT))
+            return checkpoint.folder
+
+        return agreed(write)  # the others wait for the one that writes
 
     def _write_state(self, folder: Path) -> None:
         settings = self.refiner.settings
@@ -203,7 +212,7 @@ class RefineRun:
         with self._metrics.open("rb") as file:
             os.fsync(file.fileno())
         state = {
-            "facts": self.facts,
+            "facts": self.facts | ({"processes": rank_count()} if rank_count() > 1 else {}),
             "optimizer": facts,
             "evaluations": self.evaluations,
             "seconds": self.seconds,
@@ -224,5 +233,5 @@ class RefineRun:
         self.evaluations, self.seconds = state["evaluations"], state["seconds"]
         if steps := state.get("steps"):
             self._make_steps(steps)
-        if self._metrics.exists():
+        if self._metrics.exists() and is_first_rank():
             os.truncate(self._metrics, min(state["metrics_bytes"], self._metrics.stat().st_size))

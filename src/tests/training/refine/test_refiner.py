@@ -17,7 +17,7 @@ from src.training.refine.figures import Written, looks, means
 from src.training.refine.refiner import RefineExample, Refiner
 from src.training.refine.reward import Drawn, Reward
 from src.training.refine.run import RefineRun
-from src.training.state.checkpoints import find_checkpoint
+from src.training.state.checkpoints import find_checkpoint, read_checkpoint
 from src.training.state.resolved import resolve
 
 
@@ -34,7 +34,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def refiner_of(base: str, folder: Path, use_lora: bool = True, **refine: Any) -> Refiner:
-    config = tiny_config(base, folder, tokenizer__decoder_max_len=6)
+    config = tiny_config(base, folder, model__dtype="fp32", tokenizer__decoder_max_len=6)
     config.lora.use_lora = use_lora
     config.lora.use_qlora = use_lora
     settings = {"steps": 4, "dialogues": 2, "samples": 3, "eval_steps": 2, "patience": None, "learning_rate": 1e-2}
@@ -152,7 +152,7 @@ def test_the_pace_of_ten_steps_decides_how_many_fit(base: str, tmp_path: Path) -
     run._step_seconds = [9.0] + [3.0] * 9
     run._keep_to_minutes()
     assert refiner.settings.steps == 14
-    checkpoint = run._save()
+    checkpoint = read_checkpoint(run._save())
     again = run_of(refiner_of(base, tmp_path / "one", steps=100, minutes=50 / 60), tmp_path / "a", checkpoint)
     assert (again.refiner.settings.steps, again.paced) == (14, True)
 
