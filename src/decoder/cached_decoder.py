@@ -10,9 +10,11 @@ from typing import Any
 import torch
 
 from ..data.batches.bins import assign_to_bins
+from ..errors import YoyakError
 from ..kernels.few_rows import linear
 from ..kernels.heads import Sequences
 from ..models.causal_head import without_wrapper
+from ..models.shared_layers import shared_layers_of
 from .adapter_buffers import Refresh
 from .attention import Cache
 from .decoder_layer import DecoderLayer
@@ -31,8 +33,13 @@ class CachedDecoder:
         """Read the layers of a model, with or without adapter, and the adapter's values as they are now.
 
         `layers` are those of a `PackedDecoder`, to generate with the very weights that it trains; by default new ones.
+
+        Raises:
+            YoyakError: weights are cut over several ranks, which don't draw equally many tokens.
         """
         causal_lm = without_wrapper(model)
+        if shared_layers_of(causal_lm) is not None:
+            raise YoyakError("summaries can't be generated from weights that are cut; set training.sharding=none")
         self.description = describe(causal_lm)
         self.embeddings, self.head = causal_lm.model.embed_tokens.weight, causal_lm.lm_head.weight
         self.embedding_scale, self.head_scale = self.description.embedding_scale, self.description.head_scale

@@ -19,7 +19,7 @@ _ALIGNED = 64
 
 @dataclass(frozen=True)
 class _QuantizedWeight:
-    """4-bit weights on a GPU, dequantized at each use into a buffer that all layers share."""
+    """4-bit weights, dequantized at each use into a buffer that all layers share."""
 
     bases: Sequence[Any]
     buffer: torch.Tensor
@@ -35,14 +35,24 @@ class _QuantizedWeight:
 
     def load(self) -> torch.Tensor:
         """Fill the buffer; in the columns of B, the rows of other layers stay zero."""
-        from ..kernels.cuda.nf4 import dequantize_nf4
-
         row = 0
         for base, b, columns in zip(self.bases, self.bs, self.columns, strict=True):
             rows = self.buffer[row : row + base.out_features]
             row += base.out_features
-            dequantize_nf4(base.weight.data, base.weight.quant_state, rows[:, : base.in_features], b, rows[:, columns])
+            _dequantize(base, rows[:, : base.in_features], b, rows[:, columns])
         return self.buffer
+
+
+def _dequantize(base: Any, values: torch.Tensor, b: torch.Tensor | None, places: torch.Tensor) -> None:
+    """Write a base layer's weight (out, in) to `values`, and its adapter's B (out, rank) to `places`."""
+    if values.is_cuda:
+        from ..kernels.cuda.nf4 import dequantize_nf4
+
+        dequantize_nf4(base.weight.data, base.weight.quant_state, values, b, places)
+        return
+    values.copy_(_values(base))
+    if b is not None:
+        places.copy_(b)
 
 
 class Arena:
@@ -63,11 +73,12 @@ class Arena:
 class LinearFactory:
     """Makes the decoder's linear layers. On a GPU, 4-bit layers of one shape share one buffer.
 
-    With `float8`, frozen weights are rounded to 8 bit, in copies of their own.
+    With `float8`, frozen weights are rounded to 8 bit, in copies of their own. With `dequantizes`, 4-bit weights are
+    dequantized at each use on a CPU, too, where they are held otherwise.
     """
 
-    def __init__(self, float8: bool = False) -> None:
-        self.float8 = float8
+    def __init__(self, float8: bool = False, dequantizes: bool = False) -> None:
+        self.float8, self.dequantizes = float8, dequantizes
         self._arena = Arena()
         self._buffers: dict[tuple[tuple[int, ...], tuple[int, ...], int], torch.Tensor] = {}
 
@@ -85,7 +96,7 @@ class LinearFactory:
         source: FusedWeight
         if self.float8:
             source = Float8Weight([_values(base).to(dtype) for base in bases], ranks)
-        elif device.type == "cpu" or not isinstance(bases[0], bnb.nn.Linear4bit):
+        elif not isinstance(bases[0], bnb.nn.Linear4bit) or (device.type == "cpu" and not self.dequantizes):
             shape = sum(rows), width + sum(ranks)
             on_cpu = device.type == "cpu"
             fused = self._arena.zeros(*shape, dtype) if on_cpu else torch.zeros(shape, dtype=dtype, device=device)

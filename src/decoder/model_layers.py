@@ -8,6 +8,7 @@ from torch import nn
 
 from ..descriptions import DecoderDescription, LayerDescription, QueryScale
 from ..kernels.heads import Rotary
+from ..models.shared_layers import shared_layers_of
 from .decoder_layer import DecoderLayer
 from .decoder_norm import DecoderNorm
 from .described import describe, norm_modules
@@ -29,7 +30,7 @@ def decoder_layers(causal_lm: Any, float8: bool = False) -> list[DecoderLayer]:
     known = _LAYERS.get(causal_lm)
     if known is not None and known[0] == adapters:
         return known[1]
-    layers = _new_layers(causal_lm, LinearFactory())
+    layers = _new_layers(causal_lm, LinearFactory(dequantizes=shared_layers_of(causal_lm) is not None))
     _LAYERS[causal_lm] = adapters, layers
     return layers
 

@@ -19,6 +19,7 @@ from ..kernels.embedding_gradient import add_embedding_gradient
 from ..kernels.heads import Sequences
 from ..kernels.response_loss import response_loss_and_gradient, token_losses
 from ..models.causal_head import without_wrapper
+from ..models.shared_layers import shared_layers_of
 from .adapter_buffers import Refresh
 from .decoder_norm import DecoderNorm, scaled
 from .decoder_obstacle import decoder_obstacle
@@ -33,6 +34,7 @@ class PackedDecoder:
 
     Attributes:
         description: of the model.
+        shared: its layers, where their 4-bit weights are cut over the ranks.
         kept_layers: the last so many layers keep their activations for the backward, the others compute them again.
         keeps_inputs: whether these layers keep the inputs of their products too, which are cheap to compute again.
         dropout: probability with which an element of an adapter's input is dropped.
@@ -58,7 +60,7 @@ class PackedDecoder:
         self.embedding_scale, self.head_scale = self.description.embedding_scale, self.description.head_scale
         self.grad_embeddings: torch.Tensor | None = None
         self.grad_head: torch.Tensor | None = None
-        self.layers = decoder_layers(causal_lm, float8)
+        self.layers, self.shared = decoder_layers(causal_lm, float8), shared_layers_of(causal_lm)
         self.linears = [linear for layer in self.layers for linear in layer.linears]
         self.captures = len(self.description.attentions) == len(self.layers)
         self.rotary_embedding = decoder.rotary_emb
@@ -138,6 +140,8 @@ class PackedDecoder:
         first_kept = len(self.layers) - self.kept_layers
         middle = None
         for index, (layer, some) in enumerate(zip(self.layers, drops, strict=True)):
+            if self.shared is not None:
+                self.shared.need(index, index + 1)
             keeps = index >= first_kept
             of_layer = rows if layer is self.layers[-1] else None
             hidden, kept = layer.forward(
@@ -163,6 +167,8 @@ class PackedDecoder:
         """
         for layer, some in zip(reversed(self.layers), reversed(drops), strict=True):
             kept = saved.pop()
+            if self.shared is not None:
+                self.shared.need(len(saved), len(saved) - 1)
             again = isinstance(kept, torch.Tensor)
             if isinstance(kept, torch.Tensor):
                 kept = layer.keep(kept, rotaries, sequences, some, rows=rows if layer is self.layers[-1] else None)

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -169,3 +169,12 @@ def _reason(error: Exception) -> str:
         return f"the adapter has no {error.args[0]}".replace("base_model.model.", "")
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return next((line.strip() for line in lines if "size mismatch" in line), lines[0])
+
+
+def trainable_rows(model: Any, token_ids: Sequence[int]) -> dict[str, list[int]]:
+    """Return a model's embedding layers by name with the rows to train; a tied head follows its embedding."""
+    names = {module: name.rsplit(".", 1)[-1] for name, module in model.named_modules()}
+    layers = [model.get_input_embeddings()]
+    if not model.config.tie_word_embeddings:
+        layers.append(model.get_output_embeddings())
+    return {names[layer]: list(token_ids) for layer in layers}

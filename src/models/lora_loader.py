@@ -24,7 +24,9 @@ from ..data.prompt.layouts import layout_of
 from ..data.prompt.text_encoder import text_encoder
 from ..errors import YoyakError, first_line
 from ..planner.positions import check_positions
-from .adapters import PEFT_SAYS, load_adapter, needs_layout, refuse_on_4bit, start_orthogonal
+from ..planner.sharding import Sharding
+from ..ranks.group import rank_count
+from .adapters import PEFT_SAYS, load_adapter, needs_layout, refuse_on_4bit, start_orthogonal, trainable_rows
 from .checkpoint_config import load_checkpoint_config
 from .checkpoints import commit_of, load_from, origin_arguments, stored_in_4bit
 from .compute import ComputeChoice, resolve_compute
@@ -34,6 +36,7 @@ from .generation_settings import CheckpointGeneration
 from .loaded_weights import load_weights
 from .lora_targets import fit_to_experts, target_modules
 from .resolve import resolve_checkpoint
+from .shared_layers import share_layers
 from .text_part import text_arguments
 
 Model: TypeAlias = PreTrainedModel | PeftModel
@@ -46,6 +49,7 @@ class LoRALoader:
         compute: device and compute type of this machine for the config.
         added_token_ids: control tokens that the checkpoint lacked; their rows train and are saved with the adapter.
         resolved: choices made at run time, for the run's record.
+        sharding: whether weights are cut over the ranks: no GPU gets them whole.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class LoRALoader:
     ) -> None:
         """Keep the config, and what was chosen earlier where a run goes on; nothing is loaded yet."""
         self._compute = compute
+        self.sharding: Sharding = "weights" if config.training.sharding == "weights" and rank_count() > 1 else "none"
         self.config = config
         self.logger = logger or logging.getLogger("yoyak")
         self.added_token_ids: list[int] = []
@@ -116,7 +121,10 @@ class LoRALoader:
         model.generation_config = self.facts.plain_config(tokenizer)
         model.config.pad_token_id = tokenizer.pad_token_id
         model.config.use_cache = False  # a cache in training costs memory and is never read
-        cached = prepare_linear4bit(model, compute.torch_dtype, self.config.lora.cache_dequantized)
+        cuts = use_qlora and self.sharding == "weights"
+        cached = prepare_linear4bit(model, compute.torch_dtype, "off" if cuts else self.config.lora.cache_dequantized)
+        if cuts:
+            share_layers(model, compute.device)
         self.resolved.update(
             device=compute.device,
             compute_dtype=compute.dtype,
@@ -178,7 +186,7 @@ class LoRALoader:
             # Left at sdpa, transformers takes what the class has: eager for Gemma 2's softcap and gpt-oss's sinks.
             "attn_implementation": None if wanted == "sdpa" else wanted,
             **origin_arguments(self.config.model),
-            "device_map": {"": 0 if self.compute.device == "cuda" else "cpu"},
+            "device_map": {"": 0 if self.compute.device == "cuda" and self.sharding == "none" else "cpu"},
             "use_safetensors": True,  # pickled weights can run code
         }
         config = load_checkpoint_config(checkpoint, self.config.model)
@@ -253,7 +261,7 @@ class LoRALoader:
         ours_or_default = lora.init in ("default", "orthogonal")
         arguments: dict[str, Any] = {"eva_config": EvaConfig()} if lora.init == "eva" else {}
         if self.added_token_ids:
-            arguments["trainable_token_indices"] = self._trainable_rows(model)
+            arguments["trainable_token_indices"] = trainable_rows(model, self.added_token_ids)
         peft_config = LoraConfig(
             r=lora.r,
             lora_alpha=lora.alpha,
@@ -279,14 +287,6 @@ class LoRALoader:
         if lora.init == "orthogonal":
             start_orthogonal(adapted)
         return adapted
-
-    def _trainable_rows(self, model: PreTrainedModel) -> dict[str, list[int]]:
-        """Return embedding layers by name with the rows to train; a tied head follows its embedding."""
-        names = {module: name.rsplit(".", 1)[-1] for name, module in model.named_modules()}
-        layers = [model.get_input_embeddings()]
-        if not model.config.tie_word_embeddings:
-            layers.append(model.get_output_embeddings())
-        return {names[layer]: list(self.added_token_ids) for layer in layers}
 
 
 def load_lora_model_and_tokenizer(

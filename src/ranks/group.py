@@ -112,16 +112,40 @@ def gathered(value: T) -> list[T]:
     return values
 
 
+def begin_gathering(whole: "torch.Tensor", part: "torch.Tensor") -> Callable[[], None]:
+    """Begin to put each rank's part into `whole`, one behind the other; return what waits for that.
+
+    On a GPU it is done beside what is asked of the GPU from here on, and the wait is the GPU's.
+    """
+    import torch.distributed as dist
+
+    gather = getattr(dist, "all_gather_single", dist.all_gather_into_tensor)  # renamed after torch 2.12
+    with _meeting():
+        work = gather(whole, part, async_op=True)
+
+    def wait() -> None:
+        with _blamed():
+            work.wait()
+
+    return wait
+
+
 @contextmanager
 def _meeting() -> Iterator[None]:
     """Count a meeting of all ranks; where it fails, the rank that has ended the run is to blame, not this one."""
     assert _member is not None
-    watch = _member.watch
-    watch.meetings += 1
+    _member.watch.meetings += 1
+    with _blamed():
+        yield
+
+
+@contextmanager
+def _blamed() -> Iterator[None]:
+    assert _member is not None
     try:
         yield
     except RuntimeError as error:
-        failure = watch.settle()
+        failure = _member.watch.settle()
         if failure is None:
             raise
         raise RankFailedError(failure) from error

@@ -75,6 +75,8 @@ class ResolvedChoices(RunPart):
     """`cpu` or `cuda`."""
     processes: int | None = None
     """How many trained together, each with a GPU of its own; null is one."""
+    sharding: str | None = None
+    """Of several: `weights` where what one GPU could not hold was cut over them, else `none`."""
     compute_dtype: str | None = None
     """`fp32`, `bf16` or `fp16`."""
     compute_dtype_reason: str | None = None

@@ -28,6 +28,8 @@ from .memory_plan import checkpointing_arguments
 from .packed_step import PackedTrainer
 from .pause import PauseAt, TrainingPaused
 from .response_trainer import ResponseTrainer
+from .several.cut_weights import cut_weights, whole_weights
+from .several.sharding import CUT_OPTIMIZER, sharding_as_asked
 from .state.checkpointed_trainer import STATE, EarlyStopping
 from .state.checkpoints import Checkpoint
 from .state.final_model import write_final_model
@@ -80,9 +82,14 @@ class LLMTrainer:
         if resolved is None:
             start_adapter(config, model, tokenizer, train_dataset, self.logger)
             decided = Resolved.from_dict(earlier["resolved"]) if earlier else None
-            resolved = resolve(config, model, train_dataset, self.eval_dataset, earlier=decided, logger=self.logger)
+            sharding = sharding_as_asked(config)
+            resolved = resolve(
+                config, model, train_dataset, self.eval_dataset, earlier=decided, sharding=sharding, logger=self.logger
+            )
             resolved = agreed_by_all(resolved)
         self.resolved = resolved
+        if resolved.cuts_weights:
+            cut_weights(model, resolved.compute.device)
         self.trainer = self._create_trainer()
         self.interrupt = StopOnSignal(self.trainer)
         recovery = RecoverySaves(self.trainer, config.training.save_steps, config.training.save_minutes)
@@ -108,6 +115,9 @@ class LLMTrainer:
         optimizer = compute.optimizer(training.optim)
         if optimizer != training.optim:
             self.logger.info("%s needs CUDA; %s is used on the CPU", training.optim, optimizer)
+        if self.resolved.cuts_weights and optimizer != CUT_OPTIMIZER:
+            self.logger.info("%s is used in place of %s, since its states are cut too", CUT_OPTIMIZER, optimizer)
+            optimizer = CUT_OPTIMIZER
         examples, accumulated = training.batch_size, training.gradient_accumulation_steps
         if self.resolved.engine.name == "packed" or rank_count() > 1:  # a batch is a whole optimizer step
             examples, accumulated = examples * accumulated, 1
@@ -221,7 +231,7 @@ class LLMTrainer:
             "train_loss": float(output.training_loss) * step / (step - self.trainer.guard.now.bad_steps),
             "train_runtime": seconds,
             "eval_metrics": self._kept_metrics(),
-            "model_path": str(self.save_final_model() if is_first_rank() else self.run_dir / "final_model"),
+            "model_path": str(self.save_final_model()),
             "steps": step,
             "trained_tokens": tokens,
             "samples_per_second": round(self.trainer.state.epoch * len(self.train_dataset)) / seconds,
@@ -247,9 +257,15 @@ class LLMTrainer:
         return metrics
 
     def save_final_model(self) -> Path:
-        """Write `final_model/` (adapter or model, tokenizer, the config as `yoyak.yaml`); whole or not at all."""
+        """Write `final_model/` (adapter or model, tokenizer, the config as `yoyak.yaml`); whole or not at all.
+
+        Of several ranks the first writes; where weights are cut over them, all have to call it.
+        """
         model = self.trainer.accelerator.unwrap_model(self.trainer.model)
-        return write_final_model(self.run_dir, model, self.tokenizer, self.config)
+        weights = whole_weights(model) if self.trainer.is_cut else None
+        if not is_first_rank():
+            return self.run_dir / "final_model"
+        return write_final_model(self.run_dir, model, self.tokenizer, self.config, weights)
 
 
 def peak_memory_bytes() -> int:

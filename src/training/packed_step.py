@@ -11,11 +11,12 @@ from ..data.batches.packing import MicroBatch, StepPacker
 from ..decoder.captured_passes import CapturedPasses
 from ..decoder.packed_decoder import PackedDecoder
 from ..decoder.side_by_side import SideBySide, runs_side_by_side
-from ..ranks.group import own_rank, rank_count
+from ..ranks.group import gathered, own_rank, rank_count
 from .guards.out_of_memory import PackingPolicy
 from .memory_plan import common_tokens
 from .response_trainer import ResponseTrainer
 from .samplers import ShuffledSampler
+from .several.dealt_step import out_of_memory_when_cut
 from .state.resolved import Resolved
 
 _NORM_VALUES = 1 << 25  # at a time: the CPU's norm of bf16 copies them to float32
@@ -39,7 +40,8 @@ class PackedTrainer(ResponseTrainer):
         engine, plan = resolved.engine, resolved.memory_plan
         kept, keeps_inputs = (plan.kept_layers, plan.keeps_inputs) if plan else (None, True)
         self.decoder = PackedDecoder(self.model, kept, keeps_inputs, engine.float8)
-        self.side_by_side = SideBySide(self.decoder) if runs_side_by_side(self.decoder) else None
+        alone = self.decoder.shared is None  # a layer's weights are there for one micro-batch at a time
+        self.side_by_side = SideBySide(self.decoder) if alone and runs_side_by_side(self.decoder) else None
         tokens = plan.micro_batch_tokens if plan else engine.micro_batch_tokens
         packer = StepPacker(
             tokens,
@@ -51,7 +53,7 @@ class PackedTrainer(ResponseTrainer):
             ranks=rank_count(),
         )
         self.room = PackingPolicy(packer, resolved.recomputes)
-        captures = plan is not None and tokens <= CAPTURED_TOKENS and self.decoder.captures
+        captures = alone and plan is not None and tokens <= CAPTURED_TOKENS and self.decoder.captures
         self.passes = CapturedPasses(self.decoder, tokens) if captures else None
 
     def load_faults_state(self, state: dict[str, Any]) -> None:
@@ -79,6 +81,8 @@ class PackedTrainer(ResponseTrainer):
 
         def make_room() -> None:
             nonlocal batches
+            if self.decoder.shared is not None:
+                raise out_of_memory_when_cut()
             batches = self.room.smaller(batches)
             self.use_room()
             model.zero_grad()  # a step begins without gradients: its only call is this one
@@ -110,6 +114,9 @@ class PackedTrainer(ResponseTrainer):
             on_device = batch.to(self.args.device)
             passes = self.passes if self.passes is not None and self.passes.fits(on_device) else None
             total += self.decoder.add_gradients(on_device, target_tokens, dropout_key, passes, new_step=index == 0)
+        if self.decoder.shared is not None:
+            for _ in range(len(batches), max(gathered(len(batches)))):
+                self.decoder.shared.pass_through()
         return total / target_tokens
 
     def _clipped_norm(self, model: nn.Module) -> torch.Tensor:

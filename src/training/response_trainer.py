@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,24 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ..data.prompt.templates import IGNORE
 from ..models.causal_head import without_wrapper
-from ..ranks.group import add_up, own_rank, rank_count
+from ..models.shared_layers import shared_layers_of
+from ..ranks.group import add_up, gathered, own_rank, rank_count
 from .guarded_trainer import GuardedTrainer
 from .guards.interrupts import EvaluationStopped, left_on_stop
 from .loss import response_loss
 from .samplers import SimilarLengthSampler
-from .several.dealt_step import PaddedDeal, add_dealt_gradients
+from .several.cut_weights import clip_cut_gradients
+from .several.dealt_step import PaddedDeal, add_dealt_gradients, blank, out_of_memory_when_cut
 from .several.exchange import StepExchange
 from .state.final_model import save_model
 
 
 class ResponseTrainer(GuardedTrainer):
-    """A Trainer whose loss is the sum over target tokens divided by the step's number of target tokens."""
+    """A Trainer whose loss is the sum over target tokens divided by the step's number of target tokens.
+
+    Attributes:
+        in_step: whether weights are cut over the ranks, so that all have to make as many passes.
+    """
 
     # The loss is normalized over the whole step here, so the Trainer must not divide by the accumulation steps.
     loss_is_scaled_for_ga = True
@@ -50,6 +56,7 @@ class ResponseTrainer(GuardedTrainer):
         self._earlier: tuple[int, list[dict[str, Any]]] = (-1, [])  # a step's number, and its micro-batches so far
         self.examples_at_a_time = examples_at_a_time or self.args.per_device_train_batch_size
         self.exchange = StepExchange(self.args.device) if rank_count() > 1 else None
+        self.in_step = self.is_cut or shared_layers_of(self.model) is not None
 
     def _causal_lm(self) -> nn.Module:
         causal_lm: nn.Module = without_wrapper(self.accelerator.unwrap_model(self.model))
@@ -122,7 +129,9 @@ class ResponseTrainer(GuardedTrainer):
         return loss
 
     def gradients(self) -> list[torch.Tensor]:
-        """Return the gradients of all that trains, zeros where this rank has computed none."""
+        """Return the gradients of all that trains, zeros where this rank has computed none; none that are cut."""
+        if self.is_cut:  # FSDP2 adds them up
+            return []
         for parameter in self._trained:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -147,13 +156,13 @@ class ResponseTrainer(GuardedTrainer):
         start = time.perf_counter()
         self.model.eval()
         loss_sum, target_sum, examples = torch.zeros((), dtype=torch.float64), 0, 0
-        for batch in dataloader:
-            if self.stop_requested and self.exchange is not None:
+        for batch in self._as_many_on_all_ranks(dataloader):
+            if self.stop_requested and self.exchange is not None and not self.in_step:
                 break
             for total, targets in self._part_losses(self._prepare_inputs(batch)):
                 loss_sum += total
                 target_sum += targets
-            examples += len(batch["input_ids"])
+            examples += int((batch["labels"] != IGNORE).any(1).sum())
             self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
         if self.exchange is not None:
             sums = torch.tensor([loss_sum, target_sum, examples, self.stop_requested], dtype=torch.float64)
@@ -167,6 +176,13 @@ class ResponseTrainer(GuardedTrainer):
         self.evaluation_seconds += time.perf_counter() - start
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=examples)
 
+    def _as_many_on_all_ranks(self, batches: DataLoader[Any]) -> Iterator[dict[str, Any]]:
+        """Yield batches, and where weights are cut so many without a target that all ranks have the same number."""
+        most = max(gathered(len(batches))) if self.in_step else len(batches)
+        yield from batches
+        if most > len(batches):
+            yield from [self.data_collator([blank(self.eval_dataset[0])])] * (most - len(batches))
+
     def _part_losses(self, batch: dict[str, Any]) -> list[tuple[torch.Tensor, int]]:
         """Return summed loss and targets of a batch, in as many parts as memory asks for."""
 
@@ -176,7 +192,13 @@ class ResponseTrainer(GuardedTrainer):
             return [(total.double().cpu(), targets) for total, targets in parts]
 
         room = self.evaluation_room
-        return room.repeated(work, lambda: room.halve(batch, "evaluation"))
+
+        def make_room() -> None:
+            if self.in_step:
+                raise out_of_memory_when_cut()
+            room.halve(batch, "evaluation")
+
+        return room.repeated(work, make_room)
 
     def step_collator(self) -> Any:
         """Return what makes a batch of a whole step's examples; None where a batch is a micro-batch."""
@@ -218,13 +240,18 @@ class ResponseTrainer(GuardedTrainer):
         optimizer: torch.optim.Optimizer = super().create_optimizer()
         return optimizer
 
+    def _clipped_norm(self, model: nn.Module) -> torch.Tensor:
+        if self.is_cut:
+            return clip_cut_gradients(self._trained, self.args.max_grad_norm)
+        return super()._clipped_norm(model)
+
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Return the Trainer's figure for a micro-batch, and 0 for a step's part, which it does not know."""
         return 0 if self.exchange is not None else int(super().floating_point_ops(inputs))
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Write the adapter (with the rows of added tokens, not the whole embedding table) or the whole model."""
-        save_model(self.accelerator.unwrap_model(self.model), Path(output_dir or self.args.output_dir))
+        save_model(self.accelerator.unwrap_model(self.model), Path(output_dir or self.args.output_dir), state_dict)
 
 
 def _lengths(dataset: Any) -> list[int]:

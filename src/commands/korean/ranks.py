@@ -76,6 +76,10 @@ RANKS = (
         "training.sharding = weights: there is one card; name more with --cards",
         "training.sharding = weights: GPU가 하나입니다. --cards로 더 정하세요",
     ),
+    Text(
+        "summaries can't be generated from weights that are cut; set training.sharding=none",
+        "나눠 둔 가중치로는 요약을 만들 수 없습니다. training.sharding=none으로 두세요",
+    ),
     Text("training.sharding = weights: {obstacle}", "training.sharding = weights: {obstacle:t}"),
     Text(
         (

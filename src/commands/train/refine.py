@@ -97,6 +97,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
 
         tables = train_data.load_tables(run)
         loader = run_steps.create_loader(run)
+        loader.sharding = "none"  # summaries are drawn from whole weights
         train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
         trained, evaluated = refine_examples(train_set, tables["train"]), refine_examples(eval_set, tables["eval"])
         plan = refine_plan.plan_refining(run, loader.facts.model_config, trained, evaluated)

@@ -128,12 +128,19 @@ def resolve_run(run: RunContext, loader: "LoRALoader", model: Any, train_set: An
     start_adapter(run.config, model, loader.tokenizer, train_set, run.logger)
     earlier = run.earlier.resolved if run.earlier else None
     resolved = resolve(
-        run.config, model, train_set, eval_set, compute=loader.compute, earlier=earlier, logger=run.logger
+        run.config,
+        model,
+        train_set,
+        eval_set,
+        compute=loader.compute,
+        earlier=earlier,
+        sharding=loader.sharding,
+        logger=run.logger,
     )
     resolved = agreed_by_all(resolved)
     record = resolved.record(run.config.training)
     if rank_count() > 1:
-        record["processes"] = rank_count()
+        record |= {"processes": rank_count(), "sharding": resolved.sharding}
     if run.config.dataset.format_type == "chat" and run.config.model.chat_template == "auto":
         record["chat_template_date"] = f"{FIXED_DATE:%Y-%m-%d}"  # what a template that prints the day is given
     run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(record)))

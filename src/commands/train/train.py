@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...config.schema import Config
+from ...planner.sharding import refuse_what_cannot_be_cut
 from ...ranks.group import agreed, is_first_rank
 from ...ranks.joining import one_of_several
 from ...ranks.place import RankPlace, place_of
+from ...training.several.sharding import sharding_as_asked
 from ..console import create_console, quiet_libraries
 from .config import resolve_config, warn_low_rate
 from .folder import RunContext, followed_run, started_run
@@ -28,6 +30,7 @@ def train_run(request: TrainRequest) -> Path:
         SystemExit: stopped by Ctrl-C (130) or SIGTERM (143), or another process has failed.
     """
     config = resolve_config(request)
+    refuse_what_cannot_be_cut(config)  # before processes are started
     with trained_as_asked(config, request.several, train_arguments(request)):
         return train_config(config, request)
 
@@ -106,6 +109,7 @@ def begun_run(config: Config, request: TrainRequest, log_name: str = "train_llm"
 
 def train_config(config: Config, request: TrainRequest) -> Path:
     """Run a config from its data to its report, or go on with its run; return the run's folder."""
+    sharding_as_asked(config)
     with begun_run(config, request) as run:
         if run is None:
             return config.experiment.run_dir
@@ -119,6 +123,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
         run_steps.refuse_long_examples(run, loader, train_set, eval_set)
         plan = train_plan.plan_first(run, request, loader.facts.model_config, train_set, eval_set)
+        loader.sharding = train_plan.decided_sharding(config, plan)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
         run_steps.record_model(run, loader, model)
         train_exports.note_exports(run, model, tokenizer, train_set.prompt)

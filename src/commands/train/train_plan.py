@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...config.schema import Config
 from ...errors import YoyakError
+from ...planner.sharding import Sharding
 from ...ranks.group import rank_count
 from ...runs.outcomes import PlanFigures
 from ...runs.schema import RunRecord
@@ -50,6 +52,16 @@ def plan_first(
     if not plan.fits and not device.cpu:
         _refuse(run, plan, request.force)
     return plan
+
+
+def decided_sharding(config: Config, plan: "Plan | None") -> Sharding:
+    """Return whether weights are cut over the cards: as asked, or with `auto` where they would not fit otherwise."""
+    from ...training.several.sharding import sharding_as_asked
+
+    asked = sharding_as_asked(config)
+    if config.training.sharding == "auto" and plan is not None:
+        return plan.sharding
+    return asked
 
 
 def say_plan(run: RunContext, plan: "Plan | RefinePlan") -> None:

@@ -35,6 +35,32 @@ RUNS = [
         "train -e TINY --folds 2 --processes 2",
         "--folds trains one run after the other, each on one GPU; leave --gpus and --processes out",
     ),
+    Case(
+        "train: weights that nobody shares",
+        "train -e TINY lora.use_qlora=true training.sharding=weights",
+        "training.sharding = weights: there is one process, and nobody to share with; start several with --gpus all, "
+        "or set it to auto",
+    ),
+    *(
+        Case(
+            f"train: weights cut with {settings}",
+            f"train -e TINY --processes 2 lora.use_qlora=true training.sharding=weights {settings}",
+            f"training.sharding = weights: {said}; ...",
+        )
+        for settings, said in (
+            ("evaluation.generate=true", "no summaries are generated from weights that are cut"),
+            ("training.metric_for_best_model=rouge_sum", "no summaries are generated from weights that are cut"),
+            ("lora.use_qlora=false", "16-bit weights under an adapter are not cut"),
+            ("model.dtype=fp16", "fp16 needs a gradient scaler, which knows one card's part only"),
+            ("training.engine=trainer", "4-bit weights are cut in the packed engine"),
+            ("lora.use_dora=true", "4-bit weights are cut in the packed engine, which knows neither DoRA nor NEFTune"),
+            ("lora.cache_dequantized=on", "lora.cache_dequantized = on holds whole weights"),
+            (
+                "lora.use_lora=false lora.use_qlora=false training.engine=packed",
+                "where all weights train they are cut in the trainer engine",
+            ),
+        )
+    ),
     Case("train: no evaluation file", "train -e TINY data.eval=x.csv", "x.csv: no such file..."),
     Case(
         "train: a folder with something else",

@@ -7,6 +7,7 @@ from src.planner.cluster import LINKS, NETWORKS, Cluster, Link, chosen_cluster
 from src.planner.job import job_of, of_one_card
 from src.planner.over_cards import cards_picture, cards_text, on_more_cards
 from src.planner.plan import make_plan
+from src.planner.refining import make_refine_plan
 from src.tests.planner.test_plan import run, situation
 
 FAST, SLOW = Link("fast", 100e9, 1e-6, ""), Link("slow", 1e9, 1e-3, "")
@@ -96,3 +97,18 @@ def test_the_command_says_both(capsys, tmp_path, monkeypatch):
     table = {line.split()[0]: float(line.split()[1]) for line in lines[first + 1 : first + 5]}
     assert list(table) == ["ethernet400", "ethernet100", "ethernet25", "ethernet10"]
     assert list(table.values()) == sorted(table.values())
+
+
+def test_cards_refine_each_a_part_of_a_step():
+    """Of 64 dialogues 3 cards have 22 at the most."""
+    from dataclasses import replace
+
+    one = situation(gpu="H200")
+    alone, three = (make_refine_plan(replace(one, cluster=cluster)) for cluster in (Cluster(), Cluster(3)))
+    assert (alone.choice.job.examples, three.choice.job.examples) == (one.config.refine.dialogues, 22)
+    assert alone.choice.rows > three.choice.rows == 22 * one.config.refine.samples
+    assert alone.step_parts["drawing"] > three.step_parts["drawing"]
+    assert alone.step_parts["rewards"] == three.step_parts["rewards"]  # a host's cores are shared
+    assert set(three.step_parts) - set(alone.step_parts) == {"all_reduce"}
+    assert three.cost(2.0) == pytest.approx(3 * 2 * three.total_seconds / 3600)
+    assert {"cards": 3, "hosts": 1, "link": "nvlink"}.items() <= three.as_json().items()

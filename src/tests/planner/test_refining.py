@@ -17,9 +17,9 @@ from src.planner.refining import (
     RefinePlan,
     group_tokens,
     make_refine_plan,
-    nearest_fitting_refining,
     refine_job,
 )
+from src.planner.refining_advice import nearest_fitting_refining
 from src.planner.shapes import ModelShape, find_shape
 from src.planner.words import refine_text, verdict
 from src.tests.planner.test_plan import home, run

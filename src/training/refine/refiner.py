@@ -119,7 +119,7 @@ class Refiner:
             return list(zip(texts, worth, strict=True))
 
         chosen = [self.examples[index] for index in self._order(self.step)]
-        written, rewards = zip(*made_by_all(chosen, _lengths(chosen), make), strict=True)
+        written, rewards = zip(*made_by_all(chosen, make), strict=True)
         groups = [self._group(*of_one) for of_one in zip(chosen, written, rewards, strict=True)]
         losses = self._update(groups)
         self.step += 1
@@ -171,7 +171,7 @@ class Refiner:
             return [(text, one) for text, (one,) in zip(texts, rewards, strict=True)]
 
         with self.average.in_place():
-            written, rewards = zip(*made_by_all(examples, _lengths(examples), make), strict=True)
+            written, rewards = zip(*made_by_all(examples, make), strict=True)
         return {f"eval_{name}": value for name, value in (means(rewards) | looks(written)).items()}
 
     def _generated(
@@ -294,10 +294,6 @@ class Refiner:
         random.Random(f"{self.config.training.seed}/refine/{step // passes}").shuffle(order)
         first = step % passes * size
         return order[first : first + size]
-
-
-def _lengths(examples: Sequence[RefineExample]) -> list[int]:
-    return [len(example.prompt) for example in examples]
 
 
 def _drawn(example: RefineExample, written: Sequence[Written]) -> Drawn:

@@ -2,13 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ...data.batches.bins import deal
 from ...ranks.group import add_up, gathered, own_rank, rank_count
 
-T = TypeVar("T")
 Made = TypeVar("Made")
+
+
+class Prompted(Protocol):
+    """A dialogue, whose prompt is its ids."""
+
+    @property
+    def prompt(self) -> Sequence[int]:
+        """Return them."""
+        ...
+
+
+P = TypeVar("P", bound=Prompted)
 
 
 def own_part(lengths: Sequence[int]) -> list[int]:
@@ -16,18 +27,15 @@ def own_part(lengths: Sequence[int]) -> list[int]:
     return sorted(deal(lengths, rank_count())[own_rank()])
 
 
-def made_by_all(items: Sequence[T], lengths: Sequence[int], make: Callable[[list[T]], list[Made]]) -> list[Made]:
-    """Return what `make` makes of each item: each rank makes its part, and all get all of it.
+def made_by_all(examples: Sequence[P], make: Callable[[list[P]], list[Made]]) -> list[Made]:
+    """Return what `make` makes of each example: each rank makes its part, by tokens of prompts, and all get all of it.
 
-    Args:
-        items: that are dealt.
-        lengths: of each in tokens, by which they are.
-        make: called with this rank's items, which may be none; returns what it has made of each.
+    `make` is called with this rank's examples, which may be none; it returns what it has made of each.
     """
-    own = own_part(lengths)
-    made = dict(zip(own, make([items[index] for index in own]), strict=True))
+    own = own_part([len(example.prompt) for example in examples])
+    made = dict(zip(own, make([examples[index] for index in own]), strict=True))
     everything = {index: one for part in gathered(made) for index, one in part.items()}
-    return [everything[index] for index in range(len(items))]
+    return [everything[index] for index in range(len(examples))]
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,27 @@ saved under its class's name without further ado; any other object with these tw
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
-from ...ranks.group import copy_from_first, is_first_rank, rank_count
+from ...ranks.group import copy_from_first, gathered, is_first_rank, rank_count
 from ..guards.interrupts import EvaluationStopped
 from ..guards.one_process import raise_unless_alone
+from ..several.cut_weights import is_cut, read_cut_weights, whole_weights
 from .checkpoints import read_checkpoint, remove_others, saved_steps, steps_to_keep, write_checkpoint
-from .training_state import Facts, Stateful, optimizer_state, random_states, restore_optimizer, restore_random_states
+from .training_state import (
+    Facts,
+    Stateful,
+    Tensors,
+    optimizer_state,
+    random_states,
+    restore_optimizer,
+    restore_random_states,
+)
 
 STATE = "training_state"
 """Name of the files with all that is neither weights nor the Trainer's own record: `.json` and `.safetensors`."""
@@ -43,6 +53,7 @@ class CheckpointedTrainer(Trainer):
 
     Attributes:
         facts: what the run is made of (settings, hashes, what was resolved at run time), saved with each checkpoint.
+        is_cut: whether its weights are cut over the ranks (see `several.cut_weights`).
         saving_seconds: spent on checkpoints, `last_save_seconds` of them on the last one.
         trained_tokens: seen in training, `evaluation_seconds`: spent on evaluations; both over the whole run.
     """
@@ -68,6 +79,7 @@ class CheckpointedTrainer(Trainer):
         self.stop_requested = self.in_evaluation = False
         self.stop_signal: int | None = None
         self.agreed_signal: int | None = None
+        self.is_cut = is_cut(self.model)
         self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self._seconds_before = self._began = 0.0
         self._evaluated_step: int | None = None
@@ -115,17 +127,25 @@ class CheckpointedTrainer(Trainer):
         if best is not None:
             self.state.best_model_checkpoint = str(root / f"checkpoint-{best}")
         self._checkpoints = steps_to_keep([*self._checkpoints, step], best, self._checkpoint_limit)
-        if is_first_rank():
-            write_checkpoint(root, step, self._write_state, best)
+        whole = self._whole_state() if self.is_cut or is_first_rank() else None
+        if whole is not None and is_first_rank():
+            write_checkpoint(root, step, partial(self._write_state, whole), best)
             remove_others(root, self._checkpoints)
+        if self.is_cut:
+            gathered(None)  # all of them read it to go back to the best weights
         self.last_save_seconds = time.perf_counter() - start
         self.saving_seconds += self.last_save_seconds
 
-    def _write_state(self, folder: Path) -> None:
+    def _whole_state(self) -> tuple[Tensors | None, Tensors, Facts]:
+        """Return the weights where they are cut over the ranks, and the optimizer's state: whole on the first rank."""
+        weights = whole_weights(self.model) if self.is_cut else None
+        return weights, *optimizer_state(_unwrapped(self.optimizer))
+
+    def _write_state(self, whole: tuple[Tensors | None, Tensors, Facts], folder: Path) -> None:
         """Write weights, the Trainer's record and the state of everything else to a folder."""
-        self._save(str(folder))
+        weights, optimizer, optimizer_facts = whole
+        self._save(str(folder), weights)
         self.state.save_to_json(str(folder / "trainer_state.json"))
-        optimizer, optimizer_facts = optimizer_state(_unwrapped(self.optimizer))
         chance, random_facts = random_states()
         scaler = getattr(self.accelerator, "scaler", None)
         stateful = self.stateful().items()
@@ -155,13 +175,19 @@ class CheckpointedTrainer(Trainer):
     # Going on
 
     def _load_best_model(self) -> None:
+        if self.is_cut:
+            read_cut_weights(self.model, Path(self.state.best_model_checkpoint))
+            return
         if is_first_rank():
             super()._load_best_model()
         copy_from_first(self._trained)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         checkpoint = read_checkpoint(Path(resume_from_checkpoint))
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self.is_cut:
+            read_cut_weights(self.model, checkpoint.folder)
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
         self._saved, self._resumed_from = checkpoint.read_json(f"{STATE}.json"), resume_from_checkpoint
         self._checkpoints = [step for step in saved_steps(checkpoint.folder.parent) if step <= checkpoint.step]
 
@@ -202,7 +228,7 @@ class CheckpointedTrainer(Trainer):
 
     def begin(self) -> Facts | None:
         """Start the clock; return the state to go on with, or None at the start of a run."""
-        copy_from_first(self._trained)
+        copy_from_first([] if self.is_cut else self._trained)
         self._began = time.perf_counter()
         return self._saved
 

@@ -14,7 +14,9 @@ from ...models.adapters import biases_allowed
 from ...runs.disk import raise_if_disk_full
 
 
-def write_final_model(run_dir: Path, model: Any, tokenizer: Any, config: Config) -> Path:
+def write_final_model(
+    run_dir: Path, model: Any, tokenizer: Any, config: Config, weights: dict[str, Any] | None = None
+) -> Path:
     """Write adapter or model, tokenizer and the config as `yoyak.yaml` to `run_dir/final_model`; return the folder.
 
     It is written beside, flushed to the disk and renamed.
@@ -27,7 +29,7 @@ def write_final_model(run_dir: Path, model: Any, tokenizer: Any, config: Config)
         shutil.rmtree(half, ignore_errors=True)
     try:
         with folder_beside(final, durable=True) as beside:
-            save_model(model, beside)
+            save_model(model, beside, weights)
             tokenizer.save_pretrained(beside)
             settings = yaml.safe_dump(located(config).model_dump(), allow_unicode=True, sort_keys=False)
             (beside / "yoyak.yaml").write_text(settings, encoding="utf-8")
@@ -37,11 +39,11 @@ def write_final_model(run_dir: Path, model: Any, tokenizer: Any, config: Config)
     return final
 
 
-def save_model(model: Any, folder: Path) -> None:
-    """Write adapter or model to `folder` as safetensors."""
+def save_model(model: Any, folder: Path, weights: dict[str, Any] | None = None) -> None:
+    """Write adapter or model to `folder` as safetensors; `weights` are the model's where it holds only a part."""
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(model, PeftModel):
         with biases_allowed():
             model.save_pretrained(str(folder), save_embedding_layers=False)
     else:
-        model.save_pretrained(str(folder))
+        model.save_pretrained(str(folder), state_dict=weights)

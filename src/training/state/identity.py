@@ -1,6 +1,7 @@
 """What a run is made of, as settings and hashes: a run goes on only where all of it is as it was."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,9 @@ from ...config.loader import differences
 from ...config.located import located
 from ...config.schema import Config
 from ...errors import YoyakError
+from ...models.shared_layers import shared_layers_of
 
+_LAYER = re.compile(r"\.layers\.(\d+)\.")
 _NEUTRAL = (
     "experiment.",
     "model.size",
@@ -24,6 +27,7 @@ _NEUTRAL = (
     "training.rank_timeout",
     "training.report_to",
     "training.save_",
+    "training.sharding",
     "search.",
 )
 """Settings, or beginnings of their names, that change nothing in the weights."""
@@ -55,7 +59,7 @@ def examples_digest(dataset: Any) -> str:
 
 def model_digest(model: Any) -> str:
     """Return a hash of names, shapes and some elements of the base model's weights, without the adapter's."""
-    return _digest(_base_weights(model))
+    return _digest(_in_place(model, _base_weights(model)))
 
 
 def start_digest(model: Any) -> str:
@@ -108,6 +112,15 @@ def _hash_differences(now: Mapping[str, Any], earlier: Mapping[str, Any]) -> Ite
         yield f"data.train {sources['train']} gives other examples"
     if now["eval_examples"] != earlier["eval_examples"]:
         yield f"data.eval {sources['eval']} gives other examples"
+
+
+def _in_place(model: Any, weights: Iterable[tuple[str, torch.Tensor]]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield weights by name, those of layers that are cut over the ranks once they are gathered."""
+    shared = shared_layers_of(model)
+    for name, weight in weights:
+        if shared is not None and (layer := _LAYER.search(name)):
+            shared.need(int(layer[1]), -1)
+        yield name, weight
 
 
 def _base_weights(model: Any) -> Iterator[tuple[str, torch.Tensor]]:

@@ -4,16 +4,21 @@ import logging
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ...bilingual import Text
 from ...config.schema import Config, TrainingSettings
 from ...errors import YoyakError
 from ...inference.probe import generates_fast
 from ...models.compute import ComputeChoice, resolve_compute
 from ...models.dequantized import keeps_dequantized
 from ...models.probe import found_by_probes, recall_probes, untouched
+from ...planner.sharding import Sharding
 from ...ranks.group import agreed
 from ..engine import EngineChoice, choose_engine
 from ..memory_plan import MemoryPlan, plan_packed, recomputes_layers
 from ..probe import probed_engine
+from ..several.sharding import refuse_other_engine
+
+_CUT = Text("all weights are cut over the processes", "모든 가중치를 프로세스마다 나눔")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Resolved:
         memory_plan: of the packed engine on a GPU.
         probes: what was found of the model's engines, by what they were for (see `models.probe`).
         deterministic: whether only kernels that give the same bits each time run.
+        sharding: whether weights are cut over the ranks.
     """
 
     compute: ComputeChoice
@@ -38,6 +44,12 @@ class Resolved:
     memory_plan: MemoryPlan | None = None
     probes: dict[str, dict[str, Any]] = field(default_factory=dict)
     deterministic: bool = False
+    sharding: Sharding = "none"
+
+    @property
+    def cuts_weights(self) -> bool:
+        """Tell whether all weights train, cut over the ranks."""
+        return self.sharding == "weights" and self.engine.name == "trainer"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -83,12 +95,14 @@ def resolve(
     *,
     compute: ComputeChoice | None = None,
     earlier: Resolved | None = None,
+    sharding: Sharding = "none",
     logger: logging.Logger | None = None,
 ) -> Resolved:
     """Decide all that a run decides at its start; to be asked once, before its trainer is built.
 
     The model, which has the adapter that trains, is the same afterwards. `compute` is what it was loaded in, where that
-    is known; `earlier` is what was decided for the run that goes on, of which this is the next process.
+    is known; `sharding` says whether weights are cut over the ranks; `earlier` is what was decided for the run that
+    goes on, of which this is the next process.
 
     Raises:
         YoyakError: the engine that is asked for can't train the model or computes otherwise than the model itself, the
@@ -99,22 +113,26 @@ def resolve(
     with untouched(model):
         if earlier is not None:
             compute, engine = earlier.compute, _engine_again(config, model, earlier, logger)
+            refuse_other_engine(config, engine.name, sharding)
         else:
             compute = compute or resolve_compute(config.model.dtype)
-            engine = probed_engine(training, model, choose_engine(training, model, compute), logger)
+            engine = choose_engine(training, model, compute)
+            if sharding == "weights" and not config.lora.use_lora:
+                engine = replace(engine, name="trainer", reason=_CUT)
+            engine = probed_engine(training, model, engine, logger)
         if scored and eval_dataset is not None and len(eval_dataset):
             generates_fast(model)
     logger.info("Engine: %s (%s)", engine.name, engine.reason)
     found, deterministic = found_by_probes(model), training.deterministic
     if earlier is not None:
-        return replace(earlier, probes=found, deterministic=deterministic)
+        return replace(earlier, probes=found, deterministic=deterministic, sharding=sharding)
     plan, again = None, training.gradient_checkpointing is not False
     if engine.name == "trainer":
         again = recomputes_layers(model, train_dataset, eval_dataset, training)
     elif compute.device == "cuda":
         plan = plan_packed(model, train_dataset, eval_dataset, training)
         logger.info("Memory: %s", plan)
-    return Resolved(compute, engine, keeps_dequantized(model), again, plan, found, deterministic)
+    return Resolved(compute, engine, keeps_dequantized(model), again, plan, found, deterministic, sharding)
 
 
 def agreed_by_all(resolved: Resolved) -> Resolved:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from ..several.cut_weights import cut_as, whole_on_first
+
 Tensors = dict[str, torch.Tensor]
 Facts = dict[str, Any]
 
@@ -26,7 +28,7 @@ class Stateful(Protocol):
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[Tensors, Facts]:
-    """Return an optimizer's state, parameters numbered in the order of its groups.
+    """Return an optimizer's state, parameters numbered in the order of its groups; cut states whole on the first rank.
 
     `places` tells of each tensor where it belongs: `cpu`, `parameter` (that device), or `paged` (bitsandbytes).
     """
@@ -39,7 +41,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[Tensors, Facts]:
         for name, value in optimizer.state.get(parameter, {}).items():
             if isinstance(value, torch.Tensor):
                 key = f"{number}.{name}"
-                tensors[key] = value.detach().to("cpu", copy=True).contiguous()
+                tensors[key] = whole_on_first(value)
                 paged = getattr(value, "is_paged", False)
                 same = value.device == parameter.device
                 places[key] = "paged" if paged else "parameter" if same else "cpu"
@@ -67,7 +69,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, facts:
         else:
             # A copy: tensors of a safetensors file lie wherever the file has them, and kernels care for alignment.
             device = parameter.device if place == "parameter" else torch.device("cpu")
-            optimizer.state[parameter][name] = tensor.to(device, copy=True)
+            optimizer.state[parameter][name] = cut_as(tensor.to(device, copy=True), parameter)
     for number, values in facts["others"].items():
         optimizer.state[parameters[int(number)]].update(values)
 

@@ -11,6 +11,7 @@ from src.ranks.launcher import Launcher
 from src.tests.tiny_models import write_tiny_model
 from src.tests.training.refine.several import CASES, SMALL, run_to_its_end, steps_of
 from src.training.refine import several
+from src.training.refine.refiner import RefineExample
 
 ROOT = Path(__file__).resolve().parents[4]
 BOUND = 1e-6
@@ -74,5 +75,6 @@ def test_items_are_dealt_by_tokens_and_come_back_in_order(monkeypatch: pytest.Mo
     assert parts == [[1], [0, 2, 3]]
     others = {1: "b"}
     monkeypatch.setattr(several, "gathered", lambda made: [others, made])
-    made = several.made_by_all("acde", [5, 9, 2, 3], lambda own: [one.upper() for one in own])
+    examples = [RefineExample(one, [0] * tokens, "", []) for one, tokens in zip("acde", [5, 9, 2, 3], strict=True)]
+    made = several.made_by_all(examples, lambda own: [one.dialogue.upper() for one in own])
     assert made == ["A", "b", "D", "E"]

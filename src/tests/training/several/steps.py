@@ -19,6 +19,7 @@ from src.ranks.place import place_of
 from src.tests.tiny_models import load_tiny, tiny_config
 from src.training.guards.one_process import leave_out_launchers
 from src.training.llm_trainer import LLMTrainer
+from src.training.several.cut_weights import whole_on_first
 from src.training.several.exchange import StepExchange
 
 EXAMPLES = 9  # of uneven lengths; a step takes 4, so the third has a single one, and every further rank none
@@ -26,6 +27,13 @@ CASES = {
     "packed": {"lora__dropout": 0.3},
     "packed_whole": {"lora__use_lora": False, "lora__use_qlora": False},
     "trainer": {"training__engine": "trainer", "lora__use_qlora": False},
+    "packed_cut": {"lora__dropout": 0.3, "training__sharding": "weights"},
+    "trainer_cut": {
+        "training__engine": "trainer",
+        "lora__use_lora": False,
+        "lora__use_qlora": False,
+        "training__sharding": "weights",
+    },
 }
 
 
@@ -33,12 +41,15 @@ class Gradients(TrainerCallback):
     """Keeps the gradients that the optimizer is given."""
 
     def __init__(self, model):
-        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.kept = {}
+        self.model, self.kept = model, {}
 
     def on_pre_optimizer_step(self, args, state, control, **_):
-        for name, parameter in self.parameters.items():
-            self.kept[f"{state.global_step}.{name}"] = parameter.grad.clone()
+        for name, parameter in trained(self.model):
+            self.kept[f"{state.global_step}.{name}"] = whole_on_first(parameter.grad)
+
+
+def trained(model):
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
 def dataset_of(tokenizer):
@@ -61,6 +72,8 @@ def train_case(case, base, folder):
         training__micro_batch_tokens=256,
         **CASES[case],
     )
+    if rank_count() == 1:
+        config.training.sharding = "none"
     model, tokenizer = load_tiny(config)
     torch.manual_seed(1)
     with torch.no_grad():

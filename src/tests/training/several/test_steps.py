@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import torch
 
 from src.ranks.launcher import Launcher
 from src.tests.tiny_models import write_tiny_model
@@ -57,3 +58,11 @@ def test_losses_and_gradients_are_those_of_one_process(alone, together, case):
         most = float(expected.abs().max())
         assert most > 0, name
         assert float((several[name] - expected).abs().max()) <= BOUND * max(most, 1.0), name
+
+
+def test_weights_that_are_cut_change_no_bit(together):
+    """4-bit bytes travel, and come together as they were."""
+    whole, cut = together["packed"], together["packed_cut"]
+    assert whole.keys() == cut.keys()
+    for name, value in whole.items():
+        assert torch.equal(cut[name], value), name
