@@ -23,7 +23,7 @@ from .commands.options import (
     NumBeams,
     Overrides,
     Overwrite,
-    Processes,
+    ProcessCount,
     Seed,
     Spreadsheet,
 )
@@ -89,7 +89,7 @@ def train(
     folds: Annotated[int | None, typer.Option(help="Train K runs, one on each fold of data.train.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Start though the plan says that it doesn't fit.")] = False,
     gpus: Gpus = None,
-    processes: Processes = None,
+    processes: ProcessCount = None,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
     from .commands.train.request import Several, TrainRequest
@@ -109,7 +109,7 @@ def refine(
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the refining that the folder holds.")] = False,
     gpus: Gpus = None,
-    processes: Processes = None,
+    processes: ProcessCount = None,
 ) -> None:
     """Train a run's model further on the reward of whole summaries; outputs go to outputs/NAME_refined/."""
     from .commands.train.refine import refine_run

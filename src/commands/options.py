@@ -18,4 +18,6 @@ Seed = Annotated[int | None, typer.Option("--seed", help="As generation.seed.")]
 Gpus = Annotated[
     str | None, typer.Option("--gpus", metavar="all|N|0,2", help="Train on several GPUs: all, so many, or these.")
 ]
-Processes = Annotated[int | None, typer.Option("--processes", min=1, help="Train with so many processes on the CPU.")]
+ProcessCount = Annotated[
+    int | None, typer.Option("--processes", min=1, help="Train with so many processes on the CPU.")
+]

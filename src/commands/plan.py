@@ -168,10 +168,10 @@ def compare_plans(situation: Situation, request: PlanRequest) -> None:
 
 def compare_cards(situation: Situation, request: PlanRequest) -> None:
     """Print the run on more and more cards, up to 64, and joined otherwise; write a picture of its time over them."""
-    from ..planner.over_cards import LARGEST, cards_as_json, cards_picture, cards_text, links_text, on_more_cards
+    from ..planner.over_cards import ON_PAPER, cards_as_json, cards_picture, cards_text, links_text, on_more_cards
 
     path = request.out or _CARDS_PICTURE
-    rows = on_more_cards(situation, LARGEST)
+    rows = on_more_cards(situation, ON_PAPER)
     title = f"{situation.config.model.checkpoint}: hours over {situation.device.name} cards"
     write_whole({path: cards_picture(situation, title).encode()}, overwrite=True)
     if request.as_json:

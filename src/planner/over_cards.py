@@ -10,7 +10,7 @@ from .cluster import LINKS, NETWORKS, Cluster, Link
 from .compare import ticks_of, x_of, y_of
 from .plan import Plan, Situation, make_plan
 
-LARGEST = 64
+ON_PAPER = 64
 """Cards, on paper."""
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 760, 460, 70, 50, 40, 170
 _MARKS = {"*": "  * weights cut over the cards", "!": "  ! does not fit"}
@@ -103,7 +103,7 @@ def cards_picture(situation: Situation, title: str) -> str:
     lines = []
     for link, network in ways:
         cluster = replace(situation.cluster, link=link, network=network)
-        rows = on_more_cards(replace(situation, cluster=cluster), LARGEST)
+        rows = on_more_cards(replace(situation, cluster=cluster), ON_PAPER)
         shown = [row for row in rows if row.plan.fits] or rows
         points = [(row.cluster.count, row.plan.total_seconds / 3600) for row in shown]
         lines.append((f"{link.name}, {network.name}", points))

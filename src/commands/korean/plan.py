@@ -44,7 +44,6 @@ PLAN = (
     ),
     Text("layers gathered from all cards", "모든 GPU에서 모아 온 층"),
     Text("waiting for gathered layers", "모아 올 층 기다리기"),
-    Text("adding up gradients", "그래디언트 합하기"),
     Text("caches of drawn summaries", "뽑는 요약의 캐시"),
     Text("copies of what trains", "학습하는 값의 사본"),
     Text("drawing summaries", "요약 뽑기"),

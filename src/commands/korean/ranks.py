@@ -80,7 +80,7 @@ RANKS = (
         "summaries can't be generated from weights that are cut; set training.sharding=none",
         "나눠 둔 가중치로는 요약을 만들 수 없습니다. training.sharding=none으로 두세요",
     ),
-    Text("training.sharding = weights: {obstacle}", "training.sharding = weights: {obstacle:t}"),
+    Text("training.sharding = weights: {obstacle}", "training.sharding = weights로 할 수 없습니다. {obstacle:t}"),
     Text(
         (
             "{folder}: can't go on with training.sharding = weights: it was begun by the {engine} engine; set it to "
