@@ -222,8 +222,7 @@ class Refiner:
         self.optimizer.step()
         self.average.add()
         # Of summaries that were drawn from the model, the mean of -log p is its entropy a token.
-        figures = {"entropy": met.loss / targets, "distance": met.distance}
-        return figures | {"grad_norm": self.norm, "learning_rate": rate}
+        return {"entropy": met.loss / targets, "distance": met.distance, "grad_norm": self.norm, "learning_rate": rate}
 
     def _add_gradients(self, batches: Sequence[MicroBatch], targets: int) -> tuple[float, float]:
         """Add all gradients; return the summed loss, and the mean log-ratio to the start where it counts."""

@@ -58,7 +58,7 @@ def test_what_an_earlier_version_wrote_is_read():
         None,
         False,
     )
-    assert found.as_dict() == OLD | {"deterministic": False}
+    assert found.as_dict() == OLD | {"deterministic": False, "sharding": "none"}
 
 
 def test_it_is_json_and_comes_back():
