@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 from ..bilingual import Text
 from ..files import appending
@@ -93,6 +93,6 @@ def _latest(place: Place) -> list[Action]:
         for line in file.read().splitlines():
             with suppress(ValueError, TypeError, RecursionError):
                 action = Action(**json.loads(line))
-                if action.did in ACTIONS:
+                if action.did in ACTIONS and all(isinstance(part, str) for part in astuple(action)):
                     found.append(action)
     return found

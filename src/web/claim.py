@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .place import Place
 from .processes import Processes, write_start
-from .under_way import KIND, runs_under_way
+from .under_way import runs_under_way
 from .waiting import WaitingRuns
 
 
@@ -20,7 +20,7 @@ def claim_waiting(place: Place, key: str) -> bool:
         one = next((one for one in runs if one.key == key.rpartition("-")[2]), None)
         if one is None or runs_under_way(place, Processes(place)):
             return False
-        write_start(place, key, KIND, one.about, one.words, os.getpid())
+        write_start(place, key, one.kind, one.about, one.words, os.getpid())
         runs.remove(one)
     return True
 

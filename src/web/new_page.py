@@ -21,8 +21,9 @@ from .planning import checked_config, planned, refuse_missing_files
 from .setting_fields import MAIN, METHODS_OF_TRAINING, PLACED, fields_of_config, typed_value
 from .start_page import configured_models
 from .studio import Studio, apart, keep, run_address, see, who_asks
-from .turns import WHEN_FREE, start_or_wait, turn_of
+from .turns import start_or_wait, turn_of_wish, wants_to_wait
 from .uploads import data_files
+from .waiting import WaitingRun
 from .wishes import (
     MEMORY_FIELD,
     PRICE_FIELD,
@@ -76,7 +77,7 @@ def add_new_page(app: FastAPI, studio: Studio) -> None:
             name = await apart(_start, studio, fields, who_asks(request) or "")
         except YoyakError as error:
             return await _form(studio, request, fields, str(error))
-        await keep(studio, request, "wait" if dict(fields).get("when") == WHEN_FREE else "start", name)
+        await keep(studio, request, "wait" if wants_to_wait(fields) else "start", name)
         return see(run_address(name))
 
 
@@ -157,11 +158,15 @@ def _plan(studio: Studio, fields: Fields) -> dict[str, Any]:
     try:
         plan = planned(wish, config)
     except YoyakError as error:
-        unplanned = {"unplanned": str(error), "measurable": wish == wish.here, "turn": turn_of(studio, wish, config)}
+        unplanned = {
+            "unplanned": str(error),
+            "measurable": wish == wish.here,
+            "turn": turn_of_wish(studio, wish, config),
+        }
         return context | unplanned
     price = wish.price_per_hour
     context |= {"plan_command": plan_line(wish), "price": price, "cost": None if price is None else plan.cost(price)}
-    return context | {"turn": turn_of(studio, wish, config, plan)} | _shown(plan)
+    return context | {"turn": turn_of_wish(studio, wish, config, plan)} | _shown(plan)
 
 
 def _shown(plan: Plan) -> dict[str, Any]:
@@ -204,5 +209,6 @@ def _start(studio: Studio, fields: Fields, who: str) -> str:
         wish = replace(wish, overrides=(*wish.overrides, f"experiment.name={name}"))
     config: Config = checked_config(wish)
     refuse_missing_files(config)
-    start_or_wait(studio, wish, config, dict(fields).get("when") == WHEN_FREE, who)
+    run = WaitingRun(config.experiment.name, wish.words, who)
+    start_or_wait(studio, run, turn_of_wish(studio, wish, config), wants_to_wait(fields))
     return config.experiment.name

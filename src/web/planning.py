@@ -22,6 +22,8 @@ from ..planner.machine import choose_device
 from ..planner.plan import Plan, Situation, make_plan
 from ..planner.refining import RefinePlan, make_refine_plan
 from ..planner.shapes import ModelShape, cached_file, find_shape
+from ..runs.record import read_record
+from ..runs.schema import RunRecord
 
 T = TypeVar("T")
 _CACHED = 16
@@ -86,6 +88,22 @@ def refuse_missing_files(config: Config) -> None:
     for source in (config.data.train, config.data.eval):
         if not source.startswith("hub:"):
             existing_file(source)
+
+
+def config_of_record(record: RunRecord) -> Config:
+    """Return a run's settings; YoyakError where its record holds none that this version knows."""
+    try:
+        return Config.model_validate(record.config)
+    except ValueError:
+        raise YoyakError("the run's record holds settings that this version doesn't know") from None
+
+
+def config_to_go_on(folder: Path) -> Config:
+    """Return the settings of a run that is there to go on with; YoyakError where it isn't."""
+    record = read_record(folder)
+    if record is None:
+        raise YoyakError(f"{folder}: there is no run to go on with")
+    return config_of_record(record)
 
 
 def planned(wish: RunWish, config: Config) -> Plan:

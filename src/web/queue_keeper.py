@@ -4,13 +4,16 @@ import logging
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 
 from ..bilingual import Text
+from ..commands.train.config import resolve_config
+from ..commands.train.refine import refine_config
+from ..commands.train.request import TrainRequest
+from ..config.schema import Config
 from ..errors import YoyakError
 from .place import Place
-from .planning import RunWish, checked_config, refuse_missing_files
+from .planning import RunWish, checked_config, config_to_go_on, refuse_missing_files
 from .processes import Processes
 from .run_events import ENDING
 from .under_way import runs_under_way
@@ -64,7 +67,7 @@ class QueueKeeper:
         """Return why a run can't begin as things are, or None."""
         until, reason = self._reasons.get(one.key, (0.0, None))
         if time.monotonic() >= until:
-            reason = _refusal_of(one.words)
+            reason = _refusal_of(self._place, one)
             self._reasons[one.key] = (time.monotonic() + _KNOWN_SECONDS, reason)
         return reason
 
@@ -85,10 +88,22 @@ class QueueKeeper:
         return None
 
 
-def _refusal_of(words: Sequence[str]) -> str | None:
-    _, _, experiment, *overrides = words
+def _refusal_of(place: Place, one: WaitingRun) -> str | None:
     try:
-        refuse_missing_files(checked_config(RunWish(experiment, tuple(overrides))))
+        refuse_missing_files(_config_of(place, one))
     except YoyakError as error:
         return str(error)
     return None
+
+
+def _config_of(place: Place, one: WaitingRun) -> Config:
+    """Return the settings of a run that waits; YoyakError where it can't begin with them."""
+    command, *words = one.words
+    if "--resume" in words:
+        return config_to_go_on(place.runs / one.about)
+    if command == "refine":
+        return refine_config(words[0], words[1:])
+    experiment, overrides = words[1], words[4:] if command == "search" else words[2:]  # --experiment X --deadline Y ...
+    if command == "search":
+        return resolve_config(TrainRequest(experiment, overrides))
+    return checked_config(RunWish(experiment, tuple(overrides)))

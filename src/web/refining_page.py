@@ -18,8 +18,9 @@ from .forms import fields_of, read_form
 from .new_page import Fields
 from .planning import known_card, planned_refining
 from .refine_fields import REFINE_MAIN, REFINE_WORDS, refine_fields
-from .studio import Studio, apart, keep, run_address, see
-from .turns import refuse_beside_others
+from .studio import Studio, apart, keep, run_address, see, who_asks
+from .turns import start_or_wait, turn_of, wants_to_wait
+from .waiting import WaitingRun
 from .wishes import LONGEST_VALUE, free_name
 
 
@@ -42,11 +43,11 @@ def add_refining_page(app: FastAPI, studio: Studio) -> None:
         """Start the refining, or say as the command would why not."""
         fields = await read_form(request)
         try:
-            refined = await apart(_start, studio, name, fields)
+            refined = await apart(_start, studio, name, fields, who_asks(request) or "")
         except YoyakError as error:
             context = await apart(_form, studio, name, fields)
             return studio.page(request, "refine.html", 422, **(context | {"refusal": str(error)}))
-        await keep(studio, request, "start", refined)
+        await keep(studio, request, "wait" if wants_to_wait(fields) else "start", refined)
         return see(run_address(refined))
 
 
@@ -85,7 +86,7 @@ def _wished(studio: Studio, name: str, fields: Fields) -> tuple[list[str], Confi
     if studio.place.runs != Path(config.experiment.output_dir):
         overrides.append(f"experiment.output_dir={studio.place.runs}")
         config.experiment.output_dir = str(studio.place.runs)
-    free = free_name(config, studio.place)
+    free = free_name(config, studio.place, [one.about for one in studio.waiting.all()])
     if free != config.experiment.name:
         overrides.append(f"experiment.name={free}")
         config.experiment.name = free
@@ -93,11 +94,12 @@ def _wished(studio: Studio, name: str, fields: Fields) -> tuple[list[str], Confi
 
 
 def _plan(studio: Studio, name: str, fields: Fields) -> dict[str, Any]:
-    context: dict[str, Any] = dict.fromkeys(("refusal", "plan", "unplanned", "measurable", "command"))
+    context: dict[str, Any] = dict.fromkeys(("refusal", "plan", "unplanned", "measurable", "command", "turn"))
     try:
         gpu = known_card(dict(fields).get("gpu", ""))
         words, config = _wished(studio, name, fields)
         context["command"] = shlex.join(["yoyak", *words])
+        context["turn"] = turn_of(studio, lambda: planned_refining(config, None))
     except YoyakError as error:
         return context | {"refusal": str(error)}
     try:
@@ -116,8 +118,8 @@ def _shown(plan: RefinePlan) -> dict[str, Any]:
     }
 
 
-def _start(studio: Studio, name: str, fields: Fields) -> str:
+def _start(studio: Studio, name: str, fields: Fields, who: str) -> str:
     words, config = _wished(studio, name, fields)
-    refuse_beside_others(studio)
-    studio.processes.start("train", config.experiment.name, words)
+    run = WaitingRun(config.experiment.name, words, who)
+    start_or_wait(studio, run, turn_of(studio, lambda: planned_refining(config, None)), wants_to_wait(fields))
     return config.experiment.name

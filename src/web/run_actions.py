@@ -17,8 +17,9 @@ from ..runs.lock import run_lock
 from ..runs.record import read_record
 from ..runs.schema import RunRecord
 from .place import PageError, Place
-from .processes import StartedCommand
 from .studio import Studio
+from .turns import start_or_wait, turn_to_go_on
+from .waiting import WaitingRun
 
 _SWITCHES = {"--use_qlora", "--no-use_qlora", "--use_instruction_augmentation", "--debug", "--force"}
 _BEGUN_BY = {"train", "refine", "quickstart"}
@@ -75,16 +76,18 @@ def _of_quickstart(record: RunRecord | None, korean: bool) -> str:
     return next((name for name in QUICKSTARTS_KO if load_config(name).model.checkpoint == trained), QUICKSTARTS_KO[-1])
 
 
-def resume_run(studio: Studio, folder: Path) -> StartedCommand:
-    """Start `yoyak train ... --resume`.
+def resume_run(studio: Studio, folder: Path, who: str, waits: bool) -> WaitingRun:
+    """Start `yoyak train ... --resume`, or put it into the queue for someone; return what was started.
 
     Raises:
-        YoyakError: the record doesn't say how.
+        YoyakError: the record doesn't say how, or the run doesn't fit beside another that is under way.
         PageError: 409, it runs.
     """
     if lock_holder(folder) is not None:
         raise PageError(409, Text("The run is under way.", "이미 실행 중입니다."))
-    return studio.processes.start("train", folder.name, resume_words(folder))
+    run = WaitingRun(folder.name, resume_words(folder), who)
+    start_or_wait(studio, run, turn_to_go_on(studio, read_record(folder) or RunRecord()), waits)
+    return run
 
 
 def delete_run(place: Place, folder: Path) -> None:

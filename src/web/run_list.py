@@ -22,6 +22,8 @@ STATES = {
     LOST: Text("stopped without a word", "비정상 종료"),
     "unknown": Text("unknown", "알 수 없음"),
 }
+RESUMABLE = ("interrupted", "failed", LOST)
+"""States from which a run can go on."""
 _WIDTH, _HEIGHT = 120, 28
 
 

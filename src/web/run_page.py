@@ -22,8 +22,9 @@ from .refinings import is_refining, refined_from, refinings_of
 from .run_actions import delete_run, resume_run, stop_run
 from .run_content import policy_of, report_content, report_page
 from .run_events import run_events
-from .run_list import STATES, state_of
-from .studio import Studio, apart, keep
+from .run_list import RESUMABLE, STATES, state_of
+from .studio import Studio, apart, keep, who_asks
+from .turns import turn_to_go_on, wants_to_wait
 
 
 def add_run_pages(app: FastAPI, studio: Studio) -> None:
@@ -96,14 +97,14 @@ def add_run_actions(app: FastAPI, studio: Studio) -> None:
     @app.post("/runs/{name}/resume", response_model=None)
     async def resume(request: Request, name: str) -> Response:
         """Go on with a run."""
-        await read_form(request)
+        waits = wants_to_wait(await read_form(request))
         try:
-            started = await apart(resume_run, studio, studio.place.run(name))
+            run = await apart(resume_run, studio, studio.place.run(name), who_asks(request) or "", waits)
         except YoyakError as error:
             return await _again(studio, request, name, refusal=str(error))
-        await keep(studio, request, "resume", name)
-        notice = Text(f"Going on: {started.line}", f"이어서 합니다: {started.line}")
-        return await _again(studio, request, name, notice=notice)
+        await keep(studio, request, "wait" if waits else "resume", name)
+        going = Text(f"Going on: {run.line}", f"이어서 합니다: {run.line}")
+        return await _again(studio, request, name, notice=None if waits else going)
 
     @app.post("/runs/{name}/delete", response_model=None)
     async def delete(request: Request, name: str) -> Response:
@@ -126,6 +127,7 @@ def _head(studio: Studio, name: str) -> dict[str, Any]:
     record = read_record(folder) or RunRecord()
     state = state_of(folder, record)
     started = studio.processes.latest(name, "train")
+    begins = started is not None and studio.processes.is_running(started)
     output = studio.processes.output(started) if started is not None and state != "completed" else ""
     return {
         "name": name,
@@ -141,6 +143,8 @@ def _head(studio: Studio, name: str) -> dict[str, Any]:
         "notice": None,
         "refusal": None,
         "actions": sentences_of(actions_on(studio.place, name)),
+        "waits": _place_in_queue(studio, name),
+        "turn": turn_to_go_on(studio, record) if state in RESUMABLE and not begins else None,
     }
 
 
@@ -150,10 +154,16 @@ def _state_words(studio: Studio, name: str) -> Text:
 
 
 def _waits(studio: Studio, name: str) -> dict[str, Any] | None:
-    """Return the place of a run in the queue, and what keeps it from starting; None where none of its name waits."""
+    """Return the place in the queue of a run that has not begun yet; None where none of its name waits."""
+    waits = _place_in_queue(studio, name)
+    return None if waits is None or (studio.place.runs / name / RECORD_FILE).is_file() else waits
+
+
+def _place_in_queue(studio: Studio, name: str) -> dict[str, Any] | None:
+    """Return which place a run has in the queue, and what keeps it from starting; None where none of its name waits."""
     runs = studio.waiting.all()
     for rank, one in enumerate(runs, 1):
-        if one.about == name and not (studio.place.named(studio.place.runs, name) / RECORD_FILE).is_file():
+        if one.about == name:
             return {"rank": rank, "count": len(runs), "command": one.line, "refusal": studio.keeper.refusal(one)}
     return None
 

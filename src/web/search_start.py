@@ -18,8 +18,9 @@ from .forms import fields_of, read_form
 from .new_page import Fields
 from .planning import RunWish, refuse_missing_files, situation_of_form
 from .search_fields import SEARCH_MAIN, SEARCH_WORDS, search_fields
-from .studio import Studio, apart, keep, search_address, see
-from .turns import refuse_beside_others
+from .studio import Studio, apart, keep, search_address, see, who_asks
+from .turns import start_or_wait, turn_of, wants_to_wait
+from .waiting import WaitingRun
 from .wishes import experiment_of, wish_of
 from .worker import WORKER
 
@@ -39,10 +40,13 @@ def add_search_start(app: FastAPI, studio: Studio) -> None:
     async def plan(request: Request) -> Response:
         """Show what a search would come to."""
         fields = fields_of(request.scope["query_string"])
-        context: dict[str, Any] = {"lines": []} | dict.fromkeys(("refusal", "unplanned", "measurable", "command"))
+        context: dict[str, Any] = {"lines": []} | dict.fromkeys(
+            ("refusal", "unplanned", "measurable", "command", "turn")
+        )
         try:
             wish, deadline = await apart(_wished, studio, fields)
             context["command"] = shlex.join(["yoyak", *_words(wish, deadline)])
+            context["turn"] = await apart(turn_of, studio, None)
         except YoyakError as error:
             context["refusal"] = str(error)
             return studio.page(request, "search_plan.html", **context)
@@ -57,11 +61,11 @@ def add_search_start(app: FastAPI, studio: Studio) -> None:
         """Start the search, or say as the command would why not."""
         fields = await read_form(request)
         try:
-            name = await apart(_start, studio, fields)
+            name = await apart(_start, studio, fields, who_asks(request) or "")
         except YoyakError as error:
             return await _form(studio, request, fields, refusal=str(error))
-        await keep(studio, request, "start", name)
-        return see(search_address(name))
+        await keep(studio, request, "wait" if wants_to_wait(fields) else "start", name)
+        return see("/queue" if wants_to_wait(fields) else search_address(name))
 
 
 async def _form(
@@ -139,13 +143,13 @@ def foreseen_of(wish: RunWish, deadline: str) -> list[str]:
     return foreseen_lines(situation, *foreseen_search(situation, sources, deadline, "--deadline"))
 
 
-def _start(studio: Studio, fields: Fields) -> str:
+def _start(studio: Studio, fields: Fields, who: str) -> str:
     wish, deadline = _wished(studio, fields)
     config = _resolved(wish)
     refuse_missing_files(config)
     name = f"{config.experiment.name}{NAMED_SEARCH}"
     if (studio.place.runs / name).exists():
         raise YoyakError(f"{studio.place.runs / name}: is there already; set experiment.name=OTHER")
-    refuse_beside_others(studio)
-    studio.processes.start("search", name, _words(wish, deadline))
+    run = WaitingRun(name, _words(wish, deadline), who, "search")
+    start_or_wait(studio, run, turn_of(studio, None), wants_to_wait(fields))
     return name

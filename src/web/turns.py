@@ -1,20 +1,20 @@
 """Whether a new run can begin beside those that are under way, or has to wait for its turn."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..bilingual import Text
 from ..config.schema import Config
 from ..errors import YoyakError
 from ..planner.plan import Plan
+from ..planner.refining import RefinePlan
 from ..runs.record import read_record
-from .planning import RunWish, planned, planned_again
+from ..runs.schema import RunRecord
+from .planning import RunWish, config_of_record, planned, planned_again
 from .studio import Studio
 from .under_way import runs_under_way
-from .waiting import refuse_waiting_name
-
-WHEN_FREE = "free"
-"""What a form says (`when`) to start a run when the GPU is free."""
+from .waiting import WaitingRun, refuse_waiting_name
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,31 @@ class Turn:
         )
 
 
-def turn_of(studio: Studio, wish: RunWish, config: Config, plan: Plan | None = None) -> Turn:
-    """Return what a run would meet if it began now; `plan` is its plan for the card of `wish`, where it is made."""
+def turn_of(studio: Studio, plan: Callable[[], Plan | RefinePlan] | None) -> Turn:
+    """Return what a run would meet if it began now; `plan` makes its plan for this machine, None where it has none."""
     under_way = tuple(runs_under_way(studio.place, studio.processes))
     turn = Turn(under_way, len(studio.waiting.all()))
-    if not under_way:
+    if not under_way or plan is None:
         return turn
     try:
-        own = plan if plan and wish == wish.here else planned(wish.here, config)
+        own = plan()
         others = [_bytes_of(studio, name) for name in under_way]
     except YoyakError:
         return turn
     if None in others:
         return turn
-    whole = own.choice.memory.device_bytes + sum(filter(None, others))
-    fits = own.fits and whole <= own.limit_bytes
-    return replace(turn, fits_beside=fits, all_bytes=whole, limit_bytes=own.limit_bytes)
+    whole, limit = own.choice.memory.device_bytes + sum(filter(None, others)), own.situation.device.memory_bytes
+    return replace(turn, fits_beside=own.fits and whole <= limit, all_bytes=whole, limit_bytes=limit)
+
+
+def turn_of_wish(studio: Studio, wish: RunWish, config: Config, plan: Plan | None = None) -> Turn:
+    """Return what a new run would meet; `plan` is its plan for the card of `wish`, where that is made already."""
+    return turn_of(studio, lambda: plan if plan and wish == wish.here else planned(wish.here, config))
+
+
+def turn_to_go_on(studio: Studio, record: RunRecord) -> Turn:
+    """Return what a run that goes on would meet."""
+    return turn_of(studio, None if _refines(record) else lambda: planned_again(config_of_record(record)))
 
 
 def _bytes_of(studio: Studio, name: str) -> int | None:
@@ -83,40 +92,37 @@ def _bytes_of(studio: Studio, name: str) -> int | None:
         YoyakError: no plan can be made.
     """
     record = read_record(studio.place.runs / name)
-    if record is None or "train" not in (record.command or "").split()[1:2]:
-        return None  # it has just begun, or refines, for which other figures hold
+    if record is None or _refines(record):
+        return None  # it has just begun, or other figures hold for it
     key = (name, record.started, json.dumps(record.config))
     if key not in _planned_bytes:
-        try:
-            config = Config.model_validate(record.config)
-        except ValueError:
-            return None
         _planned_bytes.clear()  # of runs that have ended
-        _planned_bytes[key] = planned_again(config).choice.memory.device_bytes
+        _planned_bytes[key] = planned_again(config_of_record(record)).choice.memory.device_bytes
     return _planned_bytes[key]
+
+
+def _refines(record: RunRecord) -> bool:
+    return (record.command or "").split()[1:2] not in (["train"], ["quickstart"])
 
 
 _planned_bytes: dict[tuple[str, str | None, str], int] = {}
 
 
-def start_or_wait(studio: Studio, wish: RunWish, config: Config, waits: bool, who: str) -> None:
-    """Start a run, or put it into the queue for someone.
+def start_or_wait(studio: Studio, run: WaitingRun, turn: Turn, waits: bool) -> None:
+    """Start a run, or put it into the queue.
 
     Raises:
         YoyakError: it would begin beside another that it doesn't fit with, or one of its name waits.
     """
-    name = config.experiment.name
     if waits:
-        studio.waiting.add(name, wish.words, who)
+        studio.waiting.add(run.about, run.words, run.who, run.kind)
         return
-    refuse_waiting_name(studio.waiting.all(), studio.place, name)
-    turn = turn_of(studio, wish, config)
+    refuse_waiting_name(studio.waiting.all(), studio.place, run.about)
     if turn.under_way and not turn.fits_beside and turn.sentence is not None:
         raise YoyakError(turn.sentence)
-    studio.processes.start("train", name, wish.words)
+    studio.processes.start(run.kind, run.about, run.words)
 
 
-def refuse_beside_others(studio: Studio) -> None:
-    """Raise YoyakError where something is under way: a refining and a search begin when nothing else is."""
-    if under_way := runs_under_way(studio.place, studio.processes):
-        raise YoyakError(f"{', '.join(under_way)}: under way; start this when it has ended")
+def wants_to_wait(fields: Sequence[tuple[str, str]]) -> bool:
+    """Tell whether a form asks for a start when the GPU is free."""
+    return dict(fields).get("when") == "free"

@@ -10,8 +10,7 @@ from ..search.folder import CLAIMS, NAMED_SEARCH
 from .place import Place
 from .processes import Processes
 
-KIND = "train"
-_KINDS = (KIND, "refine", "search")
+_KINDS = ("train", "search")
 _LOCK = ".lock"
 
 

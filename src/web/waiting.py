@@ -16,7 +16,7 @@ from .place import PageError, Place
 from .processes import started_keys
 
 _MOST_WAITING = 100
-_FEWEST_WORDS = 3  # train --experiment NAME
+_FEWEST_WORDS = {"train": 3, "refine": 2, "search": 5}
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,14 @@ class WaitingRun:
         about: its name.
         words: those behind `yoyak` that start it.
         who: the person who put it there.
+        kind: `train` (refining too) or `search`.
         since: seconds since 1970.
     """
 
     about: str
     words: list[str]
     who: str = ""
+    kind: str = "train"
     key: str = field(default_factory=lambda: secrets.token_hex(8))
     since: float = field(default_factory=time)
 
@@ -58,7 +60,7 @@ class WaitingRuns:
         """Return the run of a name that waits."""
         return next((one for one in self.all() if one.about == name), None)
 
-    def add(self, about: str, words: list[str], who: str = "") -> WaitingRun:
+    def add(self, about: str, words: list[str], who: str = "", kind: str = "train") -> WaitingRun:
         """Put a run at the end.
 
         Raises:
@@ -68,7 +70,7 @@ class WaitingRuns:
             refuse_waiting_name(runs, self._place, about)
             if len(runs) >= _MOST_WAITING:
                 raise YoyakError(f"the queue holds {_MOST_WAITING} runs; wait until some have ended, or take some out")
-            runs.append(WaitingRun(about, words, who))
+            runs.append(WaitingRun(about, words, who, kind))
             return runs[-1]
 
     def move(self, key: str, by: int) -> WaitingRun:
@@ -109,9 +111,7 @@ class WaitingRuns:
             for line in self._file.read_text(encoding="utf-8", errors="replace").splitlines():
                 with suppress(ValueError, TypeError, RecursionError):
                     one = WaitingRun(**json.loads(line))
-                    if len(one.words) >= _FEWEST_WORDS and all(
-                        isinstance(text, str) for text in (one.about, one.key, *one.words)
-                    ):
+                    if _is_whole(one):
                         found.append(one)
         return found
 
@@ -121,6 +121,14 @@ def refuse_waiting_name(runs: list[WaitingRun], place: Place, name: str) -> None
     if any(one.about == name for one in runs):
         folder = place.runs / name
         raise YoyakError(f"{folder}: a run of this name waits in the queue; take it out, or set experiment.name=OTHER")
+
+
+def _is_whole(one: WaitingRun) -> bool:
+    """Tell whether a line that someone may have edited holds a run that can be started."""
+    texts = [one.about, one.who, one.kind, one.key]
+    if not isinstance(one.words, list) or not all(isinstance(text, str) for text in [*texts, *one.words]):
+        return False
+    return len(one.words) >= _FEWEST_WORDS.get(one.words[0] if one.words else "", len(one.words) + 1)
 
 
 def _index(runs: list[WaitingRun], key: str) -> int:

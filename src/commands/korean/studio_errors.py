@@ -32,7 +32,6 @@ STUDIO_ERRORS = (
         "no config '{name}': neither a YAML file nor a name here; known names: {names}",
         "'{name}' 설정이 없습니다. YAML 파일도 아니고 여기 있는 이름도 아닙니다. 쓸 수 있는 이름: {names}",
     ),
-    Text("{names}: under way; start this when it has ended", "{names}: 진행 중입니다. 끝난 뒤에 시작하세요"),
     Text("no setting of a refining", "보상 학습의 설정이 아닙니다"),
     Text(
         "{folder}: is there already; set experiment.name=OTHER",
@@ -87,4 +86,9 @@ STUDIO_ERRORS = (
         "--password: 물어볼 터미널이 없습니다. {variable:을/를} 정하세요",
     ),
     Text("{option}: must have at least {count} characters", "{option}: {count}자 이상이어야 합니다"),
+    Text(
+        "the run's record holds settings that this version doesn't know",
+        "이 버전이 모르는 설정이 실행 기록에 있습니다",
+    ),
+    Text("{folder}: there is no run to go on with", "{folder}: 이어서 할 실행이 없습니다"),
 )

@@ -23,6 +23,7 @@ def test_actions_are_lines_in_order(place):
     ]  # fmt: skip
     with (place.own / "actions.jsonl").open("a") as file:
         file.write('no json\n[]\n{}\n{"at": "x", "who": "x", "did": "fly", "about": "one"}\n')
+        file.write('{"at": 1, "who": "x", "did": "stop", "about": "one"}\n')
     assert len(done(place)) == 4
 
 

@@ -10,15 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from src.config.loader import load_config
 from src.errors import YoyakError
+from src.planner.devices import find_device
 from src.runs.lock import run_lock
 from src.tests.lock_holder import holder
 from src.tests.web.test_runs_of_a_place import until
+from src.web import planning, turns
 from src.web.place import PageError
 from src.web.studio import Studio
-from src.web.turns import turn_of
+from src.web.turns import turn_of_wish
 from src.web.under_way import runs_under_way
 from src.web.waiting import WaitingRuns
+from src.web.wishes import wish_of
 
 ROOT = Path(__file__).parents[3]
 # What stands for yoyak: it writes down its words and number, and works until a file says that it may end.
@@ -39,7 +43,7 @@ def studio(place, folder, monkeypatch):
     monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, str(folder / "program.py")])
     made = Studio(place)
     yield made
-    for started in made.processes.running("train"):
+    for started in made.processes.running("train", "search"):
         os.kill(started.pid, signal.SIGKILL)
 
 
@@ -188,7 +192,12 @@ def test_what_can_not_be_started_is_tried_again_later(studio, place, monkeypatch
 
 def test_a_file_that_is_no_queue_is_an_empty_one(place, visitor):
     place.own.mkdir(parents=True)
-    for content in (b"\xff\x00", b"[1]\n{}\n", b'{"about": 1}\n', b""):
+    lines = [
+        b'{"about": "a", "words": ["train", 1, "x"]}', b'{"about": "a", "words": "train"}',
+        b'{"about": 1, "words": ["train", "-e", "x"]}', b'{"about": "a", "words": []}',
+        b'{"about": "a", "words": ["search", "-e", "x"]}', b'{"about": "a", "words": ["rm", "-rf", "/"]}',
+    ]  # fmt: skip
+    for content in (b"\xff\x00", b"[1]\n{}\n", b'{"about": 1}\n', b"[" * 20_000, b"", *lines):
         (place.own / "queue.jsonl").write_bytes(content)
         assert WaitingRuns(place).all() == []
         assert visitor.get("/queue").status_code == 200
@@ -221,11 +230,6 @@ def test_a_new_run_waits_while_another_is_under_way(visitor, place, write_studio
 
 def test_runs_that_fit_beside_each_other_may_begin(studio, write_studio_run, monkeypatch, visitor, place):
     """On an H100 two small models fit; on a card of 2.5 GB one of them does."""
-    from src.config.loader import load_config
-    from src.planner.devices import find_device
-    from src.web import planning, turns
-    from src.web.wishes import wish_of
-
     settings = load_config("quickstart").model_dump(mode="json")
     run = write_studio_run("going", status="running", command="yoyak train --experiment quickstart", config=settings)
     fields = [("experiment", "quickstart"), ("experiment.name", "mine")]
@@ -236,12 +240,55 @@ def test_runs_that_fit_beside_each_other_may_begin(studio, write_studio_run, mon
             turns._planned_bytes.clear()
             card = replace(find_device("H100"), memory_bytes=int(gigabytes * 1e9))
             monkeypatch.setattr(planning, "choose_device", lambda gpu, memory, card=card: card)
-            turn = turn_of(studio, wish, config)
+            turn = turn_of_wish(studio, wish, config)
             assert (turn.under_way, turn.fits_beside) == (("going",), fits)
             own = planning.planned(wish, config).choice.memory.device_bytes
             assert turn.all_bytes == 2 * own
             assert ("Start now" in visitor.get("/new/plan", params=dict(fields)).text) == fits
             assert ("both don't fit" in turn.sentence) == (not fits)
+
+
+def test_a_run_goes_on_when_its_turn_comes(studio, visitor, place, write_studio_run):
+    settings = load_config("quickstart", ["experiment.name=one"]).model_dump(mode="json")
+    command = "yoyak train --experiment quickstart experiment.name=one"
+    write_studio_run("one", status="interrupted", command=command, config=settings)
+    assert "GPU is free" not in visitor.get("/runs/one").text
+    with holder(write_studio_run("going", status="running", command="yoyak refine x")):
+        page = visitor.get("/runs/one").text
+        assert "Go on when the GPU is free" in page
+        assert ">Go on</button>" not in page
+        assert "this run waits" in visitor.post("/runs/one/resume", data={"a": ""}).text
+        page = visitor.post("/runs/one/resume", data={"when": "free"}).text
+        assert "It waits to go on, number 1 of 1 in the queue." in page
+        assert "Go on when the GPU is free" not in page
+        assert "put into the queue by" in page
+    assert studio.keeper.look() == "one"
+    (started,) = studio.processes.running("train")
+    assert started.command == ["yoyak", "train", "--experiment", "quickstart", "experiment.name=one", "--resume"]
+    assert runs_under_way(place, studio.processes) == ["one"]
+    assert "Go on" not in visitor.get("/runs/one").text
+
+
+def test_a_run_that_is_gone_does_not_go_on(studio):
+    one = studio.waiting.add("one", [*words("one"), "--resume"])
+    assert studio.keeper.refusal(one) == "outputs/one: there is no run to go on with"
+
+
+def test_a_refining_and_a_search_wait_too(studio, visitor, finished, write_studio_run):
+    search = {"experiment": "quickstart", "experiment.name": "x", "deadline": "1h"}
+    with holder(write_studio_run("going", status="running")):
+        for address, form in (("/runs/one/refine", {"a": ""}), ("/searches", search)):
+            assert "this run waits" in visitor.post(address, data=form).text
+        assert "Start when the GPU is free" in visitor.get("/runs/one/refine/plan").text
+        assert visitor.post("/runs/one/refine", data={"when": "free"}).headers["location"] == "/runs/one_refined"
+        assert visitor.post("/searches", data=search | {"when": "free"}).headers["location"] == "/queue"
+    assert studio.keeper.look() == "one_refined"
+    (refining,) = studio.processes.running("train")
+    assert refining.command[:3] == ["yoyak", "refine", "outputs/one"]
+    os.kill(refining.pid, signal.SIGKILL)
+    until(lambda: studio.keeper.look() == "x_search")
+    (started,) = studio.processes.running("search")
+    assert started.command[1:] == ["search", "--experiment", "quickstart", "--deadline", "1h", "experiment.name=x"]
 
 
 def test_the_order_is_changed_on_the_page(visitor, place):

@@ -83,10 +83,11 @@ def test_it_starts_in_a_process_of_its_own(visitor, finished, place):
     processes.stop(started)
 
 
-def test_it_waits_for_no_turn_but_says_what_is_under_way(visitor, finished, write_studio_run):
+def test_it_does_not_begin_beside_another_run(visitor, finished, write_studio_run):
     with run_lock(write_studio_run("other", status="running", ended=None)):
         answer = visitor.post("/runs/one/refine", content="refine.steps=3", headers=FORM)
-    assert (answer.status_code, "other: under way; start this when it has ended" in answer.text) == (422, True)
+    assert answer.status_code == 422
+    assert "other is under way, and whether both fit can&#39;t be planned: this run waits." in answer.text
 
 
 def test_the_model_before_it_is_the_one_that_it_began_with(place, write_studio_run):
