@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from src.data.batches.padding import RightPadder
+from src.tests.packed_models import WRITTEN_OUT, adapted_model, examples
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training import loss
 from src.training.loss import response_loss
@@ -89,3 +90,14 @@ def test_a_16_bit_head_is_summed_in_float32(model_and_batch, monkeypatch, chunk)
 
 def test_a_chunk_is_1024_positions():
     assert loss._CHUNK == 1024
+
+
+def test_a_hybrids_states_begin_anew_at_each_padded_example():
+    """What the trainer engine trains on: packed rows leak one example's state into the next (transformers #48718)."""
+    model = adapted_model("qwen3_5_text", torch.float64, {}, **WRITTEN_OUT["qwen3_5_text"]).get_base_model()
+    items = examples([(37, 9), (12, 3), (70, 5)])
+    items = [{**item, "attention_mask": torch.ones_like(item["input_ids"])} for item in items]
+    total, targets = response_loss(model, RightPadder(0)(items))
+    alone = [response_loss(model, RightPadder(0)([item]))[0].item() for item in items]
+    assert targets == 17
+    assert total.item() == pytest.approx(sum(alone), rel=1e-6)
