@@ -1,5 +1,6 @@
 """`yoyak evaluate --experiment E [--adapter A]`: summaries of a model, saved as they come, and their scores."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ def _named(request: ModelEvaluation) -> dict[str, Path]:
         raise YoyakError("--also writes JSON Lines; leave --spreadsheet out")
     models: dict[str, Path] = {}
     for text in (request.adapter, *request.also):
-        model = Path(text).expanduser()
+        model = Path(os.path.expanduser(text))
         if not model.is_dir():
             raise YoyakError(f"--also {text}: no such folder; name that of an adapter, such as a checkpoint of a run")
         name = "_".join(part for part in model.parts if part not in ("/", ".", "..", "outputs"))

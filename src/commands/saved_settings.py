@@ -1,5 +1,6 @@
 """The settings that a run left in its `final_model` (or an export in its folder)."""
 
+import os
 from pathlib import Path
 
 from ..config.loader import load_config
@@ -24,7 +25,7 @@ def load_saved(folder: Path, overrides: list[str]) -> Config:
     config = found_again(load_config(folder / SETTINGS_FILE, overrides), folder, named)
     checkpoint = config.model.checkpoint
     could_be_a_hubs = not looks_local(checkpoint) and not checkpoint.startswith(PREFIX)
-    gone = "model.checkpoint" not in named and not Path(checkpoint).expanduser().is_dir()
+    gone = "model.checkpoint" not in named and not os.path.isdir(os.path.expanduser(checkpoint))
     if gone and could_be_a_hubs and _was_folder(folder):
         raise YoyakError(
             f"{folder / SETTINGS_FILE}: model.checkpoint = {checkpoint} was a folder, and is not found from here; name "

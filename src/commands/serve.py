@@ -82,7 +82,7 @@ def _key(request: ServeRequest) -> str | None:
 
 def _key_of(file: str) -> str:
     try:
-        return Path(file).expanduser().read_text(encoding="utf-8").strip()
+        return Path(os.path.expanduser(file)).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise YoyakError(f"--api-key @{file}: cannot be read: {reason}; name a file that holds the key alone") from None

@@ -1,5 +1,6 @@
 """The licence, terms and notices of a base model, which go along with what is made of it."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ _NAMES = re.compile(r"(?i)(licen[cs]e|notice|copying|use_policy|\w*_?terms)(\.(t
 
 def licence_files(checkpoint: str) -> list[Path]:
     """Return the files with terms in the folder of a base model: a bundled or local one; of the hub's none are here."""
-    folder = bundled_path(checkpoint) if checkpoint.startswith(PREFIX) else Path(checkpoint).expanduser()
+    folder = bundled_path(checkpoint) if checkpoint.startswith(PREFIX) else Path(os.path.expanduser(checkpoint))
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_file() and _NAMES.fullmatch(path.name))

@@ -1,5 +1,6 @@
 """The README.md of a model on the hub: what it was made from, how, how good it is, and for what."""
 
+import os
 from pathlib import Path
 
 import yaml
@@ -30,7 +31,7 @@ def is_on_hub(checkpoint: str) -> bool:
 
 
 def _is_folder(checkpoint: str) -> bool:
-    return looks_local(checkpoint) or Path(checkpoint).expanduser().is_dir()
+    return looks_local(checkpoint) or os.path.isdir(os.path.expanduser(checkpoint))
 
 
 def base_of_adapter(checkpoint: str) -> str:

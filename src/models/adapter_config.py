@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -29,7 +30,7 @@ def read_adapter_config(folder: str, layers: Iterable[str]) -> dict[str, Any]:
     Raises:
         YoyakError: it is no LoRA adapter's, or asks for what takes gigabytes, minutes or a stranger's code.
     """
-    path = Path(folder).expanduser()
+    path = Path(os.path.expanduser(folder))
     file = path / "adapter_config.json"
     if file.stat().st_size > _MOST_BYTES:
         raise YoyakError(f"{folder}: adapter_config.json is larger than {_MOST_BYTES >> 20} MiB; get the adapter again")
@@ -45,7 +46,7 @@ def read_adapter_config(folder: str, layers: Iterable[str]) -> dict[str, Any]:
 def saved_setting(folder: str | Path, name: str) -> Any:
     """Return a setting of the adapter_config.json in a folder; None where it has none or can't be read."""
     try:
-        return json.loads((Path(folder).expanduser() / "adapter_config.json").read_text(encoding="utf-8"))[name]
+        return json.loads((Path(os.path.expanduser(folder)) / "adapter_config.json").read_text(encoding="utf-8"))[name]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 

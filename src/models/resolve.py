@@ -23,14 +23,14 @@ def resolve_checkpoint(checkpoint: str, say: Callable[[str], None] = lambda _: N
     if checkpoint.startswith("-"):  # vLLM's command line would read it as an option
         raise YoyakError(f"model.checkpoint = {checkpoint}: neither a folder nor a hub's name; it starts with '-'")
     path = Path(os.path.expanduser(checkpoint))
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises for names that are too long
         if not (path / "config.json").is_file():
             raise YoyakError(f"model.checkpoint = {checkpoint}: the folder has no config.json, so it is no model")
         _refuse_pickles(path, checkpoint)
         return os.path.abspath(path)  # found from any folder, and never taken for a hub's name
-    if path.is_file() and path.suffix in PICKLED:
+    if os.path.isfile(path) and path.suffix in PICKLED:
         raise pickled_weights(checkpoint, path.name, str(path.parent))
-    if looks_local(checkpoint) or path.is_file():
+    if looks_local(checkpoint) or os.path.isfile(path):
         raise YoyakError(f"model.checkpoint = {checkpoint}: no such model folder")
     return checkpoint
 

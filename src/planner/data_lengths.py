@@ -1,6 +1,7 @@
 """Lengths of a data file's examples, counted by the model's own tokenizer without transformers, once a content."""
 
 import json
+import os
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +31,7 @@ def data_lengths(config: Config, shape: ModelShape, split: str, named: bool) -> 
     """
     source = config.data.train if split == "train" else config.data.eval
     family = tokenizer_family(shape, config.model.chat_template)
-    if not named and not source.startswith(("sample:", "hub:")) and not Path(source).expanduser().is_file():
+    if not named and not source.startswith(("sample:", "hub:")) and not os.path.isfile(os.path.expanduser(source)):
         return shipped_lengths(family, None if split == "train" else SHIPPED_EVALUATION)
     tokenizer = cached_file(config.model.checkpoint, "tokenizer.json")
     place = None if source.startswith("hub:") else existing_file(source)

@@ -1,7 +1,9 @@
 """A model's shape from its `config.json`: shipped for the models of the configs, local, cached, or from the hub."""
 
+import glob
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -214,9 +216,8 @@ def find_shape(checkpoint: str) -> tuple[ModelShape, str]:
     Raises:
         YoyakError: neither shipped, nor local, nor in the cache, nor reachable.
     """
-    folder = Path(checkpoint).expanduser()
-    local = folder / "config.json"
-    if local.is_file():
+    local = Path(os.path.expanduser(checkpoint)) / "config.json"
+    if os.path.isfile(local):  # Path.is_file raises for names that are too long
         return shape_of_config(_read(local), checkpoint), str(local)
     shipped: dict[str, dict[str, Any]] = json.loads(_SHIPPED.read_text(encoding="utf-8"))
     if checkpoint in shipped:
@@ -236,16 +237,21 @@ def find_shape(checkpoint: str) -> tuple[ModelShape, str]:
 
 def cached_file(checkpoint: str, name: str) -> Path | None:
     """Return a file of a checkpoint in a local folder, among converted models, or in the hub's cache; None if none."""
-    folder = Path(checkpoint).expanduser()
-    if (folder / name).is_file():
-        return folder / name
+    local = Path(os.path.expanduser(checkpoint)) / name
+    if os.path.isfile(local):
+        return local
     if checkpoint.startswith("bundled:"):
-        found = sorted((yoyak_home() / "models").glob(f"{checkpoint.removeprefix('bundled:')}-*/{name}"))
-        return found[-1] if found else None
+        return _latest(yoyak_home() / "models", f"{glob.escape(checkpoint.removeprefix('bundled:'))}-*/{name}")
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    snapshots = sorted(hub.glob(f"models--{checkpoint.replace('/', '--')}/snapshots/*/{name}"))
-    return snapshots[-1] if snapshots else None
+    return _latest(hub, f"models--{glob.escape(checkpoint.replace('/', '--'))}/snapshots/*/{name}")
+
+
+def _latest(folder: Path, pattern: str) -> Path | None:
+    """Return the last file of a pattern; None where there is none, or a name in it that no disk has."""
+    with suppress(OSError, ValueError):
+        return max(folder.glob(pattern), default=None)
+    return None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`yoyak refine`: go on from a finished run's model, on the same data, by the reward of whole summaries."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ def refine_config(run: str, overrides: Sequence[str]) -> Config:
 
 def _final_model(run: str) -> Path:
     """Return the final model of a run that is named by its folder, by that of its model, or by its name."""
-    folder = Path(run).expanduser()
+    folder = Path(os.path.expanduser(run))
     places = (folder, folder / "final_model", Path("outputs") / run / "final_model")
     final = next((place for place in places if (place / SAVED).is_file()), None)
     if final is None:

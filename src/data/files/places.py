@@ -15,19 +15,19 @@ def existing_file(source: str) -> Path:
     """Return the file that a source names, a sample's too; YoyakError where there is none."""
     if source.startswith("sample:"):
         path = sample_dir() / source.removeprefix("sample:")
-        if not path.is_file():
+        if not os.path.isfile(path):
             samples = sorted(file.relative_to(sample_dir()).as_posix() for file in sample_dir().glob("*/*.csv"))
             raise YoyakError(f"{source}: no such sample; there are {', '.join(f'sample:{name}' for name in samples)}")
         return path
     path = existing_path(Path(os.path.expanduser(source)))
-    if path.is_file():
+    if os.path.isfile(path):  # Path.is_file raises for names that are too long
         return path
-    if path.is_dir():
+    if os.path.isdir(path):
         files = sorted(child.name for child in path.iterdir() if child.suffix.lower() in SUFFIXES)
         raise YoyakError(f"{source}: a folder; name a file in it" + (f", such as {path / files[0]}" if files else ""))
-    if path.exists():
+    if os.path.exists(path):
         raise YoyakError(f"{source}: not a regular file")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise YoyakError(f"{source}: no such file, and no folder '{path.parent}'{_own_file_hint(source)}")
     neighbours = [child.name for child in path.parent.iterdir() if child.suffix.lower() in SUFFIXES]
     raise YoyakError(f"{source}: no such file{nearest(path.name, neighbours)}{_own_file_hint(source)}")

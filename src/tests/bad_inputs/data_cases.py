@@ -51,6 +51,7 @@ TABLES = [
         "a column twice", "csv", "dialogue," + HEAD + "a,b,c\n", "x.csv: the column 'dialogue' occurs twice; rename one"
     ),
     data("UTF-16", "csv", (HEAD + "a,b\n").encode("utf-16"), "x.csv: UTF-16 text; save ..."),
+    Case("csv: a name that no disk has", f"data split {'9' * 400}.csv --out out", f"{'9' * 400}.csv: no such file"),
     data(
         "no encoding",
         "csv",

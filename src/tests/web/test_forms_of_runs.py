@@ -104,6 +104,17 @@ def test_a_setting_is_refused_in_the_commands_words(visitor, setting, value, sai
     assert said in answer.text.replace("&#34;", '"')
 
 
+@pytest.mark.parametrize("setting", ["data.train", "data.eval", "model.checkpoint"])
+@pytest.mark.parametrize("path", ["9" * 400, "가" * 300, "~nobody/x", "~" + "9" * 400, "a/" * 1900, "**", "x\0y", "["])
+def test_a_path_that_no_disk_has_is_refused_and_no_fault(visitor, setting, path):
+    form = {"experiment": "smollm2_135m", "gpu": "T4", setting: path}
+    for address in ("/new/plan", "/new/changes", "/new"):
+        assert visitor.get(address, params=form).status_code in (200, 422), address
+    if setting != "model.checkpoint":
+        answer = visitor.post("/runs", data=form | {"experiment.name": "a"})
+        assert (answer.status_code, "no such file" in answer.text) == (422, True)
+
+
 def test_a_run_of_the_name_is_refused_as_the_command_refuses_it(visitor, write_studio_run, place):
     write_studio_run("quickstart")
     page = visitor.get("/new/plan?experiment=quickstart").text
