@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
-CHUNK = 64  # tokens: what transformers and Flash Linear Attention take
+from ..descriptions import DELTA_CHUNK
+
 MOST_KERNEL = 8  # tokens that a convolution sees, its own counted
 
 Span: TypeAlias = tuple[int, int, range]
@@ -17,14 +18,14 @@ Span: TypeAlias = tuple[int, int, range]
 
 @dataclass(frozen=True)
 class Chunks:
-    """Each sequence's tokens in chunks of `CHUNK` places, the last one filled up.
+    """Each sequence's tokens in chunks of `DELTA_CHUNK` places, the last one filled up.
 
     A chunk follows that before it in its sequence; a sequence's first one the last of what stands before it, if
     anything. Chunks of one step have as many before them, and lie side by side, the first step's at the beginning.
 
     Attributes:
         count: of chunks.
-        places: (tokens,) each token's place among count * CHUNK.
+        places: (tokens,) each token's place among count * DELTA_CHUNK.
         steps: the chunks of each step, as (first, one after the last).
         previous: of each step but the first, which of the chunks one step earlier each follows.
         ends: of each step, which of its chunks are the last of a sequence, and of which sequences.
@@ -48,7 +49,7 @@ def chunks_of(spans: Sequence[Span], device: torch.device, reach: int) -> Chunks
         ValueError: what stands before a sequence is not a whole sequence that comes earlier.
     """
     number_of = {(begin, end): number for number, (begin, end, _) in enumerate(spans)}
-    counts = [-(-(end - begin) // CHUNK) for begin, end, _ in spans]
+    counts = [-(-(end - begin) // DELTA_CHUNK) for begin, end, _ in spans]
     parents = [number_of.get((before.start, before.stop)) if before else None for _, _, before in spans]
     first_steps: list[int] = []
     by_step: list[list[tuple[int, int]]] = []
@@ -79,7 +80,7 @@ def chunks_of(spans: Sequence[Span], device: torch.device, reach: int) -> Chunks
     for number, (begin, end, _) in enumerate(spans):
         ages[begin:end] = own = np.arange(end - begin)
         chunk = np.array([order[number, index] for index in range(counts[number])])
-        places[begin:end] = chunk[own // CHUNK] * CHUNK + own % CHUNK
+        places[begin:end] = chunk[own // DELTA_CHUNK] * DELTA_CHUNK + own % DELTA_CHUNK
     return Chunks(
         count=len(order),
         places=torch.from_numpy(places).to(device),

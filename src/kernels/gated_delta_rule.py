@@ -7,7 +7,8 @@ into the next (transformers #48718). Plain operations of torch, whose backward i
 import torch
 from torch import nn
 
-from .chunks import CHUNK, Chunks
+from ..descriptions import DELTA_CHUNK
+from .chunks import Chunks
 
 
 def short_convolution(x: torch.Tensor, weight: torch.Tensor, chunks: Chunks) -> torch.Tensor:
@@ -60,8 +61,8 @@ def gated_delta_rule(
     group = heads // key_heads
 
     def in_chunks(x: torch.Tensor, *split: int) -> torch.Tensor:
-        laid = x.new_zeros(chunks.count * CHUNK, *x.shape[1:]).index_copy(0, chunks.places, x)
-        return laid.view(chunks.count, CHUNK, *split)
+        laid = x.new_zeros(chunks.count * DELTA_CHUNK, *x.shape[1:]).index_copy(0, chunks.places, x)
+        return laid.view(chunks.count, DELTA_CHUNK, *split)
 
     q = in_chunks(queries, key_heads, key_width).transpose(1, 2)  # (chunks, key heads, places, width)
     k = in_chunks(keys, key_heads, key_width).transpose(1, 2)
@@ -69,7 +70,7 @@ def gated_delta_rule(
     decayed = in_chunks(decays, key_heads, group).permute(0, 2, 3, 1).cumsum(-1)
     rate = in_chunks(rates, key_heads, group).permute(0, 2, 3, 1)[..., None]
 
-    later = torch.ones(CHUNK, CHUNK, dtype=torch.bool, device=q.device).triu(1)
+    later = torch.ones(DELTA_CHUNK, DELTA_CHUNK, dtype=torch.bool, device=q.device).triu(1)
     between = (decayed[..., :, None] - decayed[..., None, :]).masked_fill(later, float("-inf")).exp()
     transposed = k.transpose(-1, -2)
     system = (k @ transposed)[:, :, None] * rate * between
@@ -100,7 +101,7 @@ def gated_delta_rule(
             state = added if state is None else state * whole[some] + added
         if keeps_last and state is not None:
             last.append(state[chunks.ends[step][0]])
-    result = torch.cat(read).permute(0, 3, 1, 2, 4).reshape(chunks.count * CHUNK, heads, width)
+    result = torch.cat(read).permute(0, 3, 1, 2, 4).reshape(chunks.count * DELTA_CHUNK, heads, width)
     result = result.index_select(0, chunks.places)
     if not keeps_last:
         return result, None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-CHUNK = 64  # kernels/chunks.py
+from ..descriptions import DELTA_CHUNK
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,12 @@ def delta_tensors(delta: DeltaShape, tokens: int, e: int, fill: float = 1.0) -> 
     }
     by_place = {
         "laid_out": 6 * delta.keys + delta.values,  # and once more, contiguous, for each product
-        "squares": CHUNK * (4 * delta.heads + 2 * delta.key_heads),
+        "squares": DELTA_CHUNK * (4 * delta.heads + 2 * delta.key_heads),
         "solved": delta.values + keys_of_heads,
         "scaled_keys": 2 * keys_of_heads,
         "new": delta.values,
         "decays": 24 * delta.heads,  # and rates, about
-        "states": 1.5 * delta.head_state / CHUNK,
+        "states": 1.5 * delta.head_state / DELTA_CHUNK,
     }
     sizes = {name: 4 * tokens * columns for name, columns in by_token.items()}
     return sizes | {name: int(4 * tokens * fill * columns) for name, columns in by_place.items()}
@@ -86,5 +86,5 @@ def delta_work(delta: DeltaShape, tokens: int, examples: int, e: int) -> int:
 
     The part was found by counting the tensors that live on a CPU; a wide copy of the input makes it smaller in 16 bit.
     """
-    fill = 1 + examples * CHUNK / 2 / tokens  # half of each example's last chunk is empty, about
+    fill = 1 + examples * DELTA_CHUNK / 2 / tokens  # half of each example's last chunk is empty, about
     return int((1.5 if e == 4 else 1.25) * sum(delta_tensors(delta, tokens, e, fill).values()))

@@ -1,7 +1,7 @@
 """What a padded micro-batch keeps in memory under autograd (the trainer engine); names as in `memory`."""
 
 from ..architectures import PRODUCTS
-from .delta import CHUNK
+from ..descriptions import DELTA_CHUNK
 from .job import TrainingJob
 from .memory import AUTOGRAD_CHUNK, MicroBatchSize, block, steady_parts, workspace
 
@@ -45,8 +45,8 @@ def saved_by_delta_rule(job: TrainingJob, tokens: int) -> int:
     if delta is None:
         return 0
     width = delta.values // delta.heads  # of a head; of its keys too
-    states = delta.heads * width * width // CHUNK
-    floats = 4 * (2 * delta.keys + 2 * delta.values) + 6 * CHUNK * delta.heads + states
+    states = delta.heads * width * width // DELTA_CHUNK
+    floats = 4 * (2 * delta.keys + 2 * delta.values) + 6 * DELTA_CHUNK * delta.heads + states
     rest = saved_by_autograd(job, tokens)
     return tokens * 4 * floats + sum(rest[name] for name in ("norm_inputs_float32", "gate", "up", "silu"))
 
