@@ -28,6 +28,7 @@ from .sharding_bytes import cut_parts
 
 _HEAD_CHUNK = 1024  # kernels/response_loss.py
 AUTOGRAD_CHUNK = 1024  # training/loss.py
+_CPU_LOGITS = 1 << 26  # the same
 _PAGED_VALUES = 100_000  # bitsandbytes pages the states of tensors from this size on
 _SMALL, _LARGE = 1 << 20, 10 << 20  # the allocator's classes of sizes
 _ADAM_VALUES = 2
@@ -243,7 +244,8 @@ def captured(job: TrainingJob, tokens: int) -> bool:
 
 def evaluation_bytes(job: TrainingJob, size: MicroBatchSize) -> int:
     """Return what an evaluation batch adds at its peak: logits in compute type and twice in float32, one layer."""
-    logits = min(size.targets, AUTOGRAD_CHUNK) * job.shape.vocabulary * (job.element + 4 + 4)
+    chunk = min(AUTOGRAD_CHUNK, _CPU_LOGITS // job.shape.vocabulary) if job.cpu else AUTOGRAD_CHUNK
+    logits = min(size.targets, chunk) * job.shape.vocabulary * (job.element + 4 + 4)
     layer = size.tokens * (4 * job.shape.width + 3 * job.shape.inner) * job.element
     return max(logits + 2 * size.tokens * job.shape.width * job.element, layer) + workspace(job)
 

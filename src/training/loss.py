@@ -11,9 +11,11 @@ from ..models.causal_head import decoder_states, head_kind, position_logits, tak
 
 # Positions whose logits exist at a time: 1,024 x 128,256 in float32 are 0.5 GB.
 _CHUNK = 1024
+# The same of an evaluation on a CPU, in numbers, which exist twice: with a vocabulary of 262,144 a chunk takes 0.5 GB.
+_CPU_LOGITS = 1 << 26
 
 
-def response_loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
+def response_loss(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
     """Return the summed loss over a batch's target tokens and their number.
 
     The decoder runs on all tokens; the head, with all that the model's class does around it (see `causal_head`), only
@@ -37,10 +39,13 @@ def response_loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[tor
     def chunk_loss(some_states: torch.Tensor, some_targets: torch.Tensor) -> torch.Tensor:
         return _cross_entropy(position_logits(model, some_states), some_targets)
 
-    if len(targets) <= _CHUNK:
+    size = _CHUNK
+    if states.is_cpu and not torch.is_grad_enabled():
+        size = min(size, _CPU_LOGITS // len(model.get_input_embeddings().weight))
+    if len(targets) <= size:
         return chunk_loss(states, targets), len(targets)
     total = states.new_zeros((), dtype=torch.float32)
-    for some_states, some_targets in zip(torch.split(states, _CHUNK), torch.split(targets, _CHUNK), strict=True):
+    for some_states, some_targets in zip(torch.split(states, size), torch.split(targets, size), strict=True):
         if torch.is_grad_enabled():
             total = total + checkpoint(chunk_loss, some_states, some_targets, use_reentrant=False)
         else:

@@ -90,6 +90,19 @@ def test_a_16_bit_head_is_summed_in_float32(model_and_batch, monkeypatch, chunk)
 
 def test_a_chunk_is_1024_positions():
     assert loss._CHUNK == 1024
+    assert loss._CPU_LOGITS == 256 * 262_144  # Gemma's vocabulary: 0.27 GB in float32
+
+
+def test_an_evaluation_on_a_cpu_holds_few_logits_of_a_large_vocabulary(model_and_batch, monkeypatch):
+    model, batch = model_and_batch
+    right, positions = loss.position_logits, []
+    monkeypatch.setattr(loss, "position_logits", lambda m, states: positions.append(len(states)) or right(m, states))
+    whole, targets = response_loss(model, batch)
+    monkeypatch.setattr(loss, "_CPU_LOGITS", 4 * len(model.get_input_embeddings().weight) + 1)
+    with torch.no_grad():
+        assert response_loss(model, batch)[0].item() == pytest.approx(whole.item(), rel=1e-6)
+    full, rest = divmod(targets, 4)
+    assert positions == [targets] + [4] * full + [rest] * (rest > 0)
 
 
 def test_a_hybrids_states_begin_anew_at_each_padded_example():
