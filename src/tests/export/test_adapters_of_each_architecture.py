@@ -24,7 +24,7 @@ def logits_of(model: torch.nn.Module) -> torch.Tensor:
     return found[..., :259]  # a row may have been added for padding
 
 
-@pytest.mark.parametrize("family", WRITTEN_TYPES)
+@pytest.mark.parametrize("family", [name for name, its in WRITTEN_TYPES.items() if not its.delta])
 def test_what_others_load_computes_what_was_trained(tmp_path: Path, family: str) -> None:
     settings = {name: value for name, value in WRITTEN_OUT[family].items() if name != "pad_token_id"}
     own = tiny_tokenizer(pad_token="<|im_start|>")
