@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import resource
 import shlex
 import subprocess
 import sys
@@ -129,8 +130,15 @@ def test_a_working_folder_that_is_gone(tmp_path, command):
         ),
     ],
 )
-def test_a_limit_on_the_size_of_files(tiny, command, said):
-    assert shell(tiny, f"ulimit -f 8; yoyak {command}") == (2, [f"yoyak: {said}"])
+def test_a_limit_on_the_size_of_files(yoyak, tiny, command, said):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+    try:
+        result = yoyak(*command.split())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (result.code, result.err.splitlines()[-1]) == (2, f"yoyak: {said}")
+    assert result.err.count("yoyak: ") == 1
     assert not (tiny / "s").exists()
 
 

@@ -1,5 +1,6 @@
 """Two micro-batches at a time on a CPU."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -30,9 +31,20 @@ def side_by_side(
     return loss.item() / step["target_tokens"], gradients(model)
 
 
-@pytest.mark.parametrize("family", WRITTEN_OUT)
-@pytest.mark.parametrize("capacity", [1000, 170, 60])  # two micro-batches, four, one for each example
-@pytest.mark.parametrize("key", [None, (3, 4)], ids=["no dropout", "dropout"])
+KEYS = {"no dropout": None, "dropout": (3, 4)}
+CAPACITIES = [1000, 170, 60]  # two micro-batches, four, one for each example
+# Every kind of model once, and of one kind every way; the rest is slow.
+ALWAYS = {(family, 170, "dropout") for family in WRITTEN_OUT} | {
+    ("llama", size, key) for size in CAPACITIES for key in KEYS
+}
+WAYS = [
+    pytest.param(family, size, KEYS[key], id=f"{key}-{size}-{family}", marks=[] if always else [pytest.mark.slow])
+    for family, size, key in itertools.product(WRITTEN_OUT, CAPACITIES, KEYS)
+    for always in [(family, size, key) in ALWAYS]
+]
+
+
+@pytest.mark.parametrize(("family", "capacity", "key"), WAYS)
 def test_loss_and_gradients_are_those_of_one_at_a_time(family: str, capacity: int, key: tuple[int, int] | None) -> None:
     items = examples(LENGTHS, shared=20)
     model = adapted_model(family, torch.float64, {"lora_dropout": 0.1}, **WRITTEN_OUT[family])

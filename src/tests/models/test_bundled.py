@@ -4,6 +4,7 @@ import json
 import resource
 import shutil
 from collections.abc import Iterator
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from src.errors import YoyakError
-from src.models.bundled import BUNDLED_MODELS, bundled_path, is_whole
+from src.models.bundled import BUNDLED_MODELS, bundled_path, is_as_written, is_whole
 from src.models.bundled_fetch import ensure_bundled, write_converted
 from src.models.lora_loader import LoRALoader
 from src.tests.tiny_models import tiny_config, write_tiny_model
@@ -23,13 +24,22 @@ has_wheel = pytest.mark.skipif(find_spec(MODEL.package) is None, reason="llm-smo
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Convert the model once, in a cache folder of its own."""
+    """Convert the model once, in a cache folder where other weights of the size that is recorded stand."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("YOYAK_HOME", str(tmp_path_factory.mktemp("bundled")))
+        there = bundled_path("smollm2-135m")
+        there.mkdir(parents=True)
+        (there / "model.safetensors").write_bytes(b"0")
+        record = {"gguf_sha256": MODEL.sha256, "weights_bytes": 1, "weights_sha256": sha256(b"1").hexdigest()}
+        (there / "yoyak_conversion.json").write_text(json.dumps(record))
+        assert is_whole(there, MODEL)
         said: list[str] = []
         folder = ensure_bundled("bundled:smollm2-135m", said.append)
-        assert said == ["Converting SmolLM2-135M-Instruct.Q4_1.gguf to safetensors, once ..."]
-        assert folder == bundled_path("smollm2-135m")
+        assert said == [
+            f"{there}: its weights are not those that were written there",
+            "Converting SmolLM2-135M-Instruct.Q4_1.gguf to safetensors, once ...",
+        ]
+        assert folder == there
         yield folder
 
 
@@ -121,24 +131,18 @@ def test_a_damaged_folder_is_noticed(converted: Path, tmp_path: Path, damage: st
 
 
 @has_wheel
-def test_weights_of_the_same_size_and_another_hash_are_converted_again(
-    converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("YOYAK_HOME", str(tmp_path))
-    folder = bundled_path("smollm2-135m")
+def test_weights_of_the_same_size_and_another_hash_are_noticed(converted: Path, tmp_path: Path) -> None:
+    """They are converted again, as the fixture's were."""
+    folder = tmp_path / "copy"
     shutil.copytree(converted, folder)
-    weights = (folder / "model.safetensors").read_bytes()
-    (folder / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        (last,) = file.read(1)
+        file.seek(-1, 2)
+        file.write(bytes([last ^ 1]))
     assert is_whole(folder, MODEL)
-    said: list[str] = []
-    assert ensure_bundled("smollm2-135m", said.append) == folder
-    assert said == [
-        f"{folder}: its weights are not those that were written there",
-        "Converting SmolLM2-135M-Instruct.Q4_1.gguf to safetensors, once ...",
-    ]
-    assert (folder / "model.safetensors").read_bytes() == weights
-    ensure_bundled("smollm2-135m", said.append)
-    assert len(said) == 2
+    assert not is_as_written(folder)
+    assert is_as_written(converted)
 
 
 @has_wheel

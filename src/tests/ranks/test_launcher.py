@@ -38,7 +38,7 @@ def test_three_ranks_speak_with_each_other(tmp_path, capfd):
 @pytest.mark.parametrize(
     ("deed", "failure"),
     [
-        ("fail", Failure(1, 2, "the disk is full", 2)),
+        pytest.param("fail", Failure(1, 2, "the disk is full", 2), marks=pytest.mark.slow),  # as `fault` and `sleep`
         ("fault", Failure(1, 2, "unexpected LookupError: no such thing", 1)),
         ("be_killed", Failure(1, 2, "was killed (SIGKILL), by someone or since the machine's memory was full", 1)),
         ("sleep", Failure(1, 2, "the disk is full", 2)),

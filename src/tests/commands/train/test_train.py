@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -221,10 +222,14 @@ def test_summarize_and_evaluate_with_the_adapter_alone(yoyak, tiny):
     assert base["rouge_sum"]["value"] == pytest.approx(run_json(tiny)["scores"]["zero_shot"]["rouge_sum"])
 
 
-def test_the_script_is_the_same_command(tiny):
-    command = [sys.executable, str(ROOT / "scripts" / "train_llm.py"), "--experiment", "tiny.yaml", "--no-use_qlora"]
-    done = subprocess.run([*command, "training.max_steps=1"], cwd=tiny, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_script_is_the_same_command(yoyak, tiny, monkeypatch, capsys):
+    script = ROOT / "scripts" / "train_llm.py"
+    arguments = ["--experiment", "tiny.yaml", "--no-use_qlora", "training.max_steps=1"]
+    monkeypatch.setattr(sys, "argv", [str(script), *arguments])
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(script), run_name="__main__")
+    assert (stop.value.code or 0, capsys.readouterr().err) == (0, "")
     assert run_json(tiny, "tiny_lora")["status"] == "completed"
 
 

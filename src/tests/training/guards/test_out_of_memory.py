@@ -51,7 +51,7 @@ def limited(checkpoint: str, folder: Path, where: str, **settings: Any) -> tuple
 
     How much that is depends on what the allocator holds free from earlier tests.
     """
-    for more in (240, 180, 135, 100, 75, 60, 45, 30, 20, 12, 8, 5):
+    for more in (100, 75, 60, 45, 30, 20, 12, 8, 5):
         trainer = trainer_for(checkpoint, folder / str(more), **settings)
         with memory_limit(more * MB):
             results = trainer.train()

@@ -13,12 +13,14 @@ import psutil
 import pytest
 import yaml
 
-from src.tests.commands.conftest import write_csv
+from src.tests.commands.conftest import folder, write_csv, yoyak
 from src.tests.tiny_models import write_tiny_model
 
+__all__ = ["folder", "yoyak"]  # fixtures
 ROOT = Path(__file__).resolve().parents[4]
 ADAPTER = "final_model/adapter_model.safetensors"
 LONGEST = 30  # seconds in which all have to end
+SCORED_ELSEWHERE = "evaluation.generate=false"
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,14 @@ def ended(process):
     return process.returncode, out, err
 
 
+def trained_here(yoyak, monkeypatch, place, name, *arguments):
+    """Train in this process, whose imports are made already; return what is printed."""
+    monkeypatch.chdir(place)
+    result = yoyak("train", "-e", "tiny.yaml", f"experiment.name={name}", *arguments)
+    assert (result.code, result.err) == (0, "")
+    return result.out
+
+
 def run_of(place, name):
     return json.loads((place / "outputs" / name / "run.json").read_text(encoding="utf-8"))
 
@@ -80,9 +90,8 @@ def whole(place):
     return place / "outputs" / "whole", out
 
 
-def test_two_processes_train_as_one_does_and_say_all_once(place, whole):
-    code, _, err = ended(started(place, "alone"))
-    assert (code, err) == (0, "")
+def test_two_processes_train_as_one_does_and_say_all_once(yoyak, monkeypatch, place, whole):
+    trained_here(yoyak, monkeypatch, place, "alone")
     alone, several = run_of(place, "alone"), run_of(place, "whole")
     assert several["resolved"]["processes"] == 2
     assert "processes" not in alone["resolved"]
@@ -122,8 +131,8 @@ def test_a_killed_rank_ends_all_and_the_run_goes_on_to_the_same_bytes(place, who
     assert (place / "outputs" / name / ADAPTER).read_bytes() == (whole[0] / ADAPTER).read_bytes()
 
 
-def test_a_told_launcher_saves_once_and_another_number_of_processes_is_named(place, whole):
-    process = started(place, "told", "--processes", "2")
+def test_a_told_launcher_saves_once_and_another_number_of_processes_is_named(yoyak, monkeypatch, place, whole):
+    process = started(place, "told", "--processes", "2", SCORED_ELSEWHERE)
     wait_for_step(place, "told", 4)
     process.send_signal(signal.SIGTERM)
     code, out, err = ended(process)
@@ -133,7 +142,6 @@ def test_a_told_launcher_saves_once_and_another_number_of_processes_is_named(pla
     step = int(stopped[0].split()[3])
     assert (place / "outputs" / "told" / "checkpoints" / f"checkpoint-{step}").is_dir()
     assert run_of(place, "told")["status"] == "interrupted"
-    code, out, err = ended(started(place, "told", "--resume"))
-    assert (code, err) == (0, "")
+    out = trained_here(yoyak, monkeypatch, place, "told", SCORED_ELSEWHERE, "--resume")
     assert "The run goes on with 1 processes, and had 2: its numbers are equal to rounding" in out
     assert run_of(place, "told")["train"]["loss"] == pytest.approx(run_of(place, "whole")["train"]["loss"], rel=1e-6)
