@@ -2,9 +2,12 @@
 
 import asyncio
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from ..bilingual import Text
@@ -16,6 +19,13 @@ _KILLED = Text(
     "The process that worked this out was killed, perhaps because the memory was full. Try again.",
     "이 일을 하던 프로세스가 강제로 끝났습니다. 메모리가 모자랐을 수 있습니다. 다시 시도해 주세요.",
 )
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, however: it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(0)), daemon=True).start()
 
 
 class Worker:
@@ -54,7 +64,7 @@ class Worker:
 
     def _process(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+            self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), end_with_parent)
         return self._pool
 
     def close(self) -> None:
