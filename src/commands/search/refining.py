@@ -8,7 +8,7 @@ from ...files import write_atomic
 from ..train.refine import refine_config, refine_within
 from ..train.request import TrainRequest
 from .context import Search
-from .seconds import addition_costs, end_seconds
+from .seconds import addition_costs, end_seconds, page_seconds
 
 _ADDED, _MINUTES = "added", "refine_minutes.json"
 _LEAST_MINUTES = 0.01
@@ -23,7 +23,8 @@ def refine_in_time(search: Search, start: Path, name: str) -> None:
     config.experiment.output_dir = str(search.folder / _ADDED)
     config.evaluation.generate, config.training.report_to = False, []
     costs = addition_costs(search)
-    after = costs.average() + costs.refine(1) - costs.refine(0)  # the model's score; the step under way
+    # The model's page and score, and the step under way.
+    after = page_seconds(search) + costs.average() + costs.refine(1) - costs.refine(0)
     minutes = search.folder / _ADDED / f"{name}_{_MINUTES}"
     if not minutes.is_file():
         left = max(_LEAST_MINUTES, (search.clock.left - end_seconds(search) - after) / 60)

@@ -53,11 +53,15 @@ def summaries_seconds(search: Search, dialogues: int) -> float:
     return speed.begin + dialogues * speed.summary(search.units)
 
 
+def page_seconds(search: Search) -> float:
+    """Return the seconds of a run's page, with slack; 0 before the first."""
+    trials = search.study.trials()
+    return SLACK * float(trials[0].attributes.get(REPORT_SECONDS, 0.0)) if trials else 0.0
+
+
 def end_seconds(search: Search) -> float:
     """Return the seconds that the end of the search takes: scores of the winner and the config as it is, and pages."""
-    trials = search.study.trials()
-    pages = float(trials[0].attributes.get(REPORT_SECONDS, 0.0)) if trials else 0.0
-    return _END_SECONDS + SLACK * pages + 2 * summaries_seconds(search, len(search.data.test))
+    return _END_SECONDS + page_seconds(search) + 2 * summaries_seconds(search, len(search.data.test))
 
 
 def reserved_seconds(search: Search) -> float:
