@@ -15,7 +15,7 @@ from .place import PageError, Place
 
 SEARCH_STATES = {
     "running": Text("searching", "탐색 중"),
-    "ended": Text("ended", "끝남"),
+    "ended": Text("over", "끝남"),
     "stopped": Text("stopped; the same command goes on", "멈춤. 같은 명령으로 이어서 할 수 있습니다"),
     "lost": Text(
         "stopped without a word; the same command goes on", "비정상 종료. 같은 명령으로 이어서 할 수 있습니다"

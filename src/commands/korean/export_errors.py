@@ -134,18 +134,19 @@ EXPORT_ERRORS = (
     ),
     Text(
         (
-            "GGUF: {kind} models are not written here, only {names}; export merged and use llama.cpp's "
-            "convert_hf_to_gguf.py"
+            "GGUF: {kind} models are not written here, only {names}; export merged, and see whether llama.cpp's "
+            "convert_hf_to_gguf.py knows them"
         ),
         (
-            "GGUF: {kind} 모델은 쓸 수 없습니다({names}만 됩니다). --to merged로 내보내고 llama.cpp의 "
-            "convert_hf_to_gguf.py를 쓰세요"
+            "GGUF: {kind} 모델은 쓸 수 없습니다({names}만 됩니다). --to merged로 내보낸 뒤 llama.cpp의 "
+            "convert_hf_to_gguf.py로 변환되는지 확인하세요"
         ),
     ),
     Text(
         "GGUF: rotary scaling {kind} is not written here; export merged instead",
         "GGUF: 회전 위치 인코딩 {kind:은/는} 쓸 수 없습니다. --to merged로 내보내세요",
     ),
+    Text("GGUF: {what}; export merged", "GGUF: {what:t}. --to merged로 내보내세요"),
     Text(
         "GGUF: llama.cpp does not compute {what} for {kind} models; export merged",
         "GGUF: llama.cpp는 {kind} 모델에서 {what:t:을/를} 계산하지 않습니다. --to merged로 내보내세요",
@@ -180,8 +181,8 @@ EXPORT_ERRORS = (
         "{file}: 쓴 파일에 {name:이/가} 없습니다. --to merged로 내보내세요",
     ),
     Text(
-        "GGUF: the tokenizer is {kind} of another kind; only byte-level BPE is written here",
-        "GGUF: 토크나이저가 {kind} 방식입니다. 바이트 단위 BPE만 쓸 수 있습니다",
+        "GGUF: the tokenizer is {kind} of another kind; only byte-level BPE and Gemma's kind are written here",
+        "GGUF: 토크나이저가 {kind} 방식입니다. 바이트 단위 BPE와 Gemma 방식만 쓸 수 있습니다",
     ),
     Text(
         "GGUF: the tokenizer is no byte-level BPE without a space before the text",
