@@ -118,7 +118,7 @@ TABLES = [
     Case(
         "csv: a long name",
         f"data split {'a' * 300}.csv --out out",
-        f"{'a' * 300}.csv: cannot be read (File name too long)",
+        f"{'a' * 300}.csv: no such file",
     ),
     Case(
         "csv: no such sample",
