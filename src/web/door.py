@@ -48,7 +48,7 @@ class Door:
                 await self._app(scope, receive, send)
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        send = _with_headers(send)
+        send = _with_headers(send, scope["method"])
         if not self._entrance.answers_to(headers.get(b"host", "")):
             await _refuse(
                 send, "The studio answers to this machine's own names only.", "이 컴퓨터의 이름으로만 열 수 있습니다."
@@ -99,11 +99,14 @@ def _is_from_here(headers: dict[bytes, str]) -> bool:
     return origin == f"http://{host}"
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, method: str) -> Send:
+    # Who goes back to a refused form would else be asked by the browser to send it again, in place of the page.
+    kept = b"no-store" if method in _SAFE_METHODS else b"private, no-cache"
+
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             own = {name.lower() for name, _ in message["headers"]}
-            extra = [pair for pair in (*_HEADERS, (b"cache-control", b"no-store")) if pair[0] not in own]
+            extra = [pair for pair in (*_HEADERS, (b"cache-control", kept)) if pair[0] not in own]
             message = {**message, "headers": [*message["headers"], *extra]}
         await send(message)
 

@@ -136,6 +136,18 @@ def test_curves_grow_as_the_run_writes(looked_at, place) -> None:
     assert page.get_attribute("figure.wide", "data-same") == "1"
 
 
+def test_back_to_a_refused_form_shows_it_as_it_was(looked_at) -> None:
+    page = looked_at("en", "light", 1280)
+    page.goto(page.url + "new")
+    page.evaluate("""() => { const form = document.getElementById("wish"); form.elements["experiment.name"].value = "a/b";
+                             form.submit(); }""")
+    page.wait_for_selector("[role=alert]")
+    page.click("nav a[href='/data']")
+    page.go_back()
+    assert "must be a plain folder name" in page.inner_text("[role=alert]")
+    assert page.input_value("[name='experiment.name']") == "a/b"
+
+
 def test_everything_by_keyboard(looked_at) -> None:
     page = looked_at("en-US", "light", 1280)
     page.keyboard.press("Tab")
