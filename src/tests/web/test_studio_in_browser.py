@@ -139,8 +139,11 @@ def test_curves_grow_as_the_run_writes(looked_at, place) -> None:
 def test_back_to_a_refused_form_shows_it_as_it_was(looked_at) -> None:
     page = looked_at("en", "light", 1280)
     page.goto(page.url + "new")
-    page.evaluate("""() => { const form = document.getElementById("wish"); form.elements["experiment.name"].value = "a/b";
-                             form.submit(); }""")
+    page.evaluate("""() => {
+      const form = document.getElementById("wish");
+      form.elements["experiment.name"].value = "a/b";
+      form.submit();
+    }""")
     page.wait_for_selector("[role=alert]")
     page.click("nav a[href='/data']")
     page.go_back()
