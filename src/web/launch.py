@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
+import sys
 import webbrowser
 from pathlib import Path
 from types import FrameType
@@ -71,9 +73,12 @@ def run_studio(runs: Path, address: "Address", show: bool) -> None:
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(page)
         studio.keeper.begin()
+        # uvicorn raises the signal again when it has ended, which would end the process before what follows.
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         try:
             asyncio.run(_server_of(config).serve([listener]))
         finally:
+            signal.signal(signal.SIGTERM, before)
             WORKER.close()
             studio.processes.stop_all("serve-")  # models that are tried keep much memory; runs go on
 

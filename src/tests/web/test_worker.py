@@ -1,4 +1,4 @@
-"""The process beside a studio's: it does not outlive it."""
+"""The processes beside a studio's: its worker and the models that are tried do not outlive it."""
 
 import os
 import signal
@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+import pytest
+
 from src.tests.web.test_runs_of_a_place import until
+from src.web.processes import Processes
 
 STUDIO = """
 import asyncio, os, time
@@ -27,3 +31,21 @@ def test_a_worker_ends_with_a_studio_that_is_killed(tmp_path):
     studio.send_signal(signal.SIGKILL)
     studio.communicate()
     until(lambda: not worker.exists())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_model_that_is_tried_ends_with_the_studio_and_a_run_goes_on(folder, place, monkeypatch, number):
+    monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, "-c", "import time; time.sleep(60)"])
+    started = Processes(place)
+    model, run = started.start("serve-tuned", "one", ["serve"]), started.start("train", "two", ["train"])
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-m", "src", "studio", "--port", "0"]
+    studio = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True)
+    assert studio.stdout is not None
+    assert httpx.get(studio.stdout.readline().split()[-1]).status_code == 303  # it serves
+    studio.send_signal(number)
+    studio.communicate(timeout=20)
+    assert studio.returncode == 128 + number
+    until(lambda: not started.is_running(model))
+    assert started.is_running(run)
+    started.stop(run)
