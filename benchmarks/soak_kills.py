@@ -240,8 +240,10 @@ def in_phase(function: Callable[..., Any], phase: str, tell: Callable[[str, str]
 def outputs(run: Path) -> dict[str, Any]:
     """Return what has to be equal: the adapter's hash, and the logged figures without speeds."""
     adapter = (run / "final_model" / "adapter_model.safetensors").read_bytes()
+    from src.tests.training.stopped_runs import is_measured
+
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    figures = [{k: v for k, v in line.items() if not k.endswith(("_per_second", "_runtime"))} for line in lines]
+    figures = [{k: v for k, v in line.items() if not is_measured(k)} for line in lines]
     return {"adapter": hashlib.sha256(adapter).hexdigest(), "metrics": figures}
 
 

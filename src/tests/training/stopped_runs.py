@@ -14,7 +14,7 @@ from src.training.guards.interrupts import TrainingInterrupted
 from src.training.llm_trainer import LLMTrainer
 from src.training.state.checkpoints import find_checkpoint
 
-MEASURED = ("_per_second", "_runtime", "resident_bytes", "processor_busy_percent")
+MEASURED = ("_per_second", "_runtime", "_bytes", "_busy_percent", "_celsius")
 EPOCH = 5  # steps: 4 dialogues under 5 instructions, 4 a step
 
 
@@ -72,11 +72,16 @@ def last_checkpoint(folder):
     return checkpoint
 
 
+def is_measured(name):
+    """Whether a logged figure is a speed or what the machine did, which no two runs have in common."""
+    return name.partition("_rank")[0].endswith(MEASURED)
+
+
 def end_of(folder):
     """The hash of the final adapter or model, and all that was logged but speeds and what the machine did."""
     run = folder / "tiny"
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    figures = [{k: v for k, v in line.items() if not k.endswith(MEASURED)} for line in lines]
+    figures = [{k: v for k, v in line.items() if not is_measured(k)} for line in lines]
     final = run / "final_model"
     weights = next(path for name in ("adapter_model", "model") if (path := final / f"{name}.safetensors").exists())
     return hashlib.sha256(weights.read_bytes()).hexdigest(), figures
