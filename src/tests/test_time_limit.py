@@ -48,7 +48,9 @@ def outcome_of(folder, content, *options):
     return subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "xdist"])
+@pytest.mark.parametrize(
+    "workers", [pytest.param((), marks=pytest.mark.slow), ("-n", "1")], ids=["one process", "xdist"]
+)
 def test_what_never_ends_fails_and_the_others_run(tmp_path, workers):
     done = outcome_of(tmp_path, ENDLESS, "-o", "timeout=1", *workers)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -56,6 +58,7 @@ def test_what_never_ends_fails_and_the_others_run(tmp_path, workers):
     assert done.stdout.count("Failed: Timeout (>1.0s) from pytest-timeout.") >= 3
 
 
+@pytest.mark.slow
 def test_what_hangs_in_c_ends_its_process_and_another_goes_on(tmp_path):
     done = outcome_of(tmp_path, IN_C, "-o", "timeout=1", "-o", "faulthandler_timeout=3", "-n", "1")
     assert done.returncode == 1, done.stdout + done.stderr

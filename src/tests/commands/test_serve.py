@@ -133,6 +133,7 @@ def started(tiny):
         yield process_and_url
 
 
+@pytest.mark.slow
 def test_more_idle_connections_than_files(tiny):
     """400 of them against a process that may open 256 files: it answers at once, and says nothing."""
     with serving(tiny, "tiny.yaml", most_files=256) as (process, url), contextlib.ExitStack() as stack:

@@ -51,6 +51,7 @@ def test_all_end_where_one_does_and_its_number_and_reason_are_known(tmp_path, ca
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_rank_that_keeps_the_others_waiting_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("WAIT", "0.05")
     code, failure = run("keep_waiting", tmp_path)
