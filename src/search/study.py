@@ -205,11 +205,13 @@ class SearchStudy:
 
 
 def stored_trials(url: str) -> tuple[str, dict[str, Any], list[TrialRecord]] | None:
-    """Return of a search's storage its name, settings and trials, without a change to it; None where it holds none."""
+    """Return of a search's storage its name, settings and trials, changing nothing; None where none can be read."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         storage = optuna.storages.RDBStorage(url, skip_table_creation=True)
         names = [one.study_name for one in storage.get_all_studies() if one.study_name.startswith(f"{_STUDY}/")]
+        if not names:
+            return None
         study = optuna.load_study(study_name=names[0], storage=storage)
         trials = [_record(trial) for trial in study.get_trials(deepcopy=False)]
     except Exception:  # of whichever driver: one that is being made, or locked for long

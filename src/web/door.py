@@ -100,11 +100,11 @@ def _is_from_here(headers: dict[bytes, str]) -> bool:
 
 
 def _with_headers(send: Send, method: str) -> Send:
-    # Who goes back to a refused form would else be asked by the browser to send it again, in place of the page.
-    kept = b"no-store" if method in _SAFE_METHODS else b"private, no-cache"
-
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
+            # Who goes back to a refused form would else be asked by the browser to send it again, in place of the page.
+            is_refused_form = method not in _SAFE_METHODS and message["status"] >= 400
+            kept = b"private, no-cache" if is_refused_form else b"no-store"
             own = {name.lower() for name, _ in message["headers"]}
             extra = [pair for pair in (*_HEADERS, (b"cache-control", kept)) if pair[0] not in own]
             message = {**message, "headers": [*message["headers"], *extra]}

@@ -1,4 +1,4 @@
-"""Lines and tables of the commands around training: compare, export, serve, data, models, folds, refine.
+"""Lines and tables of the commands around training: export, serve, data, models, folds, refine.
 
 How the halves are read: `src/commands/speech.py`.
 """
@@ -7,16 +7,6 @@ from ...bilingual import Text
 
 COMMAND_LINES = (
     Text("standard output can't be written ({why})", "표준 출력에 쓸 수 없습니다({why:t})"),
-    Text("Settings that differ", "서로 다른 설정"),
-    Text("Scores x100 ({how}) and 95% intervals", "점수 x100({how:t})과 95% 신뢰 구간"),
-    Text("Cost", "비용"),
-    Text("wall time", "걸린 시간"),
-    Text("peak memory", "최대 메모리"),
-    Text("tokens/s", "초당 토큰"),
-    Text("examples/s", "초당 예시"),
-    Text("{name} against {first}: {sentence}", "{name:과/와} {first} 비교: {sentence:t}"),
-    Text("Page: {path}", "페이지: {path}"),
-    Text("{name}: ROUGE sum {sums} ({change})", "{name}: ROUGE 합 {sums}({change})"),
     Text("{count} rows in {path}", "{path}에 {count}행을 썼습니다"),
     Text("{count} rows  {path}", "{count}행  {path}"),
     Text(

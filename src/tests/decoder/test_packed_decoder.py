@@ -7,8 +7,6 @@ import pytest
 import torch
 
 from src.data.batches.packing import StepPacker
-from src.decoder.fused_weights import Arena
-from src.decoder.model_layers import decoder_layers
 from src.decoder.packed_decoder import PackedDecoder
 from src.tests.packed_models import (
     SEVEN,
@@ -269,51 +267,3 @@ def test_recomputation_changes_nothing(
     got_loss, got = packed(model, items, 64, 1, dropout_key, decoder)
     assert got_loss == loss
     assert worst_error(got, expected) <= 1e-12
-
-
-# What it can't train
-
-
-def test_layers_that_were_made_while_generating_train() -> None:
-    model, items = adapted_model("llama", torch.float64, {}), examples(LENGTHS)
-    with torch.inference_mode():
-        layers = decoder_layers(model.get_base_model())
-    decoder = PackedDecoder(model)
-    assert decoder.layers is layers
-    got = packed(model, items, 64, decoder=decoder)[1]
-    assert worst_error(got, reference(adapted_model("llama", torch.float64, {}), items)[1]) <= 1e-9
-
-
-@ADAPTED_OR_WHOLE
-@pytest.mark.parametrize("family", WRITTEN_OUT)
-def test_the_model_computes_and_saves_what_it_did(family: str, lora: Lora) -> None:
-    """The weights move; their values, the adapter's file and the model's outputs stay."""
-    model = adapted_model(family, torch.float32, lora, **WRITTEN_OUT[family])
-    ids = torch.arange(20)[None]
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    logits = model(input_ids=ids).logits
-    decoder = PackedDecoder(model)
-    after = model.state_dict()
-    assert before.keys() == after.keys()
-    assert all(torch.equal(after[name], value) for name, value in before.items())
-    assert torch.allclose(model(input_ids=ids).logits, logits, atol=1e-6)
-    packed(model, examples(LENGTHS), 64, decoder=decoder)
-    with torch.no_grad():
-        for parameter in decoder.parameters:
-            parameter *= 1.1
-    items = examples(LENGTHS)
-    expected_loss, expected = reference(model, items)
-    loss, got = packed(model, items, 64, decoder=decoder)  # the second step of this decoder
-    assert loss == pytest.approx(expected_loss, rel=1e-5)
-    assert worst_error(got, expected) <= 1e-4  # both are float32
-
-
-def test_weights_on_the_cpu_share_blocks_without_overlap() -> None:
-    arena = Arena()
-    first, second = arena.zeros(3, 5, torch.float32), arena.zeros(2, 7, torch.float32)
-    large = arena.zeros(4096, 4097, torch.float32)  # larger than a block
-    first.fill_(1)
-    assert (first.shape, second.shape, large.shape) == ((3, 5), (2, 7), (4096, 4097))
-    assert second.data_ptr() - first.data_ptr() == 64 * 4
-    assert not second.any()
-    assert arena.zeros(1, 1, torch.float64).dtype == torch.float64
