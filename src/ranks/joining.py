@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -14,6 +15,7 @@ from .place import RankPlace
 from .watch import Watch
 
 _JOIN_SECONDS = 300  # that all ranks have to come together: machines of a cluster don't start at once
+_LEAVE_SECONDS = 5.0  # that ending communication may take
 _STORE_SECONDS = 15  # that a launcher's store is looked for: without it, its variables are left over
 
 
@@ -100,6 +102,9 @@ def _join(place: RankPlace, wait_minutes: float) -> Member:
     """Meet the others; every rank has a GPU of its own, or all of them none."""
     import torch
     import torch.distributed as dist
+
+    # Loaded later, its functions would keep the group as a default value, and with it threads that end with a crash.
+    import torch.distributed.nn.functional
     from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
     if place.host in ("127.0.0.1", "localhost"):
@@ -154,10 +159,21 @@ def _refuse_shared_gpus(place: RankPlace) -> None:
 def _abort() -> None:
     import torch.distributed.distributed_c10d as c10d
 
-    c10d._abort_process_group()
+    with suppress(Exception):
+        c10d._abort_process_group()
 
 
 def _leave() -> None:
+    """End communication and its threads: one that still held a tensor while the interpreter ends would crash it.
+
+    Where this run has failed, gloo waits for what is under way until the others are gone, and they may never be.
+    """
+    ending = threading.Thread(target=_destroy_group, daemon=True)
+    ending.start()
+    ending.join(_LEAVE_SECONDS)
+
+
+def _destroy_group() -> None:
     import torch.distributed as dist
 
     with suppress(Exception):

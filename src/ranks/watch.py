@@ -67,6 +67,8 @@ class Watch:
         self._stopped.set()
         # The thread may just have sent its signal, which by default would end the process.
         signal.signal(_SIGNAL, signal.SIG_IGN if self._previous == signal.SIG_DFL else self._previous)
+        # A thread that is asking the store while the interpreter ends would take the process with it (SIGABRT).
+        self._thread.join(_LAST_SECONDS)
 
     def leaves(self) -> None:
         """Note that this rank is about to end in order: a store that is gone is no failure any more."""
@@ -159,8 +161,7 @@ class Watch:
         signal.pthread_kill(threading.main_thread().ident or 0, _SIGNAL)
         if self._stopped.wait(_LAST_SECONDS):
             return
-        with suppress(Exception):
-            self._abort()
+        threading.Thread(target=self._abort, daemon=True).start()  # gloo's returns when the others are gone
         if self._stopped.wait(_LAST_SECONDS):
             return
         with suppress(Exception):

@@ -3,6 +3,7 @@
 python -m src.tests.ranks.member DEED [FOLDER]
 """
 
+import importlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import torch
 
 from src.errors import YoyakError
+from src.ranks import watch
 from src.ranks.group import add_up, add_up_together, agreed, copy_from_first, gathered, own_rank
 from src.ranks.joining import one_of_several
 from src.ranks.place import place_of
@@ -61,6 +63,16 @@ def sleep(folder):
     time.sleep(100)
 
 
+def load_late(folder):
+    """What libraries load in a run's course keeps the group alive, unless it was loaded before."""
+    importlib.import_module("torch.distributed.nn.functional")
+    gathered(None)
+
+
+def threads():
+    return [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+
+
 def keep_waiting(folder):
     if own_rank() == 1:
         time.sleep(100)
@@ -84,8 +96,10 @@ if __name__ == "__main__":
     place = place_of()
     assert place is not None
     signal.signal(signal.SIGTERM, raise_told)
+    watch._LOOK_SECONDS = float(os.environ.get("LOOK", watch._LOOK_SECONDS))
     try:
         with one_of_several(place, float(os.environ.get("WAIT", "1"))):
             globals()[sys.argv[1]](Path(sys.argv[2]))
+        (Path(sys.argv[2]) / f"threads_{place.rank}.json").write_text(json.dumps(threads()))
     except KeyboardInterrupt as stop:
         sys.exit(stop.exit_code)

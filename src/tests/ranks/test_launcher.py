@@ -35,6 +35,14 @@ def test_three_ranks_speak_with_each_other(tmp_path, capfd):
     assert capfd.readouterr().out == "said by rank 0\n"
 
 
+def test_no_thread_of_the_group_is_left_to_crash_the_interpreter_s_end(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("LOOK", "0")  # the watch asks the store without a pause
+    assert run("load_late", tmp_path) == (0, None)
+    left = [json.loads((tmp_path / f"threads_{rank}.json").read_text()) for rank in (0, 1)]
+    assert not [name for names in left for name in names if "gloo" in name]
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("deed", "failure"),
     [
