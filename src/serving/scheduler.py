@@ -98,8 +98,8 @@ class Scheduler:
         with self._changed:
             self._draining = True
 
-    def stop(self, seconds: float = 10.0) -> None:
-        """Give up all jobs and wait for the engine's thread, at most `seconds`."""
+    def stop(self, seconds: float = 10.0) -> bool:
+        """Give up all jobs and wait for the engine's thread, at most `seconds`; tell whether it has ended."""
         self.drain()
         with self._changed:
             self._stopped = True
@@ -107,6 +107,7 @@ class Scheduler:
         self.cancel([*self.waiting, *self.running])
         if self._thread.is_alive():
             self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _end(self, job: GenerationJob, how: Finish) -> None:
         if job.end(how):

@@ -1,14 +1,15 @@
 """The process: its socket, its signals, its end."""
 
 import asyncio
-import contextlib
 import errno
 import logging
 import math
+import os
 import signal
 import socket
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -107,18 +108,16 @@ def run(service: Service, listener: socket.socket, host: str, api_key: str | Non
         SystemExit: 143, it was a second SIGTERM.
     """
     server = create_server(service, listener, host, api_key)
-    with _working(service):
+    service.scheduler.start()
+    try:
         server.run(sockets=[listener])
+    finally:
+        ended = service.scheduler.stop()
+    if not ended:  # a long step: the interpreter's end would crash a thread that is inside torch
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(128 + (server.stopped_by or signal.SIGTERM))
     if server.stopped_by == signal.SIGINT:
         raise KeyboardInterrupt
     if server.stopped_by is not None:
         raise SystemExit(128 + server.stopped_by)
-
-
-@contextlib.contextmanager
-def _working(service: Service) -> Iterator[None]:
-    service.scheduler.start()
-    try:
-        yield
-    finally:
-        service.scheduler.stop()

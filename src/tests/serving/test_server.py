@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from src.errors import YoyakError
+from src.serving.scheduler import Scheduler
 from src.serving.server import create_server, run
 from src.serving.sockets import is_local, listen, url_of
 from src.tests.serving.conftest import until
@@ -157,3 +158,28 @@ def test_a_second_sigterm_ends_a_server_at_its_work(tiny, stepped, signalled):
     with pytest.raises(SystemExit) as ended:
         signalled(tiny.service(stepped, batch_wait_seconds=0), meanwhile)
     assert ended.value.code == 143
+
+
+def test_a_step_that_outlasts_ctrl_c_is_left_at_once(tiny, stepped, signalled, monkeypatch):
+    """The interpreter's end would crash a thread that is still inside torch."""
+
+    def meanwhile(url):
+        def ask():
+            with suppress(httpx.HTTPError):
+                httpx.post(f"{url}/v1/summaries", json={"dialogue": "A: a"}, timeout=30)
+
+        threading.Thread(target=ask).start()
+        stepped.at_step.acquire()
+        send(signal.SIGINT)
+
+    class Left(Exception):
+        pass
+
+    def leave(code):
+        stepped.run_freely()
+        raise Left(code)
+
+    monkeypatch.setattr(Scheduler.stop, "__defaults__", (0.2,))
+    monkeypatch.setattr(os, "_exit", leave)
+    with pytest.raises(Left, match="130"):
+        signalled(tiny.service(stepped, batch_wait_seconds=0), meanwhile)
