@@ -99,7 +99,9 @@ def _refuse_open_door(request: ServeRequest, key: str | None, listener: socket.s
 
 
 def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket) -> None:
-    from ..inference.batches import largest_batch, token_budget
+    from ..inference.batches import largest_batch, rows_that_fit
+    from ..inference.cache_size import cache_size
+    from ..inference.probe import generates_fast
     from ..models.generation_settings import end_ids_of
     from ..serving.engine import TransformersEngine
     from ..serving.limits import RequestLimits
@@ -112,18 +114,21 @@ def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket)
     config.model.attn_implementation = "sdpa"  # each row of a batch has its own mask, which other kernels don't take
     console = create_console(stderr=True)
     loaded = load_configured(config, console)
-    device = loaded.model.get_input_embeddings().weight.device.type
+    ends = end_ids_of(loaded.model, loaded.prompt.end_id)
+    engine = TransformersEngine(loaded.model)
+    engine.refuse_wrong_logits(config.tokenizer.encoder_max_len + config.tokenizer.decoder_max_len)
+    device = loaded.model.get_input_embeddings().weight.device
+    tokens = config.generation.batch_tokens
+    size = cache_size(loaded.model, generates_fast(loaded.model), joins=True)
     limits = RequestLimits(
-        max_batch=request.max_batch or largest_batch(config.generation.batch_size, device),
-        batch_tokens=config.generation.batch_tokens or token_budget(loaded.model),
+        max_batch=request.max_batch or largest_batch(config.generation.batch_size, device.type),
+        batch_tokens=tokens,
+        rows_that_fit=None if tokens else rows_that_fit(size, device),
         max_queue=request.max_queue,
         batch_wait_seconds=request.batch_wait_ms / 1000,
         timeout_seconds=request.timeout_s,
         truncate=request.truncate,
     )
-    ends = end_ids_of(loaded.model, loaded.prompt.end_id)
-    engine = TransformersEngine(loaded.model)
-    engine.refuse_wrong_logits(config.tokenizer.encoder_max_len + config.tokenizer.decoder_max_len)
     service = Service(config, engine, loaded.tokenizer, loaded.prompt, limits, ends)
     who = "with a key" if key is not None else "without a key"
     console.print(f"Serving {service.name} at {url_of(listener)}/v1 ({who}); Ctrl-C stops")

@@ -10,7 +10,7 @@ from .cached_decoder import CachedDecoder
 from .decoder_layer import DecoderLayer
 from .layer_state import Rotaries
 
-_PLACES_STEP = 256
+PLACES_STEP = 256
 """Caches grow by this many places at a time."""
 
 
@@ -73,7 +73,7 @@ class RowBatch:
         if rows <= self._rows and places <= self._places:
             return
         rows = max(rows, 2 * self._rows) if rows > self._rows else self._rows
-        places = max(-(-places // _PLACES_STEP) * _PLACES_STEP, self._places)
+        places = max(-(-places // PLACES_STEP) * PLACES_STEP, self._places)
         for index, layer in enumerate(self.decoder.layers):
             grown = layer.attention.new_cache(rows, places, self.decoder.embeddings)
             if self._rows:

@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
 
-from ..decoder.model_layers import head_width
 from ..errors import YoyakError
+from ..models.free_memory import free_bytes
+from .cache_size import CacheSize
 
 T = TypeVar("T")
 _MOST = {"cpu": 16, "cuda": 256}  # of a batch; more is no faster
@@ -38,19 +40,19 @@ def in_batches(
     lengths: Sequence[int],
     run: Callable[[list[int], int], Iterator[list[tuple[int, T]]]],
     most: int,
-    budget: int,
+    room: Callable[[int], int],
     splits: Splits | None = None,
     refills: bool = False,
 ) -> Iterator[tuple[int, T]]:
     """Call `run` on batches of indices, the longest first, and yield each index with its result as they come.
 
-    Out of memory is not the end: the budget becomes half of what that batch took, for all that are left.
+    Out of memory is not the end: from then on a batch has at most half of the tokens of that one.
 
     Args:
         lengths: tokens that each item takes at the end of its generation.
         run: yields indices with results, some at a time, given indices and how many go at a time.
         most: items at a time.
-        budget: tokens at a time, each item as long as the longest; one item is always tried.
+        room: how many items of so many tokens fit at a time, where the longest has so many; one is always tried.
         splits: what is learned about the memory, here and in earlier calls.
         refills: whether `run` takes more items than go at a time, and lets the next ones join where others have ended.
 
@@ -59,9 +61,12 @@ def in_batches(
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     splits = splits or Splits()
-    budget = min(budget, splits.batch_tokens or budget)
     while order:
-        at_a_time = max(1, min(most, budget // lengths[order[0]]))
+        longest = lengths[order[0]]
+        at_a_time = min(most, room(longest))
+        if splits.batch_tokens is not None:
+            at_a_time = min(at_a_time, splits.batch_tokens // longest)
+        at_a_time = max(1, at_a_time)
         batch = order[: at_a_time * _WAVES if refills else at_a_time]
         at_a_time = min(at_a_time, len(batch))
         done: set[int] = set()
@@ -74,7 +79,7 @@ def in_batches(
                 raise
             if at_a_time == 1:
                 raise YoyakError(
-                    f"out of memory with one dialogue of {lengths[batch[0]]} tokens (prompt, summary, beams); lower "
+                    f"out of memory with one dialogue of {longest} tokens (prompt, summary, beams); lower "
                     "tokenizer.encoder_max_len or generation.num_beams, or set lora.use_qlora=true"
                 ) from None
         else:
@@ -82,8 +87,7 @@ def in_batches(
             continue
         # Here, and not above: an error under way would keep the batch's tensors alive.
         order = [index for index in order if index not in done]
-        budget = at_a_time * lengths[batch[0]] // 2
-        splits.count, splits.batch_tokens = splits.count + 1, budget
+        splits.count, splits.batch_tokens = splits.count + 1, at_a_time * longest // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         logging.getLogger("yoyak").warning(
@@ -118,27 +122,6 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
-def token_budget(model: Any) -> int:
-    """Return how many tokens' keys and values half of the free memory of the model's device holds."""
-    device = model.get_input_embeddings().weight.device
-    return max(1, int(free_bytes(device) * _SHARE_OF_FREE_MEMORY) // cache_bytes_a_token(model))
-
-
-def cache_bytes_a_token(model: Any) -> int:
-    """Return the bytes that a token's keys and values take in all layers."""
-    config = model.config.get_text_config()
-    number_bytes = model.get_input_embeddings().weight.dtype.itemsize
-    # Gemma 4's layers differ in their heads' width, and its config refuses to name one for all.
-    layers = list(getattr(config, "per_layer_config", None) or [config] * config.num_hidden_layers)
-    heads = (getattr(layer, "num_key_value_heads", None) or layer.num_attention_heads for layer in layers)
-    return int(2 * sum(count * head_width(layer) for count, layer in zip(heads, layers, strict=True)) * number_bytes)
-
-
-def free_bytes(device: torch.device) -> int:
-    """Return the bytes that are free on a device, those that PyTorch holds without using them among them."""
-    if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + kept
-    import psutil
-
-    return int(psutil.virtual_memory().available)
+def rows_that_fit(size: CacheSize, device: torch.device) -> Callable[[int], int]:
+    """Return how many sequences of so many tokens have their caches in half of the device's memory that is free now."""
+    return partial(size.rows, room=int(free_bytes(device) * _SHARE_OF_FREE_MEMORY))

@@ -17,7 +17,8 @@ from ..decoder.generation import generate
 from ..decoder.picking import needs_earlier_tokens, row_seed
 from ..models.autocast import autocast
 from ..models.generation_settings import end_ids_of
-from .batches import in_batches, largest_batch, splits_of, token_budget
+from .batches import in_batches, largest_batch, rows_that_fit, splits_of
+from .cache_size import cache_size
 from .dealt import dealt
 from .decoding import before_end, written_text
 from .mbr import MbrChooser
@@ -161,9 +162,17 @@ def _stream_ids(
             yield [(indices[number], ids) for number, ids in part]
 
     lengths = [(len(ids) + max_new_tokens) * settings.num_beams for ids in prompts]
-    budget = settings.batch_tokens or token_budget(model)
     most = largest_batch(settings.batch_size, model.get_input_embeddings().weight.device.type, rows_refill=fast)
-    return in_batches(lengths, run, most, budget, splits_of(model), refills=fast)
+    return in_batches(lengths, run, most, _room(model, settings, fast), splits_of(model), refills=fast)
+
+
+def _room(model: Any, settings: GenerationSettings, fast: bool) -> Callable[[int], int]:
+    """Return how many prompts fit at a time, given the tokens of one with all its beams."""
+    tokens, beams = settings.batch_tokens, settings.num_beams
+    if tokens:
+        return lambda longest: tokens // longest
+    rows = rows_that_fit(cache_size(model, fast), model.get_input_embeddings().weight.device)
+    return lambda longest: rows(longest // beams) // beams
 
 
 def _seed(settings: GenerationSettings, place: int, prompt: list[int]) -> int | None:

@@ -1,5 +1,6 @@
 """What a server accepts, and for how long it works on it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -10,6 +11,7 @@ class RequestLimits:
     Attributes:
         max_batch: summaries generated at a time.
         batch_tokens: tokens of a batch, prompts and summaries, as wide as its longest; None sets no bound.
+        rows_that_fit: how many sequences of so many tokens there is memory for; None sets no bound.
         max_queue: summaries that may wait; a request that does not fit gets 429.
         batch_wait_seconds: how long an idle engine waits for more requests before it starts.
         timeout_seconds: from a request's arrival to its last token; 504 after that.
@@ -25,6 +27,7 @@ class RequestLimits:
 
     max_batch: int = 16
     batch_tokens: int | None = None
+    rows_that_fit: Callable[[int], int] | None = None
     max_queue: int = 128
     batch_wait_seconds: float = 0.01
     timeout_seconds: float = 120.0

@@ -170,8 +170,9 @@ class Scheduler:
         """Tell whether a job finds a place beside those that run; one alone always does."""
         together = [*self.running, job]
         width = max(len(one.prompt) + one.max_new_tokens for one in together)
-        most_tokens = self._limits.batch_tokens
+        most_tokens, rows = self._limits.batch_tokens, self._limits.rows_that_fit
         in_memory = most_tokens is None or len(together) * width <= most_tokens
+        in_memory = in_memory and (rows is None or len(together) <= rows(width))
         return len(together) == 1 or (len(together) <= self._max_batch and in_memory)
 
     def _clear_finished(self) -> None:

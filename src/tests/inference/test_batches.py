@@ -7,18 +7,15 @@ import torch
 
 from src.errors import YoyakError
 from src.inference import batches
-from src.inference.batches import (
-    cache_bytes_a_token,
-    in_batches,
-    is_out_of_memory,
-    largest_batch,
-    splits_of,
-    token_budget,
-)
-from src.tests.tiny_architectures import write_architecture
-from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
+from src.inference.batches import in_batches, is_out_of_memory, largest_batch, rows_that_fit, splits_of
+from src.inference.cache_size import CacheSize
 
 NO_MACHINE_HAS = 2**50
+
+
+def tokens(budget):
+    """Return how many items go within a number of tokens, each as long as the longest."""
+    return lambda longest: budget // longest
 
 
 def allocated(most):
@@ -46,23 +43,23 @@ def recorded(lengths, **limits):
 
 
 def test_the_longest_come_first_in_batches_of_at_most_so_many():
-    assert recorded([3, 9, 4, 9, 1], most=2, budget=1000) == [([1, 3], 2), ([2, 0], 2), ([4], 1)]
+    assert recorded([3, 9, 4, 9, 1], most=2, room=tokens(1000)) == [([1, 3], 2), ([2, 0], 2), ([4], 1)]
 
 
 def test_what_refills_its_rows_gets_eight_times_as_many():
-    assert recorded([7] * 17, most=2, budget=1000, refills=True) == [(list(range(16)), 2), ([16], 1)]
+    assert recorded([7] * 17, most=2, room=tokens(1000), refills=True) == [(list(range(16)), 2), ([16], 1)]
 
 
 def test_the_budget_counts_the_longest_for_all_and_one_always_goes():
     # 20 tokens: the one of 30 alone, two of 10 (a third would make 30), then four of at most 5
     lengths = [10, 30, 10, 5, 5, 2, 2]
-    assert recorded(lengths, most=10, budget=20) == [([1], 1), ([0, 2], 2), ([3, 4, 5, 6], 4)]
+    assert recorded(lengths, most=10, room=tokens(20)) == [([1], 1), ([0, 2], 2), ([3, 4, 5, 6], 4)]
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("yoyak"), "propagate", True)  # a command of another test may have cut it
     run, tried = allocated(most=2)
-    results = dict(in_batches([7] * 8, run, most=8, budget=1000))
+    results = dict(in_batches([7] * 8, run, most=8, room=tokens(1000)))
     assert results == {index: index * 10 for index in range(8)}
     assert [len(batch) for batch in tried] == [8, 4, 2, 2, 2, 2]
     assert list(dict.fromkeys(caplog.messages)) == [  # handlers of other tests may have doubled them
@@ -81,7 +78,7 @@ def test_what_has_ended_before_memory_ran_out_is_kept():
                 torch.empty(NO_MACHINE_HAS, dtype=torch.uint8)
             yield [(index, index * 10)]
 
-    found = list(in_batches([7] * 6, run, most=4, budget=1000, refills=True))
+    found = list(in_batches([7] * 6, run, most=4, room=tokens(1000), refills=True))
     assert found == [(index, index * 10) for index in range(6)]
     assert tried == [([0, 1, 2, 3, 4, 5], 4), ([3, 4, 5], 2)]
 
@@ -90,7 +87,7 @@ def test_what_was_learned_about_the_memory_is_kept_for_the_model():
     model = torch.nn.Linear(1, 1)
     run, tried = allocated(most=2)
     for _ in range(2):
-        list(in_batches([7] * 4, run, most=8, budget=1000, splits=splits_of(model)))
+        list(in_batches([7] * 4, run, most=8, room=tokens(1000), splits=splits_of(model)))
     assert [len(batch) for batch in tried] == [4, 2, 2, 2, 2]
     assert (splits_of(model).count, splits_of(model).batch_tokens) == (1, 14)
     assert splits_of(torch.nn.Linear(1, 1)).count == 0
@@ -111,13 +108,13 @@ def test_out_of_memory_behind_another_error_is_seen():
 def test_one_that_does_not_fit_is_one_line():
     run, tried = allocated(most=0)
     with pytest.raises(YoyakError, match=r"out of memory with one dialogue of 7 tokens .*tokenizer\.encoder_max_len"):
-        list(in_batches([7, 7, 7], run, most=2, budget=1000))
+        list(in_batches([7, 7, 7], run, most=2, room=tokens(1000)))
     assert [len(batch) for batch in tried] == [2, 1]
 
 
 def test_other_errors_pass():
     with pytest.raises(RuntimeError, match="shape"):
-        list(in_batches([1], lambda *_: torch.zeros(2).reshape(3), most=1, budget=1))
+        list(in_batches([1], lambda *_: torch.zeros(2).reshape(3), most=1, room=tokens(1)))
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert not is_out_of_memory(RuntimeError("shape"))
 
@@ -137,21 +134,14 @@ def test_the_largest_batch(batch_size, device, refill, most):
     assert largest_batch(batch_size, device, refill) == most
 
 
-def test_the_default_budget_is_half_of_free_memory(tmp_path):
-    model, _ = load_tiny(tiny_config(write_tiny_model(tmp_path / "base")))
-    # keys and values x 2 layers x 2 heads x 16 numbers x 4 bytes (fp32), or 2 where the CPU computes in bf16
-    number_bytes = model.get_input_embeddings().weight.dtype.itemsize
-    assert cache_bytes_a_token(model) == 2 * 2 * 2 * 16 * number_bytes
-    assert 10**5 < token_budget(model) < 10**12
-
-
-def test_half_of_the_free_memory_holds_keys_and_values(tmp_path, monkeypatch):
-    model, _ = load_tiny(tiny_config(write_tiny_model(tmp_path / "base"), model__dtype="fp32"))
-    # keys and values, 2 layers, 2 heads of 16 numbers of 4 bytes: 512 bytes a token
-    monkeypatch.setattr(batches, "free_bytes", lambda device: 102_400)
-    assert token_budget(model) == 100
-    monkeypatch.setattr(batches, "free_bytes", lambda device: 10)
-    assert token_budget(model) == 1
+def test_half_of_the_free_memory_holds_the_caches(monkeypatch):
+    cpu = torch.device("cpu")
+    assert rows_that_fit(CacheSize(1), cpu)(1) > 10**6
+    monkeypatch.setattr(batches, "free_bytes", lambda device: 20_480)
+    # a state of 240 bytes, and 50 bytes a token in a place for each four: 1,040 bytes for 13 tokens
+    assert rows_that_fit(CacheSize(50, 240, 4), cpu)(13) == 9
+    assert rows_that_fit(CacheSize(50, 240, 4, power_of_two=True), cpu)(13) == 8
+    assert rows_that_fit(CacheSize(50, 240, 4, power_of_two=True), cpu)(1000) == 0
 
 
 @pytest.mark.gpu
@@ -167,12 +157,5 @@ def test_out_of_memory_on_a_gpu_halves_and_frees():
         held = [torch.empty(each, dtype=torch.uint8, device="cuda") for _ in [*batch, "activations"]]
         yield [(index, len(held)) for index in batch]
 
-    assert list(in_batches([5] * 8, run, most=8, budget=1000)) == [(index, 3) for index in range(8)]
+    assert list(in_batches([5] * 8, run, most=8, room=tokens(1000))) == [(index, 3) for index in range(8)]
     assert sizes == [8, 4, 2, 2, 2, 2]
-
-
-def test_the_cache_of_layers_with_heads_of_two_widths(tmp_path):
-    # Gemma 4: five layers of sliding attention with 2 key heads of 16, one of full attention with 2 of 32.
-    folder = write_architecture(tmp_path, "gemma4_text")
-    model, _ = load_tiny(tiny_config(folder, lora__use_qlora=False, model__dtype="fp32"))
-    assert cache_bytes_a_token(model) == 2 * (5 * 2 * 16 + 2 * 32) * 4

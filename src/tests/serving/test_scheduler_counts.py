@@ -143,8 +143,9 @@ def test_the_mean_time_of_a_summary_follows_slowly_and_only_those_that_ended(sta
         assert seconds_to_retry(scheduler, 5) == expected
 
 
-def test_the_widest_of_a_batch_decides_its_memory(start):
-    scheduler = start(max_batch=8, batch_tokens=79)
+@pytest.mark.parametrize("bound", [{"batch_tokens": 79}, {"rows_that_fit": lambda tokens: 79 // tokens}])
+def test_the_widest_of_a_batch_decides_its_memory(start, bound):
+    scheduler = start(max_batch=8, **bound)
     jobs = [job([1] * 16), job([1] * 2), job([1] * 2), job([1] * 2)]  # 20 wide with the summary
     scheduler.submit(jobs)
     assert scheduler.admit() == jobs[:3]
