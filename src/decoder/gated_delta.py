@@ -1,6 +1,7 @@
 """What a layer has in place of attention between its products: a short convolution and a gated delta rule (Qwen3.5).
 
-An island of autograd: the backward computes it again, so that a layer keeps only the first product's output.
+An island of autograd: the backward computes it again, so that a layer keeps only the first product's output. On a GPU
+Flash Linear Attention's kernels compute it where they can (`flash_delta_obstacle`), else operations of torch.
 """
 
 from collections.abc import Iterator
@@ -11,14 +12,30 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..descriptions import DeltaDescription
+from ..bilingual import Text
+from ..descriptions import DecoderDescription, DeltaDescription
 from ..kernels.gated_delta_rule import delta_step, gated_delta_rule, short_convolution
 from ..kernels.heads import Sequences
+from ..kernels.requirements import flash_delta_obstacle
 from .attention import Cache
 from .gradient_buffer import GradientPart
 from .layer_state import Rotaries
 
 _EPS = 1e-6  # of the length of queries and keys, in transformers' own and in Flash Linear Attention
+
+
+def delta_kernels(description: DecoderDescription, device: torch.device) -> Text | None:
+    """Return what computes a decoder's gated delta rules on a GPU, in words; None where it has none, or on a CPU."""
+    widths = [one.attention.key_width for one in description.layers if isinstance(one.attention, DeltaDescription)]
+    if not widths or device.type != "cuda":
+        return None
+    obstacle = flash_delta_obstacle(device, max(widths))
+    if obstacle is None:
+        return Text("Flash Linear Attention's kernels", "Flash Linear Attention의 커널")
+    return Text(
+        f"torch's own operations, not Flash Linear Attention's kernels ({obstacle})",
+        f"torch 자체 연산(Flash Linear Attention 커널을 쓰지 않음: {obstacle.ko})",
+    )
 
 
 @dataclass
@@ -100,7 +117,7 @@ class GatedDelta:
     ) -> None:
         """See `Attention.step`."""
         weights, (past, state) = self._weights(), cache
-        qkv, gates, rates, decays = self._parts(mixed)
+        qkv, gates, rates, decays = self._parts(_wide(mixed))
         window = torch.cat([past, qkv[:, None]], dim=1)  # (rows, kernel, channels)
         past.copy_(window[:, 1:])
         convolved = (window * weights.convolution.t()).sum(1)
@@ -146,12 +163,20 @@ class GatedDelta:
         self, mixed: torch.Tensor, weights: _Weights, sequences: Sequences
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the output (tokens, values), and where more tokens will follow the states after all sequences."""
-        qkv, gates, rates, decays = self._parts(mixed)
-        convolved = short_convolution(qkv, weights.convolution, sequences.chunks)
-        heads = self._heads(nn.functional.silu(convolved))
+        flash = flash_delta_obstacle(mixed.device, self.description.key_width) is None
+        qkv, gates, rates, decays = self._parts(mixed if flash else _wide(mixed))
         rules = _decays(decays, weights), torch.sigmoid(rates)
-        read, states = gated_delta_rule(*heads, *rules, sequences.chunks, sequences.continued)
-        return self._gated(read, gates, weights).to(mixed.dtype), states
+        if flash:
+            from ..kernels.cuda.gated_delta_rule import flash_gated_delta_rule
+
+            read, states = flash_gated_delta_rule(
+                qkv, weights.convolution, *rules, self.description, sequences.levels, sequences.continued
+            )
+        else:
+            convolved = short_convolution(qkv, weights.convolution, sequences.chunks)
+            heads = self._heads(nn.functional.silu(convolved))
+            read, states = gated_delta_rule(*heads, *rules, sequences.chunks, sequences.continued)
+        return self._gated(_wide(read), gates, weights).to(mixed.dtype), states
 
     def _weights(self) -> _Weights:
         """Return the weights as they are now, at least in float32, without a graph."""
@@ -161,10 +186,11 @@ class GatedDelta:
         return _Weights(*(_wide(x) for x in every))
 
     def _parts(self, mixed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return of the first product's output what is convolved, gates, rates and decays, at least in float32."""
+        """Return of the first product's output what is convolved, then gates, rates and decays at least in float32."""
         of = self.description
-        parts = torch.split(_wide(mixed), [of.mixed, of.values, of.heads, of.heads], dim=1)
-        return parts[0], parts[1], parts[2], parts[3]
+        qkv, *others = torch.split(mixed, [of.mixed, of.values, of.heads, of.heads], dim=1)
+        gates, rates, decays = map(_wide, others)
+        return qkv, gates, rates, decays
 
     def _heads(self, qkv: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return queries, keys and values by head, queries and keys made of length 1, queries scaled."""

@@ -1,7 +1,8 @@
 """The gated delta rule and the short convolution before it, over sequences laid end to end.
 
 Each sequence begins with an empty state, or with that of what stands before it: others leak from one example of a pack
-into the next (transformers #48718). Plain operations of torch, whose backward is autograd's.
+into the next (transformers #48718). Plain operations of torch, whose backward is autograd's; `cuda.gated_delta_rule` is
+by another library's kernels.
 """
 
 import torch

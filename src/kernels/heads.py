@@ -8,6 +8,7 @@ from typing import TypeAlias
 import torch
 
 from .chunks import MOST_KERNEL, Chunks, Span, chunks_of
+from .levels import Levels, levels_of
 
 Rotary: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 """Cosines and sines (tokens, head width / 2)."""
@@ -98,3 +99,8 @@ class Sequences:
     def chunks(self) -> Chunks:
         """Return the chunks that a recurrent state goes through."""
         return chunks_of(self.spans, self.positions.device, reach=MOST_KERNEL - 1)
+
+    @cached_property
+    def levels(self) -> Levels:
+        """Return the levels in which sequences go on from others."""
+        return levels_of(self.spans, self.positions.device)

@@ -1,5 +1,8 @@
 """What the kernels need of a GPU, its software and a model."""
 
+import os
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 import torch
@@ -32,3 +35,41 @@ def kernel_obstacle(device: torch.device, head_width: int, number_bytes: int = 2
     has = f"{major}.{minor}"
     english = f"the GPU is of compute capability {has}, below 7.5"
     return Text(english, f"GPU의 compute capability가 7.5보다 낮은 {has}")
+
+
+_FLASH_VERSION = (0, 6)  # the first whose convolution gives back where a sequence ends, with gradients
+_WIDEST_FLASH_KEY = 256
+
+
+def flash_delta_obstacle(device: torch.device, key_width: int) -> Text | None:
+    """Return why Flash Linear Attention doesn't compute a gated delta rule with keys so wide, or None where it does.
+
+    Its kernels are chosen by their speed, so the same bits each time (`training.deterministic`) are not promised.
+    """
+    if device.type != "cuda":
+        return Text("it is for GPUs", "GPU용임")
+    if os.environ.get("FLASH_ATTENTION_DETERMINISTIC") == "1" or torch.are_deterministic_algorithms_enabled():
+        return Text("training.deterministic is set", "training.deterministic가 켜져 있음")
+    if key_width > _WIDEST_FLASH_KEY:
+        return Text(
+            f"keys of {key_width}, above {_WIDEST_FLASH_KEY}", f"키 너비 {key_width}가 {_WIDEST_FLASH_KEY}보다 큼"
+        )
+    return _flash_obstacle()
+
+
+@cache
+def _flash_obstacle() -> Text | None:
+    try:
+        found = version("fla-core")
+    except PackageNotFoundError:
+        return Text("it is not installed: pip install 'yoyak[fla]'", "설치되지 않음: pip install 'yoyak[fla]'")
+    if tuple(int(part) for part in found.split(".")[:2]) < _FLASH_VERSION:
+        needed = ".".join(map(str, _FLASH_VERSION))
+        return Text(f"it is {found}, older than {needed}", f"{needed}보다 오래된 {found}임")
+    try:
+        import fla.modules.causal_conv1d
+        import fla.ops.gated_delta_rule  # noqa: F401
+    except Exception as error:  # of its dependencies, of Triton, of a driver: whatever they raise
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        return Text(f"it can't be loaded: {why}", f"불러올 수 없음: {why}")
+    return None

@@ -84,6 +84,7 @@ LINES = (
     ),
     Text("Started all the same (--force)%s", "그래도 시작합니다(--force)%s"),
     Text("Engine: %s (%s)", "엔진: %s(%s)"),
+    Text("Gated delta rule: %s", "게이트 델타 규칙: %s"),
     Text("Memory: %s", "메모리: %s"),
     Text(
         "step {step}/{all}  loss {loss}  {rate} tokens/s  {left} s left",

@@ -2,12 +2,13 @@
 
 import importlib.util
 from importlib.machinery import ModuleSpec
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 import torch
 
 from src.kernels import requirements
-from src.kernels.requirements import kernel_obstacle
+from src.kernels.requirements import flash_delta_obstacle, kernel_obstacle
 
 GPU = torch.device("cuda", 0)
 
@@ -39,3 +40,29 @@ def test_triton_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_cpu_needs_nothing() -> None:
     assert kernel_obstacle(torch.device("cpu"), 100) is None
+
+
+@pytest.mark.parametrize(
+    ("installed", "width", "words"),
+    [
+        (None, 128, "it is not installed: pip install 'yoyak[fla]'"),
+        ("0.5.1", 128, "it is 0.5.1, older than 0.6"),
+        ("0.10.0", 512, "keys of 512, above 256"),
+    ],
+)
+def test_flash_linear_attention(monkeypatch: pytest.MonkeyPatch, installed: str | None, width: int, words: str) -> None:
+    def version(_: str) -> str:
+        if installed is None:
+            raise PackageNotFoundError
+        return installed
+
+    monkeypatch.setattr(requirements, "version", version)
+    requirements._flash_obstacle.cache_clear()
+    assert flash_delta_obstacle(GPU, width) == words
+    assert flash_delta_obstacle(torch.device("cpu"), width) == "it is for GPUs"
+    requirements._flash_obstacle.cache_clear()
+
+
+def test_flash_linear_attention_promises_no_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLASH_ATTENTION_DETERMINISTIC", "1")  # as `prepare_deterministic` sets it
+    assert flash_delta_obstacle(GPU, 128) == "training.deterministic is set"

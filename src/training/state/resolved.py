@@ -6,14 +6,18 @@ from typing import Any
 
 from ...bilingual import Text
 from ...config.schema import Config, TrainingSettings
+from ...decoder.described import describe
+from ...decoder.gated_delta import delta_kernels
 from ...errors import YoyakError
 from ...inference.probe import generates_fast
+from ...models.causal_head import without_wrapper
 from ...models.compute import ComputeChoice, resolve_compute
 from ...models.dequantized import keeps_dequantized
 from ...models.probe import found_by_probes, recall_probes, untouched
 from ...planner.sharding import Sharding
 from ...ranks.group import agreed
 from ..engine import EngineChoice, choose_engine
+from ..guards.deterministic import prepare_deterministic
 from ..memory_plan import MemoryPlan, plan_packed, recomputes_layers
 from ..probe import probed_engine
 from ..several.sharding import refuse_other_engine
@@ -110,6 +114,8 @@ def resolve(
     """
     training, logger = config.training, logger or logging.getLogger("yoyak")
     scored = training.metric_for_best_model == "rouge_sum" or config.evaluation.generate
+    if training.deterministic:  # the probes are to run what the training will
+        prepare_deterministic()
     with untouched(model):
         if earlier is not None:
             compute, engine = earlier.compute, _engine_again(config, model, earlier, logger)
@@ -123,6 +129,10 @@ def resolve(
         if scored and eval_dataset is not None and len(eval_dataset):
             generates_fast(model)
     logger.info("Engine: %s (%s)", engine.name, engine.reason)
+    if engine.name == "packed":
+        kernels = delta_kernels(describe(without_wrapper(model)), model.get_input_embeddings().weight.device)
+        if kernels is not None:
+            logger.info("Gated delta rule: %s", kernels)
     found, deterministic = found_by_probes(model), training.deterministic
     if earlier is not None:
         return replace(earlier, probes=found, deterministic=deterministic, sharding=sharding)
