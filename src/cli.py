@@ -92,7 +92,8 @@ def train(
     processes: ProcessCount = None,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
-    from .commands.train.request import Several, TrainRequest
+    from .commands.several import Several
+    from .commands.train.request import TrainRequest
     from .commands.train.train import train_run
     from .commands.train.train_folds import train_folds
 
@@ -112,8 +113,8 @@ def refine(
     processes: ProcessCount = None,
 ) -> None:
     """Train a run's model further on the reward of whole summaries; outputs go to outputs/NAME_refined/."""
+    from .commands.several import Several
     from .commands.train.refine import refine_run
-    from .commands.train.request import Several
 
     refine_run(run, overrides or [], overwrite, resume, Several(gpus, processes))
 
@@ -144,6 +145,7 @@ def compare(
 
 @app.command()
 def summarize(
+    context: typer.Context,
     text: Annotated[
         str,
         typer.Argument(
@@ -161,14 +163,19 @@ def summarize(
     max_new_tokens: MaxNewTokens = None,
     batch_size: BatchSize = None,
     seed: Seed = None,
+    gpus: Gpus = None,
+    processes: ProcessCount = None,
     as_json: AsJson = False,
 ) -> None:
     """Summarize a dialogue, or every one of a table or folder."""
     from .commands.generating import generation_overrides
+    from .commands.given import arguments_of
+    from .commands.several import Several
     from .commands.summarize import SummarizeRequest, summarize_dialogues
 
     settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
-    summarize_dialogues(SummarizeRequest(text, experiment, adapter, settings, out, overwrite, as_json, spreadsheet))
+    how = out, overwrite, as_json, spreadsheet, Several(gpus, processes), arguments_of(context)
+    summarize_dialogues(SummarizeRequest(text, experiment, adapter, settings, *how))
 
 
 @app.command()

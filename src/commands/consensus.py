@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..config.schema import Config
 from ..errors import YoyakError
-from .generating import deciding_settings, fill
+from ..ranks.group import agreed
+from .generating import fill, growing_rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,13 +64,24 @@ def choose_among(
         facts: whether facts that the dialogue does not hold are looked for.
 
     Returns:
-        The consensus, and texts by column, ready to be written: `consensus` and each model's.
+        The consensus, and texts by column, ready to be written: `consensus` and each model's. All ranks get both.
     """
+    made = {name: _summaries(name, model, rows, config, folder, console) for name, model in models.items()}
+    return agreed(lambda: _chosen(made, rows, config, baseline, facts))
+
+
+def _chosen(
+    made: "Mapping[str, Sequence[RowValues]]",
+    rows: "Sequence[DialogueRow]",
+    config: Config,
+    baseline: Sequence[str] | None,
+    facts: bool,
+) -> tuple[Consensus, dict[str, list[str]]]:
+    """As `choose_among`, of what the models have made of each row."""
     from ..data.prompt.reasoning import without_reasoning
     from ..inference.mbr import choose_by_mbr
     from ..inference.scored import score_rows
 
-    made = {name: _summaries(name, model, rows, config, folder, console) for name, model in models.items()}
     lists = list(made.values())
     candidates = [[without_reasoning(values[index]["summary"])[0] for values in lists] for index in range(len(rows))]
     scoring, metric = config.evaluation, config.generation.mbr_metric
@@ -97,8 +109,6 @@ def _summaries(
     name: str, model: Path, rows: "Sequence[DialogueRow]", config: Config, folder: Path, console: "Console"
 ) -> "list[RowValues]":
     """Return a model's summaries of the rows; those that an earlier call saved are kept."""
-    from ..inference.saved_rows import SavedRows
-
     used = config.model_copy(deep=True)
     if config.lora.use_lora:
         used.lora.adapter = str(model)
@@ -107,15 +117,14 @@ def _summaries(
     columns = [
         {"fname": row.fname, "topic": row.topic, "dialogue": row.dialogue, "reference": row.summary} for row in rows
     ]
-    made_by = (columns, ("summary", "ended"), deciding_settings(used))
     path = folder / f"{name}.jsonl"
     try:
-        saved = SavedRows(path, *made_by)
+        saved = growing_rows(path, columns, ("summary", "ended"), used)
     except YoyakError:  # of other rows or settings of generation: nothing that a new pass does not give back
-        saved = SavedRows(path, *made_by, overwrite=True)
+        saved = growing_rows(path, columns, ("summary", "ended"), used, overwrite=True)
     console.print(f"{name}: {config.data.eval}", style="dim")
     fill(saved, [row.dialogue for row in rows], used, console, lambda g: {"summary": g.written, "ended": g.ended})
-    return [saved.done[index] for index in range(len(rows))]
+    return agreed(lambda: [saved.done[index] for index in range(len(rows))])
 
 
 def _texts_and_ends(values: "Sequence[RowValues]") -> tuple[list[str], list[bool]]:

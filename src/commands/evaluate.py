@@ -10,9 +10,11 @@ from ..config.schema import Config, DataSettings
 from ..config.typed import typed_path
 from ..errors import YoyakError
 from ..evaluation.tokenizations import need_analyser
-from .console import create_console
-from .generating import deciding_settings, fill
+from ..ranks.group import is_first_rank
+from .generating import fill, growing_rows, speaking_console
 from .model import config_for_use
+from .several import ONE, Several
+from .together import as_asked
 from .train.resume import EVALUATION_FOLDER
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class ModelEvaluation:
     """A model to score: what loads it, on which dialogues, and where its summaries go (None: the run's folder).
 
     `baseline` is a file of another system's summaries to compare with, in `baseline_column` (None: `summary`).
+    `several` processes share the work, each started with `arguments`.
     """
 
     experiment: str | None
@@ -40,16 +43,19 @@ class ModelEvaluation:
     """Further models; of each dialogue's summaries the one closest to the others is scored."""
     baseline: Path | None = None
     baseline_column: str | None = None
+    several: Several = ONE
+    arguments: Sequence[str] = ()
 
 
 def evaluate_experiment(request: ModelEvaluation, facts: bool, as_json: bool) -> None:
-    """Generate the summaries that the file of predictions lacks, and score all of them."""
-    from ..data.files.sources import load_dialogues
-    from ..inference.saved_rows import SavedRows
-    from ..inference.scored import score_rows
-    from .show_evaluation import print_evaluation
+    """Generate the summaries that the file of predictions lacks, and score all of them.
 
-    console = create_console(stderr=True)
+    Raises:
+        YoyakError: model, data or the file can't be used, or see `as_asked`.
+        SystemExit: see `as_asked`.
+    """
+    from ..data.files.sources import load_dialogues
+
     config = config_for_use(request.experiment, request.adapter, list(request.overrides), request.zero_shot)
     need_analyser(config.evaluation.tokenization)
     source, most = split_source(config, request.split)
@@ -57,19 +63,36 @@ def evaluate_experiment(request: ModelEvaluation, facts: bool, as_json: bool) ->
     baseline = None
     if request.baseline is not None:
         baseline = read_baseline(request.baseline, request.baseline_column, rows, config.data)
-    if request.also:
-        _evaluate_together(config, request, rows, baseline, facts, as_json)
-        return
+    with as_asked(request.several, request.arguments, config.training.rank_timeout):
+        evaluate = _evaluate_together if request.also else _evaluate
+        evaluate(config, request, rows, baseline, facts, as_json)
+
+
+def _evaluate(
+    config: Config,
+    request: ModelEvaluation,
+    rows: "Sequence[DialogueRow]",
+    baseline: Sequence[str] | None,
+    facts: bool,
+    as_json: bool,
+) -> None:
+    """Score one model."""
+    from ..inference.scored import score_rows
+    from .show_evaluation import print_evaluation
+
+    console = speaking_console()
     _say_what_is_scored(config, request, console)
-    saved = SavedRows(
+    saved = growing_rows(
         request.out or predictions_path(config, request.split),
         [{"fname": r.fname, "topic": r.topic, "dialogue": r.dialogue, "reference": r.summary} for r in rows],
         ("summary", "ended"),
-        deciding_settings(config),
+        config,
         request.overwrite,
         request.spreadsheet,
     )
     fill(saved, [row.dialogue for row in rows], config, console, lambda g: {"summary": g.written, "ended": g.ended})
+    if not is_first_rank():
+        return
     console.print(f"Summaries: {saved.path}", style="dim")
     made = [saved.done[index] for index in range(len(rows))]
     ended = [values["ended"] in (True, "True") for values in made]  # CSV holds text
@@ -90,13 +113,15 @@ def _evaluate_together(
     from .consensus import SCORE, choose_among
     from .show_evaluation import print_evaluation
 
-    console = create_console(stderr=True)
+    console = speaking_console()
     models = _named(request)
     folder = predictions_path(config, request.split).parent / request.split
     path = request.out or folder.with_name(f"{request.split}_together.jsonl")
     if request.out and path.exists() and not request.overwrite:
         raise YoyakError(f"--out {path}: is there already; pass --overwrite to replace it")
     found, columns = choose_among(models, rows, config, folder, console, baseline, facts)
+    if not is_first_rank():
+        return
     write_predictions(path, rows, **columns)
     console.print(f"Summaries: {path}", style="dim")
     print_evaluation(found.result, as_json)

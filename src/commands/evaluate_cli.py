@@ -6,10 +6,25 @@ from typing import Annotated
 import typer
 
 from ..errors import YoyakError
-from .options import AdapterFolder, Anew, AsJson, BatchSize, MaxNewTokens, NumBeams, Overrides, Seed, Spreadsheet
+from .given import arguments_of
+from .options import (
+    AdapterFolder,
+    Anew,
+    AsJson,
+    BatchSize,
+    Gpus,
+    MaxNewTokens,
+    NumBeams,
+    Overrides,
+    ProcessCount,
+    Seed,
+    Spreadsheet,
+)
+from .several import Several
 
 
 def evaluate(
+    context: typer.Context,
     overrides: Overrides = None,
     experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of the model to score.")] = None,
     adapter: AdapterFolder = None,
@@ -35,9 +50,12 @@ def evaluate(
     max_new_tokens: MaxNewTokens = None,
     batch_size: BatchSize = None,
     seed: Seed = None,
+    gpus: Gpus = None,
+    processes: ProcessCount = None,
     as_json: AsJson = False,
 ) -> None:
     """Score summaries from files (no model), or a model with or without an adapter."""
+    several = Several(gpus, processes)
     if predictions is not None or references is not None:
         from .evaluate_files import FilesRequest, evaluate_files
 
@@ -47,6 +65,10 @@ def evaluate(
             raise YoyakError(
                 "--predictions and --references score files: leave out --experiment, --adapter, KEY=VALUE (but for "
                 "data.*)"
+            )
+        if several:
+            raise YoyakError(
+                "--predictions and --references score files on the processor: leave out --gpus, --processes"
             )
         columns = {"column": column, "baseline_column": baseline_column, "reference_column": reference_column}
         files = FilesRequest(predictions, references, baseline, dialogues, **columns, by_row=by_row, overrides=settings)
@@ -58,4 +80,5 @@ def evaluate(
         settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
         settings += scoring_overrides(tokenization, stemmer)
         how = split, zero_shot, out, overwrite, spreadsheet, also or (), baseline, baseline_column
-        evaluate_experiment(ModelEvaluation(experiment, adapter, settings, *how), facts, as_json)
+        shared = several, arguments_of(context)
+        evaluate_experiment(ModelEvaluation(experiment, adapter, settings, *how, *shared), facts, as_json)

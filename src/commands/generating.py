@@ -1,14 +1,16 @@
 """What `yoyak evaluate` and `yoyak summarize` share: options of generation, and filling a file with what is missing."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.loader import flatten
 from ..config.schema import Config
 from ..files import sha256_of
+from ..ranks.group import agreed, is_first_rank, rank_count
+from .console import create_console
 from .model import LoadedModel, load_configured
 from .progress import progress
 from .speech import say_aside
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
     from ..inference.generator import Generated
     from ..inference.saved_rows import SavedRows
+
+_KEPT_EVERY = {"cpu": 64, "cuda": 1024}
+"""Summaries that each of several ranks makes before the one that writes has them all: what a killed run can lose."""
 
 
 def generation_overrides(
@@ -68,6 +73,30 @@ def _identity(adapter: str | None) -> str | None:
     return f"{os.path.relpath(adapter)} (sha256 {sha256_of(weights)[:12]})"
 
 
+def speaking_console() -> "Console":
+    """Return the console on which a command says what it does; of several ranks the first one speaks."""
+    return create_console(stderr=True, quiet=not is_first_rank())
+
+
+def growing_rows(
+    path: Path,
+    rows: Sequence[Mapping[str, Any]],
+    generated: Sequence[str],
+    config: Config,
+    overwrite: bool = False,
+    formulas_as_text: bool = False,
+) -> "SavedRows":
+    """Return the rows of a file that grows by what `config` makes; the other arguments are those of `SavedRows`.
+
+    Of several ranks only the first reads and writes the file, and knows what is there.
+    """
+    from ..inference.saved_rows import SavedRows
+
+    first = is_first_rank()
+    settings = deciding_settings(config) if first else {}
+    return SavedRows(path, rows, generated, settings, overwrite or not first, formulas_as_text)
+
+
 def fill(
     saved: "SavedRows",
     dialogues: Sequence[str],
@@ -78,24 +107,42 @@ def fill(
     """Generate the summaries that a file lacks, each written as it comes; return the model where it was needed.
 
     There is a dialogue for each of the file's rows, which stand in the input's order afterwards; `values` makes the
-    generated columns.
+    generated columns. Of several ranks each generates a part, and the first one writes: its own summaries as they
+    come, those of the others some at a time.
     """
-    missing, total = saved.missing, len(saved.rows)
+    writes, total = is_first_rank(), len(saved.rows)
+    missing = agreed(lambda: saved.missing)
     if saved.done:
         console.print(f"{len(saved.done)} of {total} summaries are in {saved.path} already")
     loaded = None
     if missing:
         with stoppable(lambda: f"{len(saved.done)} of {total} summaries are in {saved.path}; the same command goes on"):
             loaded = load_configured(config, console)
-            with saved.growing(), progress(console, "Summarizing", len(missing)) as advance:
+            grows, bar = saved.growing() if writes else nullcontext(), progress(console, "Summarizing", len(missing))
+            with grows, bar as advance:
+                for part in _parts(missing, str(loaded.resolved["device"])):
 
-                def keep(position: int, result: "Generated") -> None:
-                    saved.add(missing[position], values(result))
-                    advance(1)
+                    def keep(position: int, result: "Generated", part: Sequence[int] = part) -> None:
+                        if writes:
+                            saved.add(part[position], values(result))
+                        advance(1)
 
-                summaries(loaded, [dialogues[index] for index in missing], keep)
-    saved.finish()
+                    summaries(loaded, of_first_rank(dialogues, part), keep)
+    if writes:
+        saved.finish()
     return loaded
+
+
+def _parts(missing: list[int], device: str) -> Iterator[list[int]]:
+    """Yield the rows that are generated before all ranks meet; one process takes all of them."""
+    size = len(missing) if rank_count() == 1 else rank_count() * _KEPT_EVERY[device]
+    for start in range(0, len(missing), size):
+        yield missing[start : start + size]
+
+
+def of_first_rank(dialogues: Sequence[str], chosen: Sequence[int]) -> list[str]:
+    """Return chosen dialogues as the first rank has them: another machine's file may have changed."""
+    return agreed(lambda: [dialogues[index] for index in chosen])
 
 
 def summaries(

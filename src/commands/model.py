@@ -9,6 +9,7 @@ from ..config.loader import load_config
 from ..config.located import found_again
 from ..config.schema import Config
 from ..errors import YoyakError
+from ..ranks.group import agreed, rank_count
 from .console import quiet_libraries
 from .saved_settings import SETTINGS_FILE, load_saved
 
@@ -60,10 +61,11 @@ def config_for_use(
 
 
 def load_configured(config: Config, console: "Console") -> LoadedModel:
-    """Load the model of a config that `config_for_use` returned."""
+    """Load the model of a config that `config_for_use` returned; several ranks compute in one and the same type."""
     quiet_libraries()
     console.print(f"Loading {config.model.checkpoint} ...", style="dim")
 
+    from ..models.compute import resolve_compute
     from ..models.lora_loader import LoRALoader
 
     adapter = config.lora.adapter
@@ -71,7 +73,9 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
     if other_base:
         note = f"{adapter}: trained on {other_base}, used on {config.model.checkpoint}"
         console.print(note, style="yellow")
-    loader = LoRALoader(config)
+    compute = agreed(lambda: resolve_compute(config.model.dtype)) if rank_count() > 1 else None
+    loader = LoRALoader(config, compute=compute)
+    loader.sharding = "none"  # each rank generates by itself, from whole weights
     use_qlora = config.lora.use_qlora and config.lora.use_lora
     try:
         model, tokenizer = loader.load_model_and_tokenizer(adapter is not None, use_qlora, trainable=False)

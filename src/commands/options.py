@@ -16,8 +16,6 @@ MaxNewTokens = Annotated[int | None, typer.Option("--max-new-tokens", help="As t
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="As generation.batch_size.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="As generation.seed.")]
 Gpus = Annotated[
-    str | None, typer.Option("--gpus", metavar="all|N|0,2", help="Train on several GPUs: all, so many, or these.")
+    str | None, typer.Option("--gpus", metavar="all|N|0,2", help="Use several GPUs: all, so many, or these.")
 ]
-ProcessCount = Annotated[
-    int | None, typer.Option("--processes", min=1, help="Train with so many processes on the CPU.")
-]
+ProcessCount = Annotated[int | None, typer.Option("--processes", min=1, help="Use so many processes on the CPU.")]

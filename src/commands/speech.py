@@ -19,6 +19,7 @@ from typing import Any
 
 from ..bilingual import Text, half_of, korean, particle
 from ..errors import YoyakError
+from ..ranks.group import is_first_rank
 from ..streams import has_characters_of
 from ..visible import one_line
 
@@ -82,8 +83,9 @@ def said(text: str) -> str:
 
 
 def say_aside(text: str) -> None:
-    """Say a line on standard error, beside what the command prints."""
-    print(one_line(f"yoyak: {said(text)}"), file=sys.stderr)
+    """Say a line on standard error, beside what the command prints; of several ranks the first one speaks."""
+    if is_first_rank():
+        print(one_line(f"yoyak: {said(text)}"), file=sys.stderr)
 
 
 def said_record(record: logging.LogRecord) -> str:

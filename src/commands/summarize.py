@@ -11,14 +11,17 @@ from ..data.files.text_files import dialogue_of, holds_one_dialogue
 from ..data.prompt.reasoning import reasoning_note
 from ..errors import YoyakError
 from ..files import write_atomic
+from ..ranks.group import is_first_rank
 from ..visible import json_line
 from .console import create_console, print_json, print_text
 from .dialogue_text import as_path, read_dialogue
 from .exports_said import read_exports
-from .generating import deciding_settings, fill, stoppable, summaries
+from .generating import fill, growing_rows, of_first_rank, speaking_console, stoppable, summaries
 from .model import LoadedModel, config_for_use, load_configured
 from .progress import progress
+from .several import ONE, Several
 from .speech import say_aside
+from .together import as_asked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +35,10 @@ _SHIPPED = re.compile(r"(sample|hub):\S+\Z")
 
 @dataclass(frozen=True)
 class SummarizeRequest:
-    """What to summarize, with which model, and where the summaries go (None: standard output)."""
+    """What to summarize, with which model, and where the summaries go (None: standard output).
+
+    `several` processes share the dialogues of a table or folder, each started with `arguments`.
+    """
 
     text: str
     experiment: str | None = None
@@ -42,30 +48,41 @@ class SummarizeRequest:
     overwrite: bool = False
     as_json: bool = False
     spreadsheet: bool = False
+    several: Several = ONE
+    arguments: Sequence[str] = ()
 
 
 def summarize_dialogues(request: SummarizeRequest) -> None:
     """Summarize a text, a file or standard input, or each row of a table and each text of a folder."""
-    from ..data.files.readers import SUFFIXES
-
     if not request.text.strip():
         raise YoyakError("the dialogue is empty")
     path = None if _SHIPPED.match(request.text) else as_path(request.text)
-    if path is None and request.text != "-" and not _SHIPPED.match(request.text):
-        _summarize_one(request, read_dialogue(request.text))
+    if not _holds_many(request.text, path):
+        if request.several:
+            raise YoyakError("--gpus and --processes deal out the dialogues of a table or folder; here is one dialogue")
+        named = path is not None or request.text == "-"
+        encoding = _config(request).data.encoding if named else "auto"
+        _summarize_one(request, read_dialogue(request.text, encoding))
         return
-    settings = _config(request).data
-    if path is not None and path.is_dir():
-        rows = read_dialogue_files(path, settings.encoding)
-        dialogues = read_exports([row["dialogue"] for row in rows], request.text, settings.dialogue_format, "file")
-        _summarize_rows(request, rows, dialogues, ".csv")
-    elif path is not None and holds_one_dialogue(path):
-        _summarize_one(request, read_dialogue(request.text, settings.encoding))
-    elif _SHIPPED.match(request.text) or (path is not None and path.suffix.lower() in SUFFIXES):
-        rows, dialogues = read_rows(request.text, settings)
-        _summarize_rows(request, rows, dialogues, Path(request.text).suffix.lower())
-    else:
-        _summarize_one(request, read_dialogue(request.text, settings.encoding))
+    config = _config(request)
+    with as_asked(request.several, request.arguments, config.training.rank_timeout):
+        if path is not None and path.is_dir():
+            rows = read_dialogue_files(path, config.data.encoding)
+            texts = [row["dialogue"] for row in rows]
+            dialogues = read_exports(texts, request.text, config.data.dialogue_format, "file")
+            _summarize_rows(request, rows, dialogues, ".csv")
+        else:
+            rows, dialogues = read_rows(request.text, config.data)
+            _summarize_rows(request, rows, dialogues, Path(request.text).suffix.lower())
+
+
+def _holds_many(text: str, path: Path | None) -> bool:
+    """Tell whether a text names a folder, a table or a shipped one, all of which may hold several dialogues."""
+    from ..data.files.readers import SUFFIXES
+
+    if path is None:
+        return _SHIPPED.match(text) is not None
+    return path.is_dir() or (path.suffix.lower() in SUFFIXES and not holds_one_dialogue(path))
 
 
 def _config(request: SummarizeRequest) -> Config:
@@ -107,7 +124,7 @@ def _summarize_rows(
     request: SummarizeRequest, rows: Sequence[dict[str, Any]], dialogues: Sequence[str], suffix: str
 ) -> None:
     """Write the rows with their summaries to `--out`, as they come, or to standard output, all at the end."""
-    console = create_console(stderr=True)
+    console = speaking_console()
     column = _new_column(rows, console)
     if request.out is not None:
         _summarize_into(request, request.out, rows, dialogues, column, console)
@@ -118,7 +135,9 @@ def _summarize_rows(
     with stoppable(lambda: "nothing was kept; with --out FILE a stopped run goes on where it was"):
         loaded = load_configured(config, console)
         with progress(console, "Summarizing", len(rows)) as advance:
-            results = summaries(loaded, dialogues, lambda *_: advance(1))
+            results = summaries(loaded, of_first_rank(dialogues, range(len(rows))), lambda *_: advance(1))
+    if not is_first_rank():
+        return
     columns = dict.fromkeys(name for row in rows for name in row)
     form = ".jsonl" if request.as_json or suffix not in TABLE_SUFFIXES else suffix
     table = row_format(form, [*columns, column], request.spreadsheet)
@@ -135,12 +154,10 @@ def _summarize_into(
     column: str,
     console: "Console",
 ) -> None:
-    from ..inference.saved_rows import SavedRows
-
     if out.resolve() == Path(request.text).resolve():
         raise YoyakError(f"--out {out}: is the input itself; name another file")
     config = _config(request)
-    saved = SavedRows(out, rows, [column], deciding_settings(config), request.overwrite, request.spreadsheet)
+    saved = growing_rows(out, rows, [column], config, request.overwrite, request.spreadsheet)
     kept, made = len(saved.done), list["Generated"]()
 
     def values(result: "Generated") -> dict[str, str]:
@@ -148,6 +165,8 @@ def _summarize_into(
         return {column: result.text}
 
     loaded: LoadedModel | None = fill(saved, dialogues, config, console, values)
+    if not is_first_rank():
+        return
     counts = loaded.prompt.counts if loaded else None
     if request.as_json:
         unended, reasoned = sum(not result.ended for result in made), _reasoned(made)

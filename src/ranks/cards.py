@@ -22,7 +22,7 @@ def chosen_cards(given: str, count: int, environment: Mapping[str, str] = os.env
     parts = [part.strip() for part in given.split(",") if part.strip()]
     if not names:
         raise YoyakError(
-            f"--gpus {given}: torch sees no GPU here; leave it out, or train on the processor with --processes N"
+            f"--gpus {given}: torch sees no GPU here; leave it out, or use the processor with --processes N"
         )
     if given == "all":
         return names

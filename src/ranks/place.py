@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import YoyakError
 
-OWN_LAUNCHER = "yoyak train --gpus"
+OWN_LAUNCHER = "yoyak --gpus"
 RUN_ID = "TORCHELASTIC_RUN_ID"  # set by torchrun and `accelerate launch`, never by hand
 OWN_RUN_ID = "yoyak-"  # with the launcher's process id behind it
 _LOOPBACK = "127.0.0.1"
@@ -41,7 +41,7 @@ class RankPlace:
 
     @property
     def launched_here(self) -> bool:
-        """Tell whether `yoyak train --gpus` has started it, which says itself why a rank has ended."""
+        """Tell whether `--gpus` or `--processes` has started it, which says itself why a rank has ended."""
         return self.launcher == OWN_LAUNCHER
 
 

@@ -33,7 +33,7 @@ from .several.sharding import CUT_OPTIMIZER, sharding_as_asked
 from .state.checkpointed_trainer import STATE, EarlyStopping
 from .state.checkpoints import Checkpoint
 from .state.final_model import write_final_model
-from .state.identity import refuse_another_run, run_identity
+from .state.identity import refuse_another_run, refuse_other_ranks, run_identity
 from .state.recovery import RecoverySaves
 from .state.resolved import Resolved, agreed_by_all, resolve
 
@@ -77,6 +77,7 @@ class LLMTrainer:
         self.run_dir = config.experiment.run_dir
         earlier = resume.read_json(f"{STATE}.json")["facts"] if resume else None
         self._identity = run_identity(config, model, train_dataset, self.eval_dataset)
+        refuse_other_ranks(self._identity)
         if earlier:
             refuse_another_run(self.run_dir, self._identity, earlier, config)
         if resolved is None:

@@ -43,12 +43,12 @@ RANKS = (
         "--gpus는 GPU마다, --processes는 CPU에서 프로세스를 띄웁니다. 하나만 쓰세요",
     ),
     Text(
-        "--processes is for the CPU, and here are GPUs; train on them with --gpus all",
-        "--processes는 CPU용인데 여기에는 GPU가 있습니다. --gpus all로 학습하세요",
+        "--processes is for the CPU, and here are GPUs; use them with --gpus all",
+        "--processes는 CPU용인데 여기에는 GPU가 있습니다. --gpus all을 쓰세요",
     ),
     Text(
-        "--gpus {given}: torch sees no GPU here; leave it out, or train on the processor with --processes N",
-        "--gpus {given}: torch가 찾은 GPU가 없습니다. 빼거나 --processes N으로 CPU에서 학습하세요",
+        "--gpus {given}: torch sees no GPU here; leave it out, or use the processor with --processes N",
+        "--gpus {given}: torch가 찾은 GPU가 없습니다. 빼거나 --processes N으로 CPU를 쓰세요",
     ),
     Text(
         "--gpus {given}: is neither all, nor a number, nor a list such as 0,2",
@@ -59,8 +59,26 @@ RANKS = (
         "--gpus 0: GPU가 없습니다. 첫 번째 하나만 쓰려면 `--gpus 1`이나 `--gpus 0,`로 쓰세요",
     ),
     Text(
-        "--folds trains one run after the other, each on one GPU; leave --gpus and --processes out",
-        "--folds는 GPU 하나로 차례로 학습합니다. --gpus와 --processes를 빼세요",
+        "rank {rank} has other {what} than rank 0; start all with the same settings and files",
+        "{rank}번 프로세스의 {what:이/가} 0번과 다릅니다. 모두 같은 설정과 파일로 시작하세요",
+    ),
+    Text(
+        "--predictions and --references score files on the processor: leave out --gpus, --processes",
+        "--predictions와 --references는 파일을 CPU로 채점합니다. --gpus와 --processes를 빼세요",
+    ),
+    Text(
+        "--gpus and --processes deal out the dialogues of a table or folder; here is one dialogue",
+        "--gpus와 --processes는 표나 폴더의 대화를 나눠 맡깁니다. 여기에는 대화가 하나뿐입니다",
+    ),
+    Text(
+        (
+            "{launcher} has started processes whose commands differ (rank {rank}'s from rank 0's), and together they "
+            "do one command's work; start all alike, or each outside of the launcher"
+        ),
+        (
+            "{launcher:이/가} 띄운 프로세스들은 명령 하나를 함께 하는데 명령이 서로 다릅니다({rank}번과 0번). 모두 "
+            "똑같이 띄우거나, 실행기 밖에서 따로 실행하세요"
+        ),
     ),
     Text(
         (

@@ -12,13 +12,12 @@ TRAINING_ERRORS = (
     ),
     Text(
         (
-            "this is process {own} of {all} ({launcher}), and each would train the whole run, which is one process on "
-            "one GPU: start it by itself; where {size} and {rank} are only left over, `unset {names}`"
+            "this is process {own} of {all} ({launcher}), and each would do all of the work: start it by itself; where "
+            "{size} and {rank} are only left over, `unset {names}`"
         ),
         (
-            "프로세스 {all}개 가운데 {own}번입니다({launcher}). 실행은 GPU 하나에 프로세스 하나라 프로세스마다 같은 "
-            "학습을 되풀이하게 됩니다. 따로 실행하세요. {size:과/와} {rank:이/가} 남아 있을 뿐이라면 `unset "
-            "{names}`를 실행하세요"
+            "프로세스 {all}개 가운데 {own}번입니다({launcher}). 프로세스마다 같은 일을 모두 되풀이하게 됩니다. 따로 "
+            "실행하세요. {size:과/와} {rank:이/가} 남아 있을 뿐이라면 `unset {names}`를 실행하세요"
         ),
     ),
     Text(

@@ -15,9 +15,9 @@ from ...config.schema import Config
 from ...errors import YoyakError
 from ...search.folder import CLOCK_FILE, NAMED_SEARCH, STORAGE_FILE
 from ..console import create_console, print_json, quiet_libraries
+from ..together import alone
 from ..train.config import resolve_config
 from ..train.request import TrainRequest
-from ..train.train import trained_alone
 from .context import Search
 from .plan_search import need_optuna
 from .set_aside import SearchData, read_search_data, write_search_data
@@ -59,7 +59,7 @@ def run_search(request: SearchRequest) -> Path:
         SystemExit: stopped by Ctrl-C (130) or SIGTERM (143), with the best so far as the result.
     """
     need_optuna()
-    with trained_alone(), _begun(request) as (search, own):
+    with alone(), _begun(request) as (search, own):
         from ...search.workers import deciding, others_work
         from ...training.guards.interrupts import stopped_by_sigterm
         from .conclude import conclude, show_result

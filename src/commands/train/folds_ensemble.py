@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.schema import Config
 from ...errors import YoyakError
+from ...ranks.group import is_first_rank
 from ..consensus import SCORE, choose_among
 from ..show_evaluation import print_evaluation
 from .resume import EVALUATION_FOLDER
@@ -19,7 +20,8 @@ def ensemble_of(runs: Sequence[Path], config: Config, folder: Path, console: "Co
 
     The summary with the highest mean `generation.mbr_metric` against those of the other folds is taken
     (`choose_among`). Returns what `folds.json` keeps: the ensemble's scores, each fold's ROUGE sum, and the
-    difference between the ensemble and the mean fold with its interval over dialogues.
+    difference between the ensemble and the mean fold with its interval over dialogues. Of several ranks the first one
+    writes and speaks.
     """
     from ...data.files.sources import load_dialogues
     from ...inference.scored import write_predictions
@@ -31,8 +33,9 @@ def ensemble_of(runs: Sequence[Path], config: Config, folder: Path, console: "Co
     rows = load_dialogues(config.data.eval, config.data).rows[: config.data.max_eval_examples]
     found, columns = choose_among(models, rows, config, folder / EVALUATION_FOLDER, console)
     path, metric = folder / "predictions.jsonl", config.generation.mbr_metric
-    write_predictions(path, rows, ensemble=columns.pop("consensus"), **columns)
-    print_evaluation(found.result)
+    if is_first_rank():
+        write_predictions(path, rows, ensemble=columns.pop("consensus"), **columns)
+        print_evaluation(found.result)
     gain = found.difference
     sentence = (
         f"Ensemble of {len(runs)} folds by MBR ({metric}): ROUGE sum {found.result.scores[SCORE].value:.2f}, "

@@ -1,75 +1,10 @@
-"""`yoyak train --gpus` and `yoyak refine --gpus`: start a process on each GPU, with the same command, and wait."""
+"""What the processes that `yoyak train --gpus` and `yoyak refine --gpus` start are told."""
 
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NoReturn
-
-import typer
-
-from ...errors import YoyakError
-from ...ranks.cards import chosen_cards
-from ..speech import said, speaks_korean
-from .request import Several, TrainRequest
-
-_PACKAGE = __package__.split(".")[0]  # `src` in a checkout, else `yoyak`
-_CHILD = "import sys; sys.argv[0] = {name!r}; sys.path[:0] = {paths!r}; from {package}.cli import main; main()"
+from .request import TrainRequest
 
 
-def start_ranks(several: Several, arguments: Sequence[str]) -> None:
-    """Start the processes that are asked for, wait for them, and exit as they do.
-
-    Returns where it is one process after all, which then is this one, on the GPU that is named.
-
-    Args:
-        several: on what, and how many.
-        arguments: of each process's command, but for these.
-
-    Raises:
-        YoyakError: there are fewer GPUs, or it is the CPU's turn and there are GPUs.
-        SystemExit: the processes have ended.
-    """
-    import os
-
-    import torch
-
-    cards = None
-    if several.gpus is not None:
-        cards = chosen_cards(several.gpus, torch.cuda.device_count())
-    elif torch.cuda.is_available() and (several.processes or 1) > 1:
-        raise YoyakError("--processes is for the CPU, and here are GPUs; train on them with --gpus all")
-    count = len(cards) if cards is not None else several.processes or 1
-    if count > 1:
-        _run(child_command(several, arguments), count, cards)
-    if cards is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = cards[0]
-
-
-def _run(command: list[str], count: int, cards: list[str] | None) -> NoReturn:
-    from ...ranks.launcher import Launcher
-
-    code, failure = Launcher(command, count, cards).run()
-    if failure is not None:
-        from ...redaction import redact
-
-        if failure.trace:
-            typer.echo(failure.trace, err=True, nl=False)
-        typer.secho(redact(f"yoyak: {said(failure.sentence())}"), err=True, fg="red")
-    raise SystemExit(code)
-
-
-def child_command(several: Several, arguments: Sequence[str]) -> list[str]:
-    """Return the command of each process: this one's, by this Python and this package."""
-    paths = [str(Path(__file__).resolve().parents[3])] if _PACKAGE == "src" else []
-    code = _CHILD.format(name=Path(sys.argv[0]).name, paths=paths, package=_PACKAGE)
-    given = ["--lang", "ko" if speaks_korean() else "en", *arguments]
-    given += ["--debug-errors"] if "--debug-errors" in sys.argv else []
-    given += ["--gpus", several.gpus] if several.gpus is not None else ["--processes", str(several.processes)]
-    return [sys.executable, "-P", "-c", code, *given]
-
-
-def train_arguments(request: TrainRequest) -> list[str]:
-    """Return what stands behind `yoyak` for a training, but on how many GPUs."""
+def train_arguments(request: TrainRequest, folds: int | None = None) -> list[str]:
+    """Return what stands behind `yoyak` for a training, or that of folds, but on how many GPUs."""
     flags = {
         "--use_instruction_augmentation": request.use_instruction_augmentation,
         "--debug": request.debug,
@@ -78,6 +13,7 @@ def train_arguments(request: TrainRequest) -> list[str]:
         "--resume": request.resume,
         "--use_qlora": request.use_qlora is True,
         "--no-use_qlora": request.use_qlora is False,
+        f"--folds={folds}": folds is not None,
     }
     given = [flag for flag, wanted in flags.items() if wanted]
     return ["train", "--experiment", request.experiment, *given, *request.overrides]

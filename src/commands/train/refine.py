@@ -11,14 +11,17 @@ from ...config.typed import typed_path
 from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
 from ...ranks.group import gathered, is_first_rank, rank_count
+from ...ranks.launcher import usable_cores
 from ...runs.outcomes import RefineFigures, TrainFigures
 from ...runs.schema import ResolvedChoices, RunRecord
 from ..saved_settings import SETTINGS_FILE as SAVED
 from ..saved_settings import load_saved
+from ..several import ONE, Several
+from ..together import as_asked
 from .folder import RunContext
 from .launch import refine_arguments
-from .request import ONE, Several, TrainRequest
-from .train import begun_run, trained_as_asked
+from .request import TrainRequest
+from .train import begun_run
 
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueTable
@@ -45,7 +48,7 @@ def refine_run(
     """
     config = refine_config(run, overrides)
     request = TrainRequest(config.experiment.name, overrides, overwrite=overwrite, resume=resume)
-    with trained_as_asked(config, several, refine_arguments(run, request)):
+    with as_asked(several, refine_arguments(run, request), config.training.rank_timeout):
         return refine_within(config, request)
 
 
@@ -92,7 +95,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         from ...training.refine.reward import Rewarder, RewardRule
         from ...training.refine.run import RefineRun
         from ...training.state.final_model import write_final_model
-        from ...training.state.identity import refuse_another_run, run_identity, start_digest
+        from ...training.state.identity import refuse_another_run, refuse_other_ranks, run_identity, start_digest
         from ...training.state.resolved import agreed_by_all, resolve
         from . import refine_plan, run_steps, show, train_data
 
@@ -105,6 +108,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
         run_steps.record_model(run, loader, model)
         facts = run_identity(config, model, train_set, eval_set) | {"start": start_digest(model)}
+        refuse_other_ranks(facts)
         if run.earlier and run.checkpoint:
             refuse_another_run(run.folder, facts, run.earlier.facts, config)
             refuse_another_start(run, facts["start"])
@@ -122,7 +126,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         run.file.update(RunRecord(resolved=ResolvedChoices.model_validate(record)))
         facts["resolved"] = resolved.as_dict()
         before = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot", of_base=False)
-        with Rewarder(rule) as rewarder:
+        with Rewarder(rule, max(1, usable_cores() // rank_count() - 1)) as rewarder:
             refiner = Refiner(model, tokenizer, train_set.prompt, trained, config, rewarder, resolved, rows)
             refining = RefineRun(refiner, evaluated, run.folder, facts, run.checkpoint, in_time)
             refining.train(lambda step, figures: say_step(run, step, refiner.settings.steps, figures))

@@ -4,31 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...errors import YoyakError
-
-
-@dataclass(frozen=True)
-class Several:
-    """On how many GPUs or with how many processes of the CPU to train; on one where both are None.
-
-    Attributes:
-        gpus: `all`, a number of them, or a list such as `0,2`.
-        processes: on the CPU.
-    """
-
-    gpus: str | None = None
-    processes: int | None = None
-
-    def __post_init__(self) -> None:
-        """Raise YoyakError where both are asked for."""
-        if self.gpus is not None and self.processes is not None:
-            raise YoyakError("--gpus starts a process on each GPU and --processes some on the CPU; leave one out")
-
-    def __bool__(self) -> bool:
-        """Tell whether anything is asked for."""
-        return self != ONE
-
-
-ONE = Several()
+from ..several import ONE, Several
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,19 @@
 """`yoyak train`: a run from its config to its report, or from where it stopped."""
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ...config.schema import Config
 from ...planner.sharding import refuse_what_cannot_be_cut
 from ...ranks.group import agreed, is_first_rank
-from ...ranks.joining import one_of_several
-from ...ranks.place import RankPlace, place_of
 from ...training.several.sharding import sharding_as_asked
 from ..console import create_console, quiet_libraries
+from ..together import as_asked
 from .config import resolve_config, warn_low_rate
 from .folder import RunContext, followed_run, started_run
-from .launch import start_ranks, train_arguments
-from .request import Several, TrainRequest
+from .launch import train_arguments
+from .request import TrainRequest
 from .resume import find_earlier_run, is_complete
 
 
@@ -31,61 +29,8 @@ def train_run(request: TrainRequest) -> Path:
     """
     config = resolve_config(request)
     refuse_what_cannot_be_cut(config)  # before processes are started
-    with trained_as_asked(config, request.several, train_arguments(request)):
+    with as_asked(request.several, train_arguments(request), config.training.rank_timeout):
         return train_config(config, request)
-
-
-@contextmanager
-def trained_as_asked(config: Config, several: Several, arguments: Sequence[str]) -> Iterator[None]:
-    """Train as the process that a launcher has started, or as the one there is; else start the processes asked for.
-
-    Args:
-        config: of the run.
-        several: that are asked for.
-        arguments: of each process's command.
-
-    Raises:
-        As `train_run`.
-    """
-    place = place_of()
-    if place is None and several:
-        start_ranks(several, arguments)
-    with trained_alone() if place is None else trained_together(place, config):
-        yield
-
-
-@contextmanager
-def trained_together(place: RankPlace, config: Config) -> Iterator[None]:
-    """Train as one of several processes. Raises as `train_run`."""
-    from ...training.guards.one_process import leave_out_launchers
-
-    with stops_as_exits(), one_of_several(place, config.training.rank_timeout, "--debug-errors" in sys.argv):
-        leave_out_launchers()
-        yield
-
-
-@contextmanager
-def trained_alone() -> Iterator[None]:
-    """Train in this one process.
-
-    Raises:
-        YoyakError: a launcher has started several.
-        SystemExit: stopped by Ctrl-C (130) or SIGTERM (143).
-    """
-    from ...training.guards.one_process import refuse_several_processes
-
-    refuse_several_processes()
-    with stops_as_exits():
-        yield
-
-
-@contextmanager
-def stops_as_exits() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into their exit codes."""
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        raise SystemExit(getattr(stop, "exit_code", 130)) from None
 
 
 @contextmanager

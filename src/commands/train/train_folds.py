@@ -1,12 +1,13 @@
 """`yoyak train --folds K`: a run on each fold of the training data, how far they agree, and an ensemble of them.
 
 Each fold trains on the others' rows and is evaluated on its own. `data.eval` stays unseen until the end, where the
-ensemble and every single fold summarize it.
+ensemble and every single fold summarize it. Several ranks train each fold together, one fold after the other.
 """
 
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +17,19 @@ from ...config.located import located
 from ...config.schema import Config
 from ...errors import YoyakError
 from ...files import write_atomic
+from ...planner.sharding import refuse_what_cannot_be_cut
+from ...ranks.group import agreed, is_first_rank
 from ...runs.schema import RunRecord
 from ..console import create_console
 from ..data.data_files import table_bytes, write_whole
 from ..generating import stoppable
+from ..together import as_asked
 from .config import resolve_config
 from .folds_ensemble import ensemble_of
+from .launch import train_arguments
 from .request import TrainRequest
 from .resume import EVALUATION_FOLDER
-from .train import train_config, trained_alone
+from .train import train_config
 
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueRow
@@ -54,36 +59,34 @@ def train_folds(request: TrainRequest, folds: int) -> Path:
 
     Raises:
         YoyakError: the folder holds something else, folds of other data or settings, or the data can't be divided.
+        SystemExit: see `as_asked`.
     """
     from ...runs.lock import run_lock
 
-    if request.several:
-        raise YoyakError("--folds trains one run after the other, each on one GPU; leave --gpus and --processes out")
-    with trained_alone():
-        config = resolve_config(request)
-        folder = config.experiment.run_dir
-        with run_lock(folder):
-            return _train_folds(config, request, folds, folder)
+    config = resolve_config(request)
+    refuse_what_cannot_be_cut(config)
+    folder = config.experiment.run_dir
+    asked = as_asked(request.several, train_arguments(request, folds), config.training.rank_timeout)
+    with asked, run_lock(folder) if is_first_rank() else nullcontext():
+        return _train_folds(config, request, folds, folder)
 
 
 def _train_folds(config: Config, request: TrainRequest, folds: int, folder: Path) -> Path:
-    _refuse_other_content(folder, folds, request.overwrite)
+    agreed(lambda: _refuse_other_content(folder, folds, request.overwrite))
     planned = plan_folds(config, folds)
-    complete = [] if request.overwrite else [fold for fold in planned if _is_complete(fold)]
-    _write_parts(planned, request.overwrite)
     record: dict[str, Any] = {"folds": folds, "seed": config.training.seed, "train": config.data.train}
-    _write_record(folder, record)
+    complete = agreed(lambda: _begin(planned, record, folder, request.overwrite))
     console = create_console(forgiving=True)
     again = " without --overwrite" if request.overwrite else ""
     with stoppable(lambda: f"{len(complete)} of {folds} folds are complete; the same command{again} goes on"):
         for fold in planned:
-            if fold in complete:
+            if fold.folder in complete:
                 console.print(f"{fold.folder}: is complete and kept")
                 continue
             console.print(f"\nFold {len(complete) + 1} of {folds}", style="bold")
             _train(fold, request)
-            complete.append(fold)
-    record |= summary_of(planned)
+            complete.append(fold.folder)
+    record |= agreed(lambda: summary_of(planned))
     _write_record(folder, record)
     for line in _sentences(record):
         console.print(line)
@@ -92,6 +95,14 @@ def _train_folds(config: Config, request: TrainRequest, folds: int, folder: Path
         _write_record(folder, record)
     console.print(f"Figures: {folder / FOLDS_FILE}")
     return folder
+
+
+def _begin(planned: Sequence[Fold], record: dict[str, Any], folder: Path, overwrite: bool) -> list[Path]:
+    """Write the folds' files and what is known of them so far; return the folders of those that are complete."""
+    complete = [] if overwrite else [fold.folder for fold in planned if _is_complete(fold)]
+    _write_parts(planned, overwrite)
+    _write_record(folder, record)
+    return complete
 
 
 def plan_folds(config: Config, folds: int) -> list[Fold]:
@@ -200,17 +211,21 @@ def _train(fold: Fold, request: TrainRequest) -> None:
 
     import torch
 
-    evaluations = fold.folder.parent / EVALUATION_FOLDER
     train_config(fold.config, TrainRequest(**{**vars(request), "overwrite": not request.resume}))
-    for path in evaluations.glob(f"{fold.folder.name}.jsonl*"):
-        path.unlink()
-    if request.overwrite and fold.folder.name == "fold_0":
-        for older in fold.folder.parent.glob("fold_*"):
-            if older != fold.folder:
-                shutil.rmtree(older, ignore_errors=True)
+    if is_first_rank():
+        _remove_outdated(fold, request.overwrite)
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def _remove_outdated(fold: Fold, overwrite: bool) -> None:
+    for path in (fold.folder.parent / EVALUATION_FOLDER).glob(f"{fold.folder.name}.jsonl*"):
+        path.unlink()
+    if overwrite and fold.folder.name == "fold_0":
+        for older in fold.folder.parent.glob("fold_*"):
+            if older != fold.folder:
+                shutil.rmtree(older, ignore_errors=True)
 
 
 def _sentences(record: dict[str, Any]) -> list[str]:
@@ -220,5 +235,7 @@ def _sentences(record: dict[str, Any]) -> list[str]:
 
 
 def _write_record(folder: Path, record: dict[str, Any]) -> None:
+    if not is_first_rank():
+        return
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / FOLDS_FILE, json.dumps(record, ensure_ascii=False, indent=1) + "\n")

@@ -23,17 +23,12 @@ RUNS = [
     Case(
         "train: GPUs that are not there",
         "train -e TINY --gpus 2",
-        "--gpus 2: torch sees no GPU here; leave it out, or train on the processor with --processes N",
+        "--gpus 2: torch sees no GPU here; leave it out, or use the processor with --processes N",
     ),
     Case(
         "train: GPUs and processes of the CPU",
         "train -e TINY --gpus 2 --processes 2",
         "--gpus starts a process on each GPU and --processes some on the CPU; leave one out",
-    ),
-    Case(
-        "train: folds on several GPUs",
-        "train -e TINY --folds 2 --processes 2",
-        "--folds trains one run after the other, each on one GPU; leave --gpus and --processes out",
     ),
     Case(
         "train: weights that nobody shares",

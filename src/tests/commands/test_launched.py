@@ -9,7 +9,7 @@ import pytest
 from src.tests.commands.train.test_train import ROOT, run_json
 
 TWO = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29511"}
-REFUSED = "yoyak: this is process 0 of 2 (torchrun, accelerate launch), and each would train the whole run, "
+REFUSED = "yoyak: this is process 0 of 2 (torchrun, accelerate launch), and each would do all of the work: "
 
 
 def train(folder, *before, environment=(), timeout=60):

@@ -24,7 +24,7 @@ def test_cards_are_all_a_number_or_a_list(given, count, visible, cards):
 @pytest.mark.parametrize(
     ("given", "count", "said"),
     [
-        ("2", 0, "--gpus 2: torch sees no GPU here; leave it out, or train on the processor with --processes N"),
+        ("2", 0, "--gpus 2: torch sees no GPU here; leave it out, or use the processor with --processes N"),
         ("3", 2, "--gpus 3: there are 2 here, from 0"),
         ("1,2", 2, "--gpus 1,2: there are 2 here, from 0"),
         ("2", 1, "--gpus 2: there is 1 here, from 0"),

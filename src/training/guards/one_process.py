@@ -43,9 +43,8 @@ def refuse_several_processes(environment: Mapping[str, str] = os.environ) -> Non
         processes, own = environment.get(size, ""), environment.get(rank, "")
         if processes.isdecimal() and int(processes) > 1 and own.isdecimal():
             raise YoyakError(
-                f"this is process {own} of {processes} ({launcher}), and each would train the whole run, which is one "
-                f"process on one GPU: start it by itself; where {size} and {rank} are only left over, "
-                f"`unset {size} {rank}`"
+                f"this is process {own} of {processes} ({launcher}), and each would do all of the work: start it by "
+                f"itself; where {size} and {rank} are only left over, `unset {size} {rank}`"
             )
 
 

@@ -14,6 +14,7 @@ from ...config.located import located
 from ...config.schema import Config
 from ...errors import YoyakError
 from ...models.shared_layers import shared_layers_of
+from ...ranks.group import gathered, rank_count
 
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 _NEUTRAL = (
@@ -102,6 +103,21 @@ def refuse_settings(place: object, differing: list[str]) -> None:
             f"{place}: can't go on, this is another run: {'; '.join(differing)}; set it back, or begin anew with "
             "--overwrite or another experiment.name"
         )
+
+
+def refuse_other_ranks(own: Mapping[str, Any]) -> None:
+    """Raise YoyakError where a rank's settings, data or model, as `run_identity` returns them, are not the first's."""
+    if rank_count() == 1:
+        return
+    first, *others = gathered(dict(own))
+    for rank, its in enumerate(others, 1):
+        settings = setting_differences(Config.model_validate(its["config"]), first["config"])
+        names = [phrase.split(" is ")[0] for phrase in settings]
+        names += [phrase.split(" ")[0] for phrase in _hash_differences(its, first)]
+        if names:
+            raise YoyakError(
+                f"rank {rank} has other {', '.join(names)} than rank 0; start all with the same settings and files"
+            )
 
 
 def _hash_differences(now: Mapping[str, Any], earlier: Mapping[str, Any]) -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 import sys
 
-from src.commands.train import launch
-from src.commands.train.launch import child_command, refine_arguments, train_arguments
-from src.commands.train.request import Several, TrainRequest
+from src.commands import several
+from src.commands.several import Several, child_command
+from src.commands.train.launch import refine_arguments, train_arguments
+from src.commands.train.request import TrainRequest
 
 
 def test_each_process_has_the_same_command(monkeypatch):
@@ -12,10 +13,11 @@ def test_each_process_has_the_same_command(monkeypatch):
     request = TrainRequest("a.yaml", ["training.seed=1"], use_qlora=False, debug=True, resume=True)
     told = child_command(Several(processes=2), train_arguments(request))
     assert told[:3] == [sys.executable, "-P", "-c"]
-    trains = ["train", "--experiment", "a.yaml", "--debug", "--resume", "--no-use_qlora", "training.seed=1"]
-    assert told[4:] == ["--lang", "en", *trains, "--debug-errors", "--processes", "2"]
+    how = ["train", "--debug-errors", "--processes", "2"]
+    what = ["--experiment", "a.yaml", "--debug", "--resume", "--no-use_qlora", "training.seed=1"]
+    assert told[4:] == ["--lang", "en", *how, *what]
     monkeypatch.setattr(sys, "argv", ["yoyak"])
-    monkeypatch.setattr(launch, "speaks_korean", lambda: True)
+    monkeypatch.setattr(several, "speaks_korean", lambda: True)
     request = TrainRequest("refined", ["refine.steps=3"], overwrite=True)
     told = child_command(Several(gpus="0,2"), refine_arguments("outputs/one", request))
-    assert told[4:] == ["--lang", "ko", "refine", "outputs/one", "--overwrite", "refine.steps=3", "--gpus", "0,2"]
+    assert told[4:] == ["--lang", "ko", "refine", "--gpus", "0,2", "outputs/one", "--overwrite", "refine.steps=3"]
