@@ -1,6 +1,5 @@
 """Minimum Bayes risk: of several summaries of a dialogue, the one that is closest to the others."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import Future
 from itertools import combinations, permutations
@@ -11,6 +10,8 @@ from ..evaluation.chrf import chrf_score, chrf_statistics
 from ..evaluation.rouge import score_tokens
 from ..evaluation.tokenizations import Tokenization, tokenize_pairs
 from ..evaluation.workers import ScoringWorkers
+from ..ranks.group import rank_count
+from ..ranks.launcher import usable_cores
 
 MbrMetric = Literal["rouge_sum", "chrf"]
 _MANY_PAIRS = 20_000  # a second or two of one core, about what workers take to start
@@ -56,7 +57,7 @@ class MbrChooser:
         self, dialogues: int, candidates: int, metric: MbrMetric, tokenization: Tokenization, stemmer: bool
     ) -> None:
         self._how = (metric, tokenization, stemmer)
-        cores = len(os.sched_getaffinity(0))
+        cores = usable_cores() // rank_count()  # several ranks have workers of their own
         many = dialogues * candidates * (candidates - 1) // 2 >= _MANY_PAIRS and cores > 1
         self._workers = ScoringWorkers("choices", min(cores - 1, _MOST_WORKERS)) if many else None
         self._under_way: dict[int, Future[list[int]]] = {}

@@ -131,6 +131,16 @@ def begin_gathering(whole: "torch.Tensor", part: "torch.Tensor") -> Callable[[],
 
 
 @contextmanager
+def library_meeting() -> Iterator[None]:
+    """Let a library meet the other ranks in its own way: where it waits or fails, it is as in a meeting of ours."""
+    if _member is None:
+        yield
+        return
+    with _meeting():
+        yield
+
+
+@contextmanager
 def _meeting() -> Iterator[None]:
     """Count a meeting of all ranks; where it fails, the rank that has ended the run is to blame, not this one."""
     assert _member is not None
@@ -145,7 +155,9 @@ def _blamed() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        failure = _member.watch.settle()
+        import torch
+
+        failure = None if isinstance(error, torch.OutOfMemoryError) else _member.watch.settle()
         if failure is None:
             raise
         raise RankFailedError(failure) from error

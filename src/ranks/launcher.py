@@ -18,6 +18,7 @@ from .place import OWN_RUN_ID, RUN_ID
 _LOOK_SECONDS = 0.1
 _LAST_SECONDS = 20.0  # that the others have to end by themselves
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STOPPED = tuple(STOPPED + number for number in _SIGNALS)
 
 
 class Launcher:
@@ -44,7 +45,7 @@ class Launcher:
                     if child.poll() is None:
                         child.kill()
                     child.wait()
-        codes = [child.returncode for child in self._children]
+        codes = [_exit_code(child.returncode) for child in self._children]
         if failure is not None and not (failure.code >= STOPPED and self._told):
             return failure.code, failure
         return (max(codes) if failure is None else failure.code), None
@@ -89,7 +90,8 @@ class Launcher:
     def _failure(self, folder: Path) -> Failure | None:
         for rank, child in enumerate(self._children):
             code = child.poll()
-            if code and code not in (STOPPED + number for number in _SIGNALS):
+            stopped = code is not None and self._told and _exit_code(code) in _STOPPED  # before it could say so itself
+            if code and code not in _STOPPED and not stopped:
                 return claim(self._watched, Failure(rank, self.count, _why(code, folder / str(rank)), 1))
         return failure_in(self._watched)
 
@@ -107,6 +109,11 @@ class Launcher:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _exit_code(returned: int) -> int:
+    """Return a process's exit code as a shell tells it: of one that a signal has ended, the signal's with 128."""
+    return STOPPED - returned if returned < 0 else returned
 
 
 def _why(code: int, errors: Path) -> str:

@@ -108,6 +108,8 @@ class PackedTrainer(ResponseTrainer):
         if self.side_by_side is not None and len(batches) > 1:
             return self.side_by_side.add_gradients(batches, target_tokens, dropout_key) / target_tokens
         total = torch.zeros((), device=self.args.device)
+        # Asked before the first pass: a rank that waits here after its last one would let those of the others wait.
+        most = len(batches) if self.decoder.shared is None else max(gathered(len(batches)))
         if not batches:  # of several ranks, one may have none
             self.decoder.begin_step(dropout_key)
         for index, batch in enumerate(batches):
@@ -115,7 +117,7 @@ class PackedTrainer(ResponseTrainer):
             passes = self.passes if self.passes is not None and self.passes.fits(on_device) else None
             total += self.decoder.add_gradients(on_device, target_tokens, dropout_key, passes, new_step=index == 0)
         if self.decoder.shared is not None:
-            for _ in range(len(batches), max(gathered(len(batches)))):
+            for _ in range(len(batches), most):
                 self.decoder.shared.pass_through()
         return total / target_tokens
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from ..data.prompt.templates import IGNORE
 from ..models.causal_head import without_wrapper
 from ..models.shared_layers import shared_layers_of
-from ..ranks.group import add_up, gathered, own_rank, rank_count
+from ..ranks.group import add_up, gathered, library_meeting, own_rank, rank_count
 from .guarded_trainer import GuardedTrainer
 from .guards.interrupts import EvaluationStopped, left_on_stop
 from .loss import response_loss
@@ -112,8 +113,13 @@ class ResponseTrainer(GuardedTrainer):
 
     def add_gradients(self, model: nn.Module, inputs: dict[str, Any], targets: torch.Tensor | int) -> torch.Tensor:
         """Add a padded batch's gradients; return its share of the loss of a step of so many target tokens."""
-        loss: torch.Tensor = super().training_step(model, inputs, targets)
+        with self._pass():
+            loss: torch.Tensor = super().training_step(model, inputs, targets)
         return loss
+
+    def _pass(self) -> AbstractContextManager[None]:
+        """Return what a pass through the model is made in: FSDP2 meets the other ranks in it."""
+        return library_meeting() if self.is_cut else nullcontext()
 
     def met(self, loss: torch.Tensor) -> torch.Tensor:
         """Return a step's loss over all ranks, whose gradients are added up, and heed what they tell."""
@@ -136,6 +142,14 @@ class ResponseTrainer(GuardedTrainer):
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         return [parameter.grad for parameter in self._trained if parameter.grad is not None]
+
+    def load_faults_state(self, state: dict[str, Any]) -> None:
+        """As `GuardedTrainer.load_faults_state`, but where all ranks make the same passes none splits its batches."""
+        super().load_faults_state(state)
+        if self.in_step:
+            self.evaluation_room.most = None
+        if self.is_cut:
+            self.room.most = None
 
     def use_room(self) -> None:
         """Compute as `room` says, which other ranks have changed; padded batches are split anew each time."""
@@ -187,7 +201,7 @@ class ResponseTrainer(GuardedTrainer):
         """Return summed loss and targets of a batch, in as many parts as memory asks for."""
 
         def work() -> list[tuple[torch.Tensor, int]]:
-            with torch.no_grad(), self.accelerator.autocast():
+            with torch.no_grad(), self.accelerator.autocast(), self._pass():
                 parts = [response_loss(self._causal_lm(), part) for part in self.evaluation_room.parts(batch)]
             return [(total.double().cpu(), targets) for total, targets in parts]
 

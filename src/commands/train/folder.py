@@ -108,6 +108,8 @@ def started_run(
                 file.update(RunRecord(status="failed", ended=now(), error=str(error)))
             raise_if_disk_full(error, folder)
             raise
+        finally:
+            say_at_the_end(lambda why: None)  # nothing that comes later ends this run otherwise
 
 
 def kept_record(earlier: EarlierRun | None) -> RunRecord:

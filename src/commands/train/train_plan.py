@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ...config.schema import Config
 from ...errors import YoyakError
 from ...planner.sharding import Sharding
-from ...ranks.group import rank_count
+from ...ranks.group import gathered, rank_count
 from ...runs.outcomes import PlanFigures
 from ...runs.schema import RunRecord
 from .folder import RunContext
@@ -55,13 +55,16 @@ def plan_first(
 
 
 def decided_sharding(config: Config, plan: "Plan | None") -> Sharding:
-    """Return whether weights are cut over the cards: as asked, or with `auto` where they would not fit otherwise."""
+    """Return whether weights are cut over the cards: as asked, or with `auto` where they would not fit on all of them.
+
+    All ranks call it, each with the plan for its own card.
+    """
     from ...training.several.sharding import sharding_as_asked
 
-    asked = sharding_as_asked(config)
+    own = sharding_as_asked(config)
     if config.training.sharding == "auto" and plan is not None:
-        return plan.sharding
-    return asked
+        own = plan.sharding
+    return "weights" if "weights" in gathered(own) else "none"
 
 
 def say_plan(run: RunContext, plan: "Plan | RefinePlan") -> None:

@@ -55,10 +55,18 @@ def test_mistakes_are_one_line():
         choose_by_mbr([["a", "b"]], tokenization="wrod")
 
 
+@pytest.mark.parametrize(("ranks", "workers"), [(1, 7), (2, 3), (8, None)])
+def test_the_ranks_of_a_machine_share_its_cores(monkeypatch, ranks, workers):
+    monkeypatch.setattr(mbr, "usable_cores", lambda: 8)
+    monkeypatch.setattr(mbr, "rank_count", lambda: ranks)
+    with MbrChooser(10_000, 4, "rouge_sum", "word", False) as chooser:  # no process is started before there is work
+        assert (chooser._workers.workers if chooser._workers else None) == workers
+
+
 @pytest.mark.parametrize("in_workers", [False, True])
 def test_workers_choose_alike(monkeypatch, in_workers):
     monkeypatch.setattr(mbr, "_MANY_PAIRS", 0 if in_workers else 10**9)
-    monkeypatch.setattr(mbr.os, "sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr(mbr, "usable_cores", lambda: 2)
     candidates = [["x y", "a b c", "a b d", "a b"], ["", "", "a", "b"], ["d c b a", "a b c d", "a b c d e", "z"]]
     found = {}
     with MbrChooser(3, 4, "rouge_sum", "word", False) as chooser:

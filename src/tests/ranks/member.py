@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from src.errors import YoyakError
 from src.ranks import watch
-from src.ranks.group import add_up, add_up_together, agreed, copy_from_first, gathered, own_rank
+from src.ranks.group import add_up, add_up_together, agreed, copy_from_first, gathered, library_meeting, own_rank
 from src.ranks.joining import one_of_several
 from src.ranks.place import place_of
 
@@ -77,6 +78,22 @@ def keep_waiting(folder):
     if own_rank() == 1:
         time.sleep(100)
     gathered(None)
+
+
+def keep_a_library_waiting(folder):
+    """The first rank waits for the others in torch's own way, as FSDP2 does."""
+    if own_rank() == 1:
+        time.sleep(100)
+    with library_meeting():
+        dist.barrier()
+
+
+def leave_a_library(folder):
+    if own_rank() == 1:
+        time.sleep(1)
+        raise YoyakError("the disk is full")
+    with library_meeting():
+        dist.barrier()
 
 
 def be_told_to_stop(folder):

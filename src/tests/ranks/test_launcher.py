@@ -50,6 +50,7 @@ def test_no_thread_of_the_group_is_left_to_crash_the_interpreter_s_end(tmp_path,
         ("fault", Failure(1, 2, "unexpected LookupError: no such thing", 1)),
         ("be_killed", Failure(1, 2, "was killed (SIGKILL), by someone or since the machine's memory was full", 1)),
         ("sleep", Failure(1, 2, "the disk is full", 2)),
+        pytest.param("leave_a_library", Failure(1, 2, "the disk is full", 2), marks=pytest.mark.slow),
     ],
 )
 def test_all_end_where_one_does_and_its_number_and_reason_are_known(tmp_path, capfd, deed, failure):
@@ -60,20 +61,36 @@ def test_all_end_where_one_does_and_its_number_and_reason_are_known(tmp_path, ca
 
 
 @pytest.mark.slow
-def test_a_rank_that_keeps_the_others_waiting_is_found(tmp_path, monkeypatch):
+@pytest.mark.parametrize("deed", ["keep_waiting", "keep_a_library_waiting"])
+def test_a_rank_that_keeps_the_others_waiting_is_found(tmp_path, monkeypatch, deed):
     monkeypatch.setenv("WAIT", "0.05")
-    code, failure = run("keep_waiting", tmp_path)
+    code, failure = run(deed, tmp_path)
     assert (code, failure.rank) == (1, 1)
     assert failure.why == "has kept the others waiting for 0.05 minutes (training.rank_timeout)"
 
 
-def test_a_signal_reaches_all_and_is_no_failure(tmp_path):
+def test_a_signal_that_comes_before_a_process_can_heed_it_is_no_failure(tmp_path):
+    begin = f"import os, time; open({str(tmp_path)!r} + '/' + os.environ['RANK'], 'w').close(); time.sleep(9)"
+    launcher = Launcher([sys.executable, "-c", begin], 2)
+    thread = stopped_once(lambda: len(list(tmp_path.iterdir())) == 2)
+    assert launcher.run() == (143, None)
+    thread.join()
+
+
+def stopped_once(begun):
+    """Begin to wait until `begun`, then send this process SIGTERM."""
+
     def stop():
-        while len(list(tmp_path.iterdir())) < 2:
+        while not begun():
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=stop)
     thread.start()
+    return thread
+
+
+def test_a_signal_reaches_all_and_is_no_failure(tmp_path):
+    thread = stopped_once(lambda: len(list(tmp_path.iterdir())) == 2)
     assert run("be_told_to_stop", tmp_path) == (143, None)
     thread.join()

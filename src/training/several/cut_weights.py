@@ -15,7 +15,7 @@ from safetensors import safe_open
 from torch import nn
 
 from ...errors import YoyakError
-from ...ranks.group import is_first_rank, rank_count
+from ...ranks.group import is_first_rank, library_meeting, rank_count
 
 _WEIGHTS = "model.safetensors"
 
@@ -58,7 +58,8 @@ def whole_on_first(tensor: torch.Tensor) -> torch.Tensor:
     """
     if not _is_cut(tensor):
         return tensor.detach().to("cpu", copy=True).contiguous()
-    full: torch.Tensor = tensor.detach().full_tensor()  # type: ignore[attr-defined]
+    with library_meeting():
+        full: torch.Tensor = tensor.detach().full_tensor()  # type: ignore[attr-defined]
     return full.to("cpu", copy=True).contiguous() if is_first_rank() else full.new_empty(0, device="cpu")
 
 
@@ -88,8 +89,9 @@ def read_cut_weights(model: nn.Module, folder: Path) -> None:
 def clip_cut_gradients(parameters: Iterable[nn.Parameter], most: float) -> torch.Tensor:
     """Scale the gradients of cut weights down to a norm of `most` over all ranks; return the norm before."""
     own = [parameter for parameter in parameters if parameter.grad is not None]
-    norm = nn.utils.get_total_norm([parameter.grad for parameter in own if parameter.grad is not None])
-    whole: torch.Tensor = norm.full_tensor() if _is_cut(norm) else norm  # type: ignore[attr-defined]
+    with library_meeting():
+        norm = nn.utils.get_total_norm([parameter.grad for parameter in own if parameter.grad is not None])
+        whole: torch.Tensor = norm.full_tensor() if _is_cut(norm) else norm  # type: ignore[attr-defined]
     nn.utils.clip_grads_with_norm_(own, most, whole)
     return whole
 

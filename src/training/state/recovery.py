@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ...ranks.group import agreed
+
 if TYPE_CHECKING:
     from .checkpointed_trainer import CheckpointedTrainer
 
@@ -29,8 +31,16 @@ class RecoverySaves(TrainerCallback):
         if control.should_save or self.trainer.evaluation_due():
             return
         by_steps = self.steps is not None and state.global_step % self.steps == 0
-        if by_steps or (self.minutes is not None and time.monotonic() - self._last >= self.interval_seconds()):
+        if by_steps or (self.minutes is not None and self._late()):
             control.should_save = True
+
+    def _late(self) -> bool:
+        """Tell whether enough time has passed, by the first rank's clock where all ranks have to save together."""
+
+        def late() -> bool:
+            return time.monotonic() - self._last >= self.interval_seconds()
+
+        return agreed(late) if self.trainer.is_cut else late()
 
     def interval_seconds(self) -> float:
         """Return the least time between two checkpoints by the clock."""

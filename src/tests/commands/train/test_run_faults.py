@@ -11,6 +11,13 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
+from src.commands.train.folder import started_run
+from src.commands.train.request import TrainRequest
+from src.config.loader import load_config
+from src.ranks.failure import Failure
+from src.ranks.group import Member, take_part
+from src.ranks.place import RankPlace
+from src.ranks.watch import Watch
 from src.runs.lock import lock_path
 from src.runs.log_file import LogFile
 from src.runs.record import RunFile, read_record
@@ -43,6 +50,20 @@ def test_a_second_process_is_refused(yoyak, tiny):
         assert f"outputs/tiny_qlora: another run is writing there (process {process.pid} on " in result.err
         assert len(result.err.splitlines()) == 1
         assert not folder.exists()
+
+
+def test_what_ends_the_process_later_leaves_the_record_of_a_run_that_has_ended(tiny):
+    """One of several, which trains folds, may have to be left in the midst of waiting after a run."""
+    place = RankPlace(0, 1, 0, "torchrun", "127.0.0.1", 0)
+    watch = Watch(place, None, 60, lambda: None)
+    take_part(Member(place, watch))
+    try:
+        with started_run(load_config("tiny.yaml"), TrainRequest("tiny.yaml")):
+            pass
+        watch.last_words(Failure(1, 2, "was killed"))
+    finally:
+        take_part(None)
+    assert run_json(tiny)["status"] == "completed"
 
 
 def test_a_lock_that_a_killed_run_has_left_is_no_obstacle(yoyak, tiny):

@@ -7,12 +7,17 @@ import json
 import math
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import safetensors.torch
 import torch
 from transformers import TrainerCallback
 
+from src.commands import generating
+from src.commands.generating import fill, growing_rows, speaking_console
+from src.commands.train.train_plan import decided_sharding
 from src.data.llm_dataset import create_llm_dataset
+from src.errors import YoyakError
 from src.ranks.group import is_first_rank, own_rank, rank_count
 from src.ranks.joining import one_of_several
 from src.ranks.place import place_of
@@ -21,8 +26,10 @@ from src.training.guards.one_process import leave_out_launchers
 from src.training.llm_trainer import LLMTrainer
 from src.training.several.cut_weights import whole_on_first
 from src.training.several.exchange import StepExchange
+from src.training.state.identity import refuse_other_ranks
 
 EXAMPLES = 9  # of uneven lengths; a step takes 4, so the third has a single one, and every further rank none
+SUMMARIZED = 4  # dialogues
 CASES = {
     "packed": {"lora__dropout": 0.3},
     "packed_whole": {"lora__use_lora": False, "lora__use_qlora": False},
@@ -70,6 +77,7 @@ def train_case(case, base, folder):
         training__learning_rate=1e-12,  # the weights of all steps are the same
         training__max_grad_norm=1e9,
         training__micro_batch_tokens=256,
+        training__save_minutes=1e9 if own_rank() else 1e-9,  # clocks differ, and all save what is cut together
         **CASES[case],
     )
     if rank_count() == 1:
@@ -82,6 +90,8 @@ def train_case(case, base, folder):
                 parameter.normal_(std=0.1)
     dataset = dataset_of(tokenizer)
     trainer = LLMTrainer(config, model, tokenizer, dataset, dataset)
+    if rank_count() > 1 and "cut" in case:
+        trainer.trainer.load_faults_state(short_of_memory(trainer.trainer, case))
     gradients = Gradients(model)
     trainer.trainer.add_callback(gradients)
     trainer.train()
@@ -92,6 +102,34 @@ def train_case(case, base, folder):
     }
     tokens = torch.tensor(int(trainer.trainer.trained_tokens))
     return gradients.kept | figures | {"tokens": tokens}
+
+
+def short_of_memory(trainer, case):
+    """Return what a run with whole weights, which goes on here, may have learned: one example at a time."""
+    room = {"most": 1, "count": 0, "recomputes": False}
+    tokens = room | {"most": None}  # of the packed engine, whose micro-batches would be others
+    steps = trainer.guard.state_dict()
+    return {"training": room if case == "trainer_cut" else tokens, "evaluation": room, "steps": steps}
+
+
+def refused_identity(base):
+    """Return why ranks are refused of which the last has another rate and other data; the first's alone is enough."""
+    last = own_rank() == rank_count() - 1
+    config = tiny_config(base, training__learning_rate=0.5 if last else 0.25, training__save_steps=7 if last else 8)
+    facts = {"config": config.model_dump(), "train_examples": str(last), "eval_examples": None, "model": "m"}
+    try:
+        refuse_other_ranks(facts)
+    except YoyakError as refused:
+        return str(refused)
+    return None
+
+
+def summarized(base, file):
+    """Fill a file with summaries by MBR, in several parts, of which the last leaves some ranks without a dialogue."""
+    config = tiny_config(base, model__dtype="fp32", tokenizer__decoder_max_len=8, generation__mbr_samples=2)
+    texts = [f"A: Is it number {index}?\nB: {'No, no. ' * (index * 3 % 5)}Yes." for index in range(SUMMARIZED)]
+    saved = growing_rows(file, [{"dialogue": text} for text in texts], ("summary", "ended"), config)
+    fill(saved, texts, config, speaking_console(), lambda made: {"summary": made.text, "ended": made.ended})
 
 
 def told_notices():
@@ -106,7 +144,12 @@ def told_notices():
 
 
 def write_cases(folder):
-    (folder / f"told{own_rank()}.json").write_text(json.dumps(told_notices()))
+    base, last = str(folder / "base"), own_rank() == rank_count() - 1
+    told = {"notices": told_notices(), "refused": refused_identity(base)}
+    told["sharding"] = decided_sharding(tiny_config(base), SimpleNamespace(sharding="weights" if last else "none"))
+    (folder / f"told{own_rank()}.json").write_text(json.dumps(told))
+    generating._KEPT_EVERY["cpu"] = 1
+    summarized(base, folder / "summaries.jsonl")
     for case in CASES:
         found = train_case(case, str(folder / "base"), folder / "runs")
         if is_first_rank():

@@ -35,7 +35,7 @@ def place(tmp_path_factory):
         "save_steps": 3, "report_to": [],
     }  # fmt: skip
     config = {
-        "model": {"checkpoint": write_tiny_model(folder / "base"), "dtype": "fp32"},
+        "model": {"checkpoint": write_tiny_model(folder / "base", num_hidden_layers=3), "dtype": "fp32"},
         "lora": {"r": 4, "dropout": 0.1},
         "tokenizer": {"encoder_max_len": 256, "decoder_max_len": 8},
         "dataset": {"language": "en"},

@@ -10,7 +10,7 @@ import torch
 
 from src.ranks.launcher import Launcher
 from src.tests.tiny_models import write_tiny_model
-from src.tests.training.several.steps import CASES, train_case
+from src.tests.training.several.steps import CASES, summarized, train_case
 
 ROOT = Path(__file__).resolve().parents[4]
 BOUND = 1e-6
@@ -19,7 +19,7 @@ BOUND = 1e-6
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     folder = tmp_path_factory.mktemp("base")
-    write_tiny_model(folder / "base")
+    write_tiny_model(folder / "base", num_hidden_layers=3)  # layers that are cut have two buffers to be gathered into
     return folder / "base"
 
 
@@ -43,7 +43,13 @@ def together(request, base, tmp_path_factory):
         told = json.loads((folder / f"told{rank}.json").read_text())
         ranks = sum(range(request.param))
         notices = {"signal": 15, "most": 64, "recomputes": True}
-        assert told == [[float(request.param)] * 3, [[float(ranks)] * 2] * 2, 0.5 * request.param, notices, "nan"]
+        expected = [[float(request.param)] * 3, [[float(ranks)] * 2] * 2, 0.5 * request.param, notices, "nan"]
+        assert told["notices"] == expected
+        other = f"rank {request.param - 1} has other training.learning_rate, data.train than rank 0"
+        assert told["sharding"] == "weights"  # since one has too little memory for whole ones
+        assert told["refused"] == f"{other}; start all with the same settings and files"
+    summarized(str(base), folder / "alone.jsonl")
+    assert (folder / "summaries.jsonl").read_bytes() == (folder / "alone.jsonl").read_bytes()
     return {case: safetensors.torch.load_file(folder / f"{case}.safetensors") for case in CASES}
 
 
