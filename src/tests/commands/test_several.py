@@ -37,7 +37,7 @@ def started(folder, *arguments, by=("-m", "src.cli")):
 
 
 def ended(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)  # of a machine that others use too
     return process.returncode, out, err
 
 

@@ -56,7 +56,7 @@ def started(place, name, *arguments):
 
 
 def ended(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)  # of a machine that others use too
     return process.returncode, out, err
 
 
