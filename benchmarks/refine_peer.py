@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file that the line is added to")
     parser.add_argument("--side", choices=["ours", *GENERATION], help=argparse.SUPPRESS)
     given = parser.parse_args()
-    given.nf4 = given.recompute = False
+    given.nf4, given.recompute, given.planned = False, False, None
     if given.side:
         work = examples_of(given)
         print(json.dumps(step_figures(given, work) if given.side == "ours" else peer_figures(given, work)))

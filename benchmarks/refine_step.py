@@ -2,7 +2,9 @@
 
     python benchmarks/refine_step.py smollm2_135m --dialogues 128 --samples 8
     python benchmarks/refine_step.py llama_3.2_3b --nf4 --dialogues 64 --samples 8 --new 40 --rows 128 --tokens 4096
+    python benchmarks/refine_step.py llama_3.2_3b --nf4 --dialogues 64 --samples 8 --new 40 --planned 24
 
+With `--planned GB` rows and micro-batches are those that `yoyak refine` would choose within so many GB (0: the card).
 Adapters of rank 16 in bf16. Prompts are random ids of mean length 285, each summary has exactly `--new` tokens, and the
 texts that are rewarded have as many words as real ones. The step is the median of five after two that compile and
 capture.
@@ -24,12 +26,14 @@ from plan_models import quantize
 from random_checkpoint import SHAPES, random_model, with_random_adapter
 
 from src.config.loader import load_config
+from src.config.schema import Config
 from src.models.compute import resolve_compute
 from src.training.engine import EngineChoice
 from src.training.refine.figures import Written
+from src.training.refine.memory import GroupLengths, drawing_rows, update_settings
 from src.training.refine.refiner import RefineExample, Refiner
 from src.training.refine.reward import Rewarder, RewardRule
-from src.training.state.resolved import Resolved
+from src.training.state.resolved import Resolved, resolve
 
 WORDS = [f"word{number}" for number in range(500)]
 RULE = RewardRule("rouge_sum", "word", True, 20.0)
@@ -50,6 +54,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1024, help="summaries drawn at a time")
     parser.add_argument("--tokens", type=int, default=8192, help="of a micro-batch of the update")
     parser.add_argument("--recompute", action="store_true", help="keep no activations")
+    parser.add_argument("--planned", type=float, metavar="GB", help="let the planner choose rows and micro-batches")
     given = parser.parse_args()
     work = examples_of(given)
     mean = round(sum(len(one.prompt) for one in work) / len(work), 1)
@@ -70,16 +75,35 @@ def step_figures(given: argparse.Namespace, work: list[RefineExample]) -> dict[s
     """Return the medians of five steps after two, and the peak of the memory."""
     model = adapted_model(given.shape, given.nf4)
     overrides = [f"refine.dialogues={given.dialogues}", f"refine.samples={given.samples}"]
+    overrides += [f"tokenizer.decoder_max_len={given.new}", f"lora.use_qlora={str(given.nf4).lower()}"]
     config = load_config("smollm2_135m", overrides)
     end = model.config.vocab_size  # is never drawn
     prompt: Any = SimpleNamespace(end_id=end, decoder_max_len=given.new)
     with Rewarder(RULE) as rewarder:
-        resolved = Resolved(resolve_compute("bf16"), EngineChoice("packed", "timed", given.tokens), given.nf4, False)
+        if given.planned is None:
+            resolved = Resolved(
+                resolve_compute("bf16"), EngineChoice("packed", "timed", given.tokens), given.nf4, False
+            )
+        else:
+            resolved = planned(given, model, work, config)
         refiner = TimedRefiner(model, None, prompt, work, config, rewarder, resolved, given.rows)
         if given.recompute:
             refiner.decoder.kept_layers, refiner.decoder.keeps_inputs = 0, False
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()  # quantizing took more
         steps = [refiner.train_step() for _ in range(7)][2:]
     return medians(steps)
+
+
+def planned(given: argparse.Namespace, model: Any, work: list[RefineExample], config: Config) -> Resolved:
+    """Return what `yoyak refine` would decide for these examples; `given` gets its rows and tokens."""
+    config.training.memory_budget_gb = given.planned or None
+    given.rows, left = drawing_rows(model, config, work, [])
+    resolved = resolve(update_settings(config, left), model, GroupLengths.of(work, config))
+    plan = resolved.memory_plan
+    given.tokens = plan.micro_batch_tokens if plan else resolved.engine.micro_batch_tokens
+    given.kept_layers, given.keeps_inputs = (plan.kept_layers, plan.keeps_inputs) if plan else (None, None)
+    return resolved
 
 
 def adapted_model(shape: str, nf4: bool = False) -> Any:
@@ -109,7 +133,8 @@ def examples_of(given: argparse.Namespace) -> list[RefineExample]:
     """Return the dialogues of a step, each with a prompt of random ids and texts of random words."""
     source, vocabulary = random.Random(0), int(SHAPES[given.shape]["vocab_size"])
     lengths = [min(900, max(60, round(source.lognormvariate(5.57, 0.4)))) for _ in range(given.dialogues)]
-    return [RefineExample(text(source, 150), ids(source, vocabulary, n), text(source, 25), [2]) for n in lengths]
+    reference = [2] * given.new
+    return [RefineExample(text(source, 150), ids(source, vocabulary, n), text(source, 25), reference) for n in lengths]
 
 
 def summary_of(ids: list[int]) -> str:

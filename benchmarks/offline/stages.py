@@ -1,0 +1,221 @@
+"""What is measured in one lease of a GPU, in the order of its worth: commands, seconds, and what must be there."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+from refine_quality import IMITATION
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Commands that are run one after the other, to the first that fails.
+
+    Attributes:
+        seconds: that it takes on an H200, as estimated from earlier figures.
+        limit: of seconds, after which it is ended.
+        alone: it measures time, so nothing else runs beside it; of others two run at once.
+        needs: files and folders that must be there.
+        unless: one that makes it needless.
+        site: packages that go before the others.
+        asked: runs only where it is named.
+    """
+
+    name: str
+    commands: Sequence[Sequence[str]]
+    seconds: int
+    limit: int
+    alone: bool = False
+    needs: Sequence[Path] = ()
+    unless: Path | None = None
+    site: str | None = None
+    asked: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things are: PREFIX of `install.sh`, and how stages are run: with tiny sizes on a CPU where `dry`."""
+
+    prefix: Path
+    dry: bool = False
+    python: str = field(default=sys.executable)
+
+    @property
+    def shared(self) -> Path:
+        """Return the folder of the data."""
+        return self.prefix / "shared"
+
+    @property
+    def runs(self) -> Path:
+        """Return the folder of the runs."""
+        return self.prefix / "figures" / "runs"
+
+    def installed(self, *names: str) -> tuple[Path, ...]:
+        """Return the marks of bundles that `install.sh` leaves."""
+        return tuple(self.prefix / "installed" / name for name in names)
+
+    @property
+    def tiny(self) -> Path:
+        """Return the folder of the random model of two layers that a dry run trains."""
+        return self.prefix / "tiny"
+
+    @property
+    def few(self) -> tuple[str, ...]:
+        """Return what makes a dry run's training short."""
+        return (*_FEW, f"model.checkpoint={self.tiny}") if self.dry else ()
+
+    def done(self, stage: str) -> Path:
+        """Return the mark of a stage that has ended well."""
+        return self.prefix / "figures" / f"{stage}.done"
+
+    def script(self, name: str, *arguments: object) -> list[str]:
+        """Return the command of a benchmark."""
+        return [self.python, str(ROOT / "benchmarks" / name), *map(str, arguments)]
+
+
+_ENGLISH, _KOREAN = "smollm2.converted", "gemma.converted"
+_FEW = (
+    "data.max_train_examples=8",
+    "data.max_eval_examples=2",
+    "training.max_steps=2",
+    "training.batch_size=2",
+    "tokenizer.decoder_max_len=12",
+)
+_REFINE = ("refine.dialogues=128", "refine.samples=8", "refine.learning_rate=3e-4", "refine.eval_steps=25")
+_REFINE_FEW = ("refine.dialogues=2", "refine.samples=2", "refine.steps=2", "refine.eval_steps=1")
+_KOREAN_SETTINGS = (
+    "--no-use_qlora",
+    "dataset.language=ko",
+    "evaluation.generate=true",
+    "evaluation.tokenization=morpheme",
+    "tokenizer.decoder_max_len=160",
+    "training.engine=packed",
+    "training.batch_size=32",
+    "training.gradient_accumulation_steps=1",
+    "training.gradient_checkpointing=auto",
+    "training.eval_batch_size=64",
+    "training.report_to=[]",
+    "generation.batch_size=250",
+)
+
+
+def stages(place: Place) -> list[Stage]:
+    """Return all stages in the order in which they are to begin."""
+    return [*english(place), *korean(place), *shapes(place), *rest(place), *asked(place)]
+
+
+def english(place: Place) -> list[Stage]:
+    """Return imitation and refining of SmolLM2-135M on DialogSum, and what a step of refining takes."""
+    sizes = ("tiny", "--dialogues", 2, "--new", 4) if place.dry else ("llama_3.2_3b", "--dialogues", 64, "--new", 40)
+    large = place.script("refine_step.py", *sizes, "--samples", 2 if place.dry else 8, "--nf4", "--planned", 24)
+    peer = _small_step(place, "refine_peer.py")
+    weights = (5, 10)
+    return [
+        _imitation(place, 42, alone=True),
+        *(_refining(place, f"facts{weight}", "imitated_42", 42, weight) for weight in weights),
+        Stage("step_3b_24gb", [large], 75, 200, True, place.installed("core")),
+        Stage("peer_trl", [peer], 200, 640, True, place.installed("core", "trl"), site="trl"),
+        *(_choosing(place, f"facts{weight}", 42) for weight in weights),
+    ]
+
+
+def korean(place: Place) -> list[Stage]:
+    """Return imitation of Gemma 3 270M on Korean dialogues: in float32 where the probe refuses bf16."""
+    found = []
+    data = [f"data.{part}={place.shared}/data/dialogsum_ko/{file}.csv" for part, file in _PARTS]
+    for dtype in ("bf16", "fp32"):
+        settings = (*_KOREAN_SETTINGS, *data, f"model.dtype={dtype}", *place.few)
+        command = place.script(
+            "offline/training.py", "korean", "gemma3_270m", "--runs", place.runs, "--settings", *settings
+        )
+        needs = place.installed("core", "kiwi", "data", *(() if place.dry else (_KOREAN,)))
+        unless = place.done("korean_bf16") if dtype == "fp32" else None
+        found.append(Stage(f"korean_{dtype}", [command], 130, 300, True, needs, unless))
+    return found
+
+
+def shapes(place: Place) -> list[Stage]:
+    """Return rates in the shapes of Qwen3.5-4B and Gemma-3-4B, ours and a peer's."""
+    found, tiny = [], ("--tiny",) if place.dry else ()
+    lengths = place.shared / "benchmarks" / "examples_qwen3.json"
+    common = ("--examples", lengths, "--tokenizer", place.shared / "tokenizers" / "qwen3", "--budget", 10, *tiny)
+    for shape in ("qwen3.5_4b", "gemma3_4b"):
+        command = place.script("shape_peer.py", shape, *common)
+        needs = place.installed("core", "more", "data", *(() if place.dry else ("unsloth",)))
+        found.append(Stage(f"rate_{shape}", [command], 180, 600, True, needs, site="unsloth"))
+    return found
+
+
+def rest(place: Place) -> list[Stage]:
+    """Return refining in Korean, tests that need a GPU, other seeds, and what was measured before."""
+    core, seeds = place.installed("core"), (43, 44)
+    pytest = [place.python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    marked = [*pytest, "-m", "gpu", *(f"src/tests/{name}" for name in ("training/refine", "decoder", "inference"))]
+    kernels = [*pytest, "src/tests/kernels", *(("--collect-only",) if place.dry else ())]
+    samples = ("--shape", "tiny", "--samples", 2) if place.dry else ("--shape", "smollm2_135m", "--samples", 16)
+    return [
+        _refining(place, "korean", "korean", 42, 10, minutes=5, needs=place.runs / "korean" / "final_model"),
+        Stage("tests_marked", [marked], 90, 240, needs=core),
+        Stage("tests_kernels", [kernels], 120, 240, needs=core),
+        *(_imitation(place, seed) for seed in seeds),
+        *(_refining(place, f"seed{seed}", f"imitated_{seed}", seed, 10) for seed in seeds),
+        Stage("sampling", [place.script("generation_speed.py", "mbr", *samples)], 50, 150, True, core),
+        Stage("step_135m", [_small_step(place, "refine_step.py", "--planned", 0)], 45, 150, True, core),
+    ]
+
+
+def asked(place: Place) -> list[Stage]:
+    """Return what needs a lease of its own."""
+    lengths = ("--examples", place.shared / "benchmarks" / "examples_llama3.json")
+    cards = ("tiny", "--cards", 2) if place.dry else ("llama3_3b", "--cards", 2, 4, *lengths)
+    time = ("--tiny", "--deadline", "40s") if place.dry else ("--deadline", "12m")
+    data = ("--data", place.shared / "data" / "dialogsum_en", "--seeds", 0)
+    ready = place.installed("core", "more", "data")
+    both = place.script("search_quality.py", "random", *time, *data)
+    return [
+        Stage("cards", [place.script("several_gpus.py", *cards)], 300, 600, True, ready, asked=True),
+        Stage(
+            "search", [both], 1500, 1600, True, ready if place.dry else (*ready, *place.installed(_ENGLISH)), asked=True
+        ),
+    ]
+
+
+_PARTS = (("train", "train"), ("eval", "dev"))
+
+
+def _imitation(place: Place, seed: int, alone: bool = False) -> Stage:
+    """Return three epochs of SmolLM2-135M on DialogSum."""
+    data = [f"data.{part}={place.shared}/data/dialogsum_en/{file}.jsonl" for part, file in _PARTS]
+    name = f"imitated_{seed}"
+    settings = (*IMITATION, *data, f"training.seed={seed}", *place.few)
+    command = place.script("offline/training.py", name, "smollm2_135m", "--runs", place.runs, "--settings", *settings)
+    return Stage(name, [command], 165, 330, alone, place.installed("data", "core" if place.dry else _ENGLISH))
+
+
+def _refining(
+    place: Place, name: str, began: str, seed: int, facts: float, minutes: float = 6.5, needs: Path | None = None
+) -> Stage:
+    """Return a refining of a run by the clock."""
+    settings = (f"refine.facts_weight={facts:g}", *(_REFINE_FEW if place.dry else _REFINE))
+    given = ("--imitation", place.runs / began, "--seeds", seed, "--minutes", 0.5 if place.dry else minutes)
+    command = place.script("refine_quality.py", *given, "--folder", place.runs / name, *settings)
+    seconds = round(60 * minutes) + 60
+    return Stage(f"refined_{name}", [command], seconds, seconds + 150, needs=[needs or place.done(began)])
+
+
+def _choosing(place: Place, name: str, seed: int) -> Stage:
+    """Return the gain of choosing among 16 summaries of a refined model, at two temperatures."""
+    model = place.runs / name / f"refined_{seed}" / "final_model"
+    few = ("--samples", 2, "--dialogues", 2) if place.dry else ("--samples", 16)
+    ways = [place.script("mbr_gain.py", "--adapter", model, *few, "--temperature", heat) for heat in (0.5, 1.0)]
+    return Stage(f"mbr_{name}", ways, 70, 150, needs=[place.done(f"refined_{name}")])
+
+
+def _small_step(place: Place, script: str, *arguments: object) -> list[str]:
+    """Return a step of 128 dialogues x 8 summaries by SmolLM2-135M's shape."""
+    sizes = ("tiny", "--dialogues", 2, "--samples", 2, "--new", 4) if place.dry else ("smollm2_135m",)
+    return place.script(script, *sizes, *arguments)
