@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...config.schema import Config
 from ...errors import YoyakError
-from ..data.data_files import table_bytes, write_whole
+from ..data.data_files import write_whole
 
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueRow
@@ -40,6 +40,7 @@ def read_search_data(config: Config, folder: Path) -> SearchData:
     """
     from ...data.files.sources import load_dialogues
     from ...data.tools.split import split_rows
+    from ..data.part_files import part_suffix
 
     rows = load_dialogues(config.data.eval, config.data).rows[: config.data.max_eval_examples]
     if config.data.test is not None:
@@ -51,24 +52,20 @@ def read_search_data(config: Config, folder: Path) -> SearchData:
         )
     split = split_rows(rows, config.search.set_aside, seed=config.search.seed)
     parts = {name: [rows[row] for row in split.rows(side)] for side, name in enumerate(("dev", "test"))}
-    names = {name: folder / "data" / f"{name}.jsonl" for name in parts}
+    names = {name: folder / "data" / f"{name}{part_suffix(config.data)}" for name in parts}
     return SearchData(parts["dev"], parts["test"], str(names["test"]), str(names["dev"]))
 
 
 def write_search_data(config: Config, data: SearchData) -> None:
     """Write the parts into which the evaluation data was divided, where they are not there."""
+    from ..data.part_files import as_in_the_file, part_bytes
+
     if data.dev_file is None:
         return
-    parts = {Path(data.dev_file): data.dev, Path(data.test_source): data.test}
-    missing = {path: _bytes(config, rows, path) for path, rows in parts.items() if not path.exists()}
+    settings, parts = config.data, {Path(data.dev_file): data.dev, Path(data.test_source): data.test}
+    missing = {
+        path: part_bytes(as_in_the_file(rows, settings.eval, settings), settings)
+        for path, rows in parts.items()
+        if not path.exists()
+    }
     write_whole(missing, overwrite=True)
-
-
-def _bytes(config: Config, rows: "list[DialogueRow]", path: Path) -> bytes:
-    data = config.data
-    values = [
-        {data.id_column: row.fname, data.topic_column: row.topic}
-        | {data.dialogue_column: row.dialogue, data.summary_column: row.summary}
-        for row in rows
-    ]
-    return table_bytes(values, ".jsonl", str(path), "utf-8")

@@ -21,7 +21,7 @@ from ...planner.sharding import refuse_what_cannot_be_cut
 from ...ranks.group import agreed, is_first_rank
 from ...runs.schema import RunRecord
 from ..console import create_console
-from ..data.data_files import table_bytes, write_whole
+from ..data.data_files import write_whole
 from ..generating import stoppable
 from ..together import as_asked
 from .config import resolve_config
@@ -109,16 +109,18 @@ def plan_folds(config: Config, folds: int) -> list[Fold]:
     """Divide the training data by topic, seeded by `training.seed`; return each fold with its run's settings."""
     from ...data.files.sources import load_dialogues
     from ...data.tools.split import fold_indices
+    from ..data.part_files import as_in_the_file, part_suffix
 
     rows = load_dialogues(config.data.train, config.data).rows[: config.data.max_train_examples]
     parts = fold_indices(rows, folds, seed=config.training.seed)
+    rows, suffix = as_in_the_file(rows, config.data.train, config.data), part_suffix(config.data)
     folder = config.experiment.run_dir
     planned = []
     for number, (train, evaluation) in enumerate(parts):
         its = config.model_copy(deep=True)
         its.experiment.output_dir, its.experiment.name = str(folder), f"fold_{number}"
         its.data.train, its.data.eval = (
-            str(folder / "data" / f"fold_{number}_{part}.jsonl") for part in ("train", "dev")
+            str(folder / "data" / f"fold_{number}_{part}{suffix}") for part in ("train", "dev")
         )
         its.data.max_train_examples = None  # applied before the rows were divided
         planned.append(Fold(its, [rows[row] for row in train], [rows[row] for row in evaluation]))
@@ -183,16 +185,13 @@ def _is_complete(fold: Fold) -> bool:
 
 def _write_parts(planned: Sequence[Fold], overwrite: bool) -> None:
     """Write the folds' files; they may be there, with the same rows."""
+    from ..data.part_files import part_bytes
+
     files: dict[Path, bytes] = {}
     for fold in planned:
         data = fold.config.data
-        for name, rows in ((data.train, fold.train_rows), (data.eval, fold.eval_rows)):
-            values = [
-                {data.id_column: row.fname, data.topic_column: row.topic}
-                | {data.dialogue_column: row.dialogue, data.summary_column: row.summary}
-                for row in rows
-            ]
-            files[Path(name)] = table_bytes(values, ".jsonl", name, "utf-8")
+        files[Path(data.train)] = part_bytes(fold.train_rows, data)
+        files[Path(data.eval)] = part_bytes(fold.eval_rows, data)
     for path, content in files.items():
         if not overwrite and path.exists() and path.read_bytes() != content:
             raise YoyakError(
@@ -224,7 +223,7 @@ def _remove_outdated(fold: Fold, overwrite: bool) -> None:
         path.unlink()
     if overwrite and fold.folder.name == "fold_0":
         for older in fold.folder.parent.glob("fold_*"):
-            if older != fold.folder:
+            if older != fold.folder and older.name.removeprefix("fold_").isdecimal():  # not a fold's refining
                 shutil.rmtree(older, ignore_errors=True)
 
 
