@@ -179,6 +179,13 @@ INPUT_ERRORS = (
         "{source}: 불러올 수 없습니다({why}). 이름과 split, 네트워크를 확인하거나 내려받은 파일을 지정하세요",
     ),
     Text(
+        ("{name}: is UTF-8, not data.encoding={encoding}; leave data.encoding out, or save all files in one encoding"),
+        (
+            "{name}: data.encoding={encoding:이/가} 아니라 UTF-8입니다. data.encoding을 빼거나 모든 파일을 한 "
+            "인코딩으로 저장하세요"
+        ),
+    ),
+    Text(
         "{name}: is not data.encoding={encoding}: {why}; name another",
         "{name}: data.encoding={encoding:이/가} 아닙니다: {why}. 다른 인코딩을 지정하세요",
     ),

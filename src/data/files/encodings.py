@@ -13,6 +13,7 @@ _CHUNK = 1 << 20
 _HEAD_BYTES = 4096
 _MIXED_BYTES = 16 << 20
 _SAVE = "save the file as UTF-8, or name its encoding with data.encoding"
+_FEWEST_LETTERS = 4  # that are no ASCII: fewer may be UTF-8 by chance, as `É»` is in Windows-1252
 _LONG_JAMO = b"\xa4\xd4"  # begins a syllable that KS X 1001 writes as jamo, in 8 bytes, which the codec cp949 leaves so
 
 
@@ -25,7 +26,7 @@ def detect_encoding(source: Path | bytes, name: str, named: str = "auto") -> str
 
     Raises:
         YoyakError: with the place at which each encoding fails, counted in bytes from 0 and in lines from 1, or with
-            the line that is not Korean.
+            the line that is not Korean; or UTF-8 under another name.
     """
 
     def opened() -> BinaryIO:
@@ -38,6 +39,9 @@ def detect_encoding(source: Path | bytes, name: str, named: str = "auto") -> str
         named = "utf-8-sig" if named == "utf-8" and has_mark else named
         if fault := _first_undecodable(opened, named):
             raise YoyakError(f"{name}: is not data.encoding={named}: {_described(named, fault)}; name another")
+        if not named.startswith("utf-") and _is_utf8(opened):  # most codecs take it too, and make other letters of it
+            said = f"is UTF-8, not data.encoding={named}; leave data.encoding out, or save all files in one encoding"
+            raise YoyakError(f"{name}: {said}")
         return named
     _refuse_other_alphabets(head, name)
     fault = _first_undecodable(opened, "utf-8")
@@ -114,6 +118,17 @@ def _lines(opened: Callable[[], BinaryIO]) -> Iterator[bytes]:
         while left > 0 and (line := stream.readline(left)):
             left -= len(line)
             yield line
+
+
+def _is_utf8(opened: Callable[[], BinaryIO]) -> bool:
+    """Tell whether a text is UTF-8 and holds more letters that are no ASCII than could be so by chance."""
+    if _first_undecodable(opened, "utf-8") is not None:
+        return False
+    letters = 0
+    with io.TextIOWrapper(opened(), encoding="utf-8", newline="\n") as stream:
+        while letters < _FEWEST_LETTERS and (part := stream.read(_CHUNK)):
+            letters += sum(not letter.isascii() for letter in part)
+    return letters >= _FEWEST_LETTERS
 
 
 def _first_undecodable(opened: Callable[[], BinaryIO], encoding: str) -> tuple[int, int] | None:

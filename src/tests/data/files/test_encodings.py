@@ -183,3 +183,21 @@ def test_characters_that_a_chunk_cuts(monkeypatch, chunk, codec):
     broken = text.encode(codec) + b"\xff\n"
     place = f"{codec} fails at byte {len(text.encode(codec))} (line 2)"
     assert place in message(broken)
+
+
+@pytest.mark.parametrize("codec", ["cp1252", "cp949", "gb18030"])
+def test_utf8_is_not_read_as_another_encoding(codec):
+    """Most bytes of UTF-8 are letters of others too, which would be trained on."""
+    content = (HEAD + "Zoë: Où est le café?,It’s là.\n").encode()
+    with_hangul = (HEAD + "민수: 점심은 몇 시예요?,점심 시간을 묻는다.\n").encode()
+    assert message(content, "cp1252") == (
+        "FILE: is UTF-8, not data.encoding=cp1252; leave data.encoding out, or save all files in one encoding"
+    )
+    assert "not data.encoding=" in message(content, codec)
+    assert "not data.encoding=" in message(with_hangul, codec)
+
+
+def test_few_letters_may_be_another_encoding():
+    """`É»` in Windows-1252 are the bytes of one letter in UTF-8."""
+    content = (HEAD + "A: «CAFÉ»,Coffee.\n").encode("cp1252")
+    assert detect_encoding(content, "FILE", "cp1252") == "cp1252"
