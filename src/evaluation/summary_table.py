@@ -13,6 +13,7 @@ from ..data.chats.exports import dialogue_text
 from ..data.files.readers import SUFFIXES, open_records
 from ..data.files.records import BadRow, Record, RecordStream, names_of
 from ..data.files.row_columns import RowColumns
+from ..data.files.sources import refuse_repeated
 from ..data.files.turn_lists import NO_VALUE, NotTurnsError, value_at
 from ..data.prompt.plain_text import plain_text
 from ..errors import YoyakError, nearest
@@ -95,11 +96,13 @@ def read_summaries(source: str, settings: DataSettings | None = None) -> Table:
     layout, as in training (`RowColumns`), where the file has none of these names.
 
     Raises:
-        YoyakError: there is no such file, it is a folder, a row is broken, or a `fname` is repeated or of mixed type.
+        YoyakError: there is no such file, it is a folder, a row is broken, or a column or a `fname` is repeated, or
+            ids are of mixed type.
     """
     settings = settings or DataSettings()
     try:
         stream = open_records(_existing_file(source), source, settings.encoding, settings.records)
+        refuse_repeated(filter(None, stream.columns or ()), source)
         records = list(_records(stream, source, settings))
     except OSError as error:
         raise YoyakError(f"{source}: cannot be read ({error.strerror or type(error).__name__})") from None

@@ -138,7 +138,7 @@ def _read_rows(
     if stream.columns is not None and stream.unit == "line" and not {"messages", "conversations"} & set(stream.columns):
         _require_columns(stream.columns, set(stream.columns), source, settings, need_summary)
     if keep_values and stream.columns is not None:
-        _refuse_repeated(stream.columns, source)
+        refuse_repeated(stream.columns, source)
     table = DialogueTable(source, stream.encoding, stream.unit, composed_columns=stream.composed_columns)
     columns = RowColumns(settings, need_summary)
     line_of_id: dict[str, int] = {}
@@ -226,7 +226,8 @@ def _require_columns(
     wanted: dict[str, tuple[str, ...]] = {"dialogue_column": USUAL_DIALOGUE_COLUMNS}
     if need_summary:
         wanted["summary_column"] = USUAL_SUMMARY_COLUMNS
-    _refuse_repeated([column for column in columns if column in {getattr(settings, name) for name in wanted}], source)
+    read = {getattr(settings, name) for name in (*wanted, "id_column", "topic_column")}
+    refuse_repeated([column for column in columns if column in read], source)
     missing = [setting for setting in wanted if getattr(settings, setting) not in found]
     if not missing:
         return
@@ -240,7 +241,8 @@ def _require_columns(
     raise YoyakError(f"{source}: no column {names}; its columns are {names_of(columns)}; use {hints}")
 
 
-def _refuse_repeated(columns: list[str], source: str) -> None:
+def refuse_repeated(columns: Iterable[str], source: str) -> None:
+    """Raise YoyakError for a name that two columns have, of which one would be read as both."""
     for column, count in Counter(columns).items():
         if count > 1:
             raise YoyakError(f"{source}: the column '{column}' occurs twice; rename one")

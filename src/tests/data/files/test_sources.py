@@ -54,6 +54,9 @@ def test_a_messages_column_of_a_csv_is_no_conversation(tmp_path):
 def test_column_that_occurs_twice(tmp_path):
     source = write(tmp_path, "a.csv", "dialogue,summary,summary\nd,s,t\n")
     assert refusal(source) == "FILE: the column 'summary' occurs twice; rename one"
+    source = write(tmp_path, "b.csv", "fname,dialogue,summary,fname\n1,d,s,2\n")
+    assert refusal(source) == "FILE: the column 'fname' occurs twice; rename one"
+    assert len(load(write(tmp_path, "c.csv", "dialogue,summary,,\nd,s,,\n")).rows) == 1  # nobody reads these
 
 
 def test_wrong_separator_is_named(tmp_path):
