@@ -2,7 +2,8 @@
 
 The score is the ROUGE (0 to 300 for the sum) or chrF that the run is judged by, under the same tokenization. Facts are
 the reference's numbers, dates and names that the summary keeps, less those in it that the dialogue does not hold, as a
-share of the reference's (`evaluation.facts`). A summary that ran into the length limit gets nothing.
+share of the reference's (`evaluation.facts`). A summary that ran into the length limit gets nothing, or what is less:
+at 0, one without an end would be worth more than one whose facts no dialogue holds.
 """
 
 from collections.abc import Sequence
@@ -77,7 +78,7 @@ def reward(drawn: Sequence[Drawn], rule: RewardRule) -> list[list[Reward]]:
 def _reward(ended: bool, score: float, counts: tuple[int, ...], copied: float, weight: float) -> Reward:
     facts, lost, unsupported = counts
     total = score + weight * (facts - lost - unsupported) / max(facts, 1)
-    return Reward(total if ended else 0.0, score, facts - lost, facts, unsupported, copied)
+    return Reward(total if ended else min(total, 0.0), score, facts - lost, facts, unsupported, copied)
 
 
 def _scores(summaries: Sequence[str], references: Sequence[list[str]], rule: RewardRule) -> list[float]:

@@ -30,6 +30,13 @@ def test_one_that_did_not_end_or_is_empty() -> None:
     assert reward([drawn("")], RULE) == [[Reward(0.0, 0.0, 0, 3, 0, 0.0)]]
 
 
+def test_without_an_end_a_summary_is_worth_no_more_than_with_one() -> None:
+    """Three numbers and a name that nobody said: -80 points, whether it ends or not."""
+    invented = "Dan: 7, 8 or 9."
+    (ended,), (cut,) = reward([drawn(invented, reference="Yes."), drawn(invented, ended=False, reference="Yes.")], RULE)
+    assert ended.total == cut.total == -80.0
+
+
 def test_a_reference_without_words() -> None:
     assert reward([drawn("Ann.", reference="...")], RULE)[0][0].score == 0.0
 
