@@ -6,6 +6,10 @@ How the halves are read: `src/commands/speech.py`.
 from ...bilingual import Text
 
 ROW_NOTES = (
+    Text(
+        "eval: %d of %d dialogues are in the training data too, so that its scores are too good",
+        "eval: 대화 %d/%d개가 학습 데이터에도 있어 점수가 실제보다 높게 나옵니다",
+    ),
     Text("the row is empty", "빈 행"),
     Text("empty dialogue", "빈 대화"),
     Text("empty summary", "빈 요약"),

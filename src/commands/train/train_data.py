@@ -39,7 +39,17 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         run.file.update(RunRecord(data={split: read}))
         lost = "".join(f", dropped {count} ({reason})" for count, reason in table.losses())
         run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
+    if known := _trained_on(tables["train"], tables["eval"]):
+        note = "eval: %d of %d dialogues are in the training data too, so that its scores are too good"
+        run.logger.warning(note, known, len(tables["eval"].rows))
     return tables
+
+
+def _trained_on(train: "DialogueTable", evaluated: "DialogueTable") -> int:
+    """Return how many evaluation dialogues are trained on, but for white space and capitals."""
+    known, asked = ([" ".join(row.dialogue.casefold().split()) for row in table.rows] for table in (train, evaluated))
+    trained = set(known)
+    return sum(dialogue in trained for dialogue in asked)
 
 
 def _refuse_instructions(table: "DialogueTable") -> None:

@@ -27,6 +27,7 @@ def run_json(folder, name="tiny_qlora"):
 def test_a_whole_run(yoyak, tiny):
     result = yoyak("train", "--experiment", "tiny.yaml", "evaluation.generate=true", "training.seed=7")
     assert (result.code, result.err) == (0, "")
+    assert "eval: 2 of 2 dialogues are in the training data too" in result.out
     run = tiny / "outputs" / "tiny_qlora"
     files = {"run.json", "metrics.jsonl", "predictions.jsonl", "report.html", "train.log", "final_model"}
     assert files <= {path.name for path in run.iterdir()}
