@@ -109,8 +109,11 @@ def lcs_length(one: Sequence[str], other: Sequence[str]) -> int:
     """Return the length of the longest common subsequence.
 
     One row of the usual table is one integer, with a zero bit where the length grows (Hyyrö, "Bit-parallel
-    LCS-length computation revisited", 2004), so a token of `other` costs a few operations whatever the length of `one`.
+    LCS-length computation revisited", 2004), so a token of the longer text costs a few
+    operations on an integer of the shorter one's length.
     """
+    if len(one) > len(other):  # the integers are as long as `one`: a summary may be a whole file
+        one, other = other, one
     positions: dict[str, int] = {}
     for index, token in enumerate(one):
         positions[token] = positions.get(token, 0) | 1 << index
