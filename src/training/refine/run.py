@@ -134,12 +134,18 @@ class RefineRun:
         self.why = self._reason_to_end()
 
     def _keep_to_minutes(self) -> None:
-        """Decide once how many steps fit into `refine.minutes` with their evaluations, by the first ones' pace."""
-        settings = self.refiner.settings
-        if settings.minutes is None or self.paced or len(self._step_seconds) < _PACE_STEPS:
+        """Decide once how many steps fit into `refine.minutes` with their evaluations, by the first ones' pace.
+
+        Where not even these fit, the run ends with those that do.
+        """
+        settings, made = self.refiner.settings, self._step_seconds
+        if settings.minutes is None or self.paced:
             return
-        pace = statistics.median(self._step_seconds) + self._evaluation_seconds / settings.eval_steps
         left = 60 * settings.minutes - self.seconds - self._evaluation_seconds  # of the last step
+        another = min(made) if len(made) > 1 else 0.0  # the first one compiles
+        if agreed(lambda: len(made) < _PACE_STEPS and left >= another):
+            return
+        pace = statistics.median(made) + self._evaluation_seconds / settings.eval_steps
         steps = agreed(lambda: min(settings.steps, self.refiner.step + max(0, int(left / pace))))
         self._make_steps(steps)
         self._logger.info("In %g minutes %d steps are made, %.2f s each", settings.minutes, steps, pace)

@@ -157,6 +157,20 @@ def test_the_pace_of_ten_steps_decides_how_many_fit(base: str, tmp_path: Path) -
     assert (again.refiner.settings.steps, again.paced) == (14, True)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "steps"),
+    [([9.0], 100), ([9.0, 3.0], 2), ([9.0, 2.0], 100)],
+    ids=["the first compiles", "no third fits", "a third fits"],
+)
+def test_minutes_that_hold_no_ten_steps_end_it_too(base: str, tmp_path: Path, seconds: list[float], steps: int) -> None:
+    """Of 15 s two steps and evaluations of 1 s leave 2 or 3, the last evaluation apart."""
+    refiner = refiner_of(base, tmp_path / "one", steps=100, minutes=15 / 60)
+    run = run_of(refiner, folder_of(tmp_path / "a"))
+    refiner.step, run.seconds, run._evaluation_seconds, run._step_seconds = len(seconds), sum(seconds) + 1, 1.0, seconds
+    run._keep_to_minutes()
+    assert refiner.settings.steps == steps
+
+
 def test_lost_facts_end_it(base: str, tmp_path: Path) -> None:
     refiner = refiner_of(base, tmp_path / "one", eval_steps=1)
     kept = iter([0.5, 0.45, 0.39])
