@@ -12,7 +12,7 @@ from ..errors import YoyakError
 from ..evaluation.tokenizations import need_analyser
 from ..ranks.group import is_first_rank
 from .generating import fill, growing_rows, speaking_console
-from .model import config_for_use
+from .model import config_for_use, is_trained
 from .several import ONE, Several
 from .together import as_asked
 from .train.resume import EVALUATION_FOLDER
@@ -191,13 +191,13 @@ def split_source(config: Config, split: str) -> tuple[str, int | None]:
 
 def predictions_path(config: Config, split: str) -> Path:
     """Return where the summaries of a split go: `outputs/NAME/evaluation/dev.jsonl`, the base model's apart."""
-    name = split if config.lora.adapter else f"{split}_zero_shot"
+    name = split if is_trained(config) else f"{split}_zero_shot"
     return config.experiment.run_dir / EVALUATION_FOLDER / f"{name}.jsonl"
 
 
 def _say_what_is_scored(config: Config, request: ModelEvaluation, console: "Console") -> None:
     """Where no adapter was named, say that the base model is scored, and which adapter could have been meant."""
     own = config.experiment.run_dir / "final_model"
-    if config.lora.adapter is None and not request.zero_shot and own.is_dir():
+    if not is_trained(config) and not request.zero_shot and own.is_dir():
         note = f"No adapter is named: the base model is scored. For the trained one: --adapter {typed_path(own)}"
         console.print(note, style="yellow")

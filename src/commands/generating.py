@@ -1,5 +1,6 @@
 """What `yoyak evaluate` and `yoyak summarize` share: options of generation, and filling a file with what is missing."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _KEPT_EVERY = {"cpu": 64, "cuda": 1024}
 """Summaries that each of several ranks makes before the one that writes has them all: what a killed run can lose."""
+_SAMPLES, _SAMPLE_BYTES = 64, 4096
 
 
 def generation_overrides(
@@ -59,6 +61,7 @@ def deciding_settings(config: Config) -> dict[str, object]:
         **({} if config.data.dialogue_format == "auto" else {"data.dialogue_format": config.data.dialogue_format}),
         "lora.use_qlora": config.lora.use_qlora and config.lora.use_lora,
         "lora.adapter": _identity(config.lora.adapter),
+        **({"model files": files} if (files := _digest_of_folder(config.model.checkpoint)) else {}),
         "compute dtype": resolve_compute(config.model.dtype).dtype,
     }
 
@@ -71,6 +74,28 @@ def _identity(adapter: str | None) -> str | None:
     if not weights.is_file():  # said in its own words when it is loaded
         return adapter
     return f"{os.path.relpath(adapter)} (sha256 {sha256_of(weights)[:12]})"
+
+
+def _digest_of_folder(checkpoint: str) -> str | None:
+    """Return the start of a hash of a model's folder, where it is one: a model that is trained again keeps it.
+
+    Of weights sizes and samples count: another training moves nearly all of them.
+    """
+    folder = Path(os.path.expanduser(checkpoint))
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".json", ".jinja"):
+            digest.update(f"{path.name} {sha256_of(path)} ".encode())
+        elif path.suffix == ".safetensors":
+            size = path.stat().st_size
+            digest.update(f"{path.name} {size} ".encode())
+            with path.open("rb") as file:
+                for number in range(_SAMPLES):
+                    file.seek(number * max(size - _SAMPLE_BYTES, 0) // (_SAMPLES - 1))
+                    digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()[:12]
 
 
 def speaking_console() -> "Console":

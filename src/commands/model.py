@@ -48,16 +48,32 @@ def config_for_use(
 ) -> Config:
     """Return the settings that `load_for_use` loads by, with the adapter's folder checked; nothing heavy happens.
 
-    `zero_shot` leaves the adapter out, also one that names the settings.
+    `adapter` may be a whole model too, as a run leaves it that trained all weights. `zero_shot` leaves either out, also
+    one that names the settings.
     """
     config = _config(experiment, adapter, overrides)
     if adapter is not None:
         config.lora.adapter = adapter
+    if adapter is not None and is_whole_model(Path(adapter)):
+        config.lora.adapter, config.lora.use_lora, config.lora.use_qlora = None, False, False
+        config.model.checkpoint = config.model.checkpoint if zero_shot else adapter
     if zero_shot:
         config.lora.adapter = None
     if config.lora.adapter is not None and not Path(config.lora.adapter).is_dir():
         raise YoyakError(f"{config.lora.adapter}: no such adapter folder; name a run's final_model")
     return config
+
+
+def is_whole_model(folder: Path) -> bool:
+    """Tell whether a folder holds a whole model, and not an adapter."""
+    return (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file()
+
+
+def is_trained(config: Config) -> bool:
+    """Tell whether a config names what was trained here: an adapter, or a whole model with its settings beside it."""
+    return (
+        config.lora.adapter is not None or (Path(os.path.expanduser(config.model.checkpoint)) / SETTINGS_FILE).is_file()
+    )
 
 
 def load_configured(config: Config, console: "Console") -> LoadedModel:

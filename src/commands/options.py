@@ -7,7 +7,7 @@ import typer
 Experiment = Annotated[str, typer.Option("--experiment", "-e", help="Name of a config, or path of a YAML file.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to override.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
-AdapterFolder = Annotated[str | None, typer.Option(help="Folder of an adapter, such as a run's final_model.")]
+AdapterFolder = Annotated[str | None, typer.Option(help="Folder of an adapter or trained model: a run's final_model.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a run that the output folder holds.")]
 Anew = Annotated[bool, typer.Option("--overwrite", help="Begin anew where the output file is there already.")]
 Spreadsheet = Annotated[bool, typer.Option("--spreadsheet", help="Write formulas in CSV and TSV as text, behind a '.")]

@@ -46,7 +46,10 @@ HELP = (
     Text("Name of a config, or path of a YAML file.", "설정 이름이나 YAML 파일 경로."),
     Text("Settings to override.", "바꿀 설정(묶음.키=값)."),
     Text("Print JSON, and nothing else.", "JSON만 출력합니다."),
-    Text("Folder of an adapter, such as a run's final_model.", "어댑터 폴더(예: 실행 폴더의 final_model)."),
+    Text(
+        "Folder of an adapter or trained model: a run's final_model.",
+        "어댑터나 학습한 모델의 폴더(실행 폴더의 final_model).",
+    ),
     Text("Replace a run that the output folder holds.", "출력 폴더에 있는 실행을 덮어씁니다."),
     Text("Begin anew where the output file is there already.", "출력 파일이 이미 있어도 처음부터 다시 합니다."),
     Text("Write formulas in CSV and TSV as text, behind a '.", "CSV와 TSV의 수식을 ' 뒤에 글자로 씁니다."),

@@ -168,6 +168,35 @@ def test_other_settings_data_or_adapter_do_not_mix(yoyak, trained):
     assert settings["generation.num_beams"] == 2
 
 
+def test_a_run_that_trained_all_weights_is_named_as_an_adapter_is(yoyak, tiny):
+    """Its last line says so: `--adapter outputs/tiny_full/final_model`."""
+    settings = ("lora.use_lora=false", "training.max_steps=2", "training.learning_rate=0.1", "evaluation.generate=true")
+    assert yoyak("train", "-e", "tiny.yaml", *settings).code == 0
+    run = tiny / "outputs" / "tiny_full"
+    final, written = str(run / "final_model"), lines(run / "predictions.jsonl")
+    assert yoyak("evaluate", "--adapter", final).code == 0
+    assert [row["summary"] for row in lines(run / "evaluation" / "dev.jsonl")] == [r["fine_tuned"] for r in written]
+    assert yoyak("evaluate", "--adapter", final, "--zero-shot").code == 0
+    base = [row["summary"] for row in lines(run / "evaluation" / "dev_zero_shot.jsonl")]
+    assert base == [row["zero_shot"] for row in written]
+    one = yoyak("summarize", DIALOGUES[0], "--adapter", final)
+    assert (one.code, one.out.strip()) == (0, written[0]["fine_tuned"].strip())
+
+
+def test_a_base_that_was_replaced_in_its_folder_is_another_model(yoyak, tiny):
+    """So is one with another chat template: both decide what is written."""
+    base, arguments = tiny / "base", ("evaluate", "-e", "tiny.yaml")
+    assert yoyak(*arguments).code == 0
+    assert "2 of 2 summaries are in" in yoyak(*arguments).err
+    write_tiny_model(base, seed=7)
+    replaced = yoyak(*arguments)
+    assert (replaced.code, "was made with model files = " in replaced.err) == (2, True)
+    assert yoyak(*arguments, "--overwrite").code == 0
+    (base / "chat_template.jinja").write_text("{{ messages[0]['content'] }}")
+    retold = yoyak(*arguments)
+    assert (retold.code, "was made with model files = " in retold.err) == (2, True)
+
+
 def start(folder, *arguments):
     command = [sys.executable, "-m", "src.cli", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
