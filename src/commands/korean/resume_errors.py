@@ -22,6 +22,14 @@ RESUME_ERRORS = (
     ),
     Text("{setting} is the final model of {run}; leave it out", "{setting:은/는} {run}의 최종 모델입니다. 빼세요"),
     Text(
+        "{setting} has no part in refining; set {other}",
+        "{setting:은/는} 보상 학습에 쓰이지 않습니다. {other:을/를} 지정하세요",
+    ),
+    Text(
+        "{setting}: the run's model was trained with {value}; leave it out",
+        "{setting}: 실행의 모델은 {value:으로/로} 학습했습니다. 빼세요",
+    ),
+    Text(
         "{run}: no finished run; name a run's folder, such as outputs/NAME, or its final_model",
         "{run}: 끝난 실행이 없습니다. outputs/이름 같은 실행 폴더나 그 final_model을 지정하세요",
     ),

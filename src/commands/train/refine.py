@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...bilingual import halves
+from ...config.loader import differences, load_config
 from ...config.schema import Config
 from ...config.typed import typed_path
 from ...errors import YoyakError
@@ -31,6 +32,20 @@ if TYPE_CHECKING:
 
 NAMED = "_refined"
 """What stands behind a run's name in that of its refining."""
+_OF_THE_MODEL = ("r", "alpha", "dropout", "target_modules", "use_rslora", "use_dora", "init", "use_lora")
+_OF_TRAINING = {
+    "learning_rate": "learning_rate",
+    "lr_scheduler_type": "lr_scheduler_type",
+    "warmup_ratio": "warmup_steps",
+    "epochs": "steps",
+    "max_steps": "steps",
+    "batch_size": "dialogues",
+    "gradient_accumulation_steps": "dialogues",
+    "eval_steps": "eval_steps",
+    "early_stopping_patience": "patience",
+    "micro_batch_tokens": "micro_batch_tokens",
+}
+"""Settings of a training, by those of `refine` that take their place."""
 
 
 def refine_run(
@@ -57,6 +72,7 @@ def refine_config(run: str, overrides: Sequence[str]) -> Config:
     final = _final_model(run)
     named = {override.partition("=")[0] for override in overrides}
     config = load_saved(final, list(overrides))
+    _refuse_without_effect(config, final, named)
     need_analyser(config.evaluation.tokenization)
     its_model = "lora.adapter" if config.lora.use_lora else "model.checkpoint"
     if its_model in named:
@@ -65,9 +81,23 @@ def refine_config(run: str, overrides: Sequence[str]) -> Config:
         config.lora.adapter = str(final)
     else:
         config.model.checkpoint = str(final)
+    config.training.neftune_noise_alpha = None  # of the training's own examples
     if "experiment.name" not in named:
         config.experiment.name += NAMED
     return config
+
+
+def _refuse_without_effect(config: Config, final: Path, named: set[str]) -> None:
+    """Raise YoyakError for a setting that was typed, is not the run's own, and would change nothing."""
+    typed = named & {*(f"lora.{name}" for name in _OF_THE_MODEL), *(f"training.{name}" for name in _OF_TRAINING)}
+    if not typed:
+        return
+    changed = differences(config, load_config(final / SAVED, ["model.trust_remote_code=false"]))
+    for setting in sorted(typed & changed.keys()):
+        section, _, name = setting.partition(".")
+        if section == "training":
+            raise YoyakError(f"{setting} has no part in refining; set refine.{_OF_TRAINING[name]}")
+        raise YoyakError(f"{setting}: the run's model was trained with {changed[setting][0]}; leave it out")
 
 
 def _final_model(run: str) -> Path:
@@ -91,6 +121,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         from ...reports.report import write_report
         from ...training.llm_trainer import peak_memory_bytes
         from ...training.refine.memory import GroupLengths, drawing_rows, update_settings
+        from ...training.refine.probe import refuse_unpacked
         from ...training.refine.refiner import Refiner
         from ...training.refine.reward import Rewarder, RewardRule
         from ...training.refine.run import RefineRun
@@ -107,6 +138,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         plan = refine_plan.plan_refining(run, loader.facts.model_config, trained, evaluated)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
         run_steps.record_model(run, loader, model)
+        refuse_unpacked(config, model, loader.compute.dtype)
         facts = run_identity(config, model, train_set, eval_set) | {"start": start_digest(model)}
         refuse_other_ranks(facts)
         if run.earlier and run.checkpoint:

@@ -1,4 +1,4 @@
-"""The probe of the groups that refining learns from, against the model's own `forward` of each summary alone."""
+"""What can be refined, and the probe of the groups it learns from, against the model's own `forward` of each alone."""
 
 import logging
 import time
@@ -8,13 +8,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from ...config.schema import Config
 from ...data.batches.bins import filled_multiple
 from ...data.batches.groups import PromptGroup, pack_groups
 from ...data.prompt.templates import IGNORE
 from ...decoder.captured_passes import CapturedPasses
-from ...decoder.packed_decoder import PackedDecoder
+from ...decoder.packed_decoder import PackedDecoder, packing_obstacle
 from ...errors import YoyakError
 from ...models.probe import Probe, attention_of_probes, bounds_of, compare_losses, is_coarse, probe_items, probed_once
+from ...planner.job import settings_obstacle
 from ..gradient_comparison import GradientComparison
 
 _TOKENS = 1024  # of a micro-batch: both groups are in one
@@ -37,6 +39,12 @@ def probe_groups(model: Any, captured: bool) -> Probe:
         )
     logging.getLogger("yoyak").info("Probe: %s", found)
     return found
+
+
+def refuse_unpacked(config: Config, model: Any, dtype: str) -> None:
+    """Raise YoyakError where the packed engine can't train a model, computed in a type, under a run's settings."""
+    if obstacle := settings_obstacle(config.training, dtype) or packing_obstacle(model):
+        raise YoyakError(f"refining needs the packed engine, which can't train this model: {obstacle}")
 
 
 def _compare_groups(model: Any, captured: bool) -> Probe:

@@ -19,7 +19,7 @@ from ...data.prompt.templates import PromptTemplate
 from ...decoder.cached_decoder import CachedDecoder
 from ...decoder.captured_passes import CapturedPasses
 from ...decoder.generation import ChoosingBatch, generate
-from ...decoder.packed_decoder import PackedDecoder, packing_obstacle
+from ...decoder.packed_decoder import PackedDecoder
 from ...decoder.picking import row_seed
 from ...decoder.row_batch import padded_rows
 from ...errors import YoyakError
@@ -31,7 +31,7 @@ from ..state.resolved import Resolved
 from .average import WeightAverage, replaced
 from .figures import Written, looks, means
 from .policy import advantages, learning_rate
-from .probe import probe_groups
+from .probe import probe_groups, refuse_unpacked
 from .reward import Drawn, Reward, Rewarder
 from .several import Share, made_by_all, own_part, summed
 
@@ -79,8 +79,7 @@ class Refiner:
                 there are fewer examples than a step takes.
         """
         settings = config.refine
-        if obstacle := packing_obstacle(model):
-            raise YoyakError(f"refining needs the packed engine, which can't train this model: {obstacle}")
+        refuse_unpacked(config, model, resolved.compute.dtype)
         refuse_few(len(examples), config)
         self.config, self.settings, self.examples = config, settings, examples
         self.model, self.tokenizer, self.prompt, self.rewarder = model.eval(), tokenizer, prompt, rewarder

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from src.commands.train import refine_plan
+from src.commands.train import refine, refine_plan
 from src.planner.devices import find_device
 from src.runs.read import read_run
 from src.tests.commands.train.test_refine_killed import SETTINGS as LEARNING
@@ -84,6 +84,31 @@ def test_a_start_that_was_trained_anew_is_another_one(yoyak, trained):
     assert result.err.startswith("yoyak: outputs/tiny_qlora_refined: can't go on: ")
     assert "has other weights than when this refining began; begin anew with --overwrite" in result.err
     assert (refined / "checkpoints").is_dir()
+
+
+def test_settings_without_effect_are_refused(yoyak, trained):
+    """They would stand in `run.json` as if they had been used."""
+    for setting, said in (
+        ("lora.r=32", "lora.r: the run's model was trained with 4; leave it out"),
+        ("lora.use_lora=false", "lora.use_lora: the run's model was trained with True; leave it out"),
+        ("training.learning_rate=0.5", "training.learning_rate has no part in refining; set refine.learning_rate"),
+        ("training.max_steps=7", "training.max_steps has no part in refining; set refine.steps"),
+    ):
+        refused = yoyak("refine", str(trained), *SETTINGS, setting)
+        assert (refused.code, refused.err) == (2, f"yoyak: {said}\n")
+    config = refine.refine_config(str(trained), ["lora.r=4", "training.learning_rate=0.001", "training.seed=3"])
+    assert config.training.seed == 3
+
+
+def test_what_the_packed_engine_can_not_train_is_refused_in_words_of_refining(yoyak, tiny):
+    assert yoyak("train", "-e", "tiny.yaml", "training.max_steps=1", "lora.use_dora=true").code == 0
+    refused = yoyak("refine", "tiny_qlora", *SETTINGS)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert refused.err.startswith("yoyak: refining needs the packed engine, which can't train this model: ")
+
+
+def test_noise_on_a_trainings_examples_is_none_of_refinings(trained):
+    assert refine.refine_config(str(trained), ["training.neftune_noise_alpha=5"]).training.neftune_noise_alpha is None
 
 
 def test_summaries_before_and_after_stand_beside_each_other(yoyak, tiny):
