@@ -82,6 +82,8 @@ class Table:
             return ""
         if not isinstance(value, str):
             raise YoyakError(f"{self.place(record)}: '{column}' is {_KINDS.get(type(value), 'something')}, not text")
+        if "\0" in value:
+            raise YoyakError(f"{self.place(record)}: NUL character: in column '{column}'; mend the row")
         return plain_text(value)
 
     def place(self, record: Record) -> str:

@@ -121,6 +121,7 @@ MISTAKES = [
     ("fname,sumary\nd1,x\n", "no column 'summary'; did you mean 'sumary'?; its columns"),
     ("fname,summary\nd1,\nd2,\n", "p.csv: every 'summary' is empty; there is nothing to score"),
     ("fname,summary\n", "p.csv: no rows"),
+    ("fname,summary\nd1,a\0b\nd2,c\n", "p.csv:2: NUL character: in column 'summary'; mend the row"),
     ("fname,summary,summary\nd1,x,y\nd2,x,y\n", "p.csv: the column 'summary' occurs twice; rename one"),
     ("", "p.csv: the file is empty"),
     ('fname,summary\nd1,"x\n', "p.csv:2: broken quoting"),
