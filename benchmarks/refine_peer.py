@@ -24,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 GENERATION = ("cache", "continuous")
 _NO_ROOM = "out of memory"
-_MOST_SECONDS = 300  # of a side
 
 
 def main() -> None:
@@ -38,6 +37,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=8192, help="of a micro-batch of our update")
     parser.add_argument("--peer-rows", type=int, default=64, help="summaries in a micro-batch of TRL's update")
     parser.add_argument("--generation", nargs="+", choices=GENERATION, default=GENERATION, help="TRL's ways to try")
+    parser.add_argument("--side-seconds", type=float, default=300, help="after which a side is given up")
     parser.add_argument("--out", type=Path, help="file that the line is added to")
     parser.add_argument("--side", choices=["ours", *GENERATION], help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -46,8 +46,8 @@ def main() -> None:
         work = examples_of(given)
         print(json.dumps(step_figures(given, work) if given.side == "ours" else peer_figures(given, work)))
         return
-    ours = measured("ours", given.peer_rows)
-    peers = {way: fitted(way, given.peer_rows, given.samples) for way in given.generation}
+    ours = measured("ours", given.peer_rows, given.side_seconds)
+    peers = {way: fitted(way, given.peer_rows, given.samples, given.side_seconds) for way in given.generation}
     fastest = min((one["seconds"] for one in peers.values() if "seconds" in one), default=None)
     ratio = round(fastest / ours["seconds"], 2) if fastest and "seconds" in ours else None
     sizes = {name: getattr(given, name) for name in ("shape", "dialogues", "samples", "new")}
@@ -55,13 +55,13 @@ def main() -> None:
     print_line(line | measured_at() | {"device": device_name()}, given.out)
 
 
-def measured(side: str, rows: int) -> dict[str, Any]:
+def measured(side: str, rows: int, seconds: float) -> dict[str, Any]:
     """Return a side's figures from a process of its own, or what went wrong there."""
     command = [sys.executable, __file__, *sys.argv[1:], "--side", side, "--peer-rows", str(rows)]
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS)
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
-        return {"error": f"not done after {_MOST_SECONDS} seconds"}
+        return {"error": f"not done after {seconds:g} seconds"}
     if ended.returncode == 0:
         found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
         return found
@@ -71,12 +71,12 @@ def measured(side: str, rows: int) -> dict[str, Any]:
     return {"error": (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1][:300]}
 
 
-def fitted(way: str, rows: int, least: int) -> dict[str, Any]:
+def fitted(way: str, rows: int, least: int, seconds: float) -> dict[str, Any]:
     """Return TRL's figures with as many summaries at a time as fit."""
-    figures = measured(way, rows)
+    figures = measured(way, rows, seconds)
     while _NO_ROOM in figures.get("error", "") and rows > least:
         rows //= 2
-        figures = measured(way, rows)
+        figures = measured(way, rows, seconds)
     return {"rows": rows, **figures}
 
 

@@ -112,7 +112,7 @@ def english(place: Place) -> list[Stage]:
     """Return imitation and refining of SmolLM2-135M on DialogSum, and what a step of refining takes."""
     sizes = ("tiny", "--dialogues", 2, "--new", 4) if place.dry else ("llama_3.2_3b", "--dialogues", 64, "--new", 40)
     large = place.script("refine_step.py", *sizes, "--samples", 2 if place.dry else 8, "--nf4", "--planned", 24)
-    peer = _small_step(place, "refine_peer.py")
+    peer = _small_step(place, "refine_peer.py", "--side-seconds", 150)
     weights = (5, 10)
     return [
         _imitation(place, 42, alone=True),
