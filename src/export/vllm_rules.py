@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from ..architectures import DELTA_LINEARS, LINEARS
 from ..errors import YoyakError
+from ..models.text_part import name_in_text
 from .adapter_file import AdapterFile
 
 MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -89,6 +90,7 @@ def renamed(adapter: AdapterFile, names: dict[str, str]) -> AdapterFile:
         return adapter
 
     def in_whole(layer: str) -> str:
+        layer = name_in_text(layer)  # an export's layers have the whole's names already
         start = next((start for start in names if layer.startswith(start)), "")
         return names.get(start, "") + layer.removeprefix(start)
 

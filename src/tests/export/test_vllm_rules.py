@@ -16,6 +16,7 @@ from src.export.vllm_rules import (
     MAX_LORA_RANKS,
     max_lora_rank,
     refuse_unless_loadable,
+    renamed,
     uniform,
     vllm_objections,
     write_adapter,
@@ -131,3 +132,12 @@ def test_tokens_that_were_added_need_merging(tmp_path: Path) -> None:
     config = tiny_config(checkpoint, tmp_path, model__chat_template="qwen")
     adapter = read_adapter(Path(train_tiny(config, *load_tiny(config))))
     assert vllm_objections(adapter) == ["trained rows of added tokens"]
+
+
+def test_an_export_that_is_exported_again_keeps_its_names() -> None:
+    """A second `language_model.` would load onto no layer, without a word."""
+    names = {"model.": "model.language_model.", "lm_head.": "lm_head."}
+    once = renamed(adapter_of(), names)
+    assert list(once.factors) == ["model.language_model.layers.0.self_attn.q_proj"]
+    assert list(renamed(once, names).factors) == list(once.factors)
+    assert list(renamed(adapter_of(), {}).factors) == [Q]
