@@ -30,6 +30,7 @@ sys.path.insert(0, str(ROOT))
 from result_line import measured_at, print_line
 
 LATE_SHARE = 0.02
+ASKED_OF_FOUR = 3.5
 _FORKS = multiprocessing.get_context("fork")
 FIRST_FORESEEN = 3  # trials before which no pace is known
 
@@ -67,7 +68,7 @@ def write_project(folder: Path) -> None:
     checkpoint = write_tiny_model(folder / "base")
     write_csv(folder / "train.csv", DIALOGUES * 4, SUMMARIES * 4)
     write_csv(folder / "dev.csv", DIALOGUES, SUMMARIES)
-    write_csv(folder / "test.csv", DIALOGUES[:2], SUMMARIES[:2])
+    write_csv(folder / "test.csv", [f"{dialogue}\nA: Bye." for dialogue in DIALOGUES[:2]], SUMMARIES[:2])
     config = {
         "model": {"checkpoint": checkpoint},
         "lora": {"r": 4, "use_qlora": False},
@@ -191,13 +192,22 @@ def workers(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
         counts.append(len(stages))
     share = counts[1] / counts[0]
     cores = len(os.sched_getaffinity(0))
-    expected = 3.5 * min(given.workers, cores) / 4
+    bound = min(given.workers, cores)
+    asked = ASKED_OF_FOUR * bound / 4
+    print(
+        f"{cores} cores, each worker with one thread: at most {bound} times the trials of one worker can be had while "
+        f"nothing else computes; {asked:.2f} are asked",
+        file=sys.stderr,
+    )
     return {
         "workers": given.workers,
         "cores": cores,
+        "at_most": bound,
+        "asked": asked,
         "parts_of_trials": counts,
         "times": round(share, 2),
-        "kept": share >= expected,
+        "load": [round(value, 1) for value in os.getloadavg()],
+        "kept": share >= asked,
     }
 
 

@@ -46,7 +46,7 @@ def korean(text: str) -> str:
     return text.ko if isinstance(text, Text) else text
 
 
-def halves(name: str, text: str) -> dict[str, str]:
+def halves(name: str, text: str | None) -> dict[str, str | None]:
     """Return a text by its name, as records keep it, and its Korean half, if it has one, by the name with `_ko`."""
     return {name: text} | ({f"{name}_ko": text.ko} if isinstance(text, Text) else {})
 

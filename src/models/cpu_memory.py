@@ -31,3 +31,18 @@ def keep_freed_memory() -> bool:
     mallopt.argtypes, mallopt.restype = [ctypes.c_int, ctypes.c_int], ctypes.c_int
     values = {_M_MMAP_THRESHOLD: _LARGEST_KEPT_BYTES, _M_TRIM_THRESHOLD: _NEVER_TRIM_BYTES, _M_ARENA_MAX: 1}
     return all([mallopt(name, value) for name, value in values.items()])
+
+
+def give_back_freed_memory() -> bool:
+    """Give what malloc keeps of freed blocks back to the kernel; return False where the C library is not glibc.
+
+    Between two models in one process: else it would hold the most that any moment took, as long as it runs, and more
+    with each model whose blocks don't fit where those of the last one lay.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return False
+    trim.argtypes, trim.restype = [ctypes.c_size_t], ctypes.c_int
+    trim(0)
+    return True

@@ -167,7 +167,7 @@ def _additions(record: _Record) -> Html:
     for line in record["additions"]:
         kept = Text("kept", "남김") if line["kept"] else Text("not kept", "버림")
         score, gain = (MISSING, MISSING) if line["score"] is None else (_score(line), _signed(line["gain"]))
-        state = join(kept, " ", named(line["reason"] or ""))
+        state = join(kept, " ", _why(line))
         taken = MISSING if line["seconds"] is None else duration(line["seconds"])
         rows.append([_ADDITIONS[line["kind"]], code(line["label"]), score, gain, taken, state])
     if not rows:
@@ -197,7 +197,7 @@ def _trials(record: _Record) -> Html:
         cells = [_measured(trial["measured"].get(str(place)), by) for place, by in enumerate(by_summaries)]
         values = [code(setting(trial["settings"][n])) if n in trial["settings"] else MISSING for n in names]
         score = _score(trial) if trial["state"] == "finished" else Html(MISSING)
-        state = join(_STATES[trial["state"]], " ", code(trial["reason"]))
+        state = join(_STATES[trial["state"]], " ", _why(trial))
         rows.append([str(trial["number"]), score, state, duration(trial["seconds"]), *cells, *values])
     pauses = [
         Text(f"At {share:.0%}: {_kind(by)}", f"{share:.0%}에서 {_kind(by).ko}")
@@ -227,7 +227,7 @@ def _refused(record: _Record) -> Html:
         [
             str(trial["number"]),
             code(", ".join(f"{name}={setting(value)}" for name, value in trial["settings"].items())),
-            named(trial["reason"] or ""),
+            _why(trial),
         ]
         for trial in record["trials"]
         if trial["state"] == "refused"
@@ -236,3 +236,11 @@ def _refused(record: _Record) -> Html:
         return Html("")
     columns = [Text("Trial", "시도"), Text("Settings", "설정"), Text("Why", "이유")]
     return table(Text("Drawn, but not begun", "뽑았지만 시작하지 않음"), columns, rows, "words")
+
+
+def _why(line: _Record) -> str | None:
+    """Return why a trial or an addition came to nothing; in quotes where the record has it in English alone."""
+    reason, other = line["reason"], line.get("reason_ko")
+    if not reason:
+        return None
+    return Text(reason, other) if isinstance(other, str) else tag("q", reason, lang="en")

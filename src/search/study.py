@@ -8,21 +8,25 @@ learns from unfinished trials; what is drawn depends on the seed, the trial's nu
 import json
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.exc import SQLAlchemyError
 
+from ..bilingual import Text, halves
 from ..config.provenance import value_text
-from ..errors import YoyakError
+from ..errors import YoyakError, first_line
 from .costs import Spent, Units
 from .halving import Standing, State
 from .space import Settings, Space, decoded
 
 _STUDY = "yoyak"
 _IDENTITY = "yoyak_search"
+_LAST_TABLE = "alembic_version"  # that Optuna makes in a new storage
 _STARTUP = 5  # trials drawn at random before TPE has something to go by
 _STATES: dict[TrialState, State] = {
     TrialState.RUNNING: "begun",
@@ -61,6 +65,10 @@ class TrialRecord:
         return Spent(**self.attributes.get("spent", {}))
 
 
+class UnreadableTrialsError(Exception):
+    """The trials of a search that can't be read from its storage; the text says why, as the database does."""
+
+
 class SearchStudy:
     """The storage of a search."""
 
@@ -77,13 +85,14 @@ class SearchStudy:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self.url, self.space, self.seed, self.at_random = url, space, seed, at_random
+        self._seen: list[optuna.trial.FrozenTrial] | None = None
         study = f"{_STUDY}/{name}"
         try:
             if anew and study in optuna.get_all_study_names(url):
                 optuna.delete_study(study_name=study, storage=url)
             self._study = optuna.create_study(storage=url, study_name=study, direction="maximize", load_if_exists=True)
         except Exception as error:  # of whichever driver and database
-            raise YoyakError(f"--storage {url}: can't be opened ({_line(error)})") from error
+            raise YoyakError(f"--storage {url}: can't be opened ({first_line(error)})") from error
 
     def refuse_another(self, identity: Mapping[str, Any]) -> None:
         """Keep what makes this search, or raise YoyakError where the storage holds one of another make."""
@@ -108,14 +117,20 @@ class SearchStudy:
         """Return what was decided."""
         return self._study.user_attrs.get(name, default)
 
+    def look(self) -> None:
+        """See what other processes have done: until then trials are as they were when this one last changed any.
+
+        Reading them takes milliseconds in which others wait, and each decision asks for them a dozen times.
+        """
+        self._seen = None
+
     def trials(self) -> list[TrialRecord]:
         """Return all trials in order."""
-        found = self._study.get_trials(deepcopy=False)
-        return [_record(trial) for trial in found]
+        return [_record(trial) for trial in self._found()]
 
     def draw(self) -> Settings:
         """Return what the next trial tries, in Optuna's values."""
-        trials = self._study.get_trials(deepcopy=False)
+        trials = self._found()
         seed = self.seed * 1_000_003 + len(trials)
         sampler: optuna.samplers.BaseSampler
         with warnings.catch_warnings():
@@ -136,7 +151,7 @@ class SearchStudy:
         """
         attributes: dict[str, Any] = {} if units is None else {"units": vars(units)}
         if reason is not None:
-            attributes["reason"] = reason
+            attributes |= halves("reason", reason)
         there = [] if params is None else list(params)
         trial = optuna.trial.create_trial(
             state=TrialState.RUNNING if reason is None else TrialState.FAIL,
@@ -145,7 +160,8 @@ class SearchStudy:
             user_attrs=attributes,
         )
         self._study.add_trial(trial)
-        return len(self._study.get_trials(deepcopy=False)) - 1
+        self.look()
+        return len(self._found()) - 1
 
     def measure(self, number: int, measured: Mapping[int, float], spent: Spent) -> None:
         """Keep what was found at pauses, and what the trial has taken."""
@@ -155,27 +171,33 @@ class SearchStudy:
             for pause, value in sorted(measured.items()):
                 trial.report(value, pause)
         trial.set_user_attr("spent", vars(spent))
+        self.look()
 
     def note(self, number: int, name: str, value: Any) -> None:
         """Keep something about a trial that has begun."""
         self._live(number).set_user_attr(name, value)
+        self.look()
 
     def finish(self, number: int, value: float) -> None:
         """End a trial with its score."""
         self._study.tell(number, value, skip_if_finished=True)
+        self.look()
 
     def lose(self, number: int) -> None:
         """End a trial that goes on no more."""
         self._study.tell(number, state=TrialState.PRUNED, skip_if_finished=True)
+        self.look()
 
     def fail(self, number: int, reason: str) -> None:
         """End a trial that has gone wrong."""
-        self._live(number).set_user_attr("failed", reason)
+        for name, half in halves("failed", reason).items():
+            self._live(number).set_user_attr(name, half)
         self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+        self.look()
 
     def importances(self) -> dict[str, float]:
         """Return each searched setting's share of what makes the scores differ; empty where too few have finished."""
-        usable = [t for t in self._study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE and t.params]
+        usable = [t for t in self._found() if t.state == TrialState.COMPLETE and t.params]
         if len(usable) < 4:
             return {}
         copy = optuna.create_study(direction="maximize")
@@ -185,8 +207,13 @@ class SearchStudy:
         except (ValueError, RuntimeError):  # all scores alike
             return {}
 
+    def _found(self) -> list[optuna.trial.FrozenTrial]:
+        if self._seen is None:
+            self._seen = self._study.get_trials(deepcopy=False)
+        return self._seen
+
     def _live(self, number: int) -> optuna.trial.Trial:
-        return optuna.trial.Trial(self._study, self._study.get_trials(deepcopy=False)[number]._trial_id)
+        return optuna.trial.Trial(self._study, self._found()[number]._trial_id)
 
     def _as_known(self, trial: optuna.trial.FrozenTrial) -> optuna.trial.FrozenTrial | None:
         """Return a trial as TPE may know it: a paused one as stopped there, none without a place or a value."""
@@ -205,18 +232,31 @@ class SearchStudy:
 
 
 def stored_trials(url: str) -> tuple[str, dict[str, Any], list[TrialRecord]] | None:
-    """Return of a search's storage its name, settings and trials, changing nothing; None where none can be read."""
+    """Return of a search's storage its name, settings and trials, changing nothing; None where it is being made.
+
+    Raises:
+        UnreadableTrialsError: they can't be read.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    engines = [create_engine(url)]
     try:
+        if not inspect(engines[0]).has_table(_LAST_TABLE):
+            return None
         storage = optuna.storages.RDBStorage(url, skip_table_creation=True)
+        engines.append(storage.engine)
         names = [one.study_name for one in storage.get_all_studies() if one.study_name.startswith(f"{_STUDY}/")]
         if not names:
             return None
         study = optuna.load_study(study_name=names[0], storage=storage)
         trials = [_record(trial) for trial in study.get_trials(deepcopy=False)]
-    except Exception:  # of whichever driver: one that is being made, or locked for long
-        return None
-    return names[0].partition("/")[2], dict(study.user_attrs.get(_IDENTITY, {})), trials
+        return names[0].partition("/")[2], dict(study.user_attrs.get(_IDENTITY, {})), trials
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        raise UnreadableTrialsError(first_line(error.__cause__ or error)) from error
+    except (RuntimeError, LookupError, TypeError, ValueError) as error:  # of another Optuna, or what it wrote
+        raise UnreadableTrialsError(first_line(error)) from error
+    finally:
+        for engine in engines:
+            engine.dispose()
 
 
 def _record(trial: optuna.trial.FrozenTrial) -> TrialRecord:
@@ -228,15 +268,11 @@ def _record(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         state=state,
         measured=dict(trial.intermediate_values),
         value=trial.value if trial.state == TrialState.COMPLETE else None,
-        reason=attributes.get("failed") or attributes.get("reason"),
+        reason=_reason(attributes, "failed") or _reason(attributes, "reason"),
         attributes=attributes,
     )
 
 
-def finished_in(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return the trials that have a score."""
-    return [trial for trial in trials if trial.state == "finished"]
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _reason(attributes: Mapping[str, Any], name: str) -> str | None:
+    english, korean = attributes.get(name), attributes.get(f"{name}_ko")
+    return Text(english, korean) if english is not None and korean is not None else english

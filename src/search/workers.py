@@ -3,8 +3,9 @@
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import YoyakError
@@ -44,14 +45,34 @@ def is_free(folder: Path, name: str) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class Worker:
+    """One of a search's workers: the name under which others see it, and what makes it be seen no more."""
+
+    folder: Path
+    name: str
+    leave: Callable[[], None]
+
+    def is_alone(self) -> bool:
+        """Tell whether no other worker is there."""
+        return all(is_free(self.folder, name) for name in worker_names(self.folder) if name != self.name)
+
+    def is_last(self) -> bool:
+        """Tell whether no other worker is there; where one is, this one is none any more.
+
+        Asked within `deciding` by who has nothing more to do: of two that end at the same time the second must not see
+        the first, or neither would end the search.
+        """
+        if self.is_alone():
+            return True
+        self.leave()
+        return False
+
+
 @contextmanager
-def working(folder: Path) -> Iterator[str]:
-    """Be one of a search's workers; yield the name under which others see it."""
+def working(folder: Path) -> Iterator[Worker]:
+    """Be one of a search's workers."""
     name = f"worker-{socket.gethostname()}-{os.getpid()}"
-    with claimed(folder, name):
-        yield name
-
-
-def others_work(folder: Path, own: str) -> bool:
-    """Tell whether another worker is there."""
-    return any(not is_free(folder, name) for name in worker_names(folder) if name != own)
+    with ExitStack() as held:
+        held.enter_context(claimed(folder, name))
+        yield Worker(folder, name, held.close)

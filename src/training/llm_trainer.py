@@ -220,6 +220,8 @@ class LLMTrainer:
             raise_if_disk_full(error, self.run_dir)
             raise_if_not_deterministic(error)
             raise
+        finally:
+            self.interrupt.on_train_end()  # an error leaves out the Trainer's own call
         step, seconds = self.trainer.state.global_step, self.trainer.seconds_trained()
         if number := max(gathered(self.interrupt.number or 0)):  # a rank's signal may have come after the last step
             checkpoint = self.run_dir / "checkpoints" / f"checkpoint-{step}"

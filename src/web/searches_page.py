@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 
 from ..bilingual import Text
-from ..reports.markup import Html
+from ..reports.markup import Html, tag
 from ..reports.page import Part
 from ..reports.search_page import search_parts, search_verdict, standing_parts
 from ..runs.holder import lock_holder
@@ -90,7 +90,9 @@ async def _shown(studio: Studio, name: str) -> dict[str, Any]:
     verdict, parts = Html(""), list[Part]()
     if known["state"] == "ended":
         verdict, parts = await WORKER.call(_ended, folder.absolute())
-    elif (record := await WORKER.call(standing_of, folder.absolute())) is not None:
+    elif isinstance(record := await WORKER.call(standing_of, folder.absolute()), Text):
+        known["unread"] = record
+    elif record is not None:
         parts = standing_parts(record | known["clock"])
         known |= _so_far(record)
     return {"name": name, "notice": None, "verdict": verdict, "parts": parts, **known}
@@ -114,6 +116,7 @@ def _known(studio: Studio, folder: Path) -> dict[str, Any]:
         "begun": None,
         "ended": None,
         "best": None,
+        "unread": None,
     }
 
 
@@ -141,15 +144,20 @@ def _ended(folder: Path) -> tuple[Html, list[Part]]:
         return search_verdict(record), [part for part in search_parts(record, config) if part[2]]
     except (LookupError, TypeError, ValueError, AttributeError, StopIteration):  # of another version: its trials alone
         standing = standing_of(folder)
-        return Html(""), standing_parts(standing | {"spent_seconds": 0.0}) if standing else []
+        if standing is None or isinstance(standing, Text):
+            return tag("p", standing) if standing else Html(""), []
+        return Html(""), standing_parts(standing | {"spent_seconds": 0.0})
 
 
-def standing_of(folder: Path) -> dict[str, Any] | None:
-    """Return how a search stands, with `running` for the state of a trial that a process works on."""
+def standing_of(folder: Path) -> dict[str, Any] | Text | None:
+    """Return how a search stands, with `running` for the state of a trial that a process works on.
+
+    None where there are no trials yet; where they can't be read, a sentence that says why.
+    """
     from ..search.standing import search_standing
 
     record = search_standing(folder / STORAGE_FILE, lambda number: folder / trial_name(number) / SCORES_FILE)
-    for trial in record["trials"] if record else ():
+    for trial in record["trials"] if isinstance(record, dict) else ():
         claim = folder / CLAIMS / trial_name(trial["number"])
         if trial["state"] == "begun" and lock_holder(claim) is not None:
             trial["state"] = "running"

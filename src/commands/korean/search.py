@@ -162,6 +162,17 @@ SEARCH = (
         "this machine's card is not known to the planner; run yoyak plan --calibrate",
         "이 GPU를 예측할 자료가 없습니다. yoyak plan --calibrate를 실행하세요",
     ),
+    Text(
+        "{source}: all of its dialogues are in data.eval too, on which trials are chosen; name another file with "
+        "data.test, or set data.test=null for a part of data.eval to be set aside",
+        "{source}: 대화가 모두 data.eval에도 있어 선택에 쓰입니다. data.test에 다른 파일을 지정하거나, "
+        "data.test=null로 두어 data.eval의 일부를 따로 떼어 두세요",
+    ),
+    Text(
+        "{source}: {over} of {all} dialogues are in data.eval too; the score at the end leaves them out",
+        "{source}: 대화 {all}개 중 {over}개가 data.eval에도 있어 마지막 점수에서 뺍니다",
+    ),
+    Text("would take {took}, and {left} were left", "{took:t} 걸리는데 {left:t} 남아 있었습니다"),
     Text("takes {size} GB of memory, more than there is", "메모리가 {size} GB 필요해 들어가지 않습니다"),
     Text("{folder}: can't be averaged: {why}", "{folder}: 평균을 낼 수 없습니다: {why:t}"),
     Text("tensors that are no factors of layers differ", "층의 인수가 아닌 텐서가 서로 다릅니다"),

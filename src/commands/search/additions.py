@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...bilingual import halves
 from ...errors import YoyakError
 from ...evaluation.significance import bootstrap_interval, paired_difference
 from ...files import write_atomic
 from ...inference.mbr import choose_by_mbr
-from ...planner.advice import hours
 from ...search.choice import stands_out
 from ...search.folder import trial_name
 from .context import Search
+from .loop import best_first
 from .measured import dev_summaries, scores_of
+from .reasons import too_late, with_half
 from .seconds import addition_costs, end_seconds
 from .trial import EARLIER, FINAL, TrialScores, read_scores
 
@@ -60,18 +62,17 @@ def add_to_winner(search: Search, chosen: int, stopped: bool) -> Winner:
         _try_averages(tries, nexts)
     if "refine" in wanted:
         _try_refining(tries)
+    if not (winner.model / FINAL).is_dir():  # dropped at an earlier end, at which another trial was the winner
+        return Winner(str(chosen), run, read_scores(run))
     if "mbr" in wanted:
         _try_together(tries, [run, *nexts])
     return winner
 
 
 def _next_best(search: Search, chosen: int) -> list[Path]:
-    """Return the runs of the best finished trials but the chosen one and the config as it is."""
-    finished = [
-        trial for trial in search.study.trials() if trial.state == "finished" and trial.number not in (0, chosen)
-    ]
-    best = sorted(finished, key=lambda trial: (-(trial.value or 0.0), trial.number))
-    return [search.folder / trial_name(trial.number) for trial in best[: search.config.search.keep_models - 1]]
+    """Return the runs of the best finished trials but the chosen one: all of them have their models yet."""
+    best = [trial.number for trial in best_first(search) if trial.number != chosen]
+    return [search.folder / trial_name(number) for number in best[: search.config.search.keep_models - 1]]
 
 
 class Tries:
@@ -115,12 +116,12 @@ class Tries:
         line = {"kind": kind, "foreseen": foreseen, "seconds": None, "reason": None, "score": None, "scores": None}
         left = self.search.clock.left - end_seconds(self.search)
         if foreseen > left:
-            return line | {"reason": f"would take {hours(foreseen)}, and {hours(max(left, 0))} were left"}
+            return line | halves("reason", too_late(foreseen, left))
         began = time.perf_counter()
         try:
             found = make()
         except YoyakError as error:
-            return line | {"seconds": time.perf_counter() - began, "reason": str(error)}
+            return line | {"seconds": time.perf_counter() - began, **halves("reason", with_half(str(error)))}
         low, high = bootstrap_interval(found.scores)
         score = sum(found.scores) / len(found.scores)
         known = {"score": score, "low": low, "high": high, "unsupported_facts": found.unsupported_facts}

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from ...bilingual import halves
 from ...config.loader import changed_config, flatten
 from ...config.located import located
 from ...config.provenance import SETTINGS
@@ -40,11 +41,12 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
     Raises:
         YoyakError: no trial has finished.
     """
+    search.study.look()
     finished = finished_with_models(search)
     if not finished:
         if stopped:
             return {}
-        needed = end_seconds(search) + whole_seconds(search, search.units)
+        needed = end_seconds(search) + whole_seconds(search, search.units, pauses=False)
         raise YoyakError(
             f"--deadline: {hours(search.clock.deadline_seconds)} allowed no trial to end; one takes {hours(needed)} at "
             "the least; the same command with more goes on"
@@ -73,7 +75,7 @@ def search_record(
     for trial in search.study.trials():
         line: dict[str, Any] = {"number": trial.number, "settings": trial.settings, "state": trial.state}
         line |= {"measured": {str(pause): value for pause, value in trial.measured.items()}, "score": trial.value}
-        line |= {"seconds": round(trial.spent.seconds, 2), "steps": trial.spent.steps, "reason": trial.reason}
+        line |= {"seconds": round(trial.spent.seconds, 2), "steps": trial.spent.steps, **halves("reason", trial.reason)}
         line |= {"stages": trial.attributes.get("stages", []), "ended_after": trial.attributes.get("ended_after")}
         if trial.state == "finished":
             scores = read_scores(search.folder / trial_name(trial.number))

@@ -15,13 +15,20 @@ from ...reports.report import write_report
 from ...search.choice import Finished
 from ...search.folder import trial_name
 from ...search.halving import by_promise, promotable
-from ...search.held import SLACK
 from ...search.space import decoded, own_params
 from ...search.study import TrialRecord
 from ...search.workers import claimed, deciding, is_free
 from .context import Search
 from .measured import free_memory
-from .seconds import REPORT_SECONDS, end_seconds, pace, reserved_seconds, stage_seconds, whole_seconds
+from .reasons import too_large, too_late, with_half
+from .seconds import (
+    REPORT_SECONDS,
+    pace,
+    reserved_seconds,
+    seconds_after_training,
+    stage_seconds,
+    whole_seconds,
+)
 from .trial import EARLIER, FINAL, Stage, pause_dialogues, read_scores, run_stage, trial_config
 
 _ADAPTER = "adapter_model.safetensors"
@@ -50,6 +57,7 @@ def run_trials(search: Search) -> None:
 
 def _next(search: Search) -> tuple[int, int | None] | None:
     """Return the trial that runs next and the pause to which it does (None: to its end); None where none can."""
+    search.study.look()
     trials = search.study.trials()
     search.heed_decisions()
     if not trials:
@@ -62,6 +70,8 @@ def _next(search: Search) -> tuple[int, int | None] | None:
         return cut_off.number, 0 if pauses else None
     standings = [trial.standing for trial in trials]
     good = promotable(standings, pauses, search.config.search.keep_one_in, free)
+    if good == 0 and search.clock.left <= seconds_after_training(search, trials[0]):
+        return None  # each further part would end after its first step, and so on beyond the deadline
     if good is not None and (good == 0 or _ends_in_time(search, trials[good], left)):
         later = standings[good].pause + 1
         return good, later if good and later < pauses else None
@@ -94,15 +104,15 @@ def _draw(search: Search, trials: "list[TrialRecord]", left: float) -> int | Non
         try:
             units = search.machine.units(changed_config(search.config, decoded(params), "search.space"))
         except YoyakError as error:
-            search.study.add(params, None, str(error))
+            search.study.add(params, None, with_half(str(error)))
             continue
         if not units.fits:
-            search.study.add(params, units, f"takes {units.peak_bytes / 1e9:.1f} GB of memory, more than there is")
+            search.study.add(params, units, too_large(units.peak_bytes))
             continue
         needed = whole_seconds(search, units)
         if needed <= left:
             return search.study.add(params, units)
-        search.study.add(params, units, f"would take {hours(needed)}, and {hours(max(left, 0))} were left")
+        search.study.add(params, units, too_late(needed, left))
         if whole_seconds(search, replace(units, steps=max(1, round(units.steps * cheapest / units.whole)))) > left:
             return None
     return None
@@ -115,8 +125,7 @@ def _run(search: Search, number: int, until: int | None) -> None:
     config = trial_config(search.config, number, trial.settings, search.folder, search.data.dev_file)
     speed = pace(search)
     foreseen = stage_seconds(search, speed, trial.units, trial, until)
-    ending = len(search.data.dev) * speed.summary(trial.units) + trial.units.evaluation * speed.evaluation
-    limit = SLACK * ending + (reserved_seconds(search) if number else end_seconds(search))
+    limit = seconds_after_training(search, trial)
     _say_begin(search, trial, until, foreseen)
     try:
         stage = run_stage(config, search.settings, trial.units.steps, until, lambda _: search.clock.left > limit)
@@ -140,11 +149,12 @@ def _keep(search: Search, trial: TrialRecord, stage: Stage, foreseen: float) -> 
             start = time.perf_counter()
             write_report(search.folder / trial_name(0))
             search.study.note(0, REPORT_SECONDS, time.perf_counter() - start)
-            spent = stage.spent
-            if spent.evaluations:
-                search.decide_pauses(spent.begin + spent.evaluate / spent.evaluations, spent.seconds)
+            speed, units = pace(search), trial.units
+            if units is not None and speed.measured:  # whole seconds, however often the trial was killed
+                each = speed.begin + units.evaluation * speed.evaluation
+                search.decide_pauses(each, stage_seconds(search, speed, units))
+        _keep_earlier(search.folder / trial_name(trial.number))  # before it counts as finished: a kill comes back here
         search.study.finish(trial.number, sum(stage.scores.scores) / len(stage.scores.scores))
-        _keep_earlier(search.folder / trial_name(trial.number))
         drop_models(search)
     _say_end(search, trial, stage)
 
@@ -153,11 +163,12 @@ def _keep_earlier(run: Path) -> None:
     """Keep of a finished trial's checkpoints the adapters whose weights are not the final model's."""
     final = run / FINAL / _ADAPTER
     for checkpoint in (run / "checkpoints").glob("checkpoint-*"):
-        adapter = checkpoint / _ADAPTER
-        if final.is_file() and adapter.is_file() and not filecmp.cmp(adapter, final, shallow=False):
+        adapter, settings = checkpoint / _ADAPTER, checkpoint / "adapter_config.json"
+        there = final.is_file() and adapter.is_file() and settings.is_file()
+        if there and not filecmp.cmp(adapter, final, shallow=False):
             place = run / EARLIER / checkpoint.name.removeprefix("checkpoint-")
             place.mkdir(parents=True, exist_ok=True)
-            for path in (adapter, checkpoint / "adapter_config.json"):
+            for path in (adapter, settings):
                 shutil.copyfile(path, place / path.name)
     shutil.rmtree(run / "checkpoints", ignore_errors=True)
 
@@ -166,12 +177,24 @@ def drop_models(search: Search, keep: "set[int] | None" = None) -> None:
     """Remove the final models of all finished trials but the best ones and the config's own, or but `keep`."""
     finished = [trial for trial in search.study.trials() if trial.state == "finished"]
     if keep is None:
-        best = sorted(finished, key=lambda trial: (-(trial.value or 0.0), trial.number))
-        keep = {0, *(trial.number for trial in best[: search.config.search.keep_models])}
+        keep = {0, *(trial.number for trial in best_first(search)[: search.config.search.keep_models])}
     for trial in finished:
         if trial.number not in keep:
             for name in (FINAL, EARLIER):
                 shutil.rmtree(search.folder / trial_name(trial.number) / name, ignore_errors=True)
+
+
+def best_first(search: Search) -> list[TrialRecord]:
+    """Return the finished trials, those first whose summaries keep to `search.most_unsupported_facts`, of these the
+    best.
+    """
+    most = search.config.search.most_unsupported_facts
+
+    def rank(trial: TrialRecord) -> tuple[float, float, int]:
+        facts = read_scores(search.folder / trial_name(trial.number)).unsupported_facts if most is not None else 0.0
+        return max(facts - (most or 0.0), 0.0), -(trial.value or 0.0), trial.number
+
+    return sorted((trial for trial in search.study.trials() if trial.state == "finished"), key=rank)
 
 
 def finished_with_models(search: Search) -> list[Finished]:
@@ -186,7 +209,7 @@ def finished_with_models(search: Search) -> list[Finished]:
 
 
 def _fail(search: Search, trial: TrialRecord, reason: str) -> None:
-    search.study.fail(trial.number, reason)
+    search.study.fail(trial.number, with_half(reason))
     shutil.rmtree(search.folder / trial_name(trial.number) / "checkpoints", ignore_errors=True)
     search.console.print(f"Trial {trial.number} failed: {reason}", style="yellow")
     newest = [one.state for one in search.study.trials() if one.state != "refused"][-_FAILURES:]

@@ -46,9 +46,12 @@ def free_memory() -> None:
     """Give back what a model that is no longer used has taken."""
     import torch
 
+    from ...models.cpu_memory import give_back_freed_memory
+
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    give_back_freed_memory()
 
 
 def _summaries(search: Search, model: Path, rows: "Sequence[DialogueRow]", name: str) -> list[str]:

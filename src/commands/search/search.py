@@ -20,11 +20,14 @@ from ..train.config import resolve_config
 from ..train.request import TrainRequest
 from .context import Search
 from .plan_search import need_optuna
-from .set_aside import SearchData, read_search_data, write_search_data
+from .set_aside import SearchData, digest_of, read_search_data, write_search_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...data.files.sources import DialogueRow
+    from ...search.costs import Units
+    from ...search.workers import Worker
 
 _BEGINS_WITH = {"data", STORAGE_FILE}
 _NOT_OF_THE_SEARCH = (
@@ -59,8 +62,8 @@ def run_search(request: SearchRequest) -> Path:
         SystemExit: stopped by Ctrl-C (130) or SIGTERM (143), with the best so far as the result.
     """
     need_optuna()
-    with alone(), _begun(request) as (search, own):
-        from ...search.workers import deciding, others_work
+    with alone(), _begun(request) as (search, worker):
+        from ...search.workers import deciding
         from ...training.guards.interrupts import stopped_by_sigterm
         from .conclude import conclude, show_result
         from .loop import run_trials
@@ -69,7 +72,7 @@ def run_search(request: SearchRequest) -> Path:
             with stopped_by_sigterm():
                 run_trials(search)
                 with deciding(search.folder):  # the last worker sees no other
-                    record = None if others_work(search.folder, own) else conclude(search)
+                    record = conclude(search) if worker.is_last() else None
         except KeyboardInterrupt:
             conclude(search, stopped=True)
             raise
@@ -83,8 +86,8 @@ def run_search(request: SearchRequest) -> Path:
 
 
 @contextmanager
-def _begun(request: SearchRequest) -> "Iterator[tuple[Search, str]]":
-    """Yield the search with all that is checked before a trial begins, and this worker's name.
+def _begun(request: SearchRequest) -> "Iterator[tuple[Search, Worker]]":
+    """Yield the search with all that is checked before a trial begins, and this process as its worker.
 
     Several may begin at once: what makes the folder is done by one after another. A new folder goes where that fails.
     """
@@ -92,7 +95,7 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, str]]":
     from ...search.objective import refuse_objective
     from ...search.space import search_space
     from ...search.study import SearchStudy
-    from ...search.workers import deciding, others_work, working
+    from ...search.workers import deciding, working
     from .machine import search_machine
 
     config = resolve_config(TrainRequest(request.experiment, request.overrides))
@@ -104,33 +107,41 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, str]]":
     _refuse_other_content(folder)
     quiet_libraries()
     import_module("...training.llm_trainer", __package__)  # its seconds are not the first trial's
-    data = read_search_data(config, folder)
+    data = read_search_data(config, folder, console.print)
     refuse_objective(config, [row.summary for row in data.dev])
-    machine = search_machine(config, _train_rows(config), data.dev)
-    with working(folder) as own:
+    train = _train_rows(config)
+    machine = search_machine(config, train, data.dev)
+    units = machine.units(config)
+    with working(folder) as worker:
         with deciding(folder):
-            alone = not others_work(folder, own)
+            alone = worker.is_alone()
             is_new = not (folder / CLOCK_FILE).is_file()
-            if request.overwrite:
-                _empty(folder, alone)
             try:
-                write_search_data(config, data)
+                if request.overwrite:  # what is refused leaves what was there
+                    _refuse_company(folder, alone)
+                    _refuse_short_deadline(request, request.deadline_seconds, config, data, units)
                 url = request.storage or f"sqlite:///{(folder / STORAGE_FILE).absolute()}"
+                if request.overwrite and request.storage is None:
+                    _empty(folder)
                 name, chance = config.experiment.name, config.search.sampler == "random"
                 study = SearchStudy(url, name, space, config.search.seed, request.overwrite, chance)
-                study.refuse_another(_identity(config, data))
+                if request.overwrite and request.storage is not None:
+                    _empty(folder)
+                study.refuse_another(_identity(config, data, train))
+                write_search_data(config, data)
                 clock = SearchClock(folder, request.deadline_seconds, request.began)
-                search = Search(config, folder, data, space, machine, machine.units(config), study, clock, console)
-                _refuse_short_deadline(search)
+                search = Search(config, folder, data, space, machine, units, study, clock, console)
+                if not study.trials():
+                    _refuse_short_deadline(request, clock.left, config, data, units)
             except BaseException:
                 if is_new and alone:
                     shutil.rmtree(folder, ignore_errors=True)
                 raise
         with clock.running():
-            yield search, own
+            yield search, worker
 
 
-def _train_rows(config: Config) -> "list[Any]":
+def _train_rows(config: Config) -> "list[DialogueRow]":
     from ...data.files.sources import load_dialogues
 
     return load_dialogues(config.data.train, config.data).rows[: config.data.max_train_examples]
@@ -143,10 +154,14 @@ def _refuse_other_content(folder: Path) -> None:
         raise YoyakError(f"{folder}: is there already and holds no search; set experiment.name=OTHER")
 
 
-def _empty(folder: Path, alone: bool) -> None:
-    """Remove what a search's folder holds, but for its locks; YoyakError where another process works on it."""
+def _refuse_company(folder: Path, alone: bool) -> None:
+    """Raise YoyakError where another process works on a search that is to be replaced."""
     if not alone:
         raise YoyakError(f"{folder}: another process is at this search, which --overwrite would replace; stop it first")
+
+
+def _empty(folder: Path) -> None:
+    """Remove what a search's folder holds, but for its locks."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
             shutil.rmtree(path)
@@ -154,25 +169,26 @@ def _empty(folder: Path, alone: bool) -> None:
             path.unlink()
 
 
-def _identity(config: Config, data: SearchData) -> dict[str, Any]:
-    """Return what makes a search: its settings, by name, and the dialogues that it measures on."""
+def _identity(config: Config, data: SearchData, train: "Sequence[DialogueRow]") -> dict[str, Any]:
+    """Return what makes a search: its settings, by name, and the dialogues that it trains and measures on."""
     settings = {
         name: value for name, value in flatten(located(config)).items() if not name.startswith(_NOT_OF_THE_SEARCH)
     }
-    known: dict[str, Any] = json.loads(json.dumps(settings | {"evaluation dialogues": data.digest}))
+    dialogues = {"training dialogues": digest_of([train]), "evaluation dialogues": digest_of([data.dev, data.test])}
+    known: dict[str, Any] = json.loads(json.dumps(settings | dialogues))
     return known
 
 
-def _refuse_short_deadline(search: Search) -> None:
-    """Raise YoyakError where not even the first trial can end before the deadline."""
+def _refuse_short_deadline(
+    request: SearchRequest, left: float, config: Config, data: SearchData, units: "Units"
+) -> None:
+    """Raise YoyakError where of a new search not even the first trial can end in the seconds that are left."""
     from ...planner.advice import hours
-    from .seconds import end_seconds, whole_seconds
+    from .seconds import least_seconds
 
-    if search.study.trials():
-        return
-    least = whole_seconds(search, search.units) + end_seconds(search)
-    if least > search.clock.left:
+    least = least_seconds(config.search, units, len(data.dev), len(data.test))
+    if least > left:
         raise YoyakError(
-            f"--deadline: {hours(search.clock.deadline_seconds)} allows no trial; one takes {hours(least)} at the "
+            f"--deadline: {hours(request.deadline_seconds)} allows no trial; one takes {hours(least)} at the "
             "least, with loading and the score at the end"
         )

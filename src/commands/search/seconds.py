@@ -1,5 +1,6 @@
 """The seconds that parts of a search take: trials from where they are, its end, and what is added to the winner."""
 
+from ...config.search import SearchSettings
 from ...errors import YoyakError
 from ...search.costs import Spent, Units
 from ...search.held import SLACK, AdditionCosts
@@ -67,6 +68,25 @@ def end_seconds(search: Search) -> float:
 def reserved_seconds(search: Search) -> float:
     """Return the seconds that no trial may take: those of the end, and those that are held for additions."""
     return end_seconds(search) + addition_costs(search).held(search.clock.deadline_seconds)
+
+
+def seconds_after_training(search: Search, trial: TrialRecord) -> float:
+    """Return the seconds that must be left when a step of a trial ends: for its evaluation and summaries, and what no
+    trial may take. The config as it is, without which there is no result, may take what additions are held for.
+    """
+    assert trial.units is not None
+    speed = pace(search)
+    ending = len(search.data.dev) * speed.summary(trial.units) + trial.units.evaluation * speed.evaluation
+    return SLACK * ending + (reserved_seconds(search) if trial.number else end_seconds(search))
+
+
+def least_seconds(settings: SearchSettings, units: Units, dev: int, test: int) -> float:
+    """Return the seconds of the shortest deadline of a new search: for the config as it is, which runs to its end
+    without a pause, and the search's end.
+    """
+    speed, few = Pace(), pause_dialogues(settings, dev)
+    trial = speed.seconds(units, dev + few, len(settings.pauses) - bool(few))
+    return SLACK * trial + _END_SECONDS + 2 * (speed.begin + test * speed.summary(units))
 
 
 def addition_costs(search: Search) -> AdditionCosts:

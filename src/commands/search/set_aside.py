@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,20 +24,21 @@ class SearchData:
     test_source: str
     dev_file: str | None
 
-    @property
-    def digest(self) -> str:
-        """Return a hash of all dialogues and summaries, by part."""
-        content = [[(row.dialogue, row.summary) for row in part] for part in (self.dev, self.test)]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+def digest_of(parts: "Iterable[Sequence[DialogueRow]]") -> str:
+    """Return a hash of all dialogues and summaries, by part."""
+    content = [[(row.dialogue, row.summary) for row in part] for part in parts]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def read_search_data(config: Config, folder: Path) -> SearchData:
+def read_search_data(config: Config, folder: Path, say: Callable[[str], None]) -> SearchData:
     """Read `data.eval` and `data.test`; without the latter, a part of the former is set aside.
 
-    The parts become files of the folder by `write_search_data`.
+    Dialogues of `data.test` that `data.eval` has too are left out, and that is said: they would be chosen on. The parts
+    become files of the folder by `write_search_data`.
 
     Raises:
-        YoyakError: a file can't be read, or too few dialogues to divide.
+        YoyakError: a file can't be read, too few dialogues to divide, or all of `data.test` are in `data.eval`.
     """
     from ...data.files.sources import load_dialogues
     from ...data.tools.split import split_rows
@@ -44,7 +46,8 @@ def read_search_data(config: Config, folder: Path) -> SearchData:
 
     rows = load_dialogues(config.data.eval, config.data).rows[: config.data.max_eval_examples]
     if config.data.test is not None:
-        return SearchData(rows, load_dialogues(config.data.test, config.data).rows, config.data.test, None)
+        test = load_dialogues(config.data.test, config.data).rows
+        return SearchData(rows, _never_chosen_on(config, rows, test, say), config.data.test, None)
     if len(rows) < 2:
         raise YoyakError(
             f"{config.data.eval}: one dialogue can't be divided into those to choose on and those to report on; add "
@@ -56,16 +59,32 @@ def read_search_data(config: Config, folder: Path) -> SearchData:
     return SearchData(parts["dev"], parts["test"], str(names["test"]), str(names["dev"]))
 
 
+def _never_chosen_on(
+    config: Config, chosen_on: "list[DialogueRow]", test: "list[DialogueRow]", say: Callable[[str], None]
+) -> "list[DialogueRow]":
+    known = {row.dialogue for row in chosen_on}
+    others = [row for row in test if row.dialogue not in known]
+    source, over = config.data.test, len(test) - len(others)
+    if not others:
+        raise YoyakError(
+            f"{source}: all of its dialogues are in data.eval too, on which trials are chosen; name another file with "
+            "data.test, or set data.test=null for a part of data.eval to be set aside"
+        )
+    if over:
+        say(f"{source}: {over} of {len(test)} dialogues are in data.eval too; the score at the end leaves them out")
+    return others
+
+
 def write_search_data(config: Config, data: SearchData) -> None:
-    """Write the parts into which the evaluation data was divided, where they are not there."""
+    """Write the parts into which the evaluation data was divided, where they are not there as they should be."""
     from ..data.part_files import as_in_the_file, part_bytes
 
     if data.dev_file is None:
         return
     settings, parts = config.data, {Path(data.dev_file): data.dev, Path(data.test_source): data.test}
-    missing = {
-        path: part_bytes(as_in_the_file(rows, settings.eval, settings), settings)
-        for path, rows in parts.items()
-        if not path.exists()
-    }
-    write_whole(missing, overwrite=True)
+    whole = {path: part_bytes(as_in_the_file(rows, settings.eval, settings), settings) for path, rows in parts.items()}
+    write_whole({path: content for path, content in whole.items() if not _holds(path, content)}, overwrite=True)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content

@@ -49,9 +49,14 @@ SEARCHES = [
         "evaluation.tokenization=word", files={"d.csv": KOREAN},
     ),
     Case(
-        "search: no facts to keep to", f"{SEARCH} search.most_unsupported_facts=0 data.eval=d.csv data.test=d.csv",
+        "search: no facts to keep to", f"{SEARCH} search.most_unsupported_facts=0 data.eval=d.csv data.test=e.csv",
         "d.csv: search.most_unsupported_facts: no summary has a number, date or name; leave it out",
-        files={"d.csv": f'{HEAD}"A: hi","they greet"\n"B: go","they go"\n'},
+        files={"d.csv": f'{HEAD}"A: hi","they greet"\n"B: go","they go"\n', "e.csv": KOREAN},
+    ),
+    Case(
+        "search: a test of what is chosen on", f"{SEARCH} data.eval=d.csv data.test=d.csv",
+        "d.csv: all of its dialogues are in data.eval too, on which trials are chosen; name another file with "
+        "data.test, or set data.test=null for a part of data.eval to be set aside", files={"d.csv": ENGLISH},
     ),
     Case(
         "search: nothing to set aside", f"{SEARCH} data.max_eval_examples=1",

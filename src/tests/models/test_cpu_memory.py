@@ -27,6 +27,19 @@ assert keep_freed_memory()
 faults()
 """
 
+_KEPT = """
+import psutil
+import torch
+from src.models.cpu_memory import give_back_freed_memory, keep_freed_memory
+assert keep_freed_memory()
+blocks = [torch.ones(1_000_000) for _ in range(100)]
+between = torch.ones(1_000_000)  # above the blocks, which malloc would give back from the top of its memory only
+del blocks
+rss = psutil.Process().memory_info().rss
+assert give_back_freed_memory()
+print(rss - psutil.Process().memory_info().rss)
+"""
+
 
 def test_the_users_choice_of_huge_pages_stays() -> None:
     """A variable that is set is not changed."""
@@ -48,3 +61,11 @@ def test_freed_memory_is_used_again_without_faults() -> None:
     plain, kept = map(int, done.stdout.split())
     assert kept < 1000
     assert plain > 10_000
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_what_is_kept_of_freed_blocks_can_be_given_back() -> None:
+    """A hundred tensors of 4 MB."""
+    command = [sys.executable, "-c", _KEPT]
+    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 350_000_000

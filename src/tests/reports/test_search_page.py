@@ -30,7 +30,7 @@ RECORD = {
         },
         {
             "kind": "refine", "label": "refined_average_1_2", "score": None, "seconds": None, "kept": False,
-            "reason": "would take 9 min, and 3 min were left",
+            "reason": "would take 9 min, and 3 min were left", "reason_ko": "9분 걸리는데 3분 남아 있었습니다",
         },
     ],
     "importances": {RATE: 0.75, "lora.r": 0.25},
@@ -39,7 +39,10 @@ RECORD = {
         trial(1, "finished", 90.5, (-1.25, 85.5), training__learning_rate=1e-3, lora__r=8),
         trial(2, "finished", 91.0, (-1.125, 86.5), training__learning_rate=3e-3, lora__r=16),
         trial(3, "lost", None, (-2.0,), training__learning_rate=1e-4, lora__r=8),
-        trial(4, "refused", training__learning_rate=2e-4, lora__r=16) | {"reason": "would take 3 min"},
+        trial(4, "refused", training__learning_rate=2e-4, lora__r=16)
+        | {"reason": "would take 3 min", "reason_ko": "3분 걸림"},
+        trial(5, "refused", lora__r=16) | {"reason": "something else"},
+        trial(6, "failed", lora__r=8) | {"reason": "it diverged", "reason_ko": "발산함"},
     ],
     "test": {
         "dialogues": 80, "score": 88.0, "low": 84.0, "high": 92.0, "as_it_is": 81.0,
@@ -59,6 +62,10 @@ def test_what_the_page_says():
     row = page[page.index("average_1_2</code>") :]
     assert row.index("91.50") < row.index("+1.0") < row.index("42.0 s") < row.index("kept")
     assert "would take 9 min, and 3 min were left" in page
+    assert "9분 걸리는데 3분 남아 있었습니다" in page
+    assert "3분 걸림" in page
+    assert "발산함" in page
+    assert '<q lang="en">something else</q>' in page
     assert "lora:\n  r: 8\n" in page
     # The best so far is a line over minutes, and each finished trial a mark.
     assert page.count('class="mark"') == 3

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 import torch
+from transformers import TrainerCallback
 
 from src.errors import YoyakError
 from src.tests.packed_models import WRITTEN_OUT
@@ -12,6 +13,11 @@ from src.tests.tiny_models import DIALOGUES, write_tiny_model
 from src.tests.training.stopped_runs import EPOCH, SignalAt, config_for, end_of, last_checkpoint, stopped, trainer_for
 from src.training.guards.interrupts import TrainingInterrupted
 from src.training.state.checkpoints import find_checkpoint
+
+
+class FailsAtOnce(TrainerCallback):
+    def on_step_end(self, *_, **__):
+        raise YoyakError("no more")
 
 
 @pytest.mark.parametrize(
@@ -153,6 +159,13 @@ def test_a_second_signal_leaves_at_once_with_the_last_checkpoint_whole(base, tmp
 def test_the_signals_are_given_back(base, tmp_path):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     trainer_for(config_for(base, tmp_path, training__max_steps=1)).train()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_the_signals_are_given_back_by_a_training_that_fails(base, tmp_path):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(YoyakError, match="no more"):
+        trainer_for(config_for(base, tmp_path), callbacks=[FailsAtOnce()]).train()
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 

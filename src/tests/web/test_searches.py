@@ -32,13 +32,17 @@ def test_how_it_stands_is_read_from_its_storage(found):
     assert standing_of(found)["trials"][1]["state"] == "begun"
 
 
-def test_reading_changes_nothing(found):
+def test_reading_changes_nothing(found, visitor):
     before = (found / "search.db").read_bytes()
     assert standing_of(found) is not None
     assert (found / "search.db").read_bytes() == before
     (found / "search.db").write_bytes(b"no database")
-    assert standing_of(found) is None
+    assert standing_of(found) == "search.db can't be read: file is not a database"
+    page = visitor.get("/searches/found_search").text
+    assert "search.db can&#39;t be read: file is not a database" in page
+    assert "No trial can be shown yet" not in page
     (found / "search.db").unlink()
+    assert "No trial can be shown yet" in visitor.get("/searches/found_search").text
     assert standing_of(found) is None
     assert not (found / "search.db").exists()
 
@@ -70,7 +74,7 @@ def test_an_ended_one_shows_what_its_page_does(found, place, visitor, write_stud
     assert 'href="/runs/found_search~trial_0001"' in page
     assert visitor.get("/searches/found_search/report").text == "<!doctype html><title>x</title>"
     (line,) = search_lines(place)
-    assert line == SearchLine("found_search", "ended", 4, 90.5, 120.0)
+    assert line == SearchLine("found_search", "ended", 5, 90.5, 120.0)
     first = visitor.get("/").text
     assert 'href="/searches/found_search"' in first
     assert "90.50" in first

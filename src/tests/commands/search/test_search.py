@@ -18,7 +18,7 @@ SEARCH = (
     "-e",
     "tiny.yaml",
     "--deadline",
-    "1h",
+    "9d",  # from the start of the process, which may have run other tests for hours
     "search.trials=3",
     "search.pauses=[0.5]",
     "search.objective=chrf",
@@ -31,7 +31,7 @@ SEARCH = (
 def learning(tiny):
     """The tiny config with summaries that are long enough to be scored, and dialogues of their own for the end."""
     write_csv(tiny / "dev.csv", DIALOGUES, SUMMARIES)
-    write_csv(tiny / "test.csv", DIALOGUES[:2], SUMMARIES[:2])
+    write_csv(tiny / "test.csv", [f"{dialogue}\nA: Bye." for dialogue in DIALOGUES[:2]], SUMMARIES[:2])
     config = yaml.safe_load((tiny / "tiny.yaml").read_text())
     config["data"]["test"] = "test.csv"
     config["tokenizer"]["decoder_max_len"] = 16
@@ -96,6 +96,13 @@ def test_another_search_is_not_gone_on_with(yoyak, learning):
     longer = yoyak(*SEARCH, "search.trials=2")
     assert longer.code == 0
     assert len(record_of(learning / "outputs" / "tiny_lora_search")["trials"]) == 2
+    for refused in (("--deadline", "1s"), ("--storage", "nowhere")):  # what is there stays
+        assert yoyak(*SEARCH, *refused, "--overwrite").code == 2
+        assert len(record_of(learning / "outputs" / "tiny_lora_search")["trials"]) == 2
+    write_csv(learning / "train.csv", DIALOGUES[:3], SUMMARIES[:3])
+    changed = yoyak(*SEARCH, "search.trials=2")
+    assert changed.code == 2
+    assert "holds another search: training dialogues is " in changed.err
     anew = yoyak(*SEARCH, "training.batch_size=1", "search.trials=1", "--overwrite")
     assert anew.code == 0
     assert len(record_of(learning / "outputs" / "tiny_lora_search")["trials"]) == 1

@@ -1,0 +1,21 @@
+"""Why a trial or an addition was not started, or failed, in both languages: pages show it."""
+
+from ...bilingual import Text
+from ...planner.advice import hours
+from ..speech import in_korean
+
+
+def with_half(sentence: str) -> str:
+    """Return a sentence with its Korean half, or as it is where it has none."""
+    korean = in_korean(sentence)
+    return Text(sentence, korean) if korean != sentence else sentence
+
+
+def too_late(needed: float, left: float) -> str:
+    """Return that something takes more seconds than are left."""
+    return with_half(f"would take {hours(needed)}, and {hours(max(left, 0))} were left")
+
+
+def too_large(size: int) -> str:
+    """Return that something takes more bytes of memory than there are."""
+    return with_half(f"takes {size / 1e9:.1f} GB of memory, more than there is")

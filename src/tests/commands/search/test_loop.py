@@ -1,0 +1,89 @@
+"""Which trials go on, and whose models stay."""
+
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from src.commands.search import loop
+from src.commands.search.additions import _next_best, add_to_winner
+from src.commands.search.loop import drop_models
+from src.commands.search.reasons import too_late, with_half
+from src.config.loader import load_config
+from src.search.costs import Units
+from src.search.folder import trial_name
+from src.search.space import search_space
+from src.search.study import SearchStudy
+from src.tests.commands.search.test_search import SEARCH, learning  # noqa: F401
+
+UNITS = Units(steps=10, step=1.0, evaluations=2, evaluation=1.0, prompt=0.1, token=0.01, tokens=20.0)
+
+
+def test_the_first_trial_is_not_gone_on_with_where_no_time_is_left_for_its_score(yoyak, learning, monkeypatch):  # noqa: F811
+    """It would pause after each step for lack of time, and go on again, until long after the deadline."""
+    with monkeypatch.context() as patch:
+
+        def killed(*_):
+            raise KeyboardInterrupt
+
+        patch.setattr(loop, "run_stage", killed)
+        assert yoyak(*SEARCH).code == 130
+    folder = learning / "outputs" / "tiny_lora_search"
+    seconds, now = 9 * 86400.0, time.time()
+    clock = {"spent": seconds - 1, "since": now, "seen": now, "deadline": seconds}
+    (folder / "clock.json").write_text(json.dumps(clock))
+    result = yoyak(*SEARCH)
+    assert result.code == 2
+    assert "--deadline: 216.0 h allowed no trial to end; one takes" in result.err
+    assert not (folder / trial_name(0)).exists()
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A search whose trials have ended with these scores and facts that the dialogue does not hold."""
+    study = SearchStudy("sqlite://", "found", search_space(load_config("quickstart")), 0)
+    for number, (score, facts) in enumerate([(85, 2.0), (90, 2.0), (80, 2.0), (70, 3.0), (60, 0.5)]):
+        study.add(study.draw() if number else None, UNITS)
+        run = tmp_path / trial_name(number)
+        (run / "final_model").mkdir(parents=True)
+        scores = {"scores": [score - 1, score + 1], "unsupported_facts": facts}
+        (run / "dev_scores.json").write_text(json.dumps(scores))
+        study.finish(number, score)
+    config = load_config("quickstart", ["search.keep_models=2", "search.additions=[average]"])
+    parts = {"folder": tmp_path, "config": config, "study": study, "units": UNITS}
+    return SimpleNamespace(**parts, data=SimpleNamespace(dev=[], test=[]), refine_units=lambda: None)
+
+
+@pytest.mark.parametrize(("most", "kept"), [(None, [0, 1]), (1.0, [0, 1, 4])])
+def test_the_best_keep_their_models_and_those_that_keep_to_the_facts_come_first(finished, most, kept):
+    finished.config.search.most_unsupported_facts = most
+    drop_models(finished)
+    there = [number for number in range(5) if (finished.folder / trial_name(number) / "final_model").is_dir()]
+    assert there == kept
+
+
+def test_what_is_added_to_the_winner_has_its_model_yet(finished):
+    """The config as it is counts as the others: without it the third best would be named, whose model is gone."""
+    finished.config.search.keep_models = 3
+    drop_models(finished)
+    runs = _next_best(finished, 1)
+    assert [run.name for run in runs] == ["trial_0000", "trial_0002"]
+    assert all((run / "final_model").is_dir() for run in runs)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_addition_whose_model_was_dropped_does_not_win(finished, there):
+    line = {"kind": "average", "score": 95.0, "scores": [94, 96], "unsupported_facts": 0.0, "reason": None}
+    (finished.folder / "additions.json").write_text(json.dumps({"average_1_0": line}))
+    if there:
+        (finished.folder / "added" / "average_1_0" / "final_model").mkdir(parents=True)
+    winner = add_to_winner(finished, 1, stopped=True)
+    assert winner.model.name == ("average_1_0" if there else "trial_0001")
+    assert [one["label"] for one in winner.additions] == (["average_1_0"] if there else [])
+
+
+def test_reasons_are_in_both_languages():
+    late = too_late(540, 180)
+    assert (late, late.ko) == ("would take 9 min, and 3 min were left", "9분 걸리는데 3분 남아 있었습니다")
+    assert type(with_half("no such sentence")) is str
