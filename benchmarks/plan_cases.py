@@ -18,7 +18,8 @@ from src.planner.fastest import Choice, Workload, compute_as
 from src.planner.job import TrainingJob, job_of
 from src.planner.lengths import shipped_lengths
 from src.planner.memory import Activations
-from src.planner.shapes import ModelShape, find_shape
+from src.planner.model_shape import ModelShape
+from src.planner.shapes import find_shape
 from src.planner.step_work import ExampleTokens
 
 SHAPES = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from src.planner.duration import step_counts
 from src.planner.job import TrainingJob
 from src.planner.memory import Activations, MicroBatchSize
-from src.planner.shapes import ModelShape
+from src.planner.model_shape import ModelShape
 from src.planner.step_work import StepWork
 
 HEAD_CHUNK = 1024  # kernels/response_loss.py: positions whose logits exist at a time

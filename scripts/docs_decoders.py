@@ -13,18 +13,21 @@ sys.path.insert(0, str(ROOT))
 from transformers import AutoModelForCausalLM
 
 from scripts.docs_part import write_or_check
-from src.architectures import WRITTEN_TYPES
 from src.decoder.described import describe
 from src.descriptions import DecoderDescription, DeltaDescription, LayerDescription
 from src.tests.tiny_architectures import architecture_config
+from src.written_classes import WRITTEN_TYPES
 
 PAGE = ROOT / "docs" / "architecture.md"
 START, END = "<!-- decoders -->", "<!-- end of decoders -->"
 HEAD = "| model type | norms | heads | sees a window | turned | MLP | factors |\n|---|---|---|---|---|---|---|"
 LAYERS = 12  # a multiple of the patterns of 4 and 6
-SETTINGS = {
+_GEMMA4 = {"attention_k_eq_v": True, "final_logit_softcapping": 30.0}  # as published
+SETTINGS: dict[str, dict[str, float]] = {
     "granite": {"embedding_multiplier": 12.0, "residual_multiplier": 0.22, "attention_multiplier": 0.1},
     "hyperclovax": {"embedding_multiplier": 10.0, "residual_multiplier": 0.3, "attention_multiplier": 0.1},
+    "gemma4_text": _GEMMA4,
+    "gemma4_unified_text": _GEMMA4,
 }
 
 
@@ -46,6 +49,10 @@ def row(name: str) -> str:
     biased = ", ".join(part.removesuffix("_proj") for part in attention.biases)
     heads = ("normed" if attention.head_norms else "plain") + (f", biases on {biased}" if biased else "")
     heads += ", gated" if attention.gated else ""
+    heads += ", values too" if attention.value_norm is not None else ""
+    heads += ", of two widths" if len({one.width for one in found.attentions}) > 1 else ""
+    from_keys = [one.values_from_keys for one in found.attentions]
+    heads += f"; values are the keys in {_share(from_keys)}" if any(from_keys) else ""
     delta = [isinstance(one.attention, DeltaDescription) for one in found.layers]
     heads += f"; {_share(delta)} have a gated delta rule" if any(delta) else ""
     mlp = {"silu": "SwiGLU", "gelu_tanh": "GEGLU"}[layer.activation]
@@ -77,6 +84,7 @@ def _factors(found: DecoderDescription) -> str:
         "queries by position": attention.query_scale is not None,
         "residuals": layer.residual_scale != 1,
         "logits": found.head_scale != 1,
+        "a cap on logits": found.logit_cap is not None,
     }
     return ", ".join(name for name, there in named.items() if there) or "-"
 

@@ -55,6 +55,8 @@ class AttentionDescription:
         turned: how many of a head's numbers, the first ones, are turned; None turns all.
         gated: whether the output is multiplied by the sigmoid of a gate as wide, whose rows in the queries' matrix
             stand behind those of each head.
+        value_norm: of each head of values, without a weight; None where there is none.
+        values_from_keys: whether values are what the keys' matrix gives, before the keys' norm: they have none.
     """
 
     heads: int
@@ -68,6 +70,8 @@ class AttentionDescription:
     query_scale: QueryScale | None = None
     turned: int | None = None
     gated: bool = False
+    value_norm: NormDescription | None = None
+    values_from_keys: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ class LayerDescription:
         after_attention: the norm of the attention's output, before it is added.
         after_mlp: that of the MLP's.
         residual_scale: factor of what attention and MLP add.
+        output_scale: factor of the layer's output, what came in included.
         biases: the names of the MLP's matrices that have one.
     """
 
@@ -133,6 +138,7 @@ class LayerDescription:
     after_attention: NormDescription | None = None
     after_mlp: NormDescription | None = None
     residual_scale: float = 1.0
+    output_scale: float = 1.0
     biases: tuple[str, ...] = ()
 
 
@@ -147,6 +153,7 @@ class DecoderDescription:
         norm: before the head.
         embedding_scale: factor of the embeddings.
         head_scale: factor of the logits.
+        logit_cap: c where logits z become c tanh(z / c); None where they stay as they are.
         tied: whether the head is the table of the embeddings.
     """
 
@@ -156,6 +163,7 @@ class DecoderDescription:
     norm: NormDescription
     embedding_scale: float = 1.0
     head_scale: float = 1.0
+    logit_cap: float | None = None
     tied: bool = False
 
     @property

@@ -14,8 +14,9 @@ from ..planner.devices import Device, find_device
 from ..planner.job import job_of
 from ..planner.lengths import Lengths, lengths_by_hand
 from ..planner.machine import choose_device
+from ..planner.model_shape import ModelShape
 from ..planner.plan import Plan, Situation, make_plan
-from ..planner.shapes import ModelShape, find_shape
+from ..planner.shapes import find_shape
 from .console import print_json, print_text
 from .data.data_files import write_whole
 from .speech import said, said_lines

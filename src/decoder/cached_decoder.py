@@ -13,6 +13,7 @@ from ..data.batches.bins import assign_to_bins
 from ..errors import YoyakError
 from ..kernels.few_rows import linear
 from ..kernels.heads import Sequences
+from ..kernels.response_loss import capped
 from ..models.causal_head import without_wrapper
 from ..models.shared_layers import shared_layers_of
 from .adapter_buffers import Refresh
@@ -99,10 +100,9 @@ class CachedDecoder:
         for layer, cache in zip(self.layers, caches, strict=True):
             needed = last if layer is self.layers[-1] else None
             hidden, saved = layer.forward(hidden, middle, turned, sequences, (None,) * ADAPTED_INPUTS, rows=needed)
-            middle = saved.middle
+            hidden, middle = layer.as_input(hidden, saved.middle)
             layer.attention.fill(cache, saved.attention, sequences, of_prompts)
-        assert middle is not None
-        states: torch.Tensor = hidden.add_(middle)
+        states: torch.Tensor = hidden if middle is None else hidden.add_(middle)
         return states
 
     def step(
@@ -126,4 +126,4 @@ class CachedDecoder:
         """Return the logits (rows, vocabulary) after the last layer's output (rows, width)."""
         states = torch.empty_like(hidden)
         self.norm.forward(hidden, states)
-        return linear(scaled(states, self.head_scale), self.head)
+        return capped(linear(scaled(states, self.head_scale), self.head), self.description.logit_cap)

@@ -20,17 +20,25 @@ from .decoder_norm import DecoderNorm, NoNorm, scaled
 from .fused_weights import LinearFactory
 from .gated_delta import GatedDelta
 from .layer_state import ADAPTED_INPUTS, Drops, Rotaries, Saved, among, of_rows, reduced_of
+from .normed_values import NormedValueAttention
 
 
 def product_names(layer: Any) -> list[tuple[str, ...]]:
     """Return the names of the matrices of transformers' layer, those of one product together, in their order."""
-    return list((DELTA_PRODUCTS if hasattr(layer, "linear_attn") else PRODUCTS).values())
+    products = DELTA_PRODUCTS if hasattr(layer, "linear_attn") else PRODUCTS
+    there = _matrices(layer)
+    return [tuple(name for name in names if name in there) for names in products.values()]
 
 
 def projections(layer: Any) -> list[tuple[Any, ...]]:
     """Return the matrices of transformers' layer as `product_names` names them."""
-    found = dict([*attention_module(layer).named_children(), *layer.mlp.named_children()])
+    found = _matrices(layer)
     return [tuple(found[name] for name in names) for names in product_names(layer)]
+
+
+def _matrices(layer: Any) -> dict[str, Any]:
+    """Return modules of transformers' layer by name; values that are made of keys have no matrix."""
+    return dict([*attention_module(layer).named_children(), *layer.mlp.named_children()])
 
 
 def attention_module(layer: Any) -> Any:
@@ -42,6 +50,8 @@ def _attention(layer: Any, description: LayerDescription) -> Attention | GatedDe
     module, of_attention = attention_module(layer), description.attention
     if isinstance(of_attention, DeltaDescription):
         return GatedDelta(module, of_attention)
+    if of_attention.value_norm is not None:
+        return NormedValueAttention(module, of_attention)
     plain = not of_attention.gated and of_attention.turned is None
     return (Attention if plain else GatedAttention)(module, of_attention)
 
@@ -62,6 +72,7 @@ class DecoderLayer:
         self.norm, self.middle_norm = (norms.get(place, NoNorm()) for place in ("before_attention", "before_mlp"))
         self.after_attention, self.after_mlp = norms.get("after_attention"), norms.get("after_mlp")
         self.norms, self.residual_scale = list(norms.values()), description.residual_scale
+        self.output_scale = description.output_scale
         self.projections = projections(layer)
         self.linears = tuple(factory.adapted_linear(together) for together in self.projections)
         self.qkv, self.output, self.gate_up, self.down = self.linears
@@ -91,6 +102,12 @@ class DecoderLayer:
         """
         saved = self._up_to_mlp(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows, last=False)
         return self._mlp(saved, drops, keeps_inputs), saved
+
+    def as_input(self, output: torch.Tensor, middle: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return `hidden` and `plus` of the next layer for what `forward` has returned, and its `middle`."""
+        if self.output_scale == 1:
+            return output, middle
+        return output.add_(middle).mul_(self.output_scale), None
 
     def _mlp(self, saved: Saved, drops: Drops, keeps_inputs: bool) -> torch.Tensor:
         """Return the MLP's output."""
@@ -181,6 +198,7 @@ class DecoderLayer:
         are loaded, since it ran just now.
         """
         drops = of_rows(drops, saved.rows)
+        grad = grad if self.output_scale == 1 else grad * self.output_scale
         down, gate_up, output, qkv = self.linears[::-1]
         if not (loaded and self.after_mlp):
             down.load()
@@ -272,7 +290,7 @@ class DecoderLayer:
         output = self.down.forward(activation, None)
         if self.after_mlp is not None:
             output = self.after_mlp.again(output)
-        return scaled(output, self.residual_scale).add_(middle)
+        return scaled(scaled(output, self.residual_scale).add_(middle), self.output_scale)
 
     @staticmethod
     def _empty_input(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import nn
 
-from ..architectures import DELTA_PRODUCTS, NORMS, PRODUCTS, WRITTEN, WrittenClasses
+from ..architectures import DELTA_PRODUCTS, PRODUCTS
 from ..bilingual import Text
 from ..descriptions import (
     Activation,
@@ -25,6 +25,7 @@ from ..descriptions import (
 )
 from ..kernels.chunks import MOST_KERNEL
 from ..models.dequantized import CachedLinear4bit
+from ..written_classes import NORMS, WRITTEN, WrittenClasses
 from .described_settings import Undescribed, check_settings
 
 LINEAR_CLASSES = (nn.Linear, bnb.nn.Linear4bit, CachedLinear4bit)
@@ -39,6 +40,7 @@ def describe(causal_lm: Any) -> DecoderDescription:
     """
     classes = _classes_of(causal_lm)
     decoder = causal_lm.model
+    _check_parts("the decoder", "디코더", decoder, {"embed_tokens", "layers", "norm", "rotary_emb"})
     layers = tuple(_layer(layer, index, causal_lm.config, classes) for index, layer in enumerate(decoder.layers))
     rows, width = decoder.embed_tokens.weight.shape
     return DecoderDescription(
@@ -48,6 +50,7 @@ def describe(causal_lm: Any) -> DecoderDescription:
         norm=_norm(decoder.norm, classes),
         embedding_scale=_embedding_scale(decoder),
         head_scale=_head_scale(causal_lm.config, classes),
+        logit_cap=causal_lm.config.final_logit_softcapping if classes.capped else None,
         tied=causal_lm.lm_head.weight is decoder.embed_tokens.weight,
     )
 
@@ -67,8 +70,9 @@ def _head_scale(config: Any, classes: WrittenClasses) -> float:
 
 def check_described(causal_lm: Any) -> None:
     """Raise Undescribed for a module's class or a setting that `describe` doesn't account for."""
-    _check_classes(causal_lm, _classes_of(causal_lm))
-    check_settings(causal_lm.config)
+    classes = _classes_of(causal_lm)
+    _check_classes(causal_lm, classes)
+    check_settings(causal_lm.config, classes.reads)
 
 
 def _classes_of(causal_lm: Any) -> WrittenClasses:
@@ -100,6 +104,9 @@ def _check_classes(causal_lm: Any, classes: WrittenClasses) -> None:
                 raise Undescribed(
                     Text(f"the activation {kind} is not written out", f"아직 지원하지 않는 활성화: {kind}")
                 )
+            if its.__module__ == classes.module and "forward" not in vars(module):
+                kind = f"{its.__name__} ({name})"
+                raise Undescribed(Text(f"{kind} is not written out", f"아직 지원하지 않는 모듈: {kind}"))
             english = f"{name} is not as transformers' own class has it"
             raise Undescribed(Text(english, f"transformers의 클래스와 다른 모듈: {name}"))
     head = causal_lm.lm_head
@@ -120,12 +127,9 @@ def _walk(name: str, module: Any) -> Iterator[tuple[str, Any]]:
 
 def _layer(layer: Any, index: int, config: Any, classes: WrittenClasses) -> LayerDescription:
     places = NORMS[classes.norms]
-    children = {name for name, _ in layer.named_children()}
     delta = classes.delta and _kind(index, config) == "linear_attention"
     expected = {"linear_attn" if delta else "self_attn", "mlp", *places.values()}
-    if children != expected:
-        other = ", ".join(sorted(children ^ expected))
-        raise Undescribed(Text(f"layer {index} has other parts: {other}", f"레이어 {index}의 구성이 다름: {other}"))
+    _check_parts(f"layer {index}", f"레이어 {index}", layer, expected)
     norms = {place: _norm(getattr(layer, name), classes) for place, name in places.items()}
     mlp = layer.mlp
     return LayerDescription(
@@ -137,8 +141,16 @@ def _layer(layer: Any, index: int, config: Any, classes: WrittenClasses) -> Laye
         after_attention=norms.get("after_attention"),
         after_mlp=norms.get("after_mlp"),
         residual_scale=float(getattr(layer, "residual_multiplier", 1.0)),
+        output_scale=float(getattr(layer, "layer_scalar", 1.0)),
         biases=_biased(mlp, (*PRODUCTS["gate_up"], *PRODUCTS["down"])),
     )
+
+
+def _check_parts(english: str, korean: str, module: Any, expected: set[str]) -> None:
+    children = {name for name, _ in module.named_children()}
+    if children != expected:
+        other = ", ".join(sorted(children ^ expected))
+        raise Undescribed(Text(f"{english} has other parts: {other}", f"{korean}의 구성이 다름: {other}"))
 
 
 def _kind(index: int, config: Any) -> str:
@@ -150,6 +162,9 @@ def _kind(index: int, config: Any) -> str:
 def _attention(attention: Any, index: int, config: Any, classes: WrittenClasses) -> AttentionDescription:
     if not attention.is_causal:
         raise Undescribed(Text(f"layer {index} attends to what comes after", f"레이어 {index}: 뒤의 토큰도 봄"))
+    if getattr(attention, "is_kv_shared_layer", False):
+        english = f"layer {index} has keys and values of another layer"
+        raise Undescribed(Text(english, f"레이어 {index}가 다른 레이어의 키와 값을 씀"))
     width = attention.head_dim
     norms = [getattr(attention, name, None) for name in ("q_norm", "k_norm")]
     heads = {name: _base(getattr(attention, name)).out_features // width for name in ("q_proj", "k_proj")}
@@ -159,6 +174,7 @@ def _attention(attention: Any, index: int, config: Any, classes: WrittenClasses)
         raise Undescribed(
             Text(f"layer {index} has two kinds of norms of its heads", f"레이어 {index}: 헤드 정규화가 두 종류")
         )
+    missing = "v_proj" if classes.value_norms and attention.v_proj is None else None
     return AttentionDescription(
         heads=heads["q_proj"],
         key_heads=heads["k_proj"],
@@ -167,11 +183,21 @@ def _attention(attention: Any, index: int, config: Any, classes: WrittenClasses)
         head_norms=kinds.pop(),
         window=_window(index, config, classes),
         rotary=_rotary(attention, index, config, classes),
-        biases=_biased(attention, (*PRODUCTS["qkv"], *PRODUCTS["output"])),
+        biases=_biased(attention, tuple(n for n in (*PRODUCTS["qkv"], *PRODUCTS["output"]) if n != missing)),
         query_scale=_query_scale(config.rope_parameters) if classes.scaled_queries else None,
         turned=_turned(config, width) if classes.gated else None,
         gated=classes.gated,
+        value_norm=_value_norm(attention, index) if classes.value_norms else None,
+        values_from_keys=missing is not None,
     )
+
+
+def _value_norm(attention: Any, index: int) -> NormDescription:
+    """Return the norm of values, which has no weight."""
+    if attention.v_norm.with_scale:
+        english = f"the norm of values in layer {index} has a weight"
+        raise Undescribed(Text(english, f"레이어 {index}의 값 정규화에 가중치가 있음"))
+    return NormDescription(attention.v_norm.eps)
 
 
 def _turned(config: Any, width: int) -> int | None:
@@ -239,7 +265,10 @@ def norm_modules(causal_lm: Any, layer: Any) -> dict[str, Any]:
 
 def _norm(norm: Any, classes: WrittenClasses) -> NormDescription:
     norm = _base(norm)
-    return NormDescription(norm.eps if classes.plus_one else norm.variance_epsilon, classes.plus_one)
+    if not getattr(norm, "with_scale", True):
+        raise Undescribed(Text("one of its norms has no weight", "정규화 하나에 가중치가 없음"))
+    eps = norm.variance_epsilon if hasattr(norm, "variance_epsilon") else norm.eps
+    return NormDescription(eps, classes.plus_one)
 
 
 def _biased(parent: Any, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -57,6 +57,9 @@ _OF_OTHERS = frozenset(
 )
 """Settings that no layer's values depend on."""
 
+_BY_LAYER = frozenset({"head_dim", "num_key_value_heads"})
+"""Settings that may differ by layer: they show in its modules."""
+
 
 class Undescribed(Exception):
     """What stands against a description, in words."""
@@ -66,13 +69,16 @@ class Undescribed(Exception):
         self.words = words
 
 
-def check_settings(config: Any) -> None:
+def check_settings(config: Any, reads: tuple[str, ...] = ()) -> None:
     """Raise for a setting of the config's own class that is neither read nor as it is by default.
 
-    A setting that its class doesn't have is read by no code of transformers.
+    A setting that its class doesn't have is read by no code of transformers. `reads` are read besides.
     """
+    by_layer = sorted(set(getattr(config, "per_layer_attributes", None) or ()) - _BY_LAYER)
+    if by_layer:
+        raise Undescribed(Text(f"{by_layer[0]} differs by layer in its config", f"레이어마다 다른 설정: {by_layer[0]}"))
     usual, values = type(config)().to_dict(), config.to_dict()
-    for name in usual.keys() - PreTrainedConfig().to_dict().keys() - _READ - _OF_OTHERS:
+    for name in usual.keys() - PreTrainedConfig().to_dict().keys() - _READ - _OF_OTHERS - {*reads}:
         if values.get(name) != usual[name]:
             words = f"{name} = {values.get(name)} in its config"
             raise Undescribed(Text(f"{words} is not written out", f"아직 지원하지 않는 설정: {words}"))

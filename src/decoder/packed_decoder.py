@@ -58,6 +58,7 @@ class PackedDecoder:
         self.norm = DecoderNorm(decoder.norm, self.description.norm)
         self.tied = self.description.tied
         self.embedding_scale, self.head_scale = self.description.embedding_scale, self.description.head_scale
+        self.logit_cap = self.description.logit_cap
         self.grad_embeddings: torch.Tensor | None = None
         self.grad_head: torch.Tensor | None = None
         self.layers, self.shared = decoder_layers(causal_lm, float8), shared_layers_of(causal_lm)
@@ -109,7 +110,7 @@ class PackedDecoder:
         states = torch.empty_like(last)
         self.norm.forward(last, states)
         scaled(states, self.head_scale)
-        return token_losses(states, self.head.weight, batch.targets)
+        return token_losses(states, self.head.weight, batch.targets, self.logit_cap)
 
     def begin_step(self, dropout_key: tuple[int, int] | None) -> None:
         """Take over the adapters' new values, and give each `.grad` that was reset its part of the sums, zeroed."""
@@ -147,7 +148,7 @@ class PackedDecoder:
             hidden, kept = layer.forward(
                 hidden, middle, rotaries, sequences, some, self.keeps_inputs and keeps, of_layer
             )
-            middle = kept.middle
+            hidden, middle = layer.as_input(hidden, kept.middle)
             saved.append(kept if keeps else kept.hidden)
             del kept
         return hidden if middle is None else hidden.add_(middle), saved
@@ -187,7 +188,8 @@ class PackedDecoder:
         scaled(states, self.head_scale)
         total = self.grad_embeddings if self.tied else self.grad_head
         head = self.head.weight
-        loss, grad_states = response_loss_and_gradient(states, head, targets, 1 / target_tokens, total, weights)
+        of_loss = 1 / target_tokens, total, weights, self.logit_cap
+        loss, grad_states = response_loss_and_gradient(states, head, targets, *of_loss)
         scaled(grad_states, self.head_scale)
         return loss, self.norm.backward(grad_states, last, inverse, onto=torch.zeros_like(last))
 

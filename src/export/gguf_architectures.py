@@ -110,7 +110,8 @@ def _computed(its: GGUFArchitecture, described: DecoderDescription) -> DecoderDe
     """Return what llama.cpp computes of a model that has the described one's sizes."""
     layers = tuple(_computed_layer(its, described, index) for index in range(len(described.layers)))
     fixed = described if its.scales else replace(described, embedding_scale=its.embedding_scale(described.width))
-    return replace(fixed, layers=layers, head_scale=described.head_scale if its.scales else 1.0)
+    head_scale = described.head_scale if its.scales else 1.0
+    return replace(fixed, layers=layers, head_scale=head_scale, logit_cap=None)
 
 
 def _computed_layer(its: GGUFArchitecture, described: DecoderDescription, index: int) -> LayerDescription:
@@ -138,6 +139,8 @@ def _computed_layer(its: GGUFArchitecture, described: DecoderDescription, index:
         rotary=rotary,
         query_scale=one.query_scale if its.scaled_queries else None,
         biases=tuple(name for name in its_own.biases if name in its.biases),
+        value_norm=None,
+        values_from_keys=False,
     )
     return replace(
         first,
@@ -148,6 +151,7 @@ def _computed_layer(its: GGUFArchitecture, described: DecoderDescription, index:
         after_attention=norm if its.after else None,
         after_mlp=norm if its.after else None,
         residual_scale=first.residual_scale if its.scales else 1.0,
+        output_scale=1.0,
         biases=tuple(name for name in own.biases if name in its.biases),
     )
 

@@ -9,7 +9,14 @@ import torch
 
 from ..bilingual import Text
 
-HEAD_WIDTHS = (16, 32, 64, 128, 256)  # blocks are powers of two; wider heads outgrow the shared memory of small cards
+HEAD_WIDTHS = (
+    16,
+    32,
+    64,
+    128,
+    256,
+    512,
+)  # blocks are powers of two; wider heads outgrow the shared memory of small cards
 
 
 def kernel_obstacle(device: torch.device, head_width: int, number_bytes: int = 2) -> Text | None:
@@ -25,10 +32,12 @@ def kernel_obstacle(device: torch.device, head_width: int, number_bytes: int = 2
         known = ", ".join(map(str, HEAD_WIDTHS))
         return Text(f"heads of {head_width}, not {known}", f"헤드 너비가 {known}이 아니라 {head_width}")
     major, minor = torch.cuda.get_device_capability(device)
-    if (major, minor) < (8, 0) and head_width * number_bytes > 512:  # 64 KB of shared memory
-        english = f"heads of {head_width} in float32 don't fit a GPU of compute capability {major}.{minor}"
+    if head_width * number_bytes > (512 if (major, minor) < (8, 0) else 1024):  # 64 KB of shared memory, or 99
+        kind = "float32" if number_bytes == 4 else "16 bit"
+        english = f"heads of {head_width} in {kind} don't fit a GPU of compute capability {major}.{minor}"
+        korean = kind.replace(" bit", "비트")
         return Text(
-            english, f"너비 {head_width}인 float32 헤드가 compute capability {major}.{minor}인 GPU에 들어가지 않음"
+            english, f"너비 {head_width}인 {korean} 헤드가 compute capability {major}.{minor}인 GPU에 들어가지 않음"
         )
     if (major, minor) >= (7, 5):
         return None

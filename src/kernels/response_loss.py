@@ -14,6 +14,7 @@ def response_loss_and_gradient(
     scale: float,
     grad_head: torch.Tensor | None = None,
     weights: torch.Tensor | None = None,
+    cap: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the summed loss in nats (float32 scalar) and `scale` times its gradient by the states.
 
@@ -24,29 +25,41 @@ def response_loss_and_gradient(
         scale: factor of the gradient, such as 1 / target tokens of the step.
         grad_head: (vocabulary, width), where the head trains: `scale` times its gradient is added.
         weights: (positions,) factors of the gradient, each position's own, beside `scale`; the loss is without them.
+        cap: see `capped`.
     """
     total = states.new_zeros((), dtype=torch.float64 if states.dtype == torch.float64 else torch.float32)
     gradients = []
-    for first in range(0, len(states), _CHUNK):
-        some, wanted = states[first : first + _CHUNK], targets[first : first + _CHUNK]
-        logits = linear(some, head)
+    chunk = _CHUNK if cap is None else max(_CHUNK // 2, 1)  # a cap's slopes stand beside the logits
+    for first in range(0, len(states), chunk):
+        some, wanted = states[first : first + chunk], targets[first : first + chunk]
+        logits = capped(linear(some, head), cap)
+        slopes = None if cap is None else (logits / cap).square_().neg_().add_(1)
         losses, logits = cross_entropy(logits, wanted)
+        if slopes is not None:
+            logits.mul_(slopes)
         total += losses.sum()
         gradients.append((logits @ head).mul_(scale))
         if weights is not None:
-            factors = weights[first : first + _CHUNK, None].to(some.dtype)
+            factors = weights[first : first + chunk, None].to(some.dtype)
             gradients[-1].mul_(factors)
             some = some * factors
         if grad_head is not None:
             grad_head.addmm_(logits.t(), some, alpha=scale)
-        del logits  # before the next chunk's
+        del logits, slopes  # before the next chunk's
     return total, torch.cat(gradients) if gradients else torch.zeros_like(states)
 
 
-def token_losses(states: torch.Tensor, head: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def token_losses(
+    states: torch.Tensor, head: torch.Tensor, targets: torch.Tensor, cap: float | None = None
+) -> torch.Tensor:
     """Return each position's loss in nats (positions,), at least float32; arguments as above."""
     parts = zip(torch.split(states, _CHUNK), torch.split(targets, _CHUNK), strict=True)
-    return torch.cat([cross_entropy(linear(some, head), wanted)[0] for some, wanted in parts])
+    return torch.cat([cross_entropy(capped(linear(some, head), cap), wanted)[0] for some, wanted in parts])
+
+
+def capped(logits: torch.Tensor, cap: float | None) -> torch.Tensor:
+    """Return `cap tanh(logits / cap)` (Gemma 2 and 4), in place; with None the logits as they are."""
+    return logits if cap is None else logits.div_(cap).tanh_().mul_(cap)
 
 
 def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,7 +14,8 @@ from ..errors import YoyakError
 from ..files import write_atomic
 from ..resources import yoyak_home
 from .lengths import Lengths, estimated_lengths, shipped_lengths, tokenizer_family
-from .shapes import ModelShape, cached_file
+from .model_shape import ModelShape
+from .shapes import cached_file
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -11,7 +11,7 @@ from ..config.schema import Config
 from .constants import TIME
 from .devices import Device
 from .job import TrainingJob
-from .shapes import ModelShape
+from .model_shape import ModelShape
 from .step_work import ExampleTokens
 
 _PLACES = 256  # decoder/row_batch.py: caches grow by so many
@@ -55,7 +55,7 @@ class DrawingSizes:
         shape = job.shape
         longest = max(tokens - targets for tokens, targets in examples) + config.tokenizer.decoder_max_len
         places = -(-longest // _PLACES) * _PLACES
-        widths = 3 * shape.width + shape.columns + shape.attended + 3 * shape.inner
+        widths = max(3 * kind.width + kind.columns + kind.attended + 3 * kind.inner for kind in shape.kinds)
         read = min(_PREFILL_TOKENS, config.refine.dialogues * longest)
         row = places * cache_bytes(shape, job.element) + (shape.delta.state_bytes if shape.delta else 0)
         sizes = row, shape.vocabulary * _LOGIT_BYTES, read * widths * job.element
@@ -73,7 +73,7 @@ class DrawingSizes:
 
 def cache_bytes(shape: ModelShape, element: int) -> int:
     """Return what keys and values of one token take in all layers."""
-    return 2 * shape.attention_layers * shape.key_heads * shape.head_width * element
+    return sum(2 * kind.attention_layers * kind.key_heads * kind.head_width * element for kind in shape.kinds)
 
 
 def drawing_seconds(

@@ -6,13 +6,14 @@ Products of few rows reach a smaller share of the peak rate; it is taken as T / 
 product linear in T.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .constants import TIME, TimeConstants
 from .delta import delta_tensors
 from .devices import Device
 from .job import TrainingJob
 from .memory import Activations, captured, optimizer_bytes
+from .model_shape import ModelShape
 from .sharding_bytes import layer_bytes
 from .step_work import StepWork
 
@@ -70,6 +71,7 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
     `passes` (bytes), `rounding` (bytes), `dequantization` (bytes), `optimizer` (bytes), `calls`.
     """
     shape, e = job.shape, job.element
+    kinds = [replace(job, shape=kind) for kind in shape.kinds]
     again = 1 - how.kept_layers / shape.layers
     parameters = shape.linear_parameters
     down = shape.layers * shape.inner * shape.width
@@ -79,9 +81,8 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
     multiplied = 2.0 * (parameters * (2 + trains) + repeated)
     rank_values = job.rank * sum((i + o) * count for i, o, count in job.adapted)
     # Forward and backward of scaled dot products, 4 and 10 operations a pair and column (Dao 2023).
-    pairs = (shape.attention_layers - len(shape.windows)) * work.pairs
-    pairs += sum(min(work.pairs, work.computed * window) for window in shape.windows)
-    attention = (4 * (1 + again) + 10) * pairs * shape.attended
+    columns = sum(_attended_pairs(kind, work) * kind.attended for kind in shape.kinds)
+    attention = (4 * (1 + again) + 10) * columns
     if shape.delta:  # as attention within chunks of 64 tokens, about
         attention += (4 * (1 + again) + 10) * 64 * work.computed * shape.delta.values * shape.delta.layers
     return {
@@ -90,14 +91,21 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
         "attention": attention,
         "adapters": 2.0 * rank_values * work.computed * (3 + again),
         "head": 2.0 * (2 + trains) * work.targets * shape.vocabulary * shape.width,
-        "passes": work.computed * (_pass_bytes(job, again) * shape.layers + _delta_bytes(job)),
-        "rounding": work.computed * _rounded_bytes(job, again) * shape.layers,
+        "passes": work.computed
+        * (sum(_pass_bytes(one, again) * one.shape.layers for one in kinds) + _delta_bytes(job)),
+        "rounding": work.computed * sum(_rounded_bytes(one, again) * one.shape.layers for one in kinds),
         "dequantization": 2.0 * parameters * (0.53 + e) * work.micro_batches
         if job.method == "qlora" and not job.float8
         else 0.0,
         "optimizer": (_gradient_bytes(job, work) + 2.0 * sum(optimizer_bytes(job))) / _cut(job),
         "calls": _calls(job, work, again),
     }
+
+
+def _attended_pairs(shape: ModelShape, work: StepWork) -> float:
+    """Return the pairs of a query and a key in all layers of one kind."""
+    pairs = (shape.attention_layers - len(shape.windows)) * work.pairs
+    return pairs + sum(min(work.pairs, work.computed * window) for window in shape.windows)
 
 
 def _cut(job: TrainingJob) -> int:

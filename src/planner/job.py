@@ -9,7 +9,7 @@ from ..config.schema import Config, TrainingSettings
 from ..data.batches.bins import SIDE_BY_SIDE
 from ..errors import YoyakError
 from .devices import Device
-from .shapes import ModelShape
+from .model_shape import ModelShape
 
 _NOT_ATTENTION = ("gate_proj", "up_proj", "down_proj", "in_proj", "out_proj")
 _CPU_TOKENS = 1024  # training/packed_step.py
@@ -85,7 +85,7 @@ class TrainingJob:
 
     @property
     def adapters(self) -> list[tuple[int, int]]:
-        """Return (inputs, outputs) of each matrix of a layer with attention that has an adapter."""
+        """Return (inputs, outputs) of each matrix with an adapter, of a layer with attention (of the first kind)."""
         linears = self.shape.linears
         return [linears[name] for name in self.targets if name in linears] if self.method != "full" else []
 
@@ -96,10 +96,7 @@ class TrainingJob:
         if self.method != "full":
             every = range(shape.layers)
             return [self.rank * size for layer in every for i, o, n in self.adapted if layer < n for size in (i, o)]
-        norms = [*[shape.width] * shape.norms, *([shape.head_width] * 2 if shape.head_norms else [])]
-        biases = [shape.attended, *[shape.key_heads * shape.head_width] * 2] if shape.biases else []
-        layer = [*(inputs * outputs for inputs, outputs in shape.linears.values()), *norms, *biases]
-        layers = layer * shape.attention_layers
+        layers = [size for kind in shape.kinds for size in _layer_tensors(kind) * kind.attention_layers]
         if shape.delta:
             matrices = [i * o for name, i, o, _ in shape.matrices if name.startswith(_NOT_ATTENTION)]
             layers += [*matrices, *[shape.width] * shape.norms, shape.delta.small_parameters] * shape.delta.layers
@@ -125,6 +122,13 @@ class TrainingJob:
     def ranks(self, *names: str) -> int:
         """Return the sum of the ranks on some matrices of a layer."""
         return 0 if self.method == "full" else self.rank * sum(name in self.targets for name in names)
+
+
+def _layer_tensors(shape: ModelShape) -> list[int]:
+    """Return the numbers of values of the tensors of a layer with attention, of one kind."""
+    norms = [*[shape.width] * shape.norms, *([shape.head_width] * 2 if shape.head_norms else [])]
+    biases = [shape.attended, *[shape.key_heads * shape.head_width] * 2] if shape.biases else []
+    return [*(inputs * outputs for inputs, outputs in shape.linears.values()), *norms, *biases]
 
 
 def of_one_card(job: TrainingJob, cards: int) -> TrainingJob:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..architectures import ARCHITECTURES, TOKENIZERS
 from ..errors import YoyakError
-from .shapes import ModelShape
+from .model_shape import ModelShape
 from .step_work import ExampleTokens
 
 _SHIPPED = Path(__file__).parent / "lengths.json"

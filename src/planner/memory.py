@@ -20,29 +20,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..data.batches.bins import CAPTURED_TOKENS
+from .allocator import block
+from .attention_memory import attention_tensors, attention_work
 from .constants import MEMORY
 from .delta import delta_work
 from .job import TrainingJob
-from .shapes import ModelShape
 from .sharding_bytes import cut_parts
 
 _HEAD_CHUNK = 1024  # kernels/response_loss.py
 AUTOGRAD_CHUNK = 1024  # training/loss.py
 _CPU_LOGITS = 1 << 26  # the same
 _PAGED_VALUES = 100_000  # bitsandbytes pages the states of tensors from this size on
-_SMALL, _LARGE = 1 << 20, 10 << 20  # the allocator's classes of sizes
 _ADAM_VALUES = 2
-
-
-def block(size: float) -> int:
-    """Return what the caching allocator gives for a tensor: multiples of 512 bytes; of 2 MiB from 10 MiB on, of which
-    it splits off and keeps a rest only above 1 MiB (c10/cuda/CUDACachingAllocator.cpp).
-    """
-    rounded = max(512, -(-int(size) // 512) * 512)
-    if rounded < _LARGE:
-        return rounded
-    segment = -(-rounded // (2 * _SMALL)) * (2 * _SMALL)
-    return segment if segment - rounded <= _SMALL else rounded
 
 
 @dataclass(frozen=True)
@@ -140,13 +129,15 @@ def optimizer_bytes(job: TrainingJob) -> tuple[int, int]:
     return inside, outside
 
 
-def kept_tensors(job: TrainingJob, tokens: int, keeps_inputs: bool, delta: bool = False) -> dict[str, int]:
+def kept_tensors(job: TrainingJob, tokens: int, keeps_inputs: bool, second: bool = False) -> dict[str, int]:
     """Return what a layer of the packed engine keeps besides its input, by the names of `decoder_layer.Saved`.
 
-    `delta` asks for a hybrid's layer with a gated delta rule, which keeps what goes into that.
+    `second` asks for a layer of the other kind: a hybrid's with a gated delta rule, which keeps what goes into that, or
+    one whose heads are of other sizes.
     """
-    shape, e = job.shape, job.element
-    products = {product.name: product for product in shape.layer_kinds[delta]}
+    shape, e = job.shape.kinds[second and job.shape.other is not None], job.element
+    delta = second and shape.delta is not None
+    products = {product.name: product for product in job.shape.layer_kinds[second]}
     ranks = {name: job.ranks(*product.names) for name, product in products.items()}
     sizes = {
         "inverse_rms": 4 * tokens * shape.norms_before,
@@ -158,7 +149,7 @@ def kept_tensors(job: TrainingJob, tokens: int, keeps_inputs: bool, delta: bool 
     if delta:
         sizes["mixed"] = tokens * sum(products["qkv"].outputs) * e
     else:
-        sizes |= _attention_tensors(shape, tokens, e)
+        sizes |= attention_tensors(shape, tokens, e)
     if shape.norms_after:
         for part in ("attention_output", "mlp_output"):
             sizes |= {part: tokens * shape.width * e, f"{part}_inverse_rms": 4 * tokens}
@@ -172,21 +163,10 @@ def kept_tensors(job: TrainingJob, tokens: int, keeps_inputs: bool, delta: bool 
     return {name: block(size) for name, size in sizes.items() if size}
 
 
-def _attention_tensors(shape: ModelShape, tokens: int, e: int) -> dict[str, int]:
-    """Return the bytes of what attention keeps for its backward."""
-    sizes = {"heads": tokens * shape.columns * e, "log_sums": tokens * shape.heads * 4}
-    if shape.head_norms:
-        sizes["raw"] = tokens * shape.columns * e
-        sizes["head_inverse_rms"] = tokens * (shape.heads + shape.key_heads) * 4
-    if shape.gated:
-        sizes |= {"gate": tokens * shape.attended * e, "output": tokens * shape.attended * e}
-    return sizes
-
-
 def _kept_bytes(job: TrainingJob, tokens: int, keeps_inputs: bool) -> list[tuple[int, int]]:
     """Return what a layer of each kind keeps, and how many layers there are of it."""
     kinds = enumerate(job.shape.layer_kinds)
-    return [(sum(kept_tensors(job, tokens, keeps_inputs, delta=bool(n)).values()), kind[0].layers) for n, kind in kinds]
+    return [(sum(kept_tensors(job, tokens, keeps_inputs, bool(n)).values()), kind[0].layers) for n, kind in kinds]
 
 
 def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> dict[str, int]:
@@ -204,17 +184,14 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
     work += block(tokens * shape.width) if job.float8 else 0  # the gradient once more, in 8 bit
     work += block(tokens * shape.width * e) if shape.norms_after else 0  # the gradient before the norm
     # The attention's, when `gate_up` is gone: gradients by head and side by side, that of its output, the layer's.
-    attention = 2 * block(tokens * shape.columns * e) + block(tokens * (shape.attended + shape.width) * e)
-    if job.method == "full" and shape.head_norms:  # each token's part of the gradients of both norms, in float32
-        attention += block(tokens * 2 * shape.head_width * 4)
-    if shape.gated:  # the product's gradient beside that of its parts
-        attention += block(tokens * (shape.columns + shape.attended) * e) + block(tokens * shape.attended * e)
+    attention = max(attention_work(kind, tokens, e, trains=job.method == "full") for kind in shape.kinds)
     if shape.delta is not None:
         rule = delta_work(shape.delta, tokens, size.examples, e)
         attention = max(attention, block(rule) + block(tokens * shape.width * e))
     attention -= block(tokens * 2 * shape.inner * e)
     backward = (every or largest) + max(work + activation + dropped, attention)
-    chunk = min(size.targets, _HEAD_CHUNK)
+    # A cap's slopes stand beside the logits, of which there are half as many then.
+    chunk = 2 * min(size.targets, _HEAD_CHUNK // 2) if shape.capped else min(size.targets, _HEAD_CHUNK)
     head = block(tokens * shape.width * e) + 3 * block(size.targets * shape.width * e)
     logits = block(chunk * shape.vocabulary * e)
     parts = {
@@ -227,7 +204,7 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
         parts |= {"activations_work": head, "logits": logits}
     else:
         parts["activations_work"] = backward - every
-    rotary, numbers = tokens * shape.head_width * e, 5 * 8 * tokens
+    rotary, numbers = tokens * sum(kind.head_width for kind in shape.kinds) * e, 5 * 8 * tokens
     parts["temporary"] = workspace(job) + rotary + numbers
     # Graphs have a stream's workspace and the states' buffer of their own; without them the head's gradient stays.
     parts["temporary"] += block(tokens * shape.width * e)

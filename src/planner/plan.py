@@ -13,7 +13,7 @@ from .duration import evaluation_seconds, saving_seconds
 from .fastest import Choice, MemoryLimits, Workload, fastest_choice
 from .job import job_of, of_one_card
 from .lengths import Lengths
-from .shapes import ModelShape
+from .model_shape import ModelShape
 from .sharding import Sharding, refuse_what_cannot_be_cut, sharding_obstacle
 from .step_work import ExampleTokens, evaluation_batch
 

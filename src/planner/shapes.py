@@ -4,155 +4,19 @@ import glob
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..architectures import DELTA_PRODUCTS, NORMS, PRODUCTS, WRITTEN_TYPES, WrittenClasses
 from ..errors import YoyakError
 from ..resources import yoyak_home
-from .delta import DeltaShape, delta_of
+from ..written_classes import WRITTEN_TYPES, WrittenClasses
+from .delta import delta_of
+from .model_shape import ModelShape
+from .other_heads import OtherHeads, other_heads_of
 from .positions import model_positions
 
 _SHIPPED = Path(__file__).parent / "shapes.json"
 _HUB_SECONDS, _MOST_CONFIG_BYTES = 5.0, 1 << 20
-
-
-@dataclass(frozen=True)
-class Product:
-    """Matrices of one input, which are multiplied as one: the product's name, theirs, inputs, outputs of each, and how
-    many layers have it.
-    """
-
-    name: str
-    names: tuple[str, ...]
-    inputs: int
-    outputs: tuple[int, ...]
-    layers: int
-
-
-@dataclass(frozen=True)
-class ModelShape:
-    """Sizes of a decoder, `kind` its `model_type`; `width` is the hidden size, `inner` the MLP's."""
-
-    kind: str
-    vocabulary: int
-    width: int
-    inner: int
-    layers: int
-    heads: int
-    key_heads: int
-    head_width: int
-    tied: bool
-    biases: bool = False
-    positions: int | None = None  # that the model was made for
-    windows: tuple[int, ...] = ()  # how many tokens each of the layers with a window sees
-    delta: DeltaShape | None = None  # of a hybrid's layers without attention
-
-    @property
-    def attention_layers(self) -> int:
-        """Return how many layers have attention."""
-        return self.layers - (self.delta.layers if self.delta else 0)
-
-    @property
-    def head_norms(self) -> bool:
-        """Tell whether queries and keys have an RMSNorm each."""
-        return WRITTEN_TYPES[self.kind].head_norms
-
-    @property
-    def gated(self) -> bool:
-        """Tell whether attention has an output gate."""
-        return WRITTEN_TYPES[self.kind].gated
-
-    @property
-    def norms_before(self) -> bool:
-        """Tell whether norms stand before attention and MLP."""
-        return "before_attention" in NORMS[WRITTEN_TYPES[self.kind].norms]
-
-    @property
-    def norms_after(self) -> bool:
-        """Tell whether norms stand after attention and MLP."""
-        return "after_attention" in NORMS[WRITTEN_TYPES[self.kind].norms]
-
-    @property
-    def norms(self) -> int:
-        """Return how many norms of the model's width a layer has."""
-        return len(NORMS[WRITTEN_TYPES[self.kind].norms])
-
-    @property
-    def columns(self) -> int:
-        """Return the width of queries, keys and values side by side."""
-        return (self.heads + 2 * self.key_heads) * self.head_width
-
-    @property
-    def attended(self) -> int:
-        """Return the width of the attention's output."""
-        return self.heads * self.head_width
-
-    @cached_property
-    def layer_kinds(self) -> tuple[tuple["Product", ...], ...]:
-        """Return the products of each kind of layer: with attention, and in a hybrid with a gated delta rule."""
-        attention = [self._product(product, names, self.attention_layers) for product, names in PRODUCTS.items()]
-        if self.delta is None:
-            return (tuple(attention),)
-        delta = [self._product(product, names, self.delta.layers) for product, names in DELTA_PRODUCTS.items()]
-        return tuple(attention), tuple(delta)
-
-    def _product(self, product: str, names: tuple[str, ...], layers: int) -> "Product":
-        sizes = {name: (inputs, outputs) for name, inputs, outputs, _ in self.matrices}
-        return Product(product, names, sizes[names[0]][0], tuple(sizes[name][1] for name in names), layers)
-
-    @cached_property
-    def linears(self) -> dict[str, tuple[int, int]]:
-        """Return (inputs, outputs) of the matrices of a layer with attention, by name."""
-        keys = self.key_heads * self.head_width
-        gated = 2 if self.gated else 1
-        return {
-            "q_proj": (self.width, gated * self.attended),
-            "k_proj": (self.width, keys),
-            "v_proj": (self.width, keys),
-            "o_proj": (self.attended, self.width),
-            "gate_proj": (self.width, self.inner),
-            "up_proj": (self.width, self.inner),
-            "down_proj": (self.inner, self.width),
-        }
-
-    @cached_property
-    def matrices(self) -> tuple[tuple[str, int, int, int], ...]:
-        """Return each kind of matrix: its name, inputs, outputs, and how many layers have one."""
-        every = ("gate_proj", "up_proj", "down_proj")
-        counts = {name: self.layers if name in every else self.attention_layers for name in self.linears}
-        found = [(name, *sizes, counts[name]) for name, sizes in self.linears.items()]
-        if self.delta:
-            delta = self.delta
-            sizes = {"in_proj_qkv": delta.mixed, "in_proj_z": delta.values}
-            sizes |= {"in_proj_b": delta.heads, "in_proj_a": delta.heads}
-            found += [(name, self.width, outputs, delta.layers) for name, outputs in sizes.items()]
-            found.append(("out_proj", delta.values, self.width, delta.layers))
-        return tuple(found)
-
-    @property
-    def linear_parameters(self) -> int:
-        """Return the parameters of all layers' matrices."""
-        return sum(inputs * outputs * layers for _, inputs, outputs, layers in self.matrices)
-
-    @property
-    def table_parameters(self) -> int:
-        """Return the parameters of the embeddings, and of the head where it has its own."""
-        return self.vocabulary * self.width * (1 if self.tied else 2)
-
-    @property
-    def other_parameters(self) -> int:
-        """Return the parameters of norms, biases and a hybrid's short convolutions."""
-        attention = (2 * self.head_width if self.head_norms else 0) + (self.columns if self.biases else 0)
-        delta = self.delta.layers * self.delta.small_parameters if self.delta else 0
-        return self.layers * self.norms * self.width + self.attention_layers * attention + delta + self.width
-
-    @property
-    def parameters(self) -> int:
-        """Return all parameters."""
-        return self.linear_parameters + self.table_parameters + self.other_parameters
 
 
 def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
@@ -172,6 +36,7 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
     config = {**classes.usual, **{name: value for name, value in config.items() if value is not None}}
     try:
         heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
+        other = other_heads_of(config, where) if classes.value_norms else None
         return ModelShape(
             kind=kind,
             vocabulary=int(config["vocab_size"]),
@@ -184,20 +49,23 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
             tied=bool(config.get("tie_word_embeddings", False)),
             biases=classes.qkv_biases or bool(config.get("attention_bias")),
             positions=model_positions(config),
-            windows=_windows(config, classes),
+            windows=_windows(config, classes, other),
             delta=delta_of(config) if classes.delta else None,
+            other=other,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise YoyakError(f"{where}: no usable {error} in the model's config.json") from None
 
 
-def _windows(config: dict[str, Any], classes: WrittenClasses) -> tuple[int, ...]:
+def _windows(config: dict[str, Any], classes: WrittenClasses, other: OtherHeads | None) -> tuple[int, ...]:
     """Return the windows of the layers that have one."""
     window, layers = config.get("sliding_window"), int(config["num_hidden_layers"])
     if window is None:
         return ()
     kinds, pattern = config.get("layer_types"), config.get("sliding_window_pattern")
-    if classes.windows == "config":
+    if other is not None:
+        windowed = layers - other.layers
+    elif classes.windows == "config":
         windowed = layers
     elif kinds is not None:
         windowed = list(kinds).count("sliding_attention")

@@ -1,9 +1,12 @@
 """What a padded micro-batch keeps in memory under autograd (the trainer engine); names as in `memory`."""
 
+from dataclasses import replace
+
 from ..architectures import PRODUCTS
 from ..descriptions import DELTA_CHUNK
+from .allocator import block
 from .job import TrainingJob
-from .memory import AUTOGRAD_CHUNK, MicroBatchSize, block, steady_parts, workspace
+from .memory import AUTOGRAD_CHUNK, MicroBatchSize, steady_parts, workspace
 
 
 def saved_by_autograd(job: TrainingJob, tokens: int) -> dict[str, int]:
@@ -28,8 +31,9 @@ def saved_by_autograd(job: TrainingJob, tokens: int) -> dict[str, int]:
         "reduced": job.ranks(*job.targets) * e,
     }
     if shape.head_norms:
-        columns["head_norm_inputs_float32"] = (shape.attended + keys) * 4
-        columns["head_inverse_rms"] = (shape.heads + shape.key_heads) * 4
+        of_values = shape.value_norms
+        columns["head_norm_inputs_float32"] = (shape.attended + (1 + of_values) * keys) * 4
+        columns["head_inverse_rms"] = (shape.heads + (1 + of_values) * shape.key_heads) * 4
     columns |= _inputs_saved(job)
     return {name: tokens * size for name, size in columns.items() if size}
 
@@ -89,9 +93,13 @@ def trainer_peak(
 def trainer_parts(job: TrainingJob, size: MicroBatchSize, checkpointing: bool) -> dict[str, int]:
     """Return the bytes, by part, that a padded micro-batch adds at its peak under autograd."""
     shape, e, tokens = job.shape, job.element, size.tokens
-    attention, delta = sum(saved_by_autograd(job, tokens).values()), saved_by_delta_rule(job, tokens)
-    one = max(attention, delta)
-    every = shape.attention_layers * attention + (shape.layers - shape.attention_layers) * delta
+    delta = saved_by_delta_rule(job, tokens)
+    attentions = [
+        (sum(saved_by_autograd(replace(job, shape=kind), tokens).values()), kind.attention_layers)
+        for kind in shape.kinds
+    ]
+    one = max(delta, *(size for size, _ in attentions))
+    every = sum(size * layers for size, layers in attentions) + (shape.layers - shape.attention_layers) * delta
     inputs = shape.layers * block(tokens * shape.width * e)
     work = tokens * _autograd_columns(job, checkpointing) * e
     kept = one if checkpointing else every

@@ -8,9 +8,9 @@ from ..planner.devices import Device
 from ..planner.duration import evaluation_seconds
 from ..planner.job import job_of
 from ..planner.lengths import Lengths
+from ..planner.model_shape import ModelShape
 from ..planner.plan import Situation, evaluations, make_plan, padded_evaluation, run_steps
 from ..planner.refining import make_refine_plan
-from ..planner.shapes import ModelShape
 
 _SUMMARY_TOKENS = 1.3  # of a summary, in lengths of its reference
 

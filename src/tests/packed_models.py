@@ -11,11 +11,21 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from src.data.batches.packing import StepPacker
 from src.data.prompt.templates import IGNORE
 from src.decoder.packed_decoder import PackedDecoder, Passes
+from src.tests.tiny_models import with_layer_factors
 from src.training.loss import response_loss
 
 Items = list[dict[str, torch.Tensor]]
 # By a model's type, what `adapted_model` needs besides its sizes: here windows that are shorter than most examples.
 WINDOWED = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 11}
+GEMMA4 = {
+    "head_dim": 8,
+    "global_head_dim": 16,  # of which 4 numbers are turned
+    "num_global_key_value_heads": 1,
+    "attention_k_eq_v": True,
+    "final_logit_softcapping": 2.0,
+    "pad_token_id": None,
+    **WINDOWED,
+}
 WRITTEN_OUT: dict[str, dict[str, Any]] = {
     "llama": {},
     "qwen2": {},
@@ -62,6 +72,8 @@ WRITTEN_OUT: dict[str, dict[str, Any]] = {
         "linear_value_head_dim": 12,
     },
     "gemma3_text": {"head_dim": 16, "query_pre_attn_scalar": 20, "pad_token_id": None, **WINDOWED},
+    "gemma4_text": GEMMA4 | {"hidden_size_per_layer_input": 0},
+    "gemma4_unified_text": GEMMA4,
 }
 SEVEN = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 MATRICES = {"qwen3_5_text": [*SEVEN, "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"]}
@@ -98,7 +110,7 @@ def adapted_model(family: str, dtype: torch.dtype, lora: dict[str, Any] | None, 
         for name, parameter in model.named_parameters():
             about = 1.0 if "norm" in name else -3.0 if "A_log" in name else 0.0  # states last for some 30 tokens
             parameter.copy_(about + 0.2 * torch.randn_like(parameter, dtype=torch.float64))
-    return model.to(dtype).eval()
+    return with_layer_factors(model).to(dtype).eval()
 
 
 def examples(lengths: Sequence[tuple[int, int]], seed: int = 0, shared: int = 0) -> Items:
@@ -138,6 +150,8 @@ def reference(model: Any, items: Items, own: bool = False) -> tuple[float, dict[
 def _norm(self: Any, x: torch.Tensor) -> torch.Tensor:
     if hasattr(self, "variance_epsilon"):
         return nn.functional.rms_norm(x, x.shape[-1:], self.weight, self.variance_epsilon)
+    if hasattr(self, "with_scale"):
+        return nn.functional.rms_norm(x, x.shape[-1:], getattr(self, "weight", None), self.eps)
     return nn.functional.rms_norm(x, x.shape[-1:], 1 + self.weight, self.eps)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from src.tests.tiny_models import tiny_tokenizer
+from src.tests.tiny_models import tiny_tokenizer, with_layer_factors
 
 WIDTH, HEADS, KEY_HEADS, HEAD, INNER = 64, 4, 2, 16, 128
 # Settings by their usual names; what a class calls otherwise, or needs besides, stands in ARCHITECTURES.
@@ -47,6 +47,8 @@ _DELTA = {
 _ROPE = {"rope_type": "default", "rope_theta": 150_000.0}
 _GPT2 = {"n_embd": WIDTH, "n_layer": 2, "n_head": HEADS, "n_positions": 512}
 
+_GEMMA4 = {**_HEAD, "global_head_dim": 32, "num_hidden_layers": 6}
+
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "llama": {},
     "qwen2": {},
@@ -57,12 +59,8 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "gemma": _HEAD,
     "gemma2": _HEAD,
     "gemma3_text": {**_HEAD, "query_pre_attn_scalar": HEAD},  # as published, but for the 27B model
-    "gemma4_text": {
-        **_HEAD,
-        "global_head_dim": 32,
-        "hidden_size_per_layer_input": 0,
-        "num_hidden_layers": 6,
-    },
+    "gemma4_text": {**_GEMMA4, "hidden_size_per_layer_input": 0},
+    "gemma4_unified_text": _GEMMA4,
     "phi": {},
     "phi3": {"pad_token_id": 0},
     "granite": {"logits_scaling": 8.0},
@@ -138,6 +136,6 @@ def write_architecture(
     tokenizer = tokenizer or tiny_tokenizer()
     config = architecture_config(name, tokenizer, **settings)
     torch.manual_seed(seed)
-    AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(folder)
+    with_layer_factors(AutoModelForCausalLM.from_config(config, dtype=torch.float32)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)

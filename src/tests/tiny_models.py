@@ -73,9 +73,18 @@ def write_tiny_model(
     }
     model_config = AutoConfig.for_model(family, **settings)
     torch.manual_seed(seed)
-    AutoModelForCausalLM.from_config(model_config, dtype=torch.float32).save_pretrained(folder)
+    with_layer_factors(AutoModelForCausalLM.from_config(model_config, dtype=torch.float32)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+def with_layer_factors(model: Any) -> Any:
+    """Return a model with factors of its layers drawn at random, where its class has such (Gemma 4)."""
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            if name.endswith("layer_scalar"):
+                buffer.uniform_(0.5, 1.5)
+    return model
 
 
 def tiny_config(checkpoint: str, output_dir: Path | str = "outputs", **settings: Any) -> Config:

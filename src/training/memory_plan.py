@@ -13,12 +13,13 @@ from ..config.schema import TrainingSettings
 from ..errors import YoyakError
 from ..models.causal_head import without_wrapper
 from ..models.dequantized import linear4bit_layers
+from ..planner.allocator import block
 from ..planner.constants import MEMORY
 from ..planner.devices import Device, find_device
 from ..planner.fastest import Choice, MemoryLimits, Workload, fastest_choice
 from ..planner.job import EngineName, TrainingJob, of_one_card
 from ..planner.machine import card_of_memory, read_profile
-from ..planner.memory import block, optimizer_bytes
+from ..planner.memory import optimizer_bytes
 from ..planner.shapes import shape_of_config
 from ..planner.step_work import ExampleTokens, evaluation_batch
 from ..ranks.group import rank_count

@@ -19,9 +19,10 @@ from ..planner.devices import CARDS, Device
 from ..planner.job import job_of
 from ..planner.lengths import Lengths
 from ..planner.machine import choose_device
+from ..planner.model_shape import ModelShape
 from ..planner.plan import Plan, Situation, make_plan
 from ..planner.refining import RefinePlan, make_refine_plan
-from ..planner.shapes import ModelShape, cached_file, find_shape
+from ..planner.shapes import cached_file, find_shape
 from ..runs.record import read_record
 from ..runs.schema import RunRecord
 

@@ -66,7 +66,7 @@ def cached_attention(
     keys, values = cache
     # Three stages of float32 heads of 128 are more shared memory than most cards have, 64 places of wider ones too.
     stages = 3 if shape.width * keys.element_size() <= 256 else 1
-    block = 64 if shape.width <= 128 else 64 // keys.element_size()
+    block = 64 if shape.width <= 128 else 16384 // shape.width // keys.element_size()
     _attend[(len(qkv), shape.key_heads)](
         qkv, keys, values, lengths, out, qkv.stride(0), out.stride(0), keys.shape[2],
         shape.scale * 1.4426950408889634, shape.window, HEADS=shape.heads, KEY_HEADS=shape.key_heads,

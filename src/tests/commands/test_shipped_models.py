@@ -19,11 +19,18 @@ from src.tests.tiny_architectures import architecture_config
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, tiny_tokenizer
 
 SHIPPED = json.loads((Path(shapes.__file__).parent / "shapes.json").read_text(encoding="utf-8"))
-SEES_TOO = {"google/gemma-3-4b-it": "gemma3"} | {
+SEES_TOO = {"google/gemma-3-4b-it": "gemma3", "google/gemma-4-12B-it": "gemma4_unified"} | {
     f"Qwen/Qwen3.5-{size}": "qwen3_5" for size in ("0.8B", "2B", "4B", "9B")
 }
 """Published with eyes: the text part's tensors have other names there."""
-ALWAYS = {"kanana_1.5_2.1b", "exaone_4.0_1.2b", "gemma3_4b", "qwen3.5_0.8b"}  # one of each layout that is new
+# One of each layout that is new.
+ALWAYS = {
+    "kanana_1.5_2.1b",
+    "exaone_4.0_1.2b",
+    "gemma3_4b",
+    "gemma4_12b",
+    "qwen3.5_0.8b",
+}
 NAMES = [name for name, path in known_configs().items() if path.parent.name == "models"]
 CHECKPOINTS = {name: load_config(name).model.checkpoint for name in NAMES}
 
@@ -36,6 +43,8 @@ def tiny_settings(checkpoint: str) -> dict[str, Any]:
     settings = {"hidden_size": 56 if odd else 64, "num_attention_heads": heads, "num_key_value_heads": keys}
     named = {"head_dim": 16} if shape["model_type"] != "qwen2" else {}
     window = {"sliding_window": 32} if "sliding_window" in shape else {}
+    as_published = ("num_global_key_value_heads", "attention_k_eq_v", "final_logit_softcapping")
+    window |= {name: shape[name] for name in as_published if name in shape}
     return settings | named | window | {"tie_word_embeddings": shape["tie_word_embeddings"]}
 
 

@@ -9,7 +9,9 @@ from src.config.schema import GenerationSettings
 from src.decoder.cached_decoder import CachedDecoder
 from src.decoder.decoder_obstacle import decoder_obstacle
 from src.decoder.generation import generate
+from src.decoder.row_batch import RowBatch
 from src.tests.packed_models import WRITTEN_OUT
+from src.tests.tiny_models import with_layer_factors
 
 PROMPTS = [[5, 6, 7], [8], list(range(10, 47)), [3, 3, 3, 3, 9, 2], [60, 61]]
 SIZES = {
@@ -29,7 +31,7 @@ SIZES = {
 def model_of(family, adapter, tied=True):
     torch.manual_seed(1)
     config = AutoConfig.for_model(family, **(SIZES | WRITTEN_OUT[family]), tie_word_embeddings=tied)
-    model = AutoModelForCausalLM.from_config(config)
+    model = with_layer_factors(AutoModelForCausalLM.from_config(config))
     if adapter:
         model = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"]))
         for name, parameter in model.named_parameters():
@@ -68,6 +70,17 @@ def test_ids_equal_those_of_generate(family, adapter):
     expected = [generated(model, prompt, 20, None) for prompt in PROMPTS]
     assert greedy(model, 20, -1) == expected
     assert [len(ids) for ids in expected] == [20] * 5
+
+
+@pytest.mark.parametrize("family", ["gemma4_text", "gemma4_unified_text"])
+def test_logits_are_capped(family):
+    model = model_of(family, adapter=True)
+    batch = RowBatch(CachedDecoder(model))
+    for ids, logits in ((PROMPTS[2], batch.add([PROMPTS[2]])), ([*PROMPTS[2], 9], batch.step([9]))):
+        with torch.no_grad():
+            expected = model(input_ids=torch.tensor([ids])).logits[:, -1]
+        assert torch.allclose(logits, expected, atol=1e-5)
+        assert 1 < expected.abs().max() < 2
 
 
 def test_rows_end_at_their_end_token_and_leave_the_batch():

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
@@ -76,6 +77,38 @@ def test_gemma3() -> None:
     assert describe(model) == DecoderDescription(
         259, 64, (window,) * 5 + (whole, window), norm, embedding_scale=8.0, tied=True
     )
+
+
+@pytest.mark.parametrize("name", ["gemma4_text", "gemma4_unified_text"])
+def test_gemma4(name: str) -> None:
+    """Heads of two widths; values with a norm, which have no matrix where a layer sees all; logits that are capped."""
+    window = LayerDescription(
+        AttentionDescription(4, 2, 16, 1.0, NORM, window=9, rotary="sliding_attention", value_norm=NORM),
+        inner=128,
+        activation="gelu_tanh",
+        before_attention=NORM,
+        before_mlp=NORM,
+        after_attention=NORM,
+        after_mlp=NORM,
+    )
+    sizes = {"key_heads": 1, "width": 32, "values_from_keys": True}
+    whole = with_attention(window, window=None, rotary="full_attention", **sizes)
+    shared = {"attention_k_eq_v": True, "num_global_key_value_heads": 1, "global_head_dim": 32}
+    settings = {"num_hidden_layers": 8, "sliding_window": 9, "final_logit_softcapping": 30.0}
+    model = built(name, **settings, **shared)
+    model.model.layers[1].layer_scalar.fill_(0.25)
+    scaled = replace(window, output_scale=0.25)
+    assert describe(model) == DecoderDescription(
+        259,
+        64,
+        (window, scaled, *[window] * 3, whole, window, whole),  # the last one sees all, whatever its place
+        NORM,
+        embedding_scale=8.0,
+        logit_cap=30.0,
+        tied=True,
+    )
+    own = describe(built(name, num_hidden_layers=6, global_head_dim=32)).attentions[-1]
+    assert own == replace(whole.attention, key_heads=2, values_from_keys=False)
 
 
 def test_a_window_of_some_layers() -> None:

@@ -46,7 +46,7 @@ def expected_gradients(model: Any, some: list[PromptGroup]) -> dict[str, torch.T
 
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1e-9), (torch.float32, 1e-5)], ids=["float64", "float32"])
 @pytest.mark.parametrize("lora", [{}, None], ids=["adapted", "whole"])
-@pytest.mark.parametrize("family", ["llama", "qwen3", "qwen3_5_text"])
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma4_text", "qwen3_5_text"])
 @pytest.mark.parametrize(
     ("capacity", "multiple"), [(1000, 1), (60, 1), (60, 32)], ids=["one micro-batch", "several", "filled up"]
 )
@@ -54,7 +54,7 @@ def test_gradients_equal_those_of_each_continuation_alone(
     family: str, lora: dict[str, Any] | None, dtype: torch.dtype, most: float, capacity: int, multiple: int
 ) -> None:
     some = groups([[20, 3, 9, 1, 5, 2], [7, 4, 4], [1, 2, 6], [130, 20, 1]])
-    settings = WRITTEN_OUT[family] if family == "qwen3_5_text" else {}
+    settings = WRITTEN_OUT[family] if family in ("gemma4_text", "qwen3_5_text") else {}
     expected = expected_gradients(adapted_model(family, torch.float64, lora, **settings), some)
     model = adapted_model(family, dtype, lora, **settings)
     decoder = PackedDecoder(model)

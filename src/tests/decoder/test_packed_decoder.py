@@ -47,6 +47,18 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "gemma 3 untied, one key head": (
         "gemma3_text", {**WRITTEN_OUT["gemma3_text"], "tie_word_embeddings": False, "num_key_value_heads": 1}, {}
     ),
+    "gemma 4": ("gemma4_text", WRITTEN_OUT["gemma4_text"], {}),
+    "gemma 4 untied, values of their own, uncapped": (
+        "gemma4_text",
+        {
+            **WRITTEN_OUT["gemma4_text"],
+            "tie_word_embeddings": False,
+            "attention_k_eq_v": False,
+            "final_logit_softcapping": None,
+        },
+        {"rank_pattern": {"k_proj": 2, "v_proj": 7}},
+    ),
+    "gemma 4's 12B": ("gemma4_unified_text", WRITTEN_OUT["gemma4_unified_text"], {}),
     "exaone 4": ("exaone4", WRITTEN_OUT["exaone4"], {}),
     "exaone 4 without windows": ("exaone4", {"sliding_window": None, "layer_types": ["full_attention"] * 2}, {}),
     "mistral": ("mistral", WRITTEN_OUT["mistral"], {}),
@@ -75,6 +87,10 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "whole qwen2": ("qwen2", {}, None),
     "whole qwen3": ("qwen3", {"head_dim": 16}, None),
     "whole gemma 3": ("gemma3_text", WRITTEN_OUT["gemma3_text"], None),
+    "whole gemma 4": ("gemma4_text", WRITTEN_OUT["gemma4_text"], None),
+    "whole gemma 4's 12B, untied": (
+        "gemma4_unified_text", {**WRITTEN_OUT["gemma4_unified_text"], "tie_word_embeddings": False}, None
+    ),
     "whole exaone 4": ("exaone4", WRITTEN_OUT["exaone4"], None),
     "whole hyperclova x": ("hyperclovax", WRITTEN_OUT["hyperclovax"], None),
     "whole granite, untied": ("granite", {**WRITTEN_OUT["granite"], "tie_word_embeddings": False}, None),
@@ -96,7 +112,7 @@ def test_loss_and_gradients_equal_the_unpacked_reference(name: str, dtype: torch
     assert worst_error(got, expected) <= most
 
 
-@pytest.mark.parametrize("name", ["qwen3.5", "whole qwen3.5"])
+@pytest.mark.parametrize("name", ["qwen3.5", "whole qwen3.5", "gemma 4", "whole gemma 4", "gemma 4's 12B"])
 def test_loss_and_gradients_are_those_of_transformers_and_peft(name: str) -> None:
     family, config, lora = MODELS[name]
     items = examples(LENGTHS)
@@ -110,7 +126,7 @@ def test_loss_and_gradients_are_those_of_transformers_and_peft(name: str) -> Non
     "name",
     [
         *("llama", "qwen3", "gemma 3", "exaone 4", "qwen3.5"),
-        *("whole llama", "whole qwen2", "whole qwen3", "whole gemma 3", "whole qwen3.5"),
+        *("whole llama", "whole qwen2", "whole qwen3", "whole gemma 3", "whole gemma 4", "whole qwen3.5"),
     ],
 )
 def test_bf16_is_as_exact_as_autocast(name: str) -> None:
@@ -134,7 +150,7 @@ def test_bf16_is_as_exact_as_autocast(name: str) -> None:
 
 
 @pytest.mark.parametrize("cache", ["on", "off"])
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "qwen3_5_text"])
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "gemma4_text", "qwen3_5_text"])
 def test_a_4_bit_base(tmp_path: Path, family: str, cache: str) -> None:
     checkpoint = write_tiny_model(tmp_path / "base", family, **WRITTEN_OUT[family])
     config = tiny_config(checkpoint, lora__cache_dequantized=cache)
@@ -157,7 +173,7 @@ def test_a_4_bit_base(tmp_path: Path, family: str, cache: str) -> None:
 
 @ADAPTED_OR_WHOLE
 @pytest.mark.parametrize("capacity", [1, 37, 130, 211, 1000])
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "exaone4", "qwen3_5_text"])
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "gemma4_text", "exaone4", "qwen3_5_text"])
 def test_neither_packing_nor_filler_changes_anything(family: str, capacity: int, lora: Lora) -> None:
     """A capacity of 1 gives every example, all of them longer, a micro-batch of its own."""
     model, items = adapted_model(family, torch.float64, lora, **WRITTEN_OUT[family]), examples(LENGTHS)
@@ -174,7 +190,7 @@ def test_neither_packing_nor_filler_changes_anything(family: str, capacity: int,
 @pytest.mark.parametrize(
     "name",
     [
-        *("llama", "llama, one key head, wide heads", "qwen3", "gemma 3", "exaone 4", "qwen3.5"),
+        *("llama", "llama, one key head, wide heads", "qwen3", "gemma 3", "gemma 4", "exaone 4", "qwen3.5"),
         *("whole qwen2", "whole gemma 3", "whole qwen3.5"),
     ],
 )
@@ -194,7 +210,7 @@ def test_tokens_that_all_examples_begin_with_are_computed_once(name: str, capaci
 
 
 @ADAPTED_OR_WHOLE
-@pytest.mark.parametrize("family", ["llama", "qwen3_5_text"])
+@pytest.mark.parametrize("family", ["llama", "gemma4_text", "qwen3_5_text"])
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_changed_example_leaves_the_others_losses_bit_equal(lora: Lora, family: str, place: int) -> None:
     """One of three examples alone carries targets; then another's tokens change, before it or after it."""
@@ -257,7 +273,7 @@ KEY, DROPOUT = (42, 7), 0.2
     ids=["adapted", "dropout", "whole"],
 )
 @pytest.mark.parametrize("kept_layers", [0, 1])
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "exaone4", "hyperclovax", "qwen3_5_text"])
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "gemma4_text", "exaone4", "hyperclovax", "qwen3_5_text"])
 def test_recomputation_changes_nothing(
     family: str, kept_layers: int, dropout_key: tuple[int, int] | None, lora: Lora
 ) -> None:

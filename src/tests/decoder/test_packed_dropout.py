@@ -40,16 +40,17 @@ def dropout_reference(model: Any, items: Any) -> tuple[float, dict[str, torch.Te
             module["default"] = _Masked(layer, INPUT_INDEX[projection])
     targets = sum(int((item["labels"][1:] != -100).sum()) for item in items)
     config = model.get_base_model().config
-    attended = {"full_attention": config.num_attention_heads * config.head_dim}
+    kinds = getattr(config, "layer_types", None) or ["full_attention"] * 2
+    heads = {kind: layer.head_dim for kind, layer in zip(kinds, config.per_layer_config, strict=True)}
+    attended = {kind: config.num_attention_heads * width for kind, width in heads.items()}
     if hasattr(config, "linear_value_head_dim"):
         attended["linear_attention"] = config.linear_num_value_heads * config.linear_value_head_dim
-    kinds = getattr(config, "layer_types", None) or ["full_attention"] * 2
     widths = [
         width
         for kind in kinds
         for width in (
             config.hidden_size,
-            attended.get(kind, attended["full_attention"]),
+            attended[kind],
             config.hidden_size,
             config.intermediate_size,
         )
@@ -67,7 +68,7 @@ def dropout_reference(model: Any, items: Any) -> tuple[float, dict[str, torch.Te
 
 @pytest.mark.parametrize("lora", [{}, {"target_modules": ["k_proj", "down_proj"]}], ids=["all", "some"])
 @pytest.mark.parametrize("capacity", [1, 64, 1000])
-@pytest.mark.parametrize("family", ["llama", "gemma3_text", "qwen3_5_text"])
+@pytest.mark.parametrize("family", ["llama", "gemma3_text", "gemma4_text", "qwen3_5_text"])
 def test_dropout_drops_the_same_places_whatever_the_packing(family: str, capacity: int, lora: dict[str, Any]) -> None:
     items, settings = examples(LENGTHS), {**WRITTEN_OUT[family], "head_dim": 8}
     arguments = {"lora_dropout": DROPOUT, **lora}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from src.decoder.described_settings import Undescribed, check_settings
 from src.decoder.packed_decoder import packing_obstacle
 from src.tests.packed_models import SEVEN, WRITTEN_OUT, adapted_model
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_tokenizer, write_tiny_model
@@ -32,6 +33,29 @@ def test_obstacles() -> None:
         assert obstacle("gemma3_text", **gemma, **{name: value}) == words
     both = obstacle("gemma3_text", **gemma, use_bidirectional_attention=True)
     assert both == "use_bidirectional_attention = True in its config is not written out"
+    gemma = WRITTEN_OUT["gemma4_text"]
+    assert obstacle("gemma4_text", **gemma) is None
+    by_layer = "embed_tokens_per_layer, per_layer_model_projection, per_layer_projection_norm"
+    words = {
+        f"the decoder has other parts: {by_layer}": {
+            "hidden_size_per_layer_input": 4, "vocab_size_per_layer_input": 96
+        },
+        "layer 1 has keys and values of another layer": {
+            "num_kv_shared_layers": 1, "layer_types": ["full_attention", "full_attention"]
+        },
+        "layer 0 attends to what comes after": {"use_bidirectional_attention": "all"},
+        "Gemma4TextRouter (model.layers.0.router) is not written out": {
+            "enable_moe_block": True, "num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 16
+        },
+        "dropout of attention weights": {"attention_dropout": 0.1},
+    }  # fmt: skip
+    for expected, settings in words.items():
+        assert obstacle("gemma4_text", **gemma | settings) == expected
+    assert obstacle("gemma4_text", **gemma, use_bidirectional_attention="vision") is None
+    config = adapted_model("gemma4_text", torch.float32, None, **gemma).config
+    config.per_layer_config = {0: {"sliding_window": 3}}
+    with pytest.raises(Undescribed, match="sliding_window differs by layer in its config"):
+        check_settings(config)
     assert obstacle(attention_dropout=0.1) == "dropout of attention weights"
     dynamic = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
     assert obstacle(rope_parameters=dynamic) == "its rotary positions depend on the longest sequence of a batch"

@@ -33,7 +33,7 @@ def joined_and_left(model) -> list[torch.Tensor]:
     return seen
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3", "qwen3_5_text"])
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma4_text", "qwen3_5_text"])
 def test_empty_rows_change_nothing(tmp_path, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     base = write_tiny_model(tmp_path / "base", family, **WRITTEN_OUT[family])
     model = load_tiny(tiny_config(base, lora__use_qlora=False))[0].eval()

@@ -7,13 +7,13 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from src.architectures import WRITTEN_TYPES
 from src.export.adapter_file import read_adapter
 from src.export.merged import merge_adapter, save_merged
 from src.export.vllm_rules import uniform, vllm_objections, write_adapter
 from src.tests.packed_models import MATRICES, SEVEN, WRITTEN_OUT
 from src.tests.tiny_architectures import write_architecture
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_tokenizer
+from src.written_classes import WRITTEN_TYPES
 
 IDS = torch.tensor([[5, 100, 40, 41, 200, 256, 7, 9, 11, 30, 31, 32, 33, 34]])
 
@@ -26,7 +26,8 @@ def logits_of(model: torch.nn.Module) -> torch.Tensor:
 
 @pytest.mark.parametrize("family", [name for name, its in WRITTEN_TYPES.items() if not its.delta])
 def test_what_others_load_computes_what_was_trained(tmp_path: Path, family: str) -> None:
-    settings = {name: value for name, value in WRITTEN_OUT[family].items() if name != "pad_token_id"}
+    settings = {"num_hidden_layers": 2, **WRITTEN_OUT[family]}
+    settings.pop("pad_token_id", None)
     own = tiny_tokenizer(pad_token="<|im_start|>")
     base = write_architecture(tmp_path / "base", family, own, **settings)
     targets = MATRICES.get(family, SEVEN)
@@ -45,8 +46,9 @@ def test_what_others_load_computes_what_was_trained(tmp_path: Path, family: str)
     without, expected = logits_of(plain), logits_of(model)
     loaded = PeftModel.from_pretrained(plain, tmp_path / "out")
     found = [weight for name, weight in loaded.named_parameters() if "lora_B" in name]
-    # Seven matrices of two layers; of a hybrid's first one five and the MLP's three.
-    assert len(found) == len(trained) == (15 if family == "qwen3_5_text" else 14)
+    # Seven matrices of two layers; of a hybrid's first one five and the MLP's three; Gemma 4's second has no values.
+    odd = {"qwen3_5_text": 15, "gemma4_text": 13, "gemma4_unified_text": 13}
+    assert len(found) == len(trained) == odd.get(family, 14)
     assert all(weight.abs().max() > 0.05 for weight in found)
     assert torch.allclose(logits_of(loaded), expected, atol=1e-4)
     save_merged(merge_adapter(model, torch.float32), tokenizer, None, tmp_path / "merged")

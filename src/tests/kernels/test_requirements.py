@@ -21,7 +21,10 @@ GPU = torch.device("cuda", 0)
         (256, (7, 5), 2, None),
         (256, (8, 0), 4, None),
         (256, (7, 5), 4, "heads of 256 in float32 don't fit a GPU of compute capability 7.5"),
-        (100, (9, 0), 2, "heads of 100, not 16, 32, 64, 128, 256"),
+        (512, (8, 0), 2, None),
+        (512, (7, 5), 2, "heads of 512 in 16 bit don't fit a GPU of compute capability 7.5"),
+        (512, (9, 0), 4, "heads of 512 in float32 don't fit a GPU of compute capability 9.0"),
+        (100, (9, 0), 2, "heads of 100, not 16, 32, 64, 128, 256, 512"),
         (128, (7, 0), 2, "the GPU is of compute capability 7.0, below 7.5"),
     ],
 )

@@ -18,7 +18,7 @@ from src.export.vllm_rules import renamed, write_adapter
 from src.models.text_part import name_in_text, names_in_whole
 from src.serving.vllm import refuse_text_names
 from src.tests.tiny_architectures import architecture_config
-from src.tests.tiny_models import load_tiny, tiny_config, tiny_tokenizer, train_tiny
+from src.tests.tiny_models import load_tiny, tiny_config, tiny_tokenizer, train_tiny, with_layer_factors
 
 VISION = {
     "hidden_size": 32,
@@ -32,6 +32,8 @@ VISION = {
     "num_heads": 2,
     "depth": 2,
     "out_hidden_size": 64,
+    "mm_embed_dim": 32,
+    "mm_posemb_size": 4,
 }
 IDS = torch.tensor([[5, 100, 40, 41, 200, 256, 7]])
 WHOLES = {
@@ -39,6 +41,7 @@ WHOLES = {
     "exaone4_5": ("exaone4", "Exaone4ForCausalLM", "model.visual"),
     "gemma3": ("gemma3_text", "Gemma3ForCausalLM", "multi_modal_projector, vision_tower"),
     "gemma4": ("gemma4_text", "Gemma4ForCausalLM", "model.embed_vision, model.vision_tower"),
+    "gemma4_unified": ("gemma4_unified_text", "Gemma4UnifiedForCausalLM", "model.embed_vision, model.vision_embedder"),
     "qwen3_5": ("qwen3_5_text", "Qwen3_5ForCausalLM", None),  # whose class leaves the tower out by itself
     "llama4": ("llama4_text", "Llama4ForCausalLM", "multi_modal_projector, vision_model"),
 }
@@ -49,7 +52,7 @@ def write_whole(folder: Path, name: str, text: str, **settings: Any) -> Any:
     text_settings = architecture_config(text, pad_token_id=0, **settings).to_dict()
     config = AutoConfig.for_model(name, text_config=text_settings, vision_config=dict(VISION))
     torch.manual_seed(0)
-    whole = AutoModelForImageTextToText.from_config(config).eval()
+    whole = with_layer_factors(AutoModelForImageTextToText.from_config(config).eval())
     whole.save_pretrained(folder)
     tiny_tokenizer(pad_token="<|im_start|>").save_pretrained(folder)
     return whole

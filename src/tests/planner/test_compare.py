@@ -8,8 +8,9 @@ from src.config import load_config
 from src.planner.compare import compared, picture, table_text, ticks_of, x_of, y_of
 from src.planner.devices import find_device
 from src.planner.lengths import lengths_by_hand
+from src.planner.model_shape import ModelShape
 from src.planner.plan import Situation, make_plan
-from src.planner.shapes import ModelShape, find_shape
+from src.planner.shapes import find_shape
 from src.planner.words import memory_lines, plan_text, verdict
 
 

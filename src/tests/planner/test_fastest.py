@@ -20,7 +20,8 @@ from src.planner.fastest import (
 )
 from src.planner.job import TrainingJob
 from src.planner.memory import Activations, Memory, MicroBatchSize, packed_parts, steady_parts, total_memory
-from src.planner.shapes import ModelShape, find_shape
+from src.planner.model_shape import ModelShape
+from src.planner.shapes import find_shape
 from src.planner.step_work import packed_work
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)

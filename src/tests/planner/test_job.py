@@ -9,7 +9,8 @@ from src.config import load_config
 from src.errors import YoyakError
 from src.planner.devices import Device, find_device
 from src.planner.job import TrainingJob, job_of, method_of
-from src.planner.shapes import ModelShape, find_shape
+from src.planner.model_shape import ModelShape
+from src.planner.shapes import find_shape
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
 PROCESSOR = Device("processor", 8 << 30, 20e9, 60e9, bf16=False, source="this test", cpu=True)

@@ -12,20 +12,21 @@ from src.architectures import DELTA_LINEARS, LINEARS
 from src.data.batches.packing import StepPacker
 from src.decoder.packed_decoder import PackedDecoder
 from src.kernels.heads import Sequences
+from src.planner.allocator import block
 from src.planner.job import TrainingJob
 from src.planner.memory import (
     Activations,
     MicroBatchSize,
-    block,
     kept_tensors,
     optimizer_bytes,
     packed_parts,
     steady_parts,
     total_memory,
 )
-from src.planner.shapes import ModelShape, shape_of_config
+from src.planner.model_shape import ModelShape
+from src.planner.shapes import shape_of_config
 from src.planner.trainer_memory import saved_by_autograd, trainer_parts, trainer_peak
-from src.tests.packed_models import adapted_model, examples
+from src.tests.packed_models import WRITTEN_OUT, adapted_model, examples
 
 SHAPE = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)
 JOB = TrainingJob(SHAPE, "lora", "packed", "bf16", 4, LINEARS, 0.0, "adamw_torch", 8, 1, True, 512)
@@ -56,12 +57,17 @@ def test_kept_tensors_in_numbers():
 @pytest.mark.parametrize("method", ["lora", "full"])
 @pytest.mark.parametrize(
     ("family", "index"),
-    [("llama", 0), ("qwen3", 0), ("gemma3_text", 0), ("exaone4", 0), ("qwen3_5_text", 0), ("qwen3_5_text", 1)],
+    [
+        *(("llama", 0), ("qwen3", 0), ("gemma3_text", 0), ("exaone4", 0), ("qwen3_5_text", 0), ("qwen3_5_text", 1)),
+        *(("gemma4_text", 0), ("gemma4_text", 1)),
+    ],
 )
 @pytest.mark.parametrize("keeps_inputs", [False, True])
 def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family, index, keeps_inputs, method):
     hybrid, delta = family == "qwen3_5_text", (family, index) == ("qwen3_5_text", 0)
-    config = AutoConfig.for_model(family, **_sizes(2), **(HYBRID if hybrid else {}))
+    normed_values = family == "gemma4_text"
+    own = HYBRID if hybrid else WRITTEN_OUT[family] if normed_values else {}
+    config = AutoConfig.for_model(family, **_sizes(2) | own)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     targets = [*LINEARS, *(DELTA_LINEARS if hybrid else ())]
     if method == "lora":
@@ -94,15 +100,17 @@ def test_each_named_tensor_is_one_that_a_layer_of_the_packed_engine_saves(family
         real, attention = real | {"mixed": state.mixed}, set()
     elif hybrid:
         real |= {"gate": state.gate, "output": state.output}
-    shape = shape_of_config(config.to_dict(), "here") if hybrid else replace(SHAPE, kind=family)
+    elif normed_values:
+        real |= {"values": state.values, "value_inverse_rms": state.inverse_rms}
+    shape = shape_of_config(config.to_dict(), "here") if own else replace(SHAPE, kind=family)
     job = replace(JOB, shape=shape, dtype="fp32", method=method, targets=tuple(targets))
-    planned = kept_tensors(job, 64, keeps_inputs, delta)
+    planned = kept_tensors(job, 64, keeps_inputs, second=delta or (normed_values and index == 1))
     assert set(planned) == set(real) | attention  # the CPU's attention keeps its own: q, k, v and weights
     for name, tensor in real.items():
         assert planned[name] == block(tensor.untyped_storage().nbytes()), name
     if delta:
         return
-    state = state.attention if hybrid else state
+    state = state.attention if own else state
     heads = sum(part.numel() for part in (state.queries, state.keys, state.values))
     assert planned["heads"] == block(heads * 4)
 
@@ -195,6 +203,17 @@ def test_what_trains_and_its_gradients_are_those_of_a_whole_model(family, tied, 
     flat = PackedDecoder(model).gradients.flat
     assert steady_parts(job)["gradients"] == block(flat.untyped_storage().nbytes())
     assert flat.numel() == shape.parameters
+
+
+def test_what_trains_where_heads_are_of_two_sizes():
+    model = adapted_model("gemma4_text", torch.float32, None, **WRITTEN_OUT["gemma4_text"])
+    shape = shape_of_config(model.config.to_dict(), "here")
+    job = replace(JOB, shape=shape, dtype="fp32", method="full")
+    assert sorted(job.trained_tensors) == sorted(parameter.numel() for parameter in model.parameters())
+    assert PackedDecoder(model).gradients.flat.numel() == shape.parameters
+    adapted = get_peft_model(model, LoraConfig(r=4, target_modules=list(LINEARS), task_type="CAUSAL_LM"))
+    trained = [parameter.numel() for parameter in adapted.parameters() if parameter.requires_grad]
+    assert sorted(replace(job, method="lora").trained_tensors) == sorted(trained)
 
 
 def test_paged_states_of_large_tensors_stay_out_of_the_allocator():

@@ -17,7 +17,7 @@ from src.planner.memory import (
     steady_parts,
     total_memory,
 )
-from src.planner.shapes import ModelShape
+from src.planner.model_shape import ModelShape
 from src.planner.trainer_memory import saved_by_autograd, trainer_parts, trainer_peak
 
 SMALL = ModelShape("llama", 64, 48, 112, 3, 4, 2, 16, True)

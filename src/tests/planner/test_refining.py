@@ -12,6 +12,7 @@ from src.planner.devices import Device, find_device
 from src.planner.drawing import DrawingSizes, cache_bytes, drawing_seconds, most_rows, reward_seconds, spread
 from src.planner.job import job_of
 from src.planner.lengths import Lengths, lengths_by_hand
+from src.planner.model_shape import ModelShape
 from src.planner.plan import Situation
 from src.planner.refining import (
     RefinePlan,
@@ -20,7 +21,7 @@ from src.planner.refining import (
     refine_job,
 )
 from src.planner.refining_advice import nearest_fitting_refining
-from src.planner.shapes import ModelShape, find_shape
+from src.planner.shapes import find_shape
 from src.planner.words import refine_text, verdict
 from src.tests.planner.test_plan import home, run
 

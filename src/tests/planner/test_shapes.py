@@ -7,13 +7,16 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from src.architectures import LINEARS, WRITTEN_TYPES
+from src.architectures import LINEARS
 from src.decoder.described import describe
 from src.descriptions import DeltaDescription
 from src.errors import YoyakError
 from src.planner.job import TrainingJob
-from src.planner.shapes import ModelShape, cached_file, find_shape, shape_of_config
+from src.planner.model_shape import ModelShape
+from src.planner.other_heads import OtherHeads
+from src.planner.shapes import cached_file, find_shape, shape_of_config
 from src.tests.tiny_architectures import architecture_config
+from src.written_classes import WRITTEN_TYPES
 
 CONFIG = {
     "model_type": "llama",
@@ -114,6 +117,57 @@ def test_a_shape_is_that_of_the_description(name):
                 assert delta is not None
                 assert (delta.keys, delta.values, delta.mixed) == (of.keys, of.values, of.mixed)
                 assert (delta.heads, delta.key_heads, delta.kernel) == (of.heads, of.key_heads, of.kernel)
+
+
+GEMMA4 = {
+    "model_type": "gemma4",
+    "text_config": {
+        "model_type": "gemma4_text",
+        "hidden_size": 64,
+        "num_hidden_layers": 7,
+        "num_key_value_heads": 4,
+        "head_dim": 16,
+        "attention_k_eq_v": True,
+        "num_global_key_value_heads": 1,
+        "global_head_dim": 32,
+        "hidden_size_per_layer_input": 0,
+        "intermediate_size": 128,
+        "vocab_size": 100,
+    },
+}
+
+
+def test_heads_of_two_sizes():
+    """As published, and as transformers writes the same config again."""
+    shape = shape_of_config(GEMMA4, "here")
+    window, whole = shape.kinds
+    assert shape.other == OtherHeads(layers=2, key_heads=1, head_width=32, values=False)
+    assert (window.layers, window.columns, window.attended, window.windows) == (5, 256, 128, (512,) * 5)
+    assert (whole.layers, whole.columns, whole.attended, whole.windows) == (2, 320, 256, ())
+    assert [matrix for matrix in shape.matrices if matrix[0] in ("q_proj", "v_proj")] == [
+        ("q_proj", 64, 128, 5),
+        ("v_proj", 64, 64, 5),
+        ("q_proj", 64, 256, 2),
+    ]
+    config = AutoConfig.for_model(**GEMMA4["text_config"])
+    model = AutoModelForCausalLM.from_config(config)
+    assert shape.parameters == sum(parameter.numel() for parameter in model.parameters())
+    assert shape_of_config(json.loads(config.to_json_string(use_diff=False)), "here") == shape
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"hidden_size_per_layer_input": None}, "hidden_size_per_layer_input"),  # left out, there are 256
+        ({"num_kv_shared_layers": 2}, "num_kv_shared_layers"),
+        ({"enable_moe_block": True}, "enable_moe_block"),
+        ({"per_layer_config": {"0": {"head_dim": 32}}}, "layers of more sizes"),
+    ],
+)
+def test_other_kinds_of_gemma_4_are_not_planned(settings, what):
+    message = f"here: models of type gemma4_text with {what} can't be planned"
+    with pytest.raises(YoyakError, match=message):
+        shape_of_config(GEMMA4["text_config"] | settings, "here")
 
 
 def test_what_a_config_leaves_out_is_transformers_default():

@@ -105,7 +105,7 @@ def test_full_fine_tuning_goes_on_bit_for_bit(base, tmp_path, engine):
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["qlora", "full"])
-@pytest.mark.parametrize("family", ["gemma3_text", "qwen3_5_text"])
+@pytest.mark.parametrize("family", ["gemma3_text", "gemma4_text", "qwen3_5_text"])
 def test_windows_norms_around_and_delta_rules_go_on_bit_for_bit(tmp_path, family, whole):
     base = write_tiny_model(tmp_path / "base", family, **WRITTEN_OUT[family])
     settings = {"lora__use_lora": False, "lora__use_qlora": False} if whole else {}

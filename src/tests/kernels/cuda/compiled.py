@@ -58,6 +58,7 @@ SHAPES = {
     "llama3_3b": ModelShape(AttentionShape(24, 8, 128), 3072, 8192, 128256),
     "qwen3_4b": ModelShape(AttentionShape(32, 8, 128), 2560, 9728, 151936, head_norms=True),
     "gemma3_270m": ModelShape(AttentionShape(4, 1, 256, window=512), 640, 2048, 262144, head_norms=True, gemma=True),
+    "gemma4_12b": ModelShape(AttentionShape(16, 1, 512, 1.0), 3840, 15360, 262144, head_norms=True),
     "llama3_8b": ModelShape(AttentionShape(32, 8, 128), 4096, 14336, 128256),
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[4]
 SHARED_KB = {75: 64, 80: 163, 86: 99, 89: 99, 90: 227}  # CUDA C Programming Guide, technical specifications
-SHAPES = ["smollm2_135m", "llama3_3b", "qwen3_4b", "gemma3_270m", "llama3_8b"]
+SHAPES = ["smollm2_135m", "llama3_3b", "qwen3_4b", "gemma3_270m", "gemma4_12b", "llama3_8b"]
 ATTENTION = ["cached_attention", "packed_flash_kernels"]
 KERNELS = {
     "cached_attention._attend",
@@ -70,6 +70,7 @@ def test_attention_fits_an_rtx_3090(tmp_path: Path) -> None:
 )
 def test_all_kernels_fit_all_cards(tmp_path: Path, capability: int, dtype: str) -> None:
     too_wide = {"gemma3_270m"} if (capability, dtype) == (75, "float32") else set()  # see `kernel_obstacle`
+    too_wide |= {"gemma4_12b"} if capability == 75 or dtype == "float32" else set()
     shapes = [shape for shape in SHAPES if shape not in too_wide]
     for shape, found in shared_bytes(tmp_path, capability, dtype, shapes, []).items():
         assert set(found) == KERNELS, shape

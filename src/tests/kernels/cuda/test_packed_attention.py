@@ -32,6 +32,7 @@ CASES = [
     ([0, 70, 73, 230], AttentionShape(2, 1, 16, window=40), False, False),
     ([0, 70, 73, 150], AttentionShape(2, 2, 16, window=40), True, True),
     ([0, 130], AttentionShape(2, 1, 256, window=64), True, False),
+    pytest.param([0, 20, 40], AttentionShape(2, 1, 512), True, False, id="wide"),
 ]
 
 

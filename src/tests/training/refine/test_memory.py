@@ -10,7 +10,7 @@ from src.errors import YoyakError
 from src.planner.devices import find_device
 from src.planner.fastest import MemoryLimits
 from src.planner.job import job_of
-from src.planner.shapes import ModelShape
+from src.planner.model_shape import ModelShape
 from src.training.refine import memory
 from src.training.refine.memory import GroupLengths, drawing_rows, left_bytes, update_settings
 from src.training.refine.refiner import RefineExample
