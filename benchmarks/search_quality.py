@@ -126,7 +126,8 @@ def against_random(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
 
 def search(folder: Path, experiment: str, deadline: str, *settings: str) -> tuple[dict[str, Any], float]:
     """Search in a process of its own; return what it found, and the seconds that the process took."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": paths, "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-m", "src.cli", "search", "-e", experiment, "--deadline", deadline, "--json", *settings]
     began = time.monotonic()
     with (folder / "search.log").open("a", encoding="utf-8") as log:
