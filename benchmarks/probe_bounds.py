@@ -29,7 +29,8 @@ from src.inference.probe import probe_cached
 from src.kernels.float8 import float8_obstacle
 from src.models.autocast import autocast
 from src.models.lora_loader import LoRALoader
-from src.models.probe import BOUNDS, FLOAT8_BOUNDS, Probe, untouched
+from src.models.probe import BOUNDS, FLOAT8_BOUNDS, untouched
+from src.models.probe_result import Probe
 from src.tests.packed_models import adapted_model
 from src.training.probe import probe_loss, probe_packed
 

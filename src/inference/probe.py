@@ -14,7 +14,16 @@ from ..decoder.cached_decoder import CachedDecoder
 from ..decoder.decoder_obstacle import decoder_obstacle
 from ..decoder.row_batch import RowBatch
 from ..errors import YoyakError
-from ..models.probe import Probe, bounds_of, compare_losses, own_forward, probe_items, probed_once
+from ..models.in_float32 import FromFloat32, float32_fits
+from ..models.probe import (
+    OwnForward,
+    bounds_of,
+    own_forward,
+    probe_items,
+    probed_once,
+    same_tokens_in_float32,
+)
+from ..models.probe_result import Probe, beside_float32, compare_losses
 
 
 def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
@@ -32,7 +41,7 @@ def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
         rows = new_rows()
         ours = [rows.add([one[:-2] for one in ids]).clone(), rows.step([one[-2] for one in ids]).clone()]
         whole = own_forward(model)
-        theirs = torch.stack([logits[-2:] for logits in torch.split(whole.logits, whole.targets)], dim=1).flatten(0, 1)
+        theirs = _last_logits(whole)
     last = torch.tensor([one[-2:] for one in ids], device=theirs.device).T.flatten()
     both = torch.cat(ours).float(), theirs.float()
     error = (both[0] - both[1]).norm() / (both[1] - both[1].mean(dim=1, keepdim=True)).norm().clamp(min=1e-30)
@@ -42,7 +51,26 @@ def probe_rows(model: Any, engine: str, new_rows: Callable[[], Any]) -> Probe:
             f"{model.config._name_or_path}: the model's scores of a text are no numbers (NaN or infinite): its weights "
             "or its adapter are broken; get them again"
         )
-    return compare_losses(engine, loss, own, float(error), bounds_of(model), start)
+    bounds = bounds_of(model)
+    found = compare_losses(engine, loss, own, float(error), bounds, start)
+    if found.agrees or not float32_fits(model):
+        return found
+    with torch.no_grad(), same_tokens_in_float32(model):
+        wide = _last_logits(own_forward(model))
+    of_ours, of_own = (_distance(logits, wide) for logits in both)
+    return beside_float32(found, of_ours, of_own, float(nn.functional.cross_entropy(wide, last)), bounds[0], start)
+
+
+def _last_logits(own: OwnForward) -> torch.Tensor:
+    """Return the logits after all but a token of each example, then after all (2 x examples, vocabulary)."""
+    return torch.stack([logits[-2:] for logits in torch.split(own.logits, own.targets)], dim=1).flatten(0, 1)
+
+
+def _distance(logits: torch.Tensor, wide: torch.Tensor) -> FromFloat32:
+    """Return where logits are from those in float32; what all of a row have in common says nothing."""
+    narrow, wide = (x - x.mean(dim=1, keepdim=True) for x in (logits, wide))
+    sums = (narrow - wide).square().sum(), (narrow * wide).sum(), wide.square().sum()
+    return FromFloat32.of(*(float(x) for x in sums))
 
 
 def probe_cached(model: Any) -> Probe:

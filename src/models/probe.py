@@ -4,10 +4,9 @@ What an engine leaves out (a scale, a cap, a bias, a variant of an adapter, a mo
 loss, gradients or logits at once, whatever its name.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,6 +19,8 @@ from ..data.batches.padding import RightPadder
 from ..data.prompt.templates import IGNORE
 from .autocast import autocast
 from .causal_head import learning_head, takes_positions, without_wrapper
+from .in_float32 import in_float32
+from .probe_result import Probe
 
 Items = list[dict[str, torch.Tensor]]
 LENGTHS = {"cuda": ((112, 32), (88, 24)), "cpu": ((20, 8), (16, 6))}
@@ -47,60 +48,6 @@ FLOAT8_BOUNDS = (5e-2, 0.5)
 _B_SIZE = 0.02
 """Standard deviation of B in the probe: zero, as at an adapter's start, would hide A and the sum; and with a large
 adapter on random tokens the rounding of 16 bit alone makes gradients differ by half."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What an engine and the model's own `forward` made of the same tokens.
-
-    Attributes:
-        engine: which one.
-        loss: its mean loss, in nats a target token.
-        own_loss: that of the model's own `forward`.
-        error: largest relative difference of a weight's gradient (training) or of the logits (generation); None
-            where neither was compared.
-        agrees: whether loss and error are within `BOUNDS`.
-        seconds: that it took.
-    """
-
-    engine: str
-    loss: float
-    own_loss: float
-    error: float | None
-    agrees: bool
-    seconds: float
-
-    def __str__(self) -> str:
-        loss, own = _told_apart(self.loss, self.own_loss)
-        apart = f", {self.error:.1g} apart" if self.error is not None else ""
-        return f"loss {loss} by the {self.engine} engine, {own} by the model's own forward{apart}"
-
-    @property
-    def ko(self) -> str:
-        """The phrase in Korean."""
-        loss, own = _told_apart(self.loss, self.own_loss)
-        apart = f", 차이 {self.error:.1g}" if self.error is not None else ""
-        return f"{self.engine} 엔진의 손실 {loss}, 모델 자체 forward의 손실 {own}{apart}"
-
-
-def _told_apart(one: float, other: float) -> tuple[str, str]:
-    """Return two numbers with as many decimals as it takes to see that they differ, if they do by 1e-6."""
-    for decimals in (4, 5):
-        if f"{one:.{decimals}f}" != f"{other:.{decimals}f}":
-            return f"{one:.{decimals}f}", f"{other:.{decimals}f}"
-    return f"{one:.6f}", f"{other:.6f}"
-
-
-def compare_losses(
-    engine: str, loss: float, own_loss: float, error: float | None, bounds: tuple[float, float], start: float
-) -> Probe:
-    """Return the probe of what was found; a number that is not finite agrees only where both losses are not."""
-    if not torch.isfinite(torch.tensor(own_loss)):  # a broken model, which is found elsewhere
-        agrees = not torch.isfinite(torch.tensor(loss))
-    else:
-        agrees = abs(loss - own_loss) <= bounds[0] * max(abs(own_loss), 0.1)
-        agrees = agrees and (error is None or error <= bounds[1])
-    return Probe(engine, loss, own_loss, error, bool(agrees), time.perf_counter() - start)
 
 
 def is_coarse(model: Any) -> bool:
@@ -249,7 +196,7 @@ def probes_of(model: Any) -> dict[str, Probe]:
 
 def found_by_probes(model: Any) -> dict[str, dict[str, Any]]:
     """Return what the probes of a model have found, for a run's record."""
-    return {name: asdict(found) for name, found in probes_of(model).items()}
+    return {name: found.record() for name, found in probes_of(model).items()}
 
 
 def recall_probes(model: Any, found: dict[str, dict[str, Any]]) -> None:
@@ -280,3 +227,10 @@ def _other_tokens(model: Any, draw: int) -> Iterator[None]:
         yield
     finally:
         _UNDER_WAY[model] = before
+
+
+@contextmanager
+def same_tokens_in_float32(model: Any) -> Iterator[None]:
+    """Let a model whose weights fit (`float32_fits`) compute in float32, and `probe_items` stay; nothing is shared."""
+    with in_float32(model), _other_tokens(model, _UNDER_WAY[model].draw):
+        yield

@@ -16,17 +16,15 @@ from ..errors import YoyakError
 from ..models.causal_head import without_wrapper
 from ..models.probe import (
     FLOAT8_BOUNDS,
-    Probe,
     bounds_of,
-    compare_losses,
-    is_coarse,
     own_forward,
     padded_batch,
     probe_items,
     probed_once,
 )
+from ..models.probe_result import Probe, compare_losses
 from .engine import EngineChoice
-from .gradient_comparison import GradientComparison
+from .gradient_comparison import compare_gradients
 from .loss import response_loss
 
 _TOKENS = 1024  # of a micro-batch: both examples are in one
@@ -48,13 +46,16 @@ def probe_packed(model: Any, float8: bool = False) -> Probe:
     for parameter in ours:
         parameter.grad = None
     decoder.gradients.detach()  # the layers outlive this decoder
-    comparison = GradientComparison([p for p in model.parameters() if p.requires_grad], ours)
-    own = own_forward(model, with_graph=True).loss
-    own.backward()  # type: ignore[no-untyped-call]
     bounds = FLOAT8_BOUNDS if float8 else bounds_of(model)
-    return compare_losses(
-        "packed", loss / targets, float(own.detach()), comparison.error(of_all=is_coarse(model)), bounds, start
-    )
+    own = partial(_own_backward, model)
+    return compare_gradients("packed", model, loss / targets, ours, own, bounds, start, asks_float32=not float8)
+
+
+def _own_backward(model: Any) -> float:
+    """Return the mean loss by the model's own `forward`, and run its backward."""
+    loss = own_forward(model, with_graph=True).loss
+    loss.backward()  # type: ignore[no-untyped-call]
+    return float(loss.detach())
 
 
 def probe_loss(model: Any, engine: str = "trainer") -> Probe:

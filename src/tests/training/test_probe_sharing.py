@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from src.inference.probe import generates_fast
-from src.models.probe import Probe, probe_items, probed_once, probes_of, untouched
+from src.models.probe import probe_items, probed_once, probes_of, untouched
+from src.models.probe_result import Probe
 from src.tests.packed_models import adapted_model
 from src.training.probe import probe
 

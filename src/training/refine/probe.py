@@ -15,9 +15,10 @@ from ...data.prompt.templates import IGNORE
 from ...decoder.captured_passes import CapturedPasses
 from ...decoder.packed_decoder import PackedDecoder, packing_obstacle
 from ...errors import YoyakError
-from ...models.probe import Probe, attention_of_probes, bounds_of, compare_losses, is_coarse, probe_items, probed_once
+from ...models.probe import attention_of_probes, bounds_of, probe_items, probed_once
+from ...models.probe_result import Probe
 from ...planner.job import settings_obstacle
-from ..gradient_comparison import GradientComparison
+from ..gradient_comparison import compare_gradients
 
 _TOKENS = 1024  # of a micro-batch: both groups are in one
 _WEIGHTS = (1.0, -0.5)  # of a group's summaries: learned from, and unlearned
@@ -63,9 +64,8 @@ def _compare_groups(model: Any, captured: bool) -> Probe:
     for parameter in ours:
         parameter.grad = None
     decoder.gradients.detach()  # the layers outlive this decoder
-    comparison = GradientComparison([p for p in model.parameters() if p.requires_grad], ours)
-    own = _own_loss(model, groups, targets)
-    return compare_losses("refining", loss / targets, own, comparison.error(is_coarse(model)), bounds_of(model), start)
+    own = partial(_own_loss, model, groups, targets)
+    return compare_gradients("refining", model, loss / targets, ours, own, bounds_of(model), start)
 
 
 def _groups(model: Any) -> list[PromptGroup]:

@@ -1,0 +1,102 @@
+"""A 16-bit model's own `forward` in float32: what both an engine and the model in 16 bit should give but for rounding.
+
+Where the two are apart it tells who is wrong. Gemma 3 270M in bf16 is as far from itself in float32 as a right engine
+is (`benchmarks/bf16_rounding.py`), and the two up to 0.43 from each other.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .causal_head import without_wrapper
+from .dequantized import CachedLinear4bit, linear4bit_layers
+from .free_memory import free_bytes
+from .shared_layers import shared_layers_of
+
+_SHARE_OF_FREE_MEMORY = 0.5  # which the float32 weights may take; the rest is for activations and gradients
+_MOST_TIMES_ITS_OWN = 1.5  # as two roundings of one sum differ: 0.5 to 1.8 times for Gemma 3 270M, over 9 draws
+_MOST_DISTANCE = 0.3  # beyond it any fault would hide: half the adapters or half the gradient are 0.48 and more away
+_MOST_FACTOR = 0.05  # rounding changed it by up to 0.024; a head at nine tenths by 0.10 and more, one at a half by 0.5
+
+
+@dataclass(frozen=True)
+class FromFloat32:
+    """Where gradients or logits in 16 bit are from those in float32.
+
+    Attributes:
+        distance: |these - those| / |those|.
+        factor: by how much these are longer in the direction of those. Rounding goes in all directions, so of
+            many numbers it leaves this near 1; a scale that is left out does not (`benchmarks/float32_beside.py`).
+    """
+
+    distance: float
+    factor: float
+
+    @classmethod
+    def of(cls, difference: float, product: float, size: float) -> "FromFloat32":
+        """Return it by squares: |these - those|^2, their product with those, and |those|^2."""
+        size = max(size, 1e-60)
+        return cls((difference / size) ** 0.5, product / size)
+
+
+def is_rounding(ours: FromFloat32, own: FromFloat32) -> bool:
+    """Tell whether an engine is no further from float32 than rounding takes it, by how far it takes the model's own."""
+    near = ours.distance <= min(_MOST_TIMES_ITS_OWN * own.distance, _MOST_DISTANCE)
+    return near and abs(ours.factor - 1) <= _MOST_FACTOR
+
+
+def float32_fits(model: Any) -> bool:
+    """Tell whether a model computes in 16 bit and its weights fit into memory in float32 too.
+
+    4-bit weights stay as they are, and are dequantized at their use; weights that are cut over ranks are not tried.
+    """
+    weight = model.get_input_embeddings().weight
+    if weight.dtype.itemsize != 2 or shared_layers_of(without_wrapper(model)) is not None:
+        return False
+    wide = 4 * sum(p.numel() for p in _narrow(model))
+    cached = 4 * sum(layer.dequantized.numel() for layer in _cached(model))
+    return bool(wide + cached <= _SHARE_OF_FREE_MEMORY * free_bytes(weight.device))
+
+
+@contextmanager
+def in_float32(model: Any) -> Iterator[None]:
+    """Let a model compute in float32 with the very numbers of its 16-bit weights, and without autocast."""
+    embedding = model.get_input_embeddings()
+    dtype, scale = embedding.weight.dtype, getattr(embedding, "embed_scale", None)
+    narrow, cached, quantized = list(_narrow(model)), _cached(model), linear4bit_layers(model)
+    kept = [tensor.data for tensor in narrow]
+    dequantized, computes = [layer.dequantized for layer in cached], [layer.compute_dtype for layer in quantized]
+    with torch.inference_mode(False), torch.autocast(embedding.weight.device.type, enabled=False):
+        try:
+            for tensor in narrow:
+                tensor.data = tensor.data.float()
+            for layer in cached:
+                layer.dequantized = layer.dequantized.float()
+            for layer in quantized:
+                layer.compute_dtype = torch.float32
+            if isinstance(scale, torch.Tensor):  # which the embeddings round at each use
+                embedding.embed_scale = scale.to(dtype).float()
+            yield
+        finally:
+            for tensor, values in zip(narrow, kept, strict=True):
+                tensor.data = values
+            for layer, weight in zip(cached, dequantized, strict=True):
+                layer.dequantized = weight
+            for layer, computed in zip(quantized, computes, strict=True):
+                layer.compute_dtype = computed
+            if isinstance(scale, torch.Tensor):
+                embedding.embed_scale = scale
+
+
+def _narrow(model: Any) -> Iterator[torch.Tensor]:
+    """Yield the parameters and buffers in 16 bit."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_floating_point() and tensor.dtype.itemsize == 2:
+            yield tensor
+
+
+def _cached(model: Any) -> list[Any]:
+    return [layer for layer in linear4bit_layers(model) if isinstance(layer, CachedLinear4bit)]
