@@ -52,8 +52,10 @@ def data_lengths(config: Config, shape: ModelShape, split: str, named: bool) -> 
 def _key(config: Config, data: Path, tokenizer: Path | None, family: str) -> str:
     """Return a name for what decides the lengths: contents of data and tokenizer, and settings of data and prompt."""
     columns = config.data.model_dump(
-        include={"dialogue_column", "summary_column", "id_column", "encoding", "records", "on_bad_rows"}
-    )
+        include={
+            "dialogue_column", "summary_column", "id_column", "encoding", "records", "on_bad_rows", "dialogue_format"
+        }
+    )  # fmt: skip
     prompt = config.dataset.model_dump() | {"chat_template": config.model.chat_template, "family": family}
     digest = sha256(json.dumps([_VERSION, columns, prompt], sort_keys=True).encode())
     for path in (data, tokenizer):

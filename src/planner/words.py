@@ -146,7 +146,7 @@ def _vocabulary(plan: Plan | RefinePlan) -> list[str]:
 def _time(plan: Plan | RefinePlan, price_per_hour: float | None) -> list[str]:
     total, step = plan.total_seconds, plan.step_seconds
     estimate = "" if plan.situation.device.measured else " (an estimate: this card was not measured)"
-    cost = "" if price_per_hour is None else f", {plan.cost(price_per_hour):.2f} at {price_per_hour:g} an hour"
+    cost = "" if price_per_hour is None else f", {plan.cost(price_per_hour):.2f} at {price_per_hour:.12g} an hour"
     lines = [f"Time {hours(total)}, {step:.2f} s a step{cost}{estimate}"]
     return lines + [
         f"  {TIME_NAMES[name]:36} {hours(seconds):>8}  {100 * seconds / total:4.1f}%"

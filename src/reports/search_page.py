@@ -114,7 +114,7 @@ def _result(record: _Record) -> Html:
     counted = joined(counting(record["tokenization"], record["stemmer"]))
     pairs: list[tuple[str, str | None]] = [
         (Text("Objective", "목표 점수"), joined([SCORE_NAMES[record["objective"]], counted])),
-        (Text("Winner's score", "선택된 시도의 점수"), _score(best)),
+        (Text("Score of the chosen trial", "선택된 시도의 점수"), _score(best)),
         (Text("Dialogues chosen on", "선택에 쓴 대화"), f"{record['dev']['dialogues']:,}"),
         (Text("Time", "시간"), _of(duration(record["spent_seconds"]), duration(record["deadline_seconds"]))),
         (Text("Trials", "시도"), f"{len(begun):,}"),

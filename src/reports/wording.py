@@ -49,7 +49,9 @@ def short(value: float) -> str:
 
 
 def gibibytes(size_bytes: int) -> str:
-    """Return bytes in GiB (2**30), or in MiB below a tenth of that."""
+    """Return bytes in GiB (2**30), in MiB below a tenth of that, and in KiB below a tenth of one."""
+    if size_bytes < 2**20 / 10:
+        return f"{size_bytes / 2**10:.1f} KiB"
     if size_bytes < 2**30 / 10:
         return f"{size_bytes / 2**20:.1f} MiB"
     return f"{size_bytes / 2**30:.2f} GiB"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
+from datetime import datetime
 
 from ..bilingual import Text
 from ..files import appending
@@ -77,6 +78,17 @@ def actions_on(place: Place, about: str) -> list[Action]:
                 found = []
             found.append(action)
     return found
+
+
+def deleted_at(place: Place, about: str) -> float | None:
+    """Return when what had a name was last deleted, in seconds since 1970; None where it was not, or came back."""
+    moment = None
+    for action in _latest(place):
+        if action.about == about and action.did in ("delete", "restore"):
+            moment = action.at if action.did == "delete" else None
+    with suppress(ValueError):
+        return datetime.fromisoformat(moment).timestamp() + 1 if moment is not None else None  # whole seconds are kept
+    return None
 
 
 def sentences_of(actions: Sequence[Action]) -> list[tuple[Text, str]]:

@@ -8,11 +8,12 @@ from array import array
 from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 MOST_POINTS = 2000
 """That a page gets of a curve at once; of more, the lowest and the highest of each part."""
 _CACHED_FILES = 8
+_REMEMBERED_BYTES = 256
 _READ_AT_A_TIME = 1 << 24
 _LEFT_OUT = ("step", "epoch")
 Points = tuple[list[float], list[float | None]]
@@ -24,13 +25,15 @@ class Curve:
     def __init__(self) -> None:
         self.steps, self.values = array("d"), array("d")
 
-    def add(self, step: float, value: float) -> None:
-        """Append a point."""
+    def add(self, step: float, value: float) -> bool:
+        """Append a point; tell whether others went for it."""
+        before = len(self.steps)
         while self.steps and self.steps[-1] >= step:
             self.steps.pop()
             self.values.pop()
         self.steps.append(step)
         self.values.append(value)
+        return len(self.steps) <= before
 
     def points(self, since: int = 0) -> Points:
         """Return the points from the `since`-th on, without figures that JSON can't hold."""
@@ -55,21 +58,31 @@ class Curve:
 
 
 class MetricsFollower:
-    """The curves of a `metrics.jsonl`; `generation` changes where the file was cut or replaced, and all begins anew."""
+    """The curves of a `metrics.jsonl`; `generation` changes where points went, and pages need all of them anew.
+
+    What was read last is remembered: a file that a run cut off to go on, or another run's under the same number, may
+    have grown beyond what was read before anyone looks.
+    """
 
     def __init__(self, path: Path) -> None:
         """Follow `path`, which need not be there yet."""
         self._path, self._lock = path, threading.Lock()
-        self._offset, self._identity = 0, (-1, -1)
+        self._offset, self._identity, self._end = 0, (-1, -1), b""
         self.generation = 0
         self.curves: dict[str, Curve] = {}
+
+    @property
+    def step(self) -> int | None:
+        """Return the latest step of all curves; None before one is logged."""
+        latest = [curve.steps[-1] for curve in list(self.curves.values()) if curve.steps]
+        return int(max(latest)) if latest else None
 
     def read(self) -> None:
         """Take in what was written since the last call."""
         with self._lock, suppress(OSError), open(self._path, "rb") as file:
             found = os.fstat(file.fileno())
-            if (found.st_dev, found.st_ino) != self._identity or found.st_size < self._offset:
-                self._identity, self._offset = (found.st_dev, found.st_ino), 0
+            if (found.st_dev, found.st_ino) != self._identity or not self._goes_on(file):
+                self._identity, self._offset, self._end = (found.st_dev, found.st_ino), 0, b""
                 self.curves, self.generation = {}, self.generation + 1
             file.seek(self._offset)
             while chunk := file.read(_READ_AT_A_TIME):
@@ -77,9 +90,15 @@ class MetricsFollower:
                 if not newline:
                     break
                 self._offset += len(whole) + 1
+                self._end = whole[-_REMEMBERED_BYTES:] + newline
                 file.seek(self._offset)
                 for line in whole.split(b"\n"):
                     self._add(line)
+
+    def _goes_on(self, file: BinaryIO) -> bool:
+        """Tell whether what was read last is still there."""
+        file.seek(self._offset - len(self._end))
+        return file.read(len(self._end)) == self._end
 
     def _add(self, line: bytes) -> None:
         try:
@@ -90,8 +109,10 @@ class MetricsFollower:
         if step is None or not _is_number(step) or not math.isfinite(step):
             return
         for name, value in content.items():
-            if name not in _LEFT_OUT and _is_number(value):
-                self.curves.setdefault(name, Curve()).add(float(step), float(value))
+            if name in _LEFT_OUT or not _is_number(value):
+                continue
+            if self.curves.setdefault(name, Curve()).add(float(step), float(value)):
+                self.generation += 1
 
 
 def _is_number(value: Any) -> bool:

@@ -18,6 +18,7 @@ from ..reports.charts import histogram_chart
 from .data_lengths_view import prompt_lengths
 from .data_view import ROWS_A_PAGE, columns_of, guessed_columns, shared_dialogues, view_of_data
 from .forms import fields_of, read_form
+from .paging import page_there
 from .place import PageError, Place
 from .studio import Studio, apart, keep, see
 from .uploads import UPLOAD_BYTES, data_files, take_upload
@@ -56,6 +57,7 @@ def add_data_pages(app: FastAPI, studio: Studio) -> None:
             context["columns"] = await WORKER.call(columns_of, path.absolute(), settings)
             settings = guessed_columns(context["columns"], settings)
             context["view"] = await WORKER.call(view_of_data, path.absolute(), settings, number)
+            number = page_there(number, context["view"].rows, ROWS_A_PAGE)
         except YoyakError as error:
             context["refusal"] = str(error).replace(f"{(studio.place.own / 'data').absolute()}/", "")
         except OSError:

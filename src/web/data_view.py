@@ -20,6 +20,7 @@ from ..data.prompt.turns import turns_of
 from ..data.tools.check import count_bins
 from ..data.tools.duplicates import duplicate_groups
 from ..errors import YoyakError
+from .paging import page_there
 
 ROWS_A_PAGE = 20
 _MOST_BAD_SHOWN = 200
@@ -62,7 +63,7 @@ def view_of_data(path: Path, settings: dict[str, str], page: int) -> DataView:
     Args:
         path: the file.
         settings: what `data.*` says of columns and encoding.
-        page: from 0.
+        page: from 0; the last one where there are fewer.
 
     Raises:
         YoyakError: the file as a whole can't be read.
@@ -75,7 +76,7 @@ def view_of_data(path: Path, settings: dict[str, str], page: int) -> DataView:
         table = read_dialogues(str(path), settings_of(settings))
         _last = key, table, _measured(table)
     _, table, view = _last
-    first = page * ROWS_A_PAGE
+    first = page_there(page, len(table.rows), ROWS_A_PAGE) * ROWS_A_PAGE
     shown = list(enumerate(table.rows[first : first + ROWS_A_PAGE], first + 1))
     return DataView(**{**vars(view), "shown": shown})
 

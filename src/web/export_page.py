@@ -10,6 +10,7 @@ from ..commands.export.export_source import TARGETS
 from ..runs.record import read_record
 from .forms import read_form
 from .place import PageError
+from .starts import starts_of
 from .studio import Studio, apart, keep, see
 
 TAKEN = {
@@ -51,7 +52,7 @@ def add_export_page(app: FastAPI, studio: Studio) -> None:
 def _shown(studio: Studio, name: str) -> dict[str, Any]:
     folder = studio.place.run(name)
     record = read_record(folder)
-    done = [started for started in studio.processes.all() if started.kind == "export" and started.about == name]
+    done = starts_of(studio, name, "export")
     refused = (record.resolved.no_export if record else None) or {}
     return {
         "name": name,

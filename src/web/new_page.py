@@ -37,6 +37,7 @@ from .wishes import (
 
 _SAMPLES = ("sample:en/train.csv", "sample:en/dev.csv", "sample:ko/train.csv", "sample:ko/dev.csv")
 _PLAN_PARTS = ("refusal", "plan", "unplanned", "measurable", "command", "yaml", "turn", "price", "cost", "plan_command")
+_COLORS = 6
 Fields = Sequence[tuple[str, str]]
 
 
@@ -173,9 +174,10 @@ def _shown(plan: Plan) -> dict[str, Any]:
     memory, limit = plan.choice.memory, plan.limit_bytes
     whole = max(limit, memory.device_bytes, 1)
     parts, at = [], 0.0
-    for name, size in memory.parts.items():
+    for place, (name, size) in enumerate(memory.parts.items()):
         width = 100 * size / whole
-        parts.append({"name": MEMORY_NAMES[name], "gigabytes": size / 1e9, "x": round(at, 3), "width": round(width, 3)})
+        words = {"name": MEMORY_NAMES[name], "gigabytes": size / 1e9, "color": place % _COLORS}
+        parts.append(words | {"x": round(at, 3), "width": round(width, 3)})
         at += width
     lengths = plan.situation.train
     return {

@@ -25,6 +25,7 @@ from ..planner.refining import RefinePlan, make_refine_plan
 from ..planner.shapes import cached_file, find_shape
 from ..runs.record import read_record
 from ..runs.schema import RunRecord
+from .setting_fields import typed_value
 
 T = TypeVar("T")
 _CACHED = 16
@@ -63,7 +64,7 @@ class RunWish:
             ("--memory-gb", self.memory_gb),
             ("--price-per-hour", self.price_per_hour),
         ):
-            words += [] if value is None else [option, value if isinstance(value, str) else f"{value:g}"]
+            words += [] if value is None else [option, typed_value(value)]
         return words
 
     @property

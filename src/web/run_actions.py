@@ -101,29 +101,39 @@ def delete_run(place: Place, folder: Path) -> None:
         raise PageError(409, Text("A trial belongs to its search.", "탐색에 속한 시도라 따로 지울 수 없습니다."))
     if lock_holder(folder) is not None:
         raise PageError(409, Text("The run is under way; stop it first.", "실행 중입니다. 먼저 멈춰 주세요."))
-    bin_folder = place.own / "bin"
     with run_lock(folder):
-        try:
-            bin_folder.mkdir(parents=True, exist_ok=True)
-            folder.rename(bin_folder / f"{folder.name}~{time.strftime('%Y%m%d-%H%M%S')}")
-        except OSError as error:
-            raise YoyakError(f"{folder}: can't be moved into {bin_folder} ({error.strerror})") from None
+        move_into_bin(place, folder)
+
+
+def move_into_bin(place: Place, folder: Path) -> None:
+    """Move a folder into the bin; YoyakError where it can't be moved."""
+    bin_folder = place.own / "bin"
+    try:
+        bin_folder.mkdir(parents=True, exist_ok=True)
+        usual = binned = f"{folder.name}~{time.strftime('%Y%m%d-%H%M%S')}"
+        number = 1
+        while (bin_folder / binned).exists():  # one of its name, in the same second
+            number += 1
+            binned = f"{usual}-{number}"
+        folder.rename(bin_folder / binned)
+    except OSError as error:
+        raise YoyakError(f"{folder}: can't be moved into {bin_folder} ({error.strerror})") from None
 
 
 def binned_runs(place: Place) -> list[str]:
-    """Return what is in the bin, as NAME~TIME."""
+    """Return the runs and searches in the bin, as NAME~TIME."""
     with suppress(OSError):
         return sorted(entry for entry in os.listdir(place.own / "bin") if "~" in entry and not entry.startswith("."))
     return []
 
 
 def name_in_bin(binned: str) -> str:
-    """Return the name that a run in the bin had."""
+    """Return the name that a run or a search in the bin had."""
     return binned.rpartition("~")[0]
 
 
 def restore_run(place: Place, binned: str) -> str:
-    """Take a run out of the bin and return its name.
+    """Take a run or a search out of the bin and return its name.
 
     Raises:
         PageError: 404, it is not there; 409, its name is taken.
@@ -133,7 +143,7 @@ def restore_run(place: Place, binned: str) -> str:
     if not name or not folder.is_dir():
         raise PageError(404, Text("This is not in the bin.", "휴지통에 없습니다."))
     if (place.runs / name).exists():
-        raise PageError(409, Text(f"{name} is there already.", f"{name}: 같은 이름의 실행이 이미 있습니다."))
+        raise PageError(409, Text(f"{name} is there already.", f"{name}: 이미 있는 이름입니다."))
     folder.rename(place.runs / name)
     return name
 

@@ -11,6 +11,7 @@ from ..runs.holder import lock_holder
 from ..runs.record import read_record
 from ..runs.schema import RECORD_FILE, RunRecord
 from .curves import sampled_losses
+from .paging import page_there
 from .place import Place
 
 RUNS_A_PAGE = 50
@@ -61,9 +62,9 @@ _lines: OrderedDict[tuple[Path, int, int], RunLine] = OrderedDict()
 
 
 def run_lines(place: Place, page: int = 0) -> tuple[list[RunLine], int]:
-    """Return a page of all runs, the newest first, and how many runs there are."""
+    """Return a page of all runs (see `page_there`), the newest first, and how many runs there are."""
     names = place.run_names()
-    first = page * RUNS_A_PAGE
+    first = page_there(page, len(names), RUNS_A_PAGE) * RUNS_A_PAGE
     lines = (run_line(place.runs / name) for name in names[first : first + RUNS_A_PAGE])
     return [line for line in lines if line is not None], len(names)
 

@@ -1,6 +1,7 @@
 """A run's page: its curves and log live, what can be done with it, and the content of its report."""
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -14,6 +15,7 @@ from ..reports.summary import run_facts
 from ..runs.record import read_record
 from ..runs.schema import RECORD_FILE, RunRecord
 from .actions import actions_on, sentences_of
+from .curves import follow
 from .forms import read_form
 from .live_charts import charts_in
 from .pages import request_language
@@ -23,6 +25,7 @@ from .run_actions import delete_run, resume_run, stop_run
 from .run_content import policy_of, report_content, report_page
 from .run_events import run_events
 from .run_list import RESUMABLE, STATES, state_of
+from .starts import latest_start
 from .studio import Studio, apart, keep, who_asks
 from .turns import turn_to_go_on, wants_to_wait
 
@@ -126,7 +129,7 @@ def _head(studio: Studio, name: str) -> dict[str, Any]:
     folder = studio.place.run(name)
     record = read_record(folder) or RunRecord()
     state = state_of(folder, record)
-    started = studio.processes.latest(name, "train")
+    started = latest_start(studio, name, "train")
     begins = started is not None and studio.processes.is_running(started)
     output = studio.processes.output(started) if started is not None and state != "completed" else ""
     return {
@@ -138,7 +141,7 @@ def _head(studio: Studio, name: str) -> dict[str, Any]:
         "facts": run_facts(record),
         "state_words": STATES[state],
         "steps": steps_of(record),
-        "step": None,
+        "step": _step_of(folder) if state == "running" else None,
         "output": output if state in ("failed", "lost") else "",
         "notice": None,
         "refusal": None,
@@ -146,6 +149,13 @@ def _head(studio: Studio, name: str) -> dict[str, Any]:
         "waits": _place_in_queue(studio, name),
         "turn": turn_to_go_on(studio, record) if state in RESUMABLE and not begins else None,
     }
+
+
+def _step_of(folder: Path) -> int | None:
+    """Return the latest step that a run has logged."""
+    follower = follow(folder / "metrics.jsonl")
+    follower.read()
+    return follower.step
 
 
 def _state_words(studio: Studio, name: str) -> Text:
@@ -177,7 +187,7 @@ def _begins(studio: Studio, name: str) -> dict[str, Any] | None:
     with suppress(PageError):
         studio.place.run(name)
         return None
-    started = studio.processes.latest(name, "train")
+    started = latest_start(studio, name, "train")
     if started is None:
         raise PageError(404, NO_SUCH_RUN)
     return {

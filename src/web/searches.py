@@ -60,7 +60,8 @@ def search_lines(place: Place) -> list[SearchLine]:
 def _line(folder: Path) -> SearchLine:
     record = concluded(folder) or {}
     trials = [trial for trial in record.get("trials", []) if trial["state"] != "refused"]
-    score = next((trial.get("score") for trial in trials if trial["number"] == record.get("chosen")), None)
+    chosen = next((trial.get("score") for trial in trials if trial["number"] == record.get("chosen")), None)
+    score = record.get("score", chosen)  # what was added to the chosen trial counts too
     score = score if isinstance(score, int | float) else None
     clock = clock_of(folder)
     return SearchLine(folder.name, search_state(folder), len(trials) or None, score, clock.get("spent_seconds"))

@@ -38,8 +38,18 @@ class Served:
 
     def find(self, name: str, which: str) -> StartedCommand | None:
         """Return the server of a run's model where its process runs."""
+        running = self._running(name, which)
+        return running if running is not None and not self._is_of_earlier_run(name, running) else None
+
+    def _running(self, name: str, which: str) -> StartedCommand | None:
         started = self._studio.processes.latest(name, f"serve-{which}")
         return started if started is not None and self._studio.processes.is_running(started) else None
+
+    def _is_of_earlier_run(self, name: str, started: StartedCommand) -> bool:
+        """Tell whether the run's final model is younger than its server, which then holds that of a run before it."""
+        with suppress(OSError):
+            return (self._studio.place.run(name) / "final_model").stat().st_mtime > started.began
+        return False
 
     def start(self, name: str, which: str) -> StartedCommand:
         """Serve a run's trained model, or its base model.
@@ -50,6 +60,8 @@ class Served:
         folder = self._studio.place.run(name)
         if (running := self.find(name, which)) is not None:
             return running
+        if (earlier := self._running(name, which)) is not None:
+            self._studio.processes.stop(earlier)
         if which == "tuned":
             if not (folder / "final_model").is_dir():
                 raise YoyakError(f"{folder}: has no final model yet")

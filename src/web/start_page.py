@@ -14,6 +14,7 @@ from ..config.loader import known_configs, load_config
 from ..errors import YoyakError
 from ..planner.machine import cpu_name, detected_card
 from ..planner.shapes import cached_file
+from .paging import page_there
 from .run_list import RUNS_A_PAGE, run_lines
 from .searches import search_lines
 from .studio import Studio, apart
@@ -49,7 +50,7 @@ def _context(studio: Studio, page: int) -> dict[str, Any]:
         "searches": search_lines(studio.place),
         "total": total,
         "waiting": len(studio.waiting.all()),
-        "page": page,
+        "page": page_there(page, total, RUNS_A_PAGE),
         "size": RUNS_A_PAGE,
         "folder": folder,
         "models": configured_models(),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from statistics import median_low
 
 from ..bilingual import Text
 from ..reports.dialogue_scores import dialogue_scores
@@ -13,6 +14,7 @@ from ..reports.sources import find_sources
 from ..reports.wording import change
 from ..runs.json_lines import Prediction
 from ..runs.read import read_run
+from .paging import page_there
 
 SHOWN_AT_ONCE = 10
 SUMMARY_ORDERS = {
@@ -44,9 +46,10 @@ class SummariesAsked:
 
 @dataclass(frozen=True)
 class SummariesShown:
-    """A page of dialogues: `total` of them match, `topics` are all there are."""
+    """A page of dialogues, number `page` from 0: `total` of them match, `topics` are all there are."""
 
     articles: list[Html]
+    page: int
     total: int
     topics: list[str]
     missing: list[str]
@@ -59,13 +62,15 @@ def summaries_shown(asked: SummariesAsked) -> SummariesShown:
         YoyakError: a run's file is broken or missing.
     """
     rows, before, after = _scored(asked.folder, _stamp(asked.folder))
+    middle = median_low(len(row.dialogue) for row in rows) if rows else 0
     places = [
         place
         for place, row in enumerate(rows)
-        if (not asked.topic or row.topic == asked.topic) and _has_size(rows, row, asked.size)
+        if (not asked.topic or row.topic == asked.topic) and _has_size(row, middle, asked.size)
     ]
     places = _ordered(places, before, after, asked.order)
-    first = asked.page * SHOWN_AT_ONCE
+    page = page_there(asked.page, len(places), SHOWN_AT_ONCE)
+    first = page * SHOWN_AT_ONCE
     shown = places[first : first + SHOWN_AT_ONCE]
     beside = {other.name: _by_dialogue(other, _stamp(other)) for other in asked.others}
     articles = _articles(
@@ -73,7 +78,7 @@ def summaries_shown(asked: SummariesAsked) -> SummariesShown:
     )
     topics = sorted({row.topic for row in rows if row.topic})
     missing = [name for name, known in beside.items() if not any(row.dialogue in known for row in rows)]
-    return SummariesShown(articles, len(places), topics, missing)
+    return SummariesShown(articles, page, len(places), topics, missing)
 
 
 Scored = tuple[list[Prediction], list[float | None], list[float | None]]
@@ -115,11 +120,8 @@ def _stamp(folder: Path) -> object:
     return found.st_mtime_ns, found.st_size
 
 
-def _has_size(rows: Sequence[Prediction], row: Prediction, size: str) -> bool:
-    if size not in ("short", "long"):
-        return True
-    ranked = sorted(len(other.dialogue) for other in rows)
-    return (len(row.dialogue) <= ranked[(len(ranked) - 1) // 2]) == (size == "short")
+def _has_size(row: Prediction, middle: int, size: str) -> bool:
+    return size not in ("short", "long") or (len(row.dialogue) <= middle) == (size == "short")
 
 
 def _ordered(places: list[int], before: Sequence[float | None], after: Sequence[float | None], order: str) -> list[int]:

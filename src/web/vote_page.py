@@ -27,7 +27,7 @@ def add_vote_page(app: FastAPI, studio: Studio) -> None:
         context["systems"] = [system for name in names for system in (name, f"{name}{BEFORE_MARK}")]
         if a and b and a != b:
             found = await _duels(studio, a, b)
-            votes = await apart(read_votes, studio.place, a, b)
+            votes = await apart(read_votes, studio.place, a, b, found)
             own = votes.get("", {}) | votes.get(who_asks(request) or "", {})
             left = [duel for duel in found if duel.key not in own]
             context |= {"duel": left[0] if left else None, "done": len(found) - len(left), "total": len(found)}

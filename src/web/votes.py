@@ -32,6 +32,12 @@ class Duel:
     scores: tuple[float | None, float | None]
     """ROUGE sums of `a` and `b`."""
 
+    @property
+    def texts(self) -> str:
+        """Return what names the two summaries: a vote is on these, and not on those of a later run of the same name."""
+        pair = (self.right, self.left) if self.is_turned else (self.left, self.right)
+        return hashlib.sha256("\0".join(pair).encode("utf-8", "replace")).hexdigest()[:16]
+
 
 @dataclass(frozen=True)
 class VoteResult:
@@ -79,15 +85,20 @@ def votes_file(place: Place, a: str, b: str) -> Path:
     return place.own / "votes" / f"{digest}.jsonl"
 
 
-def read_votes(place: Place, a: str, b: str) -> dict[str, dict[str, str]]:
-    """Return for each person (`""` where a vote has no name) and dialogue `a`, `b` or `tie`; the later vote counts."""
+def read_votes(place: Place, a: str, b: str, of: Iterable[Duel] = ()) -> dict[str, dict[str, str]]:
+    """Return for each person (`""` where a vote has no name) and dialogue `a`, `b` or `tie`; the later vote counts.
+
+    Of the dialogues in `of` only votes on the summaries that they have now, or that name none, are returned.
+    """
     votes: dict[str, dict[str, str]] = {}
+    now_there = {duel.key: duel.texts for duel in of}
     with suppress(OSError), votes_file(place, a, b).open(encoding="utf-8", errors="replace") as file:
         for line in file:
             with suppress(ValueError, KeyError, TypeError, RecursionError):
                 vote = json.loads(line)
-                if vote["choice"] in ("a", "b", "tie"):
-                    votes.setdefault(str(vote.get("who", "")), {})[str(vote["key"])] = vote["choice"]
+                choice, texts = vote["choice"], vote.get("texts")
+                if choice in ("a", "b", "tie") and texts in (None, now_there.get(vote["key"], texts)):
+                    votes.setdefault(str(vote.get("who", "")), {})[str(vote["key"])] = choice
     return votes
 
 
@@ -99,6 +110,7 @@ def add_vote(place: Place, a: str, b: str, duel: Duel, side: str, who: str = "")
     """
     choice = "tie" if side == "tie" else "a" if (side == "left") != duel.is_turned else "b"
     line = {"key": duel.key, "choice": choice, "a": a, "b": b, "dialogue": duel.dialogue, "who": who, "at": now()}
+    line["texts"] = duel.texts
     path = votes_file(place, a, b)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -157,9 +157,14 @@ def test_what_decides_the_lengths_decides_what_is_cached(tmp_path, home):
     assert longer.prompts[0] > usual.prompts[0]
     assert counted().prompts == usual.prompts
     assert len(list((home / "lengths").iterdir())) == 2
+    rows = [{"dialogue": f"[민수] [오후 3:1{n}] 안녕\n[지은] [오후 3:1{n}] 응", "summary": "인사"} for n in range(3)]
+    chats = tmp_path / "chats.jsonl"
+    chats.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    turned = counted(f"data.train={chats}", "data.dialogue_format=kakaotalk")
+    assert counted(f"data.train={chats}", "data.dialogue_format=turns").prompts[0] > turned.prompts[0]
     tokenizer = Path(folder) / "tokenizer.json"
     content = json.loads(tokenizer.read_text(encoding="utf-8"))
     content["model"]["merges"] = []  # every character on its own
     tokenizer.write_text(json.dumps(content), encoding="utf-8")
     counted()
-    assert len(list((home / "lengths").iterdir())) == 3
+    assert len(list((home / "lengths").iterdir())) == 5

@@ -39,7 +39,10 @@ def test_short(value: float, text: str) -> None:
     assert wording.short(value) == text
 
 
-@pytest.mark.parametrize(("size_bytes", "text"), [(4100000000, "3.82 GiB"), (2**25, "32.0 MiB"), (2**30, "1.00 GiB")])
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [(4100000000, "3.82 GiB"), (2**25, "32.0 MiB"), (2**30, "1.00 GiB"), (3000, "2.9 KiB"), (2**17, "0.1 MiB")],
+)
 def test_gibibytes(size_bytes: int, text: str) -> None:
     assert wording.gibibytes(size_bytes) == text
 

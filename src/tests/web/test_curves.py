@@ -34,6 +34,42 @@ def test_a_file_that_is_cut_or_replaced_is_read_anew(tmp_path):
     assert (follower.generation, follower.curves["loss"].points()) == (first + 1, ([1.0], [5.0]))
 
 
+def test_a_file_that_was_cut_and_has_grown_since_is_read_anew(tmp_path):
+    """As of a run that was killed and goes on from a checkpoint, or of another run of the name, while no page looks."""
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(lines(*({"step": step, "loss": 9.0} for step in range(1, 31))))
+    follower = MetricsFollower(path)
+    follower.read()
+    first, number = follower.generation, path.stat().st_ino
+    with path.open("r+") as file:
+        file.truncate(len(lines(*({"step": step, "loss": 9.0} for step in range(1, 21)))))
+        file.seek(0, 2)
+        file.write(lines(*({"step": step, "loss": 1.25} for step in range(21, 61))))
+    assert path.stat().st_ino == number
+    follower.read()
+    assert follower.generation == first + 1
+    assert follower.curves["loss"].points() == ([float(step) for step in range(1, 61)], [9.0] * 20 + [1.25] * 40)
+    assert follower.step == 60
+
+
+def test_pages_get_all_points_anew_where_some_went(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(lines({"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.0}))
+    follower = MetricsFollower(path)
+    assert follower.step is None
+    follower.read()
+    known = follower.generation
+    with path.open("a") as file:
+        file.write(lines({"step": 3, "loss": 1.0}))
+    follower.read()
+    assert follower.generation == known
+    with path.open("a") as file:
+        file.write(lines({"step": 2, "loss": 5.0}, {"step": 3, "loss": 4.0}, {"step": 4, "loss": 3.5}))
+    follower.read()
+    assert follower.generation > known
+    assert follower.curves["loss"].points() == ([1.0, 2.0, 3.0, 4.0], [3.0, 5.0, 4.0, 3.5])
+
+
 def test_a_step_that_comes_again_replaces_what_was_behind_it():
     curve = Curve()
     for step, value in ((1, 4.0), (2, 3.0), (3, 2.0), (2, 2.5)):

@@ -147,6 +147,22 @@ def test_the_cost_is_the_commands(visitor, folder):
     assert 'name="price_per_hour" value="0.79"' in visitor.get("/new", params=query).text
 
 
+def test_a_price_and_a_memory_are_written_with_all_their_digits(visitor):
+    query = {"experiment": "qwen3_4b", "gpu": "T4", "memory_gb": "23.4567891", "price_per_hour": "1234567.89"}
+    page = visitor.get("/new/plan", params=query).text
+    assert "--memory-gb 23.4567891 --price-per-hour 1234567.89" in page
+    assert "Cost at 1234567.89 an hour" in page
+
+
+def test_a_part_has_the_colour_of_its_name(visitor):
+    """Parts that are too small for the list are in the picture."""
+    page = visitor.get("/new/plan?experiment=smollm2_135m&gpu=T4&lora.r=1").text
+    drawn = dict(re.findall(r'<rect class="(c\d)"[^>]*><title>(.*?) [\d.]+ GB</title>', page))
+    listed = dict(re.findall(r'<span class="swatch (c\d)"></span>(.*?)</dt>', page))
+    assert 0 < len(listed) < len(drawn)
+    assert listed.items() <= drawn.items()
+
+
 @pytest.mark.parametrize("value", ["-1", "nan", "inf", "cheap", "1e999"])
 def test_a_price_is_a_number(visitor, value):
     page = visitor.get("/new/plan", params={"experiment": "qwen3_4b", "gpu": "T4", "price_per_hour": value}).text

@@ -13,6 +13,7 @@ from src.errors import YoyakError
 from src.runs.holder import lock_holder
 from src.runs.lock import lock_path, run_lock
 from src.tests.lock_holder import holder
+from src.web.paging import page_there
 from src.web.place import PageError
 from src.web.processes import Processes
 from src.web.run_actions import resume_words
@@ -130,6 +131,34 @@ def test_a_run_goes_into_the_bin_and_comes_back(visitor, place, write_studio_run
     visitor.post("/runs/one/delete", data={"a": ""})
     assert visitor.post("/bin/empty", data={"a": ""}).status_code == 303
     assert list((place.own / "bin").iterdir()) == []
+
+
+def test_a_deleted_run_leaves_nothing_under_its_name(visitor, place, write_studio_run, monkeypatch):
+    """What was started for it is not the next one's: no output, no exports, and no run that "ended before it began"."""
+    program = "print('no room'); raise SystemExit(2)"
+    monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, "-c", program])
+    processes = Processes(place)
+    starts = [processes.start(kind, "one", ["x"]) for kind in ("train", "export")]
+    until(lambda: not any(map(processes.is_running, starts)))
+    for _ in range(2):
+        (write_studio_run("one", status="failed") / "final_model").mkdir()
+        known = [text in visitor.get(f"/runs/one{page}").text for page, text in (("", "no room"), ("/export", "jobs/"))]
+        assert known == [not (place.own / "bin").exists()] * 2
+        visitor.post("/runs/one/delete", data={"a": ""})
+        assert visitor.get("/runs/one").status_code == 404
+    (first, *_) = sorted((place.own / "bin").iterdir())
+    visitor.post("/bin/restore", data={"run": first.name})
+    assert "no room" in visitor.get("/runs/one").text
+
+
+def test_a_page_behind_the_last_is_the_last(visitor, write_studio_run, brought_file):
+    for name in ("one", "two"):
+        write_studio_run(name)
+    assert [page_there(page, 41, 20) for page in (0, 2, 3, 10**6)] == [0, 2, 2, 2]
+    assert page_there(5, 0, 20) == 0
+    assert 'href="/runs/two"' in visitor.get("/?page=9").text
+    for path in ("/runs/one/summaries", f"/data/{brought_file}"):
+        assert visitor.get(f"{path}?page=999").text.count("<article") == visitor.get(path).text.count("<article") > 0
 
 
 @pytest.mark.parametrize("name", ["", "..", ".studio", "a/b", "a\\b", "a\0b", "x" * 300, "a\u202eb"])

@@ -87,6 +87,11 @@ def test_an_ended_one_shows_what_its_page_does(found, place, visitor, write_stud
     assert (found / "trial_0001").is_dir()
 
 
+def test_the_list_has_the_score_of_what_was_added_to_the_winner(found, place):
+    (found / "search.json").write_text(json.dumps(RECORD | {"score": 91.5}))
+    assert [line.score for line in search_lines(place)] == [91.5]
+
+
 def test_a_winner_that_was_made_of_a_trial(found, visitor, write_studio_run):
     """Refined, it is a run below the search's folder; of averaged weights there is a model alone."""
     write_studio_run("found_search/trial_0001")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from src.config.loader import load_config
+from src.runs.lock import run_lock
 from src.tests.chromium import needs_chromium
 from src.tests.reports.conftest import PREDICTIONS
 from src.tests.tiny_models import write_tiny_model
@@ -126,6 +128,9 @@ def test_curves_grow_as_the_run_writes(looked_at, place) -> None:
     holds(page, "#cards dd", "2 GB · 91.5%")
     holds(page, "#cards dd", "3.25 GB")
     holds(page, "figure output", "process 0 2process 1 3.25")
+    with (place.runs / "going" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 70, "loss": NaN}\n')
+    holds(page, "figure.wide output", "NaN")
     with (place.runs / "going" / "train.log").open("a") as file:
         file.write("a line <b>of the log</b>\n")
     holds(page, "#log", "a line <b>of the log</b>")
@@ -134,6 +139,34 @@ def test_curves_grow_as_the_run_writes(looked_at, place) -> None:
     record.write_text(record.read_text().replace('"interrupted"', '"completed"'))
     holds(page, ".status", "completed")
     assert page.get_attribute("figure.wide", "data-same") == "1"
+
+
+def test_the_time_left_goes_by_steps_that_the_page_has_seen(looked_at, place) -> None:
+    """When the last step before the page was opened was taken isn't known: it counts for no speed."""
+    run = place.runs / "going"
+    record = json.loads((run / "run.json").read_text()) | {"status": "running"}
+    record["config"] = load_config("quickstart", ["training.max_steps=1000"]).model_dump(mode="json")
+    (run / "run.json").write_text(json.dumps(record))
+
+    def log(step: int) -> None:
+        with (run / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"step": step, "loss": 1.0}) + "\n")
+
+    with run_lock(run):
+        page = looked_at("en-US", "light", 1280)
+        page.goto(page.url.rstrip("/") + "/runs/going")
+        page.wait_for_selector(".uplot")
+        log(400)
+        holds(page, "#step", "step 400 of 1,000")
+        assert page.inner_text("#left") == ""
+        page.wait_for_timeout(700)
+        log(401)
+        holds(page, "#left", "left")
+        assert 4 <= int(page.inner_text("#left").split()[1]) <= 30  # 599 steps, about a second each
+        (run / "run.json").write_text(json.dumps(record | {"seed": 7}))
+        page.wait_for_selector("#left:empty", state="attached")  # the top is drawn anew
+        assert page.inner_text("#step") == "step 401 of 1,000"
+        assert page.get_attribute("#progress", "value") == "401"
 
 
 def test_back_to_a_refused_form_shows_it_as_it_was(looked_at) -> None:

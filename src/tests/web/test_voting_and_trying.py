@@ -1,14 +1,18 @@
 """Blind votes, and a model that is tried."""
 
 import json
+import os
 import re
+import sys
 import time
 
 import pytest
 
 from src.tests.tiny_models import write_tiny_model
 from src.tests.web.conftest import VOTED_ROWS
+from src.tests.web.test_runs_of_a_place import until
 from src.web.place import PageError
+from src.web.processes import Processes
 from src.web.served import checked_dialogue
 from src.web.votes import Duel, add_vote, duels, read_votes, result_of, votes_file, wilson
 
@@ -66,6 +70,27 @@ def test_a_vote_on_the_page(visitor, voted_on):
     assert "Choose two different ones." in visitor.get("/vote?a=one&b=one").text
 
 
+def test_votes_are_on_the_summaries_that_were_read(visitor, voted_on):
+    """A run that is trained again under its name has other summaries: votes on the earlier ones say nothing of them."""
+    found = duels(voted_on, "one", "two")
+    for duel in found[:3]:
+        add_vote(voted_on, "one", "two", duel, "left", "Min")
+    path = voted_on.runs / "two" / "predictions.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        if row["dialogue"] == found[0].dialogue:
+            row["fine_tuned"] = "They meet in the evening."
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    again = duels(voted_on, "one", "two")
+    assert [duel.key for duel in again] == [duel.key for duel in found]
+    assert set(read_votes(voted_on, "one", "two", again)["Min"]) == {found[1].key, found[2].key}
+    assert "2 of 6" not in visitor.get("/vote?a=one&b=two").text  # Min's are not the visitor's
+    file = votes_file(voted_on, "one", "two")
+    earlier = [{k: v for k, v in json.loads(line).items() if k != "texts"} for line in file.read_text().splitlines()]
+    file.write_text("".join(json.dumps(line) + "\n" for line in earlier))  # as an earlier version kept them
+    assert len(read_votes(voted_on, "one", "two", again)["Min"]) == 3
+
+
 def test_a_tie_is_neither():
     duel = Duel("k", "A: hi", None, "x", "y", True, (1.0, 2.0))
     assert result_of([duel], [{"k": "tie"}]).scored == 0
@@ -87,6 +112,27 @@ def test_a_model_that_is_not_there_is_not_tried(visitor, write_studio_run):
     assert visitor.post("/runs/one/ask/tuned", content=b"A: hi").status_code == 409
     assert visitor.post("/runs/one/ask/x", content=b"A: hi").status_code == 409
     assert visitor.post("/runs/one/ask/base", content=b"x" * (2 << 20)).status_code == 413
+
+
+def test_a_server_of_an_earlier_run_of_the_name_is_not_asked(visitor, place, write_studio_run, monkeypatch):
+    """A deleted run's model stays loaded until it is let go; a new run of its name has another model."""
+    monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, "-c", "import time; time.sleep(60)"])
+    final = write_studio_run("one") / "final_model"
+    final.mkdir()
+    os.utime(final, (time.time() - 60, time.time() - 60))
+    processes = Processes(place)
+    assert visitor.post("/runs/one/try/tuned/start", data={"a": ""}).status_code == 303
+    first = processes.latest("one", "serve-tuned")
+    try:
+        assert 'data-model="tuned" data-state="loading"' in visitor.get("/runs/one/try/states").text
+        os.utime(final, (first.began + 0.001, first.began + 0.001))
+        assert 'data-model="tuned" data-state="off"' in visitor.get("/runs/one/try/states").text
+        assert visitor.post("/runs/one/ask/tuned", content=b"A: hi").status_code == 409
+        visitor.post("/runs/one/try/tuned/start", data={"a": ""})
+        until(lambda: not processes.is_running(first))
+        assert processes.is_running(processes.latest("one", "serve-tuned"))
+    finally:
+        processes.stop_all("serve-")
 
 
 @pytest.mark.slow

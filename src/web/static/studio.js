@@ -198,7 +198,7 @@ if (place) {
       place.insertBefore(chart.figure, after ? after.figure : null);
     }
     const table = joined(chart, there);
-    const said = there.map(([name, label]) => `${there.length > 1 ? `${label} ` : ""}${short(scaled(chart, newest(name)))}`);
+    const said = there.map(([name, label]) => `${there.length > 1 ? `${label} ` : ""}${newest(name) == null ? "NaN" : short(scaled(chart, newest(name)))}`);
     chart.output.replaceChildren(...said.map((text, rank) => {
       const part = document.createElement("span");
       part.className = there.length > 1 ? `series c${colorOf(rank)}` : "";
@@ -249,10 +249,9 @@ if (place) {
     document.getElementById("no-sensors").hidden = !points.gpu_memory_bytes || Boolean(points.gpu_celsius);
     for (const chart of charts) draw(chart);
     showCards();
-    progress();
   };
   let began = null;
-  const progress = () => {
+  const progress = (isNew) => {
     const bar = document.getElementById("progress");
     const steps = Math.max(0, ...Object.values(points).map(([at]) => at[at.length - 1] || 0));
     if (!bar || !steps) return;
@@ -260,7 +259,9 @@ if (place) {
     const total = Number(bar.max);
     document.getElementById("step").textContent = labels.steps.replace("{}", steps.toLocaleString("en")).replace("{}", total.toLocaleString("en"));
     const now = performance.now();
-    if (!began || began.steps > steps) began = { now, steps };
+    if (!isNew) began = null;  // when the steps before were taken isn't known
+    else if (!began || began.steps > steps) began = { now, steps };
+    if (!began) return;
     const rate = (steps - began.steps) / (now - began.now);
     if (rate > 0) {
       const minutes = Math.ceil((total - steps) / rate / 60000);
@@ -273,7 +274,7 @@ if (place) {
     const log = document.getElementById("log");
     let fresh = true;
     events.onopen = () => { fresh = true; };
-    events.addEventListener("curves", (event) => { points = JSON.parse(event.data); drawAll(); });
+    events.addEventListener("curves", (event) => { points = JSON.parse(event.data); drawAll(); progress(false); });
     events.addEventListener("points", (event) => {
       for (const [name, [steps, values]] of Object.entries(JSON.parse(event.data))) {
         const known = points[name] || (points[name] = [[], []]);
@@ -282,6 +283,7 @@ if (place) {
         known[1].push(...values);
       }
       drawAll();
+      progress(true);
     });
     events.addEventListener("log", (event) => {
       const lines = fresh ? [] : log.textContent.split("\n").slice(-400);
