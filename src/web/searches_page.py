@@ -1,4 +1,4 @@
-"""Searches: their pages, live while they run, and what stops one or goes on with it."""
+"""Searches: their pages, live while they run, and what stops one, goes on with it or deletes it."""
 
 import shlex
 from pathlib import Path
@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 
 from ..bilingual import Text
+from ..errors import YoyakError
 from ..reports.markup import Html, tag
 from ..reports.page import Part
 from ..reports.search_page import search_parts, search_verdict, standing_parts
@@ -17,8 +18,10 @@ from ..search.folder import CLAIMS, CLOCK_FILE, SCORES_FILE, SEARCH_PAGE, STORAG
 from .forms import read_form
 from .place import PageError
 from .run_content import policy_of
+from .search_deletion import delete_search, kept_run
 from .searches import SEARCH_STATES, clock_of, concluded, search_folder, search_state, stop_search
-from .studio import Studio, apart, keep
+from .starts import latest_start
+from .studio import Studio, apart, keep, run_address
 from .worker import WORKER
 
 
@@ -61,13 +64,26 @@ def add_search_pages(app: FastAPI, studio: Studio) -> None:
         """Go on with a search that the studio began."""
         await read_form(request)
         search_folder(studio.place, name)
-        began = await apart(studio.processes.latest, name, "search")
+        began = await apart(latest_start, studio, name, "search")
         if began is None or await apart(search_state, studio.place.runs / name) == "running":
             raise PageError(409, Text("Go on in the terminal.", "터미널에서 이어서 하세요."))
         started = await apart(studio.processes.start, "search", name, began.command[1:])
         await keep(studio, request, "resume", name)
         notice = Text(f"Going on: {started.line}", f"이어서 합니다: {started.line}")
         return studio.page(request, "search_standing.html", **(await _shown(studio, name) | {"notice": notice}))
+
+    @app.post("/searches/{name}/delete", response_model=None)
+    async def delete(request: Request, name: str) -> Response:
+        """Put a search into the bin; the run of its winner stays, unless the form says that it goes too."""
+        with_winner = dict(await read_form(request)).get("winner") == "too"
+        folder = search_folder(studio.place, name)
+        try:
+            kept = await apart(delete_search, studio, folder, with_winner)
+        except YoyakError as error:
+            shown = await _shown(studio, name) | {"refusal": str(error)}
+            return studio.page(request, "search_standing.html", **shown)
+        await keep(studio, request, "delete", name)
+        return Response(headers={"HX-Redirect": "/" if kept is None else run_address(kept)})
 
 
 def _begins(studio: Studio, name: str) -> dict[str, Any] | None:
@@ -76,7 +92,7 @@ def _begins(studio: Studio, name: str) -> dict[str, Any] | None:
     Raises:
         PageError: 404, no such search was started.
     """
-    started = studio.processes.latest(name, "search")
+    started = latest_start(studio, name, "search")
     if (studio.place.named(studio.place.runs, name) / CLOCK_FILE).is_file() or started is None:
         search_folder(studio.place, name)
         return None
@@ -95,11 +111,11 @@ async def _shown(studio: Studio, name: str) -> dict[str, Any]:
     elif record is not None:
         parts = standing_parts(record | known["clock"])
         known |= _so_far(record)
-    return {"name": name, "notice": None, "verdict": verdict, "parts": parts, **known}
+    return {"name": name, "notice": None, "refusal": None, "verdict": verdict, "parts": parts, **known}
 
 
 def _known(studio: Studio, folder: Path) -> dict[str, Any]:
-    state, began = search_state(folder), studio.processes.latest(folder.name, "search")
+    state, began = search_state(folder), latest_start(studio, folder.name, "search")
     record = concluded(folder) or {}
     fallen = began is not None and state in ("lost", "stopped") and not studio.processes.is_running(began)
     winner = _run_in(folder, Path(str(record.get("run", ""))))
@@ -113,6 +129,7 @@ def _known(studio: Studio, folder: Path) -> dict[str, Any]:
         "winner": winner,
         "trial": trial if trial != winner else None,
         "has_page": (folder / SEARCH_PAGE).is_file(),
+        "kept": kept_run(studio, folder),
         "begun": None,
         "ended": None,
         "best": None,
@@ -146,7 +163,7 @@ def _ended(folder: Path) -> tuple[Html, list[Part]]:
         standing = standing_of(folder)
         if standing is None or isinstance(standing, Text):
             return tag("p", standing) if standing else Html(""), []
-        return Html(""), standing_parts(standing | {"spent_seconds": 0.0})
+        return Html(""), standing_parts({"spent_seconds": 0.0} | clock_of(folder) | standing)
 
 
 def standing_of(folder: Path) -> dict[str, Any] | Text | None:

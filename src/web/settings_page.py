@@ -5,13 +5,14 @@ import os
 from fastapi import FastAPI, Request, Response
 
 from ..bilingual import Text
+from ..search.folder import CLOCK_FILE
 from .actions import Action, actions_on
 from .forms import read_form
 from .language import LANGUAGE_COOKIE
 from .pages import own_address
 from .place import PageError, Place
 from .run_actions import binned_runs, empty_bin, name_in_bin, restore_run
-from .studio import Studio, apart, keep, run_address, see
+from .studio import Studio, apart, keep, run_address, search_address, see
 
 _YEAR_SECONDS = 365 * 24 * 3600
 
@@ -38,11 +39,12 @@ def add_settings_page(app: FastAPI, studio: Studio) -> None:
 
     @app.post("/bin/restore", response_model=None)
     async def restore(request: Request) -> Response:
-        """Take a run out of the bin."""
+        """Take a run or a search out of the bin."""
         fields = dict(await read_form(request))
         name = await apart(restore_run, studio.place, fields.get("run", ""))
         await keep(studio, request, "restore", name)
-        return see(run_address(name))
+        is_search = (studio.place.runs / name / CLOCK_FILE).is_file()
+        return see(search_address(name) if is_search else run_address(name))
 
     @app.post("/bin/empty", response_model=None)
     async def empty(request: Request) -> Response:

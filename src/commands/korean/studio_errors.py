@@ -28,6 +28,8 @@ STUDIO_ERRORS = (
         "{folder}: 스튜디오가 모르는 {word:으로/로} 시작한 실행입니다. 명령줄에서 이어서 하세요",
     ),
     Text("{folder}: can't be moved into {bin} ({why})", "{folder}: {bin:으로/로} 옮길 수 없습니다({why:t})"),
+    Text("{folder}: can't be kept as {kept} ({why})", "{folder}: {kept:으로/로} 남길 수 없습니다({why:t})"),
+    Text("not all files can be copied", "복사할 수 없는 파일이 있습니다"),
     Text(
         "no config '{name}': neither a YAML file nor a name here; known names: {names}",
         "'{name}' 설정이 없습니다. YAML 파일도 아니고 여기 있는 이름도 아닙니다. 쓸 수 있는 이름: {names}",
