@@ -129,7 +129,8 @@ def test_curves_grow_as_the_run_writes(looked_at, place) -> None:
     holds(page, "#cards dd", "3.25 GB")
     holds(page, "figure output", "process 0 2process 1 3.25")
     with (place.runs / "going" / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 70, "loss": NaN}\n')
+        file.write('{"step": 70, "loss": NaN, "gpu_memory_bytes": 1000000001}\n')  # nearly equal to the next one
+        file.write('{"step": 71, "loss": NaN, "gpu_memory_bytes": 1000000002}\n')
     holds(page, "figure.wide output", "NaN")
     with (place.runs / "going" / "train.log").open("a") as file:
         file.write("a line <b>of the log</b>\n")

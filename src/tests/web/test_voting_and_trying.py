@@ -130,7 +130,7 @@ def test_a_server_of_an_earlier_run_of_the_name_is_not_asked(visitor, place, wri
         assert visitor.post("/runs/one/ask/tuned", content=b"A: hi").status_code == 409
         visitor.post("/runs/one/try/tuned/start", data={"a": ""})
         until(lambda: not processes.is_running(first))
-        assert processes.is_running(processes.latest("one", "serve-tuned"))
+        until(lambda: processes.is_running(processes.latest("one", "serve-tuned")))
     finally:
         processes.stop_all("serve-")
 

@@ -163,6 +163,12 @@ if (place) {
     if (size >= 1000) return Math.round(value).toLocaleString("en");
     return size && size < 0.001 ? value.toExponential(2) : String(+value.toPrecision(4));
   };
+  // Nearly equal values are no curve: uPlot breaks at some, and the ticks' four digits would be the same.
+  const spread = (_, low, high) => {
+    if (low == null) return [null, null];
+    const pad = Math.max(0, 0.004 * Math.max(Math.abs(low), Math.abs(high)) - (high - low)) / 2;
+    return uPlot.rangeNum(low - pad, high + pad, 0.1, true);
+  };
   const colorOf = (rank) => rank && (rank - 1) % 5 + 1;
   const scaled = (chart, value) => value == null ? value : value * chart.factor;
   const newest = (name) => points[name] && points[name][1][points[name][1].length - 1];
@@ -217,7 +223,7 @@ if (place) {
     chart.plot = new uPlot({
       width: chart.box.clientWidth || 300,
       height: chart.wide ? 260 : 180,
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, y: { range: spread } },
       cursor: { y: false },
       axes: [axis, { ...axis, size: 60, values: (_, ticks) => ticks.map(short) }],
       series: [
