@@ -3,8 +3,9 @@
     python benchmarks/studio_walks.py [--walks 2000] [--first 0] [--seed 23] [--every 100]
 
 A walk begins at a random page and takes eight steps: clicks on whatever is seen, texts (ordinary and hostile) in
-fields, keys, back, forward, reload, the other language, files that are brought. Commands that the pages start are
-stand-ins that print their words and end: no model is trained. A fault is an answer of 500 or more, an error in the
+fields, keys, back, forward, reload, waiting, the other language, files that are brought. Commands that the pages start
+are stand-ins that work for seconds (`src/tests/web/stand_in.py`): no model is trained. Every other walk finds a run, a
+search and a model under way, and all find a queue. A fault is an answer of 500 or more, an error in the
 page's or the studio's terminal, a page without its content or with an error's words, one that scrolls sideways, asks
 another host or runs what was typed. Prints one JSON line, and the first faults on the standard error; exit code 1
 where there are any. Walk N alone: `--first N --walks 1`.
@@ -14,7 +15,6 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,22 +27,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from src.tests.reports.conftest import METRICS, PREDICTIONS, RUN
-from src.tests.reports.test_search_page import RECORD as SEARCHED
+from src.tests.web.walked_place import MINE, STARTS, WalkedPlace, end_stand_ins
 from src.tests.web.walks import Walked, Walker
 
 _LONGEST_WALK_SECONDS = 300
-STARTS = (
-    "/", "/?page=1", "/data", "/data/mine.csv", "/data/broken.jsonl", "/new", "/new?like=one", "/new?gpu=T4",
-    "/runs/one", "/runs/going", "/runs/lost", "/runs/<b>&'%23 one", "/runs/one/summaries?beside=going",
-    "/runs/one/export", "/runs/one/try", "/compare", "/compare?run=one&run=going", "/vote", "/vote?a=one&b=going",
-    "/vote?a=one&b=one~before", "/settings", "/nope", "/runs/nope", "/queue", "/searches/new", "/searches/found",
-    "/runs/one/refine",
-)  # fmt: skip
-MINE = "fname,dialogue,summary,topic\n" + "".join(
-    f'{n},"A: At {n}?\nB: <b>Yes</b>, at {n}.",They meet at {n}.,"{"tea" if n % 3 else "<i>bus</i>"}"\n'
-    for n in range(45)
-)
 FILES: list[dict[str, Any]] = [
     {"name": "a.csv", "mimeType": "text/csv", "buffer": MINE.encode()},
     {
@@ -56,56 +44,14 @@ FILES: list[dict[str, Any]] = [
     {"name": "zeros.parquet", "mimeType": "text/csv", "buffer": bytes(5000)},
     {"name": "<svg onload=alert(1)>.json", "mimeType": "text/csv", "buffer": b'[{"dialogue": 7}, [[[[]]]]]'},
 ]
-# The studio, but for the program that it starts: one that prints its words and ends.
+# The studio, but for the program that it starts.
 STUDIO = """
 import sys
 from src.web import processes
-stand_in = "echo \\"$0 $@\\"; case $1 in serve) sleep 5;; *) sleep 0.3;; esac"
-processes.program = lambda: ["/bin/sh", "-c", stand_in, "yoyak"]
+processes.program = lambda: [sys.executable, "-m", "src.tests.web.stand_in", sys.argv[1]]
 from src.cli import main
 sys.exit(main(["studio", "--port", "0"]))
 """
-
-
-def restock(folder: Path, force: bool = False) -> None:
-    """Write the runs and files that aren't there (any more)."""
-    outputs = folder / "outputs"
-    rows = PREDICTIONS + [
-        {"fname": f"d{n}", "topic": "tea" if n % 2 else "<i>x</i>", "dialogue": f"A: At {n}, Bora?\nB: Yes, {n}.",
-         "summary": f"They meet at {n}.", "zero_shot": "No.", "fine_tuned": f"Bora comes at {n + 1}."}
-        for n in range(25)
-    ]  # fmt: skip
-    for name, changes in {
-        "one": {},
-        "going": {"status": "interrupted", "ended": None, "command": "yoyak train --experiment smollm2_135m lora.r=4"},
-        "lost": {"status": "running", "ended": None},
-        "<b>&'# one": {"error": "<script>alert(1)</script>", "status": "failed"},
-    }.items():
-        run = outputs / name
-        if (run / "run.json").is_file():
-            continue
-        run.mkdir(parents=True, exist_ok=True)
-        (run / "final_model").mkdir(exist_ok=True)
-        its = [row | {"fine_tuned": f"{row['fine_tuned']} {name}"} for row in rows if "fine_tuned" in row]
-        (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in METRICS))
-        (run / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in its))
-        (run / "train.log").write_text("a line <b>of the log</b>\n")
-        (run / "run.json").write_text(json.dumps(RUN | {"name": name} | changes))
-    search = outputs / "found"
-    search.mkdir(exist_ok=True)
-    (search / "search.json").write_text(json.dumps(SEARCHED))
-    (search / "clock.json").write_text(json.dumps({"spent": 30.0, "since": 0.0, "seen": 90.0, "deadline": 600.0}))
-    data = outputs / ".studio" / "data"
-    data.mkdir(parents=True, exist_ok=True)
-    brought = sorted(data.glob("*"))
-    for path in brought[:-10]:
-        path.unlink() if path.is_file() else shutil.rmtree(path)
-    for name, text in {
-        "mine.csv": MINE,
-        "broken.jsonl": '{"dialogue": "A: x", "summary": "y"}\n[\n{"dialogue": 7}\n',
-    }.items():
-        if not (data / name).exists():
-            (data / name).write_text(text)
 
 
 @contextlib.contextmanager
@@ -115,7 +61,12 @@ def studio(folder: Path) -> Iterator[tuple[str, Path]]:
     said = folder / "terminal.log"
     with said.open("w") as terminal:
         process = subprocess.Popen(
-            [sys.executable, "-c", STUDIO], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=terminal, text=True
+            [sys.executable, "-c", STUDIO, str(folder / "made_of")],
+            cwd=folder,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            text=True,
         )
         try:
             assert process.stdout is not None
@@ -123,6 +74,7 @@ def studio(folder: Path) -> Iterator[tuple[str, Path]]:
         finally:
             process.terminate()
             process.wait(20)
+            end_stand_ins(folder)
 
 
 def missed_routes(requests: set[tuple[str, str]]) -> list[str]:
@@ -131,12 +83,12 @@ def missed_routes(requests: set[tuple[str, str]]) -> list[str]:
     from src.web.place import Place
 
     app = create_studio(Place(Path("outputs")), "x")._app
-    missed = []
-    for route in app.routes:
-        for method in sorted(route.methods):
-            if not any(method == one and route.path_regex.match(path) for one, path in requests):
-                missed.append(f"{method} {route.path}")
-    return missed
+    missed = {f"{method} {route.path}": None for route in app.routes for method in sorted(route.methods)}
+    for method, path in requests:  # the first route that matches answers
+        found = (route for route in app.routes if method in route.methods and route.path_regex.match(path))
+        if (reached := next(found, None)) is not None:
+            missed.pop(f"{method} {reached.path}", None)
+    return list(missed)
 
 
 def report(walked: Walked, given: argparse.Namespace, began: float) -> str:
@@ -164,13 +116,13 @@ def main() -> int:
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, sync_playwright() as playwright:
         folder = Path(name)
-        restock(folder)
+        place = WalkedPlace(folder)
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         with studio(folder) as (address, said):
             page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
             page.goto(address)
             base = address.partition("/?")[0]
-            walker = Walker(page, base, STARTS, FILES, lambda: restock(folder))
+            walker = Walker(page, base, STARTS, FILES, place.restock)
             walked = walker.walked
             ended: list[int] = []
 
@@ -200,6 +152,7 @@ def main() -> int:
                     break
             signal.alarm(0)
             browser.close()
+            place.end()
             terminal = [line for line in said.read_text().splitlines() if "failed" in line or "Traceback" in line]
             terminal_text = said.read_text()
     walked.server_errors += terminal

@@ -21,7 +21,12 @@ TYPED = (
 """Ordinary and hostile texts."""
 KEYS = ("Tab", "Tab", "Tab", "Enter", "Space", "Escape", "j", "k", "1", "2", "0", "ArrowDown", "ArrowUp", "PageDown")
 WIDTHS = (1280, 390, 768)
-_ACTIONS = {"click": 68, "type": 12, "press": 7, "back": 3, "forward": 2, "reload": 2, "language": 3, "bring": 3}
+_ACTIONS = {
+    "click": 38, "button": 30, "type": 10, "press": 7, "back": 3, "forward": 2, "reload": 2, "language": 3, "bring": 3,
+    "wait": 3,
+}  # fmt: skip
+_WAIT_MS = 3300
+"""In which every page that asks anew by itself does so."""
 _LANGUAGE = "header form.switch button"
 
 # All that can be clicked or typed into and is seen, brought into view; where its middle is, and what it is.
@@ -143,6 +148,9 @@ class Walker:
                 getattr(self._page, {"back": "go_back", "forward": "go_forward"}.get(action, action))()
             elif action == "press":
                 self._press([random.choice(KEYS) for _ in range(random.randint(1, 4))])
+            elif action == "wait":
+                self._trace.append(action)
+                self._page.wait_for_timeout(_WAIT_MS)
             elif action == "bring":
                 self._bring(random.choice(self._files))
             elif action == "type":
@@ -154,6 +162,8 @@ class Walker:
                 self._page.keyboard.press(random.choice(["Tab", "Enter"]))
             elif action == "language":
                 self._click(_LANGUAGE, random)
+            elif action == "button":  # what changes something, of which links and fields are a crowd
+                self._click("main button, main details:not([open]) > summary", random)
             else:
                 self._click("a[href], button, summary, select, main input, main label", random)
         except _errors() as error:
@@ -231,7 +241,7 @@ class Walker:
 
 def kind_of_page(path: str) -> str:
     """Return a page's address with `*` for the names in it."""
-    return re.sub(r"^/(runs|data|jobs)/[^/]+", r"/\1/*", path)
+    return re.sub(r"^/(runs|data|jobs|searches)/(?!new\b)[^/]+", r"/\1/*", path)
 
 
 def _errors() -> type[Exception]:
