@@ -32,7 +32,7 @@ def main() -> None:
     pictures = {
         "studio-start": ("/", None, 860),
         "studio-new": ("/new?experiment=qwen3_4b&gpu=RTX 4090", ".changes", 860),
-        "studio-run": (f"/runs/{given.name}", "#scores", 1280),
+        "studio-run": (f"/runs/{given.name}", "#scores", 1360),
         "studio-summaries": (f"/runs/{given.name}/summaries", "article", 860),
     }
     with sync_playwright() as playwright:
