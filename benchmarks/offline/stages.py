@@ -113,13 +113,14 @@ def english(place: Place) -> list[Stage]:
     sizes = ("tiny", "--dialogues", 2, "--new", 4) if place.dry else ("llama_3.2_3b", "--dialogues", 64, "--new", 40)
     large = place.script("refine_step.py", *sizes, "--samples", 2 if place.dry else 8, "--nf4", "--planned", 24)
     peer = _small_step(place, "refine_peer.py", "--side-seconds", 150)
-    weights = (5, 10)
     return [
-        _imitation(place, 42, alone=True),
-        *(_refining(place, f"facts{weight}", "imitated_42", 42, weight) for weight in weights),
+        _imitation(place, "imitated_42", 42),
+        _imitation(place, "imitated_rank64", 42, "lora.r=64"),
+        _refining(place, "facts5", "imitated_42", 42, 5),
+        _refining(place, "rank64", "imitated_rank64", 42, 10),
         Stage("step_3b_24gb", [large], 75, 200, True, place.installed("core")),
         Stage("peer_trl", [peer], 200, 640, True, place.installed("core", "trl"), site="trl"),
-        *(_choosing(place, f"facts{weight}", 42) for weight in weights),
+        *(_choosing(place, name, 42) for name in ("facts5", "rank64")),
     ]
 
 
@@ -161,7 +162,7 @@ def rest(place: Place) -> list[Stage]:
         _refining(place, "korean", "korean", 42, 10, minutes=5, needs=place.runs / "korean" / "final_model"),
         Stage("tests_marked", [marked], 90, 240, needs=core),
         Stage("tests_kernels", [kernels], 120, 240, needs=core),
-        *(_imitation(place, seed) for seed in seeds),
+        *(_imitation(place, f"imitated_{seed}", seed) for seed in seeds),
         *(_refining(place, f"seed{seed}", f"imitated_{seed}", seed, 10) for seed in seeds),
         Stage("sampling", [place.script("generation_speed.py", "mbr", *samples)], 50, 150, True, core),
         Stage("step_135m", [_small_step(place, "refine_step.py", "--planned", 0)], 45, 150, True, core),
@@ -187,19 +188,18 @@ def asked(place: Place) -> list[Stage]:
 _PARTS = (("train", "train"), ("eval", "dev"))
 
 
-def _imitation(place: Place, seed: int, alone: bool = False) -> Stage:
+def _imitation(place: Place, name: str, seed: int, *more: str) -> Stage:
     """Return three epochs of SmolLM2-135M on DialogSum."""
     data = [f"data.{part}={place.shared}/data/dialogsum_en/{file}.jsonl" for part, file in _PARTS]
-    name = f"imitated_{seed}"
-    settings = (*IMITATION, *data, f"training.seed={seed}", *place.few)
+    settings = (*IMITATION, *data, f"training.seed={seed}", *more, *place.few)
     command = place.script("offline/training.py", name, "smollm2_135m", "--runs", place.runs, "--settings", *settings)
-    return Stage(name, [command], 165, 330, alone, place.installed("data", "core" if place.dry else _ENGLISH))
+    return Stage(name, [command], 180, 330, needs=place.installed("data", "core" if place.dry else _ENGLISH))
 
 
 def _refining(
-    place: Place, name: str, began: str, seed: int, facts: float, minutes: float = 6.5, needs: Path | None = None
+    place: Place, name: str, began: str, seed: int, facts: float, minutes: float = 11, needs: Path | None = None
 ) -> Stage:
-    """Return a refining of a run by the clock."""
+    """Return a refining of a run by the clock: with the imitation before it a quarter of an hour."""
     settings = (f"refine.facts_weight={facts:g}", *(_REFINE_FEW if place.dry else _REFINE))
     given = ("--imitation", place.runs / began, "--seeds", seed, "--minutes", 0.5 if place.dry else minutes)
     command = place.script("refine_quality.py", *given, "--folder", place.runs / name, *settings)
