@@ -46,7 +46,7 @@ def is_free(folder: Path, name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Worker:
+class SearchWorker:
     """One of a search's workers: the name under which others see it, and what makes it be seen no more."""
 
     folder: Path
@@ -70,9 +70,9 @@ class Worker:
 
 
 @contextmanager
-def working(folder: Path) -> Iterator[Worker]:
+def working(folder: Path) -> Iterator[SearchWorker]:
     """Be one of a search's workers."""
     name = f"worker-{socket.gethostname()}-{os.getpid()}"
     with ExitStack() as held:
         held.enter_context(claimed(folder, name))
-        yield Worker(folder, name, held.close)
+        yield SearchWorker(folder, name, held.close)

@@ -147,9 +147,9 @@ class ResponseTrainer(GuardedTrainer):
         """As `GuardedTrainer.load_faults_state`, but where all ranks make the same passes none splits its batches."""
         super().load_faults_state(state)
         if self.in_step:
-            self.evaluation_room.most = None
+            self.evaluation_room.forget()
         if self.is_cut:
-            self.room.most = None
+            self.room.forget()
 
     def use_room(self) -> None:
         """Compute as `room` says, which other ranks have changed; padded batches are split anew each time."""

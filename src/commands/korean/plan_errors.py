@@ -66,6 +66,14 @@ PLAN_ERRORS = (
         ),
     ),
     Text(
+        "{where}: models of type {kind} with layers of more sizes can't be planned",
+        "{where}: 층마다 크기가 더 다른 {kind} 모델은 계산할 수 없습니다",
+    ),
+    Text(
+        "{where}: models of type {kind} with {name} can't be planned",
+        "{where}: {name:이/가} 있는 {kind} 모델은 계산할 수 없습니다",
+    ),
+    Text(
         "{where}: models of type {kind} can't be planned; those of {names} can",
         "{where}: {kind} 모델은 계산할 수 없습니다. 할 수 있는 것은 {names}입니다",
     ),

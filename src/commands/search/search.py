@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ...data.files.sources import DialogueRow
     from ...search.costs import Units
-    from ...search.workers import Worker
+    from ...search.workers import SearchWorker
 
 _BEGINS_WITH = {"data", STORAGE_FILE}
 _NOT_OF_THE_SEARCH = (
@@ -86,7 +86,7 @@ def run_search(request: SearchRequest) -> Path:
 
 
 @contextmanager
-def _begun(request: SearchRequest) -> "Iterator[tuple[Search, Worker]]":
+def _begun(request: SearchRequest) -> "Iterator[tuple[Search, SearchWorker]]":
     """Yield the search with all that is checked before a trial begins, and this process as its worker.
 
     Several may begin at once: what makes the folder is done by one after another. A new folder goes where that fails.

@@ -91,7 +91,8 @@ def test_rows_come_a_page_at_a_time(tmp_path):
     first, last = view_of_data(path, {}, 0), view_of_data(path, {}, 2)
     assert [number for number, _ in first.shown] == list(range(1, ROWS_A_PAGE + 1))
     assert [(number, row.summary) for number, row in last.shown] == [(n, f"s{n}") for n in range(41, 46)]
-    assert (first.rows, last.dialogue_chars, view_of_data(path, {}, 9).shown) == (45, (4.8, 5, 5), [])
+    assert (first.rows, last.dialogue_chars) == (45, (4.8, 5, 5))
+    assert view_of_data(path, {}, 9).shown == last.shown  # of an address that was right before rows were taken out
     path.write_text("fname,dialogue,summary\n1,A: other,s\n")
     assert view_of_data(path, {}, 0).rows == 1
     with pytest.raises(YoyakError, match="encoding"):

@@ -36,6 +36,10 @@ class MemoryRoom:
         """Return what a resumed run starts from, as JSON."""
         return asdict(self)
 
+    def forget(self) -> None:
+        """Compute all at a time again."""
+        self.most = None
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         self.most, self.count, self.recomputes = state["most"], state["count"], state["recomputes"]

@@ -65,7 +65,7 @@ def test_folds_have_the_rows_of_their_file(config):
 def test_what_a_search_sets_aside_has_them_too(config, tmp_path):
     settings, rows = config
     settings.search.set_aside = 0.5
-    data = read_search_data(settings, tmp_path / "search")
+    data = read_search_data(settings, tmp_path / "search", pytest.fail)
     write_search_data(settings, data)
     parts = [load_dialogues(source, settings.data).rows for source in (data.dev_file, data.test_source)]
     assert parts == [data.dev, data.test]
