@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: audit control-tokens coverage install quickstart quickstart-ko test test-slow test-gpu fuzz lint types docs-examples
+.PHONY: audit control-tokens coverage install quickstart quickstart-ko test test-long test-slow test-gpu fuzz lint types docs-examples
 .PHONY: soak soak-kills rank-kills studio-walks test-oldest wheel-check gpu-wheels mutants bench bench-cpu bench-gpu bench-plan clean
 
 install:
@@ -18,7 +18,10 @@ quickstart-ko:
 	$(BIN)/python -m src.cli --lang ko quickstart --korean
 
 test:  # two processes of one thread each: more of either than cores makes them wait for each other
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not long and not gpu"
+
+test-long:  # what takes ten seconds or more: killed ranks, walks through pages, memory that runs out
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long -o faulthandler_timeout=1200
 
 coverage:  # counting lines takes nearly half as long again
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu" --cov --cov-report=term:skip-covered

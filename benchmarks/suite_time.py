@@ -53,7 +53,7 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     times, start = Times(), time.perf_counter()
     named = [TESTS + folder for folder in options.folders] or [TESTS]
-    arguments = ["-p", "no:cacheprovider", "-m", "not slow and not gpu", *named]
+    arguments = ["-p", "no:cacheprovider", "-m", "not slow and not long and not gpu", *named]
     code = pytest.main(arguments, plugins=[times])
     by_folder: Counter[str] = Counter()
     for test, seconds in times.seconds.items():

@@ -24,7 +24,7 @@ def pytest_addoption(parser, pluginmanager):
 def pytest_collection_modifyitems(items):
     """Give tests that take minutes an hour, where they name no limit of their own."""
     for item in items:
-        long = item.get_closest_marker("slow") or item.get_closest_marker("gpu")
+        long = item.get_closest_marker("slow") or item.get_closest_marker("long") or item.get_closest_marker("gpu")
         if long and item.config.pluginmanager.hasplugin("timeout") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(3600))
 

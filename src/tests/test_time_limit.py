@@ -49,7 +49,9 @@ def outcome_of(folder, content, *options):
 
 
 @pytest.mark.parametrize(
-    "workers", [pytest.param((), marks=pytest.mark.slow), ("-n", "1")], ids=["one process", "xdist"]
+    "workers",
+    [pytest.param((), marks=pytest.mark.slow), pytest.param(("-n", "1"), marks=pytest.mark.long)],
+    ids=["one process", "xdist"],
 )
 def test_what_never_ends_fails_and_the_others_run(tmp_path, workers):
     done = outcome_of(tmp_path, ENDLESS, "-o", "timeout=1", *workers)

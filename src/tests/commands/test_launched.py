@@ -27,6 +27,7 @@ def test_two_processes_left_in_the_environment_end_at_once(tiny):
     assert not (tiny / "logs").exists()
 
 
+@pytest.mark.long
 def test_two_processes_of_torchrun_train_one_run(tiny):
     done = train(tiny, sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2")
     assert done.returncode == 0, done.stderr

@@ -148,7 +148,9 @@ def is_whole(folder, name):
     assert (folder / "outputs" / name / "report.html").is_file()
 
 
-@pytest.mark.parametrize("out", [pytest.param("closed", marks=pytest.mark.slow), "full"])
+@pytest.mark.parametrize(
+    "out", [pytest.param("closed", marks=pytest.mark.slow), pytest.param("full", marks=pytest.mark.long)]
+)
 def test_a_training_ends_whole_whatever_becomes_of_its_output(tiny, out):
     """A full disk, and no standard output at all."""
     command = [sys.executable, "-m", "src.cli", "train", "-e", "tiny.yaml", "experiment.name=shown"]

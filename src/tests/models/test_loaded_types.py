@@ -63,6 +63,7 @@ class Opens:
         return Path.touch, (Path(self.path),)
 
 
+@pytest.mark.long
 def test_a_hub_checkpoint_with_pickled_weights_alone_is_not_loaded(tmp_path):
     """In the cache as huggingface_hub lays it out; a local folder's pickles are refused before."""
     for name in ("saved", "pickled"):

@@ -84,6 +84,7 @@ def check_run(place, trackers: str) -> None:
     assert leaks(place, done.stdout, done.stderr) == []
 
 
+@pytest.mark.long
 def test_a_run_writes_none(place) -> None:
     check_run(place, "[tensorboard]")
     work = place[0]

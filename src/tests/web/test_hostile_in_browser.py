@@ -1,5 +1,7 @@
 """A place of which every text is hostile, in Chromium: nothing runs, nothing is asked of another host."""
 
+import pytest
+
 from src.tests.chromium import needs_chromium
 from src.tests.web.hostile import pages_of, write_hostile_place
 from src.tests.web.test_hostile_requests import GET
@@ -7,6 +9,7 @@ from src.tests.web.test_hostile_requests import GET
 pytestmark = needs_chromium
 
 
+@pytest.mark.long
 def test_hostile_texts_run_nowhere(browser, running_studio, place):
     write_hostile_place(place)
     address = running_studio()

@@ -33,6 +33,7 @@ def page(browser):
     context.close()
 
 
+@pytest.mark.long
 def test_a_page_goes_on_when_the_studio_was_killed_and_came_back(page, running_studio, write_studio_run):
     """The stream of a run's page finds the next studio, without a click."""
     run = write_studio_run("one", status="interrupted", ended=None)
@@ -64,6 +65,7 @@ def test_a_page_that_is_loaded_again_in_the_middle_has_the_same_curve(page, runn
     shows(page, CURVE, "0.75")
 
 
+@pytest.mark.long
 def test_two_tabs_show_the_same(page, running_studio, write_studio_run):
     run = write_studio_run("one", status="interrupted", ended=None)
     address = running_studio()

@@ -83,7 +83,10 @@ def faults_of_shown(page) -> list[tuple[str, str, str]]:
     return [(item["id"], item["impact"], item["nodes"][0]["html"]) for item in found]
 
 
-@pytest.mark.parametrize(("language", "scheme", "width"), [("en-US", "light", 1280), ("ko-KR", "dark", 360)])
+@pytest.mark.parametrize(
+    ("language", "scheme", "width"),
+    [("en-US", "light", 1280), pytest.param("ko-KR", "dark", 360, marks=pytest.mark.long)],
+)
 def test_every_page_can_be_used_by_all(looked_at, language, scheme, width) -> None:
     page = looked_at(language, scheme, width)
     assert [fault for path in PAGES for fault in faults_of(page, path)] == []
@@ -262,7 +265,7 @@ def test_random_walks_break_no_page() -> None:
     assert (found["walks"], found["clicks"]) == (int(walks), 8 * int(walks))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_newcomers_walk_from_an_empty_folder_to_a_gguf(browser, running_studio, folder: Path) -> None:
     """Bring a CSV, plan, train, judge, take away."""

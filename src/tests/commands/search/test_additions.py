@@ -16,6 +16,7 @@ REFINE = ("refine.steps=2", "refine.dialogues=2", "refine.samples=2", "refine.ev
 ADDED = (*SEARCH, "search.trials=4", "search.additions=[average, refine, mbr]", *REFINE)
 
 
+@pytest.mark.long
 def test_each_addition_is_measured_and_what_gains_stays(yoyak, learning):  # noqa: F811
     result = yoyak(*ADDED)
     assert (result.code, result.err) == (0, "")

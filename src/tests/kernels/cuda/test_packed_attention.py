@@ -20,7 +20,7 @@ def on_device(sequences: Sequences, device: torch.device) -> Sequences:
 
 
 # Seconds in Triton's interpreter, and next to nothing on a GPU.
-INTERPRETED = [] if torch.cuda.is_available() else [pytest.mark.slow]
+INTERPRETED = [] if torch.cuda.is_available() else [pytest.mark.long]
 # The last column: an older card's blocks are smaller.
 CASES = [
     ([0, 5], AttentionShape(2, 1, 16), False, False),
@@ -61,7 +61,13 @@ GROUPS = [
     ),  # norms and blocks of the row with a window
     (groups_of([70, 3, 90, 1], [2, 9, 9], [40, 30, 30]), AttentionShape(2, 2, 16), False, True),
     (groups_of([1, 64, 64], [64, 1, 1, 1]), AttentionShape(4, 2, 16), False, False),
-    (groups_of([70, 3, 90, 1], [2, 9, 9], [40, 30, 30]), AttentionShape(3, 1, 16, window=33), True, False),
+    pytest.param(
+        groups_of([70, 3, 90, 1], [2, 9, 9], [40, 30, 30]),
+        AttentionShape(3, 1, 16, window=33),
+        True,
+        False,
+        marks=INTERPRETED,
+    ),
 ]
 
 
@@ -164,7 +170,9 @@ SHARED = [
     ([0, 35, 36, 120, 150], AttentionShape(3, 1, 16), False, True),
     ([0, 1, 30, 31, 40], AttentionShape(2, 1, 16), False, False),
     ([0, 20, 25, 26, 61, 64], AttentionShape(2, 1, 16, window=12), True, False),
-    ([0, 35, 36, 120, 121, 122, 190, 256], AttentionShape(3, 1, 16, window=40), True, False),
+    pytest.param(
+        [0, 35, 36, 120, 121, 122, 190, 256], AttentionShape(3, 1, 16, window=40), True, False, marks=INTERPRETED
+    ),
     ([0, 133, 134, 135, 136, 200], AttentionShape(2, 1, 16, window=100), False, True),
 ]
 

@@ -69,6 +69,7 @@ def difference(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -
     return max(float((ours[name] - value).norm() / value.norm()) for name, value in theirs.items())
 
 
+@pytest.mark.long
 @in_a_process_of_its_own
 def test_a_packed_step_is_repeated_in_smaller_micro_batches(
     checkpoint: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -89,6 +90,7 @@ def test_a_packed_step_is_repeated_in_smaller_micro_batches(
     assert results["trained_tokens"] == whole["trained_tokens"] == 2 * 592
 
 
+@pytest.mark.long
 @in_a_process_of_its_own
 def test_a_padded_batch_is_repeated_in_parts(checkpoint: str, tmp_path: Path) -> None:
     settings = {"training__engine": "trainer"}
@@ -100,6 +102,7 @@ def test_a_padded_batch_is_repeated_in_parts(checkpoint: str, tmp_path: Path) ->
     assert results["train_loss"] == pytest.approx(whole["train_loss"], rel=1e-5)
 
 
+@pytest.mark.long
 @in_a_process_of_its_own
 def test_an_evaluation_goes_on_in_parts_with_an_equal_loss(checkpoint: str, tmp_path: Path) -> None:
     results, found = limited(

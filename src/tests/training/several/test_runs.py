@@ -109,7 +109,7 @@ def test_two_processes_train_as_one_does_and_say_all_once(yoyak, monkeypatch, pl
     assert sum(line.startswith("Report: ") for line in out) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_rank_ends_all_and_the_run_goes_on_to_the_same_bytes(place, whole, rank):
     name = f"killed{rank}"
@@ -132,7 +132,7 @@ def test_a_killed_rank_ends_all_and_the_run_goes_on_to_the_same_bytes(place, who
     assert (place / "outputs" / name / ADAPTER).read_bytes() == (whole[0] / ADAPTER).read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_told_launcher_saves_once_and_another_number_of_processes_is_named(yoyak, monkeypatch, place, whole):
     process = started(place, "told", "--processes", "2", SCORED_ELSEWHERE)
     wait_for_step(place, "told", 4)
