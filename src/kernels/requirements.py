@@ -1,6 +1,7 @@
 """What the kernels need of a GPU, its software and a model."""
 
 import os
+import re
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -72,7 +73,8 @@ def _flash_obstacle() -> Text | None:
         found = version("fla-core")
     except PackageNotFoundError:
         return Text("it is not installed: pip install 'yoyak[fla]'", "설치되지 않음: pip install 'yoyak[fla]'")
-    if tuple(int(part) for part in found.split(".")[:2]) < _FLASH_VERSION:
+    numbers = re.match(r"(\d+)\.(\d+)", found)  # of 0.6rc1 too
+    if numbers is None or tuple(map(int, numbers.groups())) < _FLASH_VERSION:
         needed = ".".join(map(str, _FLASH_VERSION))
         return Text(f"it is {found}, older than {needed}", f"{needed}보다 오래된 {found}임")
     try:

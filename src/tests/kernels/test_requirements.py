@@ -50,6 +50,7 @@ def test_the_cpu_needs_nothing() -> None:
     [
         (None, 128, "it is not installed: pip install 'yoyak[fla]'"),
         ("0.5.1", 128, "it is 0.5.1, older than 0.6"),
+        ("0.5rc1", 128, "it is 0.5rc1, older than 0.6"),
         ("0.10.0", 512, "keys of 512, above 256"),
     ],
 )
