@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _BUCKET_BYTES = 64 << 20
+_FIRST_VALUES = 1, 1 << 24  # of sums small and large, for which NCCL has different ways
 
 
 @dataclass
@@ -55,6 +56,15 @@ def say_at_the_end(words: Callable[[Failure], None]) -> None:
     """Have `words` called where this process must be left in the midst of waiting."""
     if _member is not None:
         _member.watch.last_words = words
+
+
+def open_channels() -> None:
+    """Meet once on the GPUs: NCCL takes its buffers there, which must not count as free memory later."""
+    import torch
+
+    if rank_count() > 1 and torch.cuda.is_available():
+        add_up([torch.zeros(count, device="cuda") for count in _FIRST_VALUES])
+        torch.cuda.synchronize()
 
 
 def add_up(tensors: "Sequence[torch.Tensor]") -> None:
@@ -166,12 +176,14 @@ def _blamed() -> Iterator[None]:
 def _buckets(tensors: "Sequence[torch.Tensor]") -> "Iterator[list[torch.Tensor]]":
     """Yield tensors of one type and device, so many together as are some megabytes."""
     bucket: list[torch.Tensor] = []
+    size = 0
     for tensor in tensors:
         same = not bucket or (bucket[0].dtype == tensor.dtype and bucket[0].device == tensor.device)
-        if not same or sum(one.nbytes for one in bucket) >= _BUCKET_BYTES:
+        if not same or size >= _BUCKET_BYTES:
             yield bucket
-            bucket = []
+            bucket, size = [], 0
         bucket.append(tensor)
+        size += tensor.nbytes
     if bucket:
         yield bucket
 

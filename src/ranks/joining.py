@@ -42,12 +42,14 @@ def one_of_several(place: RankPlace, wait_minutes: float, show_traceback: bool =
         ) from None
     watch = member.watch
     take_part(member)
+    in_order = False
     try:
         _refuse_shared_gpus(place)
         with _speaking_for_all(place):
             yield
         watch.leaves()
         gathered(None)  # rank 0 may hold the store, and all of them end with it
+        in_order = True
     except RankFailedError as error:
         raise SystemExit(error.failure.code) from None
     except KeyboardInterrupt as stop:
@@ -63,7 +65,7 @@ def one_of_several(place: RankPlace, wait_minutes: float, show_traceback: bool =
     finally:
         watch.stop()
         take_part(None)
-        _leave()
+        _leave(in_order)
 
 
 def _report_stop(watch: Watch, place: RankPlace, stop: KeyboardInterrupt) -> None:
@@ -116,6 +118,8 @@ def _join(place: RankPlace, wait_minutes: float) -> Member:
     store, watched = TCPStore(is_master=place.holds_store, **where), TCPStore(is_master=False, **where)
     store.set_timeout(limit)
     on_gpu = torch.cuda.is_available()
+    if on_gpu:  # it takes seconds in which no other thread of this process runs, and a watch could not give a sign
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     watch = Watch(place, PrefixStore("watch", watched), 60 * wait_minutes, _abort)
     watch.start()
     try:
@@ -159,23 +163,36 @@ def _refuse_shared_gpus(place: RankPlace) -> None:
 def _abort() -> None:
     import torch.distributed.distributed_c10d as c10d
 
+    _abort_nccl()
     with suppress(Exception):
         c10d._abort_process_group()
 
 
-def _leave() -> None:
+def _abort_nccl() -> None:
+    """End what waits on the GPU for ranks that may be gone: before gloo, which itself waits until they are."""
+    import torch
+    import torch.distributed.distributed_c10d as c10d
+
+    with suppress(Exception):  # on the CPU there is none
+        c10d._get_default_group()._get_backend(torch.device("cuda")).abort()
+
+
+def _leave(in_order: bool) -> None:
     """End communication and its threads: one that still held a tensor while the interpreter ends would crash it.
 
-    Where this run has failed, gloo waits for what is under way until the others are gone, and they may never be.
+    Where this run has failed, gloo waits for what is under way until the others are gone, and they may never be. On a
+    GPU what is under way is a kernel, which would keep the process from ending.
     """
-    ending = threading.Thread(target=_destroy_group, daemon=True)
+    ending = threading.Thread(target=_destroy_group, args=(in_order,), daemon=True)
     ending.start()
     ending.join(_LEAVE_SECONDS)
 
 
-def _destroy_group() -> None:
+def _destroy_group(in_order: bool) -> None:
     import torch.distributed as dist
 
+    if not in_order:
+        _abort_nccl()
     with suppress(Exception):
         if dist.is_initialized():
             dist.destroy_process_group()

@@ -88,8 +88,10 @@ class Launcher:
         return failure or self._failure(folder)
 
     def _failure(self, folder: Path) -> Failure | None:
-        for rank, child in enumerate(self._children):
-            code = child.poll()
+        codes = [child.poll() for child in self._children]
+        # NCCL's watchdog ends a process by SIGABRT where another one is gone: that one is to blame.
+        for rank in sorted(range(len(codes)), key=lambda rank: codes[rank] == -signal.SIGABRT):
+            code = codes[rank]
             stopped = code is not None and self._told and _exit_code(code) in _STOPPED  # before it could say so itself
             if code and code not in _STOPPED and not stopped:
                 return claim(self._watched, Failure(rank, self.count, _why(code, folder / str(rank)), 1))

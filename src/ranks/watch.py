@@ -20,6 +20,7 @@ from .place import RankPlace
 
 _LOOK_SECONDS = 1.0
 _SILENT_SECONDS = 15.0  # after which a rank is gone
+_SILENT_HERE_SECONDS = 60.0  # of our own launcher, which sees itself that a process has ended
 _LAST_SECONDS = 5.0  # that the main thread has to come back, and once more after communication was ended
 _SIGNAL = signal.SIGUSR2
 
@@ -53,6 +54,7 @@ class Watch:
         self._seen: dict[int, tuple[str, float]] = {}  # each rank's last sign of life, and when it was new
         self._behind: dict[int, tuple[int, float]] = {}  # who keeps others waiting: its meetings, and since when
         self._previous: Any = None
+        self._silent_seconds = _SILENT_HERE_SECONDS if place.launched_here else _SILENT_SECONDS
         self._thread = threading.Thread(target=self._run, daemon=True, name="yoyak-ranks")
 
     def start(self) -> None:
@@ -131,8 +133,8 @@ class Watch:
                 return
 
     def _gone_since(self, rank: int, sign: str, now: float) -> str | None:
-        if not sign.endswith("done") and now - self._seen[rank][1] > _SILENT_SECONDS:
-            return f"has not answered for {_SILENT_SECONDS:.0f} seconds; it was killed, or its machine is gone"
+        if not sign.endswith("done") and now - self._seen[rank][1] > self._silent_seconds:
+            return f"has not answered for {self._silent_seconds:.0f} seconds; it was killed, or its machine is gone"
         if now - self._behind.get(rank, (0, now))[1] > self._wait_seconds:
             return f"has kept the others waiting for {self._wait_seconds / 60:g} minutes (training.rank_timeout)"
         return None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from src.ranks import launcher
 from src.ranks.failure import Failure
 from src.ranks.launcher import Launcher
 
@@ -58,6 +59,20 @@ def test_all_end_where_one_does_and_its_number_and_reason_are_known(tmp_path, ca
     assert run(deed, tmp_path) == (failure.code, failure)
     assert time.monotonic() - began < LONGEST
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_who_is_killed_is_named_and_not_who_aborts_since_it_is_gone(tmp_path, monkeypatch):
+    """As NCCL's watchdog does; both are seen at once."""
+    monkeypatch.setattr(launcher, "_LOOK_SECONDS", 2)
+    gone = str(tmp_path / "gone")
+    end = (
+        f"import os, time, pathlib; gone = pathlib.Path({gone!r}); own = os.environ['RANK'] == '1'; "
+        "own and (gone.touch() or os.kill(os.getpid(), 9)); "
+        "[time.sleep(0.01) for _ in iter(gone.exists, True)]; os.abort()"
+    )
+    code, failure = Launcher([sys.executable, "-c", end], 2).run()
+    assert (code, failure.rank) == (1, 1)
+    assert failure.why.startswith("was killed (SIGKILL)")
 
 
 @pytest.mark.slow

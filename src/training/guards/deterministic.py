@@ -2,7 +2,8 @@
 
 Ours do so anyway: none in `kernels/cuda` uses atomics, each program owns the elements that it writes, and sums are
 within one program, in a fixed order. Left to choose are cuBLAS (its workspace decides whether sums are split), the
-backwards of PyTorch's attention, and scattered additions.
+backwards of PyTorch's attention, scattered additions, and between GPUs NVLink's switches, which would add up in the
+order in which values come (NCCL's rings and trees have a fixed one).
 """
 
 import os
@@ -19,6 +20,7 @@ def prepare_deterministic() -> None:
     """Set what libraries read when they start; to be called before anything is computed on the GPU."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("FLASH_ATTENTION_DETERMINISTIC", "1")
+    os.environ["NCCL_NVLS_ENABLE"] = "0"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ...models.compute import ComputeChoice, resolve_compute
 from ...models.dequantized import keeps_dequantized
 from ...models.probe import found_by_probes, recall_probes, untouched
 from ...planner.sharding import Sharding
-from ...ranks.group import agreed
+from ...ranks.group import agreed, open_channels
 from ..engine import EngineChoice, choose_engine
 from ..guards.deterministic import prepare_deterministic
 from ..memory_plan import MemoryPlan, plan_packed, recomputes_layers
@@ -116,6 +116,7 @@ def resolve(
     scored = training.metric_for_best_model == "rouge_sum" or config.evaluation.generate
     if training.deterministic:  # the probes are to run what the training will
         prepare_deterministic()
+    open_channels()
     with untouched(model):
         if earlier is not None:
             compute, engine = earlier.compute, _engine_again(config, model, earlier, logger)
