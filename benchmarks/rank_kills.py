@@ -42,7 +42,8 @@ class Runs:
         several = ["--gpus" if self.on_gpus else "--processes", str(self.processes)]
         command = [sys.executable, "-m", "src.cli", "train", "-e", "soak.yaml", f"experiment.name={name}"]
         command += [*several, "training.deterministic=true", *more]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        environment = os.environ | {"PYTHONPATH": paths}
         output = (self.folder / "output.txt").open("ab")
         return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=output, stderr=output)
 

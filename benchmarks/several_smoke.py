@@ -25,13 +25,15 @@ import psutil
 import torch
 
 ADAPTER = "final_model/adapter_model.safetensors"
-STEPS = ("training.logging_steps=1", "training.max_steps=6", "evaluation.generate=false")
+ON_GPU = torch.cuda.device_count() > 0
+LOGGED = ("training.logging_steps=1", "evaluation.generate=false")
+STEPS = (*LOGGED, "training.max_steps=6", "training.deterministic=false")
 CUT = ("training.sharding=weights", *STEPS)
 FULL = ("lora.use_lora=false", "lora.use_qlora=false", "training.optim=adamw_torch", "training.learning_rate=1e-4")
-LONG = ("training.logging_steps=1", "training.deterministic=true", "training.max_steps=18", "evaluation.generate=false")
+LONG_STEPS, KILLED_AFTER = (200, 30) if ON_GPU else (18, 5)  # steps; those of a GPU take some milliseconds
+LONG = (*LOGGED, f"training.max_steps={LONG_STEPS}", "training.deterministic=true")
 REFINE = ("refine.steps=2", "refine.dialogues=4", "refine.samples=2", "refine.eval_steps=2", "refine.patience=null")
 ENDED_SECONDS = 30
-ON_GPU = torch.cuda.device_count() > 0
 
 
 class FailedCheckError(Exception):
@@ -51,9 +53,9 @@ class Commands:
         """Start one, whose output goes to a file."""
         command = [sys.executable, "-m", "src.cli", arguments[0], *arguments[1:], "--debug-errors"]
         output = (self.folder / f"{log}.txt").open("ab")
-        return subprocess.Popen(
-            command, cwd=self.folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=output, stderr=output
-        )
+        paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        environment = os.environ | {"PYTHONPATH": paths}
+        return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=output, stderr=output)
 
     def wait(self, process: "subprocess.Popen[bytes]", log: str, seconds: float | None = None) -> int:
         """Return a command's exit code; end it and its ranks where it takes too long."""
@@ -117,7 +119,7 @@ def kill(commands: Commands) -> str:
     commands.train("whole", commands.several, *LONG)
     arguments = ("train", "-e", "soak.yaml", "experiment.name=killed", *LONG, *commands.several)
     process, end = commands.start("killed", *arguments), time.monotonic() + commands.limit
-    while len(commands.lines("killed")) < 5:
+    while len(commands.lines("killed")) < KILLED_AFTER:
         if process.poll() is not None or time.monotonic() > end:
             commands.wait(process, "killed", 1)
             raise FailedCheckError(f"killed: ended before it was killed {commands.end_of('killed')}")

@@ -53,7 +53,9 @@ def one_of_several(place: RankPlace, wait_minutes: float, show_traceback: bool =
     except RankFailedError as error:
         raise SystemExit(error.failure.code) from None
     except KeyboardInterrupt as stop:
-        _report_stop(watch, place, stop)
+        in_order = bool(getattr(stop, "agreed", False))
+        if not in_order:
+            _report_stop(watch, place, stop)
         raise
     except Exception as error:
         failure = watch.report(_failure_of(error, place, show_traceback))
@@ -69,10 +71,9 @@ def one_of_several(place: RankPlace, wait_minutes: float, show_traceback: bool =
 
 
 def _report_stop(watch: Watch, place: RankPlace, stop: KeyboardInterrupt) -> None:
-    """Stop the others too where only this rank was told to, before all could agree on a step to stop after."""
-    if not getattr(stop, "agreed", False):
-        code = int(getattr(stop, "exit_code", STOPPED + 2))
-        watch.report(Failure(place.rank, place.count, "was told to stop", code))
+    """Stop the others too: only this rank was told to, before all could agree on a step to stop after."""
+    code = int(getattr(stop, "exit_code", STOPPED + 2))
+    watch.report(Failure(place.rank, place.count, "was told to stop", code))
 
 
 def _failure_of(error: Exception, place: RankPlace, show_traceback: bool) -> Failure:

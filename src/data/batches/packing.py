@@ -114,7 +114,7 @@ class StepPacker:
         else:
             own = deal(lengths, self.ranks)[self.rank]
             batches = self.pack([items[number] for number in own], own)
-            targets = sum(int((item["labels"][1:] != IGNORE).sum()) for item in items)
+            targets = sum(int(np.count_nonzero(item["labels"].numpy()[1:] != IGNORE)) for item in items)
         return {"micro_batches": batches, "target_tokens": targets, "tokens": sum(lengths)}
 
     def pack(self, items: Sequence[dict[str, torch.Tensor]], numbers: Sequence[int]) -> list[MicroBatch]:

@@ -60,7 +60,8 @@ class StepExchange:
         first = 1 + own_rank() * _OF_EACH
         told = [0.0] * (1 + rank_count() * _OF_EACH)
         told[first : first + _OF_EACH] = [float(signal or 0), float(most or 0), float(recomputes)]
-        message = torch.tensor(told, dtype=torch.float64).to(self.device, non_blocking=True)
+        pinned = self.device.type == "cuda"  # the copy of other memory may wait for the GPU's work
+        message = torch.tensor(told, dtype=torch.float64, pin_memory=pinned).to(self.device, non_blocking=True)
         message[0] = loss
         add_up([message])
         self._take(message)
