@@ -76,20 +76,34 @@ SHAPES = {
         "rms_norm_eps": 1e-6,
     },
 }
+SHAPES["tiny_untied"] = SHAPES["tiny"] | {"tie_word_embeddings": False, "num_hidden_layers": 3}
+SHAPES["llama_3_70b"] = SHAPES["llama_3_8b"] | {
+    "hidden_size": 8192,
+    "intermediate_size": 28672,
+    "num_hidden_layers": 80,
+    "num_attention_heads": 64,
+}
 
 
-def random_model(shape: str) -> Any:
-    """Return a model of random bf16 weights, on the GPU where there is one."""
-    import torch
-    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
+def config_of(shape: str) -> Any:
+    """Return the config of transformers of a shape."""
+    from transformers import LlamaConfig, Qwen3Config
 
     sizes = dict(SHAPES[shape])
     rope_theta = sizes.pop("rope_theta")
     config = (Qwen3Config if shape.startswith("qwen3") else LlamaConfig)(**sizes)
     config.rope_parameters = {"rope_type": "default", "rope_theta": rope_theta}
+    return config
+
+
+def random_model(shape: str) -> Any:
+    """Return a model of random bf16 weights, on the GPU where there is one."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
     torch.manual_seed(0)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        return AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        return AutoModelForCausalLM.from_config(config_of(shape), dtype=torch.bfloat16)
 
 
 def with_random_adapter(model: Any) -> Any:
