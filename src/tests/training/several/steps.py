@@ -18,6 +18,8 @@ from src.commands.generating import fill, growing_rows, speaking_console
 from src.commands.train.train_plan import decided_sharding
 from src.data.llm_dataset import create_llm_dataset
 from src.errors import YoyakError
+from src.models.probe import probed_once, probes_of
+from src.models.probe_result import Probe
 from src.ranks.group import is_first_rank, own_rank, rank_count
 from src.ranks.joining import one_of_several
 from src.ranks.place import place_of
@@ -83,6 +85,8 @@ def train_case(case, base, folder):
     if rank_count() == 1:
         config.training.sharding = "none"
     model, tokenizer = load_tiny(config)
+    if rank_count() > 1 and case == "packed_cut":
+        assert agreeing_probe(model) is False  # all ranks would make the first one's further passes
     torch.manual_seed(1)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -102,6 +106,12 @@ def train_case(case, base, folder):
     }
     tokens = torch.tensor(int(trainer.trainer.trained_tokens))
     return gradients.kept | figures | {"tokens": tokens}
+
+
+def agreeing_probe(model):
+    """Return whether a probe agrees that only the first rank finds apart, by its own rounding; leave none behind."""
+    found, _ = probed_once(model, "apart", lambda: Probe("packed", 0.0, 0.0, None, own_rank() > 0, 0.0))
+    return probes_of(model).pop("apart").agrees and found.agrees
 
 
 def short_of_memory(trainer, case):
