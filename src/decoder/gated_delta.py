@@ -124,7 +124,8 @@ class GatedDelta:
         queries, keys, values = self._heads(nn.functional.silu(convolved))
         group = self.description.heads // self.description.key_heads
         queries, keys = (x.repeat_interleave(group, dim=1) for x in (queries, keys))
-        read = delta_step(queries, keys, values, _decays(decays, weights), torch.sigmoid(rates), state)
+        with _in_own_types(mixed):
+            read = delta_step(queries, keys, values, _decays(decays, weights), torch.sigmoid(rates), state)
         out.copy_(self._gated(read, gates, weights))
 
     def new_cache(self, rows: int, places: int, like: torch.Tensor) -> Cache:
@@ -175,7 +176,8 @@ class GatedDelta:
         else:
             convolved = short_convolution(qkv, weights.convolution, sequences.chunks)
             heads = self._heads(nn.functional.silu(convolved))
-            read, states = gated_delta_rule(*heads, *rules, sequences.chunks, sequences.continued)
+            with _in_own_types(mixed):
+                read, states = gated_delta_rule(*heads, *rules, sequences.chunks, sequences.continued)
         return self._gated(_wide(read), gates, weights).to(mixed.dtype), states
 
     def _weights(self) -> _Weights:
@@ -211,6 +213,11 @@ def _decays(decays: torch.Tensor, weights: _Weights) -> torch.Tensor:
 
 def _of_length_1(x: torch.Tensor) -> torch.Tensor:
     return x * torch.rsqrt((x * x).sum(-1, keepdim=True) + _EPS)
+
+
+def _in_own_types(x: torch.Tensor) -> torch.autocast:
+    """Return a context without autocast, which would compute the rule's products, and so its states, in 16 bit."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def _wide(x: torch.Tensor) -> torch.Tensor:

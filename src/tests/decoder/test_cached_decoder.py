@@ -72,6 +72,17 @@ def test_ids_equal_those_of_generate(family, adapter):
     assert [len(ids) for ids in expected] == [20] * 5
 
 
+def test_states_of_the_delta_rule_are_not_in_16_bit():
+    """Under autocast, as models in 16 bit generate; against float32 with the weights that bf16 holds."""
+    narrow, ids = model_of("qwen3_5_text", adapter=True).bfloat16(), PROMPTS[2]
+    batch = RowBatch(CachedDecoder(narrow))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        usual = narrow(torch.tensor([[*ids, 9]])).logits[0, -2:].float()
+        ours = torch.cat([batch.add([ids]), batch.step([9])]).float()
+    exact = narrow.float()(torch.tensor([[*ids, 9]])).logits[0, -2:]
+    assert (ours - exact).norm() <= (usual - exact).norm()
+
+
 @pytest.mark.parametrize("family", ["gemma4_text", "gemma4_unified_text"])
 def test_logits_are_capped(family):
     model = model_of(family, adapter=True)
