@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -56,6 +57,8 @@ def search_space(config: Config, source: str = "search.space") -> Space:
         YoyakError: a setting that is unknown or decides what is measured, a range that is none, or one with values
             that the setting refuses.
     """
+    for name in config.search.space:
+        known_setting(name, source)
     wanted = SHIPPED[method_of(config)] | config.search.space
     space = {name: _distribution(config, name, form, source) for name, form in wanted.items() if form is not None}
     if not space:
@@ -85,7 +88,6 @@ def own_params(config: Config, space: Space) -> Settings | None:
 
 
 def _distribution(config: Config, name: str, form: Any, source: str) -> BaseDistribution:
-    known_setting(name, source)
     if name.startswith(_FIXED) or name in _FIXED_TOO:
         raise YoyakError(f"{source}: {name} can't be searched: trials would not be alike; leave it out")
     place = f"{source}: {name} = {value_text(form)}"
@@ -104,6 +106,8 @@ def _distribution(config: Config, name: str, form: Any, source: str) -> BaseDist
         raise YoyakError(f"{place}: low must be a number below high")
     if step is not None and not (_is_number(step) and 0 < step <= high - low):
         raise YoyakError(f"{place}: step must be a number above 0 that fits between low and high")
+    if step is not None and (Decimal(str(high)) - Decimal(str(low))) % Decimal(str(step)):
+        raise YoyakError(f"{place}: high can't be reached from low in whole steps")
     if log not in (None, True, False) or (log and (low <= 0 or step is not None)):
         raise YoyakError(f"{place}: log must be true or false, and needs low above 0 and no step")
     for value in (low, high):

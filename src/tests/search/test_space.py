@@ -28,12 +28,14 @@ def test_ranges_are_added_replaced_and_taken_out():
         {
             "lora.r": {"low": 4, "high": 16, "step": 4},
             "training.epochs": {"low": 1, "high": 3},
+            "training.weight_decay": {"low": 0.1, "high": 0.4, "step": 0.1},  # thrice, in decimals only
             "lora.target_modules": [["q_proj"], ["q_proj", "v_proj"]],
             "lora.dropout": None,
         }
     )
     assert space["lora.r"] == IntDistribution(4, 16, step=4)
     assert space["training.epochs"] == FloatDistribution(1, 3)  # a number of them may be broken
+    assert space["training.weight_decay"] == FloatDistribution(0.1, 0.4, step=0.1)
     assert space["lora.target_modules"].choices == ('["q_proj"]', '["q_proj", "v_proj"]')
     assert "lora.dropout" not in space
     assert decoded({"lora.target_modules": '["q_proj"]', "lora.r": 8}) == {
@@ -46,6 +48,9 @@ def test_ranges_are_added_replaced_and_taken_out():
     ("space", "line"),
     [
         ({"lora.rank": [8]}, "x.yaml:3: unknown key 'lora.rank'; did you mean 'lora.r'?"),
+        ({"lora.rank": None}, "x.yaml:3: unknown key 'lora.rank'; did you mean 'lora.r'?"),
+        ({"training.epochs": {"low": 1, "high": 6, "step": 2}}, "high can't be reached from low in whole steps"),
+        ({"training.weight_decay": {"low": 0.1, "high": 0.25, "step": 0.1}}, "high can't be reached"),
         ({"lora.r": [8, 0]}, "x.yaml:3: lora.r = 0: must be a whole number of at least 1"),
         ({"lora.dropout": {"low": 0, "high": 1}}, "lora.dropout = 1: must be a number of at least 0 and below 1"),
         ({"lora.r": {"low": 4.5, "high": 16}}, "x.yaml:3: lora.r = 4.5: must be a whole number of at least 1"),
