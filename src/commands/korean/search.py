@@ -5,7 +5,7 @@ How the halves are read: `src/commands/speech.py`.
 
 from ...bilingual import Text
 
-_LEAST = "적어도 {need:t} 필요합니다"
+_LEAST = "적어도 {took:t} 필요합니다"
 
 SEARCH = (
     Text("How long it may run, such as 20m, 3h or 1h30m.", "탐색할 시간(20m, 3h, 1h30m 등)."),
@@ -39,8 +39,8 @@ SEARCH = (
         "{share} of what is drawn would not fit into memory", "뽑히는 설정의 {share:은/는} 메모리에 들어가지 않습니다"
     ),
     Text(
-        "{took} allow no trial of {model} on {card}; the least is {need}",
-        "{card:t}에서 {took:t} 안에는 {model:을/를} 한 번도 학습할 수 없습니다. 적어도 {need:t} 필요합니다",
+        "{took} allow no trial of {model} on {card}; the least is {least}",
+        "{card:t}에서 {took:t} 안에는 {model:을/를} 한 번도 학습할 수 없습니다. 적어도 {least:t} 필요합니다",
     ),
     Text(
         "Another process goes on with this search and ends it",
@@ -48,12 +48,12 @@ SEARCH = (
     ),
     Text("the config as it is", "원래 설정 그대로"),
     Text(
-        "Trial {number}: {what} (about {need}, {have} left)",
-        "시도 {number}: {what:t} (약 {need:t}, 남은 시간 {have:t})",
+        "Trial {number}: {what} (about {took}, {left} left)",
+        "시도 {number}: {what:t} (약 {took:t}, 남은 시간 {left:t})",
     ),
     Text(
-        "Trial {number} goes on: {what} (about {need}, {have} left)",
-        "시도 {number} 이어서: {what:t} (약 {need:t}, 남은 시간 {have:t})",
+        "Trial {number} goes on: {what} (about {took}, {left} left)",
+        "시도 {number} 이어서: {what:t} (약 {took:t}, 남은 시간 {left:t})",
     ),
     Text("ended after {took}: {found}", "{took:t} 만에 끝: {found}"),
     Text("paused after {took}: evaluation loss {found}", "{took:t} 뒤 멈춤: 평가 손실 {found}"),
@@ -92,12 +92,12 @@ SEARCH = (
         "yoyak search에는 Optuna가 필요합니다. pip install 'yoyak[search]'로 설치하세요",
     ),
     Text(
-        "--deadline: {have} allows no trial; one takes {need} at the least, with loading and the score at the end",
-        f"--deadline: {{have:t}} 안에는 한 번도 학습할 수 없습니다. 불러오기와 마지막 채점까지 {_LEAST}",
+        "--deadline: {deadline} allows no trial; one takes {took} at the least, with loading and the score at the end",
+        f"--deadline: {{deadline:t}} 안에는 한 번도 학습할 수 없습니다. 불러오기와 마지막 채점까지 {_LEAST}",
     ),
     Text(
-        "--deadline: {have} allowed no trial to end; one takes {need} at the least; the same command with more goes on",
-        f"--deadline: {{have:t}} 안에 끝난 시도가 없습니다. {_LEAST}. 시간을 늘려 같은 명령을 실행하면 이어서 합니다",
+        "--deadline: {deadline} allowed no trial to end; one takes {took} at the least; the same command with more goes on",
+        f"--deadline: {{deadline:t}} 안에 끝난 시도가 없습니다. {_LEAST}. 시간을 늘려 같은 명령을 실행하면 이어서 합니다",
     ),
     Text(
         "{folder}: is there already and holds no search; set experiment.name=OTHER",
@@ -145,6 +145,10 @@ SEARCH = (
     Text(
         "{place}: {name} = {value}: step must be a number above 0 that fits between low and high",
         "{place}: {name} = {value}: step은 0보다 크고 low와 high 사이에 들어가는 수여야 합니다",
+    ),
+    Text(
+        "{place}: {name} = {value}: high can't be reached from low in whole steps",
+        "{place}: {name} = {value}: low에서 step씩 올려 high에 닿을 수 없습니다",
     ),
     Text(
         "{place}: {name} = {value}: log must be true or false, and needs low above 0 and no step",

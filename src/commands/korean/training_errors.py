@@ -25,8 +25,8 @@ TRAINING_ERRORS = (
         "실행은 프로세스 하나라 환경 변수에서 뺐습니다: %s",
     ),
     Text(
-        "training was set up with {what} = {have} where {wanted} was asked; start yoyak anew",
-        "학습이 {what} = {have:으로/로} 준비되었는데 {wanted:이/가} 필요합니다. yoyak을 다시 시작하세요",
+        "training was set up with {what} = {value} where {wanted} was asked; start yoyak anew",
+        "학습이 {what} = {value:으로/로} 준비되었는데 {wanted:이/가} 필요합니다. yoyak을 다시 시작하세요",
     ),
     Text(
         (

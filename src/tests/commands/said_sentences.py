@@ -7,6 +7,8 @@ from pathlib import Path
 
 FILLED = "7"
 """Stands for a name or a number, so for a word."""
+DURATION = "7 min"
+"""Stands for what `hours` of the planner returns."""
 HINTS = {"nearest"}
 """Functions of other modules that return a tail, or nothing."""
 _MOST = 64
@@ -69,6 +71,8 @@ class SaidSentences(ast.NodeVisitor):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in HINTS:
             return [""]
+        if name == "hours":
+            return [DURATION]
         if name == "Text":
             return self._texts(node.args[0], depth + 1) if self._joining else []  # alone it has its half with it
         function = self._functions.get(name)

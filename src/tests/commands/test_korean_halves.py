@@ -45,6 +45,7 @@ ELSEWHERE = {
     "data.7: 7": "a setting and a text that has its own half",
     "modules_to_save 7": "a setting and its value",
     "bias 7": "a setting and its value",
+    **{f"7 7 7 min{mark}": "a row of a table, as said_lines reads it" for mark in ("", " *", " !")},
     **{f"7 {unit} {how}": "a part of advice, as above" for unit in ("s", "min", "h") for how in ("shorter", "longer")},
 }
 """What needs no half, and why."""
