@@ -43,6 +43,7 @@ ones of full fine-tuning; ranks and dropout are those of Hu et al. 2021 and Dett
 _FIXED = ("experiment.", "search.", "evaluation.", "model.", "refine.", "data.train", "data.eval", "data.test")
 _FIXED_TOO = ("data.max_eval_examples", "tokenizer.decoder_max_len", "lora.adapter", "training.report_to")
 _FORM = "give choices, as [8, 16], or a range, as {low: 1e-4, high: 1e-2, log: true}"
+_EPOCHS, _STEPS = "training.epochs", "training.max_steps"
 _KEYS = ("low", "high", "log", "step")
 
 
@@ -54,12 +55,18 @@ def search_space(config: Config, source: str = "search.space") -> Space:
         source: place `search.space` was set, for errors.
 
     Raises:
-        YoyakError: a setting that is unknown or decides what is measured, a range that is none, or one with values
-            that the setting refuses.
+        YoyakError: a setting that is unknown, decides what is measured or nothing at all, a range that is none, or one
+            with values that the setting refuses.
     """
     for name in config.search.space:
         known_setting(name, source)
     wanted = SHIPPED[method_of(config)] | config.search.space
+    if _steps_decide(config):
+        if config.search.space.get(_EPOCHS) is not None:
+            raise YoyakError(
+                f"{source}: training.max_steps decides when trials end, and training.epochs nothing; leave one out"
+            )
+        del wanted[_EPOCHS]
     space = {name: _distribution(config, name, form, source) for name, form in wanted.items() if form is not None}
     if not space:
         raise YoyakError(f"{source}: nothing is left to search; {_FORM}")
@@ -85,6 +92,12 @@ def own_params(config: Config, space: Space) -> Settings | None:
             return None
         found[name] = value
     return found
+
+
+def _steps_decide(config: Config) -> bool:
+    """Tell whether `training.max_steps` ends each trial, whatever `training.epochs` says."""
+    tried = config.search.space.get(_STEPS)
+    return config.training.max_steps is not None if tried is None else not isinstance(tried, list) or None not in tried
 
 
 def _distribution(config: Config, name: str, form: Any, source: str) -> BaseDistribution:

@@ -71,6 +71,20 @@ def test_what_a_setting_refuses_is_refused(space, line):
     assert str(error.value).count("\n") == 0
 
 
+@pytest.mark.parametrize("steps", [None, [50, None], [50, 100], {"low": 50, "high": 100}])
+def test_epochs_are_searched_where_they_decide(steps):
+    space = {"training.max_steps": steps}
+    assert ("training.epochs" in space_of(space)) == (steps in (None, [50, None]))
+    assert ("training.epochs" in space_of(space, "training.max_steps=9")) == (steps == [50, None])
+
+
+def test_epochs_that_decide_nothing_are_refused():
+    line = "x.yaml:3: training.max_steps decides when trials end, and training.epochs nothing; leave one out"
+    with pytest.raises(YoyakError, match=line):
+        space_of({"training.epochs": [1, 2]}, "training.max_steps=9")
+    assert "training.epochs" not in space_of({"training.epochs": None}, "training.max_steps=9")
+
+
 def test_nothing_to_search():
     names = space_of({})
     with pytest.raises(YoyakError, match="nothing is left to search"):
