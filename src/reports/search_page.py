@@ -133,6 +133,8 @@ def _of(part: Text, whole: Text) -> Text:
 
 
 def _score(found: _Record) -> Html:
+    if "low" not in found:  # a trial's, whose scores somebody has removed
+        return join(decimal(found["score"], 2))
     limits = between(decimal(found["low"], 1), decimal(found["high"], 1))
     return join(decimal(found["score"], 2), " ", tag("small", limits))
 

@@ -92,12 +92,13 @@ SEARCH = (
         "yoyak search에는 Optuna가 필요합니다. pip install 'yoyak[search]'로 설치하세요",
     ),
     Text(
-        "--deadline: {deadline} allows no trial; one takes {took} at the least, with loading and the score at the end",
-        f"--deadline: {{deadline:t}} 안에는 한 번도 학습할 수 없습니다. 불러오기와 마지막 채점까지 {_LEAST}",
+        "--deadline: {within} allows no trial; one takes {took} at the least, with loading and the score at the end",
+        f"--deadline: {{within:t}} 안에는 한 번도 학습할 수 없습니다. 불러오기와 마지막 채점까지 {_LEAST}",
     ),
     Text(
-        "--deadline: {deadline} allowed no trial to end; one takes {took} at the least; the same command with more goes on",
-        f"--deadline: {{deadline:t}} 안에 끝난 시도가 없습니다. {_LEAST}. 시간을 늘려 같은 명령을 실행하면 이어서 합니다",
+        "--deadline: {within} allowed no trial to end; one takes {took} at the least; the same command with more goes "
+        "on",
+        f"--deadline: {{within:t}} 안에 끝난 시도가 없습니다. {_LEAST}. 시간을 늘려 같은 명령을 실행하면 이어서 합니다",
     ),
     Text(
         "{folder}: is there already and holds no search; set experiment.name=OTHER",
@@ -145,6 +146,10 @@ SEARCH = (
     Text(
         "{place}: {name} = {value}: step must be a number above 0 that fits between low and high",
         "{place}: {name} = {value}: step은 0보다 크고 low와 high 사이에 들어가는 수여야 합니다",
+    ),
+    Text(
+        "{source}: training.max_steps decides when trials end, and training.epochs nothing; leave one out",
+        "{source}: training.max_steps가 학습이 끝나는 때를 정하므로 training.epochs는 쓰이지 않습니다. 하나는 빼세요",
     ),
     Text(
         "{place}: {name} = {value}: high can't be reached from low in whole steps",

@@ -28,7 +28,7 @@ from .context import Search
 from .loop import drop_models, finished_with_models
 from .measured import TEST_SUMMARIES, scores_of, test_summaries
 from .seconds import end_seconds, summaries_seconds, whole_seconds
-from .trial import FINAL, pause_dialogues, read_scores
+from .trial import FINAL, has_scores, pause_dialogues, read_scores
 
 
 def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
@@ -77,8 +77,9 @@ def search_record(
         line |= {"measured": {str(pause): value for pause, value in trial.measured.items()}, "score": trial.value}
         line |= {"seconds": round(trial.spent.seconds, 2), "steps": trial.spent.steps, **halves("reason", trial.reason)}
         line |= {"stages": trial.attributes.get("stages", []), "ended_after": trial.attributes.get("ended_after")}
-        if trial.state == "finished":
-            scores = read_scores(search.folder / trial_name(trial.number))
+        run = search.folder / trial_name(trial.number)
+        if trial.state == "finished" and has_scores(run):
+            scores = read_scores(run)
             line["low"], line["high"] = bootstrap_interval(scores.scores)
             line["unsupported_facts"] = scores.unsupported_facts
         trials.append(line)

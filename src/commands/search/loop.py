@@ -29,7 +29,7 @@ from .seconds import (
     stage_seconds,
     whole_seconds,
 )
-from .trial import EARLIER, FINAL, Stage, pause_dialogues, read_scores, run_stage, trial_config
+from .trial import EARLIER, FINAL, Stage, has_scores, pause_dialogues, read_scores, run_stage, trial_config
 
 _ADAPTER = "adapter_model.safetensors"
 _REFUSALS = 20  # drawn in a row that can't fit or end in time, after which no more are drawn
@@ -186,7 +186,7 @@ def drop_models(search: Search, keep: "set[int] | None" = None) -> None:
 
 def best_first(search: Search) -> list[TrialRecord]:
     """Return the finished trials, those first whose summaries keep to `search.most_unsupported_facts`, of these the
-    best.
+    best; without those whose folder somebody has removed.
     """
     most = search.config.search.most_unsupported_facts
 
@@ -194,7 +194,8 @@ def best_first(search: Search) -> list[TrialRecord]:
         facts = read_scores(search.folder / trial_name(trial.number)).unsupported_facts if most is not None else 0.0
         return max(facts - (most or 0.0), 0.0), -(trial.value or 0.0), trial.number
 
-    return sorted((trial for trial in search.study.trials() if trial.state == "finished"), key=rank)
+    finished = [trial for trial in search.study.trials() if trial.state == "finished"]
+    return sorted((trial for trial in finished if has_scores(search.folder / trial_name(trial.number))), key=rank)
 
 
 def finished_with_models(search: Search) -> list[Finished]:
@@ -202,7 +203,7 @@ def finished_with_models(search: Search) -> list[Finished]:
     found = []
     for trial in search.study.trials():
         run = search.folder / trial_name(trial.number)
-        if trial.state == "finished" and trial.units and (run / FINAL).is_dir():
+        if trial.state == "finished" and trial.units and (run / FINAL).is_dir() and has_scores(run):
             scores = read_scores(run)
             found.append(Finished(trial.number, scores.scores, trial.units.whole, scores.unsupported_facts))
     return found

@@ -92,6 +92,11 @@ def read_scores(run_dir: Path) -> TrialScores:
     return TrialScores(**json.loads((run_dir / SCORES_FILE).read_text(encoding="utf-8")))
 
 
+def has_scores(run_dir: Path) -> bool:
+    """Tell whether a finished trial's scores are there: somebody may have removed its folder."""
+    return (run_dir / SCORES_FILE).is_file()
+
+
 class _Times:
     """What a part of a trial takes, by kind of work."""
 

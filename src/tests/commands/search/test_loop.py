@@ -1,6 +1,7 @@
 """Which trials go on, and whose models stay."""
 
 import json
+import shutil
 import time
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 
 from src.commands.search import loop
 from src.commands.search.additions import _next_best, add_to_winner
-from src.commands.search.loop import drop_models
+from src.commands.search.loop import best_first, drop_models, finished_with_models
 from src.commands.search.reasons import too_late, with_half
 from src.config.loader import load_config
 from src.search.costs import Units
@@ -70,6 +71,15 @@ def test_what_is_added_to_the_winner_has_its_model_yet(finished):
     runs = _next_best(finished, 1)
     assert [run.name for run in runs] == ["trial_0000", "trial_0002"]
     assert all((run / "final_model").is_dir() for run in runs)
+
+
+@pytest.mark.parametrize("most", [None, 1.0])
+def test_a_trial_whose_folder_was_removed_is_none_of_the_best(finished, most):
+    finished.config.search.most_unsupported_facts = most
+    shutil.rmtree(finished.folder / trial_name(1))
+    assert [trial.number for trial in best_first(finished)] == ([0, 2, 3, 4] if most is None else [4, 0, 2, 3])
+    (finished.folder / trial_name(0) / "dev_scores.json").unlink()  # a model without its scores
+    assert [one.number for one in finished_with_models(finished)] == [2, 3, 4]
 
 
 @pytest.mark.parametrize("there", [True, False])

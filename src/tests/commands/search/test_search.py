@@ -1,6 +1,7 @@
 """`yoyak search` on a tiny model: trials until a deadline, and the best of them."""
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -106,3 +107,17 @@ def test_another_search_is_not_gone_on_with(yoyak, learning):
     anew = yoyak(*SEARCH, "training.batch_size=1", "search.trials=1", "--overwrite")
     assert anew.code == 0
     assert len(record_of(learning / "outputs" / "tiny_lora_search")["trials"]) == 1
+
+
+def test_a_trial_whose_folder_was_removed_is_left_out(yoyak, learning):
+    assert yoyak(*SEARCH, "search.trials=2").code == 0
+    folder = learning / "outputs" / "tiny_lora_search"
+    loser = 1 - record_of(folder)["chosen"]
+    shutil.rmtree(folder / f"trial_{loser:04d}")
+    result = yoyak(*SEARCH, "search.trials=3")
+    assert (result.code, result.err) == (0, "")
+    record = record_of(folder)
+    assert [trial["state"] for trial in record["trials"]] == ["finished"] * 3
+    assert ["low" in trial for trial in record["trials"]] == [number != loser for number in range(3)]
+    assert loser not in {record["chosen"], record["best"], *record["equal"]}
+    assert f"{record['trials'][loser]['score']:.2f}" in (folder / "search.html").read_text()
