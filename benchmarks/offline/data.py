@@ -1,9 +1,11 @@
 """Lay out the data that the figures are measured on: DialogSum, and its Korean dialogues in two parts.
 
     python benchmarks/offline/data.py ../shared FOLDER
+    python benchmarks/offline/data.py repeat FILE INTO ROWS
 
 FOLDER gets `data/dialogsum_en/{train,dev}.jsonl`, `data/dialogsum_ko/{train,dev}.csv` (250 of the dialogues, drawn by
-seed 0, are dev), and token ids and tokenizers for measurements of speed.
+seed 0, are dev), and token ids and tokenizers for measurements of speed. `repeat` writes a table's dialogues again and
+again, each with a name of its own, until there are so many.
 """
 
 import csv
@@ -27,9 +29,20 @@ def split_korean(source: Path, folder: Path) -> None:
             csv.writer(file).writerows([header, *part])
 
 
+def repeat(source: Path, into: Path, count: int) -> None:
+    """Write so many rows of a table, for measurements of speed that need more than it has."""
+    with source.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with into.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows([f"row_{number}", *rows[number % len(rows)][1:]] for number in range(count))
+
+
 def main(shared: Path, folder: Path) -> None:
     """Copy and split."""
-    for name in ("data/dialogsum_en", "tokenizers/qwen3"):
+    for name in ("data/dialogsum_en", "tokenizers/qwen3", "tokenizers/llama3"):
         shutil.copytree(shared / name, folder / name, copy_function=shutil.copyfile)
     split_korean(shared / "data/dialogsum_ko/train.csv", folder / "data/dialogsum_ko")
     (folder / "benchmarks").mkdir()
@@ -38,4 +51,7 @@ def main(shared: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    if sys.argv[1] == "repeat":
+        repeat(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    else:
+        main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,13 +1,14 @@
 """Run the stages of `stages.py`, each with a limit of its own; one JSON line a stage, whatever became of the others.
 
     python benchmarks/offline/figures.py list
-    python benchmarks/offline/figures.py start [STAGE ...] [--minutes 24] [--at-once 2] [--commit HASH]
-    python benchmarks/offline/figures.py wait [--seconds 560] [--copy FOLDER]
+    python benchmarks/offline/figures.py start [STAGE ...] [--minutes 24] [--cards 0,1] [--lane NAME] [--commit HASH]
+    python benchmarks/offline/figures.py wait [--seconds 560] [--lane NAME] [--copy FOLDER]
     python benchmarks/offline/figures.py run --dry [STAGE ...]
 
-`start` copies the checkout to PREFIX/tree and runs it from there in a process of its own, which outlives the command;
-`wait` prints what has come since, and copies lines and logs to FOLDER. `run` stays until the end. `--dry` takes tiny
-sizes on a CPU. A stage whose needs are not there yet is put off; one that would end after so many minutes is left out.
+`start` copies the checkout to PREFIX/lanes/NAME/tree and runs it from there in a process of its own, which outlives
+the command; `wait` prints what has come since, and copies lines and logs to FOLDER. `run` stays until the end. `--dry`
+takes tiny sizes on a CPU. A stage whose needs are not there yet is put off; one that would end after so many minutes is
+left out. Lanes run side by side, each on GPUs of its own; they know of each other's stages that have ended well.
 """
 
 import argparse
@@ -31,9 +32,9 @@ _LEFT_BEHIND = {".git", ".carry", ".venv", "outputs", "logs"}  # of the checkout
 class Job:
     """A stage under way."""
 
-    def __init__(self, stage: Stage, place: Place, folder: Path, beside: list[str]) -> None:
-        """Begin it, in a process group of its own, with its output in `folder`."""
-        self.stage, self.beside, self.began = stage, beside, time.monotonic()
+    def __init__(self, stage: Stage, place: Place, folder: Path, cards: list[str], beside: list[str]) -> None:
+        """Begin it on GPUs, in a process group of its own, with its output in `folder`."""
+        self.stage, self.cards, self.beside, self.began = stage, cards, beside, time.monotonic()
         self.limit = stage.limit * (5 if place.dry else 1)
         self.out, self.log = folder / f"{stage.name}.out", folder / f"{stage.name}.log"
         line = " && ".join(shlex.join(command) for command in stage.commands)
@@ -41,7 +42,7 @@ class Job:
             self.process = subprocess.Popen(
                 ["bash", "-c", line],
                 cwd=ROOT,
-                env=surroundings(place, stage.site),
+                env=surroundings(place, stage.site) | ({"CUDA_VISIBLE_DEVICES": ",".join(cards)} if any(cards) else {}),
                 stdout=out,
                 stderr=log,
                 start_new_session=True,
@@ -63,7 +64,8 @@ class Job:
             return None
         figures, last = read_figures(self.out)
         line: dict[str, Any] = {"stage": self.stage.name, "seconds": round(self.seconds, 1)}
-        line |= {"estimate": self.stage.seconds, "beside": self.beside, "exit": code, "figures": figures}
+        line |= {"estimate": self.stage.seconds, "cards": self.cards, "beside": self.beside}
+        line |= {"exit": code, "figures": figures}
         if not figures:
             line["output"] = last
         if code:
@@ -92,16 +94,18 @@ def surroundings(place: Place, site: str | None) -> dict[str, str]:
     return os.environ | fixed | {"PYTHONPATH": os.pathsep.join([*sites, str(ROOT)])}
 
 
-def run_all(chosen: list[Stage], place: Place, seconds: float, at_once: int = 2, commit: str | None = None) -> None:
-    """Run stages in order, those that measure time alone; write a line for each to `figures/lines.jsonl`."""
-    folder = place.prefix / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
+def run_all(
+    chosen: list[Stage], place: Place, lane: Path, seconds: float, cards: list[str], commit: str | None = None
+) -> None:
+    """Run stages in order, those that measure time alone on their GPUs; write a line for each to the lane's folder."""
+    lane.mkdir(parents=True, exist_ok=True)
+    place.runs.mkdir(parents=True, exist_ok=True)
     until, left, running = time.monotonic() + seconds, list(chosen), list[Job]()
 
     def say(line: dict[str, Any]) -> None:
         text = json.dumps(line | ({"commit": commit} if commit else {}))
         print(text, flush=True)
-        with (folder / "lines.jsonl").open("a", encoding="utf-8") as file:
+        with (lane / "lines.jsonl").open("a", encoding="utf-8") as file:
             file.write(text + "\n")
 
     while left or running:
@@ -113,12 +117,15 @@ def run_all(chosen: list[Stage], place: Place, seconds: float, at_once: int = 2,
                 say(line)
         left = [stage for stage in left if stage.unless is None or not stage.unless.exists()]
         stage = next((stage for stage in left if not lacking(stage)), None)
-        if stage and time.monotonic() + stage.seconds > until:
+        if stage and stage.cards > len(cards):
+            left.remove(stage)
+            say({"stage": stage.name, "left_out": f"takes {stage.cards} GPUs", "estimate": stage.seconds})
+        elif stage and time.monotonic() + stage.seconds > until:
             left.remove(stage)
             say({"stage": stage.name, "left_out": "no time for it", "estimate": stage.seconds})
-        elif stage and has_room(stage, [job.stage for job in running], at_once):
+        elif stage and (given := room_for(stage, running, cards)):
             left.remove(stage)
-            running.append(Job(stage, place, folder, [job.stage.name for job in running]))
+            running.append(Job(stage, place, lane, given, [job.stage.name for job in running]))
         elif stage is None and not running and not arriving(left, place, until):
             break
         else:
@@ -138,31 +145,42 @@ def arriving(left: list[Stage], place: Place, until: float) -> bool:
     return time.monotonic() < until and any(not path.exists() for path in wanted)
 
 
-def has_room(stage: Stage, running: list[Stage], at_once: int) -> bool:
-    """Tell whether a stage may begin beside those that run."""
-    return not running or (not stage.alone and len(running) < at_once and not any(other.alone for other in running))
+def room_for(stage: Stage, running: list[Job], cards: list[str]) -> list[str]:
+    """Return the GPUs that a stage may begin on now, or none.
+
+    Where there is one, two stages that don't measure time may share it; of several, each stage has its own.
+    """
+    on = {card: [job.stage for job in running if card in job.cards] for card in cards}
+    at_once = 2 if len(cards) == 1 else 1
+    free = [
+        card
+        for card, there in on.items()
+        if not there or (not stage.alone and len(there) < at_once and not any(other.alone for other in there))
+    ]
+    return free[: stage.cards] if len(free) >= stage.cards else []
 
 
-def start(given: argparse.Namespace, folder: Path) -> None:
+def start(given: argparse.Namespace, lane: Path) -> None:
     """Run in a process of its own, from a copy of the checkout that later changes don't reach."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "pid").is_file() and is_running(read_pid(folder)):
-        raise SystemExit("stages are under way already; wait for them")
-    tree = given.prefix / "tree"
+    lane.mkdir(parents=True, exist_ok=True)
+    if (lane / "pid").is_file() and is_running(read_pid(lane)):
+        raise SystemExit("stages are under way already in this lane; wait for them")
+    tree = lane / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(ROOT, tree, ignore=lambda place, _: _LEFT_BEHIND if Path(place) == ROOT else {"__pycache__"})
     command = [sys.executable, str(tree / "benchmarks" / "offline" / "figures.py"), "run", *given.stages]
-    command += ["--prefix", str(given.prefix), "--minutes", str(given.minutes), "--at-once", str(given.at_once)]
+    command += ["--prefix", str(given.prefix), "--minutes", str(given.minutes), "--lane", given.lane]
+    command += ["--cards", given.cards] if given.cards else []
     command += (["--dry"] if given.dry else []) + (["--commit", given.commit] if given.commit else [])
-    with (folder / "pipeline.log").open("ab") as log:
+    with (lane / "pipeline.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=tree, stdout=log, stderr=log, start_new_session=True)
-    (folder / "pid").write_text(str(process.pid), encoding="utf-8")
+    (lane / "pid").write_text(str(process.pid), encoding="utf-8")
 
 
-def wait(folder: Path, seconds: float, copy: Path | None) -> None:
+def wait(lane: Path, runs: Path, seconds: float, copy: Path | None) -> None:
     """Print lines as they come until all stages have ended or the time is over; copy what there is."""
     until, shown = time.monotonic() + seconds, 0
-    pid, lines = read_pid(folder), folder / "lines.jsonl"
+    pid, lines = read_pid(lane), lane / "lines.jsonl"
     while True:
         ended = not is_running(pid)
         found = lines.read_text(encoding="utf-8").splitlines() if lines.is_file() else []
@@ -175,19 +193,30 @@ def wait(folder: Path, seconds: float, copy: Path | None) -> None:
     print("all stages have ended" if ended else "stages are under way", flush=True)
     if copy:
         copy.mkdir(parents=True, exist_ok=True)
-        for path in (lines, folder / "pipeline.log"):
+        for path in (lines, lane / "pipeline.log"):
             if path.is_file():
-                shutil.copyfile(path, copy / path.name)
-        with tarfile.open(copy / "logs.tar.xz", "w:xz") as archive:
-            for path in [*folder.glob("*.log"), *folder.glob("*.out"), *folder.glob("runs/**/run.json")]:
-                archive.add(path, path.relative_to(folder))
+                shutil.copyfile(path, copy / f"{lane.name}.{path.name}")
+        with tarfile.open(copy / f"{lane.name}.tar.xz", "w:xz") as archive:
+            for path in [*lane.glob("*.log"), *lane.glob("*.out")]:
+                archive.add(path, path.name)
+            for path in runs.glob("**/run.json"):
+                archive.add(path, path.relative_to(runs.parent))
 
 
-def read_pid(folder: Path) -> int:
+def read_pid(lane: Path) -> int:
     """Return the process that `start` began."""
-    if not (folder / "pid").is_file():
-        raise SystemExit("no stages were started; begin with: figures.py start")
-    return int((folder / "pid").read_text(encoding="utf-8"))
+    if not (lane / "pid").is_file():
+        raise SystemExit(f"no stages were started in lane {lane.name}; begin with: figures.py start")
+    return int((lane / "pid").read_text(encoding="utf-8"))
+
+
+def cards_here() -> list[str]:
+    """Return the numbers of this machine's GPUs, or one without a name."""
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        listed = ""
+    return [str(number) for number in range(listed.count("UUID: GPU"))] or [""]
 
 
 def is_running(pid: int) -> bool:
@@ -206,32 +235,34 @@ def main() -> None:
     parser.add_argument("stages", nargs="*", help="by default all but those that run only when asked for")
     parser.add_argument("--prefix", type=Path, default=Path("/tmp"), help="PREFIX of install.sh")
     parser.add_argument("--minutes", type=float, default=24.0, help="in which all are to end")
-    parser.add_argument("--at-once", type=int, default=2, help="stages that don't measure time")
+    parser.add_argument("--cards", help="GPUs of the lane, such as 0,1; by default all")
+    parser.add_argument("--lane", default="figures", help="name of stages that run side by side with others")
     parser.add_argument("--dry", action="store_true", help="tiny sizes, on a CPU")
     parser.add_argument("--commit", help="goes into the lines, where there is no git")
     parser.add_argument("--seconds", type=float, default=560.0, help="that `wait` waits at most")
     parser.add_argument("--copy", type=Path, help="where `wait` copies lines and logs")
     given = parser.parse_intermixed_args()
     given.prefix = given.prefix.absolute()
-    place, folder = Place(given.prefix, given.dry), given.prefix / "figures"
+    place, lane = Place(given.prefix, given.dry), given.prefix / "lanes" / given.lane
     known = {stage.name: stage for stage in stages(place)}
     if unknown := [name for name in given.stages if name not in known]:
         parser.error(f"no such stage: {', '.join(unknown)}; there are: {', '.join(known)}")
     chosen = [known[name] for name in given.stages] or [stage for stage in known.values() if not stage.asked]
     if given.what == "list":
         for stage in known.values():
-            how = "alone" if stage.alone else "two at once"
+            how = f"{stage.cards} GPUs" if stage.cards > 1 else "alone" if stage.alone else "two at once"
             print(f"{stage.name:32} {stage.seconds:5} s  {how:12} {'only if named' if stage.asked else ''}".rstrip())
     elif given.what == "start":
-        start(given, folder)
+        start(given, lane)
     elif given.what == "wait":
-        wait(folder, given.seconds, given.copy)
+        wait(lane, place.runs, given.seconds, given.copy)
     else:
         if given.dry and not place.tiny.exists():
             code = f"from src.tests.tiny_models import *; write_tiny_model(Path({str(place.tiny)!r}), "
             code += "max_position_embeddings=2048)"
             subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=surroundings(place, None), check=True)
-        run_all(chosen, place, 60 * given.minutes, given.at_once, given.commit)
+        cards = given.cards.split(",") if given.cards else cards_here()
+        run_all(chosen, place, lane, 60 * given.minutes, cards, given.commit)
 
 
 if __name__ == "__main__":

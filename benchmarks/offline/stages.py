@@ -18,11 +18,12 @@ class Stage:
     Attributes:
         seconds: that it takes on an H200, as estimated from earlier figures.
         limit: of seconds, after which it is ended.
-        alone: it measures time, so nothing else runs beside it; of others two run at once.
+        alone: it measures time, so nothing else runs on its GPU; of others two run at once where there is one GPU.
         needs: files and folders that must be there.
         unless: one that makes it needless.
         site: packages that go before the others.
         asked: runs only where it is named.
+        cards: GPUs that it takes.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Stage:
     unless: Path | None = None
     site: str | None = None
     asked: bool = False
+    cards: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ _FEW = (
     "training.batch_size=2",
     "tokenizer.decoder_max_len=12",
 )
+_OTHER_SEEDS = (43, 44)
 _REFINE = ("refine.dialogues=128", "refine.samples=8", "refine.learning_rate=3e-4", "refine.eval_steps=25")
 _REFINE_FEW = ("refine.dialogues=2", "refine.samples=2", "refine.steps=2", "refine.eval_steps=1")
 _KOREAN_SETTINGS = (
@@ -105,7 +108,7 @@ _KOREAN_SETTINGS = (
 
 def stages(place: Place) -> list[Stage]:
     """Return all stages in the order in which they are to begin."""
-    return [*english(place), *korean(place), *shapes(place), *rest(place), *asked(place)]
+    return [*english(place), *korean(place), *shapes(place), *rest(place), *search(place), *several(place)]
 
 
 def english(place: Place) -> list[Stage]:
@@ -114,13 +117,11 @@ def english(place: Place) -> list[Stage]:
     large = place.script("refine_step.py", *sizes, "--samples", 2 if place.dry else 8, "--nf4", "--planned", 24)
     peer = _small_step(place, "refine_peer.py", "--side-seconds", 150)
     return [
-        _imitation(place, "imitated_42", 42),
-        _imitation(place, "imitated_rank64", 42, "lora.r=64"),
-        _refining(place, "facts5", "imitated_42", 42, 5),
-        _refining(place, "rank64", "imitated_rank64", 42, 10),
+        _imitation(place, 42),
+        _refining(place, "42", "imitated_42", 42, 5),
         Stage("step_3b_24gb", [large], 75, 200, True, place.installed("core")),
         Stage("peer_trl", [peer], 200, 640, True, place.installed("core", "trl"), site="trl"),
-        *(_choosing(place, name, 42) for name in ("facts5", "rank64")),
+        _choosing(place, "42", 42),
     ]
 
 
@@ -153,7 +154,7 @@ def shapes(place: Place) -> list[Stage]:
 
 def rest(place: Place) -> list[Stage]:
     """Return refining in Korean, tests that need a GPU, other seeds, and what was measured before."""
-    core, seeds = place.installed("core"), (43, 44)
+    core = place.installed("core")
     pytest = [place.python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     marked = [*pytest, "-m", "gpu", *(f"src/tests/{name}" for name in ("training/refine", "decoder", "inference"))]
     kernels = [*pytest, "src/tests/kernels", *(("--collect-only",) if place.dry else ())]
@@ -162,38 +163,88 @@ def rest(place: Place) -> list[Stage]:
         _refining(place, "korean", "korean", 42, 10, minutes=5, needs=place.runs / "korean" / "final_model"),
         Stage("tests_marked", [marked], 90, 240, needs=core),
         Stage("tests_kernels", [kernels], 120, 240, needs=core),
-        *(_imitation(place, f"imitated_{seed}", seed) for seed in seeds),
-        *(_refining(place, f"seed{seed}", f"imitated_{seed}", seed, 10) for seed in seeds),
+        *(_imitation(place, seed) for seed in _OTHER_SEEDS),
+        *(_refining(place, f"{seed}", f"imitated_{seed}", seed, 5) for seed in _OTHER_SEEDS),
         Stage("sampling", [place.script("generation_speed.py", "mbr", *samples)], 50, 150, True, core),
         Stage("step_135m", [_small_step(place, "refine_step.py", "--planned", 0)], 45, 150, True, core),
     ]
 
 
-def asked(place: Place) -> list[Stage]:
+def search(place: Place) -> list[Stage]:
     """Return what needs a lease of its own."""
-    lengths = ("--examples", place.shared / "benchmarks" / "examples_llama3.json")
-    cards = ("tiny", "--cards", 2) if place.dry else ("llama3_3b", "--cards", 2, 4, *lengths)
     time = ("--tiny", "--deadline", "40s") if place.dry else ("--deadline", "12m")
     data = ("--data", place.shared / "data" / "dialogsum_en", "--seeds", 0)
-    ready = place.installed("core", "more", "data")
+    ready = place.installed("core", "more", "data", *(() if place.dry else (_ENGLISH,)))
     both = place.script("search_quality.py", "random", *time, *data)
+    return [Stage("search", [both], 1500, 1600, True, ready, asked=True)]
+
+
+def several(place: Place) -> list[Stage]:
+    """Return what needs several GPUs."""
+    lengths, ready = place.shared / "benchmarks" / "examples_llama3.json", place.installed("core", "more", "data")
+    shape, tokenizer = ("tiny",) if place.dry else ("llama3_3b",), place.shared / "tokenizers" / "llama3"
+    given = () if place.dry else ("--examples", lengths)
+
+    def stage(name: str, cards: int, seconds: int, *commands: Sequence[str], site: str | None = None) -> Stage:
+        needs = (*ready, *place.installed(*((site,) if site and not place.dry else ())))
+        return Stage(
+            name, commands, seconds, 2 * seconds + 60, True, needs, None, site, True, 1 if place.dry else cards
+        )
+
+    def rates(cards: int, *variants: str) -> list[str]:
+        count = ("--cards", 2 if place.dry else cards)
+        return place.script("several_gpus.py", *shape, *given, *count, "--variants", *variants)
+
+    most = 2 if place.dry else 4
+    peer = place.script(
+        "several_peer.py", *shape, *given, "--cards", most, *(() if place.dry else ("--tokenizer", tokenizer))
+    )
     return [
-        Stage("cards", [place.script("several_gpus.py", *cards)], 300, 600, True, ready, asked=True),
-        Stage(
-            "search", [both], 1500, 1600, True, ready if place.dry else (*ready, *place.installed(_ENGLISH)), asked=True
-        ),
+        stage("smoke", 2, 120, place.script("several_smoke.py", "--cards", 2)),
+        stage("rates_2", 2, 180, rates(2, "one", "weak", "strong")),
+        stage("rates_4", 4, 180, rates(4, "one", "weak", "strong")),
+        stage("peer_4", 4, 240, peer, site="unsloth"),
+        stage("whole_4", 4, 160, *_whole(place, most, tokenizer)),
+        stage("small_4", 4, 60, _small(place, "small_4", "--processes" if place.dry else "--gpus", most)),
+        stage("cut_4", 4, 200, rates(4, "cut")),
+        stage("full_4", 4, 120, rates(4, "full")),
+    ]
+
+
+def _whole(place: Place, cards: int, tokenizer: Path) -> list[list[str]]:
+    """Return three epochs of 12,457 Korean dialogues in the shape of Llama-3.2-3B, evaluation and saving included."""
+    source, model = place.shared / "data" / "dialogsum_ko", place.prefix / ("tiny_llama3" if place.dry else "llama3_3b")
+    long, count = place.prefix / "korean_12457.csv", 60 if place.dry else 12457
+    settings = ("--use_qlora", f"model.checkpoint={model}", f"data.train={long}", f"data.eval={source}/dev.csv")
+    settings = (*settings, "dataset.language=ko", "training.batch_size=64", "training.gradient_accumulation_steps=1")
+    settings = (*settings, "training.gradient_checkpointing=auto", "training.report_to=[]")
+    settings = (*settings, "--processes" if place.dry else "--gpus", str(cards))
+    settings = (*settings, *(("training.epochs=1", "data.max_eval_examples=4") if place.dry else ()))
+    train = place.script(
+        "offline/training.py", "whole_4", "llama_3.2_3b", "--runs", place.runs, "--settings", *settings
+    )
+    return [
+        place.script("offline/data.py", "repeat", source / "train.csv", long, count),
+        place.script("random_checkpoint.py", "tiny" if place.dry else "llama_3.2_3b", model, "--tokenizer", tokenizer),
+        train,
     ]
 
 
 _PARTS = (("train", "train"), ("eval", "dev"))
 
 
-def _imitation(place: Place, name: str, seed: int, *more: str) -> Stage:
-    """Return three epochs of SmolLM2-135M on DialogSum."""
+def _imitation(place: Place, seed: int) -> Stage:
+    """Return three epochs of SmolLM2-135M on DialogSum, with adapters of rank 64."""
+    command = _small(place, f"imitated_{seed}", f"training.seed={seed}", "lora.r=64")
+    return Stage(
+        f"imitated_{seed}", [command], 180, 330, needs=place.installed("data", "core" if place.dry else _ENGLISH)
+    )
+
+
+def _small(place: Place, name: str, *more: object) -> list[str]:
     data = [f"data.{part}={place.shared}/data/dialogsum_en/{file}.jsonl" for part, file in _PARTS]
-    settings = (*IMITATION, *data, f"training.seed={seed}", *more, *place.few)
-    command = place.script("offline/training.py", name, "smollm2_135m", "--runs", place.runs, "--settings", *settings)
-    return Stage(name, [command], 180, 330, needs=place.installed("data", "core" if place.dry else _ENGLISH))
+    settings = (*IMITATION, *data, *more, *place.few)
+    return place.script("offline/training.py", name, "smollm2_135m", "--runs", place.runs, "--settings", *settings)
 
 
 def _refining(

@@ -115,10 +115,10 @@ def test_the_same_dialogues_are_held_out_each_time(tmp_path: Path) -> None:
     assert len({*parts["train"], *parts["dev"]}) == 400
 
 
-def ran(chosen: list[Any], place: Any, seconds: float = 60) -> list[dict[str, Any]]:
+def ran(chosen: list[Any], place: Any, *cards: str) -> list[dict[str, Any]]:
     """Run stages; return their lines."""
-    figures.run_all(chosen, place, seconds, 2, "abc")
-    lines = (place.prefix / "figures" / "lines.jsonl").read_text(encoding="utf-8")
+    figures.run_all(chosen, place, place.prefix / "lane", 60, list(cards) or [""], "abc")
+    lines = (place.prefix / "lane" / "lines.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in lines.splitlines()]
 
 
@@ -150,6 +150,30 @@ def test_what_measures_time_runs_alone_and_others_two_at_once(tmp_path: Path) ->
     lines = ran(chosen, Place(tmp_path))
     assert log.read_text().split() == ["begin", "begin", "end", "end", "begin", "end", "begin", "end"]
     assert {line["stage"]: line["beside"] for line in lines} == {"a": [], "b": ["a"], "c": [], "d": []}
+
+
+def test_of_several_cards_each_stage_has_its_own(tmp_path: Path) -> None:
+    place, log = Place(tmp_path), tmp_path / "log"
+    say = ["bash", "-c", f"echo $CUDA_VISIBLE_DEVICES >> {log}; sleep 0.7; echo end >> {log}"]
+    counts = {"one": 1, "other": 1, "both": 2, "again": 1, "three": 3}
+    lines = ran([Stage(name, [say], 1, 9, True, cards=count) for name, count in counts.items()], place, "2", "5")
+    told = log.read_text().split()
+    assert (sorted(told[:2]), told[2:]) == (["2", "5"], ["end", "end", "2,5", "end", "2", "end"])
+    assert {line["stage"]: line.get("cards", line.get("left_out")) for line in lines} == {
+        "one": ["2"],
+        "other": ["5"],
+        "both": ["2", "5"],
+        "again": ["2"],
+        "three": "takes 3 GPUs",
+    }
+
+
+def test_rows_are_repeated_under_names_of_their_own(tmp_path: Path) -> None:
+    source, into = tmp_path / "few.csv", tmp_path / "new" / "many.csv"
+    source.write_text("fname,dialogue\na,one\nb,two\n", encoding="utf-8")
+    data.repeat(source, into, 5)
+    rows = [f"row_{number},{word}" for number, word in enumerate(["one", "two", "one", "two", "one"])]
+    assert into.read_text(encoding="utf-8").splitlines() == ["fname,dialogue", *rows]
 
 
 @pytest.mark.parametrize("dry", [False, True])
