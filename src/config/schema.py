@@ -174,7 +174,8 @@ class TrainingSettings(Section):
     optim: Literal[
         "paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit", "adamw_torch", "adamw_torch_fused", "adafactor"
     ] = "paged_adamw_32bit"
-    """Optimizer. Paged and 8-bit ones need CUDA; on the CPU they become adamw_torch."""
+    """Optimizer. Paged and 8-bit ones need CUDA; on the CPU they become adamw_torch. On a GPU the packed engine takes
+    adamw_torch_fused for an adapter's paged_adamw_32bit where the plan fits: the same without paging, and faster."""
     gradient_checkpointing: Literal["auto"] | bool = True
     """Activations may be computed again in the backward pass: less memory, a third more compute. The packed engine
     does so where memory asks for it, the trainer engine always, or with `auto` where memory asks for it too."""

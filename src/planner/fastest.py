@@ -8,7 +8,15 @@ from ..data.batches.bins import filled_multiple, shared_tokens
 from .devices import Device
 from .duration import StepTime, step_time
 from .job import TrainingJob
-from .memory import Activations, Memory, MicroBatchSize, evaluation_bytes, packed_parts, total_memory
+from .memory import (
+    Activations,
+    Memory,
+    MicroBatchSize,
+    evaluation_bytes,
+    optimizer_bytes,
+    packed_parts,
+    total_memory,
+)
 from .step_work import ExampleTokens, StepWork, largest_step_tokens, packed_work, padded_work
 from .trainer_memory import trainer_peak
 
@@ -78,7 +86,33 @@ def fastest_choice(
 
     Among those that are about as fast, the one that computes least again. What the job leaves open (None) is chosen, by
     the device's rates. `steady_bytes` are allocated before the first step, with all states, where a real model told.
+    The choice's job may have another optimizer: see `unpaged`.
     """
+    choice, fits = _fastest(job, load, device, limits, steady_bytes)
+    if (other := unpaged(job)) is None:
+        return choice, fits
+    if steady_bytes is not None:
+        steady_bytes += optimizer_bytes(other)[0] - optimizer_bytes(job)[0]
+    faster, also_fits = _fastest(other, load, device, limits, steady_bytes)
+    better = also_fits and (not fits or faster.time.seconds <= choice.time.seconds)
+    return (faster, True) if better else (choice, fits)
+
+
+def unpaged(job: TrainingJob) -> TrainingJob | None:
+    """Return the job with an optimizer that computes the same with all states on the GPU, or None.
+
+    bitsandbytes waits for the GPU at each parameter, torch's fused AdamW never does. An adapter's states are small;
+    where all weights train they are what paging is for.
+    """
+    if job.optimizer != "paged_adamw_32bit" or job.engine != "packed" or job.cpu or job.method == "full":
+        return None
+    return replace(job, optimizer="adamw_torch_fused")
+
+
+def _fastest(
+    job: TrainingJob, load: Workload, device: Device, limits: MemoryLimits, steady_bytes: int | None
+) -> tuple[Choice, bool]:
+    """As `fastest_choice`, with the job's own optimizer."""
     build = _packed_choices if job.engine == "packed" else _trainer_choices
     choices = list(build(job, load, device, limits, steady_bytes))
     allowed = sorted((c for c in choices if limits.allow(c.memory)), key=lambda choice: choice.time.seconds)

@@ -165,6 +165,7 @@ def _plan(situation: Situation, cuts: bool = False) -> Plan:
     choice, fits = fastest_choice(job, load, device, MemoryLimits(peak, _FILLED * device.memory_bytes))
     if not fits:
         choice, fits = fastest_choice(job, load, device, MemoryLimits(peak, device.memory_bytes))
+    job = choice.job
     seconds = {name: value * steps for name, value in choice.time.parts.items()}
     added_up = 0 if cuts and job.method == "full" else job.trained * job.trained_element
     all_reduce = situation.cluster.all_reduce_seconds(added_up)

@@ -37,6 +37,8 @@ from .state.identity import refuse_another_run, refuse_other_ranks, run_identity
 from .state.recovery import RecoverySaves
 from .state.resolved import Resolved, agreed_by_all, resolve
 
+_UNPAGED = "Optimizer: %s would page nothing that does not fit; %s computes the same without waiting for the GPU"
+
 
 class LLMTrainer:
     """Trains `model` on encoded datasets and writes the run's folder, `<output_dir>/<experiment.name>/`."""
@@ -113,9 +115,10 @@ class LLMTrainer:
     def _create_training_args(self) -> TrainingArguments:
         """Return the Trainer's arguments for the config on this machine."""
         training, compute = self.config.training, self.resolved.compute
-        optimizer = compute.optimizer(training.optim)
+        optimizer = self.resolved.optimizer(training.optim)
         if optimizer != training.optim:
-            self.logger.info("%s needs CUDA; %s is used on the CPU", training.optim, optimizer)
+            why = "%s needs CUDA; %s is used on the CPU" if compute.device == "cpu" else _UNPAGED
+            self.logger.info(why, training.optim, optimizer)
         if self.resolved.cuts_weights and optimizer != CUT_OPTIMIZER:
             self.logger.info("%s is used in place of %s, since its states are cut too", CUT_OPTIMIZER, optimizer)
             optimizer = CUT_OPTIMIZER

@@ -31,7 +31,10 @@ _DTYPES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """The choice for a run of the packed engine, with what the planner predicts of it."""
+    """The choice for a run of the packed engine, with what the planner predicts of it.
+
+    `optimizer` is the one that runs, None in runs that were begun by versions which took the config's.
+    """
 
     micro_batch_tokens: int
     kept_layers: int
@@ -39,6 +42,7 @@ class MemoryPlan:
     peak_bytes: int
     device_bytes: int = 0
     step_seconds: float = 0.0
+    optimizer: str | None = None
 
 
 def plan_loaded(
@@ -81,7 +85,10 @@ def plan_packed(model: Any, train_dataset: Any, eval_dataset: Any, training: Tra
             f"training.micro_batch_tokens, {smaller}, or set training.gradient_checkpointing=auto"
         )
     how, seconds = choice.how, choice.time.seconds
-    return MemoryPlan(tokens, how.kept_layers, how.keeps_inputs, memory.peak_bytes, memory.device_bytes, seconds)
+    optimizer = choice.job.optimizer
+    return MemoryPlan(
+        tokens, how.kept_layers, how.keeps_inputs, memory.peak_bytes, memory.device_bytes, seconds, optimizer
+    )
 
 
 def recomputes_layers(model: Any, train_dataset: Any, eval_dataset: Any, training: TrainingSettings) -> bool:

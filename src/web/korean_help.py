@@ -60,7 +60,10 @@ KOREAN_HELP = {
     "training.warmup_ratio": "학습률이 0에서 올라가는 스텝의 비율입니다.",
     "training.weight_decay": "분리된 가중치 감쇠입니다.",
     "training.max_grad_norm": "그래디언트를 이 노름까지 줄입니다.",
-    "training.optim": "옵티마이저입니다. paged와 8비트는 CUDA가 필요하며, CPU에서는 adamw_torch가 됩니다.",
+    "training.optim": (
+        "옵티마이저입니다. paged와 8비트는 CUDA가 필요하며, CPU에서는 adamw_torch가 됩니다. GPU에서 packed 엔진은 "
+        "어댑터의 paged_adamw_32bit 대신, 메모리에 들어가면 같은 계산을 더 빨리 하는 adamw_torch_fused를 씁니다."
+    ),
     "training.gradient_checkpointing": (
         "역전파에서 활성값을 다시 계산할 수 있게 합니다. 메모리는 줄고 계산은 3분의 1쯤 늘어납니다."
     ),

@@ -254,6 +254,10 @@ LINES = (
     ),
     Text("Probe: {text}", "시험 계산: {text}"),
     Text("%s needs CUDA; %s is used on the CPU", "%s에는 CUDA가 필요해 CPU에서는 %s을(를) 씁니다"),
+    Text(
+        "Optimizer: %s would page nothing that does not fit; %s computes the same without waiting for the GPU",
+        "옵티마이저: %s 대신(메모리가 모자라지 않아 페이징할 것이 없음) 같은 계산을 기다림 없이 하는 %s을(를) 씁니다",
+    ),
     Text("{a}, sum {sum}, mean {mean} ({how}; {n} dialogues)", "{a}, 합 {sum}, 평균 {mean}({how:t}, 대화 {n}개)"),
     Text("{how}, stemmed", "{how}, 어간 추출"),
     Text("Summarizing {n} dialogues", "대화 {n}개 요약"),

@@ -17,9 +17,18 @@ from src.planner.fastest import (
     compute_as,
     fastest_choice,
     largest_step,
+    unpaged,
 )
 from src.planner.job import TrainingJob
-from src.planner.memory import Activations, Memory, MicroBatchSize, packed_parts, steady_parts, total_memory
+from src.planner.memory import (
+    Activations,
+    Memory,
+    MicroBatchSize,
+    optimizer_bytes,
+    packed_parts,
+    steady_parts,
+    total_memory,
+)
 from src.planner.model_shape import ModelShape
 from src.planner.shapes import find_shape
 from src.planner.step_work import packed_work
@@ -95,6 +104,30 @@ def test_the_choice_is_about_the_fastest_that_fits_and_computes_least_again(giga
     assert best.time.seconds <= 1.04 * fastest
     as_fast = [way for way in ways if way.time.seconds <= 1.04 * fastest]
     assert best.how.kept_layers == max(way.how.kept_layers for way in as_fast)
+
+
+def test_an_adapter_that_fits_without_paging_is_not_paged():
+    paged = replace(QLORA, rank=64, optimizer="paged_adamw_32bit")
+    roomy, _ = fastest_choice(paged, LOAD, H100, ANY, 4_000_000_000)
+    own, _ = fastest_choice(replace(paged, optimizer="adamw_torch_fused"), LOAD, H100, ANY, 4_000_000_000)
+    states = [optimizer_bytes(replace(paged, optimizer=name))[0] for name in ("adamw_torch_fused", paged.optimizer)]
+    more = states[0] - states[1]
+    assert roomy.job == own.job
+    assert roomy.memory.peak_bytes == own.memory.peak_bytes + more > own.memory.peak_bytes + 300e6
+    for job in (replace(paged, method="full"), replace(paged, engine="trainer"), replace(paged, cpu=True), QLORA):
+        assert unpaged(job) is None
+    eight = replace(paged, optimizer="paged_adamw_8bit")
+    assert fastest_choice(eight, LOAD, H100, ANY)[0].job == eight
+
+
+def test_where_memory_is_short_states_are_paged():
+    paged = replace(QLORA, rank=64, optimizer="paged_adamw_32bit")
+    least, _ = fastest_choice(paged, LOAD, H100, MemoryLimits(1, 1e15))
+    assert least.job == paged
+    tight = MemoryLimits(least.memory.peak_bytes, 1e15)
+    choice, fits = fastest_choice(paged, LOAD, H100, tight)
+    assert (choice.job, fits) == (paged, True)
+    assert not fastest_choice(replace(paged, optimizer="adamw_torch_fused"), LOAD, H100, tight)[1]
 
 
 def test_where_nothing_fits_the_choice_takes_least():

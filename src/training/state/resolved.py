@@ -55,6 +55,11 @@ class Resolved:
         """Tell whether all weights train, cut over the ranks."""
         return self.sharding == "weights" and self.engine.name == "trainer"
 
+    def optimizer(self, wanted: str) -> str:
+        """Return the optimizer that runs in place of `wanted`: by the plan, or since it needs CUDA."""
+        planned = self.memory_plan.optimizer if self.memory_plan else None
+        return planned or self.compute.optimizer(wanted)
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
         return asdict(self)
@@ -70,7 +75,7 @@ class Resolved:
         """Return what `run.json` says of it, beside what is known from the loading."""
         return self.engine.resolved(training) | {
             "probes": self.probes,
-            "optimizer": self.compute.optimizer(training.optim),
+            "optimizer": self.optimizer(training.optim),
             "gradient_checkpointing": training.gradient_checkpointing,
         }
 

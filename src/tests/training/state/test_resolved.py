@@ -67,6 +67,16 @@ def test_it_is_json_and_comes_back():
     assert Resolved.from_dict(json.loads(json.dumps(found.as_dict()))) == found
 
 
+def test_the_optimizer_is_the_plans_where_it_names_one():
+    older, plan = Resolved.from_dict(OLD), MemoryPlan(4096, 3, False, 5_000, 6_000, 0.5)
+    on_gpu = replace(older, compute=replace(older.compute, device="cuda"))
+    wanted = "paged_adamw_32bit"
+    assert (older.optimizer(wanted), older.optimizer("adafactor")) == ("adamw_torch", "adafactor")
+    assert on_gpu.optimizer(wanted) == replace(on_gpu, memory_plan=plan).optimizer(wanted) == wanted
+    planned = replace(on_gpu, memory_plan=replace(plan, optimizer="adamw_torch_fused"))
+    assert planned.optimizer(wanted) == "adamw_torch_fused"
+
+
 @pytest.mark.parametrize(("wanted", "again"), [(True, True), ("auto", True), (False, False)])
 def test_all_is_decided_on_a_cpu(base, tmp_path, wanted, again):
     settings = {"training__deterministic": True, "lora__cache_dequantized": "on", "training__micro_batch_tokens": 300}
