@@ -52,6 +52,11 @@ class GradientBuffer:
         for parameter, gradient in reset:
             parameter.grad = gradient
 
+    def reset(self) -> None:
+        """Take all parameters' `.grad` away."""
+        for parameter, _ in self.pairs:
+            parameter.grad = None
+
     def attach(self) -> None:
         """Make the backward add to this buffer."""
         for part, view in zip(self._parts, self._views, strict=True):

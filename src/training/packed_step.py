@@ -56,6 +56,14 @@ class PackedTrainer(ResponseTrainer):
         captures = alone and plan is not None and tokens <= CAPTURED_TOKENS and self.decoder.captures
         self.passes = CapturedPasses(self.decoder, tokens) if captures else None
 
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer's, whose steps end with `model.zero_grad()`: that walks through all modules, for 10 ms."""
+        self.model.zero_grad = self.decoder.gradients.reset
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            del self.model.zero_grad
+
     def load_faults_state(self, state: dict[str, Any]) -> None:
         """As `ResponseTrainer.load_faults_state`."""
         super().load_faults_state(state)
