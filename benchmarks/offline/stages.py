@@ -185,29 +185,27 @@ def several(place: Place) -> list[Stage]:
     shape, tokenizer = ("tiny",) if place.dry else ("llama3_3b",), place.shared / "tokenizers" / "llama3"
     given = () if place.dry else ("--examples", lengths)
 
-    def stage(name: str, cards: int, seconds: int, *commands: Sequence[str], site: str | None = None) -> Stage:
-        needs = (*ready, *place.installed(*((site,) if site and not place.dry else ())))
-        return Stage(
-            name, commands, seconds, 2 * seconds + 60, True, needs, None, site, True, 1 if place.dry else cards
-        )
+    def stage(name: str, cards: int, seconds: int, *commands: Sequence[str]) -> Stage:
+        needs = (*ready, *place.installed(*(("unsloth",) if name == "peer_4" and not place.dry else ())))
+        count = 1 if place.dry else cards
+        return Stage(name, commands, seconds, 2 * seconds + 60, True, needs, asked=True, cards=count)
 
     def rates(cards: int, *variants: str) -> list[str]:
         count = ("--cards", 2 if place.dry else cards)
         return place.script("several_gpus.py", *shape, *given, *count, "--variants", *variants)
 
     most = 2 if place.dry else 4
-    peer = place.script(
-        "several_peer.py", *shape, *given, "--cards", most, *(() if place.dry else ("--tokenizer", tokenizer))
-    )
+    own = ("--peer", "trainer") if place.dry else ("--peer-site", place.prefix / "unsloth")
+    peer = place.script("several_peer.py", *shape, *given, "--cards", most, "--tokenizer", tokenizer, *own)
     return [
-        stage("smoke", 2, 120, place.script("several_smoke.py", "--cards", 2)),
+        stage("smoke", 2, 150, place.script("several_smoke.py", "--folder", place.runs / "smoke")),
         stage("rates_2", 2, 180, rates(2, "one", "weak", "strong")),
         stage("rates_4", 4, 180, rates(4, "one", "weak", "strong")),
-        stage("peer_4", 4, 240, peer, site="unsloth"),
         stage("whole_4", 4, 160, *_whole(place, most, tokenizer)),
         stage("small_4", 4, 60, _small(place, "small_4", "--processes" if place.dry else "--gpus", most)),
-        stage("cut_4", 4, 200, rates(4, "cut")),
-        stage("full_4", 4, 120, rates(4, "full")),
+        stage("cut_4", 4, 140, rates(4, "cut")),
+        stage("full_4", 4, 100, rates(4, "full")),
+        stage("peer_4", 4, 270, peer),
     ]
 
 
