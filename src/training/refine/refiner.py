@@ -89,8 +89,8 @@ class Refiner:
         plan, tokens = resolved.memory_plan, settings.micro_batch_tokens
         planned = plan.micro_batch_tokens if plan else resolved.engine.micro_batch_tokens
         self.micro_batch_tokens = planned if tokens == "auto" else tokens
-        probe_groups(model, captured=self._captures)
         self.decoder = PackedDecoder(model)
+        probe_groups(model, captured=self._captures)
         if plan is not None:
             self.decoder.kept_layers, self.decoder.keeps_inputs = plan.kept_layers, plan.keeps_inputs
         self.drawer = CachedDecoder(model, self.decoder.layers)
