@@ -57,6 +57,8 @@ def show_plan(request: PlanRequest) -> None:
         raise YoyakError(f"--out {request.out}: the picture is SVG; name a file that ends in .svg")
     if request.compare and request.refine:
         raise YoyakError("--compare and --refine: methods are compared for training; leave one out")
+    if request.search is not None and (request.compare or request.refine or request.joined[:2] != (1, 1)):
+        raise YoyakError("--search: trials of one card are planned; leave out --compare, --refine, --cards and --hosts")
     named = request.gpu is not None or request.memory_gb is not None
     device = find_device("H100") if request.compare and not named else choose_device(request.gpu, request.memory_gb)
     cluster = chosen_cluster(*request.joined, device.name)

@@ -1,5 +1,6 @@
 """How many trials fit into some hours, before any of them runs."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,7 +65,8 @@ def foresee(config: Config, machine: Machine, space: Space, seconds: float) -> F
     if first_seconds <= left:
         begun, ended, left = 1, 1.0, left - first_seconds - added
         costs = [_expected(one, search.pauses, search.keep_one_in, dev, pace) for one in units]
-        while costs and costs[(begun - 1) % len(costs)] <= left:
+        most = search.trials or math.inf
+        while costs and begun < most and costs[(begun - 1) % len(costs)] <= left:
             left -= costs[(begun - 1) % len(costs)]
             begun += 1
             ended += search.keep_one_in ** -len(search.pauses)

@@ -94,6 +94,10 @@ PLAN_ERRORS = (
     Text("{file}: can't be read as a model's config ({why})", "{file}: 모델 설정으로 읽을 수 없습니다({why})"),
     Text("{file}: is no model's config", "{file}: 모델 설정이 아닙니다"),
     Text(
+        "--search: trials of one card are planned; leave out --compare, --refine, --cards and --hosts",
+        "--search는 GPU 한 장에서의 시도를 계산합니다. --compare, --refine, --cards, --hosts는 빼세요",
+    ),
+    Text(
         "--compare and --refine: methods are compared for training; leave one out",
         "--compare와 --refine: 방법 비교는 학습(train)에만 있습니다. 하나를 빼세요",
     ),

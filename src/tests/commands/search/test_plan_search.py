@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def planned(yoyak, deadline, *arguments):
     asked = ("-e", "llama_3.2_3b_tuned", "--gpu", "H100", "--lengths", "300,600,900", "--search", deadline)
@@ -22,6 +24,24 @@ def test_more_hours_more_trials(yoyak, folder):
     assert said.startswith(
         f"About {found[0]['trials']} trials of Bllossom/llama-3.2-Korean-Bllossom-3B in 60 min on H100, "
     )
+
+
+def test_no_more_trials_than_are_wanted(yoyak, folder):
+    def trials(most):
+        found = json.loads(planned(yoyak, "9d", "data.max_train_examples=1000", f"search.trials={most}", "--json"))
+        return found["trials"], found["to_the_end"]
+
+    whole, ended = trials("null")
+    assert (whole > 4, ended > 1) == (True, True)
+    assert trials(4) == (4, 1)  # of three that are drawn each pause stops two
+    assert trials(1) == (1, 1)
+
+
+@pytest.mark.parametrize("other", [["--refine"], ["--compare"], ["--cards", "2"], ["--hosts", "2"]])
+def test_what_does_not_go_with_it(yoyak, folder, other):
+    result = yoyak("plan", "-e", "llama_3.2_3b_tuned", "--gpu", "H100", "--search", "3h", *other)
+    line = "yoyak: --search: trials of one card are planned; leave out --compare, --refine, --cards and --hosts\n"
+    assert (result.code, result.out, result.err) == (2, "", line)
 
 
 def test_too_few_hours(yoyak, folder):
