@@ -12,6 +12,7 @@ from ..planner.advice import hours
 from ..planner.devices import Device
 from ..planner.shapes import cached_file
 from .console import create_console, print_json, quiet_libraries
+from .together import stops_as_exits
 
 _UNMEASURED = "not measured"
 _KOREAN_BY_NAME = "Bllossom/llama-3.2-Korean-Bllossom-3B"  # whose config's tags are fixed; others have one
@@ -119,6 +120,7 @@ def fetch(name: str, accept_licence: bool = False) -> None:
 
     Raises:
         YoyakError: the terms are not accepted, or it can't be had or written; nothing half-written stays.
+        SystemExit: stopped by Ctrl-C (130) or SIGTERM (143), as above.
     """
     from ..models.bundled_fetch import fetch_bundled
     from ..runs.disk import is_disk_full, is_too_large
@@ -128,8 +130,11 @@ def fetch(name: str, accept_licence: bool = False) -> None:
     if model.terms is not None and not is_bundled_here(name):
         _accept(model.name, model.terms, accept_licence)
     quiet_libraries()
+    from ..training.guards.interrupts import stopped_by_sigterm
+
     try:
-        folder = fetch_bundled(name, console.print)
+        with stops_as_exits(), stopped_by_sigterm():
+            folder = fetch_bundled(name, console.print)
     except YoyakError:
         raise
     except Exception as error:  # safetensors has an error of its own for a full disk

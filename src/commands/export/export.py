@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.schema import Config
 from ...errors import YoyakError, nearest
-from ..console import create_console, print_json
+from ..console import create_console, print_json, quiet_libraries
+from ..together import stops_as_exits
 from .export_source import TARGETS, ExportRequest, Source, find_source, source_config
 
 if TYPE_CHECKING:
@@ -18,9 +19,20 @@ def export_model(request: ExportRequest) -> None:
 
     Raises:
         YoyakError: what is asked for does not go together, can't be read, or has no place.
+        SystemExit: stopped by Ctrl-C (130) or SIGTERM (143); nothing half-written stays.
     """
     _refuse_bad_request(request)
     source = find_source(request.adapter, request.run)
+    quiet_libraries()
+    from ...training.guards.interrupts import stopped_by_sigterm
+
+    with stops_as_exits(), stopped_by_sigterm():
+        result = _export(request, source)
+    _show(result, request.as_json)
+
+
+def _export(request: ExportRequest, source: Source) -> dict[str, Any]:
+    """Write the export, and send it where that is asked for; return what is shown of it."""
     console = create_console(stderr=True)
     if request.dry_run:
         from tempfile import TemporaryDirectory
@@ -39,7 +51,7 @@ def export_model(request: ExportRequest) -> None:
 
             console.print(f"Sending {out} to {request.push} ...", style="dim")
             result["pushed"] = push(out, request.push)
-    _show(result, request.as_json)
+    return result
 
 
 def _refuse_bad_request(request: ExportRequest) -> None:

