@@ -20,6 +20,10 @@ RESUME_ERRORS = (
         "settings of another version of yoyak ({count} can't be read)",
         "다른 버전의 yoyak 설정({count}개를 읽을 수 없음)",
     ),
+    Text(
+        "experiment.name = {name}: is the run that is refined; name another",
+        "experiment.name = {name}: 더 학습할 그 실행입니다. 다른 이름을 지정하세요",
+    ),
     Text("{setting} is the final model of {run}; leave it out", "{setting:은/는} {run}의 최종 모델입니다. 빼세요"),
     Text(
         "{setting} has no part in refining; set {other}",

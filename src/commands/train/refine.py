@@ -84,6 +84,8 @@ def refine_config(run: str, overrides: Sequence[str]) -> Config:
     config.training.neftune_noise_alpha = None  # of the training's own examples
     if "experiment.name" not in named:
         config.experiment.name += NAMED
+    if config.experiment.run_dir.resolve() == final.resolve().parent:
+        raise YoyakError(f"experiment.name = {config.experiment.name}: is the run that is refined; name another")
     return config
 
 

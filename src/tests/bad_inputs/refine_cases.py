@@ -67,6 +67,11 @@ REFINING = [
     refuse("its base is gone", "", "...gone...", prepare=finished(checkpoint="./gone")),
     refuse("its adapter is cut off", "refine.dialogues=2", "...outputs/a/final_model...", prepare=finished(size=100)),
     refuse(
+        "onto itself",
+        "experiment.name=a experiment.output_dir=outputs --overwrite",
+        "experiment.name = a: is the run that is refined; name another",
+    ),
+    refuse(
         "a name that is taken",
         "experiment.name=b experiment.output_dir=outputs",
         "outputs/b: holds a run (completed, None); pass --overwrite to replace it, or set experiment.name=OTHER",
