@@ -59,6 +59,7 @@ LINES = (
         "코어 {cores}개 가운데 {busy}개가 이미 쓰이는데 이 실행은 스레드 {threads}개를 씁니다. 학습이 느려집니다",
     ),
     Text("%s: %d dialogues from %s (%s)%s", "%s: 대화 %d개, %s(%s)%s"),
+    Text("%s: has changed since %s was trained", "%s: %s 실행을 학습한 뒤에 바뀌었습니다"),
     Text(
         "%s: changed during the run, which used what it held at the start",
         "%s: 실행하는 동안 바뀌었습니다. 시작할 때의 내용을 썼습니다",

@@ -132,7 +132,9 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         from ...training.state.resolved import agreed_by_all, resolve
         from . import refine_plan, run_steps, show, train_data
 
+        began = Path(config.lora.adapter or config.model.checkpoint).parent
         tables = train_data.load_tables(run)
+        train_data.note_other_data(run, began)
         loader = run_steps.create_loader(run)
         loader.sharding = "none"  # summaries are drawn from whole weights
         train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
@@ -180,7 +182,6 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         train_data.note_changed_data(run)
     write_report(run.folder)
     show.show_next_command(run)
-    began = Path(config.lora.adapter or config.model.checkpoint).parent
     if after and (began / "predictions.jsonl").is_file():
         places = f"{typed_path(began)} {typed_path(run.folder)}"
         run.console.print(f"Compare: yoyak compare {places} --out compare.html")

@@ -1,5 +1,6 @@
 """The data files of a run: read at its start, looked at again at its end; both are said and put into `run.json`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import YoyakError
@@ -73,3 +74,16 @@ def note_changed_data(run: RunContext) -> None:
         if read.source and read.sha256 and fingerprint(read.source) != read.sha256:
             run.file.update(RunRecord(data={split: SplitData(changed_during_run=True)}))
             run.logger.warning("%s: changed during the run, which used what it held at the start", read.source)
+
+
+def note_other_data(run: RunContext, earlier: Path) -> None:
+    """Say which data files are not any more what an earlier run has read, in a folder, whose model goes on here."""
+    from ...runs.record import read_record
+
+    record = read_record(earlier)
+    for split, read in run.file.record.data.items():
+        before = record.data.get(split) if record else None
+        if before is None or not (read.source and read.sha256 and before.source and before.sha256):
+            continue
+        if Path(read.source).name == Path(before.source).name and read.sha256 != before.sha256:
+            run.logger.warning("%s: has changed since %s was trained", read.source, earlier)

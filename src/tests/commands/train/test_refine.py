@@ -1,6 +1,7 @@
 """`yoyak refine` on a tiny model: it goes on from a run, rewards what is drawn, and is the same after a stop."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,19 @@ def test_a_start_that_was_trained_anew_is_another_one(yoyak, trained):
     assert result.err.startswith("yoyak: outputs/tiny_qlora_refined: can't go on: ")
     assert "has other weights than when this refining began; begin anew with --overwrite" in result.err
     assert (refined / "checkpoints").is_dir()
+
+
+def test_data_that_have_changed_since_are_named(yoyak, trained, tiny):
+    first = yoyak("refine", str(trained), *SETTINGS, "refine.steps=1")
+    assert "has changed since" not in first.out
+    shutil.copy(tiny / "dev.csv", tiny / "other.csv")
+    for name in ("train.csv", "other.csv"):
+        with (tiny / name).open("a") as file:
+            file.write("new,A: Hi.,They greet.\n")
+    again = yoyak("refine", str(trained), *SETTINGS, "refine.steps=1", "data.eval=other.csv", "--overwrite")
+    said = [line for line in again.out.splitlines() if "has changed since" in line]
+    assert (again.code, again.err) == (0, "")
+    assert said == [f"{tiny}/train.csv: has changed since {trained} was trained"]
 
 
 def test_settings_without_effect_are_refused(yoyak, trained):
