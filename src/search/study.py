@@ -8,7 +8,8 @@ learns from unfinished trials; what is drawn depends on the seed, the trial's nu
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +94,18 @@ class SearchStudy:
             self._study = optuna.create_study(storage=url, study_name=study, direction="maximize", load_if_exists=True)
         except Exception as error:  # of whichever driver and database
             raise YoyakError(f"--storage {url}: can't be opened ({first_line(error)})") from error
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Turn what the database refuses (its disk is full, or it is gone) into a YoyakError."""
+        try:
+            yield
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            why = first_line(error.__cause__ or error)
+            raise YoyakError(
+                f"{self.url}: can't be used any more ({why}); what it holds stays; mend that, and the same command "
+                "goes on"
+            ) from error
 
     def refuse_another(self, identity: Mapping[str, Any]) -> None:
         """Keep what makes this search, or raise YoyakError where the storage holds one of another make."""

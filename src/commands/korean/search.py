@@ -113,6 +113,10 @@ SEARCH = (
         "{url}: 다른 탐색의 저장소입니다({what}). 설정을 되돌리거나, "
         "--overwrite 또는 다른 experiment.name으로 새로 시작하세요",
     ),
+    Text(
+        "{url}: can't be used any more ({why}); what it holds stays; mend that, and the same command goes on",
+        "{url}: 더는 쓸 수 없습니다({why}). 담긴 것은 그대로이니, 문제를 해결하고 같은 명령을 실행하면 이어서 합니다",
+    ),
     Text("--storage {url}: can't be opened ({why})", "--storage {url}: 열 수 없습니다({why})"),
     Text("{n} trials in a row failed, the last one so: {why}", "{n}번 연달아 실패했습니다. 마지막 이유: {why:t}"),
     Text(

@@ -12,6 +12,7 @@ from ...config.provenance import value_text
 from ...errors import YoyakError
 from ...planner.advice import hours
 from ...reports.report import write_report
+from ...runs.disk import is_disk_full, is_too_large
 from ...search.choice import Finished
 from ...search.folder import trial_name
 from ...search.halving import by_promise, promotable
@@ -40,7 +41,7 @@ def run_trials(search: Search) -> None:
     """Run trials until none can begin or go on that would end before the deadline.
 
     Raises:
-        YoyakError: the config as it is can't be trained, or trial after trial fails.
+        YoyakError: the config as it is can't be trained, trial after trial fails, or the disk is full.
         KeyboardInterrupt: stopped by a signal.
     """
     while True:
@@ -130,7 +131,7 @@ def _run(search: Search, number: int, until: int | None) -> None:
     try:
         stage = run_stage(config, search.settings, trial.units.steps, until, lambda _: search.clock.left > limit)
     except YoyakError as error:
-        if number == 0:
+        if number == 0 or is_disk_full(error) or is_too_large(error):  # no fault of the trial, which can go on
             raise
         _fail(search, trial, str(error))
         return

@@ -62,7 +62,7 @@ def run_search(request: SearchRequest) -> Path:
         SystemExit: stopped by Ctrl-C (130) or SIGTERM (143), with the best so far as the result.
     """
     need_optuna()
-    with alone(), _begun(request) as (search, worker):
+    with alone(), _begun(request) as (search, worker), search.study.refusals():
         from ...search.workers import deciding
         from ...training.guards.interrupts import stopped_by_sigterm
         from .conclude import conclude, show_result

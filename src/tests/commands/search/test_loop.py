@@ -1,6 +1,8 @@
 """Which trials go on, and whose models stay."""
 
+import errno
 import json
+import os
 import shutil
 import time
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ from src.commands.search.additions import _next_best, add_to_winner
 from src.commands.search.loop import best_first, drop_models, finished_with_models
 from src.commands.search.reasons import too_late, with_half
 from src.config.loader import load_config
+from src.runs.disk import raise_if_disk_full
 from src.search.costs import Units
 from src.search.folder import trial_name
 from src.search.space import search_space
@@ -38,6 +41,42 @@ def test_the_first_trial_is_not_gone_on_with_where_no_time_is_left_for_its_score
     assert result.code == 2
     assert "--deadline: 216.0 h allowed no trial to end; one takes" in result.err
     assert not (folder / trial_name(0)).exists()
+
+
+def test_a_trial_that_meets_a_full_disk_goes_on_later(yoyak, learning, monkeypatch):  # noqa: F811
+    run_stage = loop.run_stage
+
+    def on_a_full_disk(config, *arguments):
+        if config.experiment.name == trial_name(0):
+            return run_stage(config, *arguments)
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x")
+        raise_if_disk_full(full, config.experiment.run_dir)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "run_stage", on_a_full_disk)
+        result = yoyak(*SEARCH, "search.trials=2")
+    assert result.code == 2
+    assert result.err.startswith("yoyak: outputs/tiny_lora_search/trial_0001: the disk is full (")
+    assert yoyak(*SEARCH, "search.trials=2").code == 0
+    record = json.loads((learning / "outputs" / "tiny_lora_search" / "search.json").read_text())
+    assert [trial["state"] for trial in record["trials"]] == ["finished"] * 2
+
+
+def test_a_storage_on_a_full_disk(yoyak, learning, monkeypatch):  # noqa: F811
+    """SQLite as it is with a page more than its file may have."""
+    with monkeypatch.context() as patch:
+        patch.setattr(SearchStudy, "finish", grown_to_its_limit)
+        result = yoyak(*SEARCH, "search.trials=2")
+    assert result.code == 2
+    assert result.err.startswith(f"yoyak: sqlite:///{learning}/outputs/tiny_lora_search/search.db: can't be used any ")
+    assert "database or disk is full); what it holds stays; mend that, and the same command goes on" in result.err
+    assert yoyak(*SEARCH, "search.trials=2").code == 0
+
+
+def grown_to_its_limit(study, number, value):
+    with study._study._storage._backend.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        connection.exec_driver_sql("CREATE TABLE more AS SELECT hex(randomblob(100000)) AS noise")
 
 
 @pytest.fixture
