@@ -120,6 +120,10 @@ SEARCH = (
     Text("--storage {url}: can't be opened ({why})", "--storage {url}: 열 수 없습니다({why})"),
     Text("{n} trials in a row failed, the last one so: {why}", "{n}번 연달아 실패했습니다. 마지막 이유: {why:t}"),
     Text(
+        "{source}: search.set_aside: {why}, or name a file with data.test",
+        "{source}: search.set_aside: {why:t}. 아니면 data.test에 파일을 지정하세요",
+    ),
+    Text(
         "{source}: one dialogue can't be divided into those to choose on and those to report on; add more, or name a "
         "file with data.test",
         "{source}: 대화가 하나뿐이라 선택용과 확인용으로 나눌 수 없습니다. "

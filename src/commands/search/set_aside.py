@@ -53,7 +53,10 @@ def read_search_data(config: Config, folder: Path, say: Callable[[str], None]) -
             f"{config.data.eval}: one dialogue can't be divided into those to choose on and those to report on; add "
             "more, or name a file with data.test"
         )
-    split = split_rows(rows, config.search.set_aside, seed=config.search.seed)
+    try:
+        split = split_rows(rows, config.search.set_aside, seed=config.search.seed)
+    except YoyakError as error:
+        raise YoyakError(f"{config.data.eval}: search.set_aside: {error}, or name a file with data.test") from error
     parts = {name: [rows[row] for row in split.rows(side)] for side, name in enumerate(("dev", "test"))}
     names = {name: folder / "data" / f"{name}{part_suffix(config.data)}" for name in parts}
     return SearchData(parts["dev"], parts["test"], str(names["test"]), str(names["dev"]))
