@@ -75,13 +75,19 @@ def _next_best(search: Search, chosen: int) -> list[Path]:
     return [search.folder / trial_name(number) for number in best[: search.config.search.keep_models - 1]]
 
 
+def known_additions(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what has been found of the additions in a search's folder, by what each was made of."""
+    path = folder / RECORD
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return found
+
+
 class Tries:
     """Tries one addition after another, in the time that is left."""
 
     def __init__(self, search: Search, winner: Winner, stopped: bool) -> None:
         self.search, self.winner, self.stopped = search, winner, stopped
-        path = search.folder / RECORD
-        self.known: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        self.known = known_additions(search.folder)
 
     def tried(
         self, kind: str, label: str, foreseen: float, make: Callable[[], TrialScores], needs: Sequence[Path]

@@ -23,7 +23,7 @@ from ...reports.report import write_report
 from ...reports.search_page import write_search_page
 from ...search.choice import WinnerChoice, choose
 from ...search.folder import BEST_LINK, SEARCH_PAGE, SEARCH_RECORD, WINNER_CONFIG, trial_name
-from .additions import FOLDER, Winner, add_to_winner, chosen_among
+from .additions import FOLDER, Winner, add_to_winner, chosen_among, known_additions
 from .context import Search
 from .loop import drop_models, finished_with_models
 from .measured import TEST_SUMMARIES, scores_of, test_summaries
@@ -208,8 +208,8 @@ def _drop_losers(search: Search, choice: WinnerChoice, winner: Winner) -> None:
             shutil.rmtree(search.folder / trial_name(trial.number) / "checkpoints", ignore_errors=True)
     needed = {winner.model, *winner.together}
     drop_models(search, {choice.chosen, choice.best, 0} | {_number(model) for model in needed})
-    for added in (search.folder / FOLDER).glob("*"):
-        if added not in needed:
+    for label in known_additions(search.folder):  # a refining of the winner that somebody has made there is theirs
+        if (added := search.folder / FOLDER / label) not in needed:
             shutil.rmtree(added / FINAL, ignore_errors=True)
 
 

@@ -10,11 +10,14 @@ from types import SimpleNamespace
 import pytest
 
 from src.commands.search import loop
-from src.commands.search.additions import _next_best, add_to_winner
+from src.commands.search.additions import Winner, _next_best, add_to_winner
+from src.commands.search.conclude import _drop_losers
 from src.commands.search.loop import best_first, drop_models, finished_with_models
 from src.commands.search.reasons import too_late, with_half
+from src.commands.search.trial import TrialScores
 from src.config.loader import load_config
 from src.runs.disk import raise_if_disk_full
+from src.search.choice import WinnerChoice
 from src.search.costs import Units
 from src.search.folder import trial_name
 from src.search.space import search_space
@@ -130,6 +133,18 @@ def test_an_addition_whose_model_was_dropped_does_not_win(finished, there):
     winner = add_to_winner(finished, 1, stopped=True)
     assert winner.model.name == ("average_1_0" if there else "trial_0001")
     assert [one["label"] for one in winner.additions] == (["average_1_0"] if there else [])
+
+
+def test_a_model_that_somebody_made_of_the_winner_stays(finished):
+    """`yoyak refine outputs/NAME_search/best` writes beside what it goes on from."""
+    (finished.folder / "additions.json").write_text(json.dumps({"refined_1": {}, "average_1_0": {}}))
+    models = {name: finished.folder / "added" / name for name in ("refined_1", "average_1_0", "refined_1_refined")}
+    for model in models.values():
+        (model / "final_model").mkdir(parents=True)
+    winner = Winner("refined_1", models["refined_1"], TrialScores([90.0]))
+    _drop_losers(finished, WinnerChoice(best=1, equal=[1], chosen=1, gain=None), winner)
+    there = [name for name, model in models.items() if (model / "final_model").is_dir()]
+    assert there == ["refined_1", "refined_1_refined"]
 
 
 def test_reasons_are_in_both_languages():
