@@ -28,6 +28,17 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
 _failures: list[str] = []
 
 
+def leaves_onednn() -> bool:
+    """Tell whether oneDNN has failed in this process, so that all products are MKL's, which round otherwise."""
+    return bool(_failures)
+
+
+def leave_onednn() -> None:
+    """Go on without oneDNN, as the earlier process of a run did once it had failed there."""
+    if not _failures:
+        _failures.append("left by an earlier process of the run")
+
+
 @cache
 def _has_onednn() -> bool:
     """Tell whether torch was built with oneDNN and has the operation that its compiler uses for linear layers."""

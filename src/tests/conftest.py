@@ -47,7 +47,10 @@ def _memory_is_given_back():
 
 @pytest.fixture(autouse=True, scope="session")
 def _float32_is_the_faster_type():
-    """Results of tests don't depend on the processor, of which some multiply faster in bf16."""
+    """Results of tests don't depend on the processor, of which some multiply faster in bf16.
+
+    A process that a test starts measures it: where its results are compared, `model.dtype=fp32` is set.
+    """
     from src.models import compute
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,6 +1,7 @@
 """A trainer that lives through bad steps and a lack of memory, and knows afterwards what it has learned from them."""
 
 import math
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,6 +10,8 @@ import torch
 from torch import nn
 
 from ..inference.batches import splits_of
+from ..kernels.few_rows import leave_onednn, leaves_onednn
+from ..ranks.group import rank_count
 from .guards.out_of_memory import MemoryRoom
 from .guards.step_back import names_of_step, roll_back
 from .guards.step_guard import OnDivergence, StepGuard
@@ -58,6 +61,8 @@ class GuardedTrainer(CheckpointedTrainer):
         return {
             "training": self.room.state_dict(),
             "evaluation": self.evaluation_room.state_dict(),
+            "generation": asdict(splits_of(self.model)),
+            "leaves_onednn": leaves_onednn(),
             "steps": self.guard.state_dict(),
         }
 
@@ -65,6 +70,11 @@ class GuardedTrainer(CheckpointedTrainer):
         """Take over what `faults_state` returned."""
         self.room.load_state_dict(state["training"])
         self.evaluation_room.load_state_dict(state["evaluation"])
+        if (kept := state.get("generation")) and rank_count() == 1:  # of several ranks each has learned its own
+            splits = splits_of(self.model)
+            splits.count, splits.batch_tokens = kept["count"], kept["batch_tokens"]
+        if state.get("leaves_onednn"):
+            leave_onednn()
         self.guard.load_state_dict(state["steps"])
 
     def faults(self) -> dict[str, Any]:

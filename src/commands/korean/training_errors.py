@@ -190,6 +190,10 @@ TRAINING_ERRORS = (
         ),
     ),
     Text(
+        "Memory holds %d summaries at a time, and held %d: the run goes on, but not to the last bit",
+        "한 번에 요약 %d개까지 메모리에 들어가고 전에는 %d개였습니다: 이어 가지만 마지막 비트까지 같지는 않습니다",
+    ),
+    Text(
         "Out of memory in refining; the step is repeated, and the run goes on, with %d tokens at a time",
         "메모리가 모자라 한 번에 %d토큰씩 스텝을 다시 하고 이어 갑니다",
     ),

@@ -213,7 +213,7 @@ class Refiner:
         if (met.tokens, met.kept_layers) != room:
             said = "Out of memory on another rank; all go on with %s at a time"
             logging.getLogger("yoyak").warning(said, met.tokens)
-            self._use_room(met.tokens, met.kept_layers)
+            self.use_room(met.tokens, met.kept_layers)
         self.norm = float(nn.utils.clip_grad_norm_(self.parameters.values(), 1.0))
         rate = learning_rate(self.settings, self.step)
         for options in self.optimizer.param_groups:
@@ -262,9 +262,9 @@ class Refiner:
             "Out of memory in refining; the step is repeated, and the run goes on, with %d tokens at a time", tokens
         )
         self.optimizer.zero_grad(set_to_none=True)
-        self._use_room(tokens, 0 if again else self.decoder.kept_layers)
+        self.use_room(tokens, 0 if again else self.decoder.kept_layers)
 
-    def _use_room(self, tokens: int, kept_layers: int) -> None:
+    def use_room(self, tokens: int, kept_layers: int) -> None:
         """Compute so many tokens at a time, and keep the activations of so many layers."""
         self.micro_batch_tokens, self.decoder.kept_layers = tokens, kept_layers
         self.decoder.keeps_inputs = self.decoder.keeps_inputs and kept_layers > 0

@@ -13,6 +13,7 @@ import safetensors.torch
 from ...bilingual import Text
 from ...errors import YoyakError
 from ...files import appending, write_atomic
+from ...kernels.few_rows import leave_onednn, leaves_onednn
 from ...ranks.group import agreed, copy_from_first, gathered, is_first_rank, rank_count
 from ..guards.interrupts import EvaluationStopped, StopOnSignal, TrainingInterrupted
 from ..logs.readings import Readings
@@ -25,6 +26,7 @@ from .refiner import RefineExample, Refiner
 _WEIGHTS, _AVERAGE, _OPTIMIZER = "trained.safetensors", "average.safetensors", "optimizer.safetensors"
 _FACTS_FALL = 0.8  # of the share of facts kept at the start: below it refining ends
 _KEPT = 2  # checkpoints
+_FEWER_ROWS = "Memory holds %d summaries at a time, and held %d: the run goes on, but not to the last bit"
 _PACE_STEPS = 10  # that decide how many fit into `refine.minutes`; the first ones compile
 
 
@@ -224,6 +226,9 @@ class RefineRun:
             "seconds": self.seconds,
             "steps": settings.steps if self.paced else None,
             "micro_batch_tokens": self.refiner.micro_batch_tokens,
+            "kept_layers": self.refiner.decoder.kept_layers,
+            "rows": self.refiner.rows,
+            "leaves_onednn": leaves_onednn(),
             "metrics_bytes": self._metrics.stat().st_size,
         }
         (folder / f"{STATE}.json").write_text(json.dumps(state), encoding="utf-8")
@@ -235,9 +240,24 @@ class RefineRun:
         tensors = safetensors.torch.load_file(checkpoint.folder / _OPTIMIZER)
         restore_optimizer(self.refiner.optimizer, tensors, state["optimizer"])
         self.refiner.step = checkpoint.step
-        self.refiner.micro_batch_tokens = state["micro_batch_tokens"]
+        self._use_room(state)
         self.evaluations, self.seconds = state["evaluations"], state["seconds"]
         if steps := state.get("steps"):
             self._make_steps(steps)
         if self._metrics.exists() and is_first_rank():
             os.truncate(self._metrics, min(state["metrics_bytes"], self._metrics.stat().st_size))
+
+    def _use_room(self, state: Facts) -> None:
+        """Compute and draw as many at a time as before: products of other sizes round otherwise."""
+        refiner = self.refiner
+        planned = refiner.micro_batch_tokens, refiner.decoder.kept_layers
+        room = state["micro_batch_tokens"], state.get("kept_layers", planned[1])  # older versions kept the first alone
+        if room != planned:
+            refiner.use_room(*room)
+        rows = state.get("rows", refiner.rows)
+        if rows > refiner.rows:
+            self._logger.warning(_FEWER_ROWS, refiner.rows, rows)
+        else:
+            refiner.rows = rows
+        if state.get("leaves_onednn"):
+            leave_onednn()

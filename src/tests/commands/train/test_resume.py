@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from src.models import compute
+
 ROOT = Path(__file__).resolve().parents[4]
 TRAIN = ("train", "--experiment", "tiny.yaml")
 ADAPTER = "final_model/adapter_model.safetensors"
@@ -89,8 +91,12 @@ def test_a_run_that_died_in_its_first_moment_begins_anew(yoyak, tiny):
 
 @pytest.mark.slow
 def test_sigterm_then_resume_ends_as_an_uninterrupted_run(yoyak, tiny):
-    """Also: an interrupted run names --resume, and what the base model generated is not generated again."""
+    """Also: an interrupted run names --resume, and what the base model generated is not generated again.
+
+    The first process measures which type is faster, the others, in this one, don't: the type is set.
+    """
     settings = ["training.epochs=8", "evaluation.generate=true", "data.instruction_augmentation=true"]
+    settings += ["model.dtype=fp32"]
     begun = time.monotonic()
     code, out = signalled(tiny, signal.SIGTERM, *settings)
     assert code == 143
@@ -143,6 +149,23 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(yoyak, tiny):
     assert (resumed.code, resumed.err) == (0, "")
     assert "Not used: outputs/tiny_qlora/checkpoints/checkpoint-3: adapter_model.safetensors has 50 of " in resumed.out
     assert "Going on from outputs/tiny_qlora/checkpoints/checkpoint-2" in resumed.out
+    assert (run / ADAPTER).read_bytes() == before
+
+
+def test_a_run_goes_on_in_the_type_that_it_began_in(yoyak, tiny, monkeypatch):
+    """Whatever is faster on the machine by what is measured now."""
+    settings = ("training.max_steps=2", "training.epochs=9", "training.save_steps=1")
+    monkeypatch.setattr(compute, "cpu_product_rates", lambda: {"fp32": 30.0, "bf16": 60.0})
+    assert yoyak(*TRAIN, *settings).code == 0
+    run = tiny / "outputs" / "tiny_qlora"
+    before = (run / ADAPTER).read_bytes()
+    shutil.rmtree(run / "final_model")
+    shutil.rmtree(run / "checkpoints" / "checkpoint-2")
+    monkeypatch.setattr(compute, "cpu_product_rates", lambda: {"fp32": 60.0, "bf16": 30.0})
+    resumed = yoyak(*TRAIN, *settings, "--resume")
+    assert (resumed.code, resumed.err) == (0, "")
+    assert "Going on from outputs/tiny_qlora/checkpoints/checkpoint-1" in resumed.out
+    assert run_json(tiny)["resolved"]["compute_dtype"] == "bf16"
     assert (run / ADAPTER).read_bytes() == before
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from src.data.batches.packing import StepPacker, unpacked
 from src.errors import YoyakError
+from src.inference.batches import splits_of
 from src.kernels import few_rows
 from src.tests.memory_limit import in_a_process_of_its_own, memory_limit
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
@@ -185,14 +186,21 @@ def test_recomputing_is_the_last_resort(checkpoint: str, tmp_path: Path) -> None
             trainer.room.smaller(batches)
 
 
-def test_a_resumed_run_starts_with_the_size_that_memory_allowed(checkpoint: str, tmp_path: Path) -> None:
+def test_a_resumed_run_starts_with_what_memory_allowed(
+    checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(few_rows, "_failures", [])
     first, second = (trainer_for(checkpoint, tmp_path / name).trainer for name in ("a", "b"))
     batches = first.room.pack([first.train_dataset[index] for index in range(4)])["micro_batches"]
     first.room.smaller(batches)
+    splits_of(first.model).count, splits_of(first.model).batch_tokens = 2, 640
+    few_rows.leave_onednn()
     state = json.loads(json.dumps(first.faults_state()))
+    monkeypatch.setattr(few_rows, "_failures", [])  # as in another process
     second.load_faults_state(state)
     assert second.room.packer.micro_batch_tokens == first.room.packer.micro_batch_tokens == 296
     assert second.faults_state() == state
+    assert second.faults()["out_of_memory_in_generation"] == {"count": 2, "batch_tokens": 640}
 
 
 # The parts

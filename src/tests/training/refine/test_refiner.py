@@ -11,6 +11,7 @@ from src.data.batches.groups import PromptGroup, pack_groups
 from src.data.llm_dataset import create_llm_dataset
 from src.decoder.row_batch import RowBatch
 from src.errors import YoyakError
+from src.kernels import few_rows
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, write_tiny_model
 from src.training.guards.interrupts import TrainingInterrupted
 from src.training.refine.figures import Written, looks, means
@@ -126,6 +127,36 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(base: str, tmp_path: Pa
     for name, value in weights(whole).items():
         assert torch.equal(weights(again)[name], value), name
     assert figures(tmp_path / "a") == figures(tmp_path / "b")
+
+
+def test_a_run_goes_on_with_the_room_that_it_had(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What memory allows now may be more; a GPU's graphs are of the size in use, here told in their place."""
+    stopped = refiner_of(base, tmp_path / "one")
+    stopped.use_room(40, 0)
+    stopped.rows = 3
+    monkeypatch.setattr(few_rows, "_failures", ["no memory"])
+    run = run_of(stopped, folder_of(tmp_path / "a"))
+    with pytest.raises(TrainingInterrupted):
+        run.train(lambda step, _: run._interrupt._stop(15, None) if step == 1 else None)
+    checkpoint, _ = find_checkpoint(tmp_path / "a" / "checkpoints")
+    monkeypatch.setattr(few_rows, "_failures", [])
+    again = refiner_of(base, tmp_path / "one")
+    assert (again.rows, again.decoder.kept_layers, again.decoder.keeps_inputs) == (4, 2, True)
+    monkeypatch.setattr(again, "_captured_passes", lambda: again.micro_batch_tokens)
+    run_of(again, tmp_path / "a", checkpoint)
+    assert (again.micro_batch_tokens, again._passes, again.rows) == (40, 40, 3)
+    assert (again.decoder.kept_layers, again.decoder.keeps_inputs) == (0, False)
+    assert few_rows.leaves_onednn()
+    assert caplog.messages == []
+    fewer = refiner_of(base, tmp_path / "one")
+    fewer.rows = 2
+    run_of(fewer, tmp_path / "a", checkpoint)
+    assert fewer.rows == 2
+    assert caplog.messages == [
+        "Memory holds 2 summaries at a time, and held 3: the run goes on, but not to the last bit"
+    ]
 
 
 def test_the_best_state_is_kept_and_no_progress_ends_it(base: str, tmp_path: Path) -> None:
