@@ -254,7 +254,8 @@ class RefineRun:
         room = state["micro_batch_tokens"], state.get("kept_layers", planned[1])  # older versions kept the first alone
         if room != planned:
             refiner.use_room(*room)
-        rows = state.get("rows", refiner.rows)
+        same = state["facts"].get("processes", 1) == rank_count()  # others draw other parts of a step
+        rows = state.get("rows", refiner.rows) if same else refiner.rows
         if rows > refiner.rows:
             self._logger.warning(_FEWER_ROWS, refiner.rows, rows)
         else:
