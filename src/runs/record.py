@@ -14,7 +14,7 @@ from ..files import write_atomic
 from ..redaction import redacted
 from .schema import RECORD_FILE, RunDevice, RunRecord
 
-_PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")
+_PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers", "triton", "fla-core")
 
 
 class RunFile:

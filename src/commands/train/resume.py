@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 EVALUATION_FOLDER = "evaluation"
 """In a run's folder: what `yoyak evaluate` generated. It may be there before the run, with the base model's."""
+_ABSENT = "not installed"
 _FROM_THE_FIRST_MOMENT = {EVALUATION_FOLDER, "train.log"}
 
 
@@ -93,6 +94,7 @@ def other_surroundings(earlier: EarlierRun) -> list[str]:
     if earlier.record is None:
         return []
     now, before = package_versions(), earlier.record.versions
-    phrases = [f"{name} {now.get(name)}, was {version}" for name, version in before.items() if now.get(name) != version]
+    names = [name for name in {**before, **now} if before and before.get(name) != now.get(name)]
+    phrases = [f"{name} {now.get(name, _ABSENT)}, was {before.get(name, _ABSENT)}" for name in names]
     device, was = device_description().name, earlier.record.device.name
     return phrases if device == was else [*phrases, f"{device}, was {was}"]

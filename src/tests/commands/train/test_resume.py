@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from src.commands.train.resume import EarlierRun, other_surroundings
 from src.models import compute
+from src.runs import record
+from src.runs.schema import RunRecord
 
 ROOT = Path(__file__).resolve().parents[4]
 TRAIN = ("train", "--experiment", "tiny.yaml")
@@ -81,6 +84,19 @@ def test_a_folder_that_holds_no_run_is_left_alone(yoyak, tiny):
     assert mine.read_text() == "mine"
 
 
+def test_packages_that_are_new_gone_or_of_another_version_are_named(monkeypatch):
+    device = record.device_description()
+    before = {"python": "3.11", "torch": "2.12", "fla-core": "0.4"}
+    earlier = EarlierRun(RunRecord(versions=before, device=device))
+    monkeypatch.setattr(record, "package_versions", lambda: {"python": "3.11", "torch": "2.13", "triton": "3.5"})
+    assert other_surroundings(earlier) == [
+        "torch 2.13, was 2.12",
+        "fla-core not installed, was 0.4",
+        "triton 3.5, was not installed",
+    ]
+    assert other_surroundings(EarlierRun(RunRecord(device=device))) == []  # nothing is known of it
+
+
 def test_a_run_that_died_in_its_first_moment_begins_anew(yoyak, tiny):
     folder = tiny / "outputs" / "tiny_qlora"
     folder.mkdir(parents=True)
@@ -103,8 +119,8 @@ def test_sigterm_then_resume_ends_as_an_uninterrupted_run(yoyak, tiny):
     assert time.monotonic() - begun < 90
     stopped = re.search(r"Stopped after step (\d+) of training; its state is in (\S+)", out)
     assert stopped
-    record = run_json(tiny)
-    assert record["status"] == "interrupted"
+    first = run_json(tiny)
+    assert first["status"] == "interrupted"
     assert "pass --overwrite to replace it, --resume to go on with it" in yoyak(*TRAIN, *settings).err
     kept = tiny / "outputs" / "tiny_qlora" / "zero_shot.json"
     marked = json.loads(kept.read_text())
@@ -115,8 +131,8 @@ def test_sigterm_then_resume_ends_as_an_uninterrupted_run(yoyak, tiny):
     assert f"Going on from {stopped[2]}" in resumed.out
     after = run_json(tiny)
     assert [one["step"] for one in after["resumed"]] == [int(stopped[1])]
-    assert (after["status"], after["started"], after["train"]["steps"]) == ("completed", record["started"], 80)
-    assert after["resolved"] == record["resolved"]
+    assert (after["status"], after["started"], after["train"]["steps"]) == ("completed", first["started"], 80)
+    assert after["resolved"] == first["resolved"]
     predictions = (tiny / "outputs" / "tiny_qlora" / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(predictions[0])["zero_shot"] == "They greet."
     assert not kept.exists()
@@ -214,8 +230,8 @@ def test_a_fold_that_stopped_goes_on(yoyak, tiny):
     assert yoyak(*TRAIN, *settings).code == 0
     fold = tiny / "outputs" / "tiny_qlora" / "fold_1"
     shutil.rmtree(fold / "final_model")
-    record = json.loads((fold / "run.json").read_text(encoding="utf-8"))
-    (fold / "run.json").write_text(json.dumps(record | {"status": "running"}), encoding="utf-8")
+    earlier = json.loads((fold / "run.json").read_text(encoding="utf-8"))
+    (fold / "run.json").write_text(json.dumps(earlier | {"status": "running"}), encoding="utf-8")
     resumed = yoyak(*TRAIN, *settings, "--resume")
     assert (resumed.code, resumed.err) == (0, "")
     assert json.loads((fold / "run.json").read_text(encoding="utf-8"))["resumed"][0]["step"] == 2
