@@ -17,14 +17,18 @@ quickstart:
 quickstart-ko:
 	$(BIN)/python -m src.cli --lang ko quickstart --korean
 
-test:  # two processes of one thread each: more of either than cores makes them wait for each other
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not long and not gpu"
+# Two processes of one thread each: more of either than cores makes them wait for each other. Each takes tests that stand
+# beside each other, so that what they share is made once. Compiled tests are kept: both processes would compile them all.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
+
+test:
+	$(PYTEST) -m "not slow and not long and not gpu"
 
 test-long:  # what takes ten seconds or more: killed ranks, walks through pages, memory that runs out
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long -o faulthandler_timeout=1200
+	$(PYTEST) -m long -o faulthandler_timeout=1200
 
 coverage:  # counting lines takes nearly half as long again
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu" --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not slow and not gpu" --cov --cov-report=term:skip-covered
 
 test-slow:
 	$(BIN)/python -m pytest -m slow -o faulthandler_timeout=5400

@@ -1,7 +1,9 @@
 """Commands run in an empty folder, on a tiny model, in this process; `yoyak(...)` returns exit code and output."""
 
 import csv
+import hashlib
 import logging
+import shutil
 import signal
 import warnings
 from dataclasses import dataclass
@@ -58,9 +60,44 @@ def write_csv(path: Path, dialogues, summaries) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def trained_places(tmp_path_factory):
+    """Where `trained_once` works and keeps what was trained."""
+    return tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture
+def trained_once(yoyak, trained_places, monkeypatch):
+    """`trained_once(*settings)` enters and returns a folder with `tiny.yaml` and the run of `yoyak train` on it.
+
+    A run of the same settings is trained once and put back for later tests, at the path that its files name.
+    """
+
+    def enter(*settings):
+        name = hashlib.sha256("\0".join(settings).encode()).hexdigest()[:12]
+        work, kept = trained_places / name, trained_places / f"{name}.kept"
+        shutil.rmtree(work, ignore_errors=True)  # as the test before has left it
+        if not kept.exists():
+            work.mkdir()
+            monkeypatch.chdir(work)
+            write_tiny_place(work)
+            assert yoyak("train", "-e", "tiny.yaml", *settings).code == 0
+            work.rename(kept)
+        shutil.copytree(kept, work, symlinks=True)
+        monkeypatch.chdir(work)
+        return work
+
+    return enter
+
+
 @pytest.fixture
 def tiny(folder):
     """A config `tiny.yaml` for a tiny model with data files, and its folder."""
+    return write_tiny_place(folder)
+
+
+def write_tiny_place(folder):
+    """Write that config, its model and its data files; return the folder."""
     checkpoint = write_tiny_model(folder / "base")
     write_csv(folder / "train.csv", DIALOGUES, SUMMARIES)
     write_csv(folder / "dev.csv", DIALOGUES[:2], SUMMARIES[:2])

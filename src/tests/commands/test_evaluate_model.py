@@ -23,9 +23,8 @@ MANY = 60
 
 
 @pytest.fixture
-def trained(yoyak, tiny):
-    assert yoyak("train", "-e", "tiny.yaml", "training.max_steps=1").code == 0
-    return tiny
+def trained(trained_once):
+    return trained_once("training.max_steps=1")
 
 
 def lines(path):

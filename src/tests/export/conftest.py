@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from src.tests.commands.conftest import folder, survives_sigterm, tiny, yoyak
+from src.tests.commands.conftest import folder, survives_sigterm, tiny, trained_once, trained_places, yoyak
 from src.tests.models.conftest import one_thread, write_rates
 from src.tests.tiny_models import load_tiny, tiny_config, train_tiny, write_tiny_model
 
-__all__ = ["folder", "one_thread", "survives_sigterm", "tiny", "yoyak"]
+__all__ = ["folder", "one_thread", "survives_sigterm", "tiny", "trained_once", "trained_places", "yoyak"]
 
 
 @pytest.fixture

@@ -65,10 +65,10 @@ def test_a_full_gpu_is_said_and_the_cpu_taken() -> None:
 
 
 @pytest.fixture
-def run(yoyak: Any, tiny: Path) -> Path:
+def run(trained_once: Any) -> Path:
     """Train the tiny model till it knows its four summaries; return its adapter's folder."""
     rate = ("training.max_steps=60", "training.learning_rate=0.01", "training.lr_scheduler_type=constant")
-    assert yoyak("train", "-e", "tiny.yaml", *rate).code == 0
+    trained_once(*rate)
     return Path("outputs/tiny_qlora/final_model")
 
 

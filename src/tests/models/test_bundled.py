@@ -60,6 +60,7 @@ def tampered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @has_wheel
+@pytest.mark.long
 def test_the_folder_holds_weights_tokenizer_and_where_they_come_from(converted: Path) -> None:
     assert {"config.json", "model.safetensors", "tokenizer.json", "yoyak_conversion.json"} <= {
         path.name for path in converted.iterdir()
@@ -71,6 +72,7 @@ def test_the_folder_holds_weights_tokenizer_and_where_they_come_from(converted: 
 
 
 @has_wheel
+@pytest.mark.long
 def test_the_model_is_a_plain_one_that_can_be_saved(converted: Path, tmp_path: Path) -> None:
     assert "quantization_config" not in json.loads((converted / "config.json").read_text())
     model = AutoModelForCausalLM.from_pretrained(converted)
@@ -83,6 +85,7 @@ def test_the_model_is_a_plain_one_that_can_be_saved(converted: Path, tmp_path: P
 
 
 @has_wheel
+@pytest.mark.long
 def test_pad_and_end_tokens_differ(converted: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(converted)
     assert (tokenizer.pad_token, tokenizer.eos_token) == ("<|endoftext|>", "<|im_end|>")
@@ -96,6 +99,7 @@ def test_pad_and_end_tokens_differ(converted: Path) -> None:
 
 
 @has_wheel
+@pytest.mark.long
 def test_the_model_speaks(converted: Path) -> None:
     model, tokenizer = AutoModelForCausalLM.from_pretrained(converted), AutoTokenizer.from_pretrained(converted)
     ids = tokenizer("The capital of France is", return_tensors="pt").input_ids
@@ -105,6 +109,7 @@ def test_the_model_speaks(converted: Path) -> None:
 
 
 @has_wheel
+@pytest.mark.long
 def test_a_whole_folder_is_used_as_it_is(converted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("YOYAK_HOME", str(converted.parents[1]))
     written = (converted / "model.safetensors").stat().st_mtime_ns
@@ -114,6 +119,7 @@ def test_a_whole_folder_is_used_as_it_is(converted: Path, monkeypatch: pytest.Mo
 
 
 @has_wheel
+@pytest.mark.long
 @pytest.mark.parametrize("damage", ["short weights", "no record", "other file"])
 def test_a_damaged_folder_is_noticed(converted: Path, tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "copy"
@@ -131,6 +137,7 @@ def test_a_damaged_folder_is_noticed(converted: Path, tmp_path: Path, damage: st
 
 
 @has_wheel
+@pytest.mark.long
 def test_weights_of_the_same_size_and_another_hash_are_noticed(converted: Path, tmp_path: Path) -> None:
     """They are converted again, as the fixture's were."""
     folder = tmp_path / "copy"

@@ -6,12 +6,12 @@ from src.tests.tiny_models import write_tiny_model
 from src.tests.training.stopped_runs import config_for, end_of, trainer_for
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def base(tmp_path_factory):
     return write_tiny_model(tmp_path_factory.mktemp("base"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole(base, tmp_path_factory):
     """The ends of uninterrupted runs, by engine."""
     ends = {}

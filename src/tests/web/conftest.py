@@ -2,18 +2,20 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
-from fastapi.testclient import TestClient
 
 from src.config.loader import load_config
 from src.search.folder import trial_name
+from src.tests.direct_client import direct_client
 from src.tests.reports.conftest import METRICS, PREDICTIONS, RUN
 from src.web.app import create_studio
 from src.web.place import Place
@@ -44,9 +46,9 @@ def place(folder: Path) -> Place:
 
 
 @pytest.fixture
-def visitor(place: Place) -> Iterator[TestClient]:
+def visitor(place: Place) -> Iterator[httpx.Client]:
     """A browser that has the token's cookie and comes from the studio's own pages."""
-    with TestClient(create_studio(place, TOKEN), base_url=ORIGIN, follow_redirects=False) as client:
+    with direct_client(create_studio(place, TOKEN), ORIGIN) as client:
         client.cookies.set("yoyak_studio", TOKEN)
         client.headers["origin"] = ORIGIN
         client.headers["accept-language"] = "en"
@@ -127,15 +129,15 @@ def finished(write_studio_run: WriteStudioRun) -> Path:
     return run
 
 
-@pytest.fixture
-def found(place: Place) -> Path:
+@pytest.fixture(scope="session")
+def kept_search(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of four trials: one finished, one under way, one stopped at a pause, and one that was never started."""
     from src.search.costs import Spent, Units
     from src.search.space import search_space
     from src.search.study import SearchStudy
 
-    folder = place.runs / "found_search"
-    folder.mkdir(parents=True)
+    folder = tmp_path_factory.mktemp("kept") / "found_search"
+    folder.mkdir()
     (folder / "clock.json").write_text(json.dumps({"spent": 30.0, "since": 100.0, "seen": 190.0, "deadline": 600.0}))
     space = search_space(load_config("quickstart"))
     study = SearchStudy(f"sqlite:///{folder / 'search.db'}", "found", space, 0)
@@ -153,3 +155,9 @@ def found(place: Place) -> Path:
     study.finish(0, 85.0)
     study.lose(2)
     return folder
+
+
+@pytest.fixture
+def found(place: Place, kept_search: Path) -> Path:
+    """That search among the runs of the place."""
+    return Path(shutil.copytree(kept_search, place.runs / "found_search"))

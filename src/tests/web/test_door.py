@@ -5,8 +5,8 @@ from random import Random
 from urllib.parse import quote
 
 import pytest
-from fastapi.testclient import TestClient
 
+from src.tests.direct_client import direct_client
 from src.tests.web.conftest import ORIGIN, TOKEN
 from src.web.app import create_studio
 
@@ -15,7 +15,7 @@ FORM = {"language": "ko", "back": "/settings"}
 
 @pytest.fixture
 def stranger(place):
-    with TestClient(create_studio(place, TOKEN), base_url=ORIGIN, follow_redirects=False) as client:
+    with direct_client(create_studio(place, TOKEN), ORIGIN) as client:
         yield client
 
 

@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import pytest
 from fastapi.routing import APIRoute
-from fastapi.testclient import TestClient
 
 from src.resources import configs_dir
+from src.tests.direct_client import direct_client
 from src.tests.web.conftest import ORIGIN, TOKEN
 from src.tests.web.hostile import NAME, TEXT, Markup, address_of, names_in, pages_of, write_hostile_place
 from src.web.app import create_studio
@@ -63,13 +63,19 @@ BODIES = [
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "\u0141"]
 
 
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory):
+    """Who came in; made once, since a password's digest takes longer than most tests here."""
+    return Sessions(tmp_path_factory.mktemp("home") / "sessions.json", "secret", TOKEN)
+
+
 @pytest.fixture
-def visitor(place, tmp_path):
+def visitor(place, sessions):
     """Someone who came in by a password, where there are all routes."""
-    door = create_studio(place, TOKEN, entrance=PasswordEntrance(Sessions(tmp_path / "sessions.json", "secret", TOKEN)))
-    with TestClient(door, base_url=ORIGIN, follow_redirects=False) as client:
-        client.headers |= {"origin": ORIGIN, "accept-language": "en"}
-        assert client.post("/login", data={"name": NAME[:40], "password": "secret"}).status_code == 303
+    with direct_client(create_studio(place, TOKEN, entrance=PasswordEntrance(sessions)), ORIGIN) as client:
+        client.headers.update({"origin": ORIGIN, "accept-language": "en"})
+        client.cookies.set("yoyak_session", sessions.enter(NAME[:40]))
+        assert client.get("/settings").status_code == 200
         yield client
 
 

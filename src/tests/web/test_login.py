@@ -5,11 +5,11 @@ import os
 import stat
 
 import pytest
-from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from src.cli import app
 from src.errors import YoyakError
+from src.tests.direct_client import direct_client
 from src.tests.web.conftest import TOKEN
 from src.web import sessions
 from src.web.app import create_studio
@@ -31,8 +31,8 @@ def kept(tmp_path):
 def stranger(place, kept):
     """A browser of another machine that has not come in yet."""
     door = create_studio(place, TOKEN, entrance=PasswordEntrance(kept, ("studio.example",)))
-    with TestClient(door, base_url=HERE, follow_redirects=False) as client:
-        client.headers |= {"origin": HERE, "accept-language": "en"}
+    with direct_client(door, HERE) as client:
+        client.headers.update({"origin": HERE, "accept-language": "en"})
         yield client
 
 

@@ -21,9 +21,8 @@ def predictions(run):
 
 
 @pytest.fixture
-def trained(yoyak, tiny):
-    assert yoyak("train", "-e", "tiny.yaml", "training.max_steps=1", "evaluation.generate=false").code == 0
-    return tiny / "outputs" / "tiny_qlora"
+def trained(trained_once):
+    return trained_once("training.max_steps=1", "evaluation.generate=false") / "outputs" / "tiny_qlora"
 
 
 def lines(run):

@@ -29,7 +29,9 @@ def alone(base: str, tmp_path_factory: pytest.TempPathFactory) -> Found:
     return {case: steps_of(base, folder, case) for case in CASES} | {"end": run_to_its_end(base, folder)}
 
 
-@pytest.fixture(scope="module", params=[pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.fixture(
+    scope="module", params=[pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.long)]
+)
 def together(request: pytest.FixtureRequest, base: str, tmp_path_factory: pytest.TempPathFactory) -> Found:
     folder = tmp_path_factory.mktemp("together")
     (folder / "base").symlink_to(base)

@@ -90,6 +90,7 @@ def whole(place):
     return place / "outputs" / "whole", out
 
 
+@pytest.mark.long
 def test_two_processes_train_as_one_does_and_say_all_once(yoyak, monkeypatch, place, whole):
     trained_here(yoyak, monkeypatch, place, "alone")
     alone, several = run_of(place, "alone"), run_of(place, "whole")

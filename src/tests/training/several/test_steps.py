@@ -29,7 +29,9 @@ def alone(base, tmp_path_factory):
     return {case: train_case(case, str(base), folder) for case in CASES}
 
 
-@pytest.fixture(scope="module", params=[pytest.param(2, marks=pytest.mark.slow), 3])  # two: whole runs, `test_runs.py`
+@pytest.fixture(
+    scope="module", params=[pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.long)]
+)  # two: whole runs, `test_runs.py`
 def together(request, base, tmp_path_factory):
     folder = tmp_path_factory.mktemp("together")
     (folder / "base").symlink_to(base)
