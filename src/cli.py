@@ -1,9 +1,10 @@
 """The command line: one function a command. Heavy imports stay inside, so that `--help` answers at once."""
 
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -254,9 +255,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(given: list[str]) -> None:
     refuse_undecodable(given)
     given = choose_language(given)
-    command = korean_help(typer.main.get_command(app)) if speaks_korean() else app
+    command = korean_help(typer.main.get_command(app)) if speaks_korean() else _commands()
     with panics_refused():
         command(given, standalone_mode=True)
+
+
+@functools.cache
+def _commands() -> Any:
+    """Return all commands; they are made once, since that takes longer than most of a process's further commands."""
+    return typer.main.get_command(app)
 
 
 if __name__ == "__main__":

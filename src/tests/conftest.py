@@ -1,5 +1,6 @@
 """What all tests share: no network, Triton's interpreter where there is no GPU, and an end for what never ends."""
 
+import functools
 import gc
 import os
 import shutil
@@ -55,6 +56,16 @@ def _float32_is_the_faster_type():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compute, "cpu_product_rates", lambda: {"fp32": 30.0, "bf16": 5.0})
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _templates_are_compiled_once():
+    """PEFT writes a card beside each adapter: its template would be compiled in a tenth of a tiny training's time."""
+    from jinja2 import Environment
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Environment, "compile", functools.lru_cache(maxsize=64)(Environment.compile))
         yield
 
 
