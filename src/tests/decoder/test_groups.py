@@ -1,5 +1,6 @@
 """Gradients of groups against autograd on each prompt with one continuation at a time."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -29,8 +30,17 @@ def groups(shapes: list[list[int]]) -> list[PromptGroup]:
     return [PromptGroup(ids(prompt), [ids(n) for n in lengths], weights[: len(lengths)]) for prompt, *lengths in shapes]
 
 
-def expected_gradients(model: Any, some: list[PromptGroup]) -> dict[str, torch.Tensor]:
-    """Return the gradients of the weighted sum of all continuations' losses."""
+SHAPES = [[20, 3, 9, 1, 5, 2], [7, 4, 4], [1, 2, 6], [130, 20, 1]]
+
+
+def settings_of(family: str) -> dict[str, Any]:
+    return WRITTEN_OUT[family] if family in ("gemma4_text", "qwen3_5_text") else {}
+
+
+@functools.cache
+def expected_gradients(family: str, adapted: bool) -> dict[str, torch.Tensor]:
+    """Return the gradients in float64 of the weighted sum of all continuations' losses."""
+    model, some = adapted_model(family, torch.float64, {} if adapted else None, **settings_of(family)), groups(SHAPES)
     total: dict[str, torch.Tensor] = {}
     for group in some:
         for continuation, weight in zip(group.continuations, group.weights, strict=True):
@@ -53,10 +63,8 @@ def expected_gradients(model: Any, some: list[PromptGroup]) -> dict[str, torch.T
 def test_gradients_equal_those_of_each_continuation_alone(
     family: str, lora: dict[str, Any] | None, dtype: torch.dtype, most: float, capacity: int, multiple: int
 ) -> None:
-    some = groups([[20, 3, 9, 1, 5, 2], [7, 4, 4], [1, 2, 6], [130, 20, 1]])
-    settings = WRITTEN_OUT[family] if family in ("gemma4_text", "qwen3_5_text") else {}
-    expected = expected_gradients(adapted_model(family, torch.float64, lora, **settings), some)
-    model = adapted_model(family, dtype, lora, **settings)
+    some, expected = groups(SHAPES), expected_gradients(family, lora is not None)
+    model = adapted_model(family, dtype, lora, **settings_of(family))
     decoder = PackedDecoder(model)
     for number, batch in enumerate(pack_groups(some, capacity, multiple)):
         decoder.add_gradients(batch, 1, None, new_step=number == 0)

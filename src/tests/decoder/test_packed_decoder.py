@@ -1,5 +1,6 @@
 """The packed decoder against autograd on one example at a time."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -99,15 +100,29 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "whole qwen3, untied": ("qwen3", {"head_dim": 8, "tie_word_embeddings": False}, None),
 }  # fmt: skip
 ADAPTED_OR_WHOLE = pytest.mark.parametrize("lora", [{}, None], ids=["adapted", "whole"])
+Found = tuple[float, dict[str, torch.Tensor]]
+
+
+@functools.cache
+def unpacked(name: str) -> Found:
+    """Return loss and gradients of a model of `MODELS` in float64, one example at a time."""
+    family, config, lora = MODELS[name]
+    return reference(adapted_model(family, torch.float64, lora, **config), examples(LENGTHS))
+
+
+@functools.cache
+def of_64_tokens(family: str, adapted: bool) -> Found:
+    """Return loss and gradients of a model of `WRITTEN_OUT` in float64, in micro-batches of 64 tokens."""
+    model = adapted_model(family, torch.float64, {} if adapted else None, **WRITTEN_OUT[family])
+    return packed(model, examples(LENGTHS), capacity=64)
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1e-9), (torch.float32, 1e-5)], ids=["float64", "float32"])
 def test_loss_and_gradients_equal_the_unpacked_reference(name: str, dtype: torch.dtype, most: float) -> None:
     family, config, lora = MODELS[name]
-    items = examples(LENGTHS)
-    loss, expected = reference(adapted_model(family, torch.float64, lora, **config), items)
-    got_loss, got = packed(adapted_model(family, dtype, lora, **config), items, capacity=64)
+    loss, expected = unpacked(name)
+    got_loss, got = packed(adapted_model(family, dtype, lora, **config), examples(LENGTHS), capacity=64)
     assert got_loss == pytest.approx(loss, rel=most)
     assert worst_error(got, expected) <= most
 
@@ -177,7 +192,7 @@ def test_a_4_bit_base(tmp_path: Path, family: str, cache: str) -> None:
 def test_neither_packing_nor_filler_changes_anything(family: str, capacity: int, lora: Lora) -> None:
     """A capacity of 1 gives every example, all of them longer, a micro-batch of its own."""
     model, items = adapted_model(family, torch.float64, lora, **WRITTEN_OUT[family]), examples(LENGTHS)
-    loss, expected = packed(model, items, capacity=64)
+    loss, expected = of_64_tokens(family, lora is not None)
     for multiple in (1, 8):
         got_loss, got = packed(model, items, capacity, multiple)
         assert got_loss == pytest.approx(loss, rel=1e-12)
