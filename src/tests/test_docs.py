@@ -52,6 +52,12 @@ def test_the_house_has_the_rooms_that_lint_holds() -> None:
     assert rooms[-1] == layers[-1].split(" : ")[0] == "architectures"
 
 
+def test_each_benchmark_is_listed() -> None:
+    folder = ROOT / "benchmarks"
+    named = re.findall(r"`([\w/]+\.py)[^`\n]*`", (folder / "README.md").read_text(encoding="utf-8"))
+    assert {file.name for file in folder.glob("*.py")} == {name for name in named if "/" not in name}
+
+
 def test_a_name_is_found_in_text() -> None:
     assert named_files("`src/cli.py`, `data/x.py::test_y`, `python benchmarks/a.py SHAPE` and `outputs/a/b.py`") == [
         ("src/cli.py", ""),
