@@ -13,15 +13,15 @@ class RefineSettings(Section):
     steps: Positive = 200
     """Steps of drawing, reward and one update each."""
     minutes: PositiveFloat | None = None
-    """Steps and evaluations end by then: after ten steps their pace decides how many of `steps` are made. A run that
-    is stopped before that may get another number."""
+    """Steps and evaluations end by then: after ten steps, and again after a quarter of the time, their pace decides how
+    many of `steps` are made. A run that is stopped before that may get another number."""
     dialogues: Positive = 64
     """Dialogues a step."""
     samples: Annotated[int, Field(ge=2, le=MOST)] = 8
     """Summaries drawn for each dialogue, which are compared with each other."""
     temperature: PositiveFloat = 1.0
     """Of drawing; at 1 the update is that of what is drawn from."""
-    learning_rate: PositiveFloat = 2e-4
+    learning_rate: PositiveFloat = 3e-4
     """Of AdamW, reached after `warmup_steps`."""
     lr_scheduler_type: Literal["constant", "linear"] = "linear"
     """Shape of the learning rate after the warm-up: as it is, or falling to 0 at the last step."""
@@ -29,7 +29,7 @@ class RefineSettings(Section):
     """Steps in which the learning rate rises."""
     reward: Literal["rouge_sum", "rouge1", "rouge2", "rougeL", "chrf"] = "rouge_sum"
     """What a summary is rewarded for, counted by `evaluation.tokenization` and `evaluation.stemmer`."""
-    facts_weight: Annotated[float, Field(ge=0, le=MOST)] = 20.0
+    facts_weight: Annotated[float, Field(ge=0, le=MOST)] = 5.0
     """Points for keeping all numbers, dates and names of the reference; as many are lost for as many that the dialogue
     does not hold."""
     kl: Annotated[float, Field(ge=0, le=MOST)] = 0.0

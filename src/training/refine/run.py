@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import safetensors.torch
 
@@ -28,6 +29,7 @@ _FACTS_FALL = 0.8  # of the share of facts kept at the start: below it refining 
 _KEPT = 2  # checkpoints
 _FEWER_ROWS = "Memory holds %d summaries at a time, and held %d: the run goes on, but not to the last bit"
 _PACE_STEPS = 10  # that decide how many fit into `refine.minutes`; the first ones compile
+_SURE_SHARE = 0.25  # of the minutes, after which it is decided anew, for good: as summaries get shorter, steps do
 
 
 class RefineRun:
@@ -57,8 +59,9 @@ class RefineRun:
         self.in_time = in_time
         self.why = ""
         self.seconds = 0.0
-        self.paced = False
+        self.paced: Literal["not yet", "at first", "for good"] = "not yet"
         self._step_seconds: list[float] = []
+        self._most_steps = refiner.settings.steps
         self._logger = logging.getLogger("yoyak")
         self._metrics = run_dir / "metrics.jsonl"
         self._interrupt = StopOnSignal(self)
@@ -136,24 +139,28 @@ class RefineRun:
         self.why = self._reason_to_end()
 
     def _keep_to_minutes(self) -> None:
-        """Decide once how many steps fit into `refine.minutes` with their evaluations, by the first ones' pace.
+        """Decide by the first steps' pace how many fit into `refine.minutes` with evaluations; later again, for good.
 
         Where not even these fit, the run ends with those that do.
         """
         settings, made = self.refiner.settings, self._step_seconds
-        if settings.minutes is None or self.paced:
+        if settings.minutes is None or self.paced == "for good":
             return
         left = 60 * settings.minutes - self.seconds - self._evaluation_seconds  # of the last step
-        another = min(made) if len(made) > 1 else 0.0  # the first one compiles
-        if agreed(lambda: len(made) < _PACE_STEPS and left >= another):
+        if self.paced == "not yet":
+            another = min(made) if len(made) > 1 else 0.0  # the first one compiles
+            waits = len(made) < _PACE_STEPS and left >= another
+        else:
+            waits = len(made) < _PACE_STEPS or self.seconds < _SURE_SHARE * 60 * settings.minutes
+        if agreed(lambda: waits):
             return
         pace = statistics.median(made) + self._evaluation_seconds / settings.eval_steps
-        steps = agreed(lambda: min(settings.steps, self.refiner.step + max(0, int(left / pace))))
-        self._make_steps(steps)
+        steps = agreed(lambda: min(self._most_steps, self.refiner.step + max(0, int(left / pace))))
+        self._make_steps(steps, "at first" if self.paced == "not yet" else "for good")
         self._logger.info("In %g minutes %d steps are made, %.2f s each", settings.minutes, steps, pace)
 
-    def _make_steps(self, steps: int) -> None:
-        self.refiner.settings, self.paced = self.refiner.settings.model_copy(update={"steps": steps}), True
+    def _make_steps(self, steps: int, paced: Literal["at first", "for good"] = "for good") -> None:
+        self.refiner.settings, self.paced = self.refiner.settings.model_copy(update={"steps": steps}), paced
 
     def _reason_to_end(self) -> str:
         start, now, best = self.evaluations[0], self.evaluations[-1], self.best
@@ -224,7 +231,8 @@ class RefineRun:
             "optimizer": facts,
             "evaluations": self.evaluations,
             "seconds": self.seconds,
-            "steps": settings.steps if self.paced else None,
+            "steps": None if self.paced == "not yet" else settings.steps,
+            "paced": self.paced,
             "micro_batch_tokens": self.refiner.micro_batch_tokens,
             "kept_layers": self.refiner.decoder.kept_layers,
             "rows": self.refiner.rows,
@@ -243,7 +251,7 @@ class RefineRun:
         self._use_room(state)
         self.evaluations, self.seconds = state["evaluations"], state["seconds"]
         if steps := state.get("steps"):
-            self._make_steps(steps)
+            self._make_steps(steps, state.get("paced", "for good"))  # older versions decided once
         if self._metrics.exists() and is_first_rank():
             os.truncate(self._metrics, min(state["metrics_bytes"], self._metrics.stat().st_size))
 

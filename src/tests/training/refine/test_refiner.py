@@ -185,7 +185,31 @@ def test_the_pace_of_ten_steps_decides_how_many_fit(base: str, tmp_path: Path) -
     assert refiner.settings.steps == 14
     checkpoint = read_checkpoint(run._save())
     again = run_of(refiner_of(base, tmp_path / "one", steps=100, minutes=50 / 60), tmp_path / "a", checkpoint)
-    assert (again.refiner.settings.steps, again.paced) == (14, True)
+    assert (again.refiner.settings.steps, again.paced) == (14, "at first")
+
+
+def test_the_pace_after_a_quarter_of_the_time_decides_for_good(base: str, tmp_path: Path) -> None:
+    refiner = refiner_of(base, tmp_path / "one", steps=100, eval_steps=4, minutes=80 / 60)
+    run = run_of(refiner, folder_of(tmp_path / "a"))
+    refiner.step, run.seconds, run._evaluation_seconds = 10, 19.0, 2.0
+    run._make_steps(14, "at first")
+    run._step_seconds = [3.0] * 4 + [1.0] * 5
+    run.seconds = 20.0
+    run._keep_to_minutes()
+    assert (refiner.settings.steps, run.paced) == (14, "at first")
+    run._step_seconds += [1.0]
+    run.seconds = 19.9
+    run._keep_to_minutes()
+    assert (refiner.settings.steps, run.paced) == (14, "at first")
+    run.seconds = 20.0  # 58 are left beside the last evaluation, for steps of 1.5 with their part of one
+    run._keep_to_minutes()
+    assert (refiner.settings.steps, run.paced) == (10 + 38, "for good")
+    run._step_seconds, run.seconds = [9.0] * 20, 30.0
+    run._keep_to_minutes()
+    assert refiner.settings.steps == 48
+    checkpoint = read_checkpoint(run._save())
+    again = run_of(refiner_of(base, tmp_path / "one", steps=100, minutes=80 / 60), tmp_path / "a", checkpoint)
+    assert (again.refiner.settings.steps, again.paced) == (48, "for good")
 
 
 @pytest.mark.parametrize(
