@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.loader import flatten
 from ..config.schema import Config
 from ..files import sha256_of
-from ..ranks.group import agreed, is_first_rank, rank_count
+from ..ranks.group import agreed, is_first_rank, rank_count, working_alone
 from .console import create_console
 from .model import LoadedModel, load_configured
 from .progress import progress
@@ -118,8 +118,9 @@ def growing_rows(
     from ..inference.saved_rows import SavedRows
 
     first = is_first_rank()
-    settings = deciding_settings(config) if first else {}
-    return SavedRows(path, rows, generated, settings, overwrite or not first, formulas_as_text)
+    with working_alone() if first else nullcontext():
+        settings = deciding_settings(config) if first else {}
+        return SavedRows(path, rows, generated, settings, overwrite or not first, formulas_as_text)
 
 
 def fill(
@@ -154,7 +155,8 @@ def fill(
 
                     summaries(loaded, of_first_rank(dialogues, part), keep)
     if writes:
-        saved.finish()
+        with working_alone():
+            saved.finish()
     return loaded
 
 

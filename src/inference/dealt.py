@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from ..ranks.group import gathered, own_rank, rank_count
+from ..ranks.group import gathered, note_progress, own_rank, rank_count
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ def dealt(
     for place, result in stream([prompts[index] for index in own]):
         results[own[place]] = result
         on_result(own[place], result)
+        note_progress()
     for part in gathered(results):
         for index, result in part.items():
             if index not in results:

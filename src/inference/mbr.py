@@ -10,7 +10,7 @@ from ..evaluation.chrf import chrf_score, chrf_statistics
 from ..evaluation.rouge import score_tokens
 from ..evaluation.tokenizations import Tokenization, tokenize_pairs
 from ..evaluation.workers import ScoringWorkers
-from ..ranks.group import rank_count
+from ..ranks.group import note_progress, rank_count
 from ..ranks.launcher import usable_cores
 
 MbrMetric = Literal["rouge_sum", "chrf"]
@@ -87,6 +87,7 @@ class MbrChooser:
         for dialogue in done:
             assert self._workers
             self._chosen[dialogue] = self._workers.result_of(self._under_way.pop(dialogue))[0]
+            note_progress()
         found, self._chosen = self._chosen, {}
         return found
 

@@ -67,6 +67,22 @@ def open_channels() -> None:
         torch.cuda.synchronize()
 
 
+@contextmanager
+def working_alone() -> Iterator[None]:
+    """Let the others wait longer than usual for what this rank does without them, such as writing a large model."""
+    if _member is None:
+        yield
+        return
+    with _member.watch.alone():
+        yield
+
+
+def note_progress() -> None:
+    """Tell the others, who may be waiting, that a part of long work is done."""
+    if _member is not None:
+        _member.watch.progress += 1
+
+
 def add_up(tensors: "Sequence[torch.Tensor]") -> None:
     """Replace each tensor by its sum over all ranks."""
     import torch.distributed as dist
@@ -103,7 +119,10 @@ def agreed(make: Callable[[], T]) -> T:
         return make()
     import torch.distributed as dist
 
-    made: list[Any] = [make() if is_first_rank() else None]
+    made: list[Any] = [None]
+    if is_first_rank():
+        with working_alone():
+            made = [make()]
     with _meeting():
         dist.broadcast_object_list(made, 0)
     result: T = made[0]

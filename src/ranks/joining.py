@@ -12,7 +12,7 @@ from ..errors import YoyakError
 from .failure import STOPPED, Failure, RankFailedError
 from .group import Member, gathered, take_part
 from .place import RankPlace
-from .watch import Watch
+from .watch import ALONE_TIMES, Watch
 
 _JOIN_SECONDS = 300  # that all ranks have to come together: machines of a cluster don't start at once
 _LEAVE_SECONDS = 5.0  # that ending communication may take
@@ -129,7 +129,7 @@ def _join(place: RankPlace, wait_minutes: float) -> Member:
             store=PrefixStore("run", store),
             rank=place.rank,
             world_size=place.count,
-            timeout=timedelta(minutes=wait_minutes) + limit,
+            timeout=timedelta(minutes=ALONE_TIMES * wait_minutes) + limit,  # the watch ends it before
         )
     except BaseException:
         watch.stop()

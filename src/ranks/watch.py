@@ -10,8 +10,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -21,8 +21,11 @@ from .place import RankPlace
 _LOOK_SECONDS = 1.0
 _SILENT_SECONDS = 15.0  # after which a rank is gone
 _SILENT_HERE_SECONDS = 60.0  # of our own launcher, which sees itself that a process has ended
+ALONE_TIMES = 12
+"""How many times longer the others wait for a rank that has said that it works without them."""
 _LAST_SECONDS = 5.0  # that the main thread has to come back, and once more after communication was ended
 _SIGNAL = signal.SIGUSR2
+_DONE, _ALONE = "done", "alone"  # what a rank says of itself besides its counts
 
 
 class Watch:
@@ -31,6 +34,7 @@ class Watch:
     Attributes:
         failure: what has ended the run, once that is known.
         meetings: how many times this rank has met the others, or begun to wait for them.
+        progress: counts up with each part of long work between two meetings; the others' patience begins anew.
         last_words: called before the process is left from outside its main thread.
     """
 
@@ -40,19 +44,23 @@ class Watch:
         Args:
             place: of this process.
             store: a client of its own of the shared store.
-            wait_seconds: most that a rank may keep the others waiting.
+            wait_seconds: most that a rank may keep the others waiting, without progress; `ALONE_TIMES` as long
+                with work that is its alone.
             abort: ends communication that is under way.
         """
         self.place, self._store, self._wait_seconds, self._abort = place, store, wait_seconds, abort
         self.failure: Failure | None = None
         self.meetings = 0
+        self.progress = 0
         self.last_words: Callable[[Failure], None] = lambda failure: None
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._leaving = False
         self._beats = 0
         self._seen: dict[int, tuple[str, float]] = {}  # each rank's last sign of life, and when it was new
-        self._behind: dict[int, tuple[int, float]] = {}  # who keeps others waiting: its meetings, and since when
+        # Who keeps others waiting: its meetings and progress, and since when.
+        self._behind: dict[int, tuple[tuple[int, int], float]] = {}
+        self._alone = 0
         self._previous: Any = None
         self._silent_seconds = _SILENT_HERE_SECONDS if place.launched_here else _SILENT_SECONDS
         self._thread = threading.Thread(target=self._run, daemon=True, name="yoyak-ranks")
@@ -75,6 +83,15 @@ class Watch:
     def leaves(self) -> None:
         """Note that this rank is about to end in order: a store that is gone is no failure any more."""
         self._leaving = True
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Tell the others that this rank does something without them, so that it doesn't look as if it hung."""
+        self._alone, self.progress = self._alone + 1, self.progress + 1
+        try:
+            yield
+        finally:
+            self._alone, self.progress = self._alone - 1, self.progress + 1
 
     def report(self, failure: Failure) -> Failure:
         """Make a failure of this rank, which ends by itself, known; return the first of the run."""
@@ -119,24 +136,35 @@ class Watch:
         if not self._store.check(keys):
             return
         signs, now = [value.decode() for value in self._store.multi_get(keys)], time.monotonic()
-        meetings = [int(sign.split("/")[1]) for sign in signs]
+        parts = [sign.split("/") for sign in signs]
+        marks = [(int(meetings), int(progress)) for _, meetings, progress, _ in parts]
+        furthest = max(meetings for meetings, _ in marks)
         for rank, sign in enumerate(signs):
             if self._seen.get(rank, ("", 0.0))[0] != sign:
                 self._seen[rank] = (sign, now)
-            if meetings[rank] == max(meetings):
+            if marks[rank][0] == furthest:
                 self._behind.pop(rank, None)
-            elif self._behind.get(rank, (-1, now))[0] != meetings[rank]:
-                self._behind[rank] = (meetings[rank], now)
-            why = self._gone_since(rank, sign, now)
+            elif self._behind.get(rank, ((-1, -1), now))[0] != marks[rank]:
+                self._behind[rank] = (marks[rank], now)
+            state = parts[rank][-1]
+            if all(other == _DONE for *_, other in parts[:rank] + parts[rank + 1 :]):
+                state = state or _ALONE  # the others only wait to end together
+            why = self._gone_since(rank, state, now)
             if why:
                 self._say(claim(self._store, Failure(rank, self.place.count, why)))
                 return
 
-    def _gone_since(self, rank: int, sign: str, now: float) -> str | None:
-        if not sign.endswith("done") and now - self._seen[rank][1] > self._silent_seconds:
+    def _gone_since(self, rank: int, state: str, now: float) -> str | None:
+        if state != _DONE and now - self._seen[rank][1] > self._silent_seconds:
             return f"has not answered for {self._silent_seconds:.0f} seconds; it was killed, or its machine is gone"
-        if now - self._behind.get(rank, (0, now))[1] > self._wait_seconds:
-            return f"has kept the others waiting for {self._wait_seconds / 60:g} minutes (training.rank_timeout)"
+        waited, minutes = now - self._behind.get(rank, ((0, 0), now))[1], self._wait_seconds / 60
+        if state == _ALONE and waited > ALONE_TIMES * self._wait_seconds:
+            return (
+                f"has kept the others waiting for {ALONE_TIMES * minutes:g} minutes with work of its own "
+                f"({ALONE_TIMES} times training.rank_timeout)"
+            )
+        if state != _ALONE and waited > self._wait_seconds:
+            return f"has kept the others waiting for {minutes:g} minutes (training.rank_timeout)"
         return None
 
     def _say(self, failure: Failure) -> None:
@@ -153,8 +181,8 @@ class Watch:
 
     def _beat(self) -> None:
         self._beats += 1
-        done = "done" if self._leaving else ""
-        self._store.set(_beat_of(self.place.rank), f"{self._beats}/{self.meetings}/{done}")
+        state = _DONE if self._leaving else _ALONE if self._alone else ""
+        self._store.set(_beat_of(self.place.rank), f"{self._beats}/{self.meetings}/{self.progress}/{state}")
 
     def _end(self, failure: Failure) -> None:
         """Interrupt the main thread; leave the process where that does not help."""

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallba
 from ..config.schema import Config
 from ..data.batches.padding import RightPadder
 from ..errors import YoyakError
-from ..ranks.group import gathered, is_first_rank, rank_count
+from ..ranks.group import gathered, is_first_rank, rank_count, working_alone
 from ..runs.disk import raise_if_disk_full
 from .adapter_start import start_adapter
 from .generation_score import rouge_sum
@@ -271,7 +271,8 @@ class LLMTrainer:
         weights = whole_weights(model) if self.trainer.is_cut else None
         if not is_first_rank():
             return self.run_dir / "final_model"
-        return write_final_model(self.run_dir, model, self.tokenizer, self.config, weights)
+        with working_alone():
+            return write_final_model(self.run_dir, model, self.tokenizer, self.config, weights)
 
 
 def peak_memory_bytes() -> int:

@@ -119,6 +119,10 @@ RUN_ERRORS = (
         "{seconds}초 동안 응답이 없습니다. 강제로 종료되었거나 그 기계가 사라졌습니다",
     ),
     Text(
+        "has kept the others waiting for {minutes} minutes with work of its own ({times} times training.rank_timeout)",
+        "혼자 하는 작업으로 {minutes}분 동안 다른 프로세스를 기다리게 했습니다(training.rank_timeout의 {times}배)",
+    ),
+    Text(
         "has kept the others waiting for {minutes} minutes (training.rank_timeout)",
         "{minutes}분 동안 다른 프로세스를 기다리게 했습니다(training.rank_timeout)",
     ),

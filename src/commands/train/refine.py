@@ -11,7 +11,7 @@ from ...config.schema import Config
 from ...config.typed import typed_path
 from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
-from ...ranks.group import gathered, is_first_rank, rank_count
+from ...ranks.group import gathered, is_first_rank, rank_count, working_alone
 from ...ranks.launcher import usable_cores
 from ...runs.outcomes import RefineFigures, TrainFigures
 from ...runs.schema import ResolvedChoices, RunRecord
@@ -171,7 +171,8 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         if is_first_rank():
             record_refining(run, refining, peak_bytes)
             refine_plan.record_refine_plan(run, plan, peak_bytes)
-            model_path = write_final_model(run.folder, model, tokenizer, config)
+            with working_alone():
+                model_path = write_final_model(run.folder, model, tokenizer, config)
             run.file.update(RunRecord(model_path=str(model_path)))
         after = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
         if not is_first_rank():

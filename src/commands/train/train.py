@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...config.schema import Config
 from ...planner.sharding import refuse_what_cannot_be_cut
-from ...ranks.group import agreed, is_first_rank
+from ...ranks.group import agreed, is_first_rank, working_alone
 from ...training.several.sharding import sharding_as_asked
 from ..console import create_console, quiet_libraries
 from ..together import as_asked
@@ -81,11 +81,13 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         after = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
         if not is_first_rank():
             return run.folder
-        if before and after:
-            run_steps.save_predictions(run, tables["eval"], before, after)
-            show.show_examples(run, tables["eval"], before, after)
-        train_data.note_changed_data(run)
-    write_report(run.folder)
+        with working_alone():  # with folds the others begin the next one
+            if before and after:
+                run_steps.save_predictions(run, tables["eval"], before, after)
+                show.show_examples(run, tables["eval"], before, after)
+            train_data.note_changed_data(run)
+    with working_alone():
+        write_report(run.folder)
     show.show_faults(run)
     show.show_next_command(run)
     return run.folder

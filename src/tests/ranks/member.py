@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 
 from src.errors import YoyakError
+from src.inference.dealt import dealt
 from src.ranks import watch
 from src.ranks.group import add_up, add_up_together, agreed, copy_from_first, gathered, library_meeting, own_rank
 from src.ranks.joining import one_of_several
@@ -78,6 +79,20 @@ def keep_waiting(folder):
     if own_rank() == 1:
         time.sleep(100)
     gathered(None)
+
+
+def work_at_length(folder):
+    """The first rank makes something for all, then its summaries one after the other, and works on at the end."""
+    first = own_rank() == 0
+
+    def stream(prompts):
+        for place, _ in enumerate(prompts):
+            time.sleep(0.7 * first)
+            yield place, "summary"
+
+    agreed(lambda: time.sleep(4))
+    dealt([[1]] * 10, stream)
+    time.sleep(4 * first)
 
 
 def keep_a_library_waiting(folder):

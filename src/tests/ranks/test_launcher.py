@@ -84,6 +84,12 @@ def test_a_rank_that_keeps_the_others_waiting_is_found(tmp_path, monkeypatch, de
     assert failure.why == "has kept the others waiting for 0.05 minutes (training.rank_timeout)"
 
 
+@pytest.mark.long
+def test_a_rank_that_works_at_length_is_not_taken_for_one_that_hangs(tmp_path, monkeypatch):
+    monkeypatch.setenv("WAIT", "0.03")  # 1.8 seconds
+    assert run("work_at_length", tmp_path) == (0, None)
+
+
 def test_a_signal_that_comes_before_a_process_can_heed_it_is_no_failure(tmp_path):
     begin = f"import os, time; open({str(tmp_path)!r} + '/' + os.environ['RANK'], 'w').close(); time.sleep(9)"
     launcher = Launcher([sys.executable, "-c", begin], 2)

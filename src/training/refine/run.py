@@ -15,7 +15,7 @@ from ...bilingual import Text
 from ...errors import YoyakError
 from ...files import appending, write_atomic
 from ...kernels.few_rows import leave_onednn, leaves_onednn
-from ...ranks.group import agreed, copy_from_first, gathered, is_first_rank, rank_count
+from ...ranks.group import agreed, copy_from_first, gathered, is_first_rank, rank_count, working_alone
 from ..guards.interrupts import EvaluationStopped, StopOnSignal, TrainingInterrupted
 from ..logs.readings import Readings
 from ..state.checkpointed_trainer import STATE
@@ -117,8 +117,9 @@ class RefineRun:
         all_made = Text(f"all {steps} steps are made", f"스텝 {steps:,}개를 모두 마쳤습니다")
         self.why = self.why or all_made
         if is_first_rank():
-            best = read_checkpoint(self._folder(int(self.best["step"])))
-            copy_into(self.refiner.parameters, safetensors.torch.load_file(best.folder / _AVERAGE))
+            with working_alone():
+                best = read_checkpoint(self._folder(int(self.best["step"])))
+                copy_into(self.refiner.parameters, safetensors.torch.load_file(best.folder / _AVERAGE))
         copy_from_first(list(self.refiner.parameters.values()))
 
     def _evaluate_if_due(self) -> None:

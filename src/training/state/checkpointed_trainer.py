@@ -17,7 +17,7 @@ from typing import Any
 import safetensors.torch
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
-from ...ranks.group import copy_from_first, gathered, is_first_rank, rank_count
+from ...ranks.group import copy_from_first, gathered, is_first_rank, rank_count, working_alone
 from ..guards.interrupts import EvaluationStopped
 from ..guards.one_process import raise_unless_alone
 from ..several.cut_weights import is_cut, read_cut_weights, whole_weights
@@ -129,8 +129,9 @@ class CheckpointedTrainer(Trainer):
         self._checkpoints = steps_to_keep([*self._checkpoints, step], best, self._checkpoint_limit)
         whole = self._whole_state() if self.is_cut or is_first_rank() else None
         if whole is not None and is_first_rank():
-            write_checkpoint(root, step, partial(self._write_state, whole), best)
-            remove_others(root, self._checkpoints)
+            with working_alone():
+                write_checkpoint(root, step, partial(self._write_state, whole), best)
+                remove_others(root, self._checkpoints)
         if self.is_cut:
             gathered(None)  # all of them read it to go back to the best weights
         self.last_save_seconds = time.perf_counter() - start
@@ -179,7 +180,8 @@ class CheckpointedTrainer(Trainer):
             read_cut_weights(self.model, Path(self.state.best_model_checkpoint))
             return
         if is_first_rank():
-            super()._load_best_model()
+            with working_alone():
+                super()._load_best_model()
         copy_from_first(self._trained)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
