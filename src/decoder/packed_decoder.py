@@ -100,7 +100,7 @@ class PackedDecoder:
         if self.grad_embeddings is not None:
             if self.embedding_scale != 1:
                 grad = grad * self.embedding_scale
-            add_embedding_gradient(self.grad_embeddings, batch.input_ids, grad)
+            add_embedding_gradient(self.grad_embeddings, batch.input_ids, grad, self.embeddings.padding_idx)
         return loss
 
     @torch.no_grad()

@@ -85,6 +85,7 @@ MODELS: dict[str, tuple[str, dict[str, Any], Lora]] = {
     "whole llama": ("llama", {}, None),
     "whole llama, untied, as many key heads": ("llama", {"tie_word_embeddings": False, "num_key_value_heads": 4}, None),
     "whole llama with biases": ("llama", {"attention_bias": True, "mlp_bias": True}, None),
+    "whole llama, a token of padding in the text": ("llama", {"pad_token_id": 67}, None),
     "whole qwen2": ("qwen2", {}, None),
     "whole qwen3": ("qwen3", {"head_dim": 16}, None),
     "whole gemma 3": ("gemma3_text", WRITTEN_OUT["gemma3_text"], None),

@@ -8,16 +8,17 @@ from src.kernels import embedding_gradient
 from src.kernels.embedding_gradient import add_embedding_gradient
 
 
+@pytest.mark.parametrize("padding_idx", [None, 2])
 @pytest.mark.parametrize("chunk", [4, 100])
-def test_equals_autograds_and_adds(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+def test_equals_autograds_and_adds(monkeypatch: pytest.MonkeyPatch, chunk: int, padding_idx: int | None) -> None:
     monkeypatch.setattr(embedding_gradient, "_CHUNK", chunk)
     torch.manual_seed(0)
     ids, grad = torch.randint(7, (30,)), torch.randn(30, 5, dtype=torch.float64)
     ids[ids == 0] = 3  # a row that no token names
     table = torch.randn(7, 5, dtype=torch.float64, requires_grad=True)
-    nn.functional.embedding(ids, table).backward(grad)
+    nn.functional.embedding(ids, table, padding_idx).backward(grad)
     total = torch.ones(7, 5, dtype=torch.float64)
-    add_embedding_gradient(total, ids, grad)
+    add_embedding_gradient(total, ids, grad, padding_idx)
     assert torch.allclose(total, 1 + table.grad, rtol=1e-12)
     assert torch.equal(total[0], torch.ones(5, dtype=torch.float64))
 
