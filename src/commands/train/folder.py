@@ -60,6 +60,7 @@ def followed_run(
     with stopped_by_sigterm(), run_logger([log], create_console(forgiving=True)) as logger:
         file = RunFile(config.experiment.run_dir, kept_record(earlier), writes=False)
         try:
+            warn_busy_cores(logger)
             yield RunContext(config, config.experiment.run_dir, file, logger, create_console(forgiving=True), earlier)
         except BaseException as error:
             logger.error("Failed: %s", error)

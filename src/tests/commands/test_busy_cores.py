@@ -1,11 +1,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 
 from src.commands.train.busy_cores import busy_cores, busy_cores_note
+from src.ranks.launcher import Launcher
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,21 @@ from src.commands.train.busy_cores import busy_cores, busy_cores_note
 )
 def test_more_threads_than_cores_are_said(load, threads, cores, note):
     assert busy_cores_note(load, threads, cores) == note
+
+
+def test_threads_of_several_processes_share_what_is_free():
+    assert busy_cores_note(0.0, 8, 8, 2) is None
+    assert busy_cores_note(4.0, 8, 8, 2) == (
+        "4.0 of 8 cores are busy and this run has 8 threads: training will be slow; OMP_NUM_THREADS=2 is faster here"
+    )
+
+
+def test_no_rank_counts_as_another_s_work(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[3]))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    command = [sys.executable, "-m", "src.tests.ranks.member", "look_at_cores", str(tmp_path)]
+    assert Launcher(command, 2).run() == (0, None)
+    assert (tmp_path / "said").read_text() == "others: 0, threads: 2 of 2"
 
 
 def test_a_core_that_computes_counts_and_others_do_not():

@@ -10,10 +10,12 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 import torch.distributed as dist
 
+from src.commands.train.busy_cores import warn_busy_cores
 from src.errors import YoyakError
 from src.inference.dealt import dealt
 from src.ranks import watch
@@ -93,6 +95,22 @@ def work_at_length(folder):
     agreed(lambda: time.sleep(4))
     dealt([[1]] * 10, stream)
     time.sleep(4 * first)
+
+
+def look_at_cores(folder):
+    """The second rank computes for a second and then rests; what others use is 1 while it does not."""
+    working = folder / "working"
+    cores = sys.modules["src.commands.train.busy_cores"]
+    cores.busy_cores = lambda _: float(working.exists())
+    cores.busy_cores_note = lambda load, threads, count, processes: (
+        f"others: {load:.0f}, threads: {threads} of {processes}"
+    )
+    if own_rank() == 1:
+        working.touch()
+        time.sleep(1)
+        working.unlink()
+    said = SimpleNamespace(warning=(folder / "said").write_text)
+    warn_busy_cores(said)
 
 
 def keep_a_library_waiting(folder):

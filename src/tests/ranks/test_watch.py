@@ -6,7 +6,6 @@ import pytest
 from torch.distributed import FileStore
 
 from src.ranks import watch as module
-from src.ranks.failure import RankFailedError, raise_failure
 from src.ranks.place import RankPlace
 from src.ranks.watch import Watch
 
@@ -95,9 +94,3 @@ def test_the_last_rank_of_a_run_works_alone(run):
 def test_only_where_all_others_are_done_is_one_alone(run):
     run.watches[1].leaves()
     assert run.after(11) == (0, HUNG)
-
-
-def test_what_has_ended_the_run_is_raised(run):
-    run.after(11)
-    with pytest.raises(RankFailedError, match="rank 0 of 3: has kept the others waiting"):
-        raise_failure(run.watches[0].failure)
