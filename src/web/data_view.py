@@ -138,13 +138,33 @@ def guessed_columns(columns: list[str], settings: dict[str, str]) -> dict[str, s
     return guessed | settings
 
 
+def _settings_that_fit(path: Path, settings: dict[str, str]) -> dict[str, str]:
+    """Return what another file's settings say of columns and rows that this file has too, and the usual for the rest.
+
+    Its encoding is found out anew.
+    """
+    fitting = {name: settings[name] for name in ("records",) if settings.get(name)}
+    try:
+        columns = columns_of(path, fitting)
+    except YoyakError:
+        if not fitting:
+            raise
+        fitting = {}
+        columns = columns_of(path, fitting)
+    fitting |= {name: value for name, value in settings.items() if name.endswith("_column") and value in columns}
+    return guessed_columns(columns, fitting)
+
+
 def shared_dialogues(path: Path, other: Path, settings: dict[str, str]) -> tuple[int, int]:
     """Return how many dialogues of a file are in another one too, letter for letter and nearly.
+
+    `settings` are the file's. Of the other one, which needs no summaries, those hold that fit it.
 
     Raises:
         YoyakError: a file can't be read, or there are too many rows to compare on a page.
     """
-    ours, theirs = (read_dialogues(str(one), settings_of(settings)).rows for one in (path, other))
+    ours = read_dialogues(str(path), settings_of(settings)).rows
+    theirs = read_dialogues(str(other), settings_of(_settings_that_fit(other, settings)), need_summary=False).rows
     if len(ours) + len(theirs) > _MOST_COMPARED_ROWS:
         raise YoyakError(f"{path.name}: more than {_MOST_COMPARED_ROWS:,} rows to compare; yoyak data stats does that")
     texts = {row.dialogue for row in theirs}

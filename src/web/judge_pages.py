@@ -35,7 +35,7 @@ def add_judge_pages(app: FastAPI, studio: Studio) -> None:
         page = given.get("page", "0")
         asked = SummariesAsked(
             folder.absolute(),
-            tuple(studio.place.run(other).absolute() for other in beside[:_MOST_COMPARED]),
+            {other: studio.place.run(other).absolute() for other in beside[:_MOST_COMPARED]},
             given.get("order", "gain") if given.get("order", "gain") in SUMMARY_ORDERS else "gain",
             given.get("topic", ""),
             given.get("size", "") if given.get("size", "") in DIALOGUE_SIZES else "",

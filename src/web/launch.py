@@ -75,6 +75,9 @@ def run_studio(runs: Path, address: "Address", show: bool) -> None:
         studio.keeper.begin()
         # uvicorn raises the signal again when it has ended, which would end the process before what follows.
         before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        # A script's shell has a command in the background ignore SIGINT; a server heeds it there too.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             asyncio.run(_server_of(config).serve([listener]))
         finally:

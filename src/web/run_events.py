@@ -1,6 +1,7 @@
 """What happens to a run, as server-sent events from its files: whoever started it."""
 
 import asyncio
+import codecs
 import json
 import os
 import threading
@@ -78,18 +79,23 @@ def _state(folder: Path) -> tuple[object, ...]:
 
 
 class _LogEnd:
-    """The end of a log, and then what is written to it, in whole lines."""
+    """The end of a log, and then what is written to it: whole lines, of one that is longer than a look its parts."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._offset = path, -1
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a part may end within a character
 
     def read(self) -> list[str]:
         with suppress(OSError), open(self._path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if self._offset < 0 or size < self._offset:
                 self._offset = max(0, size - _LOG_BYTES)
+                self._decoder.reset()
             file.seek(self._offset)
-            whole, newline, _ = file.read(_LOG_BYTES).rpartition(b"\n")
+            read = file.read(_LOG_BYTES)
+            whole, newline, _ = read.rpartition(b"\n")
+            if not newline and len(read) == _LOG_BYTES:
+                whole = read
             self._offset += len(whole) + len(newline)
-            return whole.decode("utf-8", "replace").split("\n") if newline else []
+            return self._decoder.decode(whole, final=bool(newline)).split("\n") if whole or newline else []
         return []

@@ -1,7 +1,7 @@
 """Summaries of the same dialogues side by side, with their facts marked: worked out in the worker."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from statistics import median_low
@@ -34,10 +34,10 @@ BEFORE, AFTER = Text("Before training", "학습 전"), Text("After training", "�
 
 @dataclass(frozen=True)
 class SummariesAsked:
-    """Which dialogues of a run, in which order, and the other runs whose summaries stand beside."""
+    """Which dialogues of a run, in which order, and the other runs, by name, whose summaries stand beside."""
 
     folder: Path
-    others: tuple[Path, ...] = ()
+    others: Mapping[str, Path] = field(default_factory=dict)
     order: str = "gain"
     topic: str = ""
     size: str = ""
@@ -72,7 +72,7 @@ def summaries_shown(asked: SummariesAsked) -> SummariesShown:
     page = page_there(asked.page, len(places), SHOWN_AT_ONCE)
     first = page * SHOWN_AT_ONCE
     shown = places[first : first + SHOWN_AT_ONCE]
-    beside = {other.name: _by_dialogue(other, _stamp(other)) for other in asked.others}
+    beside = {name: _by_dialogue(other, _stamp(other)) for name, other in asked.others.items()}
     articles = _articles(
         [(first + n + 1, rows[place], before[place], after[place]) for n, place in enumerate(shown)], beside
     )

@@ -1,5 +1,6 @@
 """Files that are brought: names made safe, bad rows by line, pages of rows, and what is split off."""
 
+import json
 import sys
 
 import pytest
@@ -105,6 +106,25 @@ def test_dialogues_that_two_files_share_are_counted(tmp_path):
     ours.write_text(f"fname,dialogue,summary\n1,A: the same here,s\n2,{long},s\n3,A: quite other words stand here,s\n")
     theirs.write_text(f"fname,dialogue,summary\n1,A: the same here,s\n2,{long} fifteen,s\n")
     assert shared_dialogues(ours, theirs, {}) == (1, 1)
+
+
+def test_the_other_file_is_read_with_columns_and_encoding_of_its_own(tmp_path):
+    ours, theirs = tmp_path / "a.csv", tmp_path / "b.csv"
+    ours.write_bytes("번호,대화,요약\n1,A: 같은 말,s\n2,A: 다른 말,s\n".encode("cp949"))
+    theirs.write_text("fname,dialogue\n1,A: 같은 말\n")
+    settings = {"dialogue_column": "대화", "summary_column": "요약", "encoding": "cp949"}
+    assert shared_dialogues(ours, theirs, settings) == (1, 0)
+    theirs.write_text("대화\nA: 다른 말\n")
+    assert shared_dialogues(ours, theirs, settings) == (1, 0)
+
+
+def test_only_the_file_at_a_path_of_rows_is_read_by_it(tmp_path):
+    ours, theirs = tmp_path / "a.json", tmp_path / "b.json"
+    rows = [{"dialogue": "A: the same here", "summary": "s"}]
+    ours.write_text(json.dumps({"data": {"rows": rows}, "other": rows}))
+    for content in (rows, {"data": {"rows": rows}, "other": []}):
+        theirs.write_text(json.dumps(content))
+        assert shared_dialogues(ours, theirs, {"records": "data.rows"}) == (1, 0)
 
 
 def test_lengths_are_counted_by_a_models_tokenizer(visitor, brought_file):

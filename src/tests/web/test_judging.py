@@ -51,10 +51,20 @@ def test_dialogues_are_ordered_and_chosen(judged, asked, order):
 
 
 def test_facts_are_marked_by_whether_the_dialogue_holds_them(judged):
-    (first, *_) = summaries_shown(SummariesAsked(judged / "one", (judged / "two",), order="file")).articles
+    (first, *_) = summaries_shown(SummariesAsked(judged / "one", {"two": judged / "two"}, order="file")).articles
     assert "<mark>Bora</mark>" in first
     assert '<mark class="unheld" title="not in the dialogue" data-ko-title="대화에 없음">7</mark>' in first
     assert "another &lt;b&gt;" in first
+
+
+def test_trials_of_the_same_number_stand_side_by_side(visitor, write_studio_run):
+    for name in ("one", "first_search/trial_000", "second_search/trial_000"):
+        folder = write_studio_run(name)
+        rows = [row | {"fine_tuned": f"by {name}"} for row in ROWS]
+        (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    beside = "beside=first_search~trial_000&beside=second_search~trial_000"
+    page = visitor.get(f"/runs/one/summaries?{beside}").text
+    assert page.count("by first_search/trial_000") == page.count("by second_search/trial_000") == len(ROWS)
 
 
 def test_the_page_of_summaries(visitor, judged):

@@ -12,7 +12,7 @@ import pytest
 
 from src.runs.lock import lock_path
 from src.tests.web.studio_process import pid_of
-from src.web.run_events import run_events
+from src.web.run_events import _LogEnd, run_events
 
 
 async def first_events(folder, count, between=None):
@@ -48,6 +48,20 @@ def test_a_page_that_comes_back_gets_all_points_anew(write_studio_run):
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"step": 60, "loss": 1.0}\n')
     assert asyncio.run(first_events(run, 1))[0][1]["loss"][0] == [2.0, 40.0, 60.0]
+
+
+def test_a_line_longer_than_what_is_read_at_a_time_does_not_stop_the_log(tmp_path):
+    path = tmp_path / "train.log"
+    path.write_text("first\n")
+    log = _LogEnd(path)
+    assert log.read() == ["first"]
+    with path.open("a") as file:
+        file.write("가" * 40_000 + "\nafter\nnot yet whole")
+    parts = []
+    while lines := log.read():
+        parts += lines
+    assert parts[-1] == "after"
+    assert "".join(parts[:-1]) == "가" * 40_000
 
 
 def test_a_run_that_goes_on_from_a_checkpoint_begins_its_curves_anew(write_studio_run):

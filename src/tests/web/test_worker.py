@@ -33,6 +33,20 @@ def test_a_worker_ends_with_a_studio_that_is_killed(tmp_path):
     until(lambda: not worker.exists())
 
 
+def test_a_studio_in_the_background_of_a_script_ends_at_ctrl_c_as_in_front(folder):
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    begin = "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); runpy.run_module('src')"
+    studio = subprocess.Popen(
+        [sys.executable, "-c", f"import sys; sys.argv[1:] = ['studio', '--port', '0']; {begin}"],
+        cwd=folder, env=env, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert studio.stdout is not None
+    assert httpx.get(studio.stdout.readline().split()[-1]).status_code == 303  # it serves
+    studio.send_signal(signal.SIGINT)
+    studio.communicate(timeout=20)
+    assert studio.returncode == 130
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_model_that_is_tried_ends_with_the_studio_and_a_run_goes_on(folder, place, monkeypatch, number):
     monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, "-c", "import time; time.sleep(60)"])
