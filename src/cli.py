@@ -12,6 +12,7 @@ from .commands.config_cli import config_app
 from .commands.data.data_cli import data_app
 from .commands.evaluate_cli import evaluate
 from .commands.exit_code import exit_code
+from .commands.last_resort import say_what_no_log_takes
 from .commands.models_cli import models_app
 from .commands.options import (
     AdapterFolder,
@@ -255,6 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(given: list[str]) -> None:
     refuse_undecodable(given)
     given = choose_language(given)
+    say_what_no_log_takes()
     command = korean_help(typer.main.get_command(app)) if speaks_korean() else _commands()
     with panics_refused():
         command(given, standalone_mode=True)

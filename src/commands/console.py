@@ -17,6 +17,7 @@ from ..redaction import RedactingFormatter, redact
 from ..runs.log_file import LogFile
 from ..streams import Forgiving, has_characters_of
 from ..visible import json_line, visible
+from .last_resort import say_what_no_log_takes
 from .speech import said_record, say_aside
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def quiet_libraries() -> None:
     ask_for_huge_pages()
     ask_for_growing_segments()
     logging.captureWarnings(True)
-    if logging.lastResort is not None:  # prints what no other handler takes: the server's faults
-        logging.lastResort.setFormatter(RedactingFormatter())
+    say_what_no_log_takes()
     warnings.simplefilter("default")
     logging.getLogger("py.warnings").addHandler(logging.NullHandler())
     logging.getLogger("py.warnings").propagate = False

@@ -165,8 +165,8 @@ def compare_plans(situation: Situation, request: PlanRequest) -> None:
         ]
         print_json(found)
         return
-    print_text(table_text(rows))
-    print_text(f"Picture: {path}")
+    print_text(table_text(rows, said))
+    print_text(said(f"Picture: {path}"))
 
 
 def compare_cards(situation: Situation, request: PlanRequest) -> None:
@@ -182,7 +182,7 @@ def compare_cards(situation: Situation, request: PlanRequest) -> None:
         return
     print_text(said_lines(cards_text(rows, request.price_per_hour)))
     print_text("\n" + said_lines(links_text(situation)))
-    print_text(f"Picture: {path}")
+    print_text(said(f"Picture: {path}"))
 
 
 def calibrate(as_json: bool) -> None:
@@ -197,8 +197,9 @@ def calibrate(as_json: bool) -> None:
     if as_json:
         print_json(asdict(device))
         return
-    print_text(
+    measured = (
         f"{device.name}: products {device.flops / 1e12:.2f} TFLOP/s, {device.bandwidth / 1e9:.0f} GB/s, "
         f"half of it at {device.product_half:.0f} rows, {1e6 * (device.launch or 0):.0f} us a call; "
         f"kept in {profile_path()}"
     )
+    print_text(said(measured))

@@ -1,7 +1,7 @@
 """Methods, cards and lengths beside each other: a table, and a picture of time over memory."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
@@ -45,16 +45,27 @@ def _scaled(lengths: Lengths, scale: float) -> Lengths:
     return replace(lengths, prompts=prompts, responses=[max(1, round(size * scale)) for size in lengths.responses])
 
 
-def table_text(rows: Sequence[ComparedPlan]) -> str:
-    """Return the comparison as a table."""
-    lines = [f"{'card':14} {'method':18} {'lengths':>8} {'GB':>8} {'hours':>8}  micro-batch, computed again"]
+def table_text(rows: Sequence[ComparedPlan], say: Callable[[str], str] = str) -> str:
+    """Return the comparison as a table, whose words are those that `say` makes of ours."""
+    heads = ("card", "method", "lengths", "GB", "hours", "micro-batch, computed again")
+    lines = [_line([say(head) for head in heads])]
     for row in rows:
         choice = row.plan.choice
-        size = f"{choice.micro_batch_tokens or choice.work.largest.tokens:,}, {choice.checkpointing}"
+        size = f"{choice.micro_batch_tokens or choice.work.largest.tokens:,}, {say(choice.checkpointing)}"
         memory, time = choice.memory.device_bytes / 1e9, row.plan.total_seconds / 3600
-        shown = f"{time:8.2f}  {size}" if row.plan.fits else f"{'-':>8}  does not fit"
-        lines.append(f"{row.card:14} {METHODS[row.method]:18} {'x' + format(row.scale, 'g'):>8} {memory:8.1f} {shown}")
+        shown = [f"{time:.2f}", size] if row.plan.fits else ["-", say("does not fit")]
+        lines.append(_line([row.card, say(METHODS[row.method]), f"x{row.scale:g}", f"{memory:.1f}", *shown]))
     return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    """Return two cells to the left of their columns, three to the right, and the last; Hangul takes two places."""
+    from rich.cells import cell_len
+
+    gaps = [" " * (width - cell_len(cell)) for cell, width in zip(cells, (14, 18, 8, 8, 8), strict=False)]
+    names = [cell + gap for cell, gap in zip(cells[:2], gaps[:2], strict=True)]
+    figures = [gap + cell for cell, gap in zip(cells[2:5], gaps[2:], strict=True)]
+    return f"{' '.join([*names, *figures])}  {cells[5]}"
 
 
 def picture(rows: Sequence[ComparedPlan], title: str) -> str:

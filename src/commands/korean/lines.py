@@ -205,6 +205,10 @@ LINES = (
     Text("usable rows", "쓸 수 있는 행"),
     Text("bad rows", "쓸 수 없는 행"),
     Text("composed (NFC)", "합친 자모(NFC)"),
+    Text("read as turns", "발화로 읽은 것"),
+    Text("exports not read", "읽지 못한 내보내기"),
+    Text("{count} ({number} lines)", "{count}({number}줄)"),
+    Text("{count} rows", "{count}행"),
     Text("{count} examples, none shortened", "예시 {count}개, 줄인 것 없음"),
     Text("{count} example, none shortened", "예시 {count}개, 줄인 것 없음"),
     Text(

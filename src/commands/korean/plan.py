@@ -91,11 +91,20 @@ PLAN = (
         ),
     ),
     Text("adding up gradients", "그래디언트 합산"),
-    Text("joined by  s a step       run", "     연결  초/스텝        전체"),
+    Text("joined by  s a step       run", "     연결   초/스텝      전체"),
     Text("* weights cut over the cards", "* 가중치를 GPU마다 나눔"),
     Text("! does not fit", "! 들어가지 않음"),
-    Text("cards  s a step       run   speed  GB each", "GPU  초/스텝        전체    속도   GB(장)"),
-    Text("cards  s a step       run   speed  GB each      cost", "GPU  초/스텝        전체    속도   GB(장)      비용"),
+    Text("does not fit", "들어가지 않음"),
+    Text("card", "GPU"),
+    Text("method", "방법"),
+    Text("lengths", "길이"),
+    Text("hours", "시간"),
+    Text("micro-batch, computed again", "마이크로배치, 재계산하는 층"),
+    Text("Picture: {path}", "그림: {path}"),
+    Text("cards  s a step       run   speed  GB each", "  GPU   초/스텝      전체    속도   GB(장)"),
+    Text(
+        "cards  s a step       run   speed  GB each      cost", "  GPU   초/스텝      전체    속도   GB(장)      비용"
+    ),
     Text("Memory [{bar}] {need} of {have} GB", "메모리 [{bar}] {have} GB 가운데 {need} GB"),
     Text("Memory [{bar}] {need} of {have} GB (over)", "메모리 [{bar}] {have} GB 가운데 {need} GB(넘침)"),
     Text(

@@ -15,7 +15,10 @@ _BAR_CELLS = 40
 
 
 def render(report: DataReport) -> "RenderableType":
-    """Return the report for a rich console: facts, bad rows, lengths, and a histogram where prompts were counted."""
+    """Return the report for a rich console: facts, bad rows, lengths, and a histogram where prompts were counted.
+
+    What is of the data is a `Text`; strings are our own words, which the console says in its language.
+    """
     from rich.console import Group
     from rich.text import Text
 
@@ -33,24 +36,24 @@ def _facts_table(report: DataReport) -> "Table":
     from rich.text import Text
 
     bad = sum(rows.count for rows in report.bad_rows.values())
-    speakers = ", ".join(f"{name} ({count:,})" for name, count in report.common_speakers.items())
+    speakers = Text(", ".join(f"{name} ({count:,})" for name, count in report.common_speakers.items()))
     exports = formats_said(Counter(report.exports))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column()
     for name, value in (
-        ("file", report.source),
-        ("encoding", report.encoding),
+        ("file", Text(report.source)),
+        ("encoding", Text(report.encoding)),
         ("usable rows", f"{report.rows:,}"),
         ("bad rows", f"{bad:,}" + (f" ({report.bad_lines:,} lines)" if report.bad_lines > bad else "")),
         *([("composed (NFC)", _composed(report))] if report.composed_rows or report.composed_columns else []),
-        *([("read as turns", "\n".join([exports, *report.first_turns]))] if report.exports else []),
+        *([("read as turns", Text("\n".join([exports, *report.first_turns])))] if report.exports else []),
         *([("exports not read", _unread(report))] if report.unread_exports else []),
         ("repeated dialogues", f"{report.duplicate_dialogues:,}"),
         ("turns without a speaker", f"{report.turns_without_speaker:,}"),
         ("most common speakers", speakers or "none"),
     ):
-        table.add_row(name, Text(value))
+        table.add_row(name, value)
     return table
 
 
@@ -72,11 +75,15 @@ def _bad_rows_table(report: DataReport) -> "Table":
     table.add_column("rows", justify="right")
     table.add_column(f"first {report.unit}s")
     for reason, rows in report.bad_rows.items():
-        places = [
-            f"{line}: {detail}" if detail else f"{line}" for line, detail in zip(rows.lines, rows.details, strict=True)
-        ]
         more = ["..."] if rows.count > len(rows.lines) else []
-        table.add_row(Text(reason), f"{rows.count:,}", Text(("\n" if any(rows.details) else ", ").join(places + more)))
+        places: RenderableType = Text(", ".join([*map(str, rows.lines), *more]))
+        if any(rows.details):
+            places = Table.grid(padding=(0, 1))
+            for line, detail in zip(rows.lines, rows.details, strict=True):
+                places.add_row(f"{line}:" if detail else f"{line}", detail)
+            for dots in more:
+                places.add_row(dots)
+        table.add_row(reason, f"{rows.count:,}", places)
     return table
 
 
@@ -100,16 +107,15 @@ def _lengths_table(report: DataReport) -> "Table":
 
 
 def _histogram_lines(prompts: PromptLengths) -> list["RenderableType"]:
+    from rich.styled import Styled
     from rich.text import Text
 
     counts = [one.count for one in prompts.histogram]
     total, most = sum(counts), max(counts, default=0)
-    lines: list[RenderableType] = [Text("Prompt tokens before truncation", style="italic")]
+    lines: list[RenderableType] = [Styled("Prompt tokens before truncation", "italic")]
     for one in prompts.histogram:
         bar = "█" * math.ceil(_BAR_CELLS * one.count / most)
         lines.append(Text(f"{one.low:>7,} - {one.high:>7,}  {bar} {one.count:,}", no_wrap=True))
     share = 100 * prompts.over_limit / total if total else 0.0
-    lines.append(
-        Text(f"{prompts.over_limit:,} of {total:,} ({share:.1f}%) exceed {prompts.limit:,} tokens and lose turns")
-    )
+    lines.append(f"{prompts.over_limit:,} of {total:,} ({share:.1f}%) exceed {prompts.limit:,} tokens and lose turns")
     return lines
