@@ -95,7 +95,7 @@ PLAN = (
     Text("* weights cut over the cards", "* 가중치를 GPU마다 나눔"),
     Text("! does not fit", "! 들어가지 않음"),
     Text("does not fit", "들어가지 않음"),
-    Text("card", "GPU"),
+    Text("card", "GPU 이름"),
     Text("method", "방법"),
     Text("lengths", "길이"),
     Text("hours", "시간"),

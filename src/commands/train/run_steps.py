@@ -147,6 +147,14 @@ def resolve_run(run: RunContext, loader: "LoRALoader", model: Any, train_set: An
     return resolved
 
 
+def refuse_replaced_model(run: RunContext, model: Any) -> None:
+    """Raise YoyakError where a run's checkpoint is of another base model, before hours go into its summaries."""
+    from ...training.state.identity import refuse_another_model
+
+    if run.earlier and run.checkpoint:
+        refuse_another_model(run.folder, model, run.earlier.facts, run.config)
+
+
 def score(
     run: RunContext,
     model: Any,
@@ -163,19 +171,23 @@ def score(
     from ...data.prompt.reasoning import reasoning_note
     from ...inference.scored import evaluate_model, score_rows
     from ...models.probe import found_by_probes
+    from ...training.state.identity import model_digest, start_digest
 
     if not run.config.evaluation.generate:
         return None
     # A new adapter starts at zero; one that is trained further is switched off for the base model's own score.
     switched_off = stage == "zero_shot" and of_base and run.config.lora.adapter is not None
     said = stage.replace("_", "-") if of_base else "before refining"
-    result = agreed(lambda: kept_zero_shot(run, table)) if stage == "zero_shot" else None
+    result, by = None, ""
+    if stage == "zero_shot":
+        by = model_digest(model) if of_base else model_digest(model) + start_digest(model)
+        result = agreed(lambda: kept_zero_shot(run, table, by))
     if result is None:
         bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
         with bar as advance, model.disable_adapter() if switched_off else nullcontext():
             result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
         if stage == "zero_shot" and is_first_rank():
-            keep_zero_shot(run, table, result)
+            keep_zero_shot(run, table, by, result)
         run.file.update(RunRecord(resolved=ResolvedChoices(probes=found_by_probes(model))))
     report = score_rows(table.rows, result.summaries, None, run.config, facts=False)
     scores = StageScores(**report.run_scores(), unended=result.unended, reasoning_removed=result.reasoning_removed)

@@ -73,6 +73,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         run_steps.record_model(run, loader, model)
         train_exports.note_exports(run, model, tokenizer, train_set.prompt)
         resolved = run_steps.resolve_run(run, loader, model, train_set, eval_set)
+        run_steps.refuse_replaced_model(run, model)
         before = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "zero_shot")
         options = {"logger": run.logger, "resume": run.checkpoint, "resolved": resolved}
         trainer = create_llm_trainer(config, model, tokenizer, train_set, eval_set, **options)

@@ -16,15 +16,15 @@ ZERO_SHOT = "zero_shot.json"
 """In the folder of a run under way."""
 
 
-def keep_zero_shot(run: RunContext, table: "DialogueTable", result: "Evaluation") -> None:
-    """Write the base model's summaries to the run's folder."""
-    content = {"of": _digest(table), "summaries": result.summaries, "unended": result.unended}
+def keep_zero_shot(run: RunContext, table: "DialogueTable", by: str, result: "Evaluation") -> None:
+    """Write the base model's summaries to the run's folder; `by` is the hash of what made them."""
+    content = {"of": _digest(table), "by": by, "summaries": result.summaries, "unended": result.unended}
     content["reasoning_removed"] = result.reasoning_removed
     write_atomic(run.folder / ZERO_SHOT, json.dumps(content, ensure_ascii=False))
 
 
-def kept_zero_shot(run: RunContext, table: "DialogueTable") -> "Evaluation | None":
-    """Return what `keep_zero_shot` wrote, where the run goes on with the settings of then; otherwise None."""
+def kept_zero_shot(run: RunContext, table: "DialogueTable", by: str) -> "Evaluation | None":
+    """Return what `keep_zero_shot` wrote, where the run goes on with settings and model of then; otherwise None."""
     from ...evaluation.rouge import score_summaries
     from ...inference.scored import Evaluation
 
@@ -35,7 +35,7 @@ def kept_zero_shot(run: RunContext, table: "DialogueTable") -> "Evaluation | Non
         kept = json.loads((run.folder / ZERO_SHOT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if kept["of"] != _digest(table):
+    if kept["of"] != _digest(table) or kept.get("by") != by:
         return None
     how = run.config.evaluation
     references = [row.summary for row in table.rows]

@@ -41,7 +41,7 @@ def _facts_table(report: DataReport) -> "Table":
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column()
-    for name, value in (
+    facts: list[tuple[str, RenderableType]] = [
         ("file", Text(report.source)),
         ("encoding", Text(report.encoding)),
         ("usable rows", f"{report.rows:,}"),
@@ -52,7 +52,8 @@ def _facts_table(report: DataReport) -> "Table":
         ("repeated dialogues", f"{report.duplicate_dialogues:,}"),
         ("turns without a speaker", f"{report.turns_without_speaker:,}"),
         ("most common speakers", speakers or "none"),
-    ):
+    ]
+    for name, value in facts:
         table.add_row(name, value)
     return table
 

@@ -58,13 +58,14 @@ def test_facts_are_marked_by_whether_the_dialogue_holds_them(judged):
 
 
 def test_trials_of_the_same_number_stand_side_by_side(visitor, write_studio_run):
-    for name in ("one", "first_search/trial_000", "second_search/trial_000"):
+    texts = {"one": "own words", "first_search/trial_000": "other words", "second_search/trial_000": "further words"}
+    for name, text in texts.items():
         folder = write_studio_run(name)
-        rows = [row | {"fine_tuned": f"by {name}"} for row in ROWS]
+        rows = [row | {"fine_tuned": text} for row in ROWS]
         (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     beside = "beside=first_search~trial_000&beside=second_search~trial_000"
     page = visitor.get(f"/runs/one/summaries?{beside}").text
-    assert page.count("by first_search/trial_000") == page.count("by second_search/trial_000") == len(ROWS)
+    assert [page.count(text) for text in texts.values()] == [len(ROWS)] * 3
 
 
 def test_the_page_of_summaries(visitor, judged):

@@ -96,6 +96,12 @@ def refuse_another_run(place: object, now: Mapping[str, Any], earlier: Mapping[s
     refuse_settings(place, setting_differences(config, earlier["config"]) + list(_hash_differences(now, earlier)))
 
 
+def refuse_another_model(place: object, model: Any, earlier: Mapping[str, Any], config: Config) -> None:
+    """Raise YoyakError where a base model's weights are not those of `earlier` (see `run_identity`)."""
+    if model_digest(model) != earlier["model"]:
+        refuse_settings(place, [_other_weights(config.model.checkpoint)])
+
+
 def refuse_settings(place: object, differing: list[str]) -> None:
     """Raise YoyakError that names what differs, where anything does."""
     if differing:
@@ -123,11 +129,15 @@ def refuse_other_ranks(own: Mapping[str, Any]) -> None:
 def _hash_differences(now: Mapping[str, Any], earlier: Mapping[str, Any]) -> Iterator[str]:
     sources = {name: now["config"]["data"][name] for name in ("train", "eval")}
     if now["model"] != earlier["model"]:
-        yield f"model.checkpoint {now['config']['model']['checkpoint']} has other weights"
+        yield _other_weights(now["config"]["model"]["checkpoint"])
     if now["train_examples"] != earlier["train_examples"]:
         yield f"data.train {sources['train']} gives other examples"
     if now["eval_examples"] != earlier["eval_examples"]:
         yield f"data.eval {sources['eval']} gives other examples"
+
+
+def _other_weights(checkpoint: str) -> str:
+    return f"model.checkpoint {checkpoint} has other weights"
 
 
 def _in_place(model: Any, weights: Iterable[tuple[str, torch.Tensor]]) -> Iterator[tuple[str, torch.Tensor]]:

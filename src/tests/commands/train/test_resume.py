@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 
 from src.commands.train.resume import EarlierRun, other_surroundings
 from src.models import compute
@@ -103,6 +104,46 @@ def test_a_run_that_died_in_its_first_moment_begins_anew(yoyak, tiny):
     (folder / "train.log").write_text("")
     assert yoyak(*TRAIN, "--resume", "training.max_steps=1").code == 0
     assert run_json(tiny)["status"] == "completed"
+
+
+def replace_base_model(folder):
+    """Put another model of the same shape in the place of the base model."""
+    weights = safetensors.torch.load_file(folder / "base" / "model.safetensors")
+    turned = {name: weight.flip(0).contiguous() for name, weight in weights.items()}
+    safetensors.torch.save_file(turned, folder / "base" / "model.safetensors", {"format": "pt"})
+
+
+def test_a_base_model_replaced_before_the_first_checkpoint_makes_summaries_of_its_own(yoyak, tiny, monkeypatch):
+    folder, settings = tiny / "outputs" / "tiny_qlora", ("training.max_steps=1", "evaluation.generate=true")
+
+    def stopped(trainer):
+        (folder / "metrics.jsonl").write_text('{"step": 0}\n')
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("src.training.llm_trainer.LLMTrainer.train", stopped)
+        assert yoyak(*TRAIN, *settings).code == 130
+    kept = json.loads((folder / "zero_shot.json").read_text())
+    kept["summaries"][0] = "They greet."
+    (folder / "zero_shot.json").write_text(json.dumps(kept))
+    replace_base_model(tiny)
+    resumed = yoyak(*TRAIN, *settings, "--resume")
+    assert (resumed.code, resumed.err) == (0, "")
+    first = (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    assert json.loads(first)["zero_shot"] != "They greet."
+
+
+def test_a_base_model_replaced_after_a_checkpoint_is_refused_before_it_generates(yoyak, tiny, monkeypatch):
+    folder, settings = tiny / "outputs" / "tiny_qlora", ("training.max_steps=1", "evaluation.generate=true")
+    assert yoyak(*TRAIN, *settings).code == 0
+    record = run_json(tiny)
+    (folder / "run.json").write_text(json.dumps(record | {"status": "interrupted"}))
+    replace_base_model(tiny)
+    monkeypatch.setattr("src.inference.scored.evaluate_model", lambda *_: pytest.fail("has generated"))
+    refused = yoyak(*TRAIN, *settings, "--resume")
+    assert refused.code == 2
+    assert "base has other weights; set it back, or begin anew" in refused.err
+    assert run_json(tiny)["scores"] == record["scores"]
 
 
 @pytest.mark.slow
