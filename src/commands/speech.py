@@ -131,8 +131,17 @@ def _line(line: str) -> str:
     if row is None or whole != line:
         return whole
     name = in_korean(row[2])
-    gap = len(row[3]) + cell_len(row[2]) - cell_len(name)
-    return row[1] + name + " " * gap + re.sub(r"[\d.]+ (?:h|min|s)\b", lambda time: in_korean(time[0]), row[4])
+    figures = re.sub(r"( *)([\d.]+ (?:h|min|s))\b", lambda time: _beside(time[1], time[2]), row[3] + row[4])
+    gap = len(figures) - len(figures.lstrip(" ")) + cell_len(row[2]) - cell_len(name)
+    return row[1] + name + " " * max(gap, 1) + figures.lstrip(" ")
+
+
+def _beside(gap: str, time: str) -> str:
+    """Return a gap and a time in Korean, which ends where the English one does if it stands in a column."""
+    from rich.cells import cell_len
+
+    shown = in_korean(time)
+    return (" " * max(len(gap) + cell_len(time) - cell_len(shown), 1) if len(gap) > 1 else gap) + shown
 
 
 def _filled(text: str, pattern: re.Pattern[str], sentence: str) -> str | None:

@@ -5,15 +5,20 @@ import logging
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
+from rich.cells import cell_len
 
 from src.bilingual import Text
 from src.cli import app
 from src.commands import speech
 from src.commands.console import create_console
+from src.commands.last_resort import say_what_no_log_takes
 from src.commands.speech import Quoted, choose_language, in_korean, said, said_lines, said_record, sentences
+from src.planner.cluster import Cluster
+from src.planner.over_cards import PlanOnCards, cards_text
 
 
 @pytest.fixture
@@ -141,8 +146,29 @@ def test_lines_of_a_log(korean):
 
 def test_figures_keep_their_columns(korean):
     assert said_lines("  matrix products      119 min  73.3%\n\n  logits                 0.10 GB") == (
-        "  행렬 곱              119분  73.3%\n\n  로짓                   0.10 GB"
+        "  행렬 곱                119분  73.3%\n\n  로짓                   0.10 GB"
     )
+    assert said_lines("  attention             3.5 h   8.1%") == "  어텐션              3.5시간   8.1%"
+    assert said_lines("  evaluation  2 min longer, 3 s a step") == "  평가          2분 longer, 3초 a step"
+
+
+def ends(line):
+    """Where the columns of a table's line end, in cells of a terminal."""
+    return [cell_len(line[: found.end()]) for found in re.finditer(r"\S+(?: \S+)*", line)]
+
+
+@pytest.mark.parametrize("price", [None, 2.5])
+def test_heads_of_plans_over_cards_stand_above_their_figures(korean, price):
+    plan = SimpleNamespace(
+        choice=SimpleNamespace(memory=SimpleNamespace(device_bytes=12.3e9)), fits=True, sharding="none",
+        step_seconds=0.5, total_seconds=600.0, cost=lambda price: 12.5,
+    )  # fmt: skip
+    text = cards_text([PlanOnCards(Cluster(4), plan, 3.9)], price)
+    said = said_lines(text).splitlines()
+    assert [ends(line) for line in said] == [ends(line) for line in text.splitlines()]
+    assert said[0].split()[:2] == ["GPU", "초/스텝"]
+    head = f"{'joined by':>20} {'s a step':>9} {'run':>9}"
+    assert ends(said_lines(head)) == ends(head)
 
 
 def test_halves_have_the_same_fields_and_no_sentence_is_twice():
@@ -187,6 +213,41 @@ def test_errors_help_and_tables_are_korean_and_json_is_english(yoyak):
     found = json.loads(yoyak("--lang", "ko", "data", "check", "sample:ko/chat.csv", "--json").out)
     assert found["truncation"]["examples"] == 20
     assert yoyak("--lang", "fr", "plan").err == "yoyak: --lang fr: choose en or ko\n"
+
+
+def test_what_is_wrong_with_a_data_file_is_korean(yoyak, folder):
+    rows = ["fname,dialogue,summary", "1,A: hi,They greet.", "1,B: go,They go.", "3,C: no,"]
+    Path("bad.csv").write_text("\n".join(rows) + "\n")
+    shown = yoyak("--lang", "ko", "data", "check", "bad.csv")
+    assert shown.code == 0
+    assert re.search(r"겹치는 id +│ +1 │ 3: '1'은 2번째 줄에도 있음", shown.out)
+    assert re.search(r"요약 없음 +│ +1 │ 4 ", shown.out)
+    assert "자르기 전의 프롬프트 토큰" in shown.out
+    assert "1개 가운데 0개(0.0%)가 1,024토큰을 넘어 발화를 잃습니다" in shown.out
+    plain = yoyak("data", "check", "bad.csv").out
+    assert re.search(r"repeated id +│ +1 │ 3: '1' is that of line 2 too", plain)
+    assert "0 of 1 (0.0%) exceed 1,024 tokens and lose turns" in plain
+
+
+def test_a_warning_that_no_log_takes_is_korean(korean, monkeypatch, capsys):
+    before = logging.lastResort.formatter
+    say_what_no_log_takes()
+    logger = logging.getLogger("yoyak")
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", False)
+    logger.warning("%s: %s", "a.csv", "exports are read as turns, such as '민수: 안녕': KakaoTalk (1)")
+    logging.lastResort.setFormatter(before)
+    assert capsys.readouterr().err == "a.csv: 내보낸 대화를 '민수: 안녕'처럼 발화로 읽습니다: KakaoTalk (1)\n"
+
+
+def test_plans_beside_each_other_are_korean(yoyak, folder):
+    asked = ("plan", "-e", "smollm2_135m", "--compare", "--gpu", "T4", "--lengths", "300,600,1000")
+    shown = yoyak("--lang", "ko", *asked).out.splitlines()
+    assert shown[0].split() == ["GPU", "이름", "방법", "길이", "GB", "시간", "마이크로배치,", "재계산하는", "층"]
+    assert shown[-2].startswith("T4             전체 파인튜닝          ")
+    assert shown[-1] == "그림: outputs/plan_compare.svg"
+    assert [ends(line)[-2] for line in shown[1:-1]] == [60] * 9
+    assert yoyak(*asked).out.splitlines()[-1] == "Picture: outputs/plan_compare.svg"
 
 
 def test_a_run_speaks_korean_and_logs_english(yoyak, tiny):
