@@ -193,7 +193,8 @@ class TrainingSettings(Section):
     save_total_limit: Positive = 2
     """Checkpoints to keep; the newest and the best one are always among them."""
     rank_timeout: Annotated[PositiveFloat, Field(le=10_000)] = 10
-    """Of several processes that train together: minutes that one may keep the others waiting before all stop."""
+    """Of several processes that train together: minutes that one may keep the others waiting before all stop; 12 times
+    as many with work of its own, such as writing a large model."""
     sharding: Literal["none", "auto", "weights"] = "auto"
     """What several GPUs share out: `weights`, frozen ones in 4 bit (packed engine), or, where all weights train, these
     with gradients and optimizer states (trainer engine); `auto` does so where one GPU can't hold them."""
