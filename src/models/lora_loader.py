@@ -25,7 +25,7 @@ from ..data.prompt.text_encoder import text_encoder
 from ..errors import YoyakError, first_line
 from ..planner.positions import check_positions
 from ..planner.sharding import Sharding
-from ..ranks.group import rank_count
+from ..ranks.group import rank_count, working_alone
 from .adapters import PEFT_SAYS, load_adapter, needs_layout, refuse_on_4bit, start_orthogonal, trainable_rows
 from .checkpoint_config import load_checkpoint_config
 from .checkpoints import commit_of, load_from, origin_arguments, stored_in_4bit
@@ -116,7 +116,8 @@ class LoRALoader:
         # Before the adapter's random A is drawn; after what draws numbers only once on a machine (converting the
         # bundled model, measuring the CPU).
         set_seed(self.config.training.seed)
-        model = self._load_causal_lm(self.checkpoint, self._create_bnb_config() if use_qlora else None)
+        with working_alone():  # a host may have to download what another one has
+            model = self._load_causal_lm(self.checkpoint, self._create_bnb_config() if use_qlora else None)
         self._add_chat_tokens(model, tokenizer)
         model.generation_config = self.facts.plain_config(tokenizer)
         model.config.pad_token_id = tokenizer.pad_token_id

@@ -1,15 +1,23 @@
 """Loading: seeds, precision, gradients, the adapter's settings."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
+from torch.distributed import FileStore
 from transformers import AutoModelForCausalLM
 
 from src.inference.generator import generating
+from src.models import lora_loader
 from src.models.dequantized import linear4bit_layers
+from src.models.loaded_weights import load_weights
 from src.models.lora_loader import LoRALoader, load_lora_model_and_tokenizer
+from src.ranks import group
+from src.ranks.group import Member
+from src.ranks.place import RankPlace
+from src.ranks.watch import Watch
 from src.tests.tiny_models import (
     load_tiny,
     logits,
@@ -21,6 +29,23 @@ from src.tests.tiny_models import (
 )
 from src.training.llm_trainer import LLMTrainer
 from src.training.state.final_model import save_model
+
+
+def test_a_rank_that_loads_keeps_the_others_waiting_for_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have to download what another host has."""
+    watch = Watch(RankPlace(0, 2, 0, "torchrun", "127.0.0.1", 0), FileStore(str(tmp_path / "store"), 1), 60, print)
+    signs: list[str] = []
+
+    def load(*given: Any, **arguments: Any) -> Any:
+        watch._beat()
+        signs.append(watch._store.get("beat/0").decode().rpartition("/")[2])
+        return load_weights(*given, **arguments)
+
+    monkeypatch.setattr(lora_loader, "load_weights", load)
+    monkeypatch.setattr(group, "_member", Member(watch.place, watch))
+    load_tiny(tiny_config(write_tiny_model(tmp_path / "base")))
+    assert signs == ["alone"]
+
 
 # Seeds, compute, checkpointing (traps 14 to 16, 20, 35)
 
