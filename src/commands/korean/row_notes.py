@@ -113,7 +113,10 @@ ROW_NOTES = (
     Text("line", "줄"),
     Text("row", "행"),
     Text("entry", "항목"),
-    Text("exports are read as turns, such as {turn}: {formats}", "내보낸 대화를 {turn}처럼 발화로 읽습니다: {formats}"),
+    Text(
+        "exports are read as turns, such as {quoted}: {formats}",
+        "내보낸 대화를 {quoted}처럼 발화로 읽습니다: {formats}",
+    ),
     Text(
         "what looks like an export is not read and stays as it is ({where}); {advice}",
         "내보낸 대화로 보이지만 읽지 못해 그대로 둔 것이 있습니다({where:t}). {advice:t}",
