@@ -14,29 +14,30 @@ _WIDE = 30_000  # but not for the head of a vocabulary: 127 ms for 190 rows of 4
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """Return `x @ weight.T + bias` (rows, out) of x (rows, in) and the weight (out, in), both contiguous."""
+    global _has_failed
     few = 0 < len(x) <= _MOST_ROWS or len(weight) >= _WIDE
-    if few and x.is_cpu and x.dtype == torch.float32 and _has_onednn() and not _failures:
+    if few and x.is_cpu and x.dtype == torch.float32 and _has_onednn() and not _has_failed:
         try:
             result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-        except RuntimeError as error:  # once out of memory, it fails for as long as the process lives
-            _failures.append(str(error))
+        except RuntimeError:  # once out of memory, it fails for as long as the process lives
+            _has_failed = True
         else:
             return result
     return x @ weight.t() if bias is None else torch.addmm(bias, x, weight.t())
 
 
-_failures: list[str] = []
+_has_failed = False
 
 
 def leaves_onednn() -> bool:
     """Tell whether oneDNN has failed in this process, so that all products are MKL's, which round otherwise."""
-    return bool(_failures)
+    return _has_failed
 
 
 def leave_onednn() -> None:
     """Go on without oneDNN, as the earlier process of a run did once it had failed there."""
-    if not _failures:
-        _failures.append("left by an earlier process of the run")
+    global _has_failed
+    _has_failed = True
 
 
 @cache

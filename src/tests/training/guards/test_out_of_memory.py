@@ -189,14 +189,14 @@ def test_recomputing_is_the_last_resort(checkpoint: str, tmp_path: Path) -> None
 def test_a_resumed_run_starts_with_what_memory_allowed(
     checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(few_rows, "_failures", [])
+    monkeypatch.setattr(few_rows, "_has_failed", False)
     first, second = (trainer_for(checkpoint, tmp_path / name).trainer for name in ("a", "b"))
     batches = first.room.pack([first.train_dataset[index] for index in range(4)])["micro_batches"]
     first.room.smaller(batches)
     splits_of(first.model).count, splits_of(first.model).batch_tokens = 2, 640
     few_rows.leave_onednn()
     state = json.loads(json.dumps(first.faults_state()))
-    monkeypatch.setattr(few_rows, "_failures", [])  # as in another process
+    monkeypatch.setattr(few_rows, "_has_failed", False)  # as in another process
     second.load_faults_state(state)
     assert second.room.packer.micro_batch_tokens == first.room.packer.micro_batch_tokens == 296
     assert second.faults_state() == state

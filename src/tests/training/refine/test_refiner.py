@@ -136,12 +136,12 @@ def test_a_run_goes_on_with_the_room_that_it_had(
     stopped = refiner_of(base, tmp_path / "one")
     stopped.use_room(40, 0)
     stopped.rows = 3
-    monkeypatch.setattr(few_rows, "_failures", ["no memory"])
+    monkeypatch.setattr(few_rows, "_has_failed", True)
     run = run_of(stopped, folder_of(tmp_path / "a"))
     with pytest.raises(TrainingInterrupted):
         run.train(lambda step, _: run._interrupt._stop(15, None) if step == 1 else None)
     checkpoint, _ = find_checkpoint(tmp_path / "a" / "checkpoints")
-    monkeypatch.setattr(few_rows, "_failures", [])
+    monkeypatch.setattr(few_rows, "_has_failed", False)
     again = refiner_of(base, tmp_path / "one")
     assert (again.rows, again.decoder.kept_layers, again.decoder.keeps_inputs) == (4, 2, True)
     monkeypatch.setattr(again, "_captured_passes", lambda: again.micro_batch_tokens)
