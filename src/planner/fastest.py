@@ -17,7 +17,7 @@ from .memory import (
     packed_parts,
     total_memory,
 )
-from .step_work import ExampleTokens, StepWork, largest_step_tokens, packed_work, padded_work
+from .step_work import ExampleTokens, StepWork, dealt_padded_work, largest_step_tokens, packed_work, padded_work
 from .trainer_memory import trainer_peak
 
 SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
@@ -155,13 +155,14 @@ def _packed_work(job: TrainingJob, load: Workload, size: int, steps: int) -> Ste
     multiple = 1 if job.cpu else filled_multiple(size)
     steps = min(load.steps, steps)
     order = load.seed, steps, load.warm_up
-    return packed_work(load.examples, job.examples, size, *order, multiple, load.common, job.side_by_side)
+    how = load.common, job.side_by_side, job.cards
+    return packed_work(load.examples, job.step_examples, size, *order, multiple, *how)
 
 
 def largest_step(job: TrainingJob, load: Workload) -> int:
     """Return what bounds the tokens of a micro-batch however large it may be, since no step has more."""
     shared = shared_tokens(load.common)
-    own = largest_step_tokens(load.examples, job.examples, load.seed, load.steps, shared) - shared
+    own = largest_step_tokens(load.examples, job.step_examples, load.seed, load.steps, shared, job.cards) - shared
     longest = max(length for length, _ in load.examples) - shared
     # Worst case: before its last example the fullest bin was the emptiest, so it held at most an equal share of the
     # rest.
@@ -185,8 +186,11 @@ def _trainer_choices(
 
 
 def _trainer_work(job: TrainingJob, load: Workload) -> StepWork:
-    an_epoch = -(-len(load.examples) // job.examples)  # no more is laid out: other numbers of epochs have the same work
-    steps = min(load.steps, an_epoch)
+    # No more than an epoch is laid out: other numbers of epochs have the same work.
+    steps = min(load.steps, -(-len(load.examples) // job.step_examples))
+    if job.cards > 1:
+        sizes = job.step_examples, job.batch_size
+        return dealt_padded_work(load.examples, *sizes, load.seed, steps, load.warm_up, job.cards)
     return padded_work(load.examples, job.batch_size, job.accumulation, load.seed, steps, load.warm_up)
 
 

@@ -49,6 +49,8 @@ class TrainingJob:
         cpu: whether a processor trains: no graphs, no CUDA context, no filler.
         float8: whether products with frozen weights are in 8 bit, of which two copies are held.
         shards: how weights are cut over cards: frozen ones in 4 bit, or all, with gradients and states.
+        cards: that share each step; `batch_size` and `accumulation` are then of one card's part.
+        dealt: examples of a step of all cards, which get about as many tokens each; None where one has it all.
     """
 
     shape: ModelShape
@@ -67,11 +69,18 @@ class TrainingJob:
     cpu: bool = False
     float8: bool = False
     shards: Shards | None = None
+    cards: int = 1
+    dealt: int | None = None
 
     @property
     def examples(self) -> int:
-        """Return the examples of an optimizer step."""
+        """Return the examples of an optimizer step, of several cards those of one's part."""
         return self.batch_size * self.accumulation
+
+    @property
+    def step_examples(self) -> int:
+        """Return the examples of an optimizer step of all cards."""
+        return self.dealt or self.examples
 
     @property
     def side_by_side(self) -> int:
@@ -133,9 +142,11 @@ def _layer_tensors(shape: ModelShape) -> list[int]:
 
 def of_one_card(job: TrainingJob, cards: int) -> TrainingJob:
     """Return one card's part of a job whose steps so many share."""
+    if cards == 1:
+        return job
     own = -(-job.examples // cards)
     size = min(job.batch_size, own)
-    return replace(job, batch_size=size, accumulation=-(-own // size))
+    return replace(job, batch_size=size, accumulation=-(-own // size), cards=cards, dealt=job.examples)
 
 
 def method_of(config: Config) -> Method:

@@ -236,6 +236,8 @@ def refine_job(config: Config, job: TrainingJob) -> TrainingJob:
         optimizer=optimizer,
         batch_size=config.refine.dialogues,
         accumulation=1,
+        cards=1,  # each takes its own dialogues, of any length
+        dealt=None,
         micro_batch_tokens=job.micro_batch_tokens if tokens == "auto" else tokens,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..data.batches.bins import assign_to_bins, shared_tokens
+from ..data.batches.bins import assign_to_bins, deal, shared_tokens
 from ..data.batches.orders import shuffled, similar_batches
 from .memory import MicroBatchSize
 
@@ -15,7 +15,8 @@ _shuffled = lru_cache(maxsize=8)(shuffled)
 
 @dataclass(frozen=True)
 class StepWork:
-    """Means over steps, and the largest micro-batch that occurs.
+    """Means over steps, and the largest micro-batch that occurs. Of several cards these are the fullest's of each step,
+    for which the others wait, and the largest of any card.
 
     Attributes:
         computed: tokens of a step, with filler or padding.
@@ -52,30 +53,43 @@ def packed_work(
     multiple: int = 256,
     common: int = 0,
     side_by_side: int = 1,
+    cards: int = 1,
 ) -> StepWork:
     """Return the work of the packed engine's steps `first` to `most` in the order of `seed`.
 
-    Steps have `per_step` examples, micro-batches at most `capacity` tokens, filled up to a `multiple`; all examples
-    begin with `common` tokens. Steps before `first` are left out of the means, but not of the largest.
+    Steps have `per_step` examples, dealt to so many `cards` as training deals them; micro-batches at most `capacity`
+    tokens, filled up to a `multiple`; all examples begin with `common` tokens. Steps before `first` are left out of the
+    means, but not of the largest.
     """
     totals = [0.0] * 5
     tokens_most = targets_most = examples_most = longest = counted = 0
     shared = shared_tokens(common)
     for number, step in enumerate(_packed_steps(examples, per_step, seed, most)):
-        for indices in assign_to_bins([length - shared for length, _ in step], capacity - shared, side_by_side):
-            chosen = [step[index] for index in indices]
-            own, targets = _rows(chosen, shared), sum(count for _, count in chosen)
-            filled = -(-own // multiple) * multiple
-            pairs = sum(length * (length + 1) // 2 for length, _ in chosen) + (filled - own) ** 2 // 2
-            pairs -= (len(chosen) - 1) * shared * (shared + 1) // 2
-            tokens_most, targets_most = max(tokens_most, filled), max(targets_most, targets)
-            examples_most, longest = max(examples_most, len(chosen)), max(longest, chosen[0][0])
-            if number >= first:
-                for index, value in enumerate((filled, own, targets, pairs, 1)):
-                    totals[index] += value
+        fullest = [0] * 5
+        for part in _dealt(step, cards):
+            sums = [0] * 5
+            for indices in assign_to_bins([length - shared for length, _ in part], capacity - shared, side_by_side):
+                chosen = [part[index] for index in indices]
+                own, targets = _rows(chosen, shared), sum(count for _, count in chosen)
+                filled = -(-own // multiple) * multiple
+                pairs = sum(length * (length + 1) // 2 for length, _ in chosen) + (filled - own) ** 2 // 2
+                pairs -= (len(chosen) - 1) * shared * (shared + 1) // 2
+                tokens_most, targets_most = max(tokens_most, filled), max(targets_most, targets)
+                examples_most, longest = max(examples_most, len(chosen)), max(longest, chosen[0][0])
+                sums = [total + value for total, value in zip(sums, (filled, own, targets, pairs, 1), strict=True)]
+            fullest = max(fullest, sums)
+        if number >= first:
+            totals = [total + value for total, value in zip(totals, fullest, strict=True)]
         counted += number >= first
     largest = MicroBatchSize(tokens_most, targets_most, examples_most, longest)
     return _means(totals, max(counted, 1), largest)
+
+
+def _dealt(step: list[ExampleTokens], cards: int) -> list[list[ExampleTokens]]:
+    """Return each card's examples of a step."""
+    if cards == 1:
+        return [step]
+    return [[step[index] for index in part] for part in deal([length for length, _ in step], cards)]
 
 
 def _means(
@@ -87,13 +101,14 @@ def _means(
 
 @lru_cache(maxsize=8)
 def largest_step_tokens(
-    examples: tuple[ExampleTokens, ...], per_step: int, seed: int, most: int, shared: int = 0
+    examples: tuple[ExampleTokens, ...], per_step: int, seed: int, most: int, shared: int = 0, cards: int = 1
 ) -> int:
-    """Return the most tokens of a step in one micro-batch, which bound one however large it may be.
+    """Return the most tokens of a card's part of a step in one micro-batch, which bound one however large it may be.
 
     The first `shared` of each example are computed once.
     """
-    return max(_rows(step, shared) for step in _packed_steps(examples, per_step, seed, most))
+    steps = _packed_steps(examples, per_step, seed, most)
+    return max(_rows(part, shared) for step in steps for part in _dealt(step, cards))
 
 
 def _rows(examples: Sequence[ExampleTokens], shared: int) -> int:
@@ -121,21 +136,54 @@ def padded_work(
     examples: tuple[ExampleTokens, ...], batch_size: int, accumulation: int, seed: int, most: int, first: int = 0
 ) -> StepWork:
     """Return the work of the trainer engine's steps, whose micro-batches are padded to their longest example."""
-    lengths, counts = [length for length, _ in examples], [count for _, count in examples]
-    batches = similar_batches(lengths, batch_size, seed, 0)[: most * accumulation]
-    widths = [lengths[batch[0]] for batch in batches]  # a batch is sorted, the longest first
-    sizes = [len(batch) for batch in batches]
-    tokens = [width * size for width, size in zip(widths, sizes, strict=True)]
-    targets = [sum([counts[index] for index in batch]) for batch in batches]
-    pairs = [size * width * (width + 1) // 2 for width, size in zip(widths, sizes, strict=True)]
-    begin = first * accumulation
-    own = sum([lengths[index] for batch in batches[begin:] for index in batch])
-    totals = [sum(tokens[begin:]), own, sum(targets[begin:]), sum(pairs[begin:]), len(batches[begin:])]
-    counted = max((len(batches) - begin) / accumulation, 1 / accumulation)
-    columns = tokens, targets, sizes, widths
-    largest = MicroBatchSize(*map(max, columns))  # of each the most, which need not be of one batch
-    later = [[value for number, value in enumerate(column) if number % accumulation] for column in columns]
-    return _means(totals, counted, largest, MicroBatchSize(*map(max, later)) if later[0] else None)
+    lengths = [length for length, _ in examples]
+    batches = similar_batches(lengths, batch_size, seed, 0)[: most * accumulation]  # each sorted, the longest first
+    steps = [batches[start : start + accumulation] for start in range(0, len(batches), accumulation)]
+    sizes = [[_padded([examples[index] for index in batch]) for batch in step] for step in steps]
+    sums = [[sum(column) for column in zip(*(one[0] for one in step), strict=True)] for step in sizes]
+    totals = [sum(column) for column in zip(*sums[first:], strict=True)]
+    counted = max((len(batches) - first * accumulation) / accumulation, 1 / accumulation)
+    return _means(totals or [0] * 5, counted, *_largest_padded([[one[1] for one in step] for step in sizes]))
+
+
+@lru_cache(maxsize=32)
+def dealt_padded_work(
+    examples: tuple[ExampleTokens, ...], per_step: int, batch_size: int, seed: int, most: int, first: int, cards: int
+) -> StepWork:
+    """Return the same of several cards, to which each step's examples are dealt before they become micro-batches."""
+    batches = similar_batches([length for length, _ in examples], batch_size, seed, 0)
+    order = [examples[index] for batch in batches for index in batch]
+    every: list[list[MicroBatchSize]] = []
+    totals, counted = [0.0] * 5, 0
+    for number, start in enumerate(range(0, min(len(order), most * per_step), per_step)):
+        dealt = [part for part in _dealt(order[start : start + per_step], cards) if part]
+        parts = [[_padded(part[at : at + batch_size]) for at in range(0, len(part), batch_size)] for part in dealt]
+        sums = [[sum(column) for column in zip(*(one[0] for one in part), strict=True)] for part in parts]
+        every += [[one[1] for one in part] for part in parts]
+        if number >= first:
+            totals = [total + value for total, value in zip(totals, max(sums), strict=True)]
+            counted += 1
+    return _means(totals, max(counted, 1), *_largest_padded(every))
+
+
+def _padded(batch: Sequence[ExampleTokens]) -> tuple[tuple[int, int, int, int, int], MicroBatchSize]:
+    """Return a padded micro-batch's part of the totals, and its size; the longest example comes first."""
+    width, size = batch[0][0], len(batch)
+    own, targets = sum(length for length, _ in batch), sum(count for _, count in batch)
+    return (width * size, own, targets, size * width * (width + 1) // 2, 1), MicroBatchSize(
+        width * size, targets, size, width
+    )
+
+
+def _largest_padded(steps: Sequence[Sequence[MicroBatchSize]]) -> tuple[MicroBatchSize, MicroBatchSize | None]:
+    """Return of each figure the most, which need not be of one micro-batch: of all, and of those after the first."""
+    every, later = [one for step in steps for one in step], [one for step in steps for one in step[1:]]
+    return _most(every), _most(later) if later else None
+
+
+def _most(sizes: Sequence[MicroBatchSize]) -> MicroBatchSize:
+    columns = ((one.tokens, one.targets, one.examples, one.longest) for one in sizes)
+    return MicroBatchSize(*map(max, zip(*columns, strict=True)))
 
 
 def evaluation_batch(examples: Sequence[ExampleTokens], batch_size: int) -> MicroBatchSize:

@@ -1,8 +1,6 @@
 """Training a causal language model to summarize, from a config."""
 
 import logging
-import resource
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -202,7 +200,7 @@ class LLMTrainer:
         Returns:
             `train_loss` (mean over the steps), `train_runtime` in seconds, `eval_metrics` of the kept weights,
             `model_path`; besides `steps`, `trained_tokens`, `samples_per_second`, `tokens_per_second` and
-            `peak_memory_bytes` (CUDA's allocator, or the process's resident peak on a CPU).
+            `peak_memory_bytes` (the training's of CUDA's allocator, or the process's resident peak on a CPU).
 
         Raises:
             TrainingInterrupted: on Ctrl-C or SIGTERM, with the checkpoint that was written.
@@ -211,12 +209,13 @@ class LLMTrainer:
             YoyakError: the disk is full or can't be written any more, one example doesn't fit into memory, or an
                 operation has no deterministic kernel though that is asked for.
         """
+        self.trainer.peak.begin()
         try:
             with deterministic_kernels(self.resolved.deterministic):
                 output = self.trainer.train(resume_from_checkpoint=str(self.resume.folder) if self.resume else None)
         except torch.OutOfMemoryError as error:
             raise YoyakError(
-                f"the GPU's memory is full (peak {peak_memory_bytes() / 1e9:.1f} GB), and not by micro-batches; set "
+                f"the GPU's memory is full (peak {self.trainer.peak.bytes() / 1e9:.1f} GB), and not by micro-batches; set "
                 "training.optim=paged_adamw_8bit or training.gradient_checkpointing=true, or lower lora.r"
             ) from error
         except Exception as error:  # each library says in its own way that the disk is full
@@ -243,7 +242,7 @@ class LLMTrainer:
             "samples_per_second": round(self.trainer.state.epoch * len(self.train_dataset)) / seconds,
             "tokens_per_second": tokens / seconds,
             "saving_seconds": self.trainer.saving_seconds,
-            "peak_memory_bytes": max(gathered(peak_memory_bytes())),
+            "peak_memory_bytes": max(gathered(self.trainer.peak.bytes())),
             "evaluation_seconds": self.trainer.evaluation_seconds,
             "memory_plan": self.resolved.as_dict()["memory_plan"],
         }
@@ -273,14 +272,6 @@ class LLMTrainer:
             return self.run_dir / "final_model"
         with working_alone():
             return write_final_model(self.run_dir, model, self.tokenizer, self.config, weights)
-
-
-def peak_memory_bytes() -> int:
-    """Return the peak of CUDA's allocator, or of this process's resident memory where there is no GPU."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def create_llm_trainer(

@@ -20,6 +20,7 @@ from ..ranks.group import add_up, gathered, library_meeting, own_rank, rank_coun
 from .guarded_trainer import GuardedTrainer
 from .guards.interrupts import EvaluationStopped, left_on_stop
 from .loss import response_loss
+from .peak_memory import PeakMemory
 from .samplers import SimilarLengthSampler
 from .several.cut_weights import clip_cut_gradients
 from .several.dealt_step import PaddedDeal, add_dealt_gradients, blank, out_of_memory_when_cut
@@ -32,6 +33,7 @@ class ResponseTrainer(GuardedTrainer):
 
     Attributes:
         in_step: whether weights are cut over the ranks, so that all have to make as many passes.
+        peak: of the memory that training and evaluation take.
     """
 
     # The loss is normalized over the whole step here, so the Trainer must not divide by the accumulation steps.
@@ -55,6 +57,7 @@ class ResponseTrainer(GuardedTrainer):
         self.model_accepts_loss_kwargs = True
         self.loraplus_lr_ratio, self.rouge_sum = loraplus_lr_ratio, rouge_sum
         self._earlier: tuple[int, list[dict[str, Any]]] = (-1, [])  # a step's number, and its micro-batches so far
+        self.peak = PeakMemory()
         self.examples_at_a_time = examples_at_a_time or self.args.per_device_train_batch_size
         self.exchange = StepExchange(self.args.device) if rank_count() > 1 else None
         self.in_step = self.is_cut or shared_layers_of(self.model) is not None
@@ -186,7 +189,8 @@ class ResponseTrainer(GuardedTrainer):
                 raise EvaluationStopped
         metrics = {f"{metric_key_prefix}_loss": (loss_sum / max(target_sum, 1)).item()}
         if self.rouge_sum is not None:
-            metrics[f"{metric_key_prefix}_rouge_sum"] = self.rouge_sum()
+            with self.peak.left_out():
+                metrics[f"{metric_key_prefix}_rouge_sum"] = self.rouge_sum()
         self.evaluation_seconds += time.perf_counter() - start
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=examples)
 

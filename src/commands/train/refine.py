@@ -121,7 +121,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         if run is None:
             return config.experiment.run_dir
         from ...reports.report import write_report
-        from ...training.llm_trainer import peak_memory_bytes
+        from ...training.peak_memory import peak_memory_bytes
         from ...training.refine.memory import GroupLengths, drawing_rows, update_settings
         from ...training.refine.probe import refuse_unpacked
         from ...training.refine.refiner import Refiner

@@ -1,6 +1,7 @@
 """Which examples share a micro-batch; apart from the packing itself, so that planning needs no torch."""
 
 from collections.abc import Sequence
+from heapq import heapreplace
 
 CAPTURED_TOKENS = 16384  # on a GPU, micro-batches up to this run from CUDA graphs; larger ones keep it busy without
 _CAPTURED_MULTIPLE = 256
@@ -34,11 +35,11 @@ def deal(lengths: Sequence[int], ranks: int) -> list[list[int]]:
     Each next longest goes to the rank that has the fewest tokens so far, the first of them.
     """
     dealt: list[list[int]] = [[] for _ in range(ranks)]
-    loads = [0] * ranks
+    loads = [(0, rank) for rank in range(ranks)]
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        least = loads.index(min(loads))
+        load, least = loads[0]
         dealt[least].append(index)
-        loads[least] += lengths[index]
+        heapreplace(loads, (load + lengths[index], least))
     return dealt
 
 
