@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from .causal_head import without_wrapper
+from ..ranks.group import gathered
 from .dequantized import CachedLinear4bit, linear4bit_layers
 from .free_memory import free_bytes
 from .shared_layers import shared_layers_of
@@ -51,14 +51,16 @@ def is_rounding(ours: FromFloat32, own: FromFloat32) -> bool:
 def float32_fits(model: Any) -> bool:
     """Tell whether a model computes in 16 bit and its weights fit into memory in float32 too.
 
-    4-bit weights stay as they are, and are dequantized at their use; weights that are cut over ranks are not tried.
+    4-bit weights stay as they are, and are dequantized at their use. Where these are cut over the ranks, all of them have
+    to ask, and get one answer: each gathers the layers with the others.
     """
     weight = model.get_input_embeddings().weight
-    if weight.dtype.itemsize != 2 or shared_layers_of(without_wrapper(model)) is not None:
+    if weight.dtype.itemsize != 2:
         return False
     wide = 4 * sum(p.numel() for p in _narrow(model))
     cached = 4 * sum(layer.dequantized.numel() for layer in _cached(model))
-    return bool(wide + cached <= _SHARE_OF_FREE_MEMORY * free_bytes(weight.device))
+    fits = bool(wide + cached <= _SHARE_OF_FREE_MEMORY * free_bytes(weight.device))
+    return fits if shared_layers_of(model) is None else all(gathered(fits))
 
 
 @contextmanager

@@ -45,11 +45,17 @@ class Device:
 _FLOAT8 = ("L4", "RTX 4060 Ti", "RTX 4090", "RTX 5090", "L40S", "H100", "H200")
 
 
+# An H100's share is of seven steps, a whole run's of an H200 are less: it is at the limit of its power then.
+_PRODUCT_SHARES = {"H200": 0.80}
+
+
 def _card(name: str, gib: float, gigabytes_a_second: float, teraflops: float, source: str, bf16: bool = True) -> Device:
     # Drivers and error correction take some of the nominal memory: 79.1 of an H100's 80 GiB are reported.
     memory = int(gib * 2**30 * 0.985)
     rates = gigabytes_a_second * 1e9, teraflops * 1e12
-    return Device(name, memory, *rates, bf16, source, measured=name == "H100", float8=name in _FLOAT8)
+    share = _PRODUCT_SHARES.get(name)
+    measured = name in ("H100", "H200")
+    return Device(name, memory, *rates, bf16, source, measured, product_share=share, float8=name in _FLOAT8)
 
 
 _AMPERE = "NVIDIA Ampere GA102 whitepaper, table of GeForce cards"

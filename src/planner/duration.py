@@ -14,7 +14,7 @@ from .devices import Device
 from .job import TrainingJob
 from .memory import Activations, captured, optimizer_bytes
 from .model_shape import ModelShape
-from .sharding_bytes import layer_bytes
+from .sharding_bytes import exchanged_bytes, layer_bytes
 from .step_work import StepWork
 
 # Operations of a layer of the packed engine, forward and backward; without adapters there are fewer products.
@@ -24,6 +24,10 @@ _PACKED_CALLS = {"full": 45, "lora": 60, "qlora": 60}
 # forward, which is two thirds of a layer's calls in time.
 _TRAINER_CALLS = {"full": 170, "lora": 300, "qlora": 390}
 _DROPOUT_CALLS, _NORM_CALLS, _FORWARD_CALLS = 10, 16, 0.65
+# What FSDP2 calls for a layer of a micro-batch (two gatherings and a reduction, of each weight), and what clipping and
+# AdamW call for each tensor cut so: they make up the one step measured, of Llama-3-8B's shape on four H200 (1.58 s).
+_CUT_CALLS, _CUT_TENSOR_CALLS = 250, 20
+_ADAMW_PASSES = 20  # torch's over parts that are cut, which is not fused: two for each operation's result, and sources
 
 
 @dataclass(frozen=True)
@@ -50,25 +54,31 @@ def step_time(
     waited = (calls**power + busy**power) ** (1 / power) - busy
     layers = job.shape.layers * work.micro_batches
     fixed = constants.step + (constants.packed_layer * layers if job.engine == "packed" else 0.0)
+    fixed += constants.several if job.cards > 1 else 0.0
     parts = kernels | {"launches": waited, "fixed": fixed}
+    parts["optimizer"] += constants.optimizer_wait * _waiting(job)  # after the kernels, beside none
     return StepTime(parts | ({"gathering": _gathering(job, work, busy)} if job.shards else {}))
 
 
 def _gathering(job: TrainingJob, work: StepWork, busy: float) -> float:
     """Return a step's seconds in which it waits for layers that are gathered: while one computes, the next one comes.
 
-    Each micro-batch gathers all layers forward and back; where all weights train, their gradients go out besides.
+    Each micro-batch gathers all layers forward and back. Where all weights train their gradients go out besides, in
+    float32, and the host, which calls each operation, is not ahead of the GPU: none of it comes beside computing.
     """
     assert job.shards is not None
+    if job.method == "full":
+        return (
+            job.shards.gather_seconds(exchanged_bytes(job)[0]) + 3 * job.shape.layers * job.shards.latency
+        ) * work.micro_batches
     one = job.shards.gather_seconds(layer_bytes(job))
-    times = 2 if job.method != "full" else 3
-    on_the_way = times * job.shape.layers * one * work.micro_batches
-    return max(on_the_way - busy, times * one * work.micro_batches)
+    on_the_way = 2 * job.shape.layers * one * work.micro_batches
+    return max(on_the_way - busy, 2 * one * work.micro_batches)
 
 
 def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str, float]:
     """Return a step's operations and bytes: `products` and `rows` of them, `attention`, `adapters`, `head`,
-    `passes` (bytes), `rounding` (bytes), `dequantization` (bytes), `optimizer` (bytes), `calls`.
+    `passes` (bytes), `copies` (bytes), `rounding` (bytes), `dequantization` (bytes), `optimizer` (bytes), `calls`.
     """
     shape, e = job.shape, job.element
     kinds = [replace(job, shape=kind) for kind in shape.kinds]
@@ -93,11 +103,12 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
         "head": 2.0 * (2 + trains) * work.targets * shape.vocabulary * shape.width,
         "passes": work.computed
         * (sum(_pass_bytes(one, again) * one.shape.layers for one in kinds) + _delta_bytes(job)),
+        "copies": exchanged_bytes(job)[1] * work.micro_batches if _cut(job) > 1 else 0.0,
         "rounding": work.computed * sum(_rounded_bytes(one, again) * one.shape.layers for one in kinds),
         "dequantization": 2.0 * parameters * (0.53 + e) * work.micro_batches
         if job.method == "qlora" and not job.float8
         else 0.0,
-        "optimizer": (_gradient_bytes(job, work) + 2.0 * sum(optimizer_bytes(job))) / _cut(job),
+        "optimizer": _optimizer_bytes(job, work),
         "calls": _calls(job, work, again),
     }
 
@@ -111,6 +122,13 @@ def _attended_pairs(shape: ModelShape, work: StepWork) -> float:
 def _cut(job: TrainingJob) -> int:
     """Return over how many cards gradients and states are cut."""
     return job.shards.cards if job.shards is not None and job.method == "full" else 1
+
+
+def _optimizer_bytes(job: TrainingJob, work: StepWork) -> float:
+    """Return the bytes of a step's passes over gradients, trained values and states, of one card's part."""
+    if _cut(job) > 1:
+        return float(_ADAMW_PASSES * job.trained * job.trained_element / _cut(job))
+    return _gradient_bytes(job, work) + 2.0 * sum(optimizer_bytes(job))
 
 
 def _gradient_bytes(job: TrainingJob, work: StepWork) -> float:
@@ -138,7 +156,7 @@ def _rated(
         "attention": (counts["attention"], device.flops * (device.attention_share or constants.attention_share)),
         "adapters": (counts["adapters"], device.flops * (device.adapter_share or constants.adapter_share)),
         "head": (counts["head"], products * 0.8),
-        "elementwise": (counts["passes"] * passes, bandwidth),
+        "elementwise": (counts["passes"] * passes + counts["copies"], bandwidth),
         "rounding": (counts["rounding"], device.bandwidth * constants.rounding_share),
         "dequantization": (counts["dequantization"], bandwidth),
         "optimizer": (counts["optimizer"], bandwidth),
@@ -200,9 +218,14 @@ def _calls(job: TrainingJob, work: StepWork, again: float) -> float:
     else:
         calls = _TRAINER_CALLS[job.method] + 2 * _NORM_CALLS * job.shape.head_norms
         calls += _DROPOUT_CALLS * len(job.adapters) if job.dropout else 0
-        one = layers * calls * (1 + _FORWARD_CALLS * again)
-    tensors = len(job.trained_tensors) if job.optimizer.startswith(("paged", "adamw_bnb")) else 60
+        one = layers * (calls * (1 + _FORWARD_CALLS * again) + (_CUT_CALLS if _cut(job) > 1 else 0))
+    tensors = _CUT_TENSOR_CALLS * len(job.trained_tensors) if _cut(job) > 1 else 0 if _waiting(job) else 60
     return one * work.micro_batches + tensors
+
+
+def _waiting(job: TrainingJob) -> int:
+    """Return at how many tensors a step's optimizer waits for the GPU: bitsandbytes at each, torch's at none."""
+    return len(job.trained_tensors) if job.optimizer.startswith(("paged", "adamw_bnb")) and not job.cpu else 0
 
 
 def evaluation_seconds(

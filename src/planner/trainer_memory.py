@@ -7,6 +7,7 @@ from ..descriptions import DELTA_CHUNK
 from .allocator import block
 from .job import TrainingJob
 from .memory import AUTOGRAD_CHUNK, MicroBatchSize, steady_parts, workspace
+from .sharding_bytes import backward_bytes, end_bytes
 
 
 def saved_by_autograd(job: TrainingJob, tokens: int) -> dict[str, int]:
@@ -80,12 +81,31 @@ def trainer_peak(
     or, where all weights train, the end of a backward: the gradients of the embeddings and of a tied head are summed
     then, three tables beside the one that is kept.
     """
+    if job.shards is not None and job.method == "full":
+        return _cut_peak(job, largest, later, checkpointing)
     moments = [trainer_parts(job, largest, checkpointing) | {"gradients": 0}]
     if later is not None:
         moments.append(trainer_parts(job, later, checkpointing))
     if job.method == "full":
         table = block(job.shape.vocabulary * job.shape.width * job.trained_element)
         moments.append({"temporary": 2 * workspace(job) + table * (3 if job.shape.tied else 1)})
+    gradients = steady_parts(job)["gradients"]
+    return max(moments, key=lambda parts: sum(({"gradients": gradients} | parts).values()))
+
+
+def _cut_peak(
+    job: TrainingJob, largest: MicroBatchSize, later: MicroBatchSize | None, checkpointing: bool
+) -> dict[str, int]:
+    """Return the same of weights that FSDP2 has cut, of four moments: in the backward of the first micro-batch's last
+    layer (no gradients yet) and of its first one (nearly all), of a later micro-batch, and when a backward ends.
+    """
+    whole = {"gathered": backward_bytes(job)}
+    first = trainer_parts(job, largest, checkpointing) | whole
+    moments = [first | {"gradients": 0}]
+    moments.append(first | {"activations_inputs": 0} if checkpointing else first | {"activations_kept": 0})
+    if later is not None:
+        moments.append(trainer_parts(job, later, checkpointing) | whole)
+    moments.append({"gathered": end_bytes(job), "temporary": 2 * workspace(job)})
     gradients = steady_parts(job)["gradients"]
     return max(moments, key=lambda parts: sum(({"gradients": gradients} | parts).values()))
 

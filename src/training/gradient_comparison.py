@@ -1,6 +1,7 @@
 """How far the gradients of an engine are from those of the model's own `forward`."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -9,6 +10,8 @@ from torch import nn
 from ..models.in_float32 import FromFloat32, float32_fits
 from ..models.probe import is_coarse, same_tokens_in_float32
 from ..models.probe_result import Probe, beside_float32, compare_losses
+from ..models.shared_layers import shared_layers_of
+from ..ranks.group import agreed
 
 Gradients: TypeAlias = dict[nn.Parameter, torch.Tensor]
 _SMALL = 0.1  # of the usual gradient: a smaller one is compared with this
@@ -41,6 +44,8 @@ def compare_gradients(
     comparison = GradientComparison(trained, ours, keeps=asks_float32)
     own_loss = own_backward()
     found = compare_losses(engine, loss, own_loss, comparison.error(of_all=is_coarse(model)), bounds, start)
+    if shared_layers_of(model) is not None:  # all ranks go on, or none
+        found = agreed(partial(lambda own: own, found))
     if found.agrees or not asks_float32:
         return found
     reference = ReferenceComparison(trained, [ours, comparison.kept])

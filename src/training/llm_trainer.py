@@ -214,8 +214,9 @@ class LLMTrainer:
             with deterministic_kernels(self.resolved.deterministic):
                 output = self.trainer.train(resume_from_checkpoint=str(self.resume.folder) if self.resume else None)
         except torch.OutOfMemoryError as error:
+            peak = self.trainer.peak.bytes() / 1e9
             raise YoyakError(
-                f"the GPU's memory is full (peak {self.trainer.peak.bytes() / 1e9:.1f} GB), and not by micro-batches; set "
+                f"the GPU's memory is full (peak {peak:.1f} GB), and not by micro-batches; set "
                 "training.optim=paged_adamw_8bit or training.gradient_checkpointing=true, or lower lora.r"
             ) from error
         except Exception as error:  # each library says in its own way that the disk is full

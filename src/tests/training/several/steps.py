@@ -5,6 +5,7 @@ python -m src.tests.training.several.steps FOLDER
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,14 +19,16 @@ from src.commands.generating import fill, growing_rows, speaking_console
 from src.commands.train.train_plan import decided_sharding
 from src.data.llm_dataset import create_llm_dataset
 from src.errors import YoyakError
-from src.models.probe import probed_once, probes_of
+from src.models.probe import BOUNDS, probed_once, probes_of
 from src.models.probe_result import Probe
 from src.ranks.group import is_first_rank, own_rank, rank_count
 from src.ranks.joining import one_of_several
 from src.ranks.place import place_of
+from src.tests.models.conftest import write_rates
 from src.tests.tiny_models import load_tiny, tiny_config
 from src.training.guards.one_process import leave_out_launchers
 from src.training.llm_trainer import LLMTrainer
+from src.training.probe import probe
 from src.training.several.cut_weights import whole_on_first
 from src.training.several.exchange import StepExchange
 from src.training.state.identity import refuse_other_ranks
@@ -114,6 +117,21 @@ def agreeing_probe(model):
     return probes_of(model).pop("apart").agrees and found.agrees
 
 
+def float32_asked(base, home):
+    """Return what the probe of a cut model in bf16 finds where only the first rank's rounding is over the bound."""
+    home.mkdir()
+    before = os.environ.get("YOYAK_HOME"), BOUNDS[torch.bfloat16]
+    os.environ["YOYAK_HOME"] = str(home)
+    write_rates(home, fp32=30.0, bf16=60.0)
+    BOUNDS[torch.bfloat16] = (2e-2, 1.0 if own_rank() else 0.0)
+    model, _ = load_tiny(tiny_config(base, model__dtype="bf16", training__sharding="weights"))
+    found = probe(model, "packed").record()
+    os.environ.pop("YOYAK_HOME") if before[0] is None else os.environ.update(YOYAK_HOME=before[0])
+    BOUNDS[torch.bfloat16] = before[1]
+    assert model.get_input_embeddings().weight.dtype == torch.bfloat16
+    return {name: found[name] for name in ("agrees", "from_float32", "own_from_float32")}
+
+
 def short_of_memory(trainer, case):
     """Return what a run with whole weights, which goes on here, may have learned: one example at a time."""
     room = {"most": 1, "count": 0, "recomputes": False}
@@ -157,6 +175,7 @@ def write_cases(folder):
     base, last = str(folder / "base"), own_rank() == rank_count() - 1
     told = {"notices": told_notices(), "refused": refused_identity(base)}
     told["sharding"] = decided_sharding(tiny_config(base), SimpleNamespace(sharding="weights" if last else "none"))
+    told["float32"] = float32_asked(base, folder / f"home{own_rank()}")
     (folder / f"told{own_rank()}.json").write_text(json.dumps(told))
     generating._KEPT_EVERY["cpu"] = 1
     summarized(base, folder / "summaries.jsonl")

@@ -47,6 +47,9 @@ def together(request, base, tmp_path_factory):
         notices = {"signal": 15, "most": 64, "recomputes": True}
         expected = [[float(request.param)] * 3, [[float(ranks)] * 2] * 2, 0.5 * request.param, notices, "nan"]
         assert told["notices"] == expected
+        wide = told["float32"]  # which all are asked for, or none
+        assert wide["agrees"]
+        assert 0 < wide["from_float32"] < 1.5 * wide["own_from_float32"] < 0.15
         other = f"rank {request.param - 1} has other training.learning_rate, data.train than rank 0"
         assert told["sharding"] == "weights"  # since one has too little memory for whole ones
         assert told["refused"] == f"{other}; start all with the same settings and files"
