@@ -45,7 +45,7 @@ LINES = (
 
 
 def speeds(experiment: str, grows: bool, counts: Sequence[int] = COUNTS) -> list[float]:
-    """Return planned tokens a second on each number of cards against one card's; the step may grow with the cards."""
+    """Return the planned speed of all steps on so many cards against one card's; a step may grow with the cards."""
     rates = []
     device = find_device("H200")
     for count in counts:
@@ -55,7 +55,7 @@ def speeds(experiment: str, grows: bool, counts: Sequence[int] = COUNTS) -> list
         config.lora.use_lora = config.lora.use_qlora = True
         cluster: Cluster = chosen_cluster(min(count, 8), -(-count // 8), "nvlink", "ethernet400", device.name)
         plan = make_plan(replace(situation_of(config, sources, device, "298,570,1100"), cluster=cluster))
-        rates.append(batch / plan.step_seconds)
+        rates.append(1 / (plan.steps * plan.step_seconds))  # the last step of an epoch is smaller
     return [round(rate / rates[0], 2) for rate in rates]
 
 

@@ -51,7 +51,7 @@ def is_rounding(ours: FromFloat32, own: FromFloat32) -> bool:
 def float32_fits(model: Any) -> bool:
     """Tell whether a model computes in 16 bit and its weights fit into memory in float32 too.
 
-    4-bit weights stay as they are, and are dequantized at their use. Where these are cut over the ranks, all of them have
+    4-bit weights stay as they are, and are dequantized at their use. Where these are cut over the ranks, all ranks have
     to ask, and get one answer: each gathers the layers with the others.
     """
     weight = model.get_input_embeddings().weight

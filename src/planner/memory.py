@@ -238,7 +238,7 @@ class Memory:
 
     Attributes:
         parts: bytes by part; those of the allocator's peak, then `outside` (paged states), `context` and `slack`.
-        peak_bytes: predicts `torch.cuda.max_memory_allocated`.
+        peak_bytes: predicts `torch.cuda.max_memory_allocated` of the training.
         device_bytes: what the card must have.
     """
 

@@ -13,7 +13,7 @@ from src.planner.over_cards import cards_text, on_more_cards
 from src.planner.plan import make_plan
 from src.planner.shapes import shape_of_config
 from src.planner.sharding import sharding_obstacle
-from src.planner.sharding_bytes import cut_parts, layer_bytes
+from src.planner.sharding_bytes import backward_bytes, cut_parts, end_bytes, layer_bytes
 from src.tests.planner.test_plan import situation
 
 LLAMA_3_70B = {
@@ -67,8 +67,12 @@ def test_where_all_weights_train_gradients_and_states_are_cut_too():
     assert layer_bytes(job) == pytest.approx(2 * 68.45e9 / 80, rel=0.001)
     tables = 2 * 128256 * 8192
     assert cut_parts(job, dict.fromkeys(("weights", "gradients", "optimizer"), 800)) == {
-        "weights": 100, "gradients": 100, "optimizer": 100, "gathered": 2 * layer_bytes(job) + 8 * tables,
+        "weights": 100, "gradients": 100, "optimizer": 100, "gathered": 2 * layer_bytes(job) + 2 * tables,
     }  # fmt: skip
+    # the head's gradient waits for the end, a layer's go out in 2 and in 4 bytes; then both tables', without weights
+    assert backward_bytes(job) == 2 * layer_bytes(job) + 2 * tables + tables + 3 * layer_bytes(job)
+    assert end_bytes(job) == 6 * tables
+    assert cut.choice.memory.parts["gathered"] in (backward_bytes(job), end_bytes(job))
     assert cut.all_reduce_seconds == 2 * cut.situation.cluster.passes_seconds  # FSDP2 adds up by itself
 
 

@@ -5,9 +5,11 @@ import random
 import pytest
 import torch
 
+from src.data.batches.bins import deal
 from src.data.batches.packing import StepPacker
-from src.planner.step_work import evaluation_batch, largest_step_tokens, packed_work, padded_work
+from src.planner.step_work import dealt_padded_work, evaluation_batch, largest_step_tokens, packed_work, padded_work
 from src.training.samplers import ShuffledSampler, SimilarLengthSampler
+from src.training.several.dealt_step import PaddedDeal
 
 
 def drawn(count: int) -> tuple[tuple[int, int], ...]:
@@ -42,6 +44,48 @@ def test_packed_steps_are_those_of_sampler_and_packer(common: int, side_by_side:
     rows = [whole([items[i] for i in step])["micro_batches"][0].input_ids for step in steps]
     shared = 0 if common == 15 else common
     assert largest_step_tokens(lengths, 10, 7, 5, shared) == max(map(len, rows))
+
+
+@pytest.mark.parametrize("cards", [2, 3, 16])
+def test_packed_steps_of_several_cards_are_the_fullest_rank_s(cards: int):
+    lengths = drawn(37)
+    items = [{"input_ids": torch.zeros(n, dtype=torch.int64), "labels": torch.arange(n)} for n, _ in lengths]
+    lengths = tuple((n, n - 1) for n, _ in lengths)  # the first is no target
+    order = list(ShuffledSampler(37, seed=7))
+    steps = [order[:12], order[12:24], order[24:36]]
+    packers = [StepPacker(512, multiple=64, rank=rank, ranks=cards) for rank in range(cards)]
+    packed = [[packer([items[i] for i in step])["micro_batches"] for packer in packers] for step in steps]
+    sums = [[sum(len(batch.input_ids) for batch in batches) for batches in step] for step in packed]
+    work = packed_work(lengths, 12, 512, 7, 3, multiple=64, cards=cards)
+    assert work.computed * 3 == sum(map(max, sums))
+    assert work.largest.tokens == max(len(b.input_ids) for step in packed for batches in step for b in batches)
+    assert work.largest.targets == max(len(b.targets) for step in packed for batches in step for b in batches)
+    most = max(sum(len(items[i]["input_ids"]) for i in part) for part in dealt(lengths, steps, cards))
+    assert largest_step_tokens(lengths, 12, 7, 3, cards=cards) == most
+
+
+def dealt(lengths, steps, cards):
+    """Return each rank's examples of each step."""
+    parts = [(step, deal([lengths[i][0] for i in step], cards)) for step in steps]
+    return [[step[place] for place in part] for step, ranks in parts for part in ranks]
+
+
+@pytest.mark.parametrize("cards", [2, 3, 7])
+def test_padded_steps_of_several_cards_are_the_fullest_rank_s(cards: int):
+    lengths = drawn(50)
+    order = list(SimilarLengthSampler([tokens for tokens, _ in lengths], 4, seed=7))
+    sums, widths, later = [], [], []
+    for step in (order[start : start + 24] for start in (0, 24)):
+        items = [{"input_ids": torch.zeros(lengths[i][0]), "labels": torch.zeros(lengths[i][0])} for i in step]
+        deals = [PaddedDeal(lambda part: part, 4, rank, cards)(items)["micro_batches"] for rank in range(cards)]
+        sizes = [[len(part) * max(len(one["input_ids"]) for one in part) for part in parts] for parts in deals]
+        sums.append(max(map(sum, sizes)))
+        widths += [size for one in sizes for size in one]
+        later += [size for one in sizes for size in one[1:]]
+    work = dealt_padded_work(lengths, 24, 4, 7, 2, 0, cards)
+    assert work.computed * 2 == sum(sums)
+    assert work.largest.tokens == max(widths)
+    assert (work.later.tokens if work.later else None) == (max(later) if later else None)
 
 
 def test_shared_tokens_are_computed_and_seen_once():
