@@ -12,7 +12,7 @@
 
 FILE as train_throughput.py has it (without it: random ids of dialogues' lengths). NF4 has double quantization, with
 r 16 on seven projections. Rates are means over whole steps after warm-up: wall time with packing, transfer, all-reduce,
-clipping and optimizer. Peaks are the allocator's on the fullest card, without loading. A JSON line a variant: `plan` is
+clipping and optimizer. Peaks are the training's by the allocator, on the fullest card. A JSON line a variant: `plan` is
 what the planner chooses on its own, `planned_peak_gb` and `planned_step_s` are of micro-batches as the run had them. A
 variant that takes longer than its limit is ended, with where it stood; after an error the others go on.
 """

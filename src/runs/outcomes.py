@@ -132,7 +132,7 @@ class TrainFigures(RunPart):
     tokens_per_second: float | None = None
     """Tokens trained a second."""
     peak_memory_bytes: int | None = None
-    """Of the card, or of the process on a CPU."""
+    """Of the training on the fullest card, without what is generated; or of the process on a CPU."""
     wall_seconds: float | None = None
     """The training with its evaluations, in all processes of the run."""
     saving_seconds: float | None = None

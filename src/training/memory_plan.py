@@ -13,16 +13,20 @@ from ..config.schema import TrainingSettings
 from ..errors import YoyakError
 from ..models.causal_head import without_wrapper
 from ..models.dequantized import linear4bit_layers
+from ..models.shared_layers import shared_layers_of
 from ..planner.allocator import block
+from ..planner.cluster import chosen_cluster
 from ..planner.constants import MEMORY
 from ..planner.devices import Device, find_device
 from ..planner.fastest import Choice, MemoryLimits, Workload, fastest_choice
-from ..planner.job import EngineName, TrainingJob, of_one_card
+from ..planner.job import EngineName, Shards, TrainingJob, of_one_card
 from ..planner.machine import card_of_memory, read_profile
 from ..planner.memory import optimizer_bytes
 from ..planner.shapes import shape_of_config
 from ..planner.step_work import ExampleTokens, evaluation_batch
 from ..ranks.group import rank_count
+from .several.cut_weights import is_cut
+from .several.sharding import CUT_OPTIMIZER
 
 SHARE_OF_FREE_MEMORY = 0.97  # what the plan may take: other processes come and go
 _TARGET_SHARE = 0.15  # of an example's tokens, where a data set does not tell
@@ -128,6 +132,7 @@ def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> 
     adapter = next(iter(model.peft_config.values())) if isinstance(model, PeftModel) else None
     targets = set(adapter.target_modules or ()) if adapter else set()
     checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens
+    trains_cut = is_cut(model)
     job = TrainingJob(
         shape=shape_of_config(causal_lm.config.to_dict(), "the model"),
         method="full" if adapter is None else "qlora" if linear4bit_layers(causal_lm) else "lora",
@@ -136,15 +141,22 @@ def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> 
         rank=adapter.r if adapter else 0,
         targets=tuple(name for name in (*LINEARS, *DELTA_LINEARS) if name in targets),
         dropout=adapter.lora_dropout if adapter else 0.0,
-        optimizer=training.optim,
+        optimizer=CUT_OPTIMIZER if trains_cut else training.optim,
         batch_size=training.batch_size,
         accumulation=training.gradient_accumulation_steps,
         checkpointing=None if checkpointing == "auto" or (checkpointing and engine == "packed") else checkpointing,
         micro_batch_tokens=None if tokens == "auto" else tokens,
         eval_batch_size=training.eval_batch_size or training.batch_size,
         float8=training.base_precision == "fp8",
+        shards=_shards() if trains_cut or shared_layers_of(model) is not None else None,
     )
     return of_one_card(job, rank_count())
+
+
+def _shards() -> Shards:
+    """Return how weights are cut over the ranks, with cards joined as such cards are sold."""
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    return chosen_cluster(rank_count(), 1, None, None, name.removeprefix("NVIDIA ")).shards()
 
 
 def dataset_examples(dataset: Any) -> tuple[ExampleTokens, ...]:

@@ -10,8 +10,10 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from src.config.schema import TrainingSettings
 from src.errors import YoyakError
+from src.planner.job import Shards
 from src.planner.memory import steady_parts
 from src.tests.tiny_architectures import write_architecture
+from src.training import memory_plan
 from src.training.memory_plan import (
     checkpointing_arguments,
     dataset_examples,
@@ -63,6 +65,21 @@ def test_the_job_of_a_loaded_model(model):
     assert job.checkpointing is None  # the packed engine does it where memory asks for it
     assert job_of_model(model, TrainingSettings(), "trainer").checkpointing is True
     assert job_of_model(model.get_base_model(), TrainingSettings(), "trainer").method == "full"
+
+
+def test_the_job_of_a_model_that_is_cut_over_ranks(model, monkeypatch, card):
+    monkeypatch.setattr(memory_plan, "rank_count", lambda: 4)
+    training = TrainingSettings(batch_size=4, gradient_accumulation_steps=2, optim="paged_adamw_32bit")
+    whole = job_of_model(model, training, "packed")
+    assert (whole.shards, whole.cards, whole.examples, whole.step_examples) == (None, 4, 2, 8)
+    with monkeypatch.context() as patch:
+        patch.setattr(memory_plan, "shared_layers_of", lambda model: object())
+        frozen = job_of_model(model, training, "packed")
+    assert frozen.shards == Shards(4, 278e9, 2 * 5e-6)  # NVLink joins H100s
+    monkeypatch.setattr(memory_plan, "is_cut", lambda model: True)
+    trained = job_of_model(model.get_base_model(), training, "trainer")
+    assert (trained.shards, trained.optimizer) == (frozen.shards, "adamw_torch")
+    assert (whole.optimizer, frozen.optimizer) == ("paged_adamw_32bit", "paged_adamw_32bit")
 
 
 def test_examples_of_a_data_set():
