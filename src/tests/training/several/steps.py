@@ -125,11 +125,13 @@ def float32_asked(base, home):
     write_rates(home, fp32=30.0, bf16=60.0)
     BOUNDS[torch.bfloat16] = (2e-2, 1.0 if own_rank() else 0.0)
     model, _ = load_tiny(tiny_config(base, model__dtype="bf16", training__sharding="weights"))
-    found = probe(model, "packed").record()
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda one: kept.append(one) or one, lambda one: one):
+        found = probe(model, "packed").record()
     os.environ.pop("YOYAK_HOME") if before[0] is None else os.environ.update(YOYAK_HOME=before[0])
     BOUNDS[torch.bfloat16] = before[1]
     assert model.get_input_embeddings().weight.dtype == torch.bfloat16
-    return {name: found[name] for name in ("agrees", "from_float32", "own_from_float32")}
+    return {name: found[name] for name in ("agrees", "from_float32", "own_from_float32")} | {"kept": len(kept)}
 
 
 def short_of_memory(trainer, case):

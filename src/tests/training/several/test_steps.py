@@ -49,6 +49,7 @@ def together(request, base, tmp_path_factory):
         assert told["notices"] == expected
         wide = told["float32"]  # which all are asked for, or none
         assert wide["agrees"]
+        assert wide["kept"] < 60  # tensors of two passes; a layer alone would keep more
         assert 0 < wide["from_float32"] < 1.5 * wide["own_from_float32"] < 0.15
         other = f"rank {request.param - 1} has other training.learning_rate, data.train than rank 0"
         assert told["sharding"] == "weights"  # since one has too little memory for whole ones
