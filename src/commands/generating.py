@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _KEPT_EVERY = {"cpu": 64, "cuda": 1024}
 """Summaries that each of several ranks makes before the one that writes has them all: what a killed run can lose."""
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
+_MBR_TEMPERATURE = "generation.mbr_temperature"
 
 
 def generation_overrides(
@@ -49,7 +51,7 @@ def deciding_settings(config: Config) -> dict[str, object]:
         sections.append("evaluation.")
     beside_the_point = ["model.size", "generation.batch_size", "generation.batch_tokens", "evaluation.generate"]
     if not config.generation.mbr_samples:  # of MBR alone, and unknown to rows that older versions wrote
-        beside_the_point.append("generation.mbr_temperature")
+        beside_the_point.append(_MBR_TEMPERATURE)
     if not config.dataset.name_form:  # as above
         beside_the_point.append("dataset.name_form")
     return {
@@ -144,8 +146,9 @@ def fill(
     if missing:
         with stoppable(lambda: f"{len(saved.done)} of {total} summaries are in {saved.path}; the same command goes on"):
             loaded = load_configured(config, console)
-            grows, bar = saved.growing() if writes else nullcontext(), progress(console, "Summarizing", len(missing))
-            with grows, bar as advance:
+            loaded = with_mbr_temperature(loaded, dialogues, console, saved.found)
+            grows = saved.growing() if writes else nullcontext()
+            with grows, progress(console, "Summarizing", len(missing)) as advance:
                 for part in _parts(missing, str(loaded.resolved["device"])):
 
                     def keep(position: int, result: "Generated", part: Sequence[int] = part) -> None:
@@ -158,6 +161,41 @@ def fill(
         with working_alone():
             saved.finish()
     return loaded
+
+
+def with_mbr_temperature(
+    loaded: LoadedModel, dialogues: Sequence[str], console: "Console", found: dict[str, Any] | None = None
+) -> LoadedModel:
+    """Return a loaded model whose MBR draws at a number where it had `auto`: found on the first dialogues, and said.
+
+    `found` keeps it: what the first rank has there is taken, so that a file goes on at the temperature that it was
+    begun with.
+    """
+    from ..data.prompt.truncation import TruncationCounts
+    from ..inference.generator import settled
+    from ..inference.mbr_temperature import DIALOGUES, is_open
+
+    generation, found = loaded.config.generation, {} if found is None else found
+    if not is_open(generation):
+        return loaded
+    value = agreed(lambda: found.get(_MBR_TEMPERATURE))
+    if isinstance(value, int | float):
+        generation = generation.model_copy(update={"mbr_temperature": float(value)})
+    else:
+        # What is cut of a dialogue is counted where it is summarized.
+        prompt = replace(loaded.prompt, counts=TruncationCounts())
+        prompts = prompt.encode_prompts(of_first_rank(dialogues, range(min(DIALOGUES, len(dialogues)))))
+        ends = prompt.end_id, prompt.decoder_max_len
+        generation = settled(
+            generation,
+            loaded.model,
+            loaded.tokenizer,
+            prompts,
+            *ends,
+            lambda new: console.print(new.sentence(), style="dim"),
+        )
+    found[_MBR_TEMPERATURE] = generation.mbr_temperature
+    return replace(loaded, config=loaded.config.model_copy(update={"generation": generation}))
 
 
 def _parts(missing: list[int], device: str) -> Iterator[list[int]]:

@@ -248,14 +248,15 @@ def _value(loader: _Loader, node: yaml.Node, annotation: Any, source: str) -> ob
     """Return the value of a setting of this type.
 
     Where the schema wants text, a bare word is text as it stands: `size: 3e1` is not 30.0, `name: 2026-01-01` no date,
-    and `on` no truth value. Where it wants a whole number besides, as `auto` or 512, that is one.
+    and `on` no truth value. Where it wants a number besides, as `auto` or 512, that is one.
     """
     if isinstance(node, yaml.SequenceNode):
         items = [get_args(member)[0] for member in _members(annotation) if get_origin(member) is list]
         if items:
             return [_value(loader, item, items[0], source) for item in node.value]
     standard_scalar = isinstance(node, yaml.ScalarNode) and node.tag.startswith(_TAG) and node.tag != f"{_TAG}null"
-    is_own = any(node.tag == f"{_TAG}{kind.__name__}" and kind in _members(annotation) for kind in (int, bool))
+    wanted = {kind.__name__ for kind in (int, float, bool) if kind in _members(annotation)}
+    is_own = node.tag in {_TAG + kind for kind in wanted | ({"int"} if "float" in wanted else set())}
     if not standard_scalar or is_own or not _takes_text(annotation):
         return _construct(loader, node, source)
     is_switch = any("on" in get_args(member) for member in _members(annotation))

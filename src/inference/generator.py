@@ -1,12 +1,11 @@
 """Generating summaries: the training prompt, left padding, batches of similar length, results as they come."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 from transformers import PreTrainedTokenizerFast
 
 from ..config.schema import EvaluationSettings, GenerationSettings
@@ -21,7 +20,10 @@ from .batches import in_batches, largest_batch, rows_that_fit, splits_of
 from .cache_size import cache_size
 from .dealt import dealt
 from .decoding import before_end, written_text
+from .generating_mode import generating as generating
+from .generating_mode import left_padded
 from .mbr import MbrChooser
+from .mbr_temperature import MbrTemperature, is_open, mbr_temperature
 from .probe import generates_fast
 from .sampling import sampling_processors
 
@@ -66,12 +68,33 @@ def generate_summaries(
         stream_summaries,
         model,
         tokenizer,
-        settings=settings,
+        settings=settled(settings, model, tokenizer, prompts, prompt.end_id, prompt.decoder_max_len),
         end_id=prompt.end_id,
         max_new_tokens=prompt.decoder_max_len,
         scoring=scoring,
     )
     return dealt(prompts, stream, on_result)
+
+
+def settled(
+    settings: GenerationSettings,
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[list[int]],
+    end_id: int,
+    max_new_tokens: int,
+    say: Callable[[MbrTemperature], None] = lambda found: logging.getLogger("yoyak").info("%s", found.sentence()),
+) -> GenerationSettings:
+    """Return settings with a number for `mbr_temperature`, found on the first of all prompts where it is `auto`.
+
+    Without MBR, or with a number already, they come back as they are. All ranks have to call it together, with the
+    prompts of all of them. `say` is called with what is found.
+    """
+    if not is_open(settings) or not prompts:
+        return settings
+    found = mbr_temperature(model, tokenizer, prompts, settings, end_ids_of(model, end_id), max_new_tokens)
+    say(found)
+    return settings.model_copy(update={"mbr_temperature": found.value})
 
 
 def stream_summaries(
@@ -91,6 +114,7 @@ def stream_summaries(
     samples = 1
     if settings.mbr_samples:  # the most likely summary is a candidate too, the first one
         samples += settings.mbr_samples
+        settings = settled(settings, model, tokenizer, prompts, end_id, max_new_tokens)
         settings = settings.model_copy(update={"do_sample": True, "temperature": settings.mbr_temperature})
     repeated = [ids for ids in prompts for _ in range(samples)]
     ends = end_ids_of(model, end_id)
@@ -192,10 +216,7 @@ def _by_transformers(
     pad_id: int,
 ) -> Iterator[list[tuple[int, list[int]]]]:
     """Yield all prompts of a batch with their new ids, which have the token that ended each and padding after them."""
-    width = max(len(ids) for ids in prompts)
-    device = model.get_input_embeddings().weight.device
-    input_ids = torch.tensor([[pad_id] * (width - len(ids)) + ids for ids in prompts], device=device)
-    attention_mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
+    input_ids, attention_mask = left_padded(prompts, pad_id, model.get_input_embeddings().weight.device)
     sampling = {"logits_processor": sampling_processors(settings, seeds)} if settings.do_sample else {}
     beams = {"length_penalty": settings.length_penalty} if settings.num_beams > 1 else {}
     output = model.generate(
@@ -213,16 +234,4 @@ def _by_transformers(
         **sampling,
         **beams,
     )
-    yield list(enumerate(output[:, width:].tolist()))
-
-
-@contextmanager
-def generating(model: Any) -> Iterator[None]:
-    """Put a model into eval mode without gradients, and give its training mode back afterwards."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        model.train(was_training)
+    yield list(enumerate(output[:, input_ids.shape[1] :].tolist()))

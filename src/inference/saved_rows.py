@@ -11,13 +11,16 @@ from ..errors import YoyakError
 from ..files import appending, write_atomic
 from .row_formats import RowFormat, RowValues, refuse_other_formats, row_format
 
+_FOUND = "found"  # beside the settings, whose names have a point or a space
+
 
 class SavedRows:
     """The rows of an input, in a file, with generated columns added; those of the rows that are there are in `done`.
 
     While it grows, rows stand in the order in which they came; `finish` puts them into the input's. Rows already saved
     are matched by their own columns, so order doesn't matter. `FILE.settings.json` beside it says what the
-    summaries were made with: only a run with the same settings goes on.
+    summaries were made with: only a run with the same settings goes on. What was found while they were made, and holds
+    for those that are still missing, is in `found`, and kept there too.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class SavedRows:
         columns = dict.fromkeys(column for row in self.rows for column in row)
         self._format: RowFormat = row_format(path.suffix.lower(), [*columns, *self.generated], formulas_as_text)
         self.done: dict[int, RowValues] = {}
+        self.found: dict[str, Any] = {}
         if path.exists() and not overwrite:
             self._refuse_other_settings()
             self._match(self._format.parse(_text(path), str(path)))
@@ -62,7 +66,8 @@ class SavedRows:
     def growing(self) -> Iterator[None]:
         """Hold the file open for `add`; what a killed run left half-written is gone from it."""
         with _refusing_unwritable(self.path):
-            _replace(self.settings_path, json.dumps(self.settings, ensure_ascii=False, indent=1) + "\n")
+            kept = self.settings | ({_FOUND: self.found} if self.found else {})
+            _replace(self.settings_path, json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
             self._write_in_order()
             self._file: TextIO = appending(self.path)
         try:
@@ -91,6 +96,7 @@ class SavedRows:
         again = "pass --overwrite to begin anew, or --out with another file"
         try:
             made_with = dict(json.loads(self.settings_path.read_text(encoding="utf-8")))
+            self.found = dict(made_with.pop(_FOUND, {}))
         except FileNotFoundError:
             raise YoyakError(f"{self.path}: is there already, without {self.settings_path.name}; {again}") from None
         except (OSError, ValueError, TypeError, RecursionError) as error:

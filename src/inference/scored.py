@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..config.schema import Config
 from ..data.files.sources import DialogueRow
 from ..data.prompt.templates import PromptTemplate
+from ..data.prompt.truncation import TruncationCounts
 from ..evaluation.result import EvaluationResult, score_report
 from ..evaluation.rouge import RougeScores, score_summaries
 from ..files import written_beside
-from .generator import generate_summaries
+from .generator import generate_summaries, settled
+from .mbr_temperature import DIALOGUES
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Evaluation:
     """Summaries that ran into `decoder_max_len`."""
     reasoning_removed: int = 0
     """Summaries out of which reasoning in tags was left."""
+    mbr_temperature: float | None = None
+    """At which the samples were drawn that the summaries were chosen from; None without MBR."""
 
 
 def evaluate_model(
@@ -40,14 +44,17 @@ def evaluate_model(
     `on_progress` is called with 1 for each summary.
     """
     dialogues = [row.dialogue for row in rows]
+    prompts = replace(prompt, counts=TruncationCounts()).encode_prompts(dialogues[:DIALOGUES])  # counted below
+    how = settled(config.generation, model, tokenizer, prompts, prompt.end_id, prompt.decoder_max_len)
     generated = generate_summaries(
-        model, tokenizer, prompt, dialogues, config.generation, lambda *_: on_progress(1), config.evaluation
+        model, tokenizer, prompt, dialogues, how, lambda *_: on_progress(1), config.evaluation
     )
     summaries = [result.text for result in generated]
     settings = config.evaluation
     scores = score_summaries(summaries, [row.summary for row in rows], settings.tokenization, settings.stemmer)
     reasoned = sum(result.with_reasoning is not None for result in generated)
-    return Evaluation(summaries, scores, sum(not result.ended for result in generated), reasoned)
+    temperature = how.mbr_temperature if how.mbr_samples and how.mbr_temperature != "auto" else None
+    return Evaluation(summaries, scores, sum(not result.ended for result in generated), reasoned, temperature)
 
 
 def score_rows(

@@ -43,7 +43,7 @@ def scores(record: RunRecord) -> Html:
     english = f"ROUGE {' and '.join(name.lower() for name, _ in scored)} training"
     caption = Text(english, "학습 전과 후의 ROUGE" if len(scored) == 2 else f"{scored[0][0].ko}의 ROUGE")
     shown = table(caption, columns, rows, "numbers scores")
-    return join(shown, notes(_bases(scored, alike), *_interval_notes(last, scored[-1][0])))
+    return join(shown, notes(_bases(scored, alike), *_drawn(scored), *_interval_notes(last, scored[-1][0])))
 
 
 def _with_interval(score: StageScores, key: str) -> Html:
@@ -91,6 +91,19 @@ def _bases(scored: list[tuple[Text, StageScores]], alike: bool) -> Text:
         "The two were not scored alike, so no change is given.", "두 점수는 채점 기준이 달라 변화를 적지 않았습니다."
     )
     return joined([each, why], " ")
+
+
+def _drawn(scored: list[tuple[Text, StageScores]]) -> list[Text]:
+    """Return at which temperatures samples were drawn where MBR chose among them, as a note or none."""
+    known = [(name, score.mbr_temperature) for name, score in scored if score.mbr_temperature is not None]
+    if not known:
+        return []
+    each = joined(Text(f"{value:g} ({name.lower()} training)", f"{value:g}({name.ko})") for name, value in known)
+    return [
+        Text(
+            f"Chosen by MBR among samples at temperature {each}.", f"온도 {each.ko}에서 뽑은 요약 중 MBR로 골랐습니다."
+        )
+    ]
 
 
 def scored_with(basis: Text) -> Text:

@@ -71,6 +71,8 @@ class StageScores(RunPart):
     """Summaries that ran into `tokenizer.decoder_max_len`."""
     reasoning_removed: int | None = None
     """Summaries out of which reasoning in tags was left."""
+    mbr_temperature: float | None = None
+    """Temperature of the samples that the summaries were chosen from; null without `generation.mbr_samples`."""
 
 
 class RunScores(RunPart):

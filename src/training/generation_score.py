@@ -8,7 +8,7 @@ from ..data.prompt.templates import IGNORE
 from ..evaluation.rouge import score_summaries
 from ..inference.dealt import dealt
 from ..inference.decoding import summary_text
-from ..inference.generator import stream_summaries
+from ..inference.generator import settled, stream_summaries
 
 
 def rouge_sum(model: Any, tokenizer: Any, dataset: Any, config: Config) -> float:
@@ -27,13 +27,14 @@ def generated_and_references(model: Any, tokenizer: Any, dataset: Any, config: C
     which is under training, and the random state are as before afterwards.
     """
     prompts, references, end_id = prompts_and_references(dataset, tokenizer)
+    most = config.tokenizer.decoder_max_len
     stream = partial(
         stream_summaries,
         model,
         tokenizer,
-        settings=config.generation,
+        settings=settled(config.generation, model, tokenizer, prompts, end_id, most),
         end_id=end_id,
-        max_new_tokens=config.tokenizer.decoder_max_len,
+        max_new_tokens=most,
         scoring=config.evaluation,
     )
     return [result.text for result in dealt(prompts, stream)], references

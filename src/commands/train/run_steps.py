@@ -190,7 +190,12 @@ def score(
             keep_zero_shot(run, table, by, result)
         run.file.update(RunRecord(resolved=ResolvedChoices(probes=found_by_probes(model))))
     report = score_rows(table.rows, result.summaries, None, run.config, facts=False)
-    scores = StageScores(**report.run_scores(), unended=result.unended, reasoning_removed=result.reasoning_removed)
+    scores = StageScores(
+        **report.run_scores(),
+        unended=result.unended,
+        reasoning_removed=result.reasoning_removed,
+        mbr_temperature=result.mbr_temperature,
+    )
     run.file.update(RunRecord(scores=RunScores.model_validate({stage: scores})))
     if result.reasoning_removed:
         run.logger.warning("%s: %s", said, reasoning_note(result.reasoning_removed))

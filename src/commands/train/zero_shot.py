@@ -19,7 +19,7 @@ ZERO_SHOT = "zero_shot.json"
 def keep_zero_shot(run: RunContext, table: "DialogueTable", by: str, result: "Evaluation") -> None:
     """Write the base model's summaries to the run's folder; `by` is the hash of what made them."""
     content = {"of": _digest(table), "by": by, "summaries": result.summaries, "unended": result.unended}
-    content["reasoning_removed"] = result.reasoning_removed
+    content |= {"reasoning_removed": result.reasoning_removed, "mbr_temperature": result.mbr_temperature}
     write_atomic(run.folder / ZERO_SHOT, json.dumps(content, ensure_ascii=False))
 
 
@@ -40,7 +40,8 @@ def kept_zero_shot(run: RunContext, table: "DialogueTable", by: str) -> "Evaluat
     how = run.config.evaluation
     references = [row.summary for row in table.rows]
     scores = score_summaries(kept["summaries"], references, how.tokenization, how.stemmer)
-    return Evaluation(kept["summaries"], scores, kept["unended"], kept.get("reasoning_removed", 0))
+    others = kept.get("reasoning_removed", 0), kept.get("mbr_temperature")
+    return Evaluation(kept["summaries"], scores, kept["unended"], *others)
 
 
 def _digest(table: "DialogueTable") -> str:

@@ -94,7 +94,7 @@ CONFIGS = [
     Case(
         "override: an MBR of equal samples",
         "config show smollm2_135m generation.mbr_temperature=0",
-        "command line: generation.mbr_temperature = 0: must be a number of at least 1e-06",
+        "command line: generation.mbr_temperature = 0: must be auto, or a number of at least 1e-06",
     ),
     Case(
         "override: 10^300 epochs",

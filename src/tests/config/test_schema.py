@@ -70,7 +70,7 @@ DEFAULTS = {
     "generation.length_penalty": 1.0,
     "generation.mbr_samples": 0,
     "generation.mbr_metric": "rouge_sum",
-    "generation.mbr_temperature": 0.5,
+    "generation.mbr_temperature": "auto",
     "evaluation.generate": False,
     "evaluation.tokenization": "word",
     "evaluation.stemmer": False,

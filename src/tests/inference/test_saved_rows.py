@@ -55,6 +55,20 @@ def test_a_stopped_run_goes_on(path):
     assert [last.done[index]["summary"] for index in range(3)] == ["S0", "new", "S2"]
 
 
+def test_what_was_found_is_kept(path):
+    file = saved(path)
+    file.found["temperature"] = 1.4
+    with file.growing():
+        file.add(1, {"summary": "S1"})
+    again = saved(path)
+    assert (again.found, again.settings, list(again.done)) == ({"temperature": 1.4}, SETTINGS, [1])
+    assert saved(path, overwrite=True).found == {}
+    settings = path.parent / f"{path.name}.settings.json"
+    settings.write_text(json.dumps(SETTINGS | {"found": 3}))
+    with pytest.raises(YoyakError, match=r"settings.json: cannot be read"):
+        saved(path)
+
+
 def test_a_killed_run_loses_only_the_row_that_was_being_written(path):
     partly(path, 2, 0)
     path.write_bytes(path.read_bytes()[:-3])

@@ -34,6 +34,18 @@ def test_a_model_is_scored_on_what_it_generates(tmp_path):
     assert (found.scores.n, found.scores.stemmer, found.scores.tokenization) == (2, True, "word")
 
 
+@pytest.mark.parametrize(("temperature", "among"), [("auto", [n / 10 for n in range(3, 21)]), (0.75, [0.75])])
+def test_of_mbr_the_temperature_is_told(tmp_path, temperature, among):
+    config = tiny_config(write_tiny_model(tmp_path / "base"), tmp_path, generation__mbr_samples=2)
+    model, tokenizer = load_tiny(config)
+    prompt = create_llm_dataset(["A: Hi."], ["Hi."], tokenizer, decoder_max_len=12, format_type="chat").prompt
+    assert evaluate_model(model, tokenizer, prompt, ROWS, tiny_config("base")).mbr_temperature is None
+    config.generation.mbr_temperature = temperature
+    before = prompt.counts.examples
+    assert evaluate_model(model, tokenizer, prompt, ROWS, config).mbr_temperature in among
+    assert prompt.counts.examples == before + len(ROWS)
+
+
 def test_rows_are_scored_as_the_settings_say():
     summaries = ["Anna waits at 5.", "벤이 인사한다."]
     result = score_rows(ROWS, summaries, [True, False], config_of(stemmer=True), baseline=["x", "y"])

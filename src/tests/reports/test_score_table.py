@@ -14,6 +14,16 @@ def test_score_table(write_run: WriteRun) -> None:
     assert "Scored with word tokenization, Porter stemmer, n = 20 dialogues." in page.texts("p", "note")
 
 
+def test_the_temperatures_of_mbr_are_noted(write_run: WriteRun) -> None:
+    run = run_with()
+    assert not [note for note in page_of(write_run(run=run)).texts("p", "note") if "MBR" in note]
+    for stage, temperature in (("zero_shot", 0.5), ("fine_tuned", 1.4)):
+        run["scores"][stage]["mbr_temperature"] = temperature
+    assert "Chosen by MBR among samples at temperature 0.5 (before training), 1.4 (after training)." in page_of(
+        write_run(run=run)
+    ).texts("p", "note")
+
+
 def test_scores_of_another_version_of_the_analyser_give_no_change(write_run: WriteRun) -> None:
     run = run_with()
     for stage, version in (("zero_shot", "0.22.0"), ("fine_tuned", "0.24.1")):

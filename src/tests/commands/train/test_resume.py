@@ -165,7 +165,7 @@ def test_sigterm_then_resume_ends_as_an_uninterrupted_run(yoyak, tiny):
     assert "pass --overwrite to replace it, --resume to go on with it" in yoyak(*TRAIN, *settings).err
     kept = tiny / "outputs" / "tiny_qlora" / "zero_shot.json"
     marked = json.loads(kept.read_text())
-    marked["summaries"][0] = "They greet."
+    marked |= {"summaries": ["They greet.", *marked["summaries"][1:]], "mbr_temperature": 0.7}
     kept.write_text(json.dumps(marked))
     resumed = yoyak(*TRAIN, *settings, "--resume")
     assert (resumed.code, resumed.err) == (0, "")
@@ -176,6 +176,7 @@ def test_sigterm_then_resume_ends_as_an_uninterrupted_run(yoyak, tiny):
     assert after["resolved"] == first["resolved"]
     predictions = (tiny / "outputs" / "tiny_qlora" / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(predictions[0])["zero_shot"] == "They greet."
+    assert after["scores"]["zero_shot"]["mbr_temperature"] == 0.7
     assert not kept.exists()
     assert yoyak(*TRAIN, *settings, "experiment.name=whole", "evaluation.generate=false").code == 0
     ends = [(tiny / "outputs" / name / ADAPTER).read_bytes() for name in ("tiny_qlora", "whole")]
