@@ -1,7 +1,7 @@
 """What MBR gains on a dev set over greedy decoding, and what it costs. Prints one JSON line.
 
 Run from the repository root, after `yoyak quickstart`:
-`python benchmarks/mbr_gain.py [--adapter outputs/quickstart/final_model] [--samples 8] [--temperature 0.5]
+`python benchmarks/mbr_gain.py [--adapter outputs/quickstart/final_model] [--samples 8] [--temperature auto]
 [--metric rouge_sum] [--dialogues N] [KEY=VALUE ...]`. By default it takes `data.eval` of the adapter's run, which for
 the quickstart is the 20 sample dialogues of `data/sample/en/dev.csv`: 3 to 10 minutes on two cores.
 """
@@ -25,23 +25,31 @@ def main() -> None:
     from src.data.files.sources import load_dialogues
     from src.evaluation.rouge import score_summaries
     from src.evaluation.significance import bootstrap_interval, paired_difference
-    from src.inference.generator import generate_summaries
+    from src.inference.generator import generate_summaries, settled
+    from src.inference.mbr_temperature import DIALOGUES, MbrTemperature
 
     options = arguments()
     loaded = load_for_use(None, options.adapter, options.settings, create_console(stderr=True))
     config = loaded.config
     rows = load_dialogues(config.data.eval, config.data).rows[: options.dialogues]
-    sampled = {"do_sample": True, "temperature": options.temperature}
+    begun = time.perf_counter()
+    auto = config.generation.model_copy(update={"mbr_samples": options.samples, "mbr_temperature": options.temperature})
+    prompts = loaded.prompt.encode_prompts([row.dialogue for row in rows[:DIALOGUES]])
+    ends = loaded.prompt.end_id, loaded.prompt.decoder_max_len
+    found: list[MbrTemperature] = []
+    temperature = settled(auto, loaded.model, loaded.tokenizer, prompts, *ends, found.append).mbr_temperature
+    seconds = {"temperature": round(time.perf_counter() - begun, 1)} if found else {}
+    sampled = {"do_sample": True, "temperature": temperature}
     ways = {
         "greedy": {},
         "one_sample": sampled,
         "mbr": {
             "mbr_samples": options.samples,
             "mbr_metric": options.metric,
-            "mbr_temperature": options.temperature,
+            "mbr_temperature": temperature,
         },
     }
-    scores, seconds = {}, {}
+    scores = {}
     for name, settings in ways.items():
         start = time.perf_counter()
         generated = generate_summaries(
@@ -64,7 +72,8 @@ def main() -> None:
         "tokenization": config.evaluation.tokenization,
         "stemmer": config.evaluation.stemmer,
         "samples": options.samples,
-        "temperature": options.temperature,
+        "temperature": temperature,
+        "entropy": round(found[0].entropy, 4) if found else None,
         "metric": options.metric,
         "rouge_sum": {name: estimate(values, *bootstrap_interval(values)) for name, values in scores.items()},
         "gain_over_greedy": rounded(paired_difference(scores["mbr"], scores["greedy"]).as_dict()),
@@ -82,7 +91,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("settings", nargs="*", help="settings to override, as KEY=VALUE")
     parser.add_argument("--adapter", default="outputs/quickstart/final_model")
     parser.add_argument("--samples", type=int, default=8)
-    parser.add_argument("--temperature", type=float, default=0.5)
+    parser.add_argument("--temperature", type=lambda text: text if text == "auto" else float(text), default="auto")
     parser.add_argument("--metric", default="rouge_sum", choices=["rouge_sum", "chrf"])
     parser.add_argument("--dialogues", type=int, help="the first N only")
     return parser.parse_args()

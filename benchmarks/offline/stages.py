@@ -260,7 +260,7 @@ def _choosing(place: Place, name: str, seed: int) -> Stage:
     """Return the gain of choosing among 16 summaries of a refined model, at two temperatures."""
     model = place.runs / name / f"refined_{seed}" / "final_model"
     few = ("--samples", 2, "--dialogues", 2) if place.dry else ("--samples", 16)
-    ways = [place.script("mbr_gain.py", "--adapter", model, *few, "--temperature", heat) for heat in (0.5, 1.0)]
+    ways = [place.script("mbr_gain.py", "--adapter", model, *few, "--temperature", heat) for heat in ("auto", 1.0)]
     return Stage(f"mbr_{name}", ways, 70, 150, needs=[place.done(f"refined_{name}")])
 
 
