@@ -56,6 +56,9 @@ def together(request, base, tmp_path_factory):
         assert told["refused"] == f"{other}; start all with the same settings and files"
     summarized(str(base), folder / "alone.jsonl")
     assert (folder / "summaries.jsonl").read_bytes() == (folder / "alone.jsonl").read_bytes()
+    files = (folder / f"{name}.jsonl.settings.json" for name in ("summaries", "alone"))
+    several, one = (json.loads(file.read_text())["found"] for file in files)  # the temperature of MBR
+    assert several == one
     return {case: safetensors.torch.load_file(folder / f"{case}.safetensors") for case in CASES}
 
 
