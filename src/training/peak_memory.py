@@ -22,8 +22,7 @@ class PeakMemory:
     def begin(self) -> None:
         """Forget what was allocated at once so far, unless it still is. A process's resident peak can't be."""
         self._before = 0
-        if torch.cuda.is_available():
-            torch.cuda.reset_peak_memory_stats()
+        _reset()
 
     @contextmanager
     def left_out(self) -> Iterator[None]:
@@ -32,8 +31,7 @@ class PeakMemory:
         try:
             yield
         finally:
-            if torch.cuda.is_available():
-                torch.cuda.reset_peak_memory_stats()
+            _reset()
 
     def bytes(self) -> int:
         """Return the peak in bytes."""
@@ -46,3 +44,8 @@ def peak_memory_bytes() -> int:
         return torch.cuda.max_memory_allocated()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _reset() -> None:
+    if torch.cuda.is_initialized():  # it isn't where a GPU is there and nothing on it yet
+        torch.cuda.reset_peak_memory_stats()

@@ -10,7 +10,8 @@ class Allocator:
 
     def __init__(self, monkeypatch):
         self.now = self.peak = 0
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        for asked in ("is_available", "is_initialized"):
+            monkeypatch.setattr(torch.cuda, asked, lambda: True)
         monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: self.peak)
         monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: setattr(self, "peak", self.now))
 
