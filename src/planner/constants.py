@@ -52,9 +52,9 @@ class TimeConstants:
     """How well calls and kernels overlap: (calls^p + kernels^p)^(1/p); 1 is one after the other, infinity fully."""
     step: float = 0.00186
     """Seconds of a step besides gradients and optimizer passes: clipping, logging, schedule, callbacks."""
-    optimizer_wait: float = 8e-05
+    optimizer_wait: float = 9e-05
     """Seconds of each tensor in bitsandbytes' optimizers, which wait for the GPU at each: 9.5e-5 for SmolLM2-135M's 420
-    on an H200 (a step of 77.2 ms, 37.4 by torch's fused AdamW), about 7e-5 in five cases on an H100."""
+    on an H200 (a step of 77.2 ms, 37.4 by torch's fused AdamW); six cases on an H100 fit best with 9e-5."""
     several: float = 0.006
     """Seconds of a step in which several cards wait for the slowest of them, besides adding up gradients: Llama-3.2-3B
     on 2 and 4 H200, Python's part of meeting among it."""
