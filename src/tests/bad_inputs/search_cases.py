@@ -29,8 +29,8 @@ SEARCHES = [
     ),
     refuse("one value", "'search.space={lora.r: 8}'", f"lora.r = 8: {FORM}"),
     refuse(
-        "upside down", "'search.space={training.epochs: {low: 3, high: 1}}'",
-        'training.epochs = {"low": 3, "high": 1}: low must be a number below high',
+        "upside down", "'search.space={lora.r: {low: 3, high: 1}}'",
+        'lora.r = {"low": 3, "high": 1}: low must be a number below high',
     ),
     refuse(
         "what is measured by", "'search.space={evaluation.stemmer: [true, false]}'",

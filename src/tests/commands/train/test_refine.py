@@ -86,7 +86,8 @@ def test_a_start_that_was_trained_anew_is_another_one(yoyak, trained):
     assert (refined / "checkpoints").is_dir()
 
 
-def test_data_that_have_changed_since_are_named(yoyak, trained, tiny):
+def test_data_that_have_changed_since_are_named(yoyak, trained):
+    tiny = trained.parents[1]
     first = yoyak("refine", str(trained), *SETTINGS, "refine.steps=1")
     assert "has changed since" not in first.out
     shutil.copy(tiny / "dev.csv", tiny / "other.csv")
