@@ -115,7 +115,6 @@ def run_all(
                 if line["exit"] == 0:
                     place.done(job.stage.name).touch()
                 say(line)
-        left = [stage for stage in left if stage.unless is None or not stage.unless.exists()]
         stage = next((stage for stage in left if not lacking(stage)), None)
         if stage and stage.cards > len(cards):
             left.remove(stage)

@@ -20,7 +20,6 @@ class Stage:
         limit: of seconds, after which it is ended.
         alone: it measures time, so nothing else runs on its GPU; of others two run at once where there is one GPU.
         needs: files and folders that must be there.
-        unless: one that makes it needless.
         site: packages that go before the others.
         asked: runs only where it is named.
         cards: GPUs that it takes.
@@ -32,7 +31,6 @@ class Stage:
     limit: int
     alone: bool = False
     needs: Sequence[Path] = ()
-    unless: Path | None = None
     site: str | None = None
     asked: bool = False
     cards: int = 1
@@ -125,17 +123,16 @@ def english(place: Place) -> list[Stage]:
 
 
 def korean(place: Place) -> list[Stage]:
-    """Return imitation of Gemma 3 270M on Korean dialogues: in float32 where the probe refuses bf16."""
+    """Return imitation of Gemma 3 270M on Korean dialogues, in steps of 32 and of 16."""
     found = []
     data = [f"data.{part}={place.shared}/data/dialogsum_ko/{file}.csv" for part, file in _PARTS]
-    for dtype in ("bf16", "fp32"):
-        settings = (*_KOREAN_SETTINGS, *data, f"model.dtype={dtype}", *place.few)
+    for examples in (32, 16):
+        name, settings = f"korean_{examples}", (*_KOREAN_SETTINGS, *data, f"training.batch_size={examples}", *place.few)
         command = place.script(
-            "offline/training.py", "korean", "gemma3_270m", "--runs", place.runs, "--settings", *settings
+            "offline/training.py", name, "gemma3_270m", "--runs", place.runs, "--settings", *settings
         )
         needs = place.installed("core", "kiwi", "data", *(() if place.dry else (_KOREAN,)))
-        unless = place.done("korean_bf16") if dtype == "fp32" else None
-        found.append(Stage(f"korean_{dtype}", [command], 130, 300, True, needs, unless))
+        found.append(Stage(name, [command], 80, 300, True, needs))
     return found
 
 
@@ -153,17 +150,18 @@ def shapes(place: Place) -> list[Stage]:
 
 def rest(place: Place) -> list[Stage]:
     """Return refining in Korean, tests that need a GPU, other seeds, and what was measured before."""
-    core = place.installed("core")
+    core, tiny = place.installed("core"), ("--tiny",) if place.dry else ()
     pytest = [place.python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     marked = [*pytest, "-m", "gpu", *(f"src/tests/{name}" for name in ("training/refine", "decoder", "inference"))]
     kernels = [*pytest, "src/tests/kernels", *(("--collect-only",) if place.dry else ())]
     samples = ("--shape", "tiny", "--samples", 2) if place.dry else ("--shape", "smollm2_135m", "--samples", 16)
     return [
-        _refining(place, "korean", "korean", 42, 10, minutes=5, needs=place.runs / "korean" / "final_model"),
+        _refining(place, "korean", "korean_16", 42, 5, minutes=5),
         Stage("tests_marked", [marked], 90, 240, needs=core),
         Stage("tests_kernels", [kernels], 120, 240, needs=core),
         *(_imitation(place, seed) for seed in _OTHER_SEEDS),
         *(_refining(place, f"{seed}", f"imitated_{seed}", seed, 5) for seed in _OTHER_SEEDS),
+        Stage("optimizer_waits", [place.script("optimizer_waits.py", *tiny)], 60, 150, True, core),
         Stage("sampling", [place.script("generation_speed.py", "mbr", *samples)], 50, 150, True, core),
         Stage("step_135m", [_small_step(place, "refine_step.py", "--planned", 0)], 45, 150, True, core),
     ]
