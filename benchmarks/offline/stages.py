@@ -232,7 +232,7 @@ def _imitation(place: Place, seed: int) -> Stage:
     """Return three epochs of SmolLM2-135M on DialogSum, with adapters of rank 64."""
     command = _small(place, f"imitated_{seed}", f"training.seed={seed}", "lora.r=64")
     return Stage(
-        f"imitated_{seed}", [command], 180, 330, needs=place.installed("data", "core" if place.dry else _ENGLISH)
+        f"imitated_{seed}", [command], 120, 330, needs=place.installed("data", "core" if place.dry else _ENGLISH)
     )
 
 
@@ -242,15 +242,13 @@ def _small(place: Place, name: str, *more: object) -> list[str]:
     return place.script("offline/training.py", name, "smollm2_135m", "--runs", place.runs, "--settings", *settings)
 
 
-def _refining(
-    place: Place, name: str, began: str, seed: int, facts: float, minutes: float = 11, needs: Path | None = None
-) -> Stage:
+def _refining(place: Place, name: str, began: str, seed: int, facts: float, minutes: float = 11) -> Stage:
     """Return a refining of a run by the clock: with the imitation before it a quarter of an hour."""
     settings = (f"refine.facts_weight={facts:g}", *(_REFINE_FEW if place.dry else _REFINE))
     given = ("--imitation", place.runs / began, "--seeds", seed, "--minutes", 0.5 if place.dry else minutes)
     command = place.script("refine_quality.py", *given, "--folder", place.runs / name, *settings)
     seconds = round(60 * minutes) + 60
-    return Stage(f"refined_{name}", [command], seconds, seconds + 150, needs=[needs or place.done(began)])
+    return Stage(f"refined_{name}", [command], seconds, seconds + 150, needs=[place.done(began)])
 
 
 def _choosing(place: Place, name: str, seed: int) -> Stage:
