@@ -10,7 +10,8 @@
   16 examples a step, each of 2,048 tokens of which 307 are targets, as dialogues have.
 - `full`: Llama-3-8B's shape in bf16, all weights train, cut by FSDP2; 64 examples a step, 8 at a time.
 
-FILE as train_throughput.py has it (without it: random ids of dialogues' lengths). NF4 has double quantization, with
+FILE as train_throughput.py has it (without it: random ids of dialogues' lengths); what its examples begin with alike is
+computed once a micro-batch (until commit 86e8ea8 it was for each). NF4 has double quantization, with
 r 16 on seven projections. Rates are means over whole steps after warm-up: wall time with packing, transfer, all-reduce,
 clipping and optimizer. Peaks are the training's by the allocator, on the fullest card. A JSON line a variant: `plan` is
 what the planner chooses on its own, `planned_peak_gb` and `planned_step_s` are of micro-batches as the run had them. A
@@ -76,7 +77,9 @@ def examples_of(given: dict[str, Any], count: int, vocabulary: int) -> Any:
             labels = ids.clone()
             labels[: example["prompt_len"]] = -100
             items.append({"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels})
-    return Items(items[:count])
+    items = Items(items[:count])
+    items.common_tokens = train_throughput.common_beginning(pool)  # computed once a micro-batch, as in the product
+    return items
 
 
 def settings_of(given: dict[str, Any]) -> list[str]:

@@ -61,9 +61,14 @@ def load_examples(path: Path, steps: int) -> Items:
             labels[: example["prompt_len"]] = -100
             items.append({"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels})
     items = Items(items[: PER_STEP * steps])
-    columns = zip(*(example["input_ids"][: example["prompt_len"] - 1] for example in pool), strict=False)
-    items.common_tokens = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+    items.common_tokens = common_beginning(pool)
     return items
+
+
+def common_beginning(pool: list[dict[str, Any]]) -> int:
+    """Return how many tokens before the targets all examples begin with."""
+    columns = zip(*(example["input_ids"][: example["prompt_len"] - 1] for example in pool), strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
 def build_model(shape: str, dropout: float) -> Any:
