@@ -47,5 +47,6 @@ def peak_memory_bytes() -> int:
 
 
 def _reset() -> None:
-    if torch.cuda.is_initialized():  # it isn't where a GPU is there and nothing on it yet
+    initialized = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    if initialized:  # it isn't where a GPU is there and nothing on it yet
         torch.cuda.reset_peak_memory_stats()
