@@ -61,4 +61,5 @@ def test_what_learns_something_else_is_refused(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_on_a_gpu_graphs_are_probed(dtype: torch.dtype) -> None:
-    assert probe_groups(adapted_model("llama", dtype, {}).cuda(), captured=True).agrees
+    model = adapted_model("llama", dtype, {}, head_dim=16)  # narrower heads Triton's products don't take
+    assert probe_groups(model.cuda(), captured=True).agrees

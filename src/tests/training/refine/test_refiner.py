@@ -65,6 +65,17 @@ def figures(folder: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in line.items() if not name.endswith(measured)} for line in lines]
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_on_a_gpu_steps_run_from_graphs(tmp_path: Path) -> None:
+    wide = write_tiny_model(tmp_path / "wide", head_dim=16)
+    refiner = refiner_of(wide, tmp_path / "run")
+    for _ in range(3):
+        refiner.train_step()
+    assert refiner._passes is not None
+    assert refiner._passes.captured > 0
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("use_lora", [True, False], ids=["adapted", "whole"])
 def test_what_is_drawn_from_is_what_trains(base: str, tmp_path: Path, use_lora: bool) -> None:
