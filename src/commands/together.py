@@ -58,11 +58,12 @@ def stops_as_exits() -> Iterator[None]:
 @contextmanager
 def _together(place: RankPlace, arguments: Sequence[str], wait_minutes: float) -> Iterator[None]:
     """Work as one of several processes."""
-    from ..models.gpu_memory import ask_for_growing_segments
+    from .console import quiet_libraries
+
+    quiet_libraries()  # before they are loaded, and CUDA starts, which joining does
     from ..training.guards.interrupts import stopped_by_sigterm
     from ..training.guards.one_process import leave_out_launchers
 
-    ask_for_growing_segments()  # read once, where CUDA starts, which joining does
     show_traceback = "--debug-errors" in sys.argv
     with stops_as_exits(), stopped_by_sigterm(), one_of_several(place, wait_minutes, show_traceback):
         leave_out_launchers()
