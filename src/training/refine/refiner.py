@@ -278,8 +278,8 @@ class Refiner:
 
         Not for large micro-batches, which keep the GPU busy without: they have many sizes, each a graph of its own.
         """
-        small = self.device.type == "cuda" and self.micro_batch_tokens <= CAPTURED_TOKENS
-        return small and self.decoder.captures
+        # First what a processor reads too, so that its tests see where there is no decoder yet.
+        return self.decoder.captures and self.device.type == "cuda" and self.micro_batch_tokens <= CAPTURED_TOKENS
 
     def _captured_passes(self) -> CapturedPasses | None:
         return CapturedPasses(self.decoder, self.micro_batch_tokens) if self._captures else None
