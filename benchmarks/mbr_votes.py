@@ -1,11 +1,11 @@
 """Which candidates and votes MBR gains most by: temperatures, two mixed, the most likely one's weight, copies, beams.
 
 Run from the repository root: `python benchmarks/mbr_votes.py --adapter RUN/final_model [--temperatures 1.0 1.25 1.5]
-[--samples 16] [--beams 4] [--dialogues N] [KEY=VALUE ...]`. Each temperature takes `samples` summaries of `data.eval`;
-all ways choose among the same ones. Prints a JSON line with the entropies by which `generation.mbr_temperature` is
-found, one a temperature (its samples' ROUGE sums against each other and against the references), then one a way with
-what it gains over the most likely summaries (95% interval, paired by dialogue).
-Of many ways the best one looks better than it is: confirm it on other dialogues.
+[--samples 16] [--beams 4] [--dialogues N] [--keep FILE] [KEY=VALUE ...]`. Each temperature takes `samples` summaries
+of `data.eval`; all ways choose among the same ones. Prints a JSON line with the entropies by which
+`generation.mbr_temperature` is found, one a temperature (its samples' ROUGE sums against each other and against the
+references), then one a way with what it gains over the most likely summaries (95% interval, paired by dialogue).
+`--keep` writes all summaries as JSON. Of many ways the best one looks better than it is: confirm it on other dialogues.
 """
 
 import argparse
@@ -56,6 +56,9 @@ def main() -> None:
         tell(temperature=temperature, alike=mean(alike), rouge_sum=mean(own))
     greedy = [score(text, reference) for text, reference in zip(likely, references, strict=True)]
     tell(way="most likely", rouge_sum=mean(greedy), n=len(rows))
+    if options.keep:
+        kept = {"references": references, "likely": likely, "beams": beams, "drawn": drawn}
+        options.keep.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
     for name, (candidates, votes, once) in ways(likely, beams, drawn, options.samples).items():
         chosen = [texts[closest(texts, votes, once, score)] for texts in candidates]
         values = [score(text, reference) for text, reference in zip(chosen, references, strict=True)]
@@ -134,6 +137,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0, 1.25, 1.5])
     parser.add_argument("--beams", type=int, default=4)
     parser.add_argument("--dialogues", type=int, help="the first N only")
+    parser.add_argument("--keep", type=Path, help="file for the summaries")
     return parser.parse_args()
 
 

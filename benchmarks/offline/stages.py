@@ -116,6 +116,7 @@ def english(place: Place) -> list[Stage]:
     return [
         _imitation(place, 42),
         _refining(place, "42", "imitated_42", 42, 5),
+        Stage("small_1", [_small(place, "small_1")], 90, 250, True, _smollm2(place)),
         Stage("step_3b_24gb", [large], 75, 200, True, place.installed("core")),
         Stage("peer_trl", [peer], 200, 640, True, place.installed("core", "trl"), site="trl"),
         _choosing(place, "42", 42),
@@ -231,9 +232,11 @@ _PARTS = (("train", "train"), ("eval", "dev"))
 def _imitation(place: Place, seed: int) -> Stage:
     """Return three epochs of SmolLM2-135M on DialogSum, with adapters of rank 64."""
     command = _small(place, f"imitated_{seed}", f"training.seed={seed}", "lora.r=64")
-    return Stage(
-        f"imitated_{seed}", [command], 120, 330, needs=place.installed("data", "core" if place.dry else _ENGLISH)
-    )
+    return Stage(f"imitated_{seed}", [command], 120, 330, needs=_smollm2(place))
+
+
+def _smollm2(place: Place) -> tuple[Path, ...]:
+    return place.installed("data", "core" if place.dry else _ENGLISH)
 
 
 def _small(place: Place, name: str, *more: object) -> list[str]:
