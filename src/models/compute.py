@@ -5,6 +5,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..bilingual import Text
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 DtypeName = Literal["bf16", "fp16", "fp32"]
 _CUDA_OPTIMIZERS = ("paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit")
-_PRODUCT_SHAPE = (512, 1536, 1536)  # rows of a micro-batch, then a layer's width: small enough for half a second
-_TIMED_SECONDS = 0.25
+_PRODUCT_SHAPE = (512, 1536, 1536)  # rows of a micro-batch, then a layer's width: small enough for a third of a second
+_TIMED_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -87,22 +89,34 @@ def measure_product_rate(dtype: "torch.dtype", seconds: float = _TIMED_SECONDS) 
 
 
 def cpu_product_rates() -> dict[str, float]:
-    """Return this CPU's matrix product rates in GFLOP/s by type, measured once and kept in `$YOYAK_HOME`."""
+    """Return this CPU's matrix product rates in GFLOP/s by type: the best that any process here has measured.
+
+    Others' work only ever makes a measurement too low. So each process measures once, and the larger rate of each type
+    is kept in `$YOYAK_HOME`: what was measured on a busy machine stays until the next start at rest.
+    """
     import torch
 
     key = f"{cpu_name()} / torch {torch.__version__} / {torch.get_num_threads()} threads"
     path = yoyak_home() / "cpu_rates.json"
-    try:
-        known = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        known = {}
-    if key not in known:
-        known[key] = _measured(key)
-        with suppress(OSError):  # without a cache folder it is measured at each start
+    kept = _kept(path)
+    known = kept.get(key, {})
+    best = {name: max(rate, known.get(name, 0.0)) for name, rate in _measured(key).items()}
+    if best != known:
+        with suppress(OSError):  # without a cache folder each process has its own measurement
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, json.dumps(known, indent=1))
-    rates: dict[str, float] = known[key]
-    return rates
+            write_atomic(path, json.dumps(kept | {key: best}, indent=1))
+    return best
+
+
+def _kept(path: Path) -> dict[str, dict[str, float]]:
+    """Return the rates in a file by processor, those that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            key: {name: float(rate) for name, rate in rates.items() if isfinite(rate)} for key, rates in content.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 @cache
@@ -110,5 +124,5 @@ def _measured(machine: str) -> dict[str, float]:
     """Measure once a process, also where nothing can be kept."""
     import torch
 
-    rates = {"fp32": measure_product_rate(torch.float32), "bf16": measure_product_rate(torch.bfloat16)}
-    return {name: round(rate / 1e9, 1) for name, rate in rates.items()}
+    types = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    return {name: round(measure_product_rate(dtype) / 1e9, 1) for name, dtype in types.items()}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from src.models import compute
-from src.models.compute import cpu_product_rates
+from src.models.compute import _measured, cpu_product_rates
 from src.planner.machine import cpu_name
 
 
@@ -26,8 +26,16 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("YOYAK_HOME", str(folder))
     monkeypatch.setattr(compute, "cpu_product_rates", cpu_product_rates)  # reads what is written there
+    monkeypatch.setattr(compute, "_measured", lambda machine: {"fp32": 0.1, "bf16": 0.1})  # less than what is written
     write_rates(folder, fp32=30.0, bf16=5.0)
     return folder
+
+
+@pytest.fixture
+def new_process(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure in this test, as a process that has just begun."""
+    _measured.cache_clear()
+    monkeypatch.setattr(compute, "_measured", _measured)
 
 
 @pytest.fixture

@@ -51,9 +51,12 @@ def test_a_rank_that_loads_keeps_the_others_waiting_for_longer(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("measured_before", [True, False])
-def test_two_loads_start_from_the_same_adapter(tmp_path: Path, home: Path, measured_before: bool) -> None:
+def test_two_loads_start_from_the_same_adapter(
+    tmp_path: Path, home: Path, request: pytest.FixtureRequest, measured_before: bool
+) -> None:
     config = tiny_config(write_tiny_model(tmp_path / "base"))
     if not measured_before:
+        request.getfixturevalue("new_process")
         (home / "cpu_rates.json").unlink()
     first, _ = load_tiny(config)
     torch.rand(7)
