@@ -19,7 +19,7 @@ from ..planner.plan import Plan, Situation, make_plan
 from ..planner.shapes import find_shape
 from .console import print_json, print_text
 from .data.data_files import write_whole
-from .speech import said, said_lines
+from .speech import said, said_lines, say_aside
 
 _PICTURE = Path("outputs/plan_compare.svg")
 _CARDS_PICTURE = Path("outputs/plan_cards.svg")
@@ -189,9 +189,15 @@ def calibrate(as_json: bool) -> None:
     """Measure this machine and keep its profile."""
     from dataclasses import asdict
 
+    import torch
+
     from ..planner.machine import profile_path, save_profile
     from .calibrate import measure_machine
+    from .train.busy_cores import busy_measurement_note
 
+    note = None if torch.cuda.is_available() else busy_measurement_note()
+    if note:
+        say_aside(note)
     device = measure_machine()
     save_profile(device)
     if as_json:

@@ -27,11 +27,12 @@ def save_profile(device: Device) -> None:
 
 
 def read_profile() -> Device | None:
-    """Return the measured profile, or None where there is none that can be read."""
+    """Return the measured profile, or None where there is none that can be read, or another processor's."""
     try:
-        return Device(**json.loads(profile_path().read_text(encoding="utf-8")))
+        device = Device(**json.loads(profile_path().read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    return None if device.cpu and device.name != cpu_name() else device
 
 
 def detected_card() -> tuple[str, int] | None:

@@ -58,6 +58,10 @@ LINES = (
         "{busy} of {cores} cores are busy and this run has {threads} thread: training will be slow",
         "코어 {cores}개 가운데 {busy}개가 이미 쓰이는데 이 실행은 스레드 {threads}개를 씁니다. 학습이 느려집니다",
     ),
+    Text(
+        "{busy} of {cores} cores are busy: at rest this machine is faster; measure it again then",
+        "코어 {cores}개 가운데 {busy}개가 쓰이고 있습니다. 쉴 때는 이 컴퓨터가 더 빠르니 그때 다시 재세요",
+    ),
     Text("%s: %d dialogues from %s (%s)%s", "%s: 대화 %d개, %s(%s)%s"),
     Text("%s: has changed since %s was trained", "%s: %s 실행을 학습한 뒤에 바뀌었습니다"),
     Text(

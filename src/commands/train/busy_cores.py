@@ -1,4 +1,4 @@
-"""Whether others use the cores that a training on the CPU wants."""
+"""Whether others use the cores that a training, or a measurement, on the CPU wants."""
 
 import logging
 import os
@@ -27,6 +27,17 @@ def warn_busy_cores(logger: logging.Logger) -> None:
     note = busy_cores_note(load, sum(beside), len(cores), len(beside))
     if note and is_first_rank():
         logger.warning(note)
+
+
+def busy_measurement_note() -> str | None:
+    """Return what to say before this processor is measured: that others use its cores; None where they hardly do."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    cores = os.sched_getaffinity(0)
+    load = busy_cores(cores)
+    if load <= _IDLE_LOAD:
+        return None
+    return f"{load:.1f} of {len(cores)} cores are busy: at rest this machine is faster; measure it again then"
 
 
 def busy_cores(cores: Collection[int]) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.commands.train.busy_cores import busy_cores, busy_cores_note
+from src.commands.train.busy_cores import busy_cores, busy_cores_note, busy_measurement_note
 from src.ranks.launcher import Launcher
 
 
@@ -59,3 +59,11 @@ def test_a_core_that_computes_counts_and_others_do_not():
 def test_a_core_counts_by_its_share_and_only_where_it_is_ours(monkeypatch):
     monkeypatch.setattr(psutil, "cpu_percent", lambda seconds, percpu: [100.0, 7.0, 50.0, 3.0])
     assert busy_cores({0, 2}) == 1.5
+
+
+def test_who_measures_a_busy_processor_is_told(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2})
+    monkeypatch.setattr(psutil, "cpu_percent", lambda seconds, percpu: [100.0, 99.0, 50.0, 99.0])
+    assert busy_measurement_note() == ("1.5 of 2 cores are busy: at rest this machine is faster; measure it again then")
+    monkeypatch.setattr(psutil, "cpu_percent", lambda seconds, percpu: [10.0, 99.0, 50.0, 99.0])
+    assert busy_measurement_note() is None

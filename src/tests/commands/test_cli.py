@@ -46,7 +46,8 @@ def test_models_lists_sources(yoyak):
 def test_models_tells_what_fits_and_which_are_made_for_korean(yoyak, monkeypatch, tmp_path):
     monkeypatch.setenv("YOYAK_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("src.planner.machine.shutil.which", lambda _: None)  # a machine without a card
-    monkeypatch.setattr("src.planner.machine.cpu_name", lambda: "a processor (avx2 avx512_bf16)")
+    processor = "a processor (avx2 avx512_bf16)"
+    monkeypatch.setattr("src.planner.machine.cpu_name", lambda: processor)
     lines = {line["config"]: line for line in json.loads(yoyak("models", "--json").out)["models"]}
     assert len(lines) == 21
     assert [name for name in lines if lines[name]["qlora_gb"] is None] == []
@@ -57,7 +58,7 @@ def test_models_tells_what_fits_and_which_are_made_for_korean(yoyak, monkeypatch
     # 1.3 GB of layers in 4 bit and their scales, 0.9 of tables in 16 bit, and what a micro-batch takes.
     assert 2.5 < lines["kanana_1.5_2.1b"]["qlora_gb"] < 4.5
     assert all(line["hours"] is None for line in lines.values())  # nobody measured this processor
-    save_profile(replace(find_device("RTX 3060"), name="processor", memory_bytes=6 * 10**9, cpu=True))
+    save_profile(replace(find_device("RTX 3060"), name=processor, memory_bytes=6 * 10**9, cpu=True))
     measured = {line["config"]: line for line in json.loads(yoyak("models", "--json").out)["models"]}
     assert (measured["kanana_1.5_2.1b"]["fits"], measured["kanana_1.5_8b"]["fits"]) == (True, False)
     assert 0.1 < measured["kanana_1.5_2.1b"]["hours"] < 10

@@ -8,7 +8,7 @@ import pytest
 
 from src.errors import YoyakError
 from src.planner.devices import CARDS, find_device
-from src.planner.machine import card_of_memory, choose_device, detected_card, read_profile, save_profile
+from src.planner.machine import card_of_memory, choose_device, cpu_name, detected_card, read_profile, save_profile
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,19 @@ def test_a_profile_is_kept_and_read(tmp_path, monkeypatch):
     assert choose_device(None, None) == CARDS[0]
     (tmp_path / "plan_profile.json").write_text(json.dumps({"name": "x"}), encoding="utf-8")
     assert read_profile() is None
+
+
+def test_a_profile_of_another_processor_is_not_taken(tmp_path, monkeypatch):
+    """A home may be shared by machines, or outlive one."""
+    monkeypatch.setenv("YOYAK_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    mine = replace(CARDS[0], name=cpu_name(), cpu=True)
+    save_profile(mine)
+    assert choose_device(None, None) == mine
+    save_profile(replace(mine, name="another processor (avx2)"))
+    assert read_profile() is None
+    with pytest.raises(YoyakError, match="this machine has no GPU; say which card"):
+        choose_device(None, None)
 
 
 def test_figures_of_a_card():
