@@ -7,8 +7,10 @@ Peak of the packed engine (`decoder/packed_decoder.py`, `decoder_layer.py` there
 
     steady + L inputs (T w e) + max(K, 1) kept + work of a layer's backward
 
-The peak is at the first backward: all kept activations plus one recomputed layer. Under autograd (the
-trainer engine) the same with what transformers' layers save in place of `kept`; where nothing is computed again, K = L.
+The peak is at the first backward: all kept activations plus one recomputed layer. Where frozen weights are cut over
+cards, inputs of layers that compute again wait in the host's memory but for two (`decoder/host_inputs.py`). Under
+autograd (the trainer engine) the same with what transformers' layers save in place of `kept`; where nothing is computed
+again, K = L.
 
 Steady is what trains and what is frozen, the gradients (in the packed engine one buffer, from the start to the end) and
 the optimizer's states. Where all N weights train in the packed engine, that is N (2 w' + s) with w' bytes a weight and
@@ -32,6 +34,7 @@ AUTOGRAD_CHUNK = 1024  # training/loss.py
 _CPU_LOGITS = 1 << 26  # the same
 _PAGED_VALUES = 100_000  # bitsandbytes pages the states of tensors from this size on
 _ADAM_VALUES = 2
+_INPUTS_ON_CARD = 2  # decoder/host_inputs.py
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,8 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
     largest = max(size for size, _ in kinds)
     # Kinds of layers alternate, so that among the kept ones each has its share.
     every = how.kept_layers * sum(size * layers for size, layers in kinds) // shape.layers
-    inputs = shape.layers * block(tokens * shape.width * e)
+    on_card = shape.layers if job.shards is None else min(how.kept_layers + _INPUTS_ON_CARD, shape.layers)
+    inputs = on_card * block(tokens * shape.width * e)
     # Down's backward: the gradient, that of the activation with its ranks, the activation, and what dropout copies.
     dropped = block(tokens * shape.inner * e) if job.dropout else 0
     activation = 0 if how.keeps_inputs and how.kept_layers else block(tokens * shape.inner * e)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from src.architectures import LINEARS
-from src.planner.job import TrainingJob
+from src.planner.job import Shards, TrainingJob
 from src.planner.memory import (
     Activations,
     MicroBatchSize,
@@ -105,6 +105,9 @@ def test_a_micro_batch_of_the_packed_engine():
     kept = packed_parts(JOB, SIZE, Activations(2, keeps_inputs=True))  # the activation is there, and no ranks apart
     assert kept["activations_kept"] == 2 * (layer - 24_576 + 61_440 + 57_344 + 118_784)
     assert kept["activations_work"] == work - 114_688
+    cut = replace(JOB, shape=replace(SMALL, layers=9), shards=Shards(4, 1e9, 0.001))  # two inputs beside the kept ones
+    inputs = [packed_parts(cut, SIZE, Activations(layers))["activations_inputs"] for layers in (0, 3, 8, 9)]
+    assert inputs == [2 * 49_152, 5 * 49_152, 9 * 49_152, 9 * 49_152]
     float8 = packed_parts(replace(JOB, float8=True), SIZE, Activations(2))
     assert float8["activations_work"] == work + 512 * 48
 
