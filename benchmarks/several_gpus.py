@@ -15,7 +15,8 @@ computed once a micro-batch (until commit 86e8ea8 it was for each). NF4 has doub
 r 16 on seven projections. Rates are means over whole steps after warm-up: wall time with packing, transfer, all-reduce,
 clipping and optimizer. Peaks are the training's by the allocator, on the fullest card. A JSON line a variant: `plan` is
 what the planner chooses on its own, `planned_peak_gb` and `planned_step_s` are of micro-batches as the run had them. A
-variant that takes longer than its limit is ended, with where it stood; after an error the others go on.
+variant that takes longer than its limit is ended, with where it stood; after an error the others go on. `waits_ms` of
+`cut` are a step's, of the GPU: for layers that are gathered, and for their inputs, which wait in the host's memory.
 """
 
 import argparse
@@ -126,6 +127,8 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
                 if torch.cuda.is_available():
                     torch.cuda.synchronize()
                 times.append(time.perf_counter())
+                if waits is not None and state.global_step == warm_up:
+                    waits.clear()
                 tokens.append(int(trainer.trainer.trained_tokens))
 
     begin = time.perf_counter()
@@ -143,6 +146,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
         probes = several_models.probes_taken_as_agreeing(model) if variant == "cut" else None
         arguments = Path(folder), warm_up + steps, 0, 0.0, "compute"
         trainer = train_throughput.trainer_for(model, items, *arguments, *settings)
+        waits = several_models.waits_of(trainer.trainer) if variant == "cut" else None
         trainer.trainer.add_callback(Clock())
         ready = time.perf_counter() - begin
         results = trainer.train()
@@ -159,6 +163,8 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
         "ready_s": round(ready, 1),
         "probes": probes or found_by_probes(model),
     }
+    if waits is not None:
+        figures["waits_ms"] = {name: round(sum_ms / steps, 1) for name, sum_ms in waits.milliseconds().items()}
     try:
         figures |= several_models.planned(trainer.config, model, items, run_plan)
         figures["memory_error"] = round(figures["planned_peak_gb"] / figures["peak_gb"] - 1, 3)

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ from src.training.probe import probe
 _PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 _GROUP_BYTES = 32  # of packed values that share a scale
 _APART = 7 * _GROUP_BYTES  # by which a layer's bytes begin behind those of the layer before
-_STD = 0.02
+_OUTPUTS = ("o_proj", "down_proj")  # of a layer's two parts, which are added to what goes through it
 
 
 def model_of(variant: str, shape: str, config: Config) -> Any:
@@ -69,6 +70,10 @@ def cut_model(shape: str, config: Config) -> Any:
 def nf4_model(shape: str) -> Any:
     """Return a model of random weights in the CPU's memory, its layers in NF4 with double quantization.
 
+    Products keep the size of what goes in, and a layer adds little to what goes through it, as in trained models:
+    where each adds as much as there is (0.02 in every matrix of 8,192 columns), rounding of 16 bit grows through 80
+    layers until half of a gradient is rounding, of the model's own as of any engine.
+
     One matrix of each name is drawn and quantized. All layers read its bytes, each from a place of its own on, so that
     they differ and the host holds no more than one layer, with any number of processes.
     """
@@ -84,10 +89,12 @@ def nf4_model(shape: str) -> Any:
     for part in ("self_attn", "mlp"):
         names = [name for name, one in getattr(layers[0], part).named_children() if isinstance(one, nn.Linear)]
         for name in names:
-            _quantize([getattr(layer, part) for layer in layers], name, device, dtype)
+            size = (2 * len(layers)) ** -0.5 if name in _OUTPUTS else 1.0
+            _quantize([getattr(layer, part) for layer in layers], name, size, device, dtype)
     for module in model.modules():
         if isinstance(module, nn.Embedding) or type(module) is nn.Linear:
-            values = torch.empty(module.weight.shape, dtype=dtype, device=device).normal_(std=_STD)
+            std = 1.0 if isinstance(module, nn.Embedding) else module.in_features**-0.5
+            values = torch.empty(module.weight.shape, dtype=dtype, device=device).normal_(std=std)
             module.weight = nn.Parameter(values.cpu(), requires_grad=False)
         elif type(module).__name__.endswith("RMSNorm"):
             module.weight = nn.Parameter(torch.ones(module.weight.shape, dtype=dtype), requires_grad=False)
@@ -98,10 +105,10 @@ def nf4_model(shape: str) -> Any:
     return model.eval()
 
 
-def _quantize(parents: Sequence[Any], name: str, device: torch.device, dtype: torch.dtype) -> None:
-    """Give a part of all layers a quantized matrix in place of the one of a name."""
+def _quantize(parents: Sequence[Any], name: str, size: float, device: torch.device, dtype: torch.dtype) -> None:
+    """Give a part of all layers a quantized matrix in place of the one of a name, whose outputs are of a size."""
     rows, columns = getattr(parents[0], name).weight.shape
-    drawn = torch.empty(rows, columns, dtype=dtype, device=device).normal_(std=_STD)
+    drawn = torch.empty(rows, columns, dtype=dtype, device=device).normal_(std=size * columns**-0.5)
     first = bnb.nn.Params4bit(drawn, requires_grad=False, quant_type="nf4", compress_statistics=True).to(device)
     packed, state = first.data.cpu(), first.quant_state
     state.to("cpu")
@@ -124,15 +131,61 @@ def _quantize(parents: Sequence[Any], name: str, device: torch.device, dtype: to
 
 
 def probes_taken_as_agreeing(model: Any) -> dict[str, dict[str, Any]]:
-    """Return what the probes find, after which they count as agreeing: speed can be measured either way.
-
-    With random weights rounding adds up over 80 layers, and no float32 is asked where weights are cut.
-    """
+    """Return what the probes find, which the result's line says; after that speed is measured either way."""
     for engine in ("packed", "trainer"):
         probe(model, engine)
     found = found_by_probes(model)
     recall_probes(model, {name: values | {"agrees": True} for name, values in found.items()})
     return found
+
+
+class Waits:
+    """How long the GPU waits in calls that only have it wait, or copy; on a CPU how long these take."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, list[tuple[Any, Any]]] = {}
+
+    def watch(self, name: str, owner: Any, method: str) -> None:
+        """Time an object's method from here on, under a name."""
+        call, events = getattr(owner, method), self._events.setdefault(name, [])
+
+        def timed(*args: Any) -> Any:
+            start = _now()
+            result = call(*args)
+            events.append((start, _now()))
+            return result
+
+        setattr(owner, method, timed)
+
+    def clear(self) -> None:
+        """Begin anew."""
+        for events in self._events.values():
+            events.clear()
+
+    def milliseconds(self) -> dict[str, float]:
+        """Return the sums by name; the GPU must be done."""
+        return {name: sum(_between(*one) for one in events) for name, events in self._events.items()}
+
+
+def _now() -> Any:
+    if not torch.cuda.is_available():
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)
+    event.record()
+    return event
+
+
+def _between(start: Any, end: Any) -> float:
+    return (end - start) * 1e3 if isinstance(start, float) else float(start.elapsed_time(end))
+
+
+def waits_of(trainer: Any) -> Waits:
+    """Return what counts the waits of a packed trainer whose weights are cut: for layers, for their inputs."""
+    waits, decoder = Waits(), trainer.decoder
+    waits.watch("layers", decoder.shared, "need")
+    waits.watch("inputs", decoder.host_inputs, "put")
+    waits.watch("inputs", decoder.host_inputs, "take")
+    return waits
 
 
 def whole_model(shape: str) -> Any:
