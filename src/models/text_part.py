@@ -7,6 +7,7 @@ loaded by its own class, without the towers, so that nothing else gets adapters 
 import re
 from typing import Any
 
+from accelerate import init_empty_weights
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 from ..errors import YoyakError
@@ -45,6 +46,16 @@ def text_arguments(config: Any, checkpoint: str) -> dict[str, Any]:
     if quantization is not None:
         text.quantization_config = quantization
     return {"config": text, "key_mapping": TO_TEXT}
+
+
+def without_weights(config: Any, checkpoint: str) -> Any:
+    """Return the model that a checkpoint's config describes, its text part alone, as modules without weights.
+
+    Raises:
+        YoyakError: see `text_arguments`.
+    """
+    with init_empty_weights(include_buffers=False):
+        return AutoModelForCausalLM.from_config(text_arguments(config, checkpoint).get("config", config))
 
 
 def name_in_text(name: str) -> str:

@@ -123,7 +123,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         from ...reports.report import write_report
         from ...training.peak_memory import peak_memory_bytes
         from ...training.refine.memory import GroupLengths, drawing_rows, update_settings
-        from ...training.refine.probe import refuse_unpacked
+        from ...training.refine.probe import refuse_unpacked, refuse_unpacked_checkpoint
         from ...training.refine.refiner import Refiner
         from ...training.refine.reward import Rewarder, RewardRule
         from ...training.refine.run import RefineRun
@@ -137,6 +137,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         train_data.note_other_data(run, began)
         loader = run_steps.create_loader(run)
         loader.sharding = "none"  # summaries are drawn from whole weights
+        refuse_unpacked_checkpoint(config, loader.checkpoint, loader.compute.dtype)
         train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
         trained, evaluated = refine_examples(train_set, tables["train"]), refine_examples(eval_set, tables["eval"])
         plan = refine_plan.plan_refining(run, loader.facts.model_config, trained, evaluated)

@@ -13,11 +13,15 @@ from ...data.batches.bins import filled_multiple
 from ...data.batches.groups import PromptGroup, pack_groups
 from ...data.prompt.templates import IGNORE
 from ...decoder.captured_passes import CapturedPasses
+from ...decoder.described import check_described
+from ...decoder.described_settings import Undescribed
 from ...decoder.packed_decoder import PackedDecoder, packing_obstacle
 from ...errors import YoyakError
+from ...models.checkpoint_config import load_checkpoint_config
 from ...models.probe import attention_of_probes, bounds_of, probe_items, probed_once
 from ...models.probe_result import Probe
-from ...planner.job import settings_obstacle
+from ...models.text_part import without_weights
+from ...planner.job import engine_obstacle, method_of, settings_obstacle
 from ..gradient_comparison import compare_gradients
 
 _TOKENS = 1024  # of a micro-batch: both groups are in one
@@ -45,6 +49,18 @@ def probe_groups(model: Any, captured: bool) -> Probe:
 def refuse_unpacked(config: Config, model: Any, dtype: str) -> None:
     """Raise YoyakError where the packed engine can't train a model, computed in a type, under a run's settings."""
     if obstacle := settings_obstacle(config.training, dtype) or packing_obstacle(model):
+        raise YoyakError(f"refining needs the packed engine, which can't train this model: {obstacle}")
+
+
+def refuse_unpacked_checkpoint(config: Config, checkpoint: str, dtype: str) -> None:
+    """Raise YoyakError as `refuse_unpacked` does for what settings and a checkpoint's config tell, without weights."""
+    obstacle = engine_obstacle(config, method_of(config), dtype)
+    if obstacle is None and not config.model.trust_remote_code:
+        try:
+            check_described(without_weights(load_checkpoint_config(checkpoint, config.model), checkpoint))
+        except Undescribed as undescribed:
+            obstacle = undescribed.words
+    if obstacle:
         raise YoyakError(f"refining needs the packed engine, which can't train this model: {obstacle}")
 
 

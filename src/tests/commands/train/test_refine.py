@@ -114,11 +114,21 @@ def test_settings_without_effect_are_refused(yoyak, trained):
     assert config.training.seed == 3
 
 
-def test_what_the_packed_engine_can_not_train_is_refused_in_words_of_refining(yoyak, tiny):
-    assert yoyak("train", "-e", "tiny.yaml", "training.max_steps=1", "lora.use_dora=true").code == 0
+@pytest.mark.parametrize(
+    ("trained_with", "changed", "obstacle"),
+    [(["lora.use_dora=true"], {}, "DoRA"), ([], {"model_type": "helium"}, "the model is of type helium, not ")],
+)
+def test_what_the_packed_engine_can_not_train_is_refused_before_weights_are_read(
+    yoyak, tiny, trained_with, changed, obstacle
+):
+    assert yoyak("train", "-e", "tiny.yaml", "training.max_steps=1", *trained_with).code == 0
+    (tiny / "base" / "model.safetensors").unlink()  # which would be refused otherwise
+    config = tiny / "base" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | changed))
     refused = yoyak("refine", "tiny_qlora", *SETTINGS)
     assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert refused.err.startswith("yoyak: refining needs the packed engine, which can't train this model: ")
+    said = f"yoyak: refining needs the packed engine, which can't train this model: {obstacle}"
+    assert refused.err.startswith(said)
 
 
 def test_noise_on_a_trainings_examples_is_none_of_refinings(trained):
