@@ -1,6 +1,7 @@
 """Loading a model for use: from an experiment, or from an adapter that knows its own settings."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..data.prompt.templates import PromptTemplate
+    from ..models.lora_loader import LoRALoader
     from ..runs.schema import ResolvedChoices
 
 
@@ -31,8 +33,14 @@ class LoadedModel:
     resolved: dict[str, object] = field(default_factory=dict)
 
 
-def load_for_use(experiment: str | None, adapter: str | None, overrides: list[str], console: "Console") -> LoadedModel:
-    """Load the model of an experiment or adapter.
+def load_for_use(
+    experiment: str | None,
+    adapter: str | None,
+    overrides: list[str],
+    console: "Console",
+    check: "Callable[[LoRALoader], None] | None" = None,
+) -> LoadedModel:
+    """Load the model of an experiment or adapter; `check` may refuse by tokenizer and config, before the weights come.
 
     An adapter folder that a run wrote holds the run's settings (`yoyak.yaml`), so it is enough by itself; a named
     experiment comes before it. The base model is loaded as it was trained on: in 4 bit for QLoRA.
@@ -40,7 +48,7 @@ def load_for_use(experiment: str | None, adapter: str | None, overrides: list[st
     Raises:
         YoyakError: neither is named, or either can't be loaded.
     """
-    return load_configured(config_for_use(experiment, adapter, overrides), console)
+    return load_configured(config_for_use(experiment, adapter, overrides), console, check)
 
 
 def config_for_use(
@@ -76,7 +84,9 @@ def is_trained(config: Config) -> bool:
     )
 
 
-def load_configured(config: Config, console: "Console") -> LoadedModel:
+def load_configured(
+    config: Config, console: "Console", check: "Callable[[LoRALoader], None] | None" = None
+) -> LoadedModel:
     """Load the model of a config that `config_for_use` returned; several ranks compute in one and the same type."""
     quiet_libraries()
     console.print(f"Loading {config.model.checkpoint} ...", style="dim")
@@ -92,6 +102,8 @@ def load_configured(config: Config, console: "Console") -> LoadedModel:
     compute = agreed(lambda: resolve_compute(config.model.dtype)) if rank_count() > 1 else None
     loader = LoRALoader(config, compute=compute)
     loader.sharding = "none"  # each rank generates by itself, from whole weights
+    if check is not None:
+        check(loader)
     use_qlora = config.lora.use_qlora and config.lora.use_lora
     try:
         model, tokenizer = loader.load_model_and_tokenizer(adapter is not None, use_qlora, trainable=False)

@@ -1,5 +1,6 @@
 """What is exported: the request, the folder it names, its settings, and the loaded model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from ..saved_settings import load_saved
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ...models.lora_loader import LoRALoader
     from ...runs.schema import RunRecord
     from ..model import LoadedModel
 
@@ -84,8 +86,16 @@ def source_config(source: Source, request: ExportRequest) -> Config:
     return load_saved(source.folder, request.overrides)
 
 
-def load_source(source: Source, request: ExportRequest, console: "Console", original: bool = False) -> "LoadedModel":
+def load_source(
+    source: Source,
+    request: ExportRequest,
+    console: "Console",
+    original: bool = False,
+    check: "Callable[[LoRALoader], None] | None" = None,
+) -> "LoadedModel":
     """Load the source with its adapter on the base it was trained on, or (`original`) on the 16-bit base.
+
+    `check` may refuse by tokenizer and config, before the weights come.
 
     Raises:
         YoyakError: the adapter does not fit the base; both are named.
@@ -97,11 +107,11 @@ def load_source(source: Source, request: ExportRequest, console: "Console", orig
     if not source.is_adapter:
         whole = [f"model.checkpoint={source.folder}", "lora.use_qlora=false", "lora.adapter=null"]
         experiment = request.experiment or str(source.folder / "yoyak.yaml")
-        return load_for_use(experiment, None, [*overrides, *whole], console)
+        return load_for_use(experiment, None, [*overrides, *whole], console, check)
     if original:
         overrides.append("lora.use_qlora=false")
     try:
-        return load_for_use(request.experiment, str(source.folder), overrides, console)
+        return load_for_use(request.experiment, str(source.folder), overrides, console, check)
     except YoyakError as error:
         base = saved_setting(source.folder, "base_model_name_or_path")
         if not base or "does not fit" not in str(error) or base in str(error):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from ...data.prompt.templates import EncodedExample
+    from ...models.lora_loader import LoRALoader
     from ..model import LoadedModel
 
 
@@ -30,16 +31,16 @@ def write_whole_model(job: Export) -> dict[str, Any]:
     from ...models.generation_settings import end_ids_of
 
     request, to_gguf = job.request, job.request.to in ("gguf", "ollama")
-    loaded = load_source(job.source, request, job.console)
+    loaded = load_source(job.source, request, job.console, check=partial(_refuse_unwritable, job))
+    require_space(job.out, _needed_bytes(request, parameter_count(loaded.model)))
     examples = check_examples(job.config, loaded.prompt, request.check, job.say)
     before = _loss_before(job, loaded, examples)
     loss = {"dialogues": len(examples), "trained": before} if examples else None
     if request.base == "original" and _is_on_4bit(job, loaded):
         del loaded  # the memory of one model, not two
-        loaded = _load_original(job)
+        loaded = load_source(job.source, request, job.console, original=True)
         before = _loss_before(job, loaded, examples)
     dtype = _dtype(job)
-    require_space(job.out, _needed_bytes(request, parameter_count(loaded.model)))
     job.say(f"Merging in float32, rounding to {str(dtype).removeprefix('torch.')} ...")
     tokenizer, prompt = loaded.tokenizer, loaded.prompt
     ends = end_ids_of(loaded.model, prompt.end_id)
@@ -97,20 +98,36 @@ def _checked_loss(job: Export, file: _File, examples: "Sequence[EncodedExample]"
     return after
 
 
-def _is_on_4bit(job: Export, loaded: "LoadedModel") -> bool:
-    from ...export.merged import is_4bit
+def _refuse_unwritable(job: Export, loader: "LoRALoader") -> None:
+    """Raise YoyakError for what config and tokenizer already tell can't be written, before the weights are loaded."""
+    from ...export.chat_template import trained_chat_template
+    from ...models.checkpoint_config import load_checkpoint_config
+    from ...models.checkpoints import stored_in_4bit
+    from ...models.text_part import text_config, without_weights
+    from ..model import prompt_of
 
-    return job.source.is_adapter and is_4bit(loaded.model)
-
-
-def _load_original(job: Export) -> "LoadedModel":
-    loaded = load_source(job.source, job.request, job.console, original=True)
-    if _is_on_4bit(job, loaded):
+    model = loader.config.model
+    config = load_checkpoint_config(loader.checkpoint, model)
+    if job.request.base == "original" and job.source.is_adapter and stored_in_4bit(loader.checkpoint, config, True):
         raise YoyakError(
             f"--base original: {job.config.model.checkpoint} is itself stored in 4 bit; leave --base out, or name the "
             "16-bit checkpoint with model.checkpoint=NAME"
         )
-    return loaded
+    if job.request.to in ("gguf", "ollama"):
+        from ...export.gguf_model import known_architecture, refuse_unwritten
+        from ...export.gguf_tokenizer import refuse_tokenizer
+
+        if not model.trust_remote_code:  # else the class is the checkpoint's own, which is refused once it is loaded
+            known_architecture(text_config(config) or config)
+            refuse_unwritten(without_weights(config, loader.checkpoint))
+        refuse_tokenizer(loader.tokenizer)
+    trained_chat_template(job.config, loader.tokenizer, prompt_of(loader.config, loader.tokenizer)[0])
+
+
+def _is_on_4bit(job: Export, loaded: "LoadedModel") -> bool:
+    from ...export.merged import is_4bit
+
+    return job.source.is_adapter and is_4bit(loaded.model)
 
 
 def _dtype(job: Export) -> Any:

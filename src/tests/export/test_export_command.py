@@ -230,6 +230,38 @@ def test_what_is_refused_is_one_line_and_exit_2(yoyak: Any, damaged: None) -> No
     assert not [path for path in Path().iterdir() if path.name.startswith(".x")]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "changed", "said"),
+    [
+        (["--to", "gguf"], {"model_type": "helium"}, "GGUF: helium models are not written here, only llama, mistral"),
+        (
+            ["--to", "ollama"],
+            {"attention_bias": True, "model_type": "qwen3"},
+            "llama.cpp does not compute biases as in",
+        ),
+        (
+            ["--to", "merged", "--base", "original"],
+            {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+            "./unwritten is itself stored in 4 bit; leave --base out",
+        ),
+        (["--to", "merged", "model.chat_template=auto"], {}, "chat template changes its messages"),
+    ],
+)
+def test_what_config_and_tokenizer_tell_is_refused_before_weights_are_read(
+    yoyak: Any, run: str, arguments: list[str], changed: dict[str, Any], said: str
+) -> None:
+    """The base has no weights any more, which would be refused otherwise."""
+    shutil.copytree("base", "unwritten")
+    Path("unwritten/model.safetensors").unlink()
+    config = Path("unwritten/config.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | changed))
+    template = "{% for message in messages %}{{ message['content'] | upper }}{% endfor %}"
+    Path("unwritten/chat_template.jinja").write_text(template)
+    result = yoyak("export", "--adapter", run, *arguments, "model.checkpoint=./unwritten", "--out", "x")
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err.splitlines()[-1]
+
+
 def test_llama_cpps_quantizations_name_their_package(yoyak: Any, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("src.export.gguf_quantize.find_spec", lambda name: None)  # where it is installed too
     result = yoyak("export", "--run", "tiny_qlora", "--to", "gguf", "--quantization", "q4_k_m", "--out", "x")
