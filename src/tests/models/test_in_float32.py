@@ -52,6 +52,39 @@ def test_gradients_are_in_float32_too() -> None:
     assert torch.equal(found[0], wide.model.layers[0].mlp.up_proj.weight.grad)
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_where_weights_are_cut_no_table_stands_in_float32(tied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = adapted_model("llama", torch.bfloat16, {}, tie_word_embeddings=tied)
+    wide, tables = copy.deepcopy(model).float(), (model.get_input_embeddings(), model.get_output_embeddings())
+    expected = wide(input_ids=IDS, labels=IDS)
+    expected.loss.backward()
+    monkeypatch.setattr(module, "shared_layers_of", lambda model: object())
+    monkeypatch.setattr(module, "_ROWS", 20)
+    rows, kept, gradients = tables[1].weight.shape, [], {}
+    names = {parameter: name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    handles = [p.register_post_accumulate_grad_hook(lambda p: gradients.update({names[p]: p.grad})) for p in names]
+    with in_float32(model):
+        assert {table.weight.dtype for table in tables} == {torch.bfloat16}
+        with torch.autograd.graph.saved_tensors_hooks(lambda one: kept.append(one.shape) or one, lambda one: one):
+            found = model(input_ids=IDS, labels=IDS)
+        found.loss.backward()
+    for handle in handles:
+        handle.remove()
+    assert found.logits.dtype == torch.float32
+    assert torch.allclose(found.logits, expected.logits, rtol=1e-5, atol=1e-6)
+    assert len(gradients) == len(names)
+    for name, gradient in gradients.items():
+        right = wide.get_parameter(name).grad
+        assert (gradient - right).norm() < 1e-5 * right.norm(), name
+    assert not {rows, rows[::-1]} & set(kept)
+    assert not any("forward" in vars(table) or table._forward_hooks for table in tables)
+    narrow = sum(4 * p.numel() for p in {*model.parameters(), *model.buffers()} if p.dtype == torch.bfloat16)
+    stays = sum(4 * weight.numel() for weight in {table.weight for table in tables})
+    monkeypatch.setattr(module, "gathered", lambda fits: [fits])
+    monkeypatch.setattr(module, "free_bytes", lambda device: 2 * (narrow - stays))
+    assert float32_fits(model)
+
+
 @pytest.mark.parametrize("cached", ["on", "off"])
 def test_4_bit_weights_are_taken_as_they_are(tmp_path, bf16_machine, cached: str) -> None:
     config = tiny_config(write_tiny_model(tmp_path / "base"), model__dtype="bf16", lora__cache_dequantized=cached)
