@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 import torch
 
+from ..errors import YoyakError
+
 Input: TypeAlias = Callable[[], torch.Tensor]
 """Gives a layer's input back, when its backward comes."""
 _STAGES = 2
@@ -50,7 +52,11 @@ class HostInputs:
         return self.put
 
     def put(self, values: torch.Tensor) -> Input:
-        """Lay a tensor's values on the stack, which the tensor is not needed for any more; return what takes them."""
+        """Lay a tensor's values on the stack, which the tensor is not needed for any more; return what takes them.
+
+        Raises:
+            YoyakError: the host has too little memory.
+        """
         number, place = self._count, self._count % _STAGES
         if not number:
             self._make_room(values)
@@ -100,5 +106,14 @@ class HostInputs:
         if number == len(self._hosts):
             self._hosts.append(torch.empty(0))
         if self._hosts[number].numel() < like.numel() or self._hosts[number].dtype != like.dtype:
-            self._hosts[number] = torch.empty(like.numel(), dtype=like.dtype, pin_memory=self._pinned)
+            self._hosts[number] = self._host_memory(like)
         return self._hosts[number][: like.numel()].view(like.shape)
+
+    def _host_memory(self, like: torch.Tensor) -> torch.Tensor:
+        try:
+            return torch.empty(like.numel(), dtype=like.dtype, pin_memory=self._pinned)
+        except RuntimeError as error:  # CUDA's for pinned memory has no type of its own
+            size = f"{like.numel() * like.element_size() / 1e9:.2f} GB a layer and process"
+            raise YoyakError(
+                f"the host's memory has no room for the layers' inputs, {size}: lower training.micro_batch_tokens"
+            ) from error

@@ -5,6 +5,7 @@ import torch
 
 from src.decoder.host_inputs import HostInputs
 from src.decoder.packed_decoder import PackedDecoder
+from src.errors import YoyakError
 from src.tests.packed_models import adapted_model, examples, packed
 
 CPU = torch.device("cpu")
@@ -49,6 +50,12 @@ def test_gradients_are_the_same_bits(kept_layers):
     assert all(torch.equal(got[name], gradient) for name, gradient in expected.items())
     assert len(decoder.host_inputs) == 0
     assert len(decoder.host_inputs._hosts) == 5 - kept_layers
+
+
+def test_a_host_without_room_is_said():
+    wide = torch.zeros(1).expand(1 << 50)  # 4.5 PB
+    with pytest.raises(YoyakError, match=r"no room for the layers' inputs, 4503599.63 GB a layer and process: lower"):
+        HostInputs(CPU)._host(0, wide)
 
 
 @pytest.mark.gpu
