@@ -76,6 +76,13 @@ SHAPES = {
         "rms_norm_eps": 1e-6,
     },
 }
+SHAPES["narrow"] = SHAPES["tiny"] | {
+    "num_hidden_layers": 30,
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "head_dim": 16,
+}
+SHAPES["narrow"] |= {"num_attention_heads": 1, "num_key_value_heads": 1, "vocab_size": 64}
 SHAPES["tiny_untied"] = SHAPES["tiny"] | {"tie_word_embeddings": False, "num_hidden_layers": 3}
 SHAPES["llama_3_70b"] = SHAPES["llama_3_8b"] | {
     "hidden_size": 8192,
