@@ -157,7 +157,8 @@ class LLMTrainer:
             disable_tqdm=True,
             logging_nan_inf_filter=False,  # it waits for the GPU at each step, and hides a loss that is not a number
             remove_unused_columns=False,
-            dataloader_pin_memory=compute.device == "cuda",
+            # The packed engine has pinned memory of its own.
+            dataloader_pin_memory=compute.device == "cuda" and self.resolved.engine.name != "packed",
         )
         return on_one_gpu(arguments)
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from ..data.batches.bins import CAPTURED_TOKENS, SIDE_BY_SIDE, filled_multiple
 from ..data.batches.packing import MicroBatch, StepPacker
@@ -14,10 +14,12 @@ from ..decoder.side_by_side import SideBySide, runs_side_by_side
 from ..ranks.group import gathered, own_rank, rank_count
 from .guards.out_of_memory import PackingPolicy
 from .memory_plan import common_tokens
+from .prepared_adamw import prepared
 from .response_trainer import ResponseTrainer
 from .samplers import ShuffledSampler
 from .several.dealt_step import out_of_memory_when_cut
 from .state.resolved import Resolved
+from .step_copies import StepCopies
 
 _NORM_VALUES = 1 << 25  # at a time: the CPU's norm of bf16 copies them to float32
 
@@ -55,6 +57,7 @@ class PackedTrainer(ResponseTrainer):
         self.room = PackingPolicy(packer, resolved.recomputes)
         captures = alone and plan is not None and tokens <= CAPTURED_TOKENS and self.decoder.captures
         self.passes = CapturedPasses(self.decoder, tokens) if captures else None
+        self.copies = StepCopies(self.args.device)
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer's, whose steps end with `model.zero_grad()`: that walks through all modules, for 10 ms."""
@@ -73,6 +76,18 @@ class PackedTrainer(ResponseTrainer):
     def step_collator(self) -> Any:
         """As `ResponseTrainer.step_collator`: a batch always is a whole step."""
         return self.room.pack
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """As the base class, but a step's micro-batches stay on the CPU: `copies` takes them to a GPU together."""
+        loader = super().get_train_dataloader()
+        loader.device = None  # accelerate's, which moves what it yields
+        return loader
+
+    @staticmethod
+    def get_optimizer_cls_and_kwargs(args: Any, model: Any = None) -> tuple[Any, Any]:
+        """As the Trainer's, with an AdamW that knows that the gradients stay where they are."""
+        kind, options = ResponseTrainer.get_optimizer_cls_and_kwargs(args, model)
+        return prepared(kind, options), options
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         dataset = self.train_dataset if train_dataset is None else train_dataset
@@ -120,8 +135,7 @@ class PackedTrainer(ResponseTrainer):
         most = len(batches) if self.decoder.shared is None else max(gathered(len(batches)))
         if not batches:  # of several ranks, one may have none
             self.decoder.begin_step(dropout_key)
-        for index, batch in enumerate(batches):
-            on_device = batch.to(self.args.device)
+        for index, on_device in enumerate(self.copies(batches)):
             passes = self.passes if self.passes is not None and self.passes.fits(on_device) else None
             total += self.decoder.add_gradients(on_device, target_tokens, dropout_key, passes, new_step=index == 0)
         if self.decoder.shared is not None:

@@ -1,6 +1,6 @@
 """Packing: the examples of an optimizer step laid end to end in micro-batches, without padding between them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,15 +71,12 @@ class MicroBatch:
 
     def to(self, device: torch.device | str) -> "MicroBatch":
         """Return the batch with what a GPU reads on `device`."""
-        return self._with(lambda tensor: tensor.to(device, non_blocking=True))
 
-    def pin_memory(self) -> "MicroBatch":
-        """Return the batch in pinned memory (called by torch's DataLoader)."""
-        return self._with(torch.Tensor.pin_memory)
+        def moved(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.to(device, non_blocking=True)
 
-    def _with(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "MicroBatch":
-        weights = None if self.weights is None else change(self.weights)
-        return replace(self, places=change(self.places), target_places=change(self.target_places), weights=weights)
+        weights = None if self.weights is None else moved(self.weights)
+        return replace(self, places=moved(self.places), target_places=moved(self.target_places), weights=weights)
 
 
 @dataclass(frozen=True)
