@@ -27,6 +27,7 @@ from src.kernels.cuda import (
     packed_flash,
     response_loss,
     rms_norm,
+    scaled_copies,
     swiglu,
 )
 from src.kernels.heads import AttentionShape, HeadNorms, Sequences
@@ -125,6 +126,8 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
     packed, state, wide = _quantized(shape, empty)
     nf4.dequantize_nf4(packed, state, wide[:, : shape.hidden])
     nf4.dequantize_nf4(packed, state, wide[:, : shape.hidden], empty(shape.mlp, 16), wide[:, shape.hidden :])
+    sources = [empty(16, shape.hidden, of=torch.float32), empty(shape.mlp, 16, of=torch.float32)]
+    scaled_copies.ScaledCopies(sources, [empty(48, shape.hidden)[:16], wide[:, shape.hidden :]])([2.0, 1.0])
     cache = (empty(64, attention.key_heads, 512, attention.width),) * 2
     cached_attention.cached_attention(
         empty(64, attention.columns), (rotary[0][:64], rotary[1][:64]), cache, integers[:64], attention, norms, out[:64]

@@ -26,6 +26,7 @@ KERNELS = {
     "rms_norm._norm_forward",
     "rotary._rotate_back",
     "rotary._rotate",
+    "scaled_copies._copy_scaled",
     "swiglu._swiglu_backward",
     "swiglu._swiglu_forward",
 }
