@@ -17,9 +17,14 @@ TEXT_SUFFIXES = (".txt", ".vtt", ".srt")
 
 
 def holds_one_dialogue(path: Path) -> bool:
-    """Return whether a file is a text, not a table of dialogues; a table of messages (KakaoTalk, Discord) is a text."""
+    """Return whether a file is a text, not a table of dialogues; a table of messages (KakaoTalk, Discord) is a text.
+
+    A named pipe is neither: to look into it would wait for who writes it, and take what is there.
+    """
+    if not os.path.isfile(path):
+        return False
     if path.suffix.lower() != ".csv":
-        return path.suffix.lower() in TEXT_SUFFIXES and path.is_file()
+        return path.suffix.lower() in TEXT_SUFFIXES
     try:
         with path.open("rb") as stream:
             head = stream.readline(200)

@@ -1,6 +1,7 @@
 """Data files that are wrong, of each format."""
 
 import json
+import os
 
 import pyarrow as pa
 
@@ -261,3 +262,20 @@ PARQUET = [
         f"x.parquet: row 1: row too long: more than 16,777,216 characters{MEND}",
     ),
 ]
+
+PIPES = [
+    Case(
+        f"a named pipe that nobody writes: {command}",
+        command,
+        "x.csv: not a regular file",
+        prepare=lambda _: os.mkfifo("x.csv"),
+    )
+    for command in (
+        "data check x.csv",
+        "data split x.csv --out out",
+        "summarize x.csv -e TINY",
+        "evaluate -e TINY data.eval=x.csv",
+        "train -e TINY data.train=x.csv",
+    )
+]
+"""Commands that wait for it would never end."""

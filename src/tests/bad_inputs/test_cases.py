@@ -10,14 +10,14 @@ import pytest
 from src.cli import main
 from src.tests.bad_inputs.adapter_cases import ADAPTERS
 from src.tests.bad_inputs.config_cases import CONFIGS
-from src.tests.bad_inputs.data_cases import JSON, PARQUET, TABLES
+from src.tests.bad_inputs.data_cases import JSON, PARQUET, PIPES, TABLES
 from src.tests.bad_inputs.model_cases import CHECKPOINTS, TEMPLATES, WEIGHTS
 from src.tests.bad_inputs.prediction_cases import PREDICTIONS
 from src.tests.bad_inputs.refine_cases import REFINING
 from src.tests.bad_inputs.run_cases import BODIES, RUNS
 from src.tests.bad_inputs.search_cases import SEARCHES
 
-MODELS = [*CHECKPOINTS, *WEIGHTS, *TEMPLATES, *ADAPTERS, *RUNS, *REFINING, *SEARCHES]
+MODELS = [*PIPES, *CHECKPOINTS, *WEIGHTS, *TEMPLATES, *ADAPTERS, *RUNS, *REFINING, *SEARCHES]
 ALL = [*CONFIGS, *TABLES, *JSON, *PARQUET, *PREDICTIONS, *MODELS, *BODIES]
 
 
