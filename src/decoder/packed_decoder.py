@@ -98,7 +98,7 @@ class PackedDecoder:
         if new_step:
             self.begin_step(key)
         passes = passes or Passes(self)
-        loss, grad = self.head_gradient(passes.forward(batch, key), batch.targets, target_tokens, batch.weights)
+        loss, grad = self.head_gradient(passes.forward(batch, key), batch, target_tokens)
         grad = passes.backward(grad)
         if self.grad_embeddings is not None:
             if self.embedding_scale != 1:
@@ -181,19 +181,19 @@ class PackedDecoder:
         return grad
 
     def head_gradient(
-        self, last: torch.Tensor, targets: torch.Tensor, target_tokens: int, weights: torch.Tensor | None = None
+        self, last: torch.Tensor, batch: MicroBatch, target_tokens: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the summed loss, and the gradient of `last`, the last layer's output (targets, width).
 
-        Each target's gradient counts `weights` times (targets,), where there are any.
+        Each target's gradient counts the batch's `weights` times, its loss `counted` times, where there are any.
         """
         states = torch.empty_like(last)
         inverse = self.norm.forward(last, states)
         scaled(states, self.head_scale)
         total = self.grad_embeddings if self.tied else self.grad_head
         head = self.head.weight
-        of_loss = 1 / target_tokens, total, weights, self.logit_cap
-        loss, grad_states = response_loss_and_gradient(states, head, targets, *of_loss)
+        of_loss = 1 / target_tokens, total, batch.weights, batch.counted, self.logit_cap
+        loss, grad_states = response_loss_and_gradient(states, head, batch.targets, *of_loss)
         scaled(grad_states, self.head_scale)
         return loss, self.norm.backward(grad_states, last, inverse, onto=torch.zeros_like(last))
 

@@ -14,6 +14,7 @@ def response_loss_and_gradient(
     scale: float,
     grad_head: torch.Tensor | None = None,
     weights: torch.Tensor | None = None,
+    counted: torch.Tensor | None = None,
     cap: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the summed loss in nats (float32 scalar) and `scale` times its gradient by the states.
@@ -25,6 +26,7 @@ def response_loss_and_gradient(
         scale: factor of the gradient, such as 1 / target tokens of the step.
         grad_head: (vocabulary, width), where the head trains: `scale` times its gradient is added.
         weights: (positions,) factors of the gradient, each position's own, beside `scale`; the loss is without them.
+        counted: (positions,) factors of the loss, each position's own; the gradient is without them.
         cap: see `capped`.
     """
     total = states.new_zeros((), dtype=torch.float64 if states.dtype == torch.float64 else torch.float32)
@@ -37,7 +39,7 @@ def response_loss_and_gradient(
         losses, logits = cross_entropy(logits, wanted)
         if slopes is not None:
             logits.mul_(slopes)
-        total += losses.sum()
+        total += (losses if counted is None else losses * counted[first : first + chunk]).sum()
         gradients.append((logits @ head).mul_(scale))
         if weights is not None:
             factors = weights[first : first + chunk, None].to(some.dtype)

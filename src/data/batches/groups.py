@@ -12,11 +12,17 @@ from .packing import FILLER, MicroBatch
 
 @dataclass(frozen=True)
 class PromptGroup:
-    """A prompt, its continuations (not empty), and for each of these the factor of its tokens' loss."""
+    """A prompt, its continuations (not empty), and for each of these the factor of its tokens' loss.
+
+    Attributes:
+        counted: how many continuations, the first ones, are in the loss that is told; None is all. The others are
+            learned from all the same.
+    """
 
     prompt: Sequence[int]
     continuations: Sequence[Sequence[int]]
     weights: Sequence[float]
+    counted: int | None = None
 
     @property
     def tokens(self) -> int:
@@ -41,6 +47,7 @@ def pack_groups(groups: Sequence[PromptGroup], micro_batch_tokens: int, multiple
         target_positions [1, 2, 3, 4, 5]
         targets          [7, 2, 8, 9, 2]
         weights          [1, 1, -0.5, -0.5, -0.5]
+        counted          [1, 1, 0, 0, 0]        with `counted` 1, else None
         starts           [0, 1, 3, 6]
     """
     bins = assign_to_bins([group.tokens for group in groups], micro_batch_tokens)
@@ -52,7 +59,7 @@ def _lay_out(groups: Sequence[PromptGroup], indices: Sequence[int], multiple: in
     filler = -tokens % multiple
     places = np.empty((6, tokens + filler), np.int64)
     ids, positions, ends, examples, before, before_end = places
-    starts, weights = [0], list[float]()
+    starts, weights, counted = [0], list[float](), list[float]()
     targets, target_positions = list[int](), list[int]()
     for index in indices:
         group, first = groups[index], starts[-1]
@@ -63,7 +70,7 @@ def _lay_out(groups: Sequence[PromptGroup], indices: Sequence[int], multiple: in
             own = slice(first, first + shared)
             ids[own], positions[own], before_end[own] = group.prompt[:-1], np.arange(shared), first
             starts.append(own.stop)
-        for continuation, weight in zip(group.continuations, group.weights, strict=True):
+        for number, (continuation, weight) in enumerate(zip(group.continuations, group.weights, strict=True)):
             own = slice(starts[-1], starts[-1] + len(continuation))
             ids[own] = [last, *continuation[:-1]]
             positions[own] = np.arange(shared, shared + len(continuation))
@@ -71,6 +78,7 @@ def _lay_out(groups: Sequence[PromptGroup], indices: Sequence[int], multiple: in
             targets += continuation
             target_positions += range(own.start, own.stop)
             weights += [weight] * len(continuation)
+            counted += [float(group.counted is None or number < group.counted)] * len(continuation)
     if filler:
         places[:, tokens:] = np.array([[0], [0], [tokens + filler], [FILLER], [tokens], [tokens]])
         positions[tokens:] = np.arange(filler)
@@ -82,4 +90,5 @@ def _lay_out(groups: Sequence[PromptGroup], indices: Sequence[int], multiple: in
         tokens,
         filler=filler,
         weights=torch.tensor(weights),
+        counted=None if all(counted) else torch.tensor(counted),
     )

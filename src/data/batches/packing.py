@@ -42,6 +42,7 @@ class MicroBatch:
         shared: number of tokens that all examples begin with; their example is SHARED.
         filler: tokens that belong to none.
         weights: (targets,) float32, factors of the targets' gradients; None is 1 everywhere.
+        counted: (targets,) float32, 1 for targets that are in the loss that is told, else 0; None is 1 everywhere.
     """
 
     places: torch.Tensor
@@ -51,6 +52,7 @@ class MicroBatch:
     shared: int = 0
     filler: int = 0
     weights: torch.Tensor | None = None
+    counted: torch.Tensor | None = None
 
     input_ids = property(lambda self: self.places[0])
     positions = property(lambda self: self.places[1])
@@ -76,7 +78,9 @@ class MicroBatch:
             return tensor.to(device, non_blocking=True)
 
         weights = None if self.weights is None else moved(self.weights)
-        return replace(self, places=moved(self.places), target_places=moved(self.target_places), weights=weights)
+        counted = None if self.counted is None else moved(self.counted)
+        places, targets = moved(self.places), moved(self.target_places)
+        return replace(self, places=places, target_places=targets, weights=weights, counted=counted)
 
 
 @dataclass(frozen=True)

@@ -99,11 +99,9 @@ class Refiner:
         )
         self.average = WeightAverage(self.parameters, settings.average)
         self.start = {name: p.detach().clone() for name, p in self.parameters.items()} if settings.kl else {}
-        self.step = 0
-        self.rows = rows
+        self.step, self.rows, self.norm = 0, rows, 0.0
         self._passes = self._captured_passes()
         self._batch: ChoosingBatch | None = None
-        self.norm = 0.0
 
     def train_step(self) -> dict[str, float]:
         """Draw, reward and learn, of several ranks each a part of it; return the step's figures."""
@@ -195,11 +193,12 @@ class Refiner:
         continuations = [one.ids for one in written]
         if self.settings.imitation:
             continuations, weights = [*continuations, example.reference_ids], [*weights, self.settings.imitation]
-        return PromptGroup(example.prompt, continuations, weights)
+        return PromptGroup(example.prompt, continuations, weights, counted=len(written))
 
     def _update(self, groups: list[PromptGroup]) -> dict[str, float]:
         """Make one optimizer step on groups; return what it was like."""
         targets = sum(len(ids) for group in groups for ids in group.continuations)
+        drawn = sum(len(ids) for group in groups for ids in group.continuations[: group.counted])
         own = [groups[index] for index in own_part([group.tokens for group in groups])]
         self.optimizer.zero_grad(set_to_none=True)
 
@@ -220,11 +219,12 @@ class Refiner:
             options["lr"] = rate
         self.optimizer.step()
         self.average.add()
-        # Of summaries that were drawn from the model, the mean of -log p is its entropy a token.
-        return {"entropy": met.loss / targets, "distance": met.distance, "grad_norm": self.norm, "learning_rate": rate}
+        # Of summaries that were drawn from the model, the mean of -log p is its entropy a token; not of references.
+        told = {"entropy": met.loss / drawn, "distance": met.distance / drawn}
+        return told | {"grad_norm": self.norm, "learning_rate": rate}
 
     def _add_gradients(self, batches: Sequence[MicroBatch], targets: int) -> tuple[float, float]:
-        """Add all gradients; return the summed loss, and the mean log-ratio to the start where it counts."""
+        """Add all gradients; return sums over what was drawn: loss, and log-ratio to the start where that counts."""
         loss, distance = torch.zeros((), device=self.device), 0.0
         if not batches:  # of several ranks, one may have none
             self.decoder.begin_step(None)
@@ -232,21 +232,22 @@ class Refiner:
         for number, batch in enumerate(batches):
             if penalties is not None:
                 assert batch.weights is not None
-                distance += float(penalties[number].sum()) / targets
+                distance += float(penalties[number].sum())
                 batch = replace(batch, weights=batch.weights - self.settings.kl * penalties[number].cpu())
             passes = self._passes if self._passes and self._passes.fits(batch) else None
             loss += self.decoder.add_gradients(batch.to(self.device), targets, None, passes, new_step=number == 0)
         return float(loss), distance
 
     def _penalties(self, batches: Sequence[MicroBatch]) -> list[torch.Tensor]:
-        """Return log p - log p at the start, of each micro-batch's targets."""
+        """Return log p - log p at the start, of each micro-batch's targets; 0 of those that were not drawn."""
         self.decoder.refresh(dropping=False)
         now = [self.decoder.token_losses(batch.to(self.device)) for batch in batches]
         with replaced(self.parameters, self.start):
             self.decoder.refresh(dropping=False)
             start = [self.decoder.token_losses(batch.to(self.device)) for batch in batches]
         self.decoder.refresh(dropping=False)
-        return [before - losses for before, losses in zip(start, now, strict=True)]
+        masks = [1.0 if batch.counted is None else batch.counted.to(self.device) for batch in batches]
+        return [(before - losses) * mask for before, losses, mask in zip(start, now, masks, strict=True)]
 
     def _make_room(self, groups: Sequence[PromptGroup]) -> None:
         """Compute half as many tokens at a time, and say so."""

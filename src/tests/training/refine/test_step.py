@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from src.data.batches.groups import PromptGroup, pack_groups
 from src.tests.training.refine.test_refiner import base, refiner_of, weights
 from src.training.refine import refiner as refiner_module
 from src.training.refine.figures import Written, looks
@@ -63,6 +64,46 @@ def test_the_updates_gradient_is_that_of_autograd_on_each_summary_alone(
         torch.testing.assert_close(
             parameter.grad / scale, expected[name], rtol=0, atol=1e-5 * max(largest, 1), msg=name
         )
+
+
+def test_entropy_and_distance_are_of_what_was_drawn_alone(base: str, tmp_path: Path) -> None:
+    """By the model's own forward pass of each drawn summary; references count in the gradient's mean, not there."""
+    refiner = refiner_of(base, tmp_path, imitation=0.5, kl=0.1)
+    chosen = [refiner.examples[index] for index in refiner._order(0)]
+    drawn = refiner.draw(chosen)
+
+    def log_p(example: Any, ids: list[int]) -> float:
+        whole = torch.tensor([[*example.prompt, *ids]])
+        places = torch.arange(len(example.prompt) - 1, whole.shape[1] - 1)
+        with torch.no_grad():
+            logits = refiner.model(input_ids=whole).logits[0].float()
+        return float(logits.log_softmax(-1)[places, whole[0, places + 1]].sum())
+
+    pairs = [(example, one.ids) for example, its in zip(chosen, drawn, strict=True) for one in its]
+    tokens = sum(len(ids) for _, ids in pairs)
+    at_start = sum(log_p(*pair) for pair in pairs)
+    for name, parameter in refiner.parameters.items():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter.data, std=0.2, generator=torch.Generator().manual_seed(len(name)))
+    now = sum(log_p(*pair) for pair in pairs)
+    refiner.draw = lambda _: drawn  # type: ignore[method-assign]
+    figures = refiner.train_step()
+    assert figures["entropy"] == pytest.approx(-now / tokens, abs=1e-4)
+    assert figures["distance"] == pytest.approx((now - at_start) / tokens, abs=1e-4)
+    likely = -sum(log_p(example, example.reference_ids) for example in chosen)
+    assert abs(likely / sum(len(one.reference_ids) for one in chosen) + now / tokens) > 0.01  # which was in the mean
+
+
+def test_the_distance_holds_back_what_was_drawn_alone(base: str, tmp_path: Path) -> None:
+    refiner = refiner_of(base, tmp_path, kl=0.1)
+    refiner.train_step()
+    group = PromptGroup([5, 6], [[7, 2], [8, 9, 2]], [1.0, 0.5], counted=1)
+    (batch,) = pack_groups([group], 100)
+    assert batch.counted is not None
+    assert batch.counted.tolist() == [1, 1, 0, 0, 0]
+    (penalties,) = refiner._penalties([batch])
+    assert all(penalties[:2] != 0)
+    assert penalties[2:].tolist() == [0, 0, 0]
 
 
 def test_it_draws_from_the_softmax_at_its_own_temperature(base: str, tmp_path: Path) -> None:
