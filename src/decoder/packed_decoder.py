@@ -237,7 +237,8 @@ class Passes:
         """
         on_gpu = batch.input_ids.is_cuda
         sequences = Sequences(batch.starts.tolist(), batch.positions, batch.ends, batch.shared, batch.before)
-        seed = torch.tensor([dropout_seed(key)], device=batch.input_ids.device) if on_gpu and key else None
+        # Filled, not copied: a copy of the host's memory waits for all that the GPU has to do.
+        seed = batch.positions.new_full((1,), dropout_seed(key)) if on_gpu and key else None
         return self._run(batch, sequences, self.decoder.drops(batch, key, seed), batch.target_positions)
 
     def _run(

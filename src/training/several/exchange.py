@@ -36,7 +36,9 @@ class StepExchange:
         """Prepare to meet on a device."""
         self.device = device
         self.notices = Notices()
-        self._told: torch.Tensor | None = None
+        self._own: torch.Tensor | None = None  # what this rank tells, and as it lies on the device
+        self._words: list[float] = []
+        self._told: torch.Tensor | None = None  # in pinned memory, once there is anything in it
         self._arrived: torch.cuda.Event | None = None
 
     def meet(
@@ -60,32 +62,32 @@ class StepExchange:
         first = 1 + own_rank() * _OF_EACH
         told = [0.0] * (1 + rank_count() * _OF_EACH)
         told[first : first + _OF_EACH] = [float(signal or 0), float(most or 0), float(recomputes)]
-        pinned = self.device.type == "cuda"  # the copy of other memory may wait for the GPU's work
-        message = torch.tensor(told, dtype=torch.float64, pin_memory=pinned).to(self.device, non_blocking=True)
+        if self._own is None or told != self._words:  # seldom: the copy waits for the GPU's work
+            self._own, self._words = torch.tensor(told, dtype=torch.float64, device=self.device), told
+        message = self._own.clone()
         message[0] = loss
         add_up([message])
         self._take(message)
         return message[0].to(loss.dtype)
 
     def _read(self) -> None:
-        if self._told is not None:
-            if self._arrived is not None:
-                self._arrived.synchronize()
-            self.notices, self._told = _notices(self._told), None
+        if self._told is not None and self._arrived is not None:
+            self._arrived.synchronize()
+            self.notices = _notices(self._told)
 
     def _take(self, message: torch.Tensor) -> None:
         if message.is_cuda:
             self._read()  # of the step before: the wait for this one's would leave the GPU without work
-            self._told = torch.empty(message.shape, dtype=message.dtype, pin_memory=True)
+            if self._told is None or self._arrived is None:
+                self._told = torch.empty(message.shape, dtype=message.dtype, pin_memory=True)
+                self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._told.copy_(message, non_blocking=True)
-            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._arrived.record()
         else:
             self.notices = _notices(message)
 
 
 def _notices(message: torch.Tensor) -> Notices:
-    signals, most, recomputes = message[1:].view(-1, _OF_EACH).unbind(1)
-    least = most[most > 0]
-    signal = int(signals.max())
-    return Notices(signal or None, int(least.min()) if len(least) else None, bool(recomputes.any()))
+    words = message[1:].tolist()
+    signal, least = int(max(words[::_OF_EACH])), [int(most) for most in words[1::_OF_EACH] if most]
+    return Notices(signal or None, min(least, default=None), any(words[2::_OF_EACH]))
