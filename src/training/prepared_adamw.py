@@ -60,7 +60,8 @@ class PreparedAdamW(torch.optim.AdamW):
             rows = [self._row(parameter) for parameter in group["params"]]
             kinds = {(tensor.device, tensor.dtype) for row in rows for tensor in row[:4] if tensor is not None}
             missing = any(tensor is None for row in rows for tensor in row)
-            if missing or len(kinds) > 1 or group["amsgrad"] or isinstance(group["lr"], torch.Tensor):
+            unlike = group["amsgrad"] or not group["fused"] or isinstance(group["lr"], torch.Tensor)
+            if missing or len(kinds) > 1 or unlike:
                 return
             found.append(tuple(map(list, zip(*rows, strict=True))) or _EMPTY)
         together = [torch.stack(lists[4]) if lists[4] else torch.empty(0) for lists in found]

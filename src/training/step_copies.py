@@ -50,7 +50,10 @@ class StepCopies:
 
 
 def lay_together(batches: Sequence[MicroBatch], out: torch.Tensor) -> torch.Tensor:
-    """Write places and target places of micro-batches one behind the other to `out` (int64, as many); return it."""
+    """Write places and target places of micro-batches one behind the other to `out` (int64, as many); return it.
+
+    Each has an even number of rows, so that all begin at a multiple of 16 bytes, as Triton's kernels are compiled for.
+    """
     return torch.cat(_parts(batches), out=out)
 
 

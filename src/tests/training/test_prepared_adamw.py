@@ -81,6 +81,20 @@ def test_a_saved_state_goes_on_whichever_wrote_it(old: type[torch.optim.AdamW]) 
         assert_equal(ours, mine, theirs, other)
 
 
+def test_groups_that_are_not_fused_are_torch_s_own() -> None:
+    ours, mine = made(PreparedAdamW)
+    theirs, other = made(torch.optim.AdamW)
+    for optimizer in (mine, other):  # as a checkpoint of such an optimizer would have it
+        optimizer.param_groups[0]["fused"] = False
+    for _ in range(3):
+        for parameter in (*ours, *theirs):
+            assert parameter.grad is not None
+            parameter.grad.fill_(0.5)
+        mine.step()
+        other.step()
+        assert_equal(ours, mine, theirs, other)
+
+
 def test_it_stands_in_for_fused_adamw_alone() -> None:
     assert prepared(torch.optim.AdamW, {"fused": True}) is PreparedAdamW
     assert prepared(torch.optim.AdamW, {}) is torch.optim.AdamW
