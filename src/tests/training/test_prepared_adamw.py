@@ -91,6 +91,7 @@ def test_groups_that_are_not_fused_are_torch_s_own() -> None:
             assert parameter.grad is not None
             parameter.grad.fill_(0.5)
         mine.step()
+        assert mine._prepared is None
         other.step()
         assert_equal(ours, mine, theirs, other)
 
