@@ -278,24 +278,3 @@ def test_gradients_add_up_and_runs_are_bit_identical(lora: Lora) -> None:
     for _ in range(2):
         decoder.add_gradients(step["micro_batches"][0], step["target_tokens"], None)
     assert all(torch.allclose(p.grad, 2 * once[n], rtol=1e-12) for n, p in model.named_parameters() if p.requires_grad)
-
-
-KEY, DROPOUT = (42, 7), 0.2
-
-
-@pytest.mark.parametrize(
-    ("dropout_key", "lora"),
-    [(None, {"lora_dropout": DROPOUT}), (KEY, {"lora_dropout": DROPOUT}), (None, None)],
-    ids=["adapted", "dropout", "whole"],
-)
-@pytest.mark.parametrize("kept_layers", [0, 1])
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "gemma4_text", "exaone4", "hyperclovax", "qwen3_5_text"])
-def test_recomputation_changes_nothing(
-    family: str, kept_layers: int, dropout_key: tuple[int, int] | None, lora: Lora
-) -> None:
-    model, items = adapted_model(family, torch.float64, lora, **WRITTEN_OUT[family]), examples(LENGTHS)
-    loss, expected = packed(model, items, 64, 1, dropout_key)
-    decoder = PackedDecoder(model, kept_layers=kept_layers)
-    got_loss, got = packed(model, items, 64, 1, dropout_key, decoder)
-    assert got_loss == loss
-    assert worst_error(got, expected) <= 1e-12

@@ -13,7 +13,7 @@ import torch
 from src.ranks.group import is_first_rank, own_rank, rank_count
 from src.ranks.joining import one_of_several
 from src.ranks.place import place_of
-from src.tests.training.refine.test_refiner import refiner_of, run_of
+from src.tests.training.refine.tiny_refiner import refiner_of, run_of
 from src.training.guards.one_process import leave_out_launchers
 
 # Of 4 dialogues a step takes 3, by 2 processes unevenly; then 2, which leave a third process none.

@@ -8,7 +8,6 @@ import safetensors.torch
 import torch
 
 from src.ranks.launcher import Launcher
-from src.tests.tiny_models import write_tiny_model
 from src.tests.training.refine.several import CASES, SMALL, run_to_its_end, steps_of
 from src.training.refine import several
 from src.training.refine.refiner import RefineExample
@@ -16,11 +15,6 @@ from src.training.refine.refiner import RefineExample
 ROOT = Path(__file__).resolve().parents[4]
 BOUND = 1e-6
 Found = dict[str, dict[str, torch.Tensor]]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_tiny_model(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,13 @@ import pytest
 import torch
 
 from src.data.batches.groups import PromptGroup, pack_groups
-from src.tests.training.refine.test_refiner import base, refiner_of, weights
+from src.tests.training.refine.tiny_refiner import refiner_of, weights
 from src.training.refine import refiner as refiner_module
 from src.training.refine.figures import Written, looks
 from src.training.refine.policy import advantages
 from src.training.refine.refiner import Refiner
 from src.training.refine.reward import Drawn, Reward, RewardRule, reward
 
-__all__ = ["base"]
 ROUGE = RewardRule("rouge_sum", "word", False, 20.0)
 
 
