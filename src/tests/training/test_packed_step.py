@@ -17,6 +17,7 @@ from src.tests.tiny_models import (
 )
 from src.training.llm_trainer import LLMTrainer
 from src.training.packed_step import PackedTrainer
+from src.training.prepared_adamw import PreparedAdamW
 from src.training.samplers import ShuffledSampler
 
 WHOLE: dict[str, Any] = {"lora__use_lora": False, "lora__use_qlora": False}
@@ -220,9 +221,11 @@ def test_two_runs_are_bit_identical(checkpoint: str, tmp_path: Path, settings: d
     assert all(torch.equal(results[0][name], value) for name, value in results[1].items())
 
 
-def test_a_resumed_run_ends_as_an_unbroken_one(checkpoint: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", ["adamw_torch", "adamw_torch_fused"])
+def test_a_resumed_run_ends_as_an_unbroken_one(checkpoint: str, tmp_path: Path, optimizer: str) -> None:
     """From the middle of the second epoch, with dropout and a schedule."""
     arguments: dict[str, Any] = {
+        "training__optim": optimizer,
         "lora__dropout": 0.1,
         "training__max_steps": 6,
         "training__batch_size": 1,
@@ -236,7 +239,9 @@ def test_a_resumed_run_ends_as_an_unbroken_one(checkpoint: str, tmp_path: Path) 
     again = tiny_config(checkpoint, tmp_path, experiment__name="resumed", **arguments)
     model, tokenizer = load_tiny(again)
     resumed = LLMTrainer(again, model, tokenizer, tiny_dataset(tokenizer))
-    resumed.trainer.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoints" / "checkpoint-5"))
+    resumed.trainer.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoints" / "checkpoint-4"))
+    used = resumed.trainer.optimizer
+    assert isinstance(getattr(used, "optimizer", used), PreparedAdamW) == (optimizer == "adamw_torch_fused")
     ends = [weights(tmp_path / name / "checkpoints" / "checkpoint-6") for name in ("whole", "resumed")]
     assert all(torch.equal(ends[1][name], value) for name, value in ends[0].items())
 
