@@ -74,5 +74,6 @@ def working(folder: Path) -> Iterator[SearchWorker]:
     """Be one of a search's workers."""
     name = f"worker-{socket.gethostname()}-{os.getpid()}"
     with ExitStack() as held:
-        held.enter_context(claimed(folder, name))
+        with deciding(folder):  # who asks whether others are there takes their names for a moment
+            held.enter_context(claimed(folder, name))
         yield SearchWorker(folder, name, held.close)

@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from ...config.loader import changed_config
 from ...config.provenance import value_text
@@ -35,6 +36,9 @@ from .trial import EARLIER, FINAL, Stage, has_scores, pause_dialogues, read_scor
 _ADAPTER = "adapter_model.safetensors"
 _REFUSALS = 20  # drawn in a row that can't fit or end in time, after which no more are drawn
 _FAILURES = 3  # trials in a row after which the search gives up
+_Later = Literal["drawn", "unknown"]
+"""Why a worker asks again: what it drew is never started, or nothing has been measured to judge it by."""
+_ASK_AGAIN_SECONDS: dict[_Later, float] = {"drawn": 0.01, "unknown": 1.0}  # the first lets others decide meanwhile
 
 
 def run_trials(search: Search) -> None:
@@ -44,20 +48,29 @@ def run_trials(search: Search) -> None:
         YoyakError: the config as it is can't be trained, trial after trial fails, or the disk is full.
         KeyboardInterrupt: stopped by a signal.
     """
+    refused = 0  # drawn in a row
     while True:
         with ExitStack() as stack:
             with deciding(search.folder):
-                found = _next(search)
+                found = _next(search, refused)
                 if found is None:
                     return
-                number, until = found
-                stack.enter_context(claimed(search.folder, trial_name(number)))
-            _run(search, number, until)
+                if not isinstance(found, str):
+                    stack.enter_context(claimed(search.folder, trial_name(found[0])))
+            if isinstance(found, str):
+                refused += found == "drawn"
+                time.sleep(_ASK_AGAIN_SECONDS[found])
+                continue
+            refused = 0
+            _run(search, *found)
         free_memory()
 
 
-def _next(search: Search) -> tuple[int, int | None] | None:
-    """Return the trial that runs next and the pause to which it does (None: to its end); None where none can."""
+def _next(search: Search, refused: int) -> tuple[int, int | None] | _Later | None:
+    """Return the trial that runs next and the pause to which it does (None: to its end); None where none can.
+
+    `refused` trials in a row were drawn before and are never started.
+    """
     search.study.look()
     trials = search.study.trials()
     search.heed_decisions()
@@ -76,9 +89,9 @@ def _next(search: Search) -> tuple[int, int | None] | None:
     if good is not None and (good == 0 or _ends_in_time(search, trials[good], left)):
         later = standings[good].pause + 1
         return good, later if good and later < pauses else None
-    drawn = _draw(search, trials, left)
+    drawn = _draw(search, trials, left, trials[0].state == "begun" and 0 not in free) if refused < _REFUSALS else None
     if drawn is not None:
-        return drawn, 0 if pauses else None
+        return drawn if isinstance(drawn, str) else (drawn, 0 if pauses else None)
     for promising in by_promise(standings, free):
         if _ends_in_time(search, trials[promising], left, pauses=False):
             return promising, None
@@ -89,34 +102,34 @@ def _ends_in_time(search: Search, trial: TrialRecord, left: float, pauses: bool 
     return trial.units is not None and whole_seconds(search, trial.units, trial, pauses) <= left
 
 
-def _draw(search: Search, trials: "list[TrialRecord]", left: float) -> int | None:
-    """Add the next trial, and before it those that are never started; None where there is none.
+def _draw(search: Search, trials: "list[TrialRecord]", left: float, first_runs: bool) -> int | _Later | None:
+    """Add the next trial, or one that is never started, with the reason; None where there is none.
 
-    Those are kept with the reason. The first that only the time refuses ends the drawing where the cheapest so far
-    wouldn't end in time either.
+    One that only the time refuses ends the drawing where the cheapest so far wouldn't end in time either. Before
+    anything was measured, while another worker has the first trial (`first_runs`), time refuses none for good.
     """
     most = search.config.search.trials
     begun = [trial for trial in trials if trial.state != "refused"]
     if most is not None and len(begun) >= most:
         return None
     cheapest = min((trial.units.whole for trial in begun if trial.units), default=0.0)
-    for _ in range(_REFUSALS):
-        params = search.study.draw()
-        try:
-            units = search.machine.units(changed_config(search.config, decoded(params), "search.space"))
-        except YoyakError as error:
-            search.study.add(params, None, with_half(str(error)))
-            continue
-        if not units.fits:
-            search.study.add(params, units, too_large(units.peak_bytes))
-            continue
-        needed = whole_seconds(search, units)
-        if needed <= left:
-            return search.study.add(params, units)
-        search.study.add(params, units, too_late(needed, left))
-        if whole_seconds(search, replace(units, steps=max(1, round(units.steps * cheapest / units.whole)))) > left:
-            return None
-    return None
+    params = search.study.draw()
+    try:
+        units = search.machine.units(changed_config(search.config, decoded(params), "search.space"))
+    except YoyakError as error:
+        search.study.add(params, None, with_half(str(error)))
+        return "drawn"
+    if not units.fits:
+        search.study.add(params, units, too_large(units.peak_bytes))
+        return "drawn"
+    needed = whole_seconds(search, units)
+    if needed <= left:
+        return search.study.add(params, units)
+    if first_runs and not pace(search).measured:
+        return "unknown"
+    search.study.add(params, units, too_late(needed, left))
+    cheaper = replace(units, steps=max(1, round(units.steps * cheapest / units.whole)))
+    return None if whole_seconds(search, cheaper) > left else "drawn"
 
 
 def _run(search: Search, number: int, until: int | None) -> None:

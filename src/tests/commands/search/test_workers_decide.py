@@ -1,0 +1,92 @@
+"""What a worker does where it finds nothing to run: others decide meanwhile, and a guess makes it neither leave nor
+refuse.
+"""
+
+import os
+from fcntl import LOCK_EX, LOCK_NB, flock
+from types import SimpleNamespace
+
+import pytest
+
+from src.commands.search import loop
+from src.config.loader import load_config
+from src.errors import YoyakError
+from src.search.costs import Spent, Units
+from src.search.folder import trial_name
+from src.search.space import search_space
+from src.search.study import SearchStudy
+from src.search.workers import claimed
+
+UNITS = Units(steps=10, step=1.0, evaluations=2, evaluation=1.0, prompt=0.1, token=0.01, tokens=20.0)
+
+
+def search_of(folder, left, units):
+    """A search whose first trial has begun, with so many seconds left; `units` counts a drawn trial's work."""
+    config = load_config("quickstart", ["search.additions=[]"])
+    study = SearchStudy("sqlite://", "found", search_space(config), 0)
+    study.add(None, UNITS)
+    of_config = {"config": config, "settings": config.search, "heed_decisions": lambda: None, "space": study.space}
+    of_time = {"clock": SimpleNamespace(left=left, deadline_seconds=left), "machine": SimpleNamespace(units=units)}
+    parts = {"folder": folder, "study": study, "units": UNITS, "refine_units": lambda: None}
+    return SimpleNamespace(**parts, **of_config, **of_time, data=SimpleNamespace(dev=[], test=[]))
+
+
+def measured(search, seconds):
+    """Let the first trial have ended, after so many seconds of training."""
+    spent = Spent(begins=1, begin=1.0, steps=10, train=seconds)
+    search.study.note(0, "stages", [{"ended_after": 1.0, "spent": vars(spent)}])
+    search.study.finish(0, 1.0)
+
+
+def test_who_draws_what_is_never_started_lets_others_decide_in_between(tmp_path, monkeypatch):
+    def refused(config):
+        raise YoyakError("settings that exclude each other")
+
+    search = search_of(tmp_path, 1e6, refused)
+    measured(search, 10.0)
+    free = []
+
+    def look(seconds):
+        descriptor = os.open(tmp_path / ".deciding.lock", os.O_RDWR)
+        flock(descriptor, LOCK_EX | LOCK_NB)  # BlockingIOError where it is held
+        os.close(descriptor)
+        free.append(seconds)
+
+    monkeypatch.setattr(loop.time, "sleep", look)
+    loop.run_trials(search)
+    assert free == [0.01] * 20
+    assert [trial.state for trial in search.study.trials()] == ["finished", *["refused"] * 20]
+
+
+def test_before_anything_is_measured_a_guess_makes_no_worker_leave(tmp_path, monkeypatch):
+    """The first trial runs in another worker, and shows after three looks that the guess was ten times too long."""
+    search, waited, ran = search_of(tmp_path, 100.0, lambda config: UNITS), [], []
+    first = claimed(tmp_path, trial_name(0))
+    first.__enter__()
+
+    def wait(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            first.__exit__(None, None, None)
+            measured(search, 1.0)
+
+    def run(search, number, until):
+        ran.append((number, until))
+        search.clock.left = 0.0
+
+    slow = Units(steps=1000, step=1.0, evaluations=2, evaluation=1.0, prompt=0.1, token=0.01, tokens=20.0)
+    search.machine.units = lambda config: slow if len(waited) < 3 else UNITS
+    monkeypatch.setattr(loop.time, "sleep", wait)
+    monkeypatch.setattr(loop, "_run", run)
+    loop.run_trials(search)
+    assert waited == [1.0] * 3
+    assert ran == [(1, 0)]
+    assert search.study.trials()[1].state == "begun"
+
+
+@pytest.mark.parametrize("seconds", [10.0, 1000.0])
+def test_what_time_refuses_at_a_measured_pace_ends_the_drawing(tmp_path, seconds):
+    search = search_of(tmp_path, 15.0, lambda config: UNITS)
+    measured(search, seconds)
+    loop.run_trials(search)
+    assert [trial.state for trial in search.study.trials()] == ["finished", "refused"]
