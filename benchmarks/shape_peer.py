@@ -118,7 +118,8 @@ def examples(given: argparse.Namespace, side: str) -> Any:
     from several_gpus import examples_of
 
     vocabulary = json.loads((given.checkpoint / "config.json").read_text(encoding="utf-8"))["vocab_size"]
-    return examples_of(given.examples, given.per_step * sum(steps_of(given, side)), vocabulary)
+    source = {"file": given.examples, "variant": "one", "shape": given.shape}
+    return examples_of(source, given.per_step * sum(steps_of(given, side)), vocabulary)
 
 
 def steps_of(given: argparse.Namespace, side: str) -> tuple[int, int]:

@@ -75,7 +75,9 @@ def _query_factors(scale: QueryScale, positions: torch.Tensor) -> torch.Tensor:
 def _rotary_table(embedding: Any, name: str | None, width: int, like: torch.Tensor, positions: torch.Tensor) -> Rotary:
     if name is None:
         return like.new_ones(len(positions), width // 2), like.new_zeros(len(positions), width // 2)
-    cos, sin = embedding(like, positions[None], *([name] if name else []))
+    # Of images' models each place has three positions, which are equal in text. Newer transformers take one for all.
+    places = positions.expand(3, 1, -1) if hasattr(embedding, "mrope_section") else positions[None]
+    cos, sin = embedding(like, places, *([name] if name else []))
     half = cos.shape[-1] // 2
     rest = width // 2 - half  # of heads that are turned in part, see `GatedAttention`
     cos, sin = cos[0, :, :half], sin[0, :, :half]
