@@ -4,6 +4,7 @@ import importlib.util
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -76,27 +77,34 @@ def train(peer: str, work: Work) -> dict[str, Any]:
     }
 
 
-def unsloth_trainer(work: Work, folder: str) -> tuple[Any, dict[str, Any]]:
-    """Return Unsloth's trainer, and how it attends; it puts each process's model on that one's card itself."""
+def unsloth_model(checkpoint: Path, matrices: Sequence[str], recompute: bool) -> tuple[Any, Any]:
+    """Return Unsloth's model in NF4 with an adapter on matrices, and its tokenizer; before transformers is imported."""
     from unsloth import FastLanguageModel  # isort: skip  # before transformers and trl, which it changes
     import torch
-    from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
-    from unsloth.utils import attention_dispatch
 
     model, tokenizer = FastLanguageModel.from_pretrained(
-        str(work.checkpoint), max_seq_length=2048, load_in_4bit=True, dtype=torch.bfloat16
+        str(checkpoint), max_seq_length=2048, load_in_4bit=True, dtype=torch.bfloat16
     )
-    model = FastLanguageModel.get_peft_model(
+    adapted = FastLanguageModel.get_peft_model(
         model,
         r=16,
         lora_alpha=32,
         lora_dropout=0,
         bias="none",
-        target_modules=PROJECTIONS,
-        use_gradient_checkpointing="unsloth" if work.recompute else False,
+        target_modules=list(matrices),
+        use_gradient_checkpointing="unsloth" if recompute else False,
         random_state=0,
     )
+    return adapted, tokenizer
+
+
+def unsloth_trainer(work: Work, folder: str) -> tuple[Any, dict[str, Any]]:
+    """Return Unsloth's trainer, and how it attends; it puts each process's model on that one's card itself."""
+    model, tokenizer = unsloth_model(work.checkpoint, PROJECTIONS, work.recompute)
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+    from unsloth.utils import attention_dispatch
+
     # unless told, each card's process starts dozens of others to prepare the text
     texts = {"max_length": 2048, "dataset_text_field": "text", "dataset_num_proc": 1}
     options = SFTConfig(**_options(work, folder), **texts, padding_free=True)

@@ -209,24 +209,12 @@ def config_of(given: argparse.Namespace) -> Any:
 def unsloth(given: argparse.Namespace) -> dict[str, Any]:
     """Train with Unsloth and TRL, padded batches and layer inputs offloaded."""
     os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
-    import torch
+    from ddp_peers import unsloth_model
+
+    model, tokenizer = unsloth_model(given.checkpoint, config_of(given).lora.target_modules, recompute=True)
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
-    from unsloth import FastLanguageModel  # before transformers
 
-    model, tokenizer = FastLanguageModel.from_pretrained(
-        str(given.checkpoint), max_seq_length=2048, load_in_4bit=True, dtype=torch.bfloat16
-    )
-    model = FastLanguageModel.get_peft_model(
-        model,
-        r=16,
-        lora_alpha=32,
-        lora_dropout=0,
-        bias="none",
-        target_modules=config_of(given).lora.target_modules,
-        use_gradient_checkpointing="unsloth",
-        random_state=0,
-    )
     work = examples(given, "unsloth")
     rows = [{name: one[name].tolist() for name in ("input_ids", "labels")} for one in work]
     prepared = {"max_length": 2048, "padding_free": False, "dataset_kwargs": {"skip_prepare_dataset": True}}
