@@ -164,7 +164,8 @@ class GatedDelta:
         self, mixed: torch.Tensor, weights: _Weights, sequences: Sequences
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the output (tokens, values), and where more tokens will follow the states after all sequences."""
-        flash = flash_delta_obstacle(mixed.device, self.description.key_width) is None
+        trains = not sequences.continued  # or is evaluated, which is to compute as the training does
+        flash = flash_delta_obstacle(mixed.device, self.description.key_width, trains) is None
         qkv, gates, rates, decays = self._parts(mixed if flash else _wide(mixed))
         rules = _decays(decays, weights), torch.sigmoid(rates)
         if flash:

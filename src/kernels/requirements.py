@@ -49,12 +49,14 @@ def kernel_obstacle(device: torch.device, head_width: int, number_bytes: int = 2
 
 _FLASH_VERSION = (0, 6)  # the first whose convolution gives back where a sequence ends, with gradients
 _WIDEST_FLASH_KEY = 256
+_WRONG_ON_HOPPER = (3, 4), (3, 7, 1)  # Triton from, and the first right again: fla-core's `ops/common/chunk_o.py`
 
 
-def flash_delta_obstacle(device: torch.device, key_width: int) -> Text | None:
+def flash_delta_obstacle(device: torch.device, key_width: int, trains: bool = True) -> Text | None:
     """Return why Flash Linear Attention doesn't compute a gated delta rule with keys so wide, or None where it does.
 
     Its kernels are chosen by their speed, so the same bits each time (`training.deterministic`) are not promised.
+    `trains` asks for the backward too, which it refuses where a Triton compiles it wrongly.
     """
     if device.type != "cuda":
         return Text("it is for GPUs", "GPU용임")
@@ -64,7 +66,8 @@ def flash_delta_obstacle(device: torch.device, key_width: int) -> Text | None:
         return Text(
             f"keys of {key_width}, above {_WIDEST_FLASH_KEY}", f"키 너비 {key_width}가 {_WIDEST_FLASH_KEY}보다 큼"
         )
-    return _flash_obstacle()
+    obstacle = _flash_obstacle()
+    return obstacle or (_backward_obstacle(device) if trains else None)
 
 
 @cache
@@ -84,3 +87,30 @@ def _flash_obstacle() -> Text | None:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         return Text(f"it can't be loaded: {why}", f"불러올 수 없음: {why}")
     return None
+
+
+@cache
+def _backward_obstacle(device: torch.device) -> Text | None:
+    import triton
+
+    numbers = tuple(map(int, re.findall(r"\d+", triton.__version__)[:3]))
+    first_wrong, first_right = _WRONG_ON_HOPPER
+    hopper = torch.cuda.get_device_capability(device)[0] == 9
+    if not hopper or not first_wrong <= numbers < first_right or _tilelang_computes():
+        return None
+    has, needed = triton.__version__, ".".join(map(str, first_right))
+    return Text(
+        f"Triton {has} compiles their backward wrongly on a Hopper GPU; {needed} doesn't, which comes with torch 2.13",
+        f"Triton {has}이 Hopper GPU에서 역방향을 잘못 컴파일함. {needed}부터는 맞으며 torch 2.13에 들어 있음",
+    )
+
+
+def _tilelang_computes() -> bool:
+    """Return whether the library has this part of its backward computed by TileLang, which needs an nvcc."""
+    if find_spec("tilelang") is None:
+        return False
+    try:
+        from fla.ops.common.backends.tilelang import CommonTileLangBackend
+    except ImportError:  # the library's own, which a later one may call otherwise
+        return False
+    return bool(CommonTileLangBackend.can_use())

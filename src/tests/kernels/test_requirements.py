@@ -3,6 +3,7 @@
 import importlib.util
 from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import pytest
 import torch
@@ -65,6 +66,43 @@ def test_flash_linear_attention(monkeypatch: pytest.MonkeyPatch, installed: str 
     assert flash_delta_obstacle(GPU, width) == words
     assert flash_delta_obstacle(torch.device("cpu"), width) == "it is for GPUs"
     requirements._flash_obstacle.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("triton", "capability", "words"),
+    [
+        ("3.3.1", (9, 0), None),
+        ("3.4.0", (9, 0), "3.4.0"),
+        ("3.6.0", (9, 0), "3.6.0"),
+        ("3.7.0+git1a2b3c", (9, 0), "3.7.0+git1a2b3c"),
+        ("3.7.1", (9, 0), None),
+        ("3.10.0", (9, 0), None),
+        ("3.6.0", (8, 0), None),
+        ("3.6.0", (10, 0), None),
+    ],
+)
+def test_a_triton_that_compiles_its_backward_wrongly(
+    monkeypatch: pytest.MonkeyPatch, triton: str, capability: tuple[int, int], words: str | None
+) -> None:
+    monkeypatch.setattr("triton.__version__", triton)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(requirements, "_flash_obstacle", lambda: None)
+    requirements._backward_obstacle.cache_clear()
+    assert flash_delta_obstacle(GPU, 128, trains=False) is None  # prompts are read by the forward alone
+    found = flash_delta_obstacle(GPU, 128)
+    requirements._backward_obstacle.cache_clear()
+    expected = (
+        f"Triton {words} compiles their backward wrongly on a Hopper GPU; 3.7.1 doesn't, which comes with torch 2.13"
+    )
+    assert found == (words and expected)
+
+
+def test_the_library_refuses_the_same_versions() -> None:
+    env = pytest.importorskip("fla.utils.env", reason="needs flash-linear-attention", exc_type=ImportError)
+    names = [f"TRITON_ABOVE_{'_'.join(map(str, (*version, 0)[:3]))}" for version in requirements._WRONG_ON_HOPPER]
+    source = Path(env.__file__).parents[1] / "ops/common/chunk_o.py"
+    refused = f"if g is not None and IS_NVIDIA_HOPPER and {names[0]} and not {names[1]}:"
+    assert refused in source.read_text(encoding="utf-8")
 
 
 def test_flash_linear_attention_promises_no_bits(monkeypatch: pytest.MonkeyPatch) -> None:

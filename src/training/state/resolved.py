@@ -13,6 +13,7 @@ from ...inference.probe import generates_fast
 from ...models.causal_head import without_wrapper
 from ...models.compute import ComputeChoice, resolve_compute
 from ...models.dequantized import keeps_dequantized
+from ...models.own_delta_rule import train_own_delta_rule
 from ...models.probe import found_by_probes, recall_probes, untouched
 from ...planner.sharding import Sharding
 from ...ranks.group import agreed, open_channels
@@ -121,6 +122,7 @@ def resolve(
     scored = training.metric_for_best_model == "rouge_sum" or config.evaluation.generate
     if training.deterministic:  # the probes are to run what the training will
         prepare_deterministic()
+    refused = train_own_delta_rule(model)  # before the probe runs the model's own backward
     open_channels()
     with untouched(model):
         if earlier is not None:
@@ -139,6 +141,8 @@ def resolve(
         kernels = delta_kernels(describe(without_wrapper(model)), model.get_input_embeddings().weight.device)
         if kernels is not None:
             logger.info("Gated delta rule: %s", kernels)
+    elif refused is not None and compute.device == "cuda":
+        logger.info("Gated delta rule: transformers' own operations of torch (%s)", refused)
     found, deterministic = found_by_probes(model), training.deterministic
     if earlier is not None:
         return replace(earlier, probes=found, deterministic=deterministic, sharding=sharding)
