@@ -113,7 +113,8 @@ class HostInputs:
         try:
             return torch.empty(like.numel(), dtype=like.dtype, pin_memory=self._pinned)
         except RuntimeError as error:  # CUDA's for pinned memory has no type of its own
-            size = f"{like.numel() * like.element_size() / 1e9:.2f} GB a layer and process"
+            size = f"{like.numel() * like.element_size() / 1e9:.2f}"
             raise YoyakError(
-                f"the host's memory has no room for the layers' inputs, {size}: lower training.micro_batch_tokens"
+                f"the host's memory has no room for the layers' inputs, {size} GB a layer and process: lower "
+                "training.micro_batch_tokens"
             ) from error

@@ -59,6 +59,16 @@ TRAINING_ERRORS = (
         ),
     ),
     Text(
+        (
+            "the host's memory has no room for the layers' inputs, {size} GB a layer and process: lower "
+            "training.micro_batch_tokens"
+        ),
+        (
+            "호스트 메모리에 층의 입력을 둘 자리가 없습니다(층과 프로세스마다 {size} GB). training.micro_batch_tokens를 "
+            "낮추세요"
+        ),
+    ),
+    Text(
         "Out of memory in %s with %d examples at a time; repeated and going on with %d",
         "%s: 예시를 한 번에 %d개씩 하기에는 메모리가 모자라 %d개씩 다시 합니다",
     ),
