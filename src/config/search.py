@@ -34,11 +34,11 @@ class SearchSettings(Section):
     """Share of the evaluation data that nothing is chosen on, for the report at the end; not with `data.test`."""
     keep_models: Positive = 3
     """Finished trials whose weights stay while the search runs, the best ones."""
-    additions: list[Literal["average", "refine", "mbr"]] = ["average", "refine", "mbr"]
+    additions: list[Literal["average", "refine", "beams", "mbr"]] = ["average", "refine", "beams", "mbr"]
     """What is tried on the winner when no further trial can end in time: the mean of its weights and those of its
-    earlier checkpoint and the next best trials, refining, and of several trials' summaries the one closest to the
-    others. Each stays where it raises the score of the evaluation data; the last, which takes several times the work
-    at each use, where it does by more than the standard error."""
+    earlier checkpoint and the next best trials, refining, four beams, and of several trials' summaries the one closest
+    to the others. Each stays where it raises the score of the evaluation data; the last two, which take several times
+    the work at each use, where they do by more than the standard error."""
     additions_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Most of the deadline that no trial may take because additions need it."""
     most_unsupported_facts: Annotated[float, Field(ge=0, le=MOST)] | None = None

@@ -25,6 +25,7 @@ _STATES = {
 _ADDITIONS = {
     "average": Text("mean of the weights", "가중치 평균"),
     "refine": Text("refining", "보상으로 다듬기"),
+    "beams": Text("found with beams", "빔 탐색"),
     "mbr": Text("of several summaries the closest", "여러 요약 중 가장 가까운 것"),
 }
 

@@ -4,8 +4,11 @@ import math
 from dataclasses import dataclass
 
 from ..config.schema import Config
-from .costs import RefineUnits, Units
+from .costs import RefineUnits, Units, drawn_summaries
 from .pace import Pace
+
+BEAMS = 4
+"""With which the winner is tried: a usual number for summaries."""
 
 SLACK = 1.05
 """Of what is foreseen."""
@@ -35,6 +38,21 @@ class AdditionCosts:
         """Return the seconds of an average's score."""
         return SLACK * self._summaries(self.dev)
 
+    @property
+    def tries_beams(self) -> bool:
+        """Tell whether beams are wanted, and the config's own summaries are greedy."""
+        generation = self.config.generation
+        greedy = drawn_summaries(generation) == 1 and not generation.do_sample
+        return greedy and "beams" in self.config.search.additions
+
+    def beams(self) -> float:
+        """Return the seconds of the dialogues' summaries by beams, and what the end takes longer by them."""
+        return SLACK * (self.pace.begin + self.dev * self.pace.summary(self.units, BEAMS)) + self.beams_at_end()
+
+    def beams_at_end(self) -> float:
+        """Return the seconds that the end's summaries by beams take longer than greedy ones."""
+        return SLACK * self.test * (self.pace.summary(self.units, BEAMS) - self.pace.summary(self.units))
+
     def together(self, models: int) -> float:
         """Return the seconds of so many models' summaries of the dialogues at the end."""
         return SLACK * models * self._summaries(self.test)
@@ -58,6 +76,8 @@ class AdditionCosts:
         held = 0.0
         if others and "average" in search.additions:
             held += self.average()
+        if self.tries_beams:
+            held += self.beams()
         if others > 1 and "mbr" in search.additions:
             held += self.together(others)
         if self.refining is not None and "refine" in search.additions:

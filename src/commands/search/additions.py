@@ -1,8 +1,9 @@
-"""What is tried on the winner when no further trial can end in time: averages, refining, a choice among summaries.
+"""What is tried on the winner when no further trial can end in time: averages, refining, beams, a choice of summaries.
 
-Each is measured on the evaluation dialogues and stays where its score is higher there; a choice among several models,
-which costs as many times the work at each use, where it is so by more than its standard error. What was found is in
-`additions.json` from the moment it is known, by what it was made of, so a search that goes on makes nothing twice.
+Each is measured on the evaluation dialogues and stays where its score is higher there; beams and a choice among
+several models, which cost as many times the work at each use, where it is so by more than its standard error. What was
+found is in `additions.json` from the moment it is known, by what it was made of, so a search that goes on makes nothing
+twice.
 """
 
 import json
@@ -19,6 +20,7 @@ from ...files import write_atomic
 from ...inference.mbr import choose_by_mbr
 from ...search.choice import stands_out
 from ...search.folder import trial_name
+from .beams import with_beams
 from .context import Search
 from .loop import best_first
 from .measured import dev_summaries, scores_of
@@ -35,7 +37,7 @@ class Winner:
     """What stands as the best model while additions are tried on it.
 
     Attributes:
-        label: what it is made of, such as `3`, `average_3_5` or `refined_3`.
+        label: what it is made of, such as `3`, `average_3_5`, `refined_3` or `beams_3`.
         model: the folder of its run.
         scores: of the evaluation dialogues' summaries.
         together: folders of models whose summaries are chosen among, where that stands out.
@@ -62,10 +64,13 @@ def add_to_winner(search: Search, chosen: int, stopped: bool) -> Winner:
         _try_averages(tries, nexts)
     if "refine" in wanted:
         _try_refining(tries)
+    greedy = winner.model
+    if addition_costs(search).tries_beams:
+        _try_beams(tries)
     if not (winner.model / FINAL).is_dir():  # dropped at an earlier end, at which another trial was the winner
         return Winner(str(chosen), run, read_scores(run))
     if "mbr" in wanted:
-        _try_together(tries, [run, *nexts])
+        _try_together(tries, [greedy, run, *nexts])  # all by the same settings, as `yoyak evaluate --also` does
     return winner
 
 
@@ -114,7 +119,8 @@ class Tries:
         shown["gain"] = paired_difference(now.scores, before.scores).as_dict()
         most = self.search.config.search.most_unsupported_facts
         allowed = most is None or now.unsupported_facts <= max(most, before.unsupported_facts)
-        better = shown["gain"]["difference"] > 0 if kind != "mbr" else stands_out(now.scores, before.scores)
+        costs_at_use = kind in ("beams", "mbr")
+        better = stands_out(now.scores, before.scores) if costs_at_use else shown["gain"]["difference"] > 0
         shown["kept"] = allowed and better
         return now if shown["kept"] else None
 
@@ -180,10 +186,24 @@ def _try_refining(tries: Tries) -> None:
         winner.label, winner.model, winner.scores = label, search.folder / FOLDER / label, scores
 
 
-def _try_together(tries: Tries, runs: list[Path]) -> None:
-    """Choose among the summaries of the winner, what it was before the additions, and the next best trials."""
+def _try_beams(tries: Tries) -> None:
+    """Let the winner find its summaries with beams."""
     search, winner = tries.search, tries.winner
-    models = list(dict.fromkeys([winner.model, *runs]))[: max(search.config.search.keep_models, 3)]
+    label, start = f"beams_{winner.label}", winner.model / FINAL
+    place = search.folder / FOLDER / label
+
+    def make() -> TrialScores:
+        with_beams(start, place / FINAL)
+        return tries.measured(place)
+
+    if scores := tries.tried("beams", label, addition_costs(search).beams(), make, [start]):
+        winner.label, winner.model, winner.scores = label, place, scores
+
+
+def _try_together(tries: Tries, runs: list[Path]) -> None:
+    """Choose among the greedy summaries of the winner, what it was before the additions, and the next best trials."""
+    search, winner = tries.search, tries.winner
+    models = list(dict.fromkeys(runs))[: max(search.config.search.keep_models, 3)]
     if len(models) < 3:  # of two none is closer to the others
         return
 
@@ -191,7 +211,8 @@ def _try_together(tries: Tries, runs: list[Path]) -> None:
         texts = [dev_summaries(search, model) for model in models]
         return scores_of(search, chosen_among(search, texts), search.data.dev)
 
-    label, needed = "_".join(["together", *map(_label, models)]), addition_costs(search).together(len(models) - 1)
+    costs, label = addition_costs(search), "_".join(["together", *map(_label, models)])
+    needed = costs.together(len(models) - 1) + (costs.beams_at_end() if winner.model != models[0] else 0.0)
     if tries.tried("mbr", label, needed, make, [model / FINAL for model in models]):
         winner.together = models
 

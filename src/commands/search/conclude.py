@@ -23,6 +23,7 @@ from ...reports.report import write_report
 from ...reports.search_page import write_search_page
 from ...search.choice import WinnerChoice, choose
 from ...search.folder import BEST_LINK, SEARCH_PAGE, SEARCH_RECORD, WINNER_CONFIG, trial_name
+from ...search.held import BEAMS
 from .additions import FOLDER, Winner, add_to_winner, chosen_among, known_additions
 from .context import Search
 from .loop import drop_models, finished_with_models
@@ -117,7 +118,7 @@ def _pauses_by_summaries(search: Search) -> list[bool]:
 def winner_yaml(search: Search, number: int, additions: Sequence[dict[str, Any]] = ()) -> str:
     """Return the winner's settings as a config of its own: those that differ from the defaults.
 
-    What was added to its weights afterwards is said in a comment.
+    What was added to its weights afterwards is said in a comment; beams are a setting.
     """
     settings = search.study.trials()[number].settings
     config = located(changed_config(search.config, settings, "search.space"))
@@ -127,6 +128,8 @@ def winner_yaml(search: Search, number: int, additions: Sequence[dict[str, Any]]
         section, key = name.split(".")
         if section != "search" and (field.is_required() or value != field.default):
             sections.setdefault(section, {})[key] = value
+    if any(line["kept"] and line["kind"] == "beams" for line in additions):
+        sections.setdefault("generation", {})["num_beams"] = BEAMS
     sections["experiment"]["name"] = f"{config.experiment.name}_found"
     what = ", ".join(settings) if number else "the config as it is"
     head = f"# Found by yoyak search of {config.experiment.name}, trial {number}: {what}.\n"

@@ -5,15 +5,18 @@ import os
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from src.commands.search import additions
 from src.commands.search.additions import Tries, Winner
+from src.commands.search.beams import with_beams
 from src.commands.search.trial import TrialScores
+from src.config.loader import load_config
 from src.errors import YoyakError
 from src.tests.commands.search.test_search import SEARCH, learning, record_of  # noqa: F401
 
 REFINE = ("refine.steps=2", "refine.dialogues=2", "refine.samples=2", "refine.eval_steps=1")
-ADDED = (*SEARCH, "search.trials=4", "search.additions=[average, refine, mbr]", *REFINE)
+ADDED = (*SEARCH, "search.trials=4", "search.additions=[average, refine, beams, mbr]", *REFINE)
 
 
 @pytest.mark.long
@@ -23,16 +26,16 @@ def test_each_addition_is_measured_and_what_gains_stays(yoyak, learning):  # noq
     folder = learning / "outputs" / "tiny_lora_search"
     record = record_of(folder)
     kinds = [line["kind"] for line in record["additions"]]
-    assert kinds[-1] == "mbr"
-    assert kinds[-2] == "refine"
-    assert set(kinds[:-2]) == {"average"}
+    assert kinds[-3:] == ["refine", "beams", "mbr"]
+    assert set(kinds[:-3]) == {"average"}
     trials, chosen = record["trials"], record["chosen"]
     score = trials[chosen]["score"]
     for line in record["additions"]:
         assert line["seconds"] > 0
         assert line["gain"]["difference"] == pytest.approx(line["score"] - score)
-        if line["kind"] != "mbr":
+        if line["kind"] in ("average", "refine"):
             assert line["kept"] == (line["score"] > score)
+        if line["kind"] != "mbr":
             score = line["score"] if line["kept"] else score
     assert record["score"] == pytest.approx(score)
     # What stands in the end is a usable run, and all other weights are gone.
@@ -76,10 +79,29 @@ def test_what_is_better_stays(tries):
     assert [line["gain"]["difference"] for line in tries.winner.additions] == [0.5, 0.0]
 
 
-def test_several_models_must_stand_out(tries):
+@pytest.mark.parametrize("kind", ["beams", "mbr"])
+def test_what_costs_more_at_each_use_must_stand_out(tries, kind):
     """Gains of 2 and 0: their mean of 1 is no more than the standard error, 1. Of 2 and 1: 1.5 and 0.5."""
-    assert tries.tried("mbr", "a", 10, made(52.0, 60.0), []) is None
-    assert tries.tried("mbr", "b", 10, made(52.0, 61.0), []) is not None
+    assert tries.tried(kind, "a", 10, made(52.0, 60.0), []) is None
+    assert tries.tried(kind, "b", 10, made(52.0, 61.0), []) is not None
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_beams_are_a_setting_of_the_same_model(tmp_path, monkeypatch, links):
+    def refuses(*paths):
+        raise OSError(1, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuses)
+    start, settings = tmp_path / "start", yaml.safe_dump(load_config("quickstart", []).model_dump())
+    start.mkdir()
+    (start / "adapter_model.safetensors").write_bytes(b"weights")
+    (start / "yoyak.yaml").write_text(settings)
+    with_beams(start, tmp_path / "to")
+    assert load_config(tmp_path / "to" / "yoyak.yaml", []).generation.num_beams == 4
+    assert (tmp_path / "to" / "adapter_model.safetensors").read_bytes() == b"weights"
+    assert (start / "yoyak.yaml").read_text() == settings
+    assert (start / "adapter_model.safetensors").stat().st_nlink == 1 + links
 
 
 def test_facts_are_a_constraint(tries):
