@@ -204,6 +204,8 @@ def _unpack(gguf: Path, model: BundledModel) -> tuple[Any, Any]:
     from .loaded_weights import load_weights
 
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)  # nosec B615 - a local file, hashed
+    # transformers 5.17 takes the beginning's token for the end's.
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(_end_token_id(gguf))
     tokenizer.pad_token = model.pad_token
     # Newer releases can keep GGUF blocks packed where they have a kernel for them; older ones always unpack.
     gguf_config = getattr(transformers, "GgufConfig", None)
@@ -218,6 +220,12 @@ def _unpack(gguf: Path, model: BundledModel) -> tuple[Any, Any]:
     fresh.generation_config.pad_token_id = tokenizer.pad_token_id
     fresh.generation_config.eos_token_id = tokenizer.eos_token_id
     return fresh, tokenizer
+
+
+def _end_token_id(gguf: Path) -> int:
+    from gguf import GGUFReader
+
+    return int(GGUFReader(gguf).fields["tokenizer.ggml.eos_token_id"].contents())
 
 
 def forget_quantization(config: Any) -> None:
