@@ -72,6 +72,9 @@ def load_weights(
     refuse_broken_weights(model, f"model.checkpoint = {checkpoint}")
     _untie(model, checkpoint, say)
     _show_decoder(model)
+    # sdpa knows no soft cap and leaves it out without a word; transformers 5.17 takes it for Gemma 2 all the same.
+    if getattr(model.config, "attn_logit_softcapping", None) and model.config._attn_implementation == "sdpa":
+        model.set_attn_implementation("eager")
     return model
 
 

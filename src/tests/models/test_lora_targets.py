@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import Gemma2PreTrainedModel
 
 from src.errors import YoyakError
 from src.tests.tiny_architectures import write_architecture
@@ -77,6 +78,19 @@ def test_a_class_without_sdpa_takes_eager_and_says_so(
         model, _ = load_tiny(tiny_config(folder, lora__target_modules=["q_proj"], lora__use_qlora=False))
     assert caplog.messages == [f"model.attn_implementation: eager, since {class_name} has no sdpa"]
     assert model.config._attn_implementation == "eager"
+
+
+def test_sdpa_never_leaves_out_a_soft_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Gemma2PreTrainedModel, "_supports_sdpa", True)  # as transformers 5.17 says of it
+    folder = write_architecture(tmp_path, "gemma2")
+    model, _ = load_tiny(tiny_config(folder, lora__target_modules=["q_proj"], lora__use_qlora=False))
+    assert model.config._attn_implementation == "eager"
+    ids = torch.tensor([[5, 100, 40, 41]])
+    with torch.no_grad():
+        before = model(input_ids=ids).logits
+        for layer in model.get_base_model().model.layers:
+            layer.self_attn.attn_logit_softcapping = 1e-6  # no scores: all places alike
+        assert not torch.allclose(model(input_ids=ids).logits, before)
 
 
 def test_attention_that_was_asked_for_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
