@@ -64,9 +64,12 @@ soak-kills:  # KILLS=3 for a short form
 studio-walks:  # WALKS=2000 random walks of clicks over the studio's pages; exit code 1 for any fault
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/studio_walks.py $(if $(WALKS),--walks $(WALKS)) $(if $(SEED),--seed $(SEED))
 
-test-oldest:  # what overrides private methods of transformers, with the oldest one that is supported
+# What overrides private methods of transformers, takes its modules apart, or loads and writes its models.
+OLDEST := src/tests/decoder src/tests/models src/tests/inference src/tests/export src/tests/test_architectures.py
+test-oldest:  # with the oldest transformers that is supported
 	$(BIN)/python -m pip install -q --upgrade --target .oldest --no-deps 'transformers==5.17.*' 'huggingface_hub>=1.5,<2'
 	PYTHONPATH=.oldest OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not gpu" src/tests/training src/tests/commands/train/test_resume.py
+	PYTHONPATH=.oldest OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not gpu and not slow" $(OLDEST)
 
 wheel-check:
 	PYTHON=$(BIN)/python scripts/check_wheel.sh

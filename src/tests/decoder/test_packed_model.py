@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from transformers.models.qwen3_5.modeling_qwen3_5 import Qwen3_5TextRotaryEmbedding
 
 from src.decoder.fused_weights import Arena
 from src.decoder.model_layers import decoder_layers
@@ -18,6 +19,19 @@ def test_layers_that_were_made_while_generating_train() -> None:
     assert decoder.layers is layers
     got = packed(model, items, 64, decoder=decoder)[1]
     assert worst_error(got, reference(adapted_model("llama", torch.float64, {}), items)[1]) <= 1e-9
+
+
+def test_an_embedding_of_three_positions_is_given_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers 5.17 takes none else (`make test-oldest`); newer ones take one for all too."""
+    forward, given = Qwen3_5TextRotaryEmbedding.forward, []
+
+    def seen(self: Qwen3_5TextRotaryEmbedding, x: torch.Tensor, position_ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        given.append(position_ids.shape[:2])
+        return forward(self, x, position_ids)
+
+    monkeypatch.setattr(Qwen3_5TextRotaryEmbedding, "forward", seen)
+    packed(adapted_model("qwen3_5_text", torch.float32, {}, **WRITTEN_OUT["qwen3_5_text"]), examples(LENGTHS), 64)
+    assert {*given} == {(3, 1)}
 
 
 @ADAPTED_OR_WHOLE
