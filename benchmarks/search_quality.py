@@ -1,10 +1,11 @@
 """What `yoyak search` finds: against the config as it is, and against random search in the same minutes.
 
-    python benchmarks/search_quality.py gain [--deadline 20m] [--test FILE] [--out FILE] [KEY=VALUE ...]
+    python benchmarks/search_quality.py gain [--deadline 20m] [--choose-on N] [--test FILE] [--out FILE] [KEY=VALUE ...]
     python benchmarks/search_quality.py random --deadline 15m --seeds 0 1 2 [--data FOLDER | --tiny] [KEY=VALUE ...]
 
 `gain`: one search of the quickstart (two CPU cores); its winner and the config as it is on 100 dialogues of DialogSum's
-dev that nothing was chosen on. `random`: for each seed a search as it is and one that draws at random and trains each
+dev that nothing was chosen on; chosen on the sample's own 20 or, by `--choose-on`, on N others of DialogSum's dev.
+`random`: for each seed a search as it is and one that draws at random and trains each
 trial to its end; trials are chosen on 500 dialogues of DialogSum's train and reported on its dev (a GPU; `--tiny` takes
 a random model of two layers). Each prints one JSON line, and ends with 1 where the issue's figure is missed.
 """
@@ -44,6 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("gain", "random"))
     parser.add_argument("--deadline", default="20m", help="of each search")
+    parser.add_argument("--choose-on", type=int, default=0, metavar="N", help="dialogues of DialogSum's dev")
     parser.add_argument("--test", type=Path, help="dialogues to report on, instead of 100 of DialogSum's dev")
     parser.add_argument(
         "--data", type=Path, default=DIALOGSUM, help="folder with DialogSum's train.jsonl and dev.jsonl"
@@ -65,11 +67,13 @@ def main() -> int:
 
 def gain(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Search from the quickstart's settings; the winner and they on dialogues that nothing was chosen on."""
-    test = (given.test or write_test(folder, given.data)).absolute()
+    parts = write_dev(folder, given.data, given.choose_on)
+    test = (given.test or parts["test"]).absolute()
     if given.tiny:
         write_project(folder)
     experiment = "tiny.yaml" if given.tiny else "quickstart"
     data = () if given.tiny else (f"data.test={test}",)
+    data = (*data, f"data.eval={parts['eval'].absolute()}") if given.choose_on else data
     record, seconds = search(folder, experiment, given.deadline, *data, *given.settings)
     scored, deadline = record["test"], record["deadline_seconds"]
     late = seconds / deadline - 1
@@ -77,6 +81,7 @@ def gain(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     begun = [trial for trial in record["trials"] if trial["state"] != "refused"]
     return {
         "dialogues": scored["dialogues"],
+        "chosen_on": record["dev"]["dialogues"],
         "winner": round(scored["score"], 2),
         "config": round(scored.get("as_it_is", scored["score"]), 2),
         **{name: round(difference[name], 2) for name in ("difference", "low", "high")},
@@ -138,13 +143,16 @@ def search(folder: Path, experiment: str, deadline: str, *settings: str) -> tupl
     return record, time.monotonic() - began
 
 
-def write_test(folder: Path, data: Path) -> Path:
-    """Write 100 dialogues of DialogSum's dev, the same ones each time; return the file."""
+def write_dev(folder: Path, data: Path, choose_on: int) -> dict[str, Path]:
+    """Write 100 dialogues of DialogSum's dev as `test`, and so many others as `eval`, the same ones each time."""
     lines = (data / "dev.jsonl").read_text(encoding="utf-8").splitlines()
-    chosen = random.Random(0).sample(lines, 100)
-    path = folder / "test100.jsonl"
-    path.write_text("\n".join(chosen) + "\n", encoding="utf-8")
-    return path
+    test = random.Random(0).sample(range(len(lines)), 100)
+    others = [number for number in range(len(lines)) if number not in test]
+    parts = {"test": test, "eval": random.Random(1).sample(others, choose_on)}
+    files = {name: folder / f"dev_{name}.jsonl" for name in parts}
+    for name, part in parts.items():
+        files[name].write_text("".join(lines[number] + "\n" for number in part), encoding="utf-8")
+    return files
 
 
 def write_dialogsum(folder: Path, data: Path) -> tuple[str, ...]:

@@ -92,8 +92,14 @@ SEARCH = (
         "yoyak search에는 Optuna가 필요합니다. pip install 'yoyak[search]'로 설치하세요",
     ),
     Text(
-        "--deadline: {within} allows no trial; one takes {took} at the least, with loading and the score at the end",
-        f"--deadline: {{within:t}} 안에는 한 번도 학습할 수 없습니다. 불러오기와 마지막 채점까지 {_LEAST}",
+        (
+            "--deadline: {within} allows no trial; one takes {took} at the least, with loading and the score at the "
+            "end, and {left} of it are left after the start"
+        ),
+        (
+            f"--deadline: {{within:t}} 안에는 한 번도 학습할 수 없습니다. 불러오기와 마지막 채점까지 {_LEAST}. "
+            "시작하고 남은 시간은 {left:t}입니다"
+        ),
     ),
     Text(
         "--deadline: {within} allowed no trial to end; one takes {took} at the least; the same command with more goes "

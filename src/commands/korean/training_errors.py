@@ -64,8 +64,8 @@ TRAINING_ERRORS = (
             "training.micro_batch_tokens"
         ),
         (
-            "호스트 메모리에 층의 입력을 둘 자리가 없습니다(층과 프로세스마다 {size} GB). training.micro_batch_tokens를 "
-            "낮추세요"
+            "호스트 메모리에 층의 입력을 둘 자리가 없습니다(층과 프로세스마다 {size} GB). "
+            "training.micro_batch_tokens를 낮추세요"
         ),
     ),
     Text(

@@ -190,5 +190,5 @@ def _refuse_short_deadline(
     if least > left:
         raise YoyakError(
             f"--deadline: {hours(request.deadline_seconds)} allows no trial; one takes {hours(least)} at the "
-            "least, with loading and the score at the end"
+            f"least, with loading and the score at the end, and {hours(max(left, 0))} of it are left after the start"
         )
