@@ -89,6 +89,10 @@ LINES = (
     ),
     Text("Started all the same (--force)%s", "그래도 시작합니다(--force)%s"),
     Text("Engine: %s (%s)", "엔진: %s(%s)"),
+    Text(
+        "Gated delta rule: transformers' own operations of torch (%s)",
+        "게이트 델타 규칙: transformers의 torch 연산(%s)",
+    ),
     Text("Gated delta rule: %s", "게이트 델타 규칙: %s"),
     Text("Memory: %s", "메모리: %s"),
     Text(
