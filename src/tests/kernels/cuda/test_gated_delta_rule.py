@@ -123,13 +123,13 @@ def test_the_library_takes_what_is_given_by_these_names() -> None:
     assert set(inspect.signature(causal_conv1d).parameters) >= bounds | {"x", "weight", "activation"}
 
 
-@pytest.mark.parametrize(("lora", "shared"), [({}, 5), (None, 0)], ids=["adapted, shared beginning", "whole"])
+@pytest.mark.parametrize(("lora", "shared"), [({}, 20), (None, 0)], ids=["adapted, shared beginning", "whole"])
 def test_gradients_of_a_packed_model_equal_those_of_each_example_alone(
     device: torch.device, exact: float, lora: dict[str, Any] | None, shared: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from src.decoder import gated_delta
 
-    items = examples([(20, 6), (9, 3), (70, 4)], shared=shared)
+    items = examples([(30, 6), (25, 3), (70, 4)], shared=shared)  # from 16 on it is a level of its own
     expected = reference(adapted_model("qwen3_5_text", torch.float64, lora, **WRITTEN_OUT["qwen3_5_text"]), items)
     model = adapted_model("qwen3_5_text", torch.float32, lora, **WRITTEN_OUT["qwen3_5_text"]).to(device)
     monkeypatch.setattr(gated_delta, "flash_delta_obstacle", lambda *_: None)
@@ -138,3 +138,22 @@ def test_gradients_of_a_packed_model_equal_those_of_each_example_alone(
     most = max(exact, 1e-4)
     assert loss == pytest.approx(expected[0], rel=most)
     assert worst_error({name: x.cpu() for name, x in found.items()}, expected[1]) <= 10 * most
+
+
+@pytest.mark.parametrize(("lora", "shared", "levels"), [({}, 20, 2), (None, 0, 1)], ids=["shared beginning", "alone"])
+def test_blocks_are_counted_once_for_all_layers_and_from_the_hosts_numbers(
+    device: torch.device, lora: dict[str, Any] | None, shared: int, levels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A count by a GPU's numbers, or one in each layer, would have the host wait for the GPU."""
+    from fla.ops.utils import index
+
+    from src.decoder import gated_delta
+
+    counted: list[str] = []
+    count = index._segmented_arange
+    monkeypatch.setattr(index, "_segmented_arange", lambda some: counted.append(some.device.type) or count(some))
+    monkeypatch.setattr(gated_delta, "flash_delta_obstacle", lambda *_: None)
+    layers = {"num_hidden_layers": 4, "layer_types": 3 * ["linear_attention"] + ["full_attention"]}
+    model = adapted_model("qwen3_5_text", torch.float32, lora, **WRITTEN_OUT["qwen3_5_text"] | layers).to(device)
+    packed(model, examples([(30, 6), (25, 3), (70, 4)], shared=shared), 200, shared=shared)
+    assert counted == levels * ["cpu"]
