@@ -206,4 +206,6 @@ def test_the_real_tokenizer_comes_back(bundled: tuple[Path, Any]) -> None:
     ours, again = smollm2_tokenizer(), AutoTokenizer.from_pretrained(bundled[0], gguf_file="f16.gguf")
     text = "#Person1#: It's 12:30,  call 010-1234!\n\n#Person2#: 네, 좋아요. <|im_end|>\n"
     assert again(text).input_ids == ours(text).input_ids
-    assert (again.pad_token, again.convert_tokens_to_ids("<|im_start|>")) == ("<|endoftext|>", 1)
+    assert again.convert_tokens_to_ids("<|im_start|>") == 1
+    pad = gguf.GGUFReader(bundled[0] / "f16.gguf").fields["tokenizer.ggml.padding_token_id"].contents()
+    assert ours.convert_ids_to_tokens(int(pad)) == "<|endoftext|>"  # by the file: transformers 5.17 doesn't read it
