@@ -18,9 +18,9 @@ from ..kernels.requirements import kernel_obstacle
 from ..models.causal_head import without_wrapper
 from ..models.dequantized import CachedLinear4bit, dequantized_fits, linear4bit_layers
 from ..models.lora_variants import lora_variant
-from .decoder_layer import product_names, projections
 from .described import LINEAR_CLASSES, check_described, describe
 from .described_settings import Undescribed
+from .layer_matrices import product_names, projections
 from .model_layers import rotary_frequencies
 
 
