@@ -183,8 +183,9 @@ def waits_of(trainer: Any) -> Waits:
     """Return what counts the waits of a packed trainer whose weights are cut: for layers, for their inputs."""
     waits, decoder = Waits(), trainer.decoder
     waits.watch("layers", decoder.shared, "need")
-    waits.watch("inputs", decoder.host_inputs, "put")
-    waits.watch("inputs", decoder.host_inputs, "take")
+    for stack in decoder.host_inputs.stacks:
+        waits.watch("inputs", stack, "put")
+        waits.watch("inputs", stack, "take")
     return waits
 
 

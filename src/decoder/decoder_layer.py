@@ -5,13 +5,14 @@ weights. Written out, since autograd keeps what is not needed, casts to float32 
 operation by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
 from ..descriptions import DeltaDescription, LayerDescription
 from ..kernels.adapted_linear import AdaptedLinear
+from ..kernels.dropout import Drop
 from ..kernels.heads import Sequences
 from ..kernels.swiglu import swiglu, swiglu_backward
 from .attention import Attention, Cache, GatedAttention
@@ -19,7 +20,7 @@ from .decoder_norm import DecoderNorm, NoNorm, scaled
 from .fused_weights import LinearFactory
 from .gated_delta import GatedDelta
 from .layer_matrices import attention_module, projections
-from .layer_state import ADAPTED_INPUTS, Drops, Rotaries, Saved, among, of_rows, reduced_of
+from .layer_state import ADAPTED_INPUTS, Drops, KnownStates, Rotaries, Saved, among, of_rows, reduced_of
 from .normed_values import NormedValueAttention
 
 
@@ -63,6 +64,7 @@ class DecoderLayer:
         drops: Drops,
         keeps_inputs: bool = False,
         rows: torch.Tensor | None = None,
+        put_mixed: Callable[[torch.Tensor], None] | None = None,
     ) -> tuple[torch.Tensor, Saved]:
         """Return the MLP's output (tokens, width) and what the backward needs.
 
@@ -76,8 +78,10 @@ class DecoderLayer:
             drops: for each input, what zeroes dropped elements, or None.
             keeps_inputs: whether inputs of products are kept too, which are cheap to compute again.
             rows: the tokens whose output is needed, rising; None for all.
+            put_mixed: called with what the first product gives, before that is overwritten.
         """
-        saved = self._up_to_mlp(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows, last=False)
+        known, of_input = KnownStates(hidden), (keeps_inputs, plus, rows)
+        saved = self._up_to_mlp(known, rotaries, sequences, drops, *of_input, last=False, put_mixed=put_mixed)
         return self._mlp(saved, drops, keeps_inputs), saved
 
     def as_input(self, output: torch.Tensor, middle: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -103,26 +107,26 @@ class DecoderLayer:
 
     def keep(
         self,
-        hidden: torch.Tensor,
+        known: KnownStates,
         rotaries: Rotaries,
         sequences: Sequences,
         drops: Drops,
-        keeps_inputs: bool = False,
-        plus: torch.Tensor | None = None,
         rows: torch.Tensor | None = None,
     ) -> Saved:
-        """Run the layer as far as the backward needs it: without its last product, where no norm stands after that.
+        """Run the layer as far as the backward needs it: without products whose outputs are known, and without the last
+        one where no norm stands after that.
 
-        Arguments are as in `forward`.
+        Other arguments are as in `forward`.
         """
-        saved = self._up_to_mlp(hidden, rotaries, sequences, drops, keeps_inputs, plus, rows, last=True)
+        saved = self._up_to_mlp(known, rotaries, sequences, drops, False, None, rows, last=True)
         if self.after_mlp is not None:
-            self._mlp(saved, drops, keeps_inputs)
+            self._mlp(saved, drops, keeps_inputs=False)
+            saved.loaded.append(self.down)
         return saved
 
     def _up_to_mlp(
         self,
-        hidden: torch.Tensor,
+        known: KnownStates,
         rotaries: Rotaries,
         sequences: Sequences,
         drops: Drops,
@@ -130,54 +134,57 @@ class DecoderLayer:
         plus: torch.Tensor | None,
         rows: torch.Tensor | None,
         last: bool,
+        put_mixed: Callable[[torch.Tensor], None] | None = None,
     ) -> Saved:
         """Run the layer up to the product of gate and up; `last` says whether its backward comes next."""
-        drops = of_rows(drops, rows)
+        drops, hidden = of_rows(drops, rows), known.hidden
+        loaded: list[AdaptedLinear] = []
         normal = self._empty_input(self.qkv, hidden)
         inverse = self.norm.forward(hidden, normal[:, : self.qkv.width], plus)
-        self.qkv.load()
-        qkv = self.qkv.forward(normal, drops[0])
+        qkv = _product(self.qkv, normal, drops[0], known.mixed, loaded)
+        if put_mixed is not None:
+            put_mixed(qkv)
         reduced = [reduced_of(self.qkv, normal, keeps_inputs)]
         attention_input = normal[:, : self.qkv.width] if keeps_inputs else None
         attended = self._empty_input(self.output, hidden)
         inner = attended[:, : self.output.width]
         attention = self.attention.forward(qkv, rotaries, sequences, inner, last)
-        residual = hidden
         if rows is not None:
-            attended, residual = attended[rows], hidden[rows]
-        self.output.load()
-        middle = output = self.output.forward(attended, drops[1])
+            attended = attended[rows]
+        middle = output = _product(self.output, attended, drops[1], known.projected, loaded)
         reduced.append(attended[:, self.output.width :])
-        output_inverse = None
+        output_inverse = residual = None
         if self.after_attention is not None:
             middle = torch.empty_like(output)
             output_inverse = self.after_attention.forward(output, middle)
-        scaled(middle, self.residual_scale)
+        if self.after_attention is not None or known.projected is None:
+            scaled(middle, self.residual_scale)
+            residual = hidden if rows is None else hidden[rows]
         normal = self._empty_input(self.gate_up, middle)
         middle_inverse = self.middle_norm.forward(middle, normal[:, : self.gate_up.width], residual)
-        self.gate_up.load()
-        gate_up = self.gate_up.forward(normal, drops[2])
+        gate_up = _product(self.gate_up, normal, drops[2], None, loaded)
         reduced.append(reduced_of(self.gate_up, normal, keeps_inputs))
         mlp_input = normal[:, : self.gate_up.width] if keeps_inputs else None
         inputs = attention_input, mlp_input
         saved = Saved(hidden, inverse, attention, attended, middle, middle_inverse, gate_up, reduced, rows, *inputs)
         if self.after_attention is not None:
             saved.attention_output, saved.attention_output_inverse_rms = output, output_inverse
+        if last:
+            saved.loaded = loaded
         return saved
 
     def backward(
-        self, grad: torch.Tensor, saved: Saved, rotaries: Rotaries, sequences: Sequences, drops: Drops, loaded: bool
+        self, grad: torch.Tensor, saved: Saved, rotaries: Rotaries, sequences: Sequences, drops: Drops
     ) -> torch.Tensor:
         """Add to the gradients of what trains; return the gradient of the layer's input.
 
         `grad` is that of the layer's output (tokens, width). Of what the forward has `saved`, `gate_up` is overwritten
-        and let go; `rotaries`, `sequences` and `drops` are as there. `loaded` says whether the weights that `keep` uses
-        are loaded, since it ran just now.
+        and let go; `rotaries`, `sequences` and `drops` are as there.
         """
         drops = of_rows(drops, saved.rows)
         grad = grad if self.output_scale == 1 else grad * self.output_scale
         down, gate_up, output, qkv = self.linears[::-1]
-        if not (loaded and self.after_mlp):
+        if down not in saved.loaded:
             down.load()
         grad_down = grad if self.residual_scale == 1 else grad * self.residual_scale
         if self.after_mlp is not None:
@@ -207,7 +214,7 @@ class DecoderLayer:
             grad_down,
         )  # a part keeps the whole gradient alive
 
-        if not loaded:
+        if gate_up not in saved.loaded:
             gate_up.load()
         normal = self.middle_norm.again(saved.middle) if saved.mlp_input is None else saved.mlp_input
         grad_normal, grad_reduced = gate_up.input_gradient(grad_gate_up, drops[2])
@@ -215,7 +222,7 @@ class DecoderLayer:
         grad = self.middle_norm.backward(grad_normal, saved.middle, saved.middle_inverse_rms, onto=grad)
         del grad_gate_up, grad_normal, grad_reduced, saved.gate_up
 
-        if not loaded:
+        if output not in saved.loaded:
             output.load()
         grad_output = grad if self.residual_scale == 1 else grad * self.residual_scale
         if self.after_attention is not None:
@@ -229,7 +236,7 @@ class DecoderLayer:
         if saved.rows is not None:
             grad, grad_attended = (among(len(saved.hidden), saved.rows, x) for x in (grad, grad_attended))
         grad_qkv = self.attention.backward(grad_attended, saved.attention, rotaries, sequences)
-        if not loaded:
+        if qkv not in saved.loaded:
             qkv.load()
         normal = self.norm.again(saved.hidden) if saved.attention_input is None else saved.attention_input
         grad_normal, grad_reduced = qkv.input_gradient(grad_qkv, drops[0])
@@ -272,3 +279,22 @@ class DecoderLayer:
     @staticmethod
     def _empty_input(linear: AdaptedLinear, hidden: torch.Tensor) -> torch.Tensor:
         return hidden.new_empty(len(hidden), linear.width + linear.ranks)
+
+
+def _product(
+    linear: AdaptedLinear,
+    fused_input: torch.Tensor,
+    drop: Drop | None,
+    known: torch.Tensor | None,
+    loaded: list[AdaptedLinear],
+) -> torch.Tensor:
+    """Return a product's output: the known one, or computed with weights that are loaded, which `loaded` gets.
+
+    The last columns of `fused_input` are filled either way.
+    """
+    if known is not None:
+        linear.fill(fused_input, drop)
+        return known
+    linear.load()
+    loaded.append(linear)
+    return linear.forward(fused_input, drop)

@@ -1,30 +1,84 @@
-"""Inputs of layers that wait in the host's memory for their backward, and go there and back while layers compute.
+"""What of layers waits in the host's memory for their backward, and goes there and back while layers compute.
 
-Of long micro-batches through many layers these inputs are most of what the layers keep that compute the rest again:
-10.7 GB of 8,192 tokens in Llama-3-70B. Two stages on the GPU stand between: what a layer reads is copied into one of
-them and goes on to the host from there, and comes back into one of them while the layer after it computes. So no
+Of long micro-batches through many layers their inputs are most of what the layers keep that compute the rest again:
+10.7 GB of 8,192 tokens in Llama-3-70B. What the first two products of a layer give waits there besides, where the host
+has room, so that these needn't be computed again. Of each, two stages on the GPU stand between: a tensor is copied into
+one of them and goes on to the host from there, and comes back into one of them while the layer after it computes. So no
 tensor is held longer than the layer that it belongs to, and each copy waits only for what used its stage before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import torch
 
 from ..errors import YoyakError
+from ..models.free_memory import free_bytes
+from ..ranks.group import rank_count
+from .layer_state import KnownStates, Saved
 
-Input: TypeAlias = Callable[[], torch.Tensor]
-"""Gives a layer's input back, when its backward comes."""
+Again: TypeAlias = Callable[[], KnownStates]
+"""Gives back what a layer's backward begins with, when it comes."""
 _STAGES = 2
 
 
-def as_it_is(values: torch.Tensor) -> Input:
-    """Let a tensor wait where it is."""
-    return lambda: values
+def as_it_is(saved: Saved) -> Again:
+    """Let a layer's input wait where it is."""
+    known = KnownStates(saved.hidden)
+    return lambda: known
 
 
 class HostInputs:
-    """A stack of tensors of one shape, all but the last two in the host's memory.
+    """The inputs of layers and, where the host has room, the outputs of their first two products.
+
+    Attributes:
+        inputs: a stack of the inputs; `mixed` and `projected` likewise of the products' outputs (`KnownStates`).
+    """
+
+    def __init__(self, device: torch.device, columns: Sequence[int]) -> None:
+        """Take the device that computes, and each layer's columns of its first product's output."""
+        self._columns = columns
+        self.inputs, self.mixed, self.projected = (HostStack(device) for _ in range(3))
+        self._waits_mixed = self._waits_projected = False
+
+    @property
+    def stacks(self) -> "tuple[HostStack, HostStack, HostStack]":
+        """Return all stacks."""
+        return self.inputs, self.mixed, self.projected
+
+    def begin(self, hidden: torch.Tensor) -> tuple[Callable[[Saved], Again], Callable[[torch.Tensor], None] | None]:
+        """Drop what is there, of a forward that no backward has followed; return what takes a layer's tensors.
+
+        Args:
+            hidden: the first layer's input, (tokens, width).
+
+        Returns:
+            What takes inputs and second products' outputs, to be called after a layer's forward, and what takes its
+            first product's output before, None where the host has no room for these.
+        """
+        for stack in self.stacks:
+            stack.begin()
+        width, column = hidden.shape[1], len(hidden) * hidden.element_size()
+        self._waits_projected = self.projected.has_room([column * width] * len(self._columns))
+        self._waits_mixed = self.mixed.has_room([column * columns for columns in self._columns])
+        return self._put, self.mixed.put if self._waits_mixed else None
+
+    def _put(self, saved: Saved) -> Again:
+        self.inputs.put(saved.hidden)
+        if self._waits_projected:
+            self.projected.put(saved.projected)
+        return self._take
+
+    def _take(self) -> KnownStates:
+        return KnownStates(
+            self.inputs.take(),
+            self.mixed.take() if self._waits_mixed else None,
+            self.projected.take() if self._waits_projected else None,
+        )
+
+
+class HostStack:
+    """A stack of tensors, all but the last two in the host's memory.
 
     On a CPU, where nothing is gained, the same is done without streams.
     """
@@ -37,51 +91,62 @@ class HostInputs:
         self._copying = self._streams.Stream()
         self._free = [self._streams.Event() for _ in range(_STAGES)]  # nothing before it uses the stage any more
         self._copied = [self._streams.Event() for _ in range(_STAGES)]  # what is in the stage, or has left it
-        self._stages: list[torch.Tensor] = []
+        self._stages = [torch.empty(0)] * _STAGES
         self._inside: list[int | None] = [None] * _STAGES  # whose values a stage holds, or gets
         self._hosts: list[torch.Tensor] = []
-        self._count, self._shape = 0, torch.Size()
+        self._shapes: list[torch.Size] = []  # of what is in the stack
 
     def __len__(self) -> int:
         """Return how many tensors are in the stack."""
-        return self._count
+        return len(self._shapes)
 
-    def begin(self) -> Callable[[torch.Tensor], Input]:
-        """Drop what is there, of a forward that no backward has followed; return `put`."""
-        self._count, self._inside = 0, [None] * _STAGES
-        return self.put
+    def begin(self) -> None:
+        """Drop what is there."""
+        self._shapes, self._inside = [], [None] * _STAGES
 
-    def put(self, values: torch.Tensor) -> Input:
-        """Lay a tensor's values on the stack, which the tensor is not needed for any more; return what takes them.
+    def has_room(self, sizes: Sequence[int]) -> bool:
+        """Tell whether tensors of so many bytes, of each process, take at most half of what the host has free.
+
+        Memory that the stack has taken already is not asked for again.
+        """
+        more = _pinned(sizes) - _pinned([host.nbytes for host in self._hosts])
+        return more <= 0 or more * rank_count() <= free_bytes(torch.device("cpu")) // 2
+
+    def put(self, values: torch.Tensor) -> None:
+        """Lay a tensor's values on the stack, which the tensor is not needed for any more.
 
         Raises:
             YoyakError: the host has too little memory.
         """
-        number, place = self._count, self._count % _STAGES
-        if not number:
-            self._make_room(values)
-        stage, host = self._stage(place), self._host(number, values)
+        number = len(self._shapes)
+        place, host = number % _STAGES, self._host(number, values)
         self._copied[place].wait(self._streams.current_stream())
+        self._make_room(place, values)
+        stage = self._stage(place, values.shape)
         stage.copy_(values)
         self._begin_copy(place, stage, host)
-        self._inside[place], self._count = number, number + 1
-        return self.take
+        self._inside[place] = number
+        self._shapes.append(values.shape)
 
     def take(self) -> torch.Tensor:
-        """Return the values laid there last, which stand until the next call, and let those before them come."""
-        self._count -= 1
-        number, place = self._count, self._count % _STAGES
+        """Return the values laid there last, which stand until the next call, and let those before them come.
+
+        They may be overwritten.
+        """
+        number, shape = len(self._shapes) - 1, self._shapes[-1]
         self._load(number)
         if number:
             self._load(number - 1)
+        self._shapes.pop()
+        place = number % _STAGES
         self._copied[place].wait(self._streams.current_stream())
-        return self._stage(place)
+        return self._stage(place, shape)
 
     def _load(self, number: int) -> None:
-        place = number % _STAGES
+        place, shape = number % _STAGES, self._shapes[number]
         if self._inside[place] != number:
             self._inside[place] = number
-            self._begin_copy(place, self._hosts[number][: self._shape.numel()].view(self._shape), self._stage(place))
+            self._begin_copy(place, self._hosts[number][: shape.numel()].view(shape), self._stage(place, shape))
 
     def _begin_copy(self, place: int, source: torch.Tensor, target: torch.Tensor) -> None:
         """Copy beside what is asked of the GPU from here on, after all that was asked before."""
@@ -91,15 +156,14 @@ class HostInputs:
             target.copy_(source, non_blocking=True)
             self._copied[place].record(self._copying)
 
-    def _make_room(self, like: torch.Tensor) -> None:
-        self._shape, count = like.shape, like.numel()
-        if not self._stages or self._stages[0].numel() < count or self._stages[0].dtype != like.dtype:
-            self._streams.current_stream().wait_stream(self._copying)  # of the old ones, whose memory is given back
-            self._stages = []
-            self._stages = [torch.empty(count, dtype=like.dtype, device=self._device) for _ in range(_STAGES)]
+    def _make_room(self, place: int, like: torch.Tensor) -> None:
+        """Make a stage large enough for a tensor; the copies from and to it are done."""
+        if self._stages[place].numel() < like.numel() or self._stages[place].dtype != like.dtype:
+            self._stages[place] = torch.empty(0)
+            self._stages[place] = torch.empty(like.numel(), dtype=like.dtype, device=self._device)
 
-    def _stage(self, place: int) -> torch.Tensor:
-        return self._stages[place][: self._shape.numel()].view(self._shape)
+    def _stage(self, place: int, shape: torch.Size) -> torch.Tensor:
+        return self._stages[place][: shape.numel()].view(shape)
 
     def _host(self, number: int, like: torch.Tensor) -> torch.Tensor:
         """Return the place of a tensor in the host's memory, pinned for copies that the processor needn't wait for."""
@@ -118,3 +182,8 @@ class HostInputs:
                 f"the host's memory has no room for the layers' inputs, {size} GB a layer and process: lower "
                 "training.micro_batch_tokens"
             ) from error
+
+
+def _pinned(sizes: Sequence[int]) -> int:
+    """Return the bytes that tensors take in pinned memory, of which torch takes powers of two."""
+    return sum(1 << (size - 1).bit_length() for size in sizes if size)

@@ -1,7 +1,7 @@
 """What a layer of a decoder keeps for its backward, and what its passes are given."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
@@ -36,11 +36,27 @@ class Rotaries:
         return Rotaries(tables, None if self.query_factors is None else self.query_factors[places])
 
 
+@dataclass(frozen=True)
+class KnownStates:
+    """What of a layer's forward has waited for a backward that computes the rest again.
+
+    Attributes:
+        hidden: the layer's input, (tokens, width).
+        mixed: what the first product gave, (tokens, columns), not to be used again; None where it is computed, too.
+        projected: the same of the second product, as `Saved.projected` has it.
+    """
+
+    hidden: torch.Tensor
+    mixed: torch.Tensor | None = None
+    projected: torch.Tensor | None = None
+
+
 @dataclass
 class Saved:
     """What a layer's backward needs of its forward; the fused inputs are None where they are computed again.
 
-    With `rows`, all that comes after the attention is of these tokens only.
+    With `rows`, all that comes after the attention is of these tokens only. `loaded` are the products whose weights are
+    loaded still.
     """
 
     hidden: torch.Tensor
@@ -59,6 +75,12 @@ class Saved:
     attention_output_inverse_rms: torch.Tensor | None = None
     mlp_output: torch.Tensor | None = None
     mlp_output_inverse_rms: torch.Tensor | None = None
+    loaded: list[AdaptedLinear] = field(default_factory=list)
+
+    @property
+    def projected(self) -> torch.Tensor:
+        """Return what the second product gave (tokens or rows, width), plus the input where no norm stands between."""
+        return self.middle if self.attention_output is None else self.attention_output
 
 
 def of_rows(drops: Drops, rows: torch.Tensor | None) -> Drops:

@@ -25,7 +25,7 @@ from .decoder_norm import DecoderNorm, scaled
 from .decoder_obstacle import decoder_obstacle
 from .described import describe
 from .gradient_buffer import GradientBuffer, GradientPart, adapter_gradients
-from .host_inputs import HostInputs, Input, as_it_is
+from .host_inputs import Again, HostInputs, as_it_is
 from .layer_state import ADAPTED_INPUTS, Drops, Rotaries, Saved
 from .model_layers import decoder_layers, rotary_tables
 
@@ -36,7 +36,8 @@ class PackedDecoder:
     Attributes:
         description: of the model.
         shared: its layers, where their 4-bit weights are cut over the ranks.
-        host_inputs: where inputs of layers that compute again wait then: of long micro-batches they are most memory.
+        host_inputs: where layers' inputs wait then, which are most memory of long micro-batches, and what is slow to
+            compute again.
         kept_layers: the last so many layers keep their activations for the backward, the others compute them again.
         keeps_inputs: whether these layers keep the inputs of their products too, which are cheap to compute again.
         dropout: probability with which an element of an adapter's input is dropped.
@@ -64,7 +65,8 @@ class PackedDecoder:
         self.grad_embeddings: torch.Tensor | None = None
         self.grad_head: torch.Tensor | None = None
         self.layers, self.shared = decoder_layers(causal_lm, float8), shared_layers_of(causal_lm)
-        self.host_inputs = HostInputs(self.embeddings.weight.device) if self.shared is not None else None
+        columns = [layer.qkv.outputs for layer in self.layers]
+        self.host_inputs = HostInputs(self.embeddings.weight.device, columns) if self.shared is not None else None
         self.linears = [linear for layer in self.layers for linear in layer.linears]
         self.captures = len(self.description.attentions) == len(self.layers)
         self.rotary_embedding = decoder.rotary_emb
@@ -135,32 +137,32 @@ class PackedDecoder:
         sequences: Sequences,
         drops: Sequence[Drops],
         rows: torch.Tensor | None = None,
-    ) -> tuple[torch.Tensor, list[Saved | Input]]:
+    ) -> tuple[torch.Tensor, list[Saved | Again]]:
         """Return the last layer's output, and for each layer what its backward needs, or its input to compute it from.
 
         With `rows` the output is of these tokens only.
         """
-        saved: list[Saved | Input] = []
-        aside = as_it_is if self.host_inputs is None else self.host_inputs.begin()
+        saved: list[Saved | Again] = []
+        aside, put_mixed = (as_it_is, None) if self.host_inputs is None else self.host_inputs.begin(hidden)
         first_kept = len(self.layers) - self.kept_layers
         middle = None
         for index, (layer, some) in enumerate(zip(self.layers, drops, strict=True)):
             if self.shared is not None:
                 self.shared.need(index, index + 1)
             keeps = index >= first_kept
-            of_layer = rows if layer is self.layers[-1] else None
+            of_layer = rows if layer is self.layers[-1] else None, None if keeps else put_mixed
             hidden, kept = layer.forward(
-                hidden, middle, rotaries, sequences, some, self.keeps_inputs and keeps, of_layer
+                hidden, middle, rotaries, sequences, some, self.keeps_inputs and keeps, *of_layer
             )
             hidden, middle = layer.as_input(hidden, kept.middle)
-            saved.append(kept if keeps else aside(kept.hidden))
+            saved.append(kept if keeps else aside(kept))
             del kept
         return hidden if middle is None else hidden.add_(middle), saved
 
     def run_layers_back(
         self,
         grad: torch.Tensor,
-        saved: list[Saved | Input],
+        saved: list[Saved | Again],
         rotaries: Rotaries,
         sequences: Sequences,
         drops: Sequence[Drops],
@@ -174,10 +176,9 @@ class PackedDecoder:
             kept = saved.pop()
             if self.shared is not None:
                 self.shared.need(len(saved), len(saved) - 1)
-            again = not isinstance(kept, Saved)
             if not isinstance(kept, Saved):
                 kept = layer.keep(kept(), rotaries, sequences, some, rows=rows if layer is self.layers[-1] else None)
-            grad = layer.backward(grad, kept, rotaries, sequences, some, loaded=again)
+            grad = layer.backward(grad, kept, rotaries, sequences, some)
         return grad
 
     def head_gradient(

@@ -112,9 +112,13 @@ class AdaptedLinear:
 
     def forward(self, fused_input: torch.Tensor, drop: Drop | None) -> torch.Tensor:
         """Return the outputs (tokens, out) of `fused_input` (tokens, width + ranks), whose last columns are filled."""
+        self.fill(fused_input, drop)
+        return linear(fused_input, self.weight, self.bias)
+
+    def fill(self, fused_input: torch.Tensor, drop: Drop | None) -> None:
+        """Fill the last columns of `fused_input`, as `forward` does."""
         if self.ranks:
             self.reduce(fused_input[:, : self.width], drop, fused_input[:, self.width :])
-        return linear(fused_input, self.weight, self.bias)
 
     def reduce(self, x: torch.Tensor, drop: Drop | None, out: torch.Tensor) -> None:
         """Write `s drop(x) A^T` to `out` (tokens, ranks)."""

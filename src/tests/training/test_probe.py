@@ -101,7 +101,7 @@ def wrong_scaling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def dropped_residual(monkeypatch: pytest.MonkeyPatch) -> None:
     right = DecoderLayer._up_to_mlp
-    monkeypatch.setattr(DecoderLayer, "_up_to_mlp", lambda self, *a, last: right(self, *a[:-2], None, a[-1], last=last))
+    monkeypatch.setattr(DecoderLayer, "_up_to_mlp", lambda self, *a, **how: right(self, *a[:-2], None, a[-1], **how))
 
 
 def turned_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
