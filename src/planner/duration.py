@@ -84,10 +84,11 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
     kinds = [replace(job, shape=kind) for kind in shape.kinds]
     again = 1 - how.kept_layers / shape.layers
     parameters = shape.linear_parameters
-    down = shape.layers * shape.inner * shape.width
     trains = 1 if job.method == "full" else 0
-    # The packed engine leaves the last product out where it computes again.
-    repeated = again * (parameters - down if job.engine == "packed" else parameters)
+    # The packed engine leaves the last product out where it computes again, and the first two where they have waited.
+    repeated = again * (
+        _repeated(shape, job.shards is not None and how.waits) if job.engine == "packed" else parameters
+    )
     multiplied = 2.0 * (parameters * (2 + trains) + repeated)
     rank_values = job.rank * sum((i + o) * count for i, o, count in job.adapted)
     # Forward and backward of scaled dot products, 4 and 10 operations a pair and column (Dao 2023).
@@ -111,6 +112,16 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
         "optimizer": _optimizer_bytes(job, work),
         "calls": _calls(job, work, again),
     }
+
+
+def _repeated(shape: ModelShape, waited: bool) -> int:
+    """Return the parameters of the products that the packed engine computes again."""
+    return sum(
+        product.layers * product.inputs * sum(product.outputs)
+        for kind in shape.layer_kinds
+        for product in kind
+        if product.name == "gate_up" or (not waited and product.name != "down")
+    )
 
 
 def _attended_pairs(shape: ModelShape, work: StepWork) -> float:
@@ -146,11 +157,14 @@ def _rated(
 ) -> dict[str, tuple[float, float]]:
     """Return each part's count with its rate."""
     share = device.product_share or constants.product_share
+    half = device.product_half or constants.product_half
+    if job.shards is not None and job.engine == "packed":
+        share, half = share * constants.cut_share, constants.cut_half
     products, bandwidth = device.flops * share, device.bandwidth * constants.pass_share
     passes = constants.packed_passes if job.engine == "packed" else constants.trainer_passes
     return {
         "products": (
-            counts["products"] + counts["rows"] * (device.product_half or constants.product_half),
+            counts["products"] + counts["rows"] * half,
             products * (constants.float8_speedup if job.float8 else 1.0),
         ),
         "attention": (counts["attention"], device.flops * (device.attention_share or constants.attention_share)),

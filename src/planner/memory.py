@@ -8,9 +8,10 @@ Peak of the packed engine (`decoder/packed_decoder.py`, `decoder_layer.py` there
     steady + L inputs (T w e) + max(K, 1) kept + work of a layer's backward
 
 The peak is at the first backward: all kept activations plus one recomputed layer. Where frozen weights are cut over
-cards, inputs of layers that compute again wait in the host's memory but for two (`decoder/host_inputs.py`). Under
-autograd (the trainer engine) the same with what transformers' layers save in place of `kept`; where nothing is computed
-again, K = L.
+cards, of layers that compute again their inputs and the outputs of their first two products wait in the host's memory
+but for two (`decoder/host_inputs.py`), and no pass is a graph: the last layer, which keeps only rows with a target
+after its attention, is gone when the one before it takes the most. Under autograd (the trainer engine) the same with
+what transformers' layers save in place of `kept`; where nothing is computed again, K = L.
 
 Steady is what trains and what is frozen, the gradients (in the packed engine one buffer, from the start to the end) and
 the optimizer's states. Where all N weights train in the packed engine, that is N (2 w' + s) with w' bytes a weight and
@@ -34,7 +35,7 @@ AUTOGRAD_CHUNK = 1024  # training/loss.py
 _CPU_LOGITS = 1 << 26  # the same
 _PAGED_VALUES = 100_000  # bitsandbytes pages the states of tensors from this size on
 _ADAM_VALUES = 2
-_INPUTS_ON_CARD = 2  # decoder/host_inputs.py
+_STAGES = 2  # decoder/host_inputs.py
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,14 @@ class MicroBatchSize:
 
 @dataclass(frozen=True)
 class Activations:
-    """How a micro-batch is computed: layers that keep what the backward needs, and whether inputs of products too."""
+    """How a micro-batch is computed: layers that keep what the backward needs, and whether inputs of products too.
+
+    `waits`, of others where weights are cut: whether outputs of the first two products wait in the host's memory.
+    """
 
     kept_layers: int
     keeps_inputs: bool = False
+    waits: bool = True
 
 
 @lru_cache(maxsize=64)
@@ -179,8 +184,7 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
     largest = max(size for size, _ in kinds)
     # Kinds of layers alternate, so that among the kept ones each has its share.
     every = how.kept_layers * sum(size * layers for size, layers in kinds) // shape.layers
-    on_card = shape.layers if job.shards is None else min(how.kept_layers + _INPUTS_ON_CARD, shape.layers)
-    inputs = on_card * block(tokens * shape.width * e)
+    inputs = shape.layers * block(tokens * shape.width * e) if job.shards is None else _cut_inputs(job, tokens, how)
     # Down's backward: the gradient, that of the activation with its ranks, the activation, and what dropout copies.
     dropped = block(tokens * shape.inner * e) if job.dropout else 0
     activation = 0 if how.keeps_inputs and how.kept_layers else block(tokens * shape.inner * e)
@@ -192,8 +196,15 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
     if shape.delta is not None:
         rule = delta_work(shape.delta, tokens, size.examples, e)
         attention = max(attention, block(rule) + block(tokens * shape.width * e))
-    attention -= block(tokens * 2 * shape.inner * e)
-    backward = (every or largest) + max(work + activation + dropped, attention)
+    gate_up = block(tokens * 2 * shape.inner * e)
+    work += activation + dropped
+    backward = (every or largest) + max(work, attention - gate_up)
+    if job.shards is not None and how.kept_layers:
+        share = min(size.targets / tokens, 1.0)
+        last = int(share * largest) + max(sum(attention_tensors(kind, tokens, e).values()) for kind in shape.kinds)
+        last += int(max(share * work, attention - share * gate_up))
+        every -= every // how.kept_layers
+        backward = max((every or largest) + max(work, attention - gate_up), every + last)
     # A cap's slopes stand beside the logits, of which there are half as many then.
     chunk = 2 * min(size.targets, _HEAD_CHUNK // 2) if shape.capped else min(size.targets, _HEAD_CHUNK)
     head = block(tokens * shape.width * e) + 3 * block(size.targets * shape.width * e)
@@ -215,6 +226,15 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
     if captured(job, tokens):
         parts["temporary"] += int(MEMORY.workspace) + 32 * tokens
     return parts
+
+
+def _cut_inputs(job: TrainingJob, tokens: int, how: Activations) -> int:
+    """Return the bytes of the kept layers' inputs and of the stages of what waits in the host's memory."""
+    shape, e = job.shape, job.element
+    width = block(tokens * shape.width * e)
+    columns = max(sum(product.outputs) for kind in shape.layer_kinds for product in kind if product.name == "qkv")
+    waiting = width + block(tokens * columns * e) if how.waits else 0
+    return how.kept_layers * width + min(_STAGES, shape.layers - how.kept_layers) * (width + waiting)
 
 
 def captured(job: TrainingJob, tokens: int) -> bool:

@@ -35,7 +35,7 @@ def planned(row: dict[str, Any]) -> tuple[float, float]:
     choice = plan.choice
     if "micro_batch_tokens" in row:
         load = Workload(lengths.examples(4096), config.training.seed, STEPS, common=row.get("common", 0))
-        how = Activations(row["kept_layers"], row["keeps_inputs"])
+        how = Activations(row["kept_layers"], row["keeps_inputs"], row.get("waits", True))
         choice = compute_as(choice.job, load, device, how, row["micro_batch_tokens"])
     return choice.memory.peak_bytes, choice.time.seconds + plan.all_reduce_seconds
 

@@ -105,11 +105,28 @@ def test_a_micro_batch_of_the_packed_engine():
     kept = packed_parts(JOB, SIZE, Activations(2, keeps_inputs=True))  # the activation is there, and no ranks apart
     assert kept["activations_kept"] == 2 * (layer - 24_576 + 61_440 + 57_344 + 118_784)
     assert kept["activations_work"] == work - 114_688
-    cut = replace(JOB, shape=replace(SMALL, layers=9), shards=Shards(4, 1e9, 0.001))  # two inputs beside the kept ones
-    inputs = [packed_parts(cut, SIZE, Activations(layers))["activations_inputs"] for layers in (0, 3, 8, 9)]
-    assert inputs == [2 * 49_152, 5 * 49_152, 9 * 49_152, 9 * 49_152]
     float8 = packed_parts(replace(JOB, float8=True), SIZE, Activations(2))
     assert float8["activations_work"] == work + 512 * 48
+
+
+def test_a_micro_batch_of_layers_that_are_cut():
+    """With a stage for two inputs, first and second products' outputs (48, 128 and 48 columns) beside the kept ones."""
+    cut = replace(JOB, shape=replace(SMALL, layers=9), shards=Shards(4, 1e9, 0.001))
+    inputs = [packed_parts(cut, SIZE, Activations(layers))["activations_inputs"] for layers in (0, 3, 8, 9)]
+    staged = 2 * 49_152 + 131_072
+    assert inputs == [2 * staged, 3 * 49_152 + 2 * staged, 8 * 49_152 + staged, 9 * 49_152]
+    again = [packed_parts(cut, SIZE, Activations(n, waits=False))["activations_inputs"] for n in (0, 3, 8, 9)]
+    assert again == [2 * 49_152, 5 * 49_152, 9 * 49_152, 9 * 49_152]
+    layer, work = 516_096, 282_624  # as above
+    # Of the last layer 60 of 512 rows, its heads and sums, and attention's work (376,832 before `gate_up` goes).
+    last = 60_480 + 131_072 + 8192 + 376_832 - 26_880
+    parts = [packed_parts(cut, SIZE, Activations(layers)) for layers in (0, 1, 2, 3)]
+    kept = [(part["activations_kept"], part["activations_work"]) for part in parts]
+    assert kept == [(0, layer + work), (0, layer + work), (layer, last), (2 * layer, last)]
+    # where all tokens have a target it counts as a whole, its heads and sums even twice
+    targets = packed_parts(cut, replace(SIZE, targets=512), Activations(3))
+    assert targets["activations_kept"] == 2 * layer
+    assert targets["activations_work"] == layer + 131_072 + 8192 + work
 
 
 def test_a_large_vocabulary_decides_the_peak_in_chunks_of_1024_targets():

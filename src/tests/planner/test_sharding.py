@@ -8,7 +8,9 @@ from src.config.loader import load_config
 from src.errors import YoyakError
 from src.planner.cluster import LINKS, Cluster, Link
 from src.planner.devices import find_device
+from src.planner.duration import step_counts
 from src.planner.job import Shards
+from src.planner.memory import Activations
 from src.planner.over_cards import cards_text, on_more_cards
 from src.planner.plan import make_plan
 from src.planner.shapes import shape_of_config
@@ -74,6 +76,16 @@ def test_where_all_weights_train_gradients_and_states_are_cut_too():
     assert end_bytes(job) == 6 * tables
     assert cut.choice.memory.parts["gathered"] in (backward_bytes(job), end_bytes(job))
     assert cut.all_reduce_seconds == 2 * cut.situation.cluster.passes_seconds  # FSDP2 adds up by itself
+
+
+def test_products_whose_outputs_wait_are_not_computed_again():
+    """Of Llama-3-70B q, k, v (10,240 columns) and o of each layer; gate and up are."""
+    choice = make_plan(large("H200", 4, "training.sharding=weights")).choice
+    job, work = choice.job, choice.work
+    waiting, again = (step_counts(job, work, Activations(0, waits=waits))["products"] for waits in (True, False))
+    assert again - waiting == pytest.approx(2 * 80 * 8192 * (10_240 + 8192) * work.computed)
+    kept = step_counts(job, work, Activations(80))["products"]
+    assert waiting - kept == pytest.approx(2 * 80 * 8192 * 57_344 * work.computed)
 
 
 def test_what_cannot_be_cut_is_said():
