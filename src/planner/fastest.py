@@ -84,9 +84,9 @@ def fastest_choice(
 ) -> tuple[Choice, bool]:
     """Return the fastest choice within the limits and True, or the one that takes least memory and False.
 
-    Among those that are about as fast, the one that computes least again. What the job leaves open (None) is chosen, by
-    the device's rates. `steady_bytes` are allocated before the first step, with all states, where a real model told.
-    The choice's job may have another optimizer: see `unpaged`.
+    Among those that are about as fast, the one that computes least again, where weights are whole. What the job leaves
+    open (None) is chosen, by the device's rates. `steady_bytes` are allocated before the first step, with all states,
+    where a real model told. The choice's job may have another optimizer: see `unpaged`.
     """
     choice, fits = _fastest(job, load, device, limits, steady_bytes)
     if (other := unpaged(job)) is None:
@@ -119,7 +119,9 @@ def _fastest(
     if not allowed:
         least = min(choices, key=lambda choice: choice.memory.device_bytes)
         return _exact(least, load, device, steady_bytes), False
-    as_fast = [choice for choice in allowed if choice.time.seconds <= (1 + _AS_FAST) * allowed[0].time.seconds]
+    # Cut weights are gathered and dequantized for each micro-batch, and longer ones were faster as expected.
+    margin = _AS_FAST if job.shards is None else 0.0
+    as_fast = [choice for choice in allowed if choice.time.seconds <= (1 + margin) * allowed[0].time.seconds]
     best = max(as_fast, key=lambda choice: choice.how.kept_layers)  # of equal ones the first, the fastest
     return _exact(best, load, device, steady_bytes), True
 
@@ -148,6 +150,8 @@ def _packed_choices(
             while low < high:
                 middle = (low + high + 1) // 2
                 low, high = (middle, high) if limits.allow(choice(middle).memory) else (low, middle - 1)
+            if job.shards is not None and keeps_inputs and low < layers:
+                continue  # of a few layers of a large model they take memory and gain next to nothing
             yield choice(0 if low <= 1 else low)
 
 
