@@ -4,12 +4,14 @@ Run from the repository root, after `yoyak quickstart`:
 `python benchmarks/mbr_gain.py [--adapter outputs/quickstart/final_model] [--samples 8] [--temperature auto]
 [--metric rouge_sum] [--dialogues N] [KEY=VALUE ...]`. By default it takes `data.eval` of the adapter's run, which for
 the quickstart is the 20 sample dialogues of `data/sample/en/dev.csv`: 3 to 10 minutes on two cores.
+Settings decide as for `yoyak summarize`: `generation.mbr_references=start` compares with the adapter before refining.
 """
 
 import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,59 +23,47 @@ def main() -> None:
     import torch
 
     from src.commands.console import create_console
+    from src.commands.generating import summaries, with_mbr_temperature
     from src.commands.model import load_for_use
     from src.data.files.sources import load_dialogues
     from src.evaluation.rouge import score_summaries
     from src.evaluation.significance import bootstrap_interval, paired_difference
-    from src.inference.generator import generate_summaries, settled
-    from src.inference.mbr_temperature import DIALOGUES, MbrTemperature
 
-    options = arguments()
-    loaded = load_for_use(None, options.adapter, options.settings, create_console(stderr=True))
-    config = loaded.config
-    rows = load_dialogues(config.data.eval, config.data).rows[: options.dialogues]
+    options, console = arguments(), create_console(stderr=True)
+    mbr = {"samples": options.samples, "temperature": options.temperature, "metric": options.metric}
+    named = [f"generation.mbr_{name}={value}" for name, value in mbr.items()]
+    loaded = load_for_use(None, options.adapter, [*options.settings, *named], console)
+    rows = load_dialogues(loaded.config.data.eval, loaded.config.data).rows[: options.dialogues]
+    dialogues, references = [row.dialogue for row in rows], [row.summary for row in rows]
     begun = time.perf_counter()
-    auto = config.generation.model_copy(update={"mbr_samples": options.samples, "mbr_temperature": options.temperature})
-    prompts = loaded.prompt.encode_prompts([row.dialogue for row in rows[:DIALOGUES]])
-    ends = loaded.prompt.end_id, loaded.prompt.decoder_max_len
-    found: list[MbrTemperature] = []
-    temperature = settled(auto, loaded.model, loaded.tokenizer, prompts, *ends, found.append).mbr_temperature
-    seconds = {"temperature": round(time.perf_counter() - begun, 1)} if found else {}
-    sampled = {"do_sample": True, "temperature": temperature}
-    ways = {
-        "greedy": {},
-        "one_sample": sampled,
-        "mbr": {
-            "mbr_samples": options.samples,
-            "mbr_metric": options.metric,
-            "mbr_temperature": temperature,
-        },
+    loaded = with_mbr_temperature(loaded, dialogues, console)
+    seconds = {"temperature": round(time.perf_counter() - begun, 1)}
+    config, how = loaded.config, loaded.config.evaluation
+    temperature = config.generation.mbr_temperature
+    ways: dict[str, dict[str, object]] = {
+        "greedy": {"mbr_samples": 0},
+        "one_sample": {"mbr_samples": 0, "do_sample": True, "temperature": temperature},
+        "mbr": {},
     }
     scores = {}
     for name, settings in ways.items():
         start = time.perf_counter()
-        generated = generate_summaries(
-            loaded.model,
-            loaded.tokenizer,
-            loaded.prompt,
-            [row.dialogue for row in rows],
-            config.generation.model_copy(update=settings),
-            scoring=config.evaluation,
-        )
+        generation = config.generation.model_copy(update=settings)
+        way = replace(loaded, config=config.model_copy(update={"generation": generation}))
+        texts = [result.text for result in summaries(way, dialogues, lambda *_: None)]
         seconds[name] = round(time.perf_counter() - start, 1)
-        texts, references = [result.text for result in generated], [row.summary for row in rows]
-        how = config.evaluation
         scores[name] = score_summaries(texts, references, how.tokenization, how.stemmer).per_dialogue["rouge_sum"]
     result = {
         "benchmark": "mbr_gain",
         "adapter": options.adapter,
         "data": config.data.eval,
         "n": len(rows),
-        "tokenization": config.evaluation.tokenization,
-        "stemmer": config.evaluation.stemmer,
+        "tokenization": how.tokenization,
+        "stemmer": how.stemmer,
         "samples": options.samples,
         "temperature": temperature,
-        "entropy": round(found[0].entropy, 4) if found else None,
+        "start": str(loaded.start_folder) if loaded.start else None,
+        "start_temperature": loaded.start.temperature if loaded.start else None,
         "metric": options.metric,
         "rouge_sum": {name: estimate(values, *bootstrap_interval(values)) for name, values in scores.items()},
         "gain_over_greedy": rounded(paired_difference(scores["mbr"], scores["greedy"]).as_dict()),

@@ -1,11 +1,13 @@
-"""Which candidates and votes MBR gains most by: temperatures, two mixed, the most likely one's weight, copies, beams.
+"""Which candidates and votes MBR gains most by: temperatures, copies, beams, and votes of another adapter.
 
 Run from the repository root: `python benchmarks/mbr_votes.py --adapter RUN/final_model [--temperatures 1.0 1.25 1.5]
-[--samples 16] [--beams 4] [--dialogues N] [--keep FILE] [KEY=VALUE ...]`. Each temperature takes `samples` summaries
-of `data.eval`; all ways choose among the same ones. Prints a JSON line with the entropies by which
-`generation.mbr_temperature` is found, one a temperature (its samples' ROUGE sums against each other and against the
-references), then one a way with what it gains over the most likely summaries (95% interval, paired by dialogue).
-`--keep` writes all summaries as JSON. Of many ways the best one looks better than it is: confirm it on other dialogues.
+[--voters ADAPTER [--voters-temperatures 0.5 0.7]] [--samples 16] [--beams 4] [--dialogues N] [--keep FILE]
+[KEY=VALUE ...]`. Each temperature takes `samples` summaries of `data.eval`; all ways choose among the same ones.
+Prints a JSON line with the entropies by which `generation.mbr_temperature` is found, one a temperature (its samples'
+ROUGE sums against each other and against the references), then one a way with what it gains over the most likely
+summaries (95% interval, paired by dialogue). `--voters` is an adapter on the same base, such as the one before
+refining: its samples are compared with and not chosen from. `--keep` writes all summaries as JSON. Of many ways the
+best one looks better than it is: confirm it on other dialogues.
 """
 
 import argparse
@@ -27,9 +29,11 @@ from src.evaluation.significance import paired_difference
 from src.evaluation.tokenizations import tokenize_pairs
 from src.inference.generator import generate_summaries
 from src.inference.mbr_temperature import mean_entropies
+from src.models.adapter_values import AdapterValues
 from src.models.generation_settings import end_ids_of
 
 Score = Callable[[str, str], float]
+Drawn = dict[float, list[tuple[str, ...]]]
 
 
 def main() -> None:
@@ -43,61 +47,69 @@ def main() -> None:
     beams = summaries(loaded, dialogues, num_beams=options.beams)
     prompts = loaded.prompt.encode_prompts(dialogues)
     ends = end_ids_of(loaded.model, loaded.prompt.end_id), loaded.prompt.decoder_max_len
-    settings = loaded.config.generation
-    entropies = mean_entropies(loaded.model, loaded.tokenizer, prompts, settings, *ends)
+    entropies = mean_entropies(loaded.model, loaded.tokenizer, prompts, loaded.config.generation, *ends)
     tell(entropies={f"{temperature:g}": round(value, 4) for temperature, value in entropies.items()})
-    drawn = {}
-    for temperature in options.temperatures:
-        how = {"do_sample": True, "temperature": temperature}
-        columns = [summaries(loaded, dialogues, seed=seed, **how) for seed in range(options.samples)]
-        drawn[temperature] = list(zip(*columns, strict=True))
-        alike = [score(*pair) for texts in drawn[temperature] for pair in combinations(texts, 2)]
-        own = [score(text, ref) for texts, ref in zip(drawn[temperature], references, strict=True) for text in texts]
+    drawn, voters = samples(loaded, dialogues, options.temperatures, options.samples), {}
+    for temperature, texts in drawn.items():
+        alike = [score(*pair) for its in texts for pair in combinations(its, 2)]
+        own = [score(text, reference) for its, reference in zip(texts, references, strict=True) for text in its]
         tell(temperature=temperature, alike=mean(alike), rouge_sum=mean(own))
+    if options.voters is not None:
+        with AdapterValues(loaded.model, options.voters).in_place():
+            voters = samples(loaded, dialogues, options.voters_temperatures, options.samples)
     greedy = [score(text, reference) for text, reference in zip(likely, references, strict=True)]
     tell(way="most likely", rouge_sum=mean(greedy), n=len(rows))
     if options.keep:
-        kept = {"references": references, "likely": likely, "beams": beams, "drawn": drawn}
+        kept = {"references": references, "likely": likely, "beams": beams, "drawn": drawn, "voters": voters}
         options.keep.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
-    for name, (candidates, votes, once) in ways(likely, beams, drawn, options.samples).items():
-        chosen = [texts[closest(texts, votes, once, score)] for texts in candidates]
+    for name, (candidates, others, once) in ways(likely, beams, drawn, voters).items():
+        compared = zip(candidates, others, strict=True)
+        chosen = [texts[closest(texts, further, once, score)] for texts, further in compared]
         values = [score(text, reference) for text, reference in zip(chosen, references, strict=True)]
         tell(way=name, rouge_sum=mean(values), **paired_difference(values, greedy).as_dict())
 
 
 def ways(
-    likely: Sequence[str], beams: Sequence[str], drawn: dict[float, list[tuple[str, ...]]], samples: int
-) -> dict[str, tuple[list[list[str]], float, bool]]:
-    """Return by name the candidates of each dialogue, the first one's weight, and whether copies vote once."""
-    found = {}
+    likely: Sequence[str], beams: Sequence[str], drawn: Drawn, voters: Drawn
+) -> dict[str, tuple[list[list[str]], list[Sequence[str]], bool]]:
+    """Return by name the candidates of each dialogue, what they are compared with too, and whether copies vote once."""
+    found, none = {}, [()] * len(likely)
     for temperature, texts in drawn.items():
         plain = [[first, *others] for first, others in zip(likely, texts, strict=True)]
-        found[f"{temperature}"] = plain, 1.0, False
-        found[f"{temperature}, the most likely one twice"] = plain, 2.0, False
-        found[f"{temperature}, the most likely one four times"] = plain, 4.0, False
-        found[f"{temperature}, copies once"] = plain, 1.0, True
-        with_beams = [[*texts, beam] for texts, beam in zip(plain, beams, strict=True)]
-        found[f"{temperature}, with beams"] = with_beams, 1.0, False
-    half = samples // 2
-    for low, high in combinations(drawn, 2):
-        pairs = zip(likely, drawn[low], drawn[high], strict=True)
-        mixed = [[first, *some[:half], *others[:half]] for first, some, others in pairs]
-        found[f"half at {low}, half at {high}"] = mixed, 1.0, False
+        fewer = [its[: 1 + len(its) // 2] for its in plain]
+        with_beams = [[*its, beam] for its, beam in zip(plain, beams, strict=True)]
+        found[f"{temperature}"] = plain, none, False
+        found[f"{temperature}, half as many"] = fewer, none, False
+        found[f"{temperature}, copies once"] = plain, none, True
+        found[f"{temperature}, with beams"] = with_beams, none, False
+        for other, votes in voters.items():
+            found[f"{temperature}, as many voters at {other}"] = plain, votes, False
+            found[f"half at {temperature}, half voters at {other}"] = (
+                fewer,
+                [its[: len(its) // 2] for its in votes],
+                False,
+            )
     return found
 
 
-def closest(texts: Sequence[str], first_weight: float, once: bool, score: Score) -> int:
-    """Return the candidate with the highest sum of votes; `once` leaves out those of its own copies."""
+def closest(texts: Sequence[str], others: Sequence[str], once: bool, score: Score) -> int:
+    """Return the candidate that is closest to the others and to further texts; `once` leaves out its own copies."""
 
     def votes(index: int) -> float:
-        others = [
-            place for place in range(len(texts)) if place != index and not (once and texts[place] == texts[index])
-        ]
-        weights = [first_weight if place == 0 else 1.0 for place in others]
-        total = sum(w * score(texts[index], texts[place]) for w, place in zip(weights, others, strict=True))
-        return total / max(sum(weights), 1.0)
+        its = [text for place, text in enumerate(texts) if place != index and not (once and text == texts[index])]
+        return sum(score(texts[index], text) for text in (*its, *others)) / max(len(its) + len(others), 1)
 
     return max(range(len(texts)), key=votes)
+
+
+def samples(loaded: LoadedModel, dialogues: Sequence[str], temperatures: Sequence[float], count: int) -> Drawn:
+    """Return so many samples of each dialogue, by temperature."""
+    drawn = {}
+    for temperature in temperatures:
+        how = {"do_sample": True, "temperature": temperature}
+        columns = [summaries(loaded, dialogues, seed=seed, **how) for seed in range(count)]
+        drawn[temperature] = list(zip(*columns, strict=True))
+    return drawn
 
 
 def scorer(loaded: LoadedModel) -> Score:
@@ -135,6 +147,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--adapter", default="outputs/quickstart/final_model")
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0, 1.25, 1.5])
+    parser.add_argument("--voters", type=Path, help="folder of another adapter on the same base")
+    parser.add_argument("--voters-temperatures", type=float, nargs="+", default=[0.5, 0.7])
     parser.add_argument("--beams", type=int, default=4)
     parser.add_argument("--dialogues", type=int, help="the first N only")
     parser.add_argument("--keep", type=Path, help="file for the summaries")

@@ -13,6 +13,7 @@ from ..config.schema import Config
 from ..files import sha256_of
 from ..ranks.group import agreed, is_first_rank, rank_count, working_alone
 from .console import create_console
+from .mbr_start import mbr_start
 from .model import LoadedModel, load_configured
 from .progress import progress
 from .speech import say_aside
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
     from ..inference.saved_rows import SavedRows
 
 _KEPT_EVERY = {"cpu": 64, "cuda": 1024}
-"""Summaries that each of several ranks makes before the one that writes has them all: what a killed run can lose."""
+"""Summaries that each of several ranks makes before the one that writes has them all: what a killed run can lose.
+
+So many, too, are made at a time with samples of the model before refining, which come before the first summary.
+"""
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
-_MBR_TEMPERATURE = "generation.mbr_temperature"
+_MBR_TEMPERATURE, _MBR_REFERENCES = "generation.mbr_temperature", "generation.mbr_references"
+_START_TEMPERATURE = "temperature of the model before refining"
 
 
 def generation_overrides(
@@ -50,6 +55,8 @@ def deciding_settings(config: Config) -> dict[str, object]:
     if config.generation.mbr_samples and config.generation.mbr_metric == "rouge_sum":
         sections.append("evaluation.")
     beside_the_point = ["model.size", "generation.batch_size", "generation.batch_tokens", "evaluation.generate"]
+    beside_the_point.append(_MBR_REFERENCES)  # the adapter that it leads to stands there, by its bytes too
+    start = mbr_start(config)
     if not config.generation.mbr_samples:  # of MBR alone, and unknown to rows that older versions wrote
         beside_the_point.append(_MBR_TEMPERATURE)
     if not config.dataset.name_form:  # as above
@@ -63,6 +70,7 @@ def deciding_settings(config: Config) -> dict[str, object]:
         **({} if config.data.dialogue_format == "auto" else {"data.dialogue_format": config.data.dialogue_format}),
         "lora.use_qlora": config.lora.use_qlora and config.lora.use_lora,
         "lora.adapter": _identity(config.lora.adapter),
+        **({_MBR_REFERENCES: _identity(str(start))} if start else {}),
         **({"model files": files} if (files := _digest_of_folder(config.model.checkpoint)) else {}),
         "compute dtype": resolve_compute(config.model.dtype).dtype,
     }
@@ -149,7 +157,8 @@ def fill(
             loaded = with_mbr_temperature(loaded, dialogues, console, saved.found)
             grows = saved.growing() if writes else nullcontext()
             with grows, progress(console, "Summarizing", len(missing)) as advance:
-                for part in _parts(missing, str(loaded.resolved["device"])):
+                in_parts = rank_count() > 1 or loaded.start is not None
+                for part in _parts(missing, str(loaded.resolved["device"])) if in_parts else [missing]:
 
                     def keep(position: int, result: "Generated", part: Sequence[int] = part) -> None:
                         if writes:
@@ -168,39 +177,45 @@ def with_mbr_temperature(
 ) -> LoadedModel:
     """Return a loaded model whose MBR draws at a number where it had `auto`: found on the first dialogues, and said.
 
-    `found` keeps it: what the first rank has there is taken, so that a file goes on at the temperature that it was
-    begun with.
+    So is what its start draws with. `found` keeps temperatures: what the first rank has there is taken, so that a file
+    goes on at those that it was begun with.
     """
     from ..data.prompt.truncation import TruncationCounts
     from ..inference.generator import settled
+    from ..inference.mbr_start import start_samples
     from ..inference.mbr_temperature import DIALOGUES, is_open
+    from ..models.generation_settings import end_ids_of
 
-    generation, found = loaded.config.generation, {} if found is None else found
-    if not is_open(generation):
+    def say(sentence: str) -> None:
+        console.print(sentence, style="dim")
+
+    generation, found, start = loaded.config.generation, {} if found is None else found, None
+    finds, folder = is_open(generation), loaded.start_folder
+    if not dialogues or (not finds and folder is None):
         return loaded
-    value = agreed(lambda: found.get(_MBR_TEMPERATURE))
-    if isinstance(value, int | float):
-        generation = generation.model_copy(update={"mbr_temperature": float(value)})
-    else:
-        # What is cut of a dialogue is counted where it is summarized.
-        prompt = replace(loaded.prompt, counts=TruncationCounts())
-        prompts = prompt.encode_prompts(of_first_rank(dialogues, range(min(DIALOGUES, len(dialogues)))))
-        ends = prompt.end_id, prompt.decoder_max_len
-        generation = settled(
-            generation,
-            loaded.model,
-            loaded.tokenizer,
-            prompts,
-            *ends,
-            lambda new: console.print(new.sentence(), style="dim"),
-        )
-    found[_MBR_TEMPERATURE] = generation.mbr_temperature
-    return replace(loaded, config=loaded.config.model_copy(update={"generation": generation}))
+    own, of_start = agreed(lambda: (_number(found, _MBR_TEMPERATURE), _number(found, _START_TEMPERATURE)))
+    # What is cut of a dialogue is counted where it is summarized.
+    prompt = replace(loaded.prompt, counts=TruncationCounts())
+    prompts = prompt.encode_prompts(of_first_rank(dialogues, range(min(DIALOGUES, len(dialogues)))))
+    by, most = (loaded.model, loaded.tokenizer, prompts), prompt.decoder_max_len
+    if finds:
+        known = generation if own is None else generation.model_copy(update={"mbr_temperature": own})
+        generation = settled(known, *by, prompt.end_id, most, lambda new: say(new.sentence()))
+        found[_MBR_TEMPERATURE] = generation.mbr_temperature
+    if folder is not None:
+        start = start_samples(folder, *by, generation, end_ids_of(loaded.model, prompt.end_id), most, say, of_start)
+        found[_START_TEMPERATURE] = start.temperature
+    return replace(loaded, config=loaded.config.model_copy(update={"generation": generation}), start=start)
+
+
+def _number(found: Mapping[str, Any], name: str) -> float | None:
+    value = found.get(name)
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _parts(missing: list[int], device: str) -> Iterator[list[int]]:
-    """Yield the rows that are generated before all ranks meet; one process takes all of them."""
-    size = len(missing) if rank_count() == 1 else rank_count() * _KEPT_EVERY[device]
+    """Yield the rows that are generated before all ranks meet."""
+    size = rank_count() * _KEPT_EVERY[device]
     for start in range(0, len(missing), size):
         yield missing[start : start + size]
 
@@ -218,7 +233,14 @@ def summaries(
 
     config = loaded.config
     return generate_summaries(
-        loaded.model, loaded.tokenizer, loaded.prompt, dialogues, config.generation, on_result, config.evaluation
+        loaded.model,
+        loaded.tokenizer,
+        loaded.prompt,
+        dialogues,
+        config.generation,
+        on_result,
+        config.evaluation,
+        loaded.start,
     )
 
 

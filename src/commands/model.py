@@ -12,25 +12,32 @@ from ..config.schema import Config
 from ..errors import YoyakError
 from ..ranks.group import agreed, rank_count
 from .console import quiet_libraries
+from .mbr_start import mbr_start
 from .saved_settings import SETTINGS_FILE, load_saved
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..data.prompt.templates import PromptTemplate
+    from ..inference.mbr_start import StartSamples
     from ..models.lora_loader import LoRALoader
     from ..runs.schema import ResolvedChoices
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to generate, with the prompt that it was trained with; `resolved` says what was chosen for it."""
+    """A model ready to generate, with the prompt that it was trained with; `resolved` says what was chosen for it.
+
+    MBR compares with samples of `start_folder`, where it is known; `start` is what draws them, once it is ready.
+    """
 
     config: Config
     model: Any
     tokenizer: Any
     prompt: "PromptTemplate"
     resolved: dict[str, object] = field(default_factory=dict)
+    start_folder: Path | None = None
+    start: "StartSamples | None" = None
 
 
 def load_for_use(
@@ -89,6 +96,7 @@ def load_configured(
 ) -> LoadedModel:
     """Load the model of a config that `config_for_use` returned; several ranks compute in one and the same type."""
     quiet_libraries()
+    start_folder = agreed(lambda: mbr_start(config))
     console.print(f"Loading {config.model.checkpoint} ...", style="dim")
 
     from ..models.compute import resolve_compute
@@ -114,7 +122,7 @@ def load_configured(
     prompt, notes = prompt_of(config, tokenizer)
     for note in [*loader.facts.notes, *notes]:
         console.print(note, style="dim")
-    return LoadedModel(config, model, tokenizer, prompt, loader.resolved)
+    return LoadedModel(config, model, tokenizer, prompt, loader.resolved, start_folder)
 
 
 def prompt_of(config: Config, tokenizer: Any) -> "tuple[PromptTemplate, list[str]]":

@@ -16,6 +16,7 @@ from ..decoder.generation import generate
 from ..decoder.picking import needs_earlier_tokens, row_seed
 from ..models.autocast import autocast
 from ..models.generation_settings import end_ids_of
+from ..ranks.group import note_progress
 from .batches import in_batches, largest_batch, rows_that_fit, splits_of
 from .cache_size import cache_size
 from .dealt import dealt
@@ -23,6 +24,7 @@ from .decoding import before_end, written_text
 from .generating_mode import generating as generating
 from .generating_mode import left_padded
 from .mbr import MbrChooser
+from .mbr_start import StartSamples
 from .mbr_temperature import MbrTemperature, is_open, mbr_temperature
 from .probe import generates_fast
 from .sampling import sampling_processors
@@ -53,12 +55,13 @@ def generate_summaries(
     settings: GenerationSettings,
     on_result: Callable[[int, Generated], None] = lambda index, result: None,
     scoring: EvaluationSettings | None = None,
+    start: StartSamples | None = None,
 ) -> list[Generated]:
     """Return a summary for each dialogue (one turn a line), in their order.
 
     The model, with or without adapter, gets its mode and cache setting back; `prompt` is the template that it was
     trained with. `on_result` is called with a dialogue's index and summary as soon as it is there; long dialogues come
-    first. `scoring` says what ROUGE counts, for MBR.
+    first. `scoring` says what ROUGE counts, for MBR; `start`, what half of its samples are drawn with.
 
     Raises:
         YoyakError: one dialogue alone does not fit into memory.
@@ -72,6 +75,7 @@ def generate_summaries(
         end_id=prompt.end_id,
         max_new_tokens=prompt.decoder_max_len,
         scoring=scoring,
+        start=start,
     )
     return dealt(prompts, stream, on_result)
 
@@ -106,23 +110,54 @@ def stream_summaries(
     end_id: int,
     max_new_tokens: int,
     scoring: EvaluationSettings | None = None,
+    start: StartSamples | None = None,
 ) -> Iterator[tuple[int, Generated]]:
     """Yield the index and the summary of each prompt (token ids) as soon as it is there; see `generate_summaries`.
 
     `end_id` is the token that ends a summary in training; the model's own ends (`model.generation_config`) do too.
+    What is drawn with `start` is drawn before this returns.
     """
-    samples = 1
+    samples, ends, references = 1, end_ids_of(model, end_id), list[list[str]]()
     if settings.mbr_samples:  # the most likely summary is a candidate too, the first one
         samples += settings.mbr_samples
         settings = settled(settings, model, tokenizer, prompts, end_id, max_new_tokens)
+        if start is not None:
+            samples -= start.samples(settings)
+            references = _by_start(model, tokenizer, prompts, settings, start, ends, max_new_tokens)
         settings = settings.model_copy(update={"do_sample": True, "temperature": settings.mbr_temperature})
     repeated = [ids for ids in prompts for _ in range(samples)]
-    ends = end_ids_of(model, end_id)
+    seeds = [_seed(settings, place, ids) for ids in prompts for place in range(samples)]
     made = (
         (number, _generated(tokenizer, ids, ends))
-        for number, ids in _stream_ids(model, tokenizer, repeated, settings, samples, ends, max_new_tokens)
+        for number, ids in _stream_ids(model, tokenizer, repeated, settings, seeds, ends, max_new_tokens)
     )
-    return made if samples == 1 else _chosen(made, len(prompts), samples, settings, scoring or EvaluationSettings())
+    if samples == 1:
+        return made
+    references = references or [[]] * len(prompts)
+    return _chosen(made, references, samples, settings, scoring or EvaluationSettings())
+
+
+def _by_start(
+    model: Any,
+    tokenizer: PreTrainedTokenizerFast,
+    prompts: Sequence[list[int]],
+    settings: GenerationSettings,
+    start: StartSamples,
+    ends: Sequence[int],
+    max_new_tokens: int,
+) -> list[list[str]]:
+    """Return the samples of each prompt that are drawn with `start`; their seeds go on after those of the others."""
+    count = start.samples(settings)
+    first = settings.mbr_samples - count
+    repeated = [ids for ids in prompts for _ in range(count)]
+    seeds = [row_seed(settings.seed, first + place, ids) for ids in prompts for place in range(count)]
+    how = settings.model_copy(update={"do_sample": True, "temperature": start.temperature})
+    texts = [[""] * count for _ in prompts]
+    with start.adapter.in_place():
+        for number, ids in _stream_ids(model, tokenizer, repeated, how, seeds, ends, max_new_tokens):
+            texts[number // count][number % count] = _generated(tokenizer, ids, ends).text
+            note_progress()
+    return texts
 
 
 def _generated(tokenizer: PreTrainedTokenizerFast, ids: list[int], ends: Sequence[int]) -> Generated:
@@ -133,20 +168,24 @@ def _generated(tokenizer: PreTrainedTokenizerFast, ids: list[int], ends: Sequenc
 
 def _chosen(
     made: Iterator[tuple[int, Generated]],
-    dialogues: int,
+    references: Sequence[Sequence[str]],
     samples: int,
     settings: GenerationSettings,
     scoring: EvaluationSettings,
 ) -> Iterator[tuple[int, Generated]]:
-    """Yield for each dialogue, of which there are `samples` summaries in a row, the one that MBR chooses."""
+    """Yield for each dialogue, of which there are `samples` summaries in a row, the one that MBR chooses.
+
+    `references` are each dialogue's further texts, equally many, that candidates are scored against.
+    """
     candidates: dict[int, dict[int, Generated]] = {}
-    with MbrChooser(dialogues, samples, settings.mbr_metric, scoring.tokenization, scoring.stemmer) as chooser:
+    how = settings.mbr_metric, scoring.tokenization, scoring.stemmer
+    with MbrChooser(len(references), samples, *how, len(references[0]) if references else 0) as chooser:
         for number, result in made:
             index, place = divmod(number, samples)
             its = candidates.setdefault(index, {})
             its[place] = result
             if len(its) == samples:
-                chooser.add(index, [its[place].text for place in range(samples)])
+                chooser.add(index, [its[place].text for place in range(samples)], references[index])
                 for done, choice in chooser.chosen().items():
                     yield done, candidates.pop(done)[choice]
         for done, choice in chooser.chosen(wait=True).items():
@@ -158,11 +197,11 @@ def _stream_ids(
     tokenizer: PreTrainedTokenizerFast,
     prompts: Sequence[list[int]],
     settings: GenerationSettings,
-    samples: int,
+    seeds: Sequence[int | None],
     end_ids: Sequence[int],
     max_new_tokens: int,
 ) -> Iterator[tuple[int, list[int]]]:
-    """Yield index and new ids of each prompt as they end; prompts come in groups of `samples` equal ones.
+    """Yield index and new ids of each prompt as they end; there is a seed for each (None: it is not drawn).
 
     The only place that knows how tokens are made.
     """
@@ -172,12 +211,14 @@ def _stream_ids(
 
     def run(indices: list[int], rows: int) -> Iterator[list[tuple[int, list[int]]]]:
         chosen = [prompts[index] for index in indices]
-        seeds = [_seed(settings, index % samples, prompts[index]) for index in indices]
+        its_seeds = [seeds[index] for index in indices]
         if fast:
             how: dict[str, Any] = {"max_new_tokens": max_new_tokens, "end_ids": end_ids, "rows": rows}
-            parts = generate(CachedDecoder(model), chosen, settings, **how, seeds=seeds if settings.do_sample else ())
+            parts = generate(
+                CachedDecoder(model), chosen, settings, **how, seeds=its_seeds if settings.do_sample else ()
+            )
         else:
-            parts = _by_transformers(model, chosen, settings, seeds, max_new_tokens, end_ids, pad_id)
+            parts = _by_transformers(model, chosen, settings, its_seeds, max_new_tokens, end_ids, pad_id)
         while True:
             with generating(model), autocast(model):  # and not while the caller works
                 part = next(parts, None)

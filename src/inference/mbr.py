@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from itertools import combinations, permutations
+from itertools import chain, combinations, permutations, product
 from typing import Literal
 
 from ..errors import YoyakError
@@ -23,13 +23,15 @@ def choose_by_mbr(
     metric: MbrMetric = "rouge_sum",
     tokenization: Tokenization = "word",
     stemmer: bool = False,
+    references: Sequence[Sequence[str]] | None = None,
 ) -> list[int]:
     """Return, for each dialogue, the index of the summary with the highest mean score against its other ones.
 
     The candidates are both what is chosen from and the sample of what the model expects (Eikema & Aziz, "Is MAP
     Decoding All You Need?", 2020, with the candidate itself left out). One that occurs twice counts twice. Of equal
     ones the first is taken. The metric is `rouge_sum` (ROUGE-1 + ROUGE-2 + ROUGE-L F1), which counts as `tokenization`
-    and `stemmer` say, or `chrf`.
+    and `stemmer` say, or `chrf`. `references` are, for each dialogue, further texts that candidates are scored against
+    and that are not chosen from (Eikema & Aziz, 2022, have candidates and pseudo-references apart).
 
     Raises:
         YoyakError: a dialogue has no candidate, or the metric or tokenization is unknown.
@@ -38,13 +40,16 @@ def choose_by_mbr(
         if not texts:
             raise YoyakError(f"dialogue {number} has no summary to choose from; give it at least one")
     ordered = permutations if metric == "chrf" else combinations  # F1 is the same both ways
-    pairs = list(dict.fromkeys(pair for texts in candidates for pair in ordered(texts, 2)))
+    further = references or [()] * len(candidates)
+    of_both = list(zip(candidates, further, strict=True))
+    of_dialogues = (chain(ordered(texts, 2), product(texts, others)) for texts, others in of_both)
+    pairs = list(dict.fromkeys(chain.from_iterable(of_dialogues)))
     if not pairs:
         return [0] * len(candidates)
     score = dict(zip(pairs, _scores(pairs, metric, tokenization, stemmer), strict=True))
     if metric != "chrf":
         score |= {(other, text): value for (text, other), value in score.items()}
-    return [_closest(texts, score) for texts in candidates]
+    return [_closest(texts, others, score) for texts, others in of_both]
 
 
 class MbrChooser:
@@ -54,11 +59,19 @@ class MbrChooser:
     """
 
     def __init__(
-        self, dialogues: int, candidates: int, metric: MbrMetric, tokenization: Tokenization, stemmer: bool
+        self,
+        dialogues: int,
+        candidates: int,
+        metric: MbrMetric,
+        tokenization: Tokenization,
+        stemmer: bool,
+        references: int = 0,
     ) -> None:
+        """Start workers where so many dialogues, with so many candidates and further references each, are many."""
         self._how = (metric, tokenization, stemmer)
         cores = usable_cores() // rank_count()  # several ranks have workers of their own
-        many = dialogues * candidates * (candidates - 1) // 2 >= _MANY_PAIRS and cores > 1
+        pairs = candidates * (candidates - 1) // 2 + candidates * references
+        many = dialogues * pairs >= _MANY_PAIRS and cores > 1
         self._workers = ScoringWorkers("choices", min(cores - 1, _MOST_WORKERS)) if many else None
         self._under_way: dict[int, Future[list[int]]] = {}
         self._chosen: dict[int, int] = {}
@@ -70,12 +83,13 @@ class MbrChooser:
         if self._workers:
             self._workers.__exit__(*error)
 
-    def add(self, dialogue: int, texts: Sequence[str]) -> None:
-        """Take the candidates of a dialogue."""
+    def add(self, dialogue: int, texts: Sequence[str], references: Sequence[str] = ()) -> None:
+        """Take the candidates of a dialogue, and its further references."""
         if self._workers:
-            self._under_way[dialogue] = self._workers.submit(choose_by_mbr, [list(texts)], *self._how)
+            given = [list(texts)], *self._how, [list(references)]
+            self._under_way[dialogue] = self._workers.submit(choose_by_mbr, *given)
         else:
-            self._chosen[dialogue] = choose_by_mbr([texts], *self._how)[0]
+            self._chosen[dialogue] = choose_by_mbr([texts], *self._how, [references])[0]
 
     def chosen(self, wait: bool = False) -> dict[int, int]:
         """Return, and forget, the dialogues for which a choice is made, with what was chosen; or wait for all.
@@ -92,9 +106,10 @@ class MbrChooser:
         return found
 
 
-def _closest(texts: Sequence[str], score: dict[tuple[str, str], float]) -> int:
+def _closest(texts: Sequence[str], references: Sequence[str], score: dict[tuple[str, str], float]) -> int:
     totals = [
         sum(score[text, other] for position, other in enumerate(texts) if position != index)
+        + sum(score[text, other] for other in references)
         for index, text in enumerate(texts)
     ]
     return totals.index(max(totals))

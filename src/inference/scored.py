@@ -1,6 +1,7 @@
 """Scoring a model: generate a summary of each dialogue, compare with the references."""
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,9 @@ from ..data.prompt.truncation import TruncationCounts
 from ..evaluation.result import EvaluationResult, score_report
 from ..evaluation.rouge import RougeScores, score_summaries
 from ..files import written_beside
+from ..models.generation_settings import end_ids_of
 from .generator import generate_summaries, settled
+from .mbr_start import start_samples
 from .mbr_temperature import DIALOGUES
 
 
@@ -38,16 +41,22 @@ def evaluate_model(
     rows: Sequence[DialogueRow],
     config: Config,
     on_progress: Callable[[int], None] = lambda _: None,
+    start_folder: Path | None = None,
 ) -> Evaluation:
     """Return generated summaries of `rows` with their scores, as `config.generation` and `config.evaluation` say.
 
-    `on_progress` is called with 1 for each summary.
+    `on_progress` is called with 1 for each summary; `start_folder` is the adapter whose samples MBR compares with too.
     """
     dialogues = [row.dialogue for row in rows]
     prompts = replace(prompt, counts=TruncationCounts()).encode_prompts(dialogues[:DIALOGUES])  # counted below
     how = settled(config.generation, model, tokenizer, prompts, prompt.end_id, prompt.decoder_max_len)
+    start = None
+    if start_folder is not None and prompts:
+        ends, most = end_ids_of(model, prompt.end_id), prompt.decoder_max_len
+        say = logging.getLogger("yoyak").info
+        start = start_samples(start_folder, model, tokenizer, prompts, how, ends, most, say)
     generated = generate_summaries(
-        model, tokenizer, prompt, dialogues, how, lambda *_: on_progress(1), config.evaluation
+        model, tokenizer, prompt, dialogues, how, lambda *_: on_progress(1), config.evaluation, start
     )
     summaries = [result.text for result in generated]
     settings = config.evaluation

@@ -99,6 +99,18 @@ GENERATION_ERRORS = (
         "요약 {all}개 가운데 {done}개가 {path}에 있고, 같은 명령으로 이어집니다",
     ),
     Text(
+        "generation.mbr_references = start: {model}: {why}; set generation.mbr_references=own",
+        "generation.mbr_references = start: {model}: {why:t}. generation.mbr_references=own으로 하세요",
+    ),
+    Text(
+        "generation.mbr_references = start: is for models that were refined; leave it out of training",
+        "generation.mbr_references = start: refine한 모델에 쓰는 설정이니 학습에서는 빼세요",
+    ),
+    Text(
+        "{folder}: holds another adapter than the one that is loaded was refined from",
+        "{folder}: 읽은 모델이 refine되기 전의 어댑터가 아닙니다",
+    ),
+    Text(
         "nothing was kept; with --out FILE a stopped run goes on where it was",
         "아무것도 남기지 않았습니다. --out 파일을 쓰면 멈춘 곳에서 이어집니다",
     ),

@@ -11,10 +11,11 @@ from ...config.schema import Config
 from ...config.typed import typed_path
 from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
-from ...ranks.group import gathered, is_first_rank, rank_count, working_alone
+from ...ranks.group import agreed, gathered, is_first_rank, rank_count, working_alone
 from ...ranks.launcher import usable_cores
 from ...runs.outcomes import RefineFigures, TrainFigures
 from ...runs.schema import ResolvedChoices, RunRecord
+from ..mbr_start import mbr_start
 from ..saved_settings import SETTINGS_FILE as SAVED
 from ..saved_settings import load_saved
 from ..several import ONE, Several
@@ -86,6 +87,7 @@ def refine_config(run: str, overrides: Sequence[str]) -> Config:
         config.experiment.name += NAMED
     if config.experiment.run_dir.resolve() == final.resolve().parent:
         raise YoyakError(f"experiment.name = {config.experiment.name}: is the run that is refined; name another")
+    mbr_start(config, refining=True)
     return config
 
 
@@ -175,7 +177,10 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
             with working_alone():
                 model_path = write_final_model(run.folder, model, tokenizer, config)
             run.file.update(RunRecord(model_path=str(model_path)))
-        after = run_steps.score(run, model, tokenizer, eval_set, tables["eval"], "fine_tuned")
+        start_folder = agreed(lambda: mbr_start(config, refining=True))
+        after = run_steps.score(
+            run, model, tokenizer, eval_set, tables["eval"], "fine_tuned", start_folder=start_folder
+        )
         if not is_first_rank():
             return run.folder
         if before and after:

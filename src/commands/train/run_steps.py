@@ -1,6 +1,7 @@
 """The steps of a run: read, encode, score, record. Each says what it did and puts it into `run.json`."""
 
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...ranks.group import agreed, is_first_rank, rank_count
@@ -163,10 +164,12 @@ def score(
     table: "DialogueTable",
     stage: str,
     of_base: bool = True,
+    start_folder: Path | None = None,
 ) -> "Evaluation | None":
     """Generate and score the evaluation dialogues where `evaluation.generate` is on; None where it is off.
 
     The stage `zero_shot` is the base model's, or, where `of_base` is False, that of the model that a run goes on from.
+    `start_folder`: as in `evaluate_model`.
     """
     from ...data.prompt.reasoning import reasoning_note
     from ...inference.scored import evaluate_model, score_rows
@@ -185,7 +188,7 @@ def score(
     if result is None:
         bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
         with bar as advance, model.disable_adapter() if switched_off else nullcontext():
-            result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance)
+            result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance, start_folder)
         if stage == "zero_shot" and is_first_rank():
             keep_zero_shot(run, table, by, result)
         run.file.update(RunRecord(resolved=ResolvedChoices(probes=found_by_probes(model))))

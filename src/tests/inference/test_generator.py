@@ -209,7 +209,7 @@ def test_the_candidates_of_mbr(loaded, monkeypatch, way):
     """The first is the most likely summary; the others are what plain sampling draws at that temperature."""
     model, tokenizer, dataset = loaded
     seen = {}
-    monkeypatch.setattr(MbrChooser, "add", lambda self, dialogue, texts: seen.setdefault(dialogue, texts))
+    monkeypatch.setattr(MbrChooser, "add", lambda self, dialogue, texts, _: seen.setdefault(dialogue, texts))
     prompts = dataset.prompt.encode_prompts(DIALOGUES)
 
     def streamed(**settings):

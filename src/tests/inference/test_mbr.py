@@ -55,6 +55,25 @@ def test_mistakes_are_one_line():
         choose_by_mbr([["a", "b"]], tokenization="wrod")
 
 
+def test_further_references_are_compared_with_and_not_chosen_from():
+    """Alone the first two are closest (133.3 + 200 to 0); "x y" has 300 from each of two references and the most."""
+    candidates = [["a b", "a b c", "x y"]]
+    assert choose_by_mbr(candidates) == [0]
+    assert choose_by_mbr(candidates, references=[["x y", "x y"]]) == [2]
+    assert choose_by_mbr(candidates, references=[["z"]]) == [0]
+    assert choose_by_mbr([["a b", "c"], ["a b", "c"]], references=[["c d"], ["b"]]) == [1, 0]
+    assert choose_by_mbr([["a b"]], references=[["x y", "x y"]]) == [0]
+    assert choose_by_mbr([["ab", "cd"]], metric="chrf", references=[["cd e"]]) == [1]
+
+
+@pytest.mark.parametrize(("references", "workers"), [(0, None), (9, 7)])
+def test_further_references_count_as_pairs(monkeypatch, references, workers):
+    """Of 3,000 dialogues with 3 candidates each: 9,000 pairs, and 90,000."""
+    monkeypatch.setattr(mbr, "usable_cores", lambda: 8)
+    with MbrChooser(3_000, 3, "rouge_sum", "word", False, references) as chooser:
+        assert (chooser._workers.workers if chooser._workers else None) == workers
+
+
 @pytest.mark.parametrize(("ranks", "workers"), [(1, 7), (2, 3), (8, None)])
 def test_the_ranks_of_a_machine_share_its_cores(monkeypatch, ranks, workers):
     monkeypatch.setattr(mbr, "usable_cores", lambda: 8)
@@ -68,12 +87,14 @@ def test_workers_choose_alike(monkeypatch, in_workers):
     monkeypatch.setattr(mbr, "_MANY_PAIRS", 0 if in_workers else 10**9)
     monkeypatch.setattr(mbr, "usable_cores", lambda: 2)
     candidates = [["x y", "a b c", "a b d", "a b"], ["", "", "a", "b"], ["d c b a", "a b c d", "a b c d e", "z"]]
-    found = {}
-    with MbrChooser(3, 4, "rouge_sum", "word", False) as chooser:
-        assert (chooser._workers is not None) == in_workers
-        for dialogue, texts in enumerate(candidates):
-            chooser.add(dialogue, texts)
-            found |= chooser.chosen()
-        found |= chooser.chosen(wait=True)
-        assert chooser.chosen(wait=True) == {}
-    assert found == dict(enumerate(choose_by_mbr(candidates))) == {0: 3, 1: 0, 2: 1}
+    further = [["x y", "x y"], [], ["z"]]
+    for references, wanted in (([()] * 3, [3, 0, 1]), (further, [0, 0, 1])):
+        found = {}
+        with MbrChooser(3, 4, "rouge_sum", "word", False) as chooser:
+            assert (chooser._workers is not None) == in_workers
+            for dialogue, texts in enumerate(candidates):
+                chooser.add(dialogue, texts, references[dialogue])
+                found |= chooser.chosen()
+            found |= chooser.chosen(wait=True)
+            assert chooser.chosen(wait=True) == {}
+        assert found == dict(enumerate(choose_by_mbr(candidates, references=references))) == dict(enumerate(wanted))

@@ -1,0 +1,60 @@
+"""Which adapter a refined one was refined from, where MBR is to compare with samples of it."""
+
+import os
+from pathlib import Path
+
+from ..bilingual import Text
+from ..config.loader import load_config
+from ..config.located import found_again
+from ..config.schema import Config
+from ..errors import YoyakError
+from ..runs.record import read_record
+from .saved_settings import SETTINGS_FILE
+
+
+def mbr_start(config: Config, refining: bool = False) -> Path | None:
+    """Return the adapter before refining that draws half of MBR's samples; None where all are the model's own.
+
+    Where a model was refined several times it is the one before the first. With `refining` the config is that of a
+    refining, whose model goes on from the config's.
+
+    Raises:
+        YoyakError: `generation.mbr_references` is `start`, and there is none.
+    """
+    how = config.generation
+    if how.mbr_samples < 2 or how.mbr_references == "own":
+        return None
+    from ..models.adapter_values import same_form
+
+    model = Path(os.path.expanduser(config.lora.adapter or config.model.checkpoint))
+    if not refining and not _is_refined(model):
+        raise _refused(model, Text("was not made by yoyak refine", "yoyak refine으로 만든 모델이 아닙니다"))
+    if config.lora.adapter is None:
+        raise _refused(model, Text("two whole models are not loaded", "전체 모델 둘을 함께 읽지는 않습니다"))
+    start, seen = (model, set[Path]()) if refining else (_went_on_from(model), {model})
+    while _is_refined(start) and start not in seen:
+        seen.add(start)
+        start = _went_on_from(start)
+    if not (start / "adapter_model.safetensors").is_file():
+        why = Text(f"{start}, from before refining, is not there", f"refine 전의 {start}이(가) 없습니다")
+        raise _refused(model, why)
+    if not same_form(model, start):
+        why = Text(f"{start} is no longer the one before refining", f"{start}은(는) 이제 refine 전의 것이 아닙니다")
+        raise _refused(model, why)
+    return start
+
+
+def _refused(model: Path, why: Text) -> YoyakError:
+    return YoyakError(f"generation.mbr_references = start: {model}: {why}; set generation.mbr_references=own")
+
+
+def _is_refined(model: Path) -> bool:
+    """Tell whether a folder is the final model of a refining."""
+    record = read_record(model.parent) if (model / SETTINGS_FILE).is_file() else None
+    return record is not None and record.refine is not None
+
+
+def _went_on_from(model: Path) -> Path:
+    """Return the adapter that the run which wrote a final model went on from, by the settings beside it."""
+    saved = found_again(load_config(model / SETTINGS_FILE, ["model.trust_remote_code=false"]), model, ())
+    return Path(os.path.expanduser(saved.lora.adapter or model))
