@@ -1,4 +1,4 @@
-"""Generation against transformers' `generate`, in one run and on the same prompts. One JSON line.
+"""Generation against transformers' `generate`, in one run and on the same prompts. One JSON line. Beams: beam_speed.py.
 
     python benchmarks/generation_speed.py cpu [--adapter outputs/quickstart/final_model]
     python benchmarks/generation_speed.py gpu [--merged] [--examples FILE] [--seconds 100]
@@ -41,7 +41,9 @@ Ids = list[list[int]]
 TOKENS = 100
 
 
-def by_generate(model: Any, prompts: Ids, size: int, tokens: int, end_id: int | None, pad_id: int) -> Ids:
+def by_generate(
+    model: Any, prompts: Ids, size: int, tokens: int, end_id: int | None, pad_id: int, beams: int = 1
+) -> Ids:
     """Return new ids by transformers, in batches of similar length."""
     order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
     mixed = len({parameter.dtype for parameter in model.parameters()}) > 1  # autocast costs time where nothing is cast
@@ -58,6 +60,7 @@ def by_generate(model: Any, prompts: Ids, size: int, tokens: int, end_id: int | 
                 attention_mask=torch.tensor(mask, device=device),
                 max_new_tokens=tokens,
                 do_sample=False,
+                num_beams=beams,
                 eos_token_id=end_id,
                 pad_token_id=pad_id,
                 use_cache=True,

@@ -65,8 +65,8 @@ def _below(point: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
 
 
 def needs_earlier_tokens(settings: GenerationSettings) -> bool:
-    """Tell whether a choice depends on n-grams or on other beams, which `Picker` doesn't keep."""
-    return settings.num_beams > 1 or settings.no_repeat_ngram_size > 0
+    """Tell whether a choice depends on n-grams, which `Picker` doesn't keep."""
+    return settings.no_repeat_ngram_size > 0
 
 
 def uniform_numbers(seed: int | None, count: int) -> np.ndarray:
@@ -129,15 +129,7 @@ class Picker:
         settings = self._settings
         if not (settings.do_sample or settings.min_new_tokens or self._seen is not None):
             return logits.argmax(dim=-1)
-        scores = logits.float()
-        if self._seen is not None:
-            penalty = settings.repetition_penalty
-            penalized = torch.where(scores < 0, scores * penalty, scores / penalty)
-            scores = torch.where(self._seen[rows], penalized, scores)
-        if settings.min_new_tokens:
-            early = (count < settings.min_new_tokens)[:, None]
-            ends = scores[:, self._ends].masked_fill(early, -torch.inf)
-            scores = scores.index_copy(1, self._ends, ends)
+        scores = self.scored(logits.float(), rows, count)
         if self._uniform is None:
             tokens = scores.argmax(dim=-1)
         else:
@@ -146,6 +138,25 @@ class Picker:
             tokens = draw(self._warp(None, scores), uniform.clamp(min=0))
             if self._has_greedy_rows:
                 tokens = torch.where(uniform < 0, scores.argmax(dim=-1), tokens)
-        if self._seen is not None:
-            self._seen.index_put_((rows, tokens), self._true)
+        self.took(rows, tokens)
         return tokens
+
+    def scored(self, scores: torch.Tensor, rows: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+        """Return scores (rows, vocabulary), in float32, after the penalty on earlier tokens and the shortest length."""
+        settings = self._settings
+        if self._seen is not None:
+            penalty = settings.repetition_penalty
+            penalized = torch.where(scores < 0, scores * penalty, scores / penalty)
+            scores = torch.where(self._seen[rows], penalized, scores)
+        if settings.min_new_tokens:
+            early = (count < settings.min_new_tokens)[:, None]
+            ends = scores[:, self._ends].masked_fill(early, -torch.inf)
+            scores = scores.index_copy(1, self._ends, ends)
+        return scores
+
+    def took(self, rows: torch.Tensor, tokens: torch.Tensor, sources: torch.Tensor | None = None) -> None:
+        """Take down the token of each row; with `sources` each row goes on from what that row was before."""
+        if self._seen is not None:
+            if sources is not None:
+                self._seen[rows] = self._seen[sources]
+            self._seen.index_put_((rows, tokens), self._true)

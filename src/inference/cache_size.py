@@ -34,6 +34,10 @@ class CacheSize:
     places_step: int = 1
     power_of_two: bool = False
 
+    def times(self, beams: int) -> "CacheSize":
+        """Return the size of so many sequences as that of one: a dialogue's with all its beams."""
+        return replace(self, token_bytes=beams * self.token_bytes, row_bytes=beams * self.row_bytes)
+
     def of_row(self, tokens: int) -> int:
         """Return the bytes of a sequence that grows to so many tokens."""
         return self.row_bytes + self.token_bytes * -(-tokens // self.places_step) * self.places_step

@@ -227,7 +227,8 @@ def _stream_ids(
             yield [(indices[number], ids) for number, ids in part]
 
     lengths = [(len(ids) + max_new_tokens) * settings.num_beams for ids in prompts]
-    most = largest_batch(settings.batch_size, model.get_input_embeddings().weight.device.type, rows_refill=fast)
+    refilled = fast and settings.num_beams == 1  # with beams, as many rows with fewer dialogues
+    most = largest_batch(settings.batch_size, model.get_input_embeddings().weight.device.type, rows_refill=refilled)
     return in_batches(lengths, run, most, _room(model, settings, fast), splits_of(model), refills=fast)
 
 
@@ -236,8 +237,9 @@ def _room(model: Any, settings: GenerationSettings, fast: bool) -> Callable[[int
     tokens, beams = settings.batch_tokens, settings.num_beams
     if tokens:
         return lambda longest: tokens // longest
-    rows = rows_that_fit(cache_size(model, fast), model.get_input_embeddings().weight.device)
-    return lambda longest: rows(longest // beams) // beams
+    size = cache_size(model, fast).times(beams)
+    rows = rows_that_fit(size, model.get_input_embeddings().weight.device)
+    return lambda longest: rows(longest // beams)
 
 
 def _seed(settings: GenerationSettings, place: int, prompt: list[int]) -> int | None:

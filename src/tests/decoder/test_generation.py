@@ -5,7 +5,7 @@ import torch
 from transformers import LogitsProcessorList
 
 from src.config.schema import GenerationSettings
-from src.decoder import generation, row_batch
+from src.decoder import choosing_batch, row_batch
 from src.decoder.cached_decoder import CachedDecoder
 from src.decoder.generation import generate
 from src.decoder.picking import row_seed
@@ -59,14 +59,14 @@ def test_the_next_prompts_join_where_others_have_left(model, rows):
 def test_empty_rows_and_unseen_ends_change_nothing(model, monkeypatch, rows):
     """As on a GPU: rows rounded up, eight steps between two looks."""
     expected = theirs(model, GenerationSettings(), PROMPTS * 3)
-    for module in (row_batch, generation):
+    for module in (row_batch, choosing_batch):
         monkeypatch.setattr(module, "padded_rows", lambda rows, device: 1 << (rows - 1).bit_length())
 
     def advance(batch):
         for _ in range(8 if len(batch) else 0):
             batch._stepped(row_batch.padded_rows(len(batch), batch.device))
 
-    monkeypatch.setattr(generation.ChoosingBatch, "advance", advance)
+    monkeypatch.setattr(choosing_batch.ChoosingBatch, "advance", advance)
     assert ours(model, GenerationSettings(), PROMPTS * 3, rows=rows) == expected
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 import torch
 
+from src.config.schema import GenerationSettings
+from src.decoder.beam_batch import BeamBatch
 from src.decoder.cached_decoder import CachedDecoder
 from src.decoder.row_batch import RowBatch
 from src.inference.cache_size import CacheSize, cache_size
@@ -49,6 +51,23 @@ def test_rows_that_join_one_by_one_are_a_power_of_two(tmp_path: Any) -> None:
     assert taken == 8 * size.of_row(3)
     assert size.rows(3, taken) == 8
     assert size.rows(3, taken - 1) == 4
+
+
+def test_dialogues_with_their_beams_are_a_power_of_two() -> None:
+    """On a GPU five dialogues of three beams take 24 rows, and not 16."""
+    size = CacheSize(token_bytes=2, row_bytes=7, power_of_two=True).times(3)
+    assert size.of_row(10) == 3 * (2 * 10 + 7)
+    assert size.rows(10, 8 * 81) == 8
+    assert size.rows(10, 8 * 81 - 1) == 4
+
+
+@pytest.mark.parametrize(("rows", "beams"), [(3, 4), (1, 2)])
+def test_caches_of_beams(tmp_path: Any, rows: int, beams: int) -> None:
+    model = tiny(tmp_path, "llama")
+    settings = GenerationSettings(num_beams=beams)
+    batch = BeamBatch(CachedDecoder(model), settings, [1], rows=rows, longest=90, most=10)
+    taken = bytes_of(states for cache in batch._caches for states in cache)
+    assert rows * cache_size(model, fast=True).times(beams).of_row(100) == taken
 
 
 # By transformers: windows are views of the whole prompt's keys and values until the next token.

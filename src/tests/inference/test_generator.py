@@ -135,33 +135,41 @@ def test_a_beam_search_of_several_dialogues_gives_each_what_it_gets_alone(loaded
     alone = searched(batch_size=1)
     assert searched(batch_size=4) == alone
     assert [searched([dialogue])[0] for dialogue in DIALOGUES] == alone
-    free = searched(no_repeat_ngram_size=0)
-    assert searched(no_repeat_ngram_size=2) != free
+    assert searched(no_repeat_ngram_size=2) != alone
+
+
+def test_a_beam_search_is_that_of_transformers(loaded, monkeypatch):
+    model, tokenizer, dataset = loaded
+    calls = counted_rows(monkeypatch)
+
+    def searched(**settings):
+        settings = GenerationSettings(num_beams=4, **settings)
+        return generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, settings)
+
+    ours = [searched(), searched(length_penalty=0.0, batch_size=3), searched(length_penalty=-1.0)]
+    assert len(calls) == 3
+    monkeypatch.setattr(generator, "generates_fast", lambda model: False)
+    theirs = [searched(), searched(length_penalty=0.0, batch_size=3), searched(length_penalty=-1.0)]
+    assert ours == theirs
+    assert len(calls) == 3
 
 
 def test_a_batchs_tokens_are_prompts_and_summaries_times_beams(loaded, monkeypatch):
     """Room for two dialogues of two beams, each as long as the longest prompt with 12 new tokens, or for one."""
     model, tokenizer, dataset = loaded
     longest = max(len(ids) for ids in dataset.prompt.encode_prompts(DIALOGUES))
-    sizes = []
-    generate = model.generate
-
-    def counted(**arguments):
-        sizes.append(len(arguments["input_ids"]))
-        return generate(**arguments)
-
-    monkeypatch.setattr(model, "generate", counted)
+    calls = counted_rows(monkeypatch)
 
     def batches(tokens):
-        sizes.clear()
+        calls.clear()
         settings = GenerationSettings(num_beams=2, batch_tokens=tokens)
         generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, settings)
-        return list(sizes)
+        return list(calls)
 
     two = 2 * 2 * (longest + 12)
-    assert batches(two)[0] == 2
-    assert batches(two - 1)[0] == 1
-    assert batches(10**6) == [4]
+    assert batches(two) == [(4, 2)]
+    assert batches(two - 1) == [(4, 1)]
+    assert batches(10**6) == [(4, 4)]
 
 
 def test_a_sample_depends_on_dialogue_and_seed_not_on_the_batch(loaded):

@@ -18,7 +18,8 @@ from ...data.prompt.reasoning import without_reasoning
 from ...data.prompt.templates import PromptTemplate
 from ...decoder.cached_decoder import CachedDecoder
 from ...decoder.captured_passes import CapturedPasses
-from ...decoder.generation import ChoosingBatch, generate
+from ...decoder.choosing_batch import ChoosingBatch
+from ...decoder.generation import generate
 from ...decoder.packed_decoder import PackedDecoder
 from ...decoder.picking import row_seed
 from ...decoder.row_batch import padded_rows

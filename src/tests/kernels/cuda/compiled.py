@@ -19,6 +19,7 @@ from triton.compiler import ASTSource
 from triton.runtime.jit import JITFunction
 
 from src.kernels.cuda import (
+    beam_order,
     cached_attention,
     dropout,
     nf4,
@@ -132,6 +133,8 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
     cached_attention.cached_attention(
         empty(64, attention.columns), (rotary[0][:64], rotary[1][:64]), cache, integers[:64], attention, norms, out[:64]
     )
+    for beams in (2, 4, 64):
+        beam_order.reorder_beams(cache, integers[:64].view(-1, beams), integers[:2], integers[:2])
 
 
 def _quantized(shape: ModelShape, empty: Any) -> tuple[torch.Tensor, Any, torch.Tensor]:

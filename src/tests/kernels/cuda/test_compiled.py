@@ -13,6 +13,7 @@ SHARED_KB = {75: 64, 80: 163, 86: 99, 89: 99, 90: 227}  # CUDA C Programming Gui
 SHAPES = ["smollm2_135m", "llama3_3b", "qwen3_4b", "gemma3_270m", "gemma4_12b", "llama3_8b"]
 ATTENTION = ["cached_attention", "packed_flash_kernels"]
 KERNELS = {
+    "beam_order._reorder",
     "cached_attention._attend",
     "dropout._add_product",
     "dropout._drop",
