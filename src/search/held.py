@@ -9,6 +9,8 @@ from .pace import Pace
 
 BEAMS = 4
 """With which the winner is tried: a usual number for summaries."""
+BEAMS_WORK = 2.2
+"""Of a greedy token: 2.1 on an H200, 1.9 on two cores (docs/generation.md)."""
 
 SLACK = 1.05
 """Of what is foreseen."""
@@ -47,11 +49,11 @@ class AdditionCosts:
 
     def beams(self) -> float:
         """Return the seconds of the dialogues' summaries by beams, and what the end takes longer by them."""
-        return SLACK * (self.pace.begin + self.dev * self.pace.summary(self.units, BEAMS)) + self.beams_at_end()
+        return SLACK * (self.pace.begin + self.dev * self.pace.summary(self.units, BEAMS_WORK)) + self.beams_at_end()
 
     def beams_at_end(self) -> float:
         """Return the seconds that the end's summaries by beams take longer than greedy ones."""
-        return SLACK * self.test * (self.pace.summary(self.units, BEAMS) - self.pace.summary(self.units))
+        return SLACK * self.test * (self.pace.summary(self.units, BEAMS_WORK) - self.pace.summary(self.units))
 
     def together(self, models: int) -> float:
         """Return the seconds of so many models' summaries of the dialogues at the end."""

@@ -55,9 +55,9 @@ class Pace:
         summarized = summaries * self.summary(units)
         return begins * self.begin + trained + evaluated * units.evaluation * self.evaluation + summarized
 
-    def summary(self, units: Units, beams: int = 1) -> float:
-        """Return the seconds of a summary, which takes as many times the tokens of a greedy one as it has beams."""
-        return units.prompt * self.prompt + beams * units.token * units.tokens * self.tokens * self.token
+    def summary(self, units: Units, work: float = 1.0) -> float:
+        """Return the seconds of a summary, each of whose tokens takes so many times the work of a greedy one's."""
+        return units.prompt * self.prompt + work * units.token * units.tokens * self.tokens * self.token
 
     def refine_step(self, units: RefineUnits) -> float:
         """Return the seconds of a step of refining: it draws, mostly tokens, and trains."""

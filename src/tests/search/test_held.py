@@ -18,9 +18,9 @@ def test_seconds_by_hand():
     found = costs("refine.eval_steps=10", refining=RefineUnits(8.0, 1.5, 0.5))
     assert found.average() == pytest.approx(1.05 * (5 + 5))
     assert found.together(2) == pytest.approx(1.05 * 2 * (5 + 25))
-    # A summary by four beams: 0.1 + 4 x 0.4; at the end each takes 1.2 longer.
-    assert found.beams_at_end() == pytest.approx(1.05 * 50 * 1.2)
-    assert found.beams() == pytest.approx(1.05 * (5 + 17 + 60))
+    # A summary by four beams: 0.1 + 2.2 x 0.4; at the end each takes 0.48 longer.
+    assert found.beams_at_end() == pytest.approx(1.05 * 50 * 0.48)
+    assert found.beams() == pytest.approx(1.05 * (5 + 9.8 + 24))
     # Two loads; evaluations at 0, 10 and 20, and the score of the model; 20 steps of 10.
     assert found.refine(20) == pytest.approx(1.05 * (10 + 4 * 5 + 200))
 
@@ -29,8 +29,8 @@ def test_what_additions_take_is_held_up_to_their_share():
     assert costs("search.additions=[]").held(1000) == 0
     assert costs("search.additions=[average]").held(1000) == pytest.approx(10.5)
     assert costs("search.additions=[mbr]").held(1000) == pytest.approx(63)  # of the two models besides the winner
-    assert costs("search.additions=[beams]").held(1000) == pytest.approx(86.1)
-    assert costs().held(1000) == pytest.approx(159.6)
+    assert costs("search.additions=[beams]").held(1000) == pytest.approx(40.74)
+    assert costs().held(1000) == pytest.approx(114.24)
     own = ("generation.num_beams=2", "generation.mbr_samples=4", "generation.do_sample=true")  # not greedy as it is
     assert [costs(setting).held(1000) for setting in own] == [pytest.approx(73.5)] * 3
     assert costs("search.additions_share=0.05").held(1000) == 50
