@@ -1,5 +1,6 @@
 """Joining a run's other processes, and leaving them, in order or since one has failed."""
 
+import gc
 import os
 import sys
 import threading
@@ -15,7 +16,8 @@ from .place import RankPlace
 from .watch import ALONE_TIMES, Watch
 
 _JOIN_SECONDS = 300  # that all ranks have to come together: machines of a cluster don't start at once
-_LEAVE_SECONDS = 5.0  # that ending communication may take
+_LEAVE_SECONDS = 5.0  # that ending communication may take where this run has failed
+_LEAVE_IN_ORDER_SECONDS = 60.0  # where it has not, and all others leave too, on a machine that may be busy
 _STORE_SECONDS = 15  # that a launcher's store is looked for: without it, its variables are left over
 
 
@@ -186,7 +188,7 @@ def _leave(in_order: bool) -> None:
     """
     ending = threading.Thread(target=_destroy_group, args=(in_order,), daemon=True)
     ending.start()
-    ending.join(_LEAVE_SECONDS)
+    ending.join(_LEAVE_IN_ORDER_SECONDS if in_order else _LEAVE_SECONDS)
 
 
 def _destroy_group(in_order: bool) -> None:
@@ -197,3 +199,5 @@ def _destroy_group(in_order: bool) -> None:
     with suppress(Exception):
         if dist.is_initialized():
             dist.destroy_process_group()
+    if in_order:
+        gc.collect()  # models that FSDP2 has cut hold groups in cycles
