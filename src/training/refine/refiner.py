@@ -1,7 +1,6 @@
 """Refining: in each step summaries are drawn, rewarded, compared within their group, and learned from, once."""
 
 import logging
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ from ..guards.out_of_memory import MemoryRoom
 from ..state.resolved import Resolved
 from .average import WeightAverage, replaced
 from .figures import Written, looks, means
-from .policy import advantages, learning_rate
+from .policy import advantages, drawn_examples, learning_rate
 from .probe import probe_groups, refuse_unpacked
 from .reward import Drawn, Reward, Rewarder
 from .several import Share, made_by_all, own_part, summed
@@ -287,13 +286,8 @@ class Refiner:
         return CapturedPasses(self.decoder, self.micro_batch_tokens) if self._captures else None
 
     def _order(self, step: int) -> list[int]:
-        """Return the examples of a step (from 0), drawn without repetition within each pass over the data."""
-        count, size = len(self.examples), self.settings.dialogues
-        passes = count // size
-        order = list(range(count))
-        random.Random(f"{self.config.training.seed}/refine/{step // passes}").shuffle(order)
-        first = step % passes * size
-        return order[first : first + size]
+        """Return the examples of a step (from 0)."""
+        return drawn_examples(self.config.training.seed, step, len(self.examples), self.settings.dialogues)
 
 
 def _drawn(example: RefineExample, written: Sequence[Written]) -> Drawn:
