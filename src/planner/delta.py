@@ -23,9 +23,14 @@ class DeltaShape:
         return 2 * self.keys + self.values
 
     @property
+    def key_width(self) -> int:
+        """Return the width of a head's keys."""
+        return self.keys // self.key_heads
+
+    @property
     def head_state(self) -> int:
         """Return the numbers of all heads' states in a layer."""
-        return self.keys // self.key_heads * self.values
+        return self.key_width * self.values
 
     @property
     def state_bytes(self) -> int:

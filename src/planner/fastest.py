@@ -24,7 +24,7 @@ SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1
 _STEPS_TO_CHOOSE = 6
 # Of Qwen3-4B within 10 GB on an H100, large micro-batches with all layers computed again were expected to be 3% faster
 # than small ones with none, and were 7% slower.
-_AS_FAST = 0.04
+AS_FAST = 0.04
 _STEPS_LAID_OUT = 48
 
 
@@ -36,7 +36,9 @@ class Workload:
         steps: optimizer steps of the whole run.
         warm_up: steps that the means leave out.
         evaluation: the largest evaluation batch, or None where nothing is evaluated.
-        common: tokens that all examples begin with; 0 if unknown, which overestimates time and memory.
+        common: tokens that all examples begin with; 0 if unknown, which overestimates time and memory, or if they are
+            not to be shared.
+        groups: whether each example is a prompt that several continuations go on from.
     """
 
     examples: tuple[ExampleTokens, ...]
@@ -45,6 +47,12 @@ class Workload:
     warm_up: int = 0
     evaluation: MicroBatchSize | None = None
     common: int = 0
+    groups: bool = False
+
+    @property
+    def levels(self) -> int:
+        """Return in how many levels a micro-batch's sequences go on from one another."""
+        return 2 if self.groups or shared_tokens(self.common) else 1
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ def _fastest(
         least = min(choices, key=lambda choice: choice.memory.device_bytes)
         return _exact(least, load, device, steady_bytes), False
     # Cut weights are gathered and dequantized for each micro-batch, and longer ones were faster as expected.
-    margin = _AS_FAST if job.shards is None else 0.0
+    margin = AS_FAST if job.shards is None else 0.0
     as_fast = [choice for choice in allowed if choice.time.seconds <= (1 + margin) * allowed[0].time.seconds]
     best = max(as_fast, key=lambda choice: choice.how.kept_layers)  # of equal ones the first, the fastest
     return _exact(best, load, device, steady_bytes), True
@@ -160,7 +168,8 @@ def _packed_work(job: TrainingJob, load: Workload, size: int, steps: int) -> Ste
     steps = min(load.steps, steps)
     order = load.seed, steps, load.warm_up
     how = load.common, job.side_by_side, job.cards
-    return packed_work(load.examples, job.step_examples, size, *order, multiple, *how)
+    work = packed_work(load.examples, job.step_examples, size, *order, multiple, *how)
+    return replace(work, levels=load.levels)
 
 
 def largest_step(job: TrainingJob, load: Workload) -> int:

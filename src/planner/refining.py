@@ -199,7 +199,8 @@ def fastest_refining(
     train, held = examples
     refine, most = config.refine, config.tokenizer.decoder_max_len
     sizes = DrawingSizes.of(config, job, [*train, *held])
-    load = Workload(group_tokens(train, config), config.training.seed, min(refine.steps, _STEPS_LAID_OUT))
+    steps = min(refine.steps, _STEPS_LAID_OUT)
+    load = Workload(group_tokens(train, config), config.training.seed, steps, groups=True)
     copies = _copied_bytes(config, job)
     found: list[RefineChoice] = []
     rows = most_rows(config, job.cpu)

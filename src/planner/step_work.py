@@ -26,6 +26,7 @@ class StepWork:
         micro_batches: of a step.
         largest: sizes that bound every micro-batch.
         later: sizes that bound those after the first of their step (trainer engine), or None where there are none.
+        levels: 2 where sequences of a micro-batch go on from another (a shared beginning, a group's prompt), else 1.
     """
 
     computed: float
@@ -35,6 +36,7 @@ class StepWork:
     micro_batches: float
     largest: MicroBatchSize
     later: MicroBatchSize | None = None
+    levels: int = 1
 
     @property
     def filler(self) -> float:

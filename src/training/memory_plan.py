@@ -1,7 +1,7 @@
 """Run the planner on the loaded model, using measured memory."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from transformers import TrainingArguments
 from ..architectures import DELTA_LINEARS, LINEARS
 from ..config.schema import TrainingSettings
 from ..errors import YoyakError
+from ..kernels.requirements import flash_delta_obstacle
 from ..models.causal_head import without_wrapper
 from ..models.dequantized import linear4bit_layers
 from ..models.shared_layers import shared_layers_of
@@ -18,7 +19,7 @@ from ..planner.allocator import block
 from ..planner.cluster import chosen_cluster
 from ..planner.constants import MEMORY
 from ..planner.devices import Device, find_device
-from ..planner.fastest import Choice, MemoryLimits, Workload, fastest_choice
+from ..planner.fastest import AS_FAST, Choice, MemoryLimits, Workload, fastest_choice
 from ..planner.job import EngineName, Shards, TrainingJob, of_one_card
 from ..planner.machine import card_of_memory, read_profile
 from ..planner.memory import optimizer_bytes
@@ -38,6 +39,8 @@ class MemoryPlan:
     """The choice for a run of the packed engine, with what the planner predicts of it.
 
     `optimizer` is the one that runs, None in runs that were begun by versions which took the config's.
+    `shares_beginning` says whether a micro-batch computes the tokens that all examples begin with once, as it always
+    did in earlier versions.
     """
 
     micro_batch_tokens: int
@@ -47,6 +50,7 @@ class MemoryPlan:
     device_bytes: int = 0
     step_seconds: float = 0.0
     optimizer: str | None = None
+    shares_beginning: bool = True
 
 
 def plan_loaded(
@@ -59,7 +63,8 @@ def plan_loaded(
     whole_step = training.batch_size * training.gradient_accumulation_steps
     steps = training.max_steps or max(1, -(-int(len(examples) * training.epochs) // whole_step))
     largest = evaluation_batch(held, job.eval_batch_size) if held else None
-    load = Workload(examples, training.seed, steps, evaluation=largest, common=common_tokens(train_dataset))
+    groups, common = bool(getattr(train_dataset, "groups", False)), common_tokens(train_dataset)
+    load = Workload(examples, training.seed, steps, evaluation=largest, common=common, groups=groups)
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
     budget = training.memory_budget_gb * 1e9 if training.memory_budget_gb else float("inf")
     limits = MemoryLimits(budget, SHARE_OF_FREE_MEMORY * free + MEMORY.context)
@@ -67,7 +72,21 @@ def plan_loaded(
     if engine == "packed":  # the probe has made its layers; its gradients and the optimizer's states are to come
         gradients = block(sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad))
         steady = torch.cuda.memory_allocated() + gradients + optimizer_bytes(job)[0]
-    return fastest_choice(job, load, this_device(), limits, steady)
+    device = this_device()
+    usual = fastest_choice(job, load, device, limits, steady)
+    if not load.common or not _flash_computes(model, job):
+        return usual
+    alone = fastest_choice(job, replace(load, common=0), device, limits, steady)
+    clearly_faster = usual[1] and usual[0].time.seconds < (1 - AS_FAST) * alone[0].time.seconds
+    return alone if alone[1] and not clearly_faster else usual
+
+
+def _flash_computes(model: Any, job: TrainingJob) -> bool:
+    """Tell whether Flash Linear Attention computes a packed run's gated delta rules: all its kernels once a level, so
+    that a shared beginning may cost more than it saves.
+    """
+    delta, device = job.shape.delta, model.get_input_embeddings().weight.device
+    return job.engine == "packed" and delta is not None and flash_delta_obstacle(device, delta.key_width) is None
 
 
 def plan_packed(model: Any, train_dataset: Any, eval_dataset: Any, training: TrainingSettings) -> MemoryPlan:
@@ -89,9 +108,15 @@ def plan_packed(model: Any, train_dataset: Any, eval_dataset: Any, training: Tra
             f"training.micro_batch_tokens, {smaller}, or set training.gradient_checkpointing=auto"
         )
     how, seconds = choice.how, choice.time.seconds
-    optimizer = choice.job.optimizer
     return MemoryPlan(
-        tokens, how.kept_layers, how.keeps_inputs, memory.peak_bytes, memory.device_bytes, seconds, optimizer
+        tokens,
+        how.kept_layers,
+        how.keeps_inputs,
+        memory.peak_bytes,
+        memory.device_bytes,
+        seconds,
+        choice.job.optimizer,
+        shares_beginning=choice.work.levels > 1,
     )
 
 

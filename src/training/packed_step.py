@@ -49,7 +49,7 @@ class PackedTrainer(ResponseTrainer):
             tokens,
             multiple=filled_multiple(tokens) if plan else 1,
             filler_id=self.data_collator.pad_token_id,
-            shared=common_tokens(self.train_dataset),
+            shared=common_tokens(self.train_dataset) if plan is None or plan.shares_beginning else 0,
             side_by_side=SIDE_BY_SIDE if self.side_by_side else 1,
             rank=own_rank(),
             ranks=rank_count(),

@@ -48,6 +48,21 @@ def test_larger_micro_batches_and_less_recomputation_are_faster():
     assert step_time(JOB, find_device("L4"), WORK, ALL).seconds > 5 * usual
 
 
+def test_a_gated_delta_rule_takes_its_calls_for_each_level_and_micro_batch():
+    """Qwen3.5-4B's 24 such layers, on an H200: a step of 64 examples in 10 micro-batches took 5.08 s."""
+    job, device = replace(JOB, shape=find_shape("Qwen/Qwen3.5-4B")[0]), find_device("H200")
+    work = StepWork(19_200, 18_600, 2900, 4_000_000, 9.9, MicroBatchSize(2048, 400, 12, 900), levels=2)
+    assert step_time(job, device, work, Activations(27)).seconds == pytest.approx(5.08, rel=0.03)
+    two, one = (step_counts(job, replace(work, levels=levels), ALL)["calls"] for levels in (2, 1))
+    assert two - one == pytest.approx(9.9 * 24 * 350)
+    again = step_counts(job, replace(work, micro_batches=5), ALL)["calls"]
+    assert two - again == pytest.approx(4.9 * (24 * 700 + 32 * 60 * (1 + 0.4 * 4 / 32)))
+    on_cpu = [step_counts(replace(job, cpu=True), replace(work, levels=levels), ALL)["calls"] for levels in (2, 1)]
+    assert on_cpu[0] == on_cpu[1] < one
+    plain = [step_counts(JOB, replace(work, levels=levels), ALL) for levels in (2, 1)]
+    assert plain[0] == plain[1]
+
+
 def test_measured_shares_of_a_device_come_before_the_constants():
     device = find_device("H100")
     half = replace(device, product_share=TIME.product_share / 2)

@@ -129,6 +129,10 @@ def test_measured_steps(monkeypatch, shape, dialogues, qlora, rows, peak_gb):
     assert plan.memory.peak_bytes - parts.get("evaluation", 0) == pytest.approx(peak_gb * 1e9, rel=0.03)
 
 
+def test_continuations_of_a_group_are_a_level_of_their_own():
+    assert planned(LARGE).choice.update.work.levels == 2
+
+
 def test_less_memory_means_fewer_rows_and_smaller_micro_batches():
     wide, tight = planned(LARGE), planned(LARGE, "training.memory_budget_gb=24")
     assert (wide.fits, tight.fits) == (True, True)

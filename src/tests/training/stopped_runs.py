@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 from transformers import TrainerCallback
@@ -13,6 +14,7 @@ from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config
 from src.training.guards.interrupts import TrainingInterrupted
 from src.training.llm_trainer import LLMTrainer
 from src.training.state.checkpoints import find_checkpoint
+from src.training.state.resolved import resolve
 
 MEASURED = ("_per_second", "_runtime", "_bytes", "_busy_percent", "_celsius")
 EPOCH = 5  # steps: 4 dialogues under 5 instructions, 4 a step
@@ -31,12 +33,15 @@ def config_for(base, folder, engine="packed", **settings):
     return tiny_config(base, folder, **training | settings)
 
 
-def trainer_for(config, resume=None, callbacks=(), with_eval=True, dialogues=DIALOGUES, pause=None):
+def trainer_for(config, resume=None, callbacks=(), with_eval=True, dialogues=DIALOGUES, pause=None, plan=None):
+    """Return a new run's trainer, or one that goes on; a run may have a GPU's plan, though it is computed on a CPU."""
     model, tokenizer = load_tiny(config)
     arguments = {"tokenizer": tokenizer, "format_type": "chat", "language": "en"}
     train = create_llm_dataset(dialogues, SUMMARIES, use_instruction_augmentation=True, **arguments)
     evaluation = create_llm_dataset(DIALOGUES[:2], SUMMARIES[:2], **arguments) if with_eval else None
-    return LLMTrainer(config, model, tokenizer, train, evaluation, callbacks=callbacks, resume=resume, pause=pause)
+    resolved = plan and replace(resolve(config, model, train, evaluation), memory_plan=plan)
+    given = {"callbacks": callbacks, "resume": resume, "resolved": resolved, "pause": pause}
+    return LLMTrainer(config, model, tokenizer, train, evaluation, **given)
 
 
 class SignalAt(TrainerCallback):

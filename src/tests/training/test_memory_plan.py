@@ -1,12 +1,14 @@
 """What the planner is told of a loaded model, and what training does with its choice."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, LlamaConfig
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 
 from src.config.schema import TrainingSettings
 from src.errors import YoyakError
@@ -15,6 +17,7 @@ from src.planner.memory import steady_parts
 from src.tests.tiny_architectures import write_architecture
 from src.training import memory_plan
 from src.training.memory_plan import (
+    MemoryPlan,
     checkpointing_arguments,
     dataset_examples,
     job_of_model,
@@ -22,6 +25,7 @@ from src.training.memory_plan import (
     plan_packed,
     recomputes_layers,
 )
+from src.training.refine.memory import GroupLengths
 
 
 @pytest.fixture
@@ -108,6 +112,48 @@ def test_tokens_that_all_examples_begin_with_are_planned_once(model, card):
     assert second.work.largest.tokens <= 80 + 16 * 220
     assert second.memory.peak_bytes < first.memory.peak_bytes
     assert second.time.seconds < first.time.seconds
+
+
+@pytest.fixture
+def hybrid():
+    """Qwen3.5-4B's shape without any values, with an adapter."""
+    shapes = json.loads((Path(memory_plan.__file__).parents[1] / "planner/shapes.json").read_text(encoding="utf-8"))
+    sizes = dict(shapes["Qwen/Qwen3.5-4B"])
+    config = AutoConfig.for_model(sizes.pop("model_type"), **sizes)
+    with torch.device("meta"):
+        causal_lm = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        return get_peft_model(causal_lm, LoraConfig(r=16, target_modules=["q_proj", "down_proj"]))
+
+
+def shares(model, common, **settings):
+    """Tell whether 64 examples of 280 tokens share so many of them, and in micro-batches of how many tokens."""
+    data = Dataset()
+    data.lengths, data.prompt_lengths, data.common_tokens = np.full(192, 280), np.full(192, 250), common
+    settings = TrainingSettings(batch_size=64, gradient_accumulation_steps=1, memory_budget_gb=4, **settings)
+    plan = plan_packed(model, data, None, settings)
+    return plan.shares_beginning, plan.micro_batch_tokens
+
+
+def test_a_short_beginning_is_not_shared_where_each_level_is_launched_by_itself(hybrid, model, card, monkeypatch):
+    """Here are no such kernels: only what is said of them is replaced."""
+    card.free = 80_000_000_000
+    assert shares(hybrid, 35)[0]  # by operations of torch, whatever the plan expects of it
+    monkeypatch.setattr(memory_plan, "flash_delta_obstacle", lambda device, key_width: None)
+    assert shares(hybrid, 35)[0] is False
+    assert shares(hybrid, 200)[0]  # most of each example
+    assert shares(hybrid, 35, micro_batch_tokens=1024) == (False, 1024)
+    assert shares(model, 35)[0]  # has no such layers
+
+
+def test_groups_are_planned_with_what_goes_on_from_their_prompts(model, card):
+    lengths, prompt_lengths = [100, 200, 300] * 20, [50, 50, 50] * 20
+    groups = GroupLengths(lengths, prompt_lengths)
+    assert plan_loaded(model, groups, None, TrainingSettings(), "packed")[0].work.levels == 2
+    assert plan_loaded(model, Dataset(), None, TrainingSettings(), "packed")[0].work.levels == 1
+
+
+def test_plans_of_earlier_versions_share():
+    assert MemoryPlan(4096, 3, False, 5_000).shares_beginning
 
 
 def test_a_fixed_micro_batch_stays(model, card):

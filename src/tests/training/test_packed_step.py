@@ -1,5 +1,6 @@
 """The packed engine inside the Trainer."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from src.config.schema import Config
+from src.tests.packed_models import WRITTEN_OUT
 from src.tests.tiny_models import (
     load_tiny,
     tiny_config,
@@ -16,9 +18,11 @@ from src.tests.tiny_models import (
     write_tiny_model,
 )
 from src.training.llm_trainer import LLMTrainer
+from src.training.memory_plan import MemoryPlan
 from src.training.packed_step import PackedTrainer
 from src.training.prepared_adamw import PreparedAdamW
 from src.training.samplers import ShuffledSampler
+from src.training.state.resolved import resolve
 
 WHOLE: dict[str, Any] = {"lora__use_lora": False, "lora__use_qlora": False}
 ADAPTED_OR_WHOLE = pytest.mark.parametrize("settings", [{}, WHOLE], ids=["adapted", "whole"])
@@ -94,6 +98,25 @@ def test_both_engines_train_the_same_weights(checkpoint: str, tmp_path: Path) ->
     assert difference(results[0], results[1]) < 1e-3  # Adam divides small gradients by their own size
     assert difference(results[0], results[2]) < 1e-3
     assert all(weight.abs().max() > 1e-3 for name, weight in results[0].items() if "lora_B" in name)
+
+
+def test_a_beginning_is_shared_as_the_plan_says(tmp_path: Path) -> None:
+    """By a model that is never captured, so that a GPU's plan is computed on a CPU too."""
+    base = write_tiny_model(tmp_path / "base", "qwen3_5_text", **WRITTEN_OUT["qwen3_5_text"])
+    config = tiny_config(base, tmp_path, training__engine="packed", training__batch_size=4, lora__dropout=0.0)
+    gradients = []
+    for shares in (True, False):
+        model, tokenizer = load_tiny(config)
+        dataset = tiny_dataset(tokenizer)
+        plan = MemoryPlan(1024, 1, False, 5_000, shares_beginning=shares)
+        resolved = replace(resolve(config, model, dataset), memory_plan=plan)
+        trainer = LLMTrainer(config, model, tokenizer, dataset, resolved=resolved).trainer
+        trainer._prepare_for_training(1, trainer.get_train_dataloader(), None)
+        step = trainer.room.pack([dataset[number] for number in range(4)])
+        assert {batch.shared for batch in step["micro_batches"]} == {dataset.common_tokens if shares else 0}
+        trainer.training_step(model, step, None)
+        gradients.append({name: p.grad.clone() for name, p in model.named_parameters() if "lora_B" in name})
+    assert difference(*gradients) < 1e-5
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen3"])

@@ -12,6 +12,7 @@ from src.tests.packed_models import WRITTEN_OUT
 from src.tests.tiny_models import DIALOGUES, write_tiny_model
 from src.tests.training.stopped_runs import EPOCH, SignalAt, config_for, end_of, last_checkpoint, stopped, trainer_for
 from src.training.guards.interrupts import TrainingInterrupted
+from src.training.memory_plan import MemoryPlan
 from src.training.state.checkpoints import find_checkpoint
 
 
@@ -114,6 +115,23 @@ def test_windows_norms_around_and_delta_rules_go_on_bit_for_bit(tmp_path, family
         if name == "stopped":
             stopped(config, 3)
         trainer_for(config, last_checkpoint(tmp_path / name) if name == "stopped" else None).train()
+    assert end_of(tmp_path / "stopped") == end_of(tmp_path / "whole")
+
+
+def test_a_run_that_does_not_share_its_beginning_never_does(tmp_path):
+    """A GPU's plan, computed on a CPU: a hybrid has no graphs."""
+    base = write_tiny_model(tmp_path / "base", "qwen3_5_text", **WRITTEN_OUT["qwen3_5_text"])
+    plan = MemoryPlan(1024, 1, False, 5_000, shares_beginning=False)
+    for name in ("whole", "stopped"):
+        config = config_for(base, tmp_path / name, training__epochs=1.0)
+        begun = trainer_for(config, callbacks=[SignalAt(3)] if name == "stopped" else [], plan=plan)
+        assert begun.trainer.room.packer.shared == 0
+        if name == "stopped":
+            with pytest.raises(TrainingInterrupted):
+                begun.train()
+            begun = trainer_for(config, last_checkpoint(tmp_path / name))
+            assert begun.trainer.room.packer.shared == 0
+        begun.train()
     assert end_of(tmp_path / "stopped") == end_of(tmp_path / "whole")
 
 

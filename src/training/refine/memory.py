@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -27,10 +27,12 @@ class GroupLengths:
     Attributes:
         lengths: tokens of each dialogue's group.
         prompt_lengths: those of them that are no targets.
+        groups: that each is one.
     """
 
     lengths: list[int]
     prompt_lengths: list[int]
+    groups: ClassVar = True
 
     @classmethod
     def of(cls, examples: "Sequence[RefineExample]", config: Config) -> "GroupLengths":
