@@ -71,9 +71,12 @@ def levels_of(spans: Sequence[Span], device: torch.device) -> Levels:
         before = torch.tensor(known, dtype=torch.int64, device=device) if known else None
         return Level(_tokens(spans, numbers, device), starts.to(device), starts, before)
 
+    levels = [level(some) for some in by_depth]
     numbers = [number for some in by_depth for number in some]
+    if numbers == list(range(len(spans))):
+        return Levels(levels, None, None)
     tokens = [token for number in numbers for token in range(*spans[number][:2])]
-    return Levels([level(some) for some in by_depth], _inverse(tokens, device), _inverse(numbers, device))
+    return Levels(levels, _inverse(tokens, device), _inverse(numbers, device))
 
 
 def _tokens(spans: Sequence[Span], numbers: list[int], device: torch.device) -> slice | torch.Tensor:
@@ -83,8 +86,6 @@ def _tokens(spans: Sequence[Span], numbers: list[int], device: torch.device) -> 
     return torch.tensor(places, dtype=torch.int64, device=device)
 
 
-def _inverse(order: list[int], device: torch.device) -> torch.Tensor | None:
-    """Return where each of 0, 1, ... stands in an order of them, or None where each stands in its own place."""
-    if order == list(range(len(order))):
-        return None
+def _inverse(order: list[int], device: torch.device) -> torch.Tensor:
+    """Return where each of 0, 1, ... stands in an order of them."""
     return torch.tensor(order, dtype=torch.int64).argsort().to(device)

@@ -48,12 +48,14 @@ def flash_gated_delta_rule(
     carried = _Carried(None, None)
     for number, level in enumerate(levels.levels):
         goes_on = number + 1 < len(levels.levels)
-        some, some_decays, some_rates = (x[level.tokens] for x in (qkv, decays, rates))
+        every = qkv, decays, rates  # a part of one has a gradient of the whole's size, filled with zeros
+        some, some_decays, some_rates = every if len(levels.levels) == 1 else (x[level.tokens] for x in every)
         result, carried = _level(some, some_decays, some_rates, weight, of, level, carried, goes_on, keeps_last)
         read.append(result)
         states.append(carried.states)
     order = levels.token_order
-    whole = torch.cat(read) if order is None else torch.cat(read).index_select(0, order)
+    whole = read[0] if len(read) == 1 else torch.cat(read)
+    whole = whole if order is None else whole.index_select(0, order)
     if not keeps_last:
         return whole, None
     last = torch.cat([state for state in states if state is not None])
