@@ -210,6 +210,7 @@ class LLMTrainer:
             YoyakError: the disk is full or can't be written any more, one example doesn't fit into memory, or an
                 operation has no deterministic kernel though that is asked for.
         """
+        self.trainer.begin_phase()  # of what loading, the probe and summaries before it have left
         self.trainer.peak.begin()
         try:
             with deterministic_kernels(self.resolved.deterministic):

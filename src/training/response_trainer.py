@@ -15,6 +15,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ..data.prompt.templates import IGNORE
 from ..models.causal_head import without_wrapper
+from ..models.cpu_memory import give_back_freed_memory
 from ..models.shared_layers import shared_layers_of
 from ..ranks.group import add_up, gathered, library_meeting, own_rank, rank_count
 from .guarded_trainer import GuardedTrainer
@@ -154,6 +155,14 @@ class ResponseTrainer(GuardedTrainer):
         if self.is_cut:
             self.room.forget()
 
+    def begin_phase(self) -> None:
+        """On a CPU, give back what was freed: the blocks of what comes next seldom fit where those before it lay.
+
+        Once for a training and twice for an evaluation, whose pages are then taken anew; not for a step.
+        """
+        if self.args.device.type == "cpu":
+            give_back_freed_memory()
+
     def use_room(self) -> None:
         """Compute as `room` says, which other ranks have changed; padded batches are split anew each time."""
 
@@ -171,6 +180,7 @@ class ResponseTrainer(GuardedTrainer):
         Nothing but two numbers is kept.
         """
         start = time.perf_counter()
+        self.begin_phase()
         self.model.eval()
         loss_sum, target_sum, examples = torch.zeros((), dtype=torch.float64), 0, 0
         for batch in self._as_many_on_all_ranks(dataloader):
@@ -191,6 +201,7 @@ class ResponseTrainer(GuardedTrainer):
         if self.rouge_sum is not None:
             with self.peak.left_out():
                 metrics[f"{metric_key_prefix}_rouge_sum"] = self.rouge_sum()
+        self.begin_phase()
         self.evaluation_seconds += time.perf_counter() - start
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=examples)
 
