@@ -47,6 +47,11 @@ class AdditionCosts:
         greedy = drawn_summaries(generation) == 1 and not generation.do_sample
         return greedy and "beams" in self.config.search.additions
 
+    @property
+    def beams_if_tried(self) -> float:
+        """Return the seconds that what comes before beams must leave for them; 0 where they are not tried."""
+        return self.beams() if self.tries_beams else 0.0
+
     def beams(self) -> float:
         """Return the seconds of the dialogues' summaries by beams, and what the end takes longer by them."""
         return SLACK * (self.pace.begin + self.dev * self.pace.summary(self.units, BEAMS_WORK)) + self.beams_at_end()
@@ -78,8 +83,7 @@ class AdditionCosts:
         held = 0.0
         if others and "average" in search.additions:
             held += self.average()
-        if self.tries_beams:
-            held += self.beams()
+        held += self.beams_if_tried
         if others > 1 and "mbr" in search.additions:
             held += self.together(others)
         if self.refining is not None and "refine" in search.additions:

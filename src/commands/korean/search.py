@@ -196,6 +196,14 @@ SEARCH = (
         "{source}: 대화 {all}개 중 {over}개가 data.eval에도 있어 마지막 점수에서 뺍니다",
     ),
     Text("would take {took}, and {left} were left", "{took:t} 걸리는데 {left:t} 남아 있었습니다"),
+    Text(
+        "would take {took}, and {left} were left besides {beams} for beams",
+        "{took:t} 걸리는데, 빔 탐색에 쓸 {beams:t:을/를} 빼면 {left:t} 남아 있었습니다",
+    ),
+    Text(
+        "Evaluation loss: of %d of the %d evaluation dialogues, evenly spread",
+        "평가 손실: 고르게 고른 %d개로 계산 (평가 대화 %d개 중)",
+    ),
     Text("takes {size} GB of memory, more than there is", "메모리가 {size} GB 필요해 들어가지 않습니다"),
     Text("{folder}: can't be averaged: {why}", "{folder}: 평균을 낼 수 없습니다: {why:t}"),
     Text("tensors that are no factors of layers differ", "층의 인수가 아닌 텐서가 서로 다릅니다"),

@@ -95,18 +95,24 @@ class Tries:
         self.known = known_additions(search.folder)
 
     def tried(
-        self, kind: str, label: str, foreseen: float, make: Callable[[], TrialScores], needs: Sequence[Path]
+        self,
+        kind: str,
+        label: str,
+        foreseen: float,
+        make: Callable[[], TrialScores],
+        needs: Sequence[Path],
+        for_beams: float = 0.0,
     ) -> TrialScores | None:
         """Make and measure an addition unless it is known; return its scores where it stays.
 
         One that would end too late, or can't be made, is kept with the reason. It is left out where models that it
-        `needs` are gone.
+        `needs` are gone. It must leave `for_beams` seconds.
         """
         line = self.known.get(label)
         if line is None or line["scores"] is None:
             if self.stopped or not all(model.is_dir() for model in needs):
                 return None
-            line = self._made(kind, foreseen, make)
+            line = self._made(kind, foreseen, make, for_beams)
             self.known[label] = line
             write_atomic(
                 self.search.folder / RECORD, json.dumps(self.known, ensure_ascii=False, indent=1), durable=True
@@ -124,11 +130,11 @@ class Tries:
         shown["kept"] = allowed and better
         return now if shown["kept"] else None
 
-    def _made(self, kind: str, foreseen: float, make: Callable[[], TrialScores]) -> dict[str, Any]:
+    def _made(self, kind: str, foreseen: float, make: Callable[[], TrialScores], for_beams: float) -> dict[str, Any]:
         line = {"kind": kind, "foreseen": foreseen, "seconds": None, "reason": None, "score": None, "scores": None}
-        left = self.search.clock.left - end_seconds(self.search)
+        left = self.search.clock.left - end_seconds(self.search) - for_beams
         if foreseen > left:
-            return line | halves("reason", too_late(foreseen, left))
+            return line | halves("reason", too_late(foreseen, left, for_beams))
         began = time.perf_counter()
         try:
             found = make()
@@ -147,7 +153,8 @@ class Tries:
 def _try_averages(tries: Tries, nexts: list[Path]) -> None:
     """Average the winner's weights with those of its earlier checkpoint and of the next best trials, one at a time.
 
-    Each stays only where the average with it is better ("greedy soup", Wortsman et al., "Model soups", 2022).
+    Each stays only where the average with it is better ("greedy soup", Wortsman et al., "Model soups", 2022). Those
+    after the first one leave the time for beams, so that these are tried before a third model is.
     """
     from ...export.averaged import average_models
 
@@ -163,13 +170,15 @@ def _try_averages(tries: Tries, nexts: list[Path]) -> None:
             average_models(sources, place / FINAL)
             return tries.measured(place)
 
-        if scores := tries.tried("average", tried, addition_costs(search).average(), make, sources):
+        costs = addition_costs(search)
+        for_beams = costs.beams_if_tried if winner.additions else 0.0
+        if scores := tries.tried("average", tried, costs.average(), make, sources, for_beams):
             label, parts = tried, sources
             winner.label, winner.model, winner.scores = label, place, scores
 
 
 def _try_refining(tries: Tries) -> None:
-    """Refine the winner in the time that is left."""
+    """Refine the winner in the time that is left but for beams."""
     from .refining import refine_in_time
 
     search, winner = tries.search, tries.winner
@@ -182,7 +191,8 @@ def _try_refining(tries: Tries) -> None:
         refine_in_time(search, start, label)
         return tries.measured(search.folder / FOLDER / label)
 
-    if scores := tries.tried("refine", label, least, make, [start]):
+    for_beams = costs.beams_if_tried if costs.refining else 0.0  # what can't be made takes no time from them
+    if scores := tries.tried("refine", label, least, make, [start], for_beams):
         winner.label, winner.model, winner.scores = label, search.folder / FOLDER / label, scores
 
 

@@ -11,8 +11,11 @@ def with_half(sentence: str) -> str:
     return Text(sentence, korean) if korean != sentence else sentence
 
 
-def too_late(needed: float, left: float) -> str:
-    """Return that something takes more seconds than are left."""
+def too_late(needed: float, left: float, for_beams: float = 0.0) -> str:
+    """Return that something takes more seconds than are left, besides those that are held for beams."""
+    if for_beams:
+        have = hours(max(left, 0))
+        return with_half(f"would take {hours(needed)}, and {have} were left besides {hours(for_beams)} for beams")
     return with_half(f"would take {hours(needed)}, and {hours(max(left, 0))} were left")
 
 

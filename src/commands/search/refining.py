@@ -15,7 +15,8 @@ _LEAST_MINUTES = 0.01
 
 
 def refine_in_time(search: Search, start: Path, name: str) -> None:
-    """Refine a model into the run `added/NAME`, or go on with that; it ends before the search has to.
+    """Refine a model into the run `added/NAME`, or go on with that; it ends before the search has to, with the
+    time for beams left.
 
     The pace of its first steps decides how many of `refine.steps` are made in the minutes that were left when it began.
     """
@@ -23,8 +24,8 @@ def refine_in_time(search: Search, start: Path, name: str) -> None:
     config.experiment.output_dir = str(search.folder / _ADDED)
     config.evaluation.generate, config.training.report_to = False, []
     costs = addition_costs(search)
-    # The model's page and score, and the step under way.
-    after = page_seconds(search) + costs.average() + costs.refine(1) - costs.refine(0)
+    # The model's page and score, the step under way, and beams.
+    after = page_seconds(search) + costs.average() + costs.refine(1) - costs.refine(0) + costs.beams_if_tried
     minutes = search.folder / _ADDED / f"{name}_{_MINUTES}"
     if not minutes.is_file():
         left = max(_LEAST_MINUTES, (search.clock.left - end_seconds(search) - after) / 60)

@@ -21,6 +21,8 @@ def test_seconds_by_hand():
     # A summary by four beams: 0.1 + 2.2 x 0.4; at the end each takes 0.48 longer.
     assert found.beams_at_end() == pytest.approx(1.05 * 50 * 0.48)
     assert found.beams() == pytest.approx(1.05 * (5 + 9.8 + 24))
+    assert found.beams_if_tried == found.beams()
+    assert costs("search.additions=[average]").beams_if_tried == costs("generation.num_beams=2").beams_if_tried == 0
     # Two loads; evaluations at 0, 10 and 20, and the score of the model; 20 steps of 10.
     assert found.refine(20) == pytest.approx(1.05 * (10 + 4 * 5 + 200))
 
@@ -44,3 +46,12 @@ def test_a_refining_takes_what_is_left_of_the_share_or_nothing():
     assert costs(*settings, refining=units).held(5 * least - 1) == 0
     assert costs(*settings, refining=units).held(5 * least + 1) == pytest.approx(least + 0.2)
     assert costs(*settings, "refine.steps=20", refining=units).held(1e6) == pytest.approx(1.05 * (10 + 20 + 200))
+
+
+def test_a_refining_that_does_not_fit_leaves_what_is_held_for_an_average_and_beams():
+    both, all_of_them = "search.additions=[average, beams]", "search.additions=[average, refine, beams]"
+    units = RefineUnits(8.0, 1.5, 0.5)
+    held = costs(both).average() + costs(both).beams()
+    assert costs(both).held(5 * held) == pytest.approx(held)  # a fifth of the deadline is enough for both
+    assert costs(all_of_them, refining=units).held(5 * held) == pytest.approx(held)
+    assert costs(all_of_them, "refine.eval_steps=10", refining=units).held(5 * held + 600) == pytest.approx(held)

@@ -13,6 +13,7 @@ from src.commands.search.beams import with_beams
 from src.commands.search.trial import TrialScores
 from src.config.loader import load_config
 from src.errors import YoyakError
+from src.search.held import AdditionCosts
 from src.tests.commands.search.test_search import SEARCH, learning, record_of  # noqa: F401
 
 REFINE = ("refine.steps=2", "refine.dialogues=2", "refine.samples=2", "refine.eval_steps=1")
@@ -117,6 +118,45 @@ def test_what_would_end_too_late_is_not_begun(tries):
     assert tries.winner.additions[0]["reason"] == "would take 81 s, and 80 s were left"
     tries.search.clock.left = 102.0  # the same command with a longer deadline
     assert tries.tried("refine", "a", 81, made(70.0, 70.0), []) is not None
+
+
+def test_what_comes_before_beams_leaves_their_time(tries):
+    def never():
+        raise AssertionError
+
+    assert tries.tried("average", "a", 51, never, [], for_beams=30) is None
+    assert tries.winner.additions[0]["reason"] == "would take 51 s, and 50 s were left besides 30 s for beams"
+    assert tries.winner.additions[0]["reason_ko"] == "51초 걸리는데, 빔 탐색에 쓸 30초를 빼면 50초 남아 있었습니다"
+    assert tries.tried("average", "b", 50, made(70.0, 70.0), [], for_beams=30) is not None
+    assert tries.tried("average", "c", 81, never, [], for_beams=0) is None
+    assert tries.winner.additions[2]["reason"] == "would take 81 s, and 80 s were left"
+
+
+@pytest.mark.parametrize("beams", [True, False])
+def test_beams_are_tried_before_a_third_model_is_averaged_in(yoyak, learning, monkeypatch, beams):  # noqa: F811
+    """With beams that take nine days there is time for the first average only, as for all where no beams are wanted."""
+    monkeypatch.setattr(AdditionCosts, "beams", lambda self: 9 * 86400.0)
+    wanted = "[average, refine, beams]" if beams else "[average]"
+    assert yoyak(*SEARCH, f"search.additions={wanted}", *REFINE).code == 0
+    tried = record_of(learning / "outputs" / "tiny_lora_search")["additions"]
+    averages = [line for line in tried if line["kind"] == "average"]
+    assert len(averages) >= 2
+    assert averages[0]["score"] is not None
+    assert [line["score"] is None for line in averages[1:]] == [beams] * (len(averages) - 1)
+    assert [line["kind"] for line in tried[len(averages) :]] == (["refine", "beams"] if beams else [])
+    for line in tried[1:] if beams else []:
+        besides = "" if line["kind"] == "beams" else " besides 216.0 h for beams"
+        assert line["reason"].startswith("would take ")
+        assert line["reason"].endswith(f" were left{besides}")
+
+
+@pytest.mark.long
+def test_a_refining_leaves_the_time_for_beams(yoyak, learning, monkeypatch):  # noqa: F811
+    """Of nine days beams take eight."""
+    monkeypatch.setattr(AdditionCosts, "beams", lambda self: 8 * 86400.0)
+    assert yoyak(*SEARCH, "search.trials=1", "search.additions=[refine, beams]", *REFINE).code == 0
+    (written,) = (learning / "outputs" / "tiny_lora_search" / "added").glob("*_refine_minutes.json")
+    assert 0 < json.loads(written.read_text()) <= 24 * 60
 
 
 def test_a_reason_is_kept_where_it_can_not_be_made(tries):
