@@ -1,6 +1,8 @@
 """What a trial costs: its work in the planner's seconds of this machine, which `pace.py` corrects."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..config.schema import Config, GenerationSettings
 from ..errors import YoyakError
@@ -13,6 +15,11 @@ from ..planner.plan import Situation, evaluations, make_plan, padded_evaluation,
 from ..planner.refining import make_refine_plan
 
 _SUMMARY_TOKENS = 1.3  # of a summary, in lengths of its reference
+_LOSS_SHARE = 0.1  # of the training since the evaluation before, that a trial's evaluation loss may take
+_FORWARD = 1 / 3  # of the work of a training example, which has a forward and a backward pass
+_LEAST_LOSSES = 16
+
+_Example = TypeVar("_Example")
 
 
 @dataclass(frozen=True)
@@ -75,12 +82,17 @@ class Spent:
 
 @dataclass(frozen=True)
 class Machine:
-    """What costs are counted for: the model, the examples' lengths and the device."""
+    """What costs are counted for: the model, the examples' lengths and the device.
+
+    Attributes:
+        losses: how many evaluation dialogues a trial's evaluation loss is of (see `loss_dialogues`); None for all.
+    """
 
     shape: ModelShape
     train: Lengths
     dev: Lengths
     device: Device
+    losses: int | None = None
 
     def units(self, config: Config) -> Units:
         """Return a trial's work.
@@ -91,7 +103,8 @@ class Machine:
         situation = Situation(config, self.shape, self.train, self.dev, self.device)
         examples, held = situation.examples(), situation.examples(evaluation=True)
         plan, job = make_plan(situation), job_of(config, self.shape, self.device)
-        padded, targets, batches = padded_evaluation(held, job.eval_batch_size)
+        some = evenly_spread(held, len(held) if self.losses is None else self.losses)
+        padded, targets, batches = padded_evaluation(some, job.eval_batch_size)
         loss = evaluation_seconds(job, self.device, padded, targets, batches)
         steps = run_steps(config, len(examples))
         prompt, token, tokens = self._summary(config)
@@ -106,6 +119,24 @@ class Machine:
             fits=plan.fits or self.device.cpu,
             peak_bytes=plan.choice.memory.peak_bytes,
         )
+
+    def loss_dialogues(self, config: Config, space: Collection[str]) -> int:
+        """Return how many of the evaluation dialogues the evaluation loss of a search's trials is of.
+
+        Summaries of all decide between trials; the loss only between a trial's checkpoints and those that have paused.
+        Of all dialogues it may take as long as the training: of 100, beside 80 training dialogues on two cores, some
+        two of a trial's four minutes. So it is of as many as take a tenth of the training between two evaluations, and
+        of 16 at the least. The config as it is decides that, not a trial's settings: losses of other dialogues can't
+        be compared.
+
+        All are taken where summaries choose among checkpoints, in the config or in the `space` of settings.
+        """
+        if config.training.metric_for_best_model != "eval_loss" or "training.metric_for_best_model" in space:
+            return len(self.dev)
+        examples = len(Situation(config, self.shape, self.train, self.dev, self.device).examples())
+        steps, batch = run_steps(config, examples), config.training.batch_size
+        trained = steps * batch * config.training.gradient_accumulation_steps / evaluations(config, examples, steps)
+        return min(len(self.dev), max(_LEAST_LOSSES, round(_LOSS_SHARE / _FORWARD * trained)))
 
     def refining(self, config: Config) -> "RefineUnits":
         """Return the work of refining a model that was trained by a config.
@@ -147,6 +178,12 @@ class RefineUnits:
     drawing: float
     update: float
     rewards: float
+
+
+def evenly_spread(examples: Sequence[_Example], count: int) -> list[_Example]:
+    """Return so many of the examples, as far from each other as they can be: files may be sorted by topic."""
+    count = min(count, len(examples))
+    return [examples[place * len(examples) // count] for place in range(count)]
 
 
 def drawn_summaries(generation: GenerationSettings) -> int:

@@ -1,7 +1,7 @@
 """How many trials fit into some hours, before any of them runs."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import optuna
@@ -52,10 +52,13 @@ def foresee(config: Config, machine: Machine, space: Space, seconds: float) -> F
     Each pause lets one trial in `search.keep_one_in` go on, so a drawn trial takes its first part, a share of its
     second, and so on.
     """
-    search, pace, first = config.search, Pace(), machine.units(config)
+    search, pace = config.search, Pace()
     rows = len(machine.dev.first(config.data.max_eval_examples))
     held = rows if config.data.test is not None else max(1, round(rows * search.set_aside))
     dev = rows if config.data.test is not None else max(1, rows - held)
+    machine = replace(machine, train=machine.train.first(config.data.max_train_examples), dev=machine.dev.first(dev))
+    machine = replace(machine, losses=machine.loss_dialogues(config, space))
+    first = machine.units(config)
     units, refused = _drawn(config, machine, space)
     end = 1.0 + 2 * (pace.begin + held * pace.summary(first))
     added = AdditionCosts(config, pace, first, _refining(config, machine), dev, held).held(seconds)

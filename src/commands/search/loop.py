@@ -141,8 +141,9 @@ def _run(search: Search, number: int, until: int | None) -> None:
     foreseen = stage_seconds(search, speed, trial.units, trial, until)
     limit = seconds_after_training(search, trial)
     _say_begin(search, trial, until, foreseen)
+    steps, losses = trial.units.steps, search.machine.losses
     try:
-        stage = run_stage(config, search.settings, trial.units.steps, until, lambda _: search.clock.left > limit)
+        stage = run_stage(config, search.settings, steps, until, lambda _: search.clock.left > limit, losses)
     except YoyakError as error:
         if number == 0 or is_disk_full(error) or is_too_large(error):  # no fault of the trial, which can go on
             raise

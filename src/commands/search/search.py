@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
     from ...data.files.sources import DialogueRow
     from ...search.costs import Units
+    from ...search.study import SearchStudy
     from ...search.workers import SearchWorker
 
+_LOSSES = "losses"
+"""What the storage calls the number of dialogues that the evaluation loss is of."""
 _BEGINS_WITH = {"data", STORAGE_FILE}
 _NOT_OF_THE_SEARCH = (
     "experiment.", "search.trials", "search.keep_models", "search.additions",
@@ -111,6 +114,7 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, SearchWorker]]":
     refuse_objective(config, [row.summary for row in data.dev])
     train = _train_rows(config)
     machine = search_machine(config, train, data.dev)
+    machine = replace(machine, losses=machine.loss_dialogues(config, space))
     units = machine.units(config)
     with working(folder) as worker:
         with deciding(folder):
@@ -130,6 +134,9 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, SearchWorker]]":
                 study.refuse_another(_identity(config, data, train))
                 write_search_data(config, data)
                 clock = SearchClock(folder, request.deadline_seconds, request.began)
+                if (losses := _decided_losses(study, machine.losses)) != machine.losses:
+                    machine = replace(machine, losses=losses)
+                    units = machine.units(config)
                 search = Search(config, folder, data, space, machine, units, study, clock, console)
                 if not study.trials():
                     _refuse_short_deadline(request, clock.left, config, data, units)
@@ -139,6 +146,17 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, SearchWorker]]":
                 raise
         with clock.running():
             yield search, worker
+
+
+def _decided_losses(study: "SearchStudy", losses: int | None) -> int | None:
+    """Return of how many dialogues the evaluation loss of a search is, as decided when it began; None for all.
+
+    One that began before that was decided goes on with all: its trials' checkpoints and measurements are of all.
+    """
+    if study.decided(_LOSSES, None) is None and not study.trials():
+        study.decide(_LOSSES, losses)
+    decided: int | None = study.decided(_LOSSES, None)
+    return decided
 
 
 def _train_rows(config: Config) -> "list[DialogueRow]":

@@ -12,7 +12,7 @@ from ...config.loader import changed_config
 from ...config.schema import Config
 from ...config.search import SearchSettings
 from ...files import write_atomic
-from ...search.costs import Spent, drawn_summaries
+from ...search.costs import Spent, drawn_summaries, evenly_spread
 from ...search.folder import SCORES_FILE, trial_name
 from ...search.objective import mean_unsupported_facts, objective_scores
 from ...search.space import Settings
@@ -63,9 +63,16 @@ def pause_steps(shares: Sequence[float], steps: int) -> list[int]:
 
 
 def run_stage(
-    config: Config, search: SearchSettings, steps: int, until: int | None, in_time: Callable[[int], bool]
+    config: Config,
+    search: SearchSettings,
+    steps: int,
+    until: int | None,
+    in_time: Callable[[int], bool],
+    losses: int | None = None,
 ) -> Stage:
     """Begin a trial or go on with it, to pause number `until` or (None) to its end.
+
+    Its evaluation loss is of `losses` of the evaluation dialogues; None for all.
 
     Raises:
         YoyakError: it can't be trained.
@@ -81,7 +88,9 @@ def run_stage(
     scores = None
     try:
         with begun_run(config, request, "search") as run:
-            scores = read_scores(config.experiment.run_dir) if run is None else _train(run, search, pause, times)
+            scores = (
+                read_scores(config.experiment.run_dir) if run is None else _train(run, search, pause, times, losses)
+            )
     except TrainingPaused:
         pass
     return Stage(dict(pause.measured), times.until(time.perf_counter() - began), scores)
@@ -135,7 +144,7 @@ class _Times:
         return replace(self._spent, begin=seconds - self._spent.seconds) if self._spent.begins else Spent()
 
 
-def _train(run: "RunContext", search: SearchSettings, pause: Any, times: _Times) -> TrialScores:
+def _train(run: "RunContext", search: SearchSettings, pause: Any, times: _Times, losses: int | None) -> TrialScores:
     """Train, score the summaries of the evaluation dialogues, and keep their scores in the run's folder."""
     from ...training.llm_trainer import create_llm_trainer
     from ..train import run_steps, train_data
@@ -152,7 +161,7 @@ def _train(run: "RunContext", search: SearchSettings, pause: Any, times: _Times)
     count = len(search.pauses)
     pause.measures = [by_summaries if few and place == count - 1 else times.loss for place in range(max(count, 1))]
     options = {"logger": run.logger, "resume": run.checkpoint, "resolved": resolved, "pause": pause}
-    trainer = create_llm_trainer(run.config, model, tokenizer, train_set, eval_set, **options)
+    trainer = create_llm_trainer(run.config, model, tokenizer, train_set, _measured(run, eval_set, losses), **options)
     saved = run.checkpoint.read_json("training_state.json") if run.checkpoint else {"seconds": [0.0, 0.0, 0.0]}
     logged = run.checkpoint.read_json("trainer_state.json")["log_history"] if run.checkpoint else []
     before = (run.checkpoint.step if run.checkpoint else 0, *saved["seconds"][:2], _logged_losses(logged))
@@ -168,6 +177,14 @@ def _train(run: "RunContext", search: SearchSettings, pause: Any, times: _Times)
     write_atomic(run.folder / SCORES_FILE, json.dumps(vars(scores)), durable=True)
     _write_predictions(run.folder / "predictions.jsonl", tables["eval"], after)
     return scores
+
+
+def _measured(run: "RunContext", eval_set: Any, losses: int | None) -> Any:
+    """Return the examples that the evaluation loss is of."""
+    if losses is None or losses >= len(eval_set):
+        return eval_set
+    run.logger.info("Evaluation loss: of %d of the %d evaluation dialogues, evenly spread", losses, len(eval_set))
+    return evenly_spread(eval_set, losses)
 
 
 def pause_dialogues(search: SearchSettings, dialogues: int) -> int:
