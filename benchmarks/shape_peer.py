@@ -32,6 +32,7 @@ BATCH = {
     "unsloth": 16,
     "trainer": 4,
 }  # examples of a micro-batch; the vocabulary's logits are most of the trainer's memory
+PLANNED = ("micro_batch_tokens", "kept_layers", "shares_beginning", "peak_bytes", "step_seconds")
 STEPS = {"ours": (15, 15), "unsloth": (3, 5), "trainer": (1, 2)}  # warm-up, and those that are timed
 
 
@@ -195,7 +196,7 @@ def ours(given: argparse.Namespace) -> dict[str, Any]:
         trainer.trainer.add_callback(clock.callback())
         results = trainer.train()
     plan = results["memory_plan"] or {}
-    how = {name: plan.get(name) for name in ("micro_batch_tokens", "kept_layers", "peak_bytes")}
+    how = {name: plan.get(name) for name in PLANNED}
     return clock.figures(given, "ours", work) | how | {"loss": round(results["train_loss"], 3)}
 
 

@@ -86,10 +86,27 @@ def delta_tensors(delta: DeltaShape, tokens: int, e: int, fill: float = 1.0) -> 
     return sizes | {name: int(4 * tokens * fill * columns) for name, columns in by_place.items()}
 
 
-def delta_work(delta: DeltaShape, tokens: int, examples: int, e: int) -> int:
+def flash_delta_tensors(delta: DeltaShape, tokens: int, e: int, fill: float = 1.0) -> dict[str, int]:
+    """Return the bytes of what lives at the peak of a rule's backward by Flash Linear Attention 0.6, about: what it
+    saved, what it computes again, and gradients, in the type of its input; `fill` as in `delta_tensors`.
+    """
+    keys_of_heads = delta.heads // delta.key_heads * delta.keys
+    columns = {
+        "values": 12 * delta.values,  # and gradients, of what is read, of gates, of weighted values
+        "keys": 2 * delta.keys + 4 * keys_of_heads,  # of length 1, with queries; weighted ones, and gradients by head
+        "solved": DELTA_CHUNK * delta.heads,
+    }
+    states = int(2 * e * tokens * fill * delta.head_state / DELTA_CHUNK)
+    return {name: e * tokens * count for name, count in columns.items()} | {"states": states}
+
+
+def delta_work(delta: DeltaShape, tokens: int, examples: int, e: int, flash: bool = False) -> int:
     """Return the bytes of the rule's backward: its graph, and gradients of a part of that at a time.
 
     The part was found by counting the tensors that live on a CPU; a wide copy of the input makes it smaller in 16 bit.
+    With `flash` they are those of Flash Linear Attention, and 5% more, which a second level of sequences takes.
     """
     fill = 1 + examples * DELTA_CHUNK / 2 / tokens  # half of each example's last chunk is empty, about
+    if flash:
+        return int(1.05 * sum(flash_delta_tensors(delta, tokens, e, fill).values()))
     return int((1.5 if e == 4 else 1.25) * sum(delta_tensors(delta, tokens, e, fill).values()))

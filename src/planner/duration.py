@@ -9,7 +9,7 @@ product linear in T.
 from dataclasses import dataclass, replace
 
 from .constants import TIME, TimeConstants
-from .delta import delta_tensors
+from .delta import delta_tensors, flash_delta_tensors
 from .devices import Device
 from .job import TrainingJob
 from .memory import Activations, captured, optimizer_bytes
@@ -214,7 +214,8 @@ def _delta_bytes(job: TrainingJob) -> float:
     delta = job.shape.delta
     if delta is None or job.engine != "packed":
         return 0.0
-    saved = sum(delta_tensors(delta, 1024, job.element).values()) / 1024
+    tensors = (flash_delta_tensors if job.flash else delta_tensors)(delta, 1024, job.element)
+    saved = sum(tensors.values()) / 1024
     return saved * 2 * (1 + 1 + 2) * delta.layers
 
 

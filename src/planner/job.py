@@ -50,6 +50,7 @@ class TrainingJob:
         float8: whether products with frozen weights are in 8 bit, of which two copies are held.
         shards: how weights are cut over cards: frozen ones in 4 bit, or all, with gradients and states.
         cards: that share each step; `batch_size` and `accumulation` are then of one card's part.
+        flash: whether Flash Linear Attention is known to compute gated delta rules, which takes less memory and time.
         dealt: examples of a step of all cards, which get about as many tokens each; None where one has it all.
     """
 
@@ -71,6 +72,7 @@ class TrainingJob:
     shards: Shards | None = None
     cards: int = 1
     dealt: int | None = None
+    flash: bool = False
 
     @property
     def examples(self) -> int:

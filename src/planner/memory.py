@@ -194,7 +194,7 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
     # The attention's, when `gate_up` is gone: gradients by head and side by side, that of its output, the layer's.
     attention = max(attention_work(kind, tokens, e, trains=job.method == "full") for kind in shape.kinds)
     if shape.delta is not None:
-        rule = delta_work(shape.delta, tokens, size.examples, e)
+        rule = delta_work(shape.delta, tokens, size.examples, e, job.flash)
         attention = max(attention, block(rule) + block(tokens * shape.width * e))
     gate_up = block(tokens * 2 * shape.inner * e)
     work += activation + dropped

@@ -23,6 +23,7 @@ from ..planner.fastest import AS_FAST, Choice, MemoryLimits, Workload, fastest_c
 from ..planner.job import EngineName, Shards, TrainingJob, of_one_card
 from ..planner.machine import card_of_memory, read_profile
 from ..planner.memory import optimizer_bytes
+from ..planner.model_shape import ModelShape
 from ..planner.shapes import shape_of_config
 from ..planner.step_work import ExampleTokens, evaluation_batch
 from ..ranks.group import rank_count
@@ -74,19 +75,11 @@ def plan_loaded(
         steady = torch.cuda.memory_allocated() + gradients + optimizer_bytes(job)[0]
     device = this_device()
     usual = fastest_choice(job, load, device, limits, steady)
-    if not load.common or not _flash_computes(model, job):
+    if not load.common or not job.flash:  # whose kernels are all called once more for what goes on from a beginning
         return usual
     alone = fastest_choice(job, replace(load, common=0), device, limits, steady)
     clearly_faster = usual[1] and usual[0].time.seconds < (1 - AS_FAST) * alone[0].time.seconds
     return alone if alone[1] and not clearly_faster else usual
-
-
-def _flash_computes(model: Any, job: TrainingJob) -> bool:
-    """Tell whether Flash Linear Attention computes a packed run's gated delta rules: all its kernels once a level, so
-    that a shared beginning may cost more than it saves.
-    """
-    delta, device = job.shape.delta, model.get_input_embeddings().weight.device
-    return job.engine == "packed" and delta is not None and flash_delta_obstacle(device, delta.key_width) is None
 
 
 def plan_packed(model: Any, train_dataset: Any, eval_dataset: Any, training: TrainingSettings) -> MemoryPlan:
@@ -158,8 +151,9 @@ def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> 
     targets = set(adapter.target_modules or ()) if adapter else set()
     checkpointing, tokens = training.gradient_checkpointing, training.micro_batch_tokens
     trains_cut = is_cut(model)
+    shape = shape_of_config(causal_lm.config.to_dict(), "the model")
     job = TrainingJob(
-        shape=shape_of_config(causal_lm.config.to_dict(), "the model"),
+        shape=shape,
         method="full" if adapter is None else "qlora" if linear4bit_layers(causal_lm) else "lora",
         engine=engine,
         dtype=_DTYPES[causal_lm.get_input_embeddings().weight.dtype],  # type: ignore[arg-type]
@@ -174,8 +168,15 @@ def job_of_model(model: Any, training: TrainingSettings, engine: EngineName) -> 
         eval_batch_size=training.eval_batch_size or training.batch_size,
         float8=training.base_precision == "fp8",
         shards=_shards() if trains_cut or shared_layers_of(model) is not None else None,
+        flash=engine == "packed" and _flash_computes(model, shape),
     )
     return of_one_card(job, rank_count())
+
+
+def _flash_computes(model: Any, shape: ModelShape) -> bool:
+    """Tell whether Flash Linear Attention computes a packed run's gated delta rules."""
+    device = model.get_input_embeddings().weight.device
+    return shape.delta is not None and flash_delta_obstacle(device, shape.delta.key_width) is None
 
 
 def _shards() -> Shards:

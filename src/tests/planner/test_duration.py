@@ -53,6 +53,9 @@ def test_a_gated_delta_rule_takes_its_calls_for_each_level_and_micro_batch():
     job, device = replace(JOB, shape=find_shape("Qwen/Qwen3.5-4B")[0]), find_device("H200")
     work = StepWork(19_200, 18_600, 2900, 4_000_000, 9.9, MicroBatchSize(2048, 400, 12, 900), levels=2)
     assert step_time(job, device, work, Activations(27)).seconds == pytest.approx(5.08, rel=0.03)
+    flash = step_time(replace(job, flash=True), device, work, Activations(27))
+    assert flash.seconds == pytest.approx(5.08, rel=0.03)
+    assert 0.12 < 1 - (flash.parts["launches"] + flash.parts["fixed"]) / flash.seconds < 0.32  # as busy as it was
     two, one = (step_counts(job, replace(work, levels=levels), ALL)["calls"] for levels in (2, 1))
     assert two - one == pytest.approx(9.9 * 24 * 350)
     again = step_counts(job, replace(work, micro_batches=5), ALL)["calls"]

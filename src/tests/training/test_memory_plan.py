@@ -139,6 +139,8 @@ def test_a_short_beginning_is_not_shared_where_each_level_is_launched_by_itself(
     card.free = 80_000_000_000
     assert shares(hybrid, 35)[0]  # by operations of torch, whatever the plan expects of it
     monkeypatch.setattr(memory_plan, "flash_delta_obstacle", lambda device, key_width: None)
+    assert job_of_model(hybrid, TrainingSettings(), "packed").flash
+    assert not job_of_model(hybrid, TrainingSettings(), "trainer").flash
     assert shares(hybrid, 35)[0] is False
     assert shares(hybrid, 200)[0]  # most of each example
     assert shares(hybrid, 35, micro_batch_tokens=1024) == (False, 1024)

@@ -3,18 +3,25 @@
 On a CPU its kernels run in Triton's interpreter.
 """
 
+import gc
 import inspect
 import sys
+from itertools import accumulate
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
+from src.decoder.layer_state import Rotaries
 from src.descriptions import DeltaDescription, NormDescription
 from src.kernels.chunks import Span, chunks_of
 from src.kernels.gated_delta_rule import gated_delta_rule, short_convolution
+from src.kernels.heads import Sequences
 from src.kernels.levels import levels_of
+from src.planner.delta import DeltaShape, flash_delta_tensors
 from src.tests.packed_models import WRITTEN_OUT, adapted_model, examples, packed, reference, worst_error
 
 OF = DeltaDescription(heads=2, key_heads=1, key_width=8, width=12, kernel=4, norm=NormDescription(1e-6))
@@ -121,6 +128,42 @@ def test_the_library_takes_what_is_given_by_these_names() -> None:
     rule = set(inspect.signature(chunk_gated_delta_rule).parameters)
     assert rule >= bounds | {"q", "k", "v", "g", "beta", "scale", "use_qk_l2norm_in_kernel"}
     assert set(inspect.signature(causal_conv1d).parameters) >= bounds | {"x", "weight", "activation"}
+
+
+def test_the_backward_takes_what_is_planned(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 16 bit, to 5%; what the interpreter holds in cycles is collected in between."""
+    if device.type == "cuda":
+        pytest.skip("counts what a CPU allocates")
+    from triton.runtime.interpreter import GridExecutor
+
+    from src.decoder import gated_delta
+
+    launch = GridExecutor.__call__
+
+    def collected(self: Any, *arguments: Any, **named: Any) -> None:
+        gc.collect()
+        launch(self, *arguments, **named)
+
+    monkeypatch.setattr(GridExecutor, "__call__", collected)
+    monkeypatch.setattr(gated_delta, "flash_delta_obstacle", lambda *_: None)
+    tokens, dtype = 128, torch.float16
+    of = DeltaDescription(4, 2, 32, 32, kernel=4, norm=NormDescription(1e-6))
+    values = {"conv1d": SimpleNamespace(weight=torch.randn(of.mixed, 1, 4, dtype=dtype))}
+    values |= {"A_log": torch.zeros(4, dtype=dtype), "dt_bias": torch.zeros(4, dtype=dtype)}
+    values |= {"norm": SimpleNamespace(weight=torch.ones(of.width, dtype=dtype))}
+    delta = gated_delta.GatedDelta(SimpleNamespace(**values), of)
+    mixed = torch.randn(tokens, of.mixed + of.values + 8).to(dtype)
+    sequences = Sequences([0, 64, tokens], torch.arange(tokens), torch.full((tokens,), tokens))
+    out, grad = (torch.ones(tokens, of.values, dtype=dtype) for _ in range(2))
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        state = delta.forward(mixed, Rotaries({}), sequences, out, last=True)
+        gc.collect()
+        delta.backward(grad, state, Rotaries({}), sequences)
+    events = [one for one in seen.profiler.kineto_results.events() if one.name() == "[memory]"]  # type: ignore[union-attr]
+    changes = [one.nbytes() for one in sorted(events, key=lambda one: one.start_ns())]
+    shape = DeltaShape(layers=1, keys=of.keys, values=of.values, heads=4, key_heads=2, kernel=4)
+    planned = sum(flash_delta_tensors(shape, tokens, 2).values())
+    assert max(accumulate(changes)) == pytest.approx(planned, rel=0.05)
 
 
 @pytest.mark.parametrize(("lora", "shared"), [({}, 20), (None, 0)], ids=["adapted, shared beginning", "whole"])
