@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from .constants import TIME, TimeConstants
 from .delta import delta_tensors, flash_delta_tensors
 from .devices import Device
+from .evaluation import evaluates_packed
 from .job import TrainingJob
 from .memory import Activations, captured, optimizer_bytes
 from .model_shape import ModelShape
@@ -255,11 +256,12 @@ def _waiting(job: TrainingJob) -> int:
 def evaluation_seconds(
     job: TrainingJob, device: Device, tokens: float, targets: float, batches: float, constants: TimeConstants = TIME
 ) -> float:
-    """Return the time of an evaluation of so many padded tokens, those with a target, and batches."""
+    """Return the time of an evaluation of so many tokens, those with a target, and batches (see `evaluation`)."""
     flops = 2.0 * job.shape.linear_parameters * tokens + 2.0 * targets * job.shape.vocabulary * job.shape.width
-    rate = device.flops * (device.product_share or constants.product_share) * constants.evaluation_share
-    calls = batches * job.shape.layers * _TRAINER_CALLS[job.method] / 3 * constants.launch
-    return max(flops / rate, calls)
+    packed = evaluates_packed(job)
+    rate = device.flops * (device.product_share or constants.product_share)
+    calls = batches * job.shape.layers * (_PACKED_CALLS if packed else _TRAINER_CALLS)[job.method] / 3
+    return max(flops / (rate if packed else rate * constants.evaluation_share), calls * constants.launch)
 
 
 def saving_seconds(job: TrainingJob, constants: TimeConstants = TIME) -> float:

@@ -1,7 +1,6 @@
 """A whole plan: memory and time of a run by part, whether it fits, and what a change would buy."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +9,7 @@ from ..errors import YoyakError
 from .cluster import ONE_CARD, Cluster
 from .devices import Device
 from .duration import evaluation_seconds, saving_seconds
+from .evaluation import evaluation_work, examples_at_a_time
 from .fastest import Choice, MemoryLimits, Workload, fastest_choice
 from .job import job_of, of_one_card
 from .lengths import Lengths
@@ -158,7 +158,7 @@ def _plan(situation: Situation, cuts: bool = False) -> Plan:
             job = replace(job, engine="trainer", optimizer="adamw_torch", micro_batch_tokens=None)
     examples, held = situation.examples(), situation.examples(evaluation=True)
     steps = run_steps(config, len(examples))
-    largest = evaluation_batch(held, job.eval_batch_size) if held else None
+    largest = evaluation_batch(held, examples_at_a_time(job)) if held else None
     load = Workload(examples, config.training.seed, steps, evaluation=largest)
     budget = config.training.memory_budget_gb
     peak = budget * 1e9 if budget else math.inf
@@ -173,8 +173,8 @@ def _plan(situation: Situation, cuts: bool = False) -> Plan:
         seconds["all_reduce"] = all_reduce * steps
     times = evaluations(config, len(examples), steps)
     if held:
-        padded, targets, batches = padded_evaluation(held, job.eval_batch_size)
-        seconds["evaluation"] = times * evaluation_seconds(job, device, padded, targets, batches) / cards
+        work = evaluation_work(job, held, choice.micro_batch_tokens)
+        seconds["evaluation"] = times * evaluation_seconds(job, device, *work) / cards
     seconds["saving"] = times * saving_seconds(job)
     cut = situation.train.cut(config.tokenizer.encoder_max_len)
     return Plan(situation, choice, fits, steps, seconds, cut, all_reduce)
@@ -192,10 +192,3 @@ def evaluations(config: Config, examples: int, steps: int) -> int:
     training = config.training
     every = training.eval_steps or math.ceil(examples / (training.batch_size * training.gradient_accumulation_steps))
     return max(1, steps // every)
-
-
-def padded_evaluation(examples: Sequence[ExampleTokens], batch_size: int) -> tuple[int, int, int]:
-    """Return padded tokens, targets and batches of an evaluation, whose batches hold similar lengths."""
-    ordered = sorted(examples, reverse=True)
-    batches = [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]
-    return (sum(batch[0][0] * len(batch) for batch in batches), sum(targets for _, targets in ordered), len(batches))

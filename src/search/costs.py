@@ -8,10 +8,10 @@ from ..config.schema import Config, GenerationSettings
 from ..errors import YoyakError
 from ..planner.devices import Device
 from ..planner.duration import evaluation_seconds
-from ..planner.job import job_of
+from ..planner.evaluation import evaluation_work
 from ..planner.lengths import Lengths
 from ..planner.model_shape import ModelShape
-from ..planner.plan import Situation, evaluations, make_plan, padded_evaluation, run_steps
+from ..planner.plan import Situation, evaluations, make_plan, run_steps
 from ..planner.refining import make_refine_plan
 
 _SUMMARY_TOKENS = 1.3  # of a summary, in lengths of its reference
@@ -102,10 +102,10 @@ class Machine:
         """
         situation = Situation(config, self.shape, self.train, self.dev, self.device)
         examples, held = situation.examples(), situation.examples(evaluation=True)
-        plan, job = make_plan(situation), job_of(config, self.shape, self.device)
+        plan = make_plan(situation)
         some = evenly_spread(held, len(held) if self.losses is None else self.losses)
-        padded, targets, batches = padded_evaluation(some, job.eval_batch_size)
-        loss = evaluation_seconds(job, self.device, padded, targets, batches)
+        job = plan.choice.job
+        loss = evaluation_seconds(job, self.device, *evaluation_work(job, some, plan.choice.micro_batch_tokens))
         steps = run_steps(config, len(examples))
         prompt, token, tokens = self._summary(config)
         return Units(

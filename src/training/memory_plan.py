@@ -19,6 +19,7 @@ from ..planner.allocator import block
 from ..planner.cluster import chosen_cluster
 from ..planner.constants import MEMORY
 from ..planner.devices import Device, find_device
+from ..planner.evaluation import examples_at_a_time
 from ..planner.fastest import AS_FAST, Choice, MemoryLimits, Workload, fastest_choice
 from ..planner.job import EngineName, Shards, TrainingJob, of_one_card
 from ..planner.machine import card_of_memory, read_profile
@@ -63,7 +64,7 @@ def plan_loaded(
     held = dataset_examples(eval_dataset) if eval_dataset is not None else ()
     whole_step = training.batch_size * training.gradient_accumulation_steps
     steps = training.max_steps or max(1, -(-int(len(examples) * training.epochs) // whole_step))
-    largest = evaluation_batch(held, job.eval_batch_size) if held else None
+    largest = evaluation_batch(held, examples_at_a_time(job)) if held else None
     groups, common = bool(getattr(train_dataset, "groups", False)), common_tokens(train_dataset)
     load = Workload(examples, training.seed, steps, evaluation=largest, common=common, groups=groups)
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()

@@ -14,8 +14,9 @@ from ..decoder.side_by_side import SideBySide, runs_side_by_side
 from ..ranks.group import gathered, own_rank, rank_count
 from .guards.out_of_memory import PackingPolicy
 from .memory_plan import common_tokens
+from .packed_evaluation import packed_loss
 from .prepared_adamw import prepared
-from .response_trainer import ResponseTrainer
+from .response_trainer import ResponseTrainer, lengths_of
 from .samplers import ShuffledSampler
 from .several.dealt_step import out_of_memory_when_cut
 from .state.resolved import Resolved
@@ -27,7 +28,9 @@ _NORM_VALUES = 1 << 25  # at a time: the CPU's norm of bf16 copies them to float
 class PackedTrainer(ResponseTrainer):
     """A Trainer whose batch is a whole optimizer step, packed, with gradients by `PackedDecoder`.
 
-    Everything around the gradients is the Trainer's; evaluation keeps its padded batches.
+    Everything around the gradients is the Trainer's. The evaluation loss is computed by the decoder too, but where
+    weights are cut, since all ranks have to make as many passes, and where frozen products are in fp8, whose rounding
+    is no part of the model.
     """
 
     room: PackingPolicy
@@ -58,6 +61,12 @@ class PackedTrainer(ResponseTrainer):
         captures = alone and plan is not None and tokens <= CAPTURED_TOKENS and self.decoder.captures
         self.passes = CapturedPasses(self.decoder, tokens) if captures else None
         self.copies = StepCopies(self.args.device)
+        self.evaluates = alone and not engine.float8
+        if self.evaluates and self.eval_dataset is not None and len(self.eval_dataset):
+            # As many as fill a micro-batch in the mean, but some for each rank; memory asks for no fewer.
+            count = len(self.eval_dataset)
+            filling = min(-(-tokens * count // sum(lengths_of(self.eval_dataset))), -(-count // rank_count()))
+            self.args.per_device_eval_batch_size = max(self.args.per_device_eval_batch_size, filling)
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer's, whose steps end with `model.zero_grad()`: that walks through all modules, for 10 ms."""
@@ -82,6 +91,17 @@ class PackedTrainer(ResponseTrainer):
         loader = super().get_train_dataloader()
         loader.device = None  # accelerate's, which moves what it yields
         return loader
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
+        """As the base class, but batches that are packed anew stay on the CPU until they are."""
+        loader: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
+        if self.evaluates:
+            loader.device = None
+        return loader
+
+    def batch_loss(self, batch: dict[str, Any]) -> tuple[torch.Tensor, int]:
+        """As the base class, without padding and by the decoder that trains, where that `evaluates`."""
+        return packed_loss(self.decoder, self.room.packer, batch) if self.evaluates else super().batch_loss(batch)
 
     @staticmethod
     def get_optimizer_cls_and_kwargs(args: Any, model: Any = None) -> tuple[Any, Any]:

@@ -186,7 +186,7 @@ class ResponseTrainer(GuardedTrainer):
         for batch in self._as_many_on_all_ranks(dataloader):
             if self.stop_requested and self.exchange is not None and not self.in_step:
                 break
-            for total, targets in self._part_losses(self._prepare_inputs(batch)):
+            for total, targets in self._part_losses(batch):
                 loss_sum += total
                 target_sum += targets
             examples += int((batch["labels"] != IGNORE).any(1).sum())
@@ -216,9 +216,7 @@ class ResponseTrainer(GuardedTrainer):
         """Return summed loss and targets of a batch, in as many parts as memory asks for."""
 
         def work() -> list[tuple[torch.Tensor, int]]:
-            with torch.no_grad(), self.accelerator.autocast(), self._pass():
-                parts = [response_loss(self._causal_lm(), part) for part in self.evaluation_room.parts(batch)]
-            return [(total.double().cpu(), targets) for total, targets in parts]
+            return [self.batch_loss(part) for part in self.evaluation_room.parts(batch)]
 
         room = self.evaluation_room
 
@@ -228,6 +226,13 @@ class ResponseTrainer(GuardedTrainer):
             room.halve(batch, "evaluation")
 
         return room.repeated(work, make_room)
+
+    def batch_loss(self, batch: dict[str, Any]) -> tuple[torch.Tensor, int]:
+        """Return the summed loss of a padded batch's targets, in float64 on the CPU, and their number."""
+        inputs = self._prepare_inputs(batch)
+        with torch.no_grad(), self.accelerator.autocast(), self._pass():
+            total, targets = response_loss(self._causal_lm(), inputs)
+        return total.double().cpu(), targets
 
     def step_collator(self) -> Any:
         """Return what makes a batch of a whole step's examples; None where a batch is a micro-batch."""
@@ -247,11 +252,11 @@ class ResponseTrainer(GuardedTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        return SimilarLengthSampler(_lengths(dataset), self.examples_at_a_time, self.args.seed)
+        return SimilarLengthSampler(lengths_of(dataset), self.examples_at_a_time, self.args.seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> list[int]:
         """Return the order of the examples, the longest first; of several ranks each has every so many-th batch."""
-        lengths, size = _lengths(eval_dataset), self.args.per_device_eval_batch_size
+        lengths, size = lengths_of(eval_dataset), self.args.per_device_eval_batch_size
         order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
         return [index for place, index in enumerate(order) if place // size % rank_count() == own_rank()]
 
@@ -283,6 +288,7 @@ class ResponseTrainer(GuardedTrainer):
         save_model(self.accelerator.unwrap_model(self.model), Path(output_dir or self.args.output_dir), state_dict)
 
 
-def _lengths(dataset: Any) -> list[int]:
+def lengths_of(dataset: Any) -> list[int]:
+    """Return the tokens of each example."""
     known = getattr(dataset, "lengths", None)
     return [int(n) for n in known] if known is not None else [len(item["input_ids"]) for item in dataset]

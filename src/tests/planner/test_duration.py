@@ -242,10 +242,12 @@ def test_what_a_device_was_measured_at_is_taken():
 
 
 def test_evaluation_and_saving_by_hand():
-    flops = 2 * PARAMETERS * 200_000 + 2 * 20_000 * 128_256 * 3072
-    assert evaluation_seconds(JOB, CARD, 200_000, 20_000, 60, ROUND) == pytest.approx(flops / 2.5e14)
+    flops, padded = 2 * PARAMETERS * 200_000 + 2 * 20_000 * 128_256 * 3072, replace(JOB, engine="trainer")
+    assert evaluation_seconds(padded, CARD, 200_000, 20_000, 60, ROUND) == pytest.approx(flops / 2.5e14)
+    assert evaluation_seconds(JOB, CARD, 200_000, 20_000, 60, ROUND) == pytest.approx(flops / 5e14)
     measured = replace(CARD, product_share=0.25)
-    assert evaluation_seconds(JOB, measured, 200_000, 20_000, 60, ROUND) == pytest.approx(flops / 1.25e14)
-    # a thousand batches of 28 layers, a third of 390 calls each: the card waits
-    assert evaluation_seconds(JOB, CARD, 200_000, 20_000, 1000, ROUND) == pytest.approx(1000 * 28 * 130 * 1e-5)
+    assert evaluation_seconds(padded, measured, 200_000, 20_000, 60, ROUND) == pytest.approx(flops / 1.25e14)
+    # a thousand batches of 28 layers, a third of 390 (packed 60) calls each: the card waits
+    assert evaluation_seconds(padded, CARD, 200_000, 20_000, 1000, ROUND) == pytest.approx(1000 * 28 * 130 * 1e-5)
+    assert evaluation_seconds(JOB, CARD, 200_000, 20_000, 5000, ROUND) == pytest.approx(5000 * 28 * 20 * 1e-5)
     assert saving_seconds(JOB, ROUND) == pytest.approx(ADAPTERS * (4 + 8) / 2e9)

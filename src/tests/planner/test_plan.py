@@ -15,8 +15,10 @@ from src.errors import YoyakError
 from src.planner.advice import best_changes, nearest_fitting
 from src.planner.devices import find_device
 from src.planner.duration import evaluation_seconds, saving_seconds
+from src.planner.evaluation import evaluation_work, examples_at_a_time, padded_evaluation
+from src.planner.job import Shards
 from src.planner.lengths import Lengths, lengths_by_hand
-from src.planner.plan import Situation, evaluations, make_plan, padded_evaluation, run_steps
+from src.planner.plan import Situation, evaluations, make_plan, run_steps
 from src.planner.shapes import find_shape
 from src.planner.words import plan_text
 
@@ -88,7 +90,7 @@ def test_words_name_parts_verdict_and_changes(capsys):
         (["--gpu", "h100", "training.memory_budget_gb=-1"], "training.memory_budget_gb = -1: must be"),
         (
             ["--gpu", "h100", "--lengths", "300,600,900", "training.memory_budget_gb=1"],
-            "training.memory_budget_gb = 1: the run takes 4",
+            "training.memory_budget_gb = 1: the run takes 3",
         ),
         (["--gpu", "h100", "--compare", "--out", "a.png"], "--out a.png: the picture is SVG"),
         (["--gpu", "h100", "lora.use_lora=false", "lora.use_qlora=true"], "4-bit weights can't be trained"),
@@ -206,9 +208,8 @@ def test_a_runs_time_is_that_of_its_steps_evaluations_and_checkpoints():
     job, device, time = plan.choice.job, plan.situation.device, plan.choice.time
     assert plan.steps == 70
     assert {name: plan.seconds[name] / 70 for name in time.parts} == pytest.approx(time.parts)
-    padded, targets, batches = padded_evaluation(plan.situation.examples(evaluation=True), 8)
-    assert batches == 13  # 100 examples, 8 at a time
-    evaluation = evaluation_seconds(job, device, padded, targets, batches)
+    work = evaluation_work(job, plan.situation.examples(evaluation=True), plan.choice.micro_batch_tokens)
+    evaluation = evaluation_seconds(job, device, *work)
     assert plan.seconds["evaluation"] == pytest.approx(2 * evaluation)
     assert plan.seconds["saving"] == pytest.approx(2 * saving_seconds(job))
     parts = sum(time.parts.values()) * 70 + 2 * evaluation + 2 * saving_seconds(job)
@@ -219,6 +220,17 @@ def test_a_runs_time_is_that_of_its_steps_evaluations_and_checkpoints():
 
 def test_evaluation_batches_hold_similar_lengths_and_are_padded_to_their_longest():
     assert padded_evaluation(((10, 2), (50, 3), (40, 4)), 2) == (2 * 50 + 10, 9, 2)
+
+
+def test_the_packed_engine_evaluates_without_padding_and_in_its_own_micro_batches():
+    examples = ((10, 2), (50, 3), (40, 4))
+    packed = replace(make_plan(situation()).choice.job, engine="packed", eval_batch_size=2)
+    assert evaluation_work(packed, examples, 60) == (100, 9, 2)
+    assert examples_at_a_time(packed) == 1
+    others = {"engine": "trainer"}, {"float8": True}, {"shards": Shards(4, 1e10, 1e-5)}
+    for padded in (replace(packed, **other) for other in others):
+        assert evaluation_work(padded, examples, 60) == padded_evaluation(examples, 2)
+        assert examples_at_a_time(padded) == 2
 
 
 def test_examples_are_those_that_training_would_see():

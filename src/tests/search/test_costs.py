@@ -90,8 +90,8 @@ def test_an_evaluation_is_of_the_dialogues_that_are_measured():
     config, whole = load_config("quickstart"), machine(80, 100)
     some = replace(whole, losses=24)
     assert some.units(config) == replace(
-        whole.units(config), evaluation=pytest.approx(0.24 * whole.units(config).evaluation)
-    )
+        whole.units(config), evaluation=pytest.approx(0.24 * whole.units(config).evaluation, rel=0.06)
+    )  # but for a last micro-batch that is not full
     # What `yoyak plan --search` says: at the end 100 summaries, on the way two evaluations and one at each pause.
     config = load_config("quickstart", ["data.test=x.csv"])
     planned = foresee(config, whole, search_space(config), 3600).first_seconds
