@@ -39,7 +39,7 @@ class SearchSettings(Section):
     earlier checkpoint and the next best trials, refining, four beams, and of several trials' summaries the one closest
     to the others. Each stays where it raises the score of the evaluation data; the last two, which take several times
     the work at each use, where they do by more than the standard error."""
-    additions_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    additions_share: Annotated[float, Field(ge=0, lt=1)] = 0.3
     """Most of the deadline that no trial may take because additions need it."""
     most_unsupported_facts: Annotated[float, Field(ge=0, le=MOST)] | None = None
     """Most facts a summary that its dialogue does not hold, which the winner must keep to; null for any number."""

@@ -43,8 +43,8 @@ def test_what_additions_take_is_held_up_to_their_share():
 def test_a_refining_takes_what_is_left_of_the_share_or_nothing():
     units, settings = RefineUnits(8.0, 1.5, 0.5), ("search.additions=[refine]", "refine.eval_steps=10")
     least = 1.05 * (10 + 3 * 5 + 100)  # to the first evaluation
-    assert costs(*settings, refining=units).held(5 * least - 1) == 0
-    assert costs(*settings, refining=units).held(5 * least + 1) == pytest.approx(least + 0.2)
+    assert costs(*settings, refining=units).held(least / 0.3 - 1) == 0
+    assert costs(*settings, refining=units).held(least / 0.3 + 1) == pytest.approx(least + 0.3)
     assert costs(*settings, "refine.steps=20", refining=units).held(1e6) == pytest.approx(1.05 * (10 + 20 + 200))
 
 
@@ -52,6 +52,6 @@ def test_a_refining_that_does_not_fit_leaves_what_is_held_for_an_average_and_bea
     both, all_of_them = "search.additions=[average, beams]", "search.additions=[average, refine, beams]"
     units = RefineUnits(8.0, 1.5, 0.5)
     held = costs(both).average() + costs(both).beams()
-    assert costs(both).held(5 * held) == pytest.approx(held)  # a fifth of the deadline is enough for both
-    assert costs(all_of_them, refining=units).held(5 * held) == pytest.approx(held)
-    assert costs(all_of_them, "refine.eval_steps=10", refining=units).held(5 * held + 600) == pytest.approx(held)
+    assert costs(both).held(held / 0.3) == pytest.approx(held)  # that share of the deadline is enough for both
+    assert costs(all_of_them, refining=units).held(held / 0.3) == pytest.approx(held)
+    assert costs(all_of_them, "refine.eval_steps=10", refining=units).held(held / 0.3 + 400) == pytest.approx(held)
