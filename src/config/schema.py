@@ -156,7 +156,8 @@ class TrainingSettings(Section):
     batch_size: Positive = 8
     """Examples of an optimizer step, times `gradient_accumulation_steps`; with the trainer engine of a micro-batch."""
     eval_batch_size: Positive | None = None
-    """Examples in an evaluation batch; by default `batch_size`."""
+    """Examples in an evaluation batch; by default `batch_size`. The packed engine takes more where they fill its
+    micro-batches."""
     gradient_accumulation_steps: Positive = 8
     """Micro-batches in an optimizer step."""
     learning_rate: PositiveFloat = 2e-5
