@@ -17,6 +17,8 @@ from src.tests.memory_limit import in_a_process_of_its_own, memory_limit
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training.guards.out_of_memory import MemoryRoom
 from src.training.llm_trainer import LLMTrainer
+from src.training.packed_step import PackedTrainer
+from src.training.response_trainer import ResponseTrainer
 
 MB = 1_000_000
 
@@ -105,17 +107,28 @@ def test_a_padded_batch_is_repeated_in_parts(checkpoint: str, tmp_path: Path) ->
 
 @pytest.mark.long
 @in_a_process_of_its_own
-def test_an_evaluation_goes_on_in_parts_with_an_equal_loss(checkpoint: str, tmp_path: Path) -> None:
-    results, found = limited(
-        checkpoint, tmp_path / "limited", "evaluation", with_eval=True, training__learning_rate=1e-9
-    )
+def test_an_evaluation_goes_on_in_parts_with_an_equal_loss(
+    checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the trainer engine, or fp8's: the packed engine's evaluation takes no more than its training."""
+    settings = {"with_eval": True, "training__learning_rate": 1e-9}
+    monkeypatch.setattr(PackedTrainer, "batch_loss", ResponseTrainer.batch_loss)
+    results, found = limited(checkpoint, tmp_path / "limited", "evaluation", **settings)
     assert found["examples_at_a_time"] in (1, 2)
-    whole = trainer_for(checkpoint, tmp_path / "whole", with_eval=True, training__learning_rate=1e-9).train()
+    whole = trainer_for(checkpoint, tmp_path / "whole", **settings).train()
     assert results["eval_metrics"]["eval_loss"] == pytest.approx(whole["eval_metrics"]["eval_loss"], rel=1e-6)
 
 
 def no_memory() -> None:
     torch.empty(1 << 60)  # more than any machine has: the allocator's own error
+
+
+def test_a_packed_evaluation_goes_on_in_parts_too(checkpoint: str, tmp_path: Path) -> None:
+    trainer = trainer_for(checkpoint, tmp_path, with_eval=True).trainer
+    whole, losses = trainer.evaluate()["eval_loss"], trainer.decoder.token_losses
+    trainer.decoder.token_losses = lambda batch: no_memory() if batch.count > 2 else losses(batch)
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(whole, rel=1e-6)
+    assert trainer.faults()["out_of_memory_in_evaluation"] == {"count": 1, "examples_at_a_time": 2}
 
 
 @pytest.mark.parametrize("engine", ["packed", "trainer"])
