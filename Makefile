@@ -6,7 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HF_HUB_DISABLE_TELEMETRY = 1
 
 .PHONY: audit control-tokens coverage install quickstart quickstart-ko test test-long test-slow test-gpu fuzz lint types docs-examples
-.PHONY: soak soak-kills rank-kills studio-walks test-oldest wheel-check gpu-wheels mutants bench bench-cpu bench-gpu bench-plan clean
+.PHONY: soak soak-kills rank-kills studio-walks test-flash test-oldest wheel-check gpu-wheels mutants bench bench-cpu bench-gpu bench-plan clean
 
 install:
 	VENV=$(VENV) PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) scripts/install.sh
@@ -63,6 +63,10 @@ soak-kills:  # KILLS=3 for a short form
 
 studio-walks:  # WALKS=2000 random walks of clicks over the studio's pages; exit code 1 for any fault
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/studio_walks.py $(if $(WALKS),--walks $(WALKS)) $(if $(SEED),--seed $(SEED))
+
+test-flash:  # Flash Linear Attention's kernels in Triton's interpreter; elsewhere it must not be found without a GPU
+	$(BIN)/python -m pip install -q --upgrade --target .flash --no-deps 'flash-linear-attention==0.6.0' 'fla-core==0.6.0' einops
+	PYTHONPATH=.flash OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 src/tests/kernels/cuda/test_gated_delta_rule.py
 
 # What overrides private methods of transformers, takes its modules apart, or loads and writes its models.
 OLDEST := src/tests/decoder src/tests/models src/tests/inference src/tests/export src/tests/test_architectures.py

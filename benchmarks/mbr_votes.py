@@ -1,17 +1,21 @@
 """Which candidates and votes MBR gains most by: temperatures, copies, beams, and votes of another adapter.
 
 Run from the repository root: `python benchmarks/mbr_votes.py --adapter RUN/final_model [--temperatures 1.0 1.25 1.5]
-[--voters ADAPTER [--voters-temperatures 0.5 0.7]] [--samples 16] [--beams 4] [--dialogues N] [--keep FILE]
+[--voters ADAPTER [--voters-temperatures 0.5 0.7]] [--samples 16 [--draws 24]] [--beams 4] [--dialogues N] [--keep FILE]
 [KEY=VALUE ...]`. Each temperature takes `samples` summaries of `data.eval`; all ways choose among the same ones.
 Prints a JSON line with the entropies by which `generation.mbr_temperature` is found, one a temperature (its samples'
 ROUGE sums against each other and against the references), then one a way with what it gains over the most likely
 summaries (95% interval, paired by dialogue). `--voters` is an adapter on the same base, such as the one before
 refining: its samples are compared with and not chosen from. `--keep` writes all summaries as JSON. Of many ways the
-best one looks better than it is: confirm it on other dialogues.
+best one looks better than it is: confirm it on other dialogues. `--draws N` only tells the luck of a draw: 16 of the
+samples are taken N times, and the gain's mean and deviation are printed, with that of all, and of the best one by the
+reference.
 """
 
 import argparse
 import json
+import random
+import statistics
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -62,11 +66,35 @@ def main() -> None:
     if options.keep:
         kept = {"references": references, "likely": likely, "beams": beams, "drawn": drawn, "voters": voters}
         options.keep.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
+    if options.draws:
+        tell_draws(likely, drawn, references, score, options.draws)
+        return
     for name, (candidates, others, once) in ways(likely, beams, drawn, voters).items():
         compared = zip(candidates, others, strict=True)
         chosen = [texts[closest(texts, further, once, score)] for texts, further in compared]
         values = [score(text, reference) for text, reference in zip(chosen, references, strict=True)]
         tell(way=name, rouge_sum=mean(values), **paired_difference(values, greedy).as_dict())
+
+
+def tell_draws(likely: Sequence[str], drawn: Drawn, references: Sequence[str], score: Score, draws: int) -> None:
+    """Tell at each temperature what choosing among 16 of the samples, taken at random, gains, and among all of them."""
+
+    def gained(texts: Sequence[str], reference: str) -> float:
+        return score(texts[closest(texts, (), False, score)], reference) - score(texts[0], reference)
+
+    def best(texts: Sequence[str], reference: str) -> float:
+        return max(score(text, reference) for text in texts) - score(texts[0], reference)
+
+    for temperature, texts in drawn.items():
+        of_all = [[first, *its] for first, its in zip(likely, texts, strict=True)]
+        chance = random.Random(0)
+        gains = []
+        for _ in range(draws):
+            some = [[its[0], *chance.sample(its[1:], min(16, len(its) - 1))] for its in of_all]
+            gains.append(mean([gained(*pair) for pair in zip(some, references, strict=True)]))
+        whole, oracle = (mean([f(*pair) for pair in zip(of_all, references, strict=True)]) for f in (gained, best))
+        told = {"difference": mean(gains), "deviation_of_draws": statistics.pstdev(gains), "draws": draws}
+        tell(way=f"{temperature}, 16 of {len(texts[0])}", **told, of_all=whole, best_by_reference=oracle)
 
 
 def ways(
@@ -146,6 +174,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("settings", nargs="*", help="settings to override, as KEY=VALUE")
     parser.add_argument("--adapter", default="outputs/quickstart/final_model")
     parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--draws", type=int, default=0, help="how often 16 of the samples are taken")
     parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0, 1.25, 1.5])
     parser.add_argument("--voters", type=Path, help="folder of another adapter on the same base")
     parser.add_argument("--voters-temperatures", type=float, nargs="+", default=[0.5, 0.7])

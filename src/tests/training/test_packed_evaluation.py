@@ -92,6 +92,30 @@ def test_a_common_beginning_ends_before_any_target() -> None:
     assert common_beginning(blank) == 0
 
 
+WHOLE = {"lora__use_lora": False, "lora__use_qlora": False}
+
+
+@pytest.mark.parametrize(("settings", "rate"), [({}, 0.3), (WHOLE, 0.01)], ids=["adapted", "whole"])
+def test_an_evaluation_after_the_training_is_of_the_weights_that_were_kept(
+    tmp_path: Path, settings: dict[str, Any], rate: float
+) -> None:
+    """Not of those that the decoder computed with last: trained on one example, others' summaries get worse."""
+    base = write_tiny_model(tmp_path / "base")
+    steps = {"training__max_steps": 12, "training__eval_steps": 2, "training__learning_rate": rate}
+    config = tiny_config(base, tmp_path, training__engine="packed", training__batch_size=4, **steps, **settings)
+    model, tokenizer = load_tiny(config)
+    dataset = tiny_dataset(tokenizer)
+    others = []
+    for one in (dataset[1], dataset[2]):
+        labels = torch.where(one["labels"] == IGNORE, IGNORE, (one["labels"] + 37) % 200)
+        others.append(one | {"labels": labels})
+    trainer = LLMTrainer(config, model, tokenizer, [dataset[0]] * 4, others)
+    kept = trainer.train()["eval_metrics"]["eval_loss"]
+    losses = [entry["eval_loss"] for entry in trainer.trainer.state.log_history if "eval_loss" in entry]
+    assert kept == min(losses) < losses[-1]
+    assert trainer.evaluate()["eval_loss"] == kept
+
+
 @pytest.mark.parametrize("engine", ["packed", "trainer"])
 def test_an_evaluation_of_either_engine_has_one_loss(tmp_path: Path, engine: str) -> None:
     base = write_tiny_model(tmp_path / "base")
