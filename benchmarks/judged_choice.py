@@ -205,7 +205,9 @@ def train_judge(
         optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
         order = [group for _ in range(epochs) for group in random.Random(options.seed).sample(learned, len(learned))]
         steps = -(-len(order) // options.groups)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / 20) * (1 - step / steps))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min(1, (step + 1) / 20) * (1 - step / steps)
+        )
         model.train()
         for step in range(steps):
             few = order[step * options.groups : (step + 1) * options.groups]
