@@ -146,8 +146,11 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
     from ..models.lora_loader import LoRALoader
     from ..models.resolve import resolve_checkpoint
     from ..planner.positions import check_positions
-    from ..serving.vllm import refuse_text_names, serve_with_vllm
+    from ..serving.service import refuse_searches
+    from ..serving.vllm import refuse_text_names, refuse_unset, serve_with_vllm
 
+    refuse_searches(config.generation)
+    refuse_unset(config.generation)
     quiet_libraries()
     checkpoint = resolve_checkpoint(config.model.checkpoint)
     settings = checkpoint_json(checkpoint, "config.json", config.model.revision)

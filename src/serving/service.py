@@ -108,7 +108,7 @@ class Service:
 def refuse_searches(settings: GenerationSettings) -> None:
     """Refuse beam search and MBR: they can't stream tokens."""
     for name, value, neutral in (("num_beams", settings.num_beams, 1), ("mbr_samples", settings.mbr_samples, 0)):
-        if value > 1:
+        if value != neutral:
             raise YoyakError(
                 f"generation.{name} = {value}: the server generates one summary token by token; "
                 f"add generation.{name}={neutral}"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config.schema import Config
+from ..config.schema import Config, GenerationSettings
 from ..config.typed import typed_path
 from ..data.prompt.plain_text import LINE_ENDS
 from ..data.prompt.prompts import instruction_text, system_text
@@ -105,6 +105,8 @@ def vllm_arguments(
         "repetition_penalty": settings.repetition_penalty,
         "max_new_tokens": limits.decoder_max_len,
     }
+    if settings.do_sample and settings.top_k:
+        defaults["top_k"] = settings.top_k
     arguments = [checkpoint, "--dtype", _DTYPES[config.model.dtype]]
     arguments += ["--max-model-len", str(limits.encoder_max_len + limits.decoder_max_len)]
     arguments += ["--max-num-seqs", str(max_batch), "--chat-template", template_file]
@@ -128,6 +130,16 @@ def vllm_arguments(
     modules = f"{name}={Path(config.lora.adapter).resolve()}"
     lora = ["--enable-lora", "--lora-modules", modules, "--max-lora-rank", str(max_lora_rank(adapter))]
     return [*arguments, "--served-model-name", f"{name}-base", *lora]
+
+
+def refuse_unset(settings: GenerationSettings) -> None:
+    """Raise YoyakError for settings that vLLM knows in requests only, and has no default of the server for."""
+    for name in ("min_new_tokens", "no_repeat_ngram_size"):
+        if value := getattr(settings, name):
+            raise YoyakError(
+                f"--engine vllm: generation.{name} = {value} can't be set for all requests there; add "
+                f"generation.{name}=0, or leave --engine out"
+            )
 
 
 def refuse_text_names(config: Config, base: Any) -> None:

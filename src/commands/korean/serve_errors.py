@@ -100,6 +100,16 @@ SERVE_ERRORS = (
     ),
     Text(
         (
+            "--engine vllm: generation.{name} = {value} can't be set for all requests there; add "
+            "generation.{again}=0, or leave --engine out"
+        ),
+        (
+            "--engine vllm: generation.{name} = {value:은/는} vLLM 서버 전체에 정해 둘 수 없습니다. "
+            "generation.{again}=0을 붙이거나 --engine을 빼세요"
+        ),
+    ),
+    Text(
+        (
             "serve: layers of this model see {window} tokens at a time, and tokenizer.encoder_max_len + "
             "tokenizer.decoder_max_len is {sum}; lower these, {instead}"
         ),

@@ -49,6 +49,7 @@ class TestTheDoor:
             (["-e", "tiny.yaml", "--timeout-s", "nan"], "--timeout-s nan: must be at least 0.1"),
             (["-e", "tiny.yaml", "generation.num_beams=2"], "add generation.num_beams=1"),
             (["-e", "tiny.yaml", "generation.mbr_samples=4"], "add generation.mbr_samples=0"),
+            (["-e", "tiny.yaml", "generation.mbr_samples=1"], "add generation.mbr_samples=0"),
         ],
     )
     def test_what_is_refused_before_anything_is_loaded(self, yoyak, tiny, taken, arguments, said):
@@ -237,6 +238,32 @@ class TestVllm:
         }
         assert seen["key"] == "the key"
         assert "the key" not in called
+
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            (["generation.num_beams=4"], "add generation.num_beams=1"),
+            (["generation.mbr_samples=4"], "add generation.mbr_samples=0"),
+            (["generation.no_repeat_ngram_size=3"], "add generation.no_repeat_ngram_size=0, or leave --engine out"),
+            (["generation.min_new_tokens=2"], "add generation.min_new_tokens=0, or leave --engine out"),
+        ],
+    )
+    def test_it_is_not_called_for_what_it_would_leave_out(self, yoyak, tiny, fake_vllm, settings, said):
+        fake_vllm()
+        result = yoyak("serve", "-e", "tiny.yaml", "--port", "0", "--engine", "vllm", *settings)
+        assert result.code == 2
+        assert said in result.err
+        assert not (tiny / "seen.json").exists()
+
+    def test_it_samples_as_the_config_says(self, yoyak, tiny, fake_vllm):
+        fake_vllm()
+        sampling = ("do_sample=true", "temperature=0.7", "top_p=0.9", "top_k=20", "repetition_penalty=1.2")
+        arguments = ("-e", "tiny.yaml", "--port", "0", "--engine", "vllm")
+        assert yoyak("serve", *arguments, *(f"generation.{one}" for one in sampling)).code == 0
+        called = json.loads((tiny / "seen.json").read_text())["arguments"]
+        assert json.loads(called[called.index("--override-generation-config") + 1]) == {
+            "temperature": 0.7, "top_p": 0.9, "top_k": 20, "repetition_penalty": 1.2, "max_new_tokens": 8
+        }  # fmt: skip
 
     def test_a_4_bit_base_stays_4_bit(self, yoyak, tiny, fake_vllm):
         fake_vllm()
