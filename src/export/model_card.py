@@ -14,6 +14,7 @@ from ..models.bundled import PREFIX, bundled_model
 from ..models.resolve import resolve_checkpoint
 from ..runs.outcomes import RunScores, StageScores
 from ..runs.schema import RunRecord
+from .left_out import left_out
 
 _LANGUAGES = {"ko": "Korean", "en": "English"}
 
@@ -128,15 +129,25 @@ def _intended_use(config: Config) -> str:
 
 
 def _how_to_use(config: Config, merged: bool) -> str:
+    decoding = _decoding(config, merged)
     if config.dataset.format_type == "instruction":
-        return "## Prompt\n\nSend the dialogue alone as the user's message; the chat template adds the instruction."
+        alone = "Send the dialogue alone as the user's message; the chat template adds the instruction."
+        return f"## Prompt\n\n{alone}\n\n{decoding}"
     system = system_text(config)
     opening = f"System message (the chat template adds it where there is none): `{system}`\n\n" if system else ""
     return (
         f"## Prompt\n\n{opening}User's message: the line below, then the dialogue.\n\n```\n"
-        f"{instruction_text(config)}\n```\n\n"
-        f"Decode greedily{', as the generation settings in this folder do' if merged else ''}."
+        f"{instruction_text(config)}\n```\n\n{decoding}"
     )
+
+
+def _decoding(config: Config, merged: bool) -> str:
+    """Return how to decode as yoyak does with these settings, which need not be those that stand in the folder."""
+    others = ", ".join(f"`{one}`" for one in left_out(config.generation))
+    if not others:
+        return f"Decode greedily{', as the generation settings in this folder do' if merged else ''}."
+    greedy = "; the generation settings in this folder decode greedily" if merged else ""
+    return f"yoyak decodes this model with {others}{greedy}."
 
 
 def _data(config: Config, record: RunRecord | None) -> str:

@@ -43,7 +43,9 @@ def modelfile(
     generation = config.generation
     parameters = {
         "temperature": f"{generation.temperature:g}" if generation.do_sample else "0",
-        "repeat_penalty": f"{generation.repetition_penalty:g}",  # Ollama's own default is not 1
+        # Ollama's own defaults leave tokens out of what is drawn from, and punish those that have occurred.
+        **({"top_k": str(generation.top_k), "top_p": f"{generation.top_p:g}"} if generation.do_sample else {}),
+        "repeat_penalty": f"{generation.repetition_penalty:g}",
         "num_ctx": str(context),
         "num_predict": str(prompt.decoder_max_len),
     }

