@@ -20,6 +20,7 @@ from ...files import write_atomic
 from ...inference.mbr import choose_by_mbr
 from ...search.choice import stands_out
 from ...search.folder import trial_name
+from ...search.held import AdditionCosts
 from .beams import with_beams
 from .context import Search
 from .loop import best_first
@@ -37,6 +38,7 @@ class Winner:
     """What stands as the best model while additions are tried on it.
 
     Attributes:
+        trial: the number of the chosen one.
         label: what it is made of, such as `3`, `average_3_5`, `refined_3` or `beams_3`.
         model: the folder of its run.
         scores: of the evaluation dialogues' summaries.
@@ -44,6 +46,7 @@ class Winner:
         additions: what was tried, in order, as `search.json` holds it.
     """
 
+    trial: int
     label: str
     model: Path
     scores: TrialScores
@@ -56,8 +59,8 @@ def add_to_winner(search: Search, chosen: int, stopped: bool) -> Winner:
 
     Where the search was `stopped` nothing new is begun, and what an earlier process found counts.
     """
-    winner = Winner(str(chosen), search.folder / trial_name(chosen), read_scores(search.folder / trial_name(chosen)))
-    run, wanted = winner.model, search.config.search.additions
+    run, wanted = search.folder / trial_name(chosen), search.config.search.additions
+    winner = Winner(chosen, str(chosen), run, read_scores(run))
     nexts = _next_best(search, chosen)
     tries = Tries(search, winner, stopped)
     if "average" in wanted:
@@ -65,10 +68,10 @@ def add_to_winner(search: Search, chosen: int, stopped: bool) -> Winner:
     if "refine" in wanted:
         _try_refining(tries)
     greedy = winner.model
-    if addition_costs(search).tries_beams:
+    if tries.costs.tries_beams:
         _try_beams(tries)
     if not (winner.model / FINAL).is_dir():  # dropped at an earlier end, at which another trial was the winner
-        return Winner(str(chosen), run, read_scores(run))
+        return Winner(chosen, str(chosen), run, read_scores(run))
     if "mbr" in wanted:
         _try_together(tries, [greedy, run, *nexts])  # all by the same settings, as `yoyak evaluate --also` does
     return winner
@@ -93,6 +96,11 @@ class Tries:
     def __init__(self, search: Search, winner: Winner, stopped: bool) -> None:
         self.search, self.winner, self.stopped = search, winner, stopped
         self.known = known_additions(search.folder)
+
+    @property
+    def costs(self) -> AdditionCosts:
+        """Return what additions to this winner take."""
+        return addition_costs(self.search, self.winner.trial)
 
     def tried(
         self,
@@ -170,7 +178,7 @@ def _try_averages(tries: Tries, nexts: list[Path]) -> None:
             average_models(sources, place / FINAL)
             return tries.measured(place)
 
-        costs = addition_costs(search)
+        costs = tries.costs
         for_beams = costs.beams_if_tried if winner.additions else 0.0
         if scores := tries.tried("average", tried, costs.average(), make, sources, for_beams):
             label, parts = tried, sources
@@ -183,12 +191,12 @@ def _try_refining(tries: Tries) -> None:
 
     search, winner = tries.search, tries.winner
     label, start, refine = f"refined_{winner.label}", winner.model / FINAL, search.config.refine
-    costs = addition_costs(search)
+    costs = tries.costs
     least = costs.refine(min(refine.eval_steps, refine.steps)) if costs.refining else 0.0
 
     def make() -> TrialScores:
         search.refine_units()  # raises where there is no refining
-        refine_in_time(search, start, label)
+        refine_in_time(search, start, label, costs)
         return tries.measured(search.folder / FOLDER / label)
 
     for_beams = costs.beams_if_tried if costs.refining else 0.0  # what can't be made takes no time from them
@@ -206,7 +214,7 @@ def _try_beams(tries: Tries) -> None:
         with_beams(start, place / FINAL)
         return tries.measured(place)
 
-    if scores := tries.tried("beams", label, addition_costs(search).beams(), make, [start]):
+    if scores := tries.tried("beams", label, tries.costs.beams(), make, [start]):
         winner.label, winner.model, winner.scores = label, place, scores
 
 
@@ -221,7 +229,7 @@ def _try_together(tries: Tries, runs: list[Path]) -> None:
         texts = [dev_summaries(search, model) for model in models]
         return scores_of(search, chosen_among(search, texts), search.data.dev)
 
-    costs, label = addition_costs(search), "_".join(["together", *map(_label, models)])
+    costs, label = tries.costs, "_".join(["together", *map(_label, models)])
     needed = costs.together(len(models) - 1) + (costs.beams_at_end() if winner.model != models[0] else 0.0)
     if tries.tried("mbr", label, needed, make, [model / FINAL for model in models]):
         winner.together = models

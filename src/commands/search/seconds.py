@@ -1,5 +1,6 @@
 """The seconds that parts of a search take: trials from where they are, its end, and what is added to the winner."""
 
+from ...config.loader import changed_config
 from ...config.search import SearchSettings
 from ...errors import YoyakError
 from ...search.costs import Spent, Units
@@ -43,9 +44,12 @@ def stage_seconds(
 
 
 def whole_seconds(search: Search, units: Units, trial: TrialRecord | None = None, pauses: bool = True) -> float:
-    """Return the seconds of a trial to its end, from where it is, with slack."""
+    """Return the seconds of a trial to its end, from where it is, and what it lets the search's end take longer should
+    it win, with slack.
+    """
     until = len(search.settings.pauses) if pauses else None
-    return SLACK * stage_seconds(search, pace(search), units, trial, until)
+    speed = pace(search)
+    return SLACK * (stage_seconds(search, speed, units, trial, until) + _longer_end(search, speed, units))
 
 
 def summaries_seconds(search: Search, dialogues: int) -> float:
@@ -61,13 +65,34 @@ def page_seconds(search: Search) -> float:
 
 
 def end_seconds(search: Search) -> float:
-    """Return the seconds that the end of the search takes: scores of the winner and the config as it is, and pages."""
-    return _END_SECONDS + page_seconds(search) + 2 * summaries_seconds(search, len(search.data.test))
+    """Return the seconds that the end of the search takes: scores of the winner and the config as it is, and pages.
+
+    The winner may be the trial whose summaries take longest.
+    """
+    speed = pace(search)
+    summaries = _test_seconds(search, speed, search.units) + _slowest_test_seconds(search, speed)
+    return _END_SECONDS + page_seconds(search) + 2 * speed.begin + summaries
+
+
+def _test_seconds(search: Search, speed: Pace, units: Units) -> float:
+    """Return the seconds of the set-aside dialogues' summaries by a model that is loaded."""
+    return len(search.data.test) * speed.summary(units)
+
+
+def _slowest_test_seconds(search: Search, speed: Pace) -> float:
+    """Return the same of the config as it is, or of the finished trial that takes longest."""
+    finished = [trial.units for trial in search.study.trials() if trial.state == "finished" and trial.units]
+    return max(_test_seconds(search, speed, units) for units in (search.units, *finished))
 
 
 def reserved_seconds(search: Search) -> float:
     """Return the seconds that no trial may take: those of the end, and those that are held for additions."""
     return end_seconds(search) + addition_costs(search).held(search.clock.deadline_seconds)
+
+
+def _longer_end(search: Search, speed: Pace, units: Units) -> float:
+    """Return how much longer than `end_seconds` the end takes where a trial that has not finished yet wins."""
+    return max(_test_seconds(search, speed, units) - _slowest_test_seconds(search, speed), 0.0)
 
 
 def seconds_after_training(search: Search, trial: TrialRecord) -> float:
@@ -77,6 +102,7 @@ def seconds_after_training(search: Search, trial: TrialRecord) -> float:
     assert trial.units is not None
     speed = pace(search)
     ending = len(search.data.dev) * speed.summary(trial.units) + trial.units.evaluation * speed.evaluation
+    ending += _longer_end(search, speed, trial.units)
     return SLACK * ending + (reserved_seconds(search) if trial.number else end_seconds(search))
 
 
@@ -89,11 +115,17 @@ def least_seconds(settings: SearchSettings, units: Units, dev: int, test: int) -
     return SLACK * trial + _END_SECONDS + 2 * (speed.begin + test * speed.summary(units))
 
 
-def addition_costs(search: Search) -> AdditionCosts:
-    """Return what additions take."""
+def addition_costs(search: Search, winner: int | None = None) -> AdditionCosts:
+    """Return what additions take; those to a trial by its own settings, which `search.space` may let find summaries in
+    another way than the config as it is.
+    """
+    config, units = search.config, search.units
+    if winner is not None:
+        trial = search.study.trials()[winner]
+        config, units = changed_config(config, trial.settings, "search.space"), trial.units or units
     try:
         refining = search.refine_units()
     except YoyakError:  # said where it is tried
         refining = None
     dev, test = len(search.data.dev), len(search.data.test)
-    return AdditionCosts(search.config, pace(search), search.units, refining, dev, test)
+    return AdditionCosts(config, pace(search), units, refining, dev, test)

@@ -66,7 +66,7 @@ def tries(tmp_path, monkeypatch):
     monkeypatch.setattr(additions, "end_seconds", lambda search: 20.0)
     settings = SimpleNamespace(search=SimpleNamespace(most_unsupported_facts=0.5))
     search = SimpleNamespace(folder=tmp_path, clock=Left(100.0), config=settings)
-    return Tries(search, Winner("3", tmp_path, TrialScores([50.0, 60.0], 0.25)), stopped=False)
+    return Tries(search, Winner(3, "3", tmp_path, TrialScores([50.0, 60.0], 0.25)), stopped=False)
 
 
 def made(*scores, facts=0.0):
@@ -132,6 +132,24 @@ def test_what_comes_before_beams_leaves_their_time(tries):
     assert tries.winner.additions[2]["reason"] == "would take 81 s, and 80 s were left"
 
 
+OWN = "lora.r: null, lora.dropout: null, training.weight_decay: null, training.warmup_ratio: null"
+
+
+@pytest.mark.parametrize("setting", ["generation.mbr_samples: [2]", "generation.num_beams: [8]"])
+def test_beams_are_not_tried_on_a_winner_that_has_a_way_of_its_own(yoyak, learning, setting):  # noqa: F811
+    """Which `search.space` gave it: the config as it is, which has learnt nothing, is greedy."""
+    space = f"search.space={{{setting}, training.learning_rate: [0.02], training.epochs: [6], {OWN}}}"
+    config = ("search.trials=2", "search.pauses=[]", "training.learning_rate=1e-5", "search.additions=[average, beams]")
+    result = yoyak(*SEARCH[:-1], space, *config)
+    assert (result.code, result.err) == (0, "")
+    folder = learning / "outputs" / "tiny_lora_search"
+    record = record_of(folder)
+    assert (record["chosen"], {line["kind"] for line in record["additions"]}) == (1, {"average"})
+    name, (value,) = setting.split(": ")[0], json.loads(setting.split(": ")[1])
+    found = load_config(folder / "best" / "final_model" / "yoyak.yaml", []), load_config(folder / "best.yaml", [])
+    assert [getattr(one.generation, name.partition(".")[2]) for one in found] == [value, value]
+
+
 @pytest.mark.parametrize("beams", [True, False])
 def test_beams_are_tried_before_a_third_model_is_averaged_in(yoyak, learning, monkeypatch, beams):  # noqa: F811
     """With beams that take nine days there is time for the first average only, as for all where no beams are wanted."""
@@ -169,7 +187,7 @@ def test_a_reason_is_kept_where_it_can_not_be_made(tries):
 
 def test_what_is_known_is_not_made_again(tries):
     tries.tried("average", "a", 10, made(51.0, 60.0), [])
-    again = Tries(tries.search, Winner("3", tries.search.folder, TrialScores([50.0, 60.0])), stopped=True)
+    again = Tries(tries.search, Winner(3, "3", tries.search.folder, TrialScores([50.0, 60.0])), stopped=True)
     assert again.tried("average", "a", 10, made(0.0, 0.0), [tries.search.folder / "gone"]) is not None
     assert again.tried("average", "b", 10, made(99.0, 99.0), []) is None  # stopped: nothing new
     assert len(again.winner.additions) == 1

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,12 +15,14 @@ from src.commands.search.additions import Winner, _next_best, add_to_winner
 from src.commands.search.conclude import _drop_losers
 from src.commands.search.loop import best_first, drop_models, finished_with_models
 from src.commands.search.reasons import too_late, with_half
+from src.commands.search.seconds import end_seconds, stage_seconds, whole_seconds
 from src.commands.search.trial import TrialScores
 from src.config.loader import load_config
 from src.runs.disk import raise_if_disk_full
 from src.search.choice import WinnerChoice
 from src.search.costs import Units
 from src.search.folder import trial_name
+from src.search.pace import Pace
 from src.search.space import search_space
 from src.search.study import SearchStudy
 from src.tests.commands.search.test_search import SEARCH, learning  # noqa: F401
@@ -141,10 +144,24 @@ def test_a_model_that_somebody_made_of_the_winner_stays(finished):
     models = {name: finished.folder / "added" / name for name in ("refined_1", "average_1_0", "refined_1_refined")}
     for model in models.values():
         (model / "final_model").mkdir(parents=True)
-    winner = Winner("refined_1", models["refined_1"], TrialScores([90.0]))
+    winner = Winner(1, "refined_1", models["refined_1"], TrialScores([90.0]))
     _drop_losers(finished, WinnerChoice(best=1, equal=[1], chosen=1, gain=None), winner)
     there = [name for name, model in models.items() if (model / "final_model").is_dir()]
     assert there == ["refined_1", "refined_1_refined"]
+
+
+def test_the_end_may_be_that_of_the_trial_whose_summaries_take_longest(finished):
+    """By `search.space` one may draw five summaries of each dialogue, of which 50 are set aside."""
+    finished.data.test, finished.settings = [None] * 50, finished.config.search
+    drawing = replace(UNITS, tokens=100.0)  # a summary: 1.1 seconds in place of 0.3
+    assert end_seconds(finished) == pytest.approx(1 + 2 * (4 + 15))
+    of_its_own = 1.05 * stage_seconds(finished, Pace(), drawing, until=2)
+    assert whole_seconds(finished, drawing) == pytest.approx(of_its_own + 1.05 * 40)
+    finished.study.add(finished.study.draw(), drawing)
+    assert end_seconds(finished) == pytest.approx(1 + 2 * (4 + 15))
+    finished.study.finish(5, 50)
+    assert end_seconds(finished) == pytest.approx(1 + 2 * 4 + 15 + 55)
+    assert whole_seconds(finished, drawing) == pytest.approx(of_its_own)
 
 
 def test_reasons_are_in_both_languages():
