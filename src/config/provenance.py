@@ -27,20 +27,34 @@ SETTINGS: dict[str, FieldInfo] = {
     f"{section}.{key}": field for section, fields in SECTIONS.items() for key, field in fields.items()
 }
 
-# What transformers, TRL and PEFT call our settings: hints for people who bring their own habits.
+# What transformers, TRL, PEFT, Axolotl and LLaMA-Factory call our settings: hints for people who bring their habits.
 _OTHER_NAMES = {
     "lr": "training.learning_rate",
     "num_train_epochs": "training.epochs",
     "per_device_train_batch_size": "training.batch_size",
     "per_device_eval_batch_size": "training.eval_batch_size",
     "warmup_steps": "training.warmup_ratio",
+    "gradient_clipping": "training.max_grad_norm",
     "model_name_or_path": "model.checkpoint",
+    "model_name": "model.checkpoint",
+    "model_id": "model.checkpoint",
+    "base_model": "model.checkpoint",
     "torch_dtype": "model.dtype",
+    "bf16": "model.dtype",
+    "fp16": "model.dtype",
+    "flash_attn": "model.attn_implementation",
+    "flash_attention": "model.attn_implementation",
     "lora_r": "lora.r",
+    "lora_rank": "lora.r",
     "rank": "lora.r",
+    "lora_target": "lora.target_modules",
     "lora_alpha": "lora.alpha",
     "lora_dropout": "lora.dropout",
     "load_in_4bit": "lora.use_qlora",
+    "quantization_bit": "lora.use_qlora",
+    "cutoff_len": "tokenizer.encoder_max_len",
+    "sequence_len": "tokenizer.encoder_max_len",
+    "max_seq_len": "tokenizer.encoder_max_len",
     "max_length": "tokenizer.encoder_max_len",
     "max_seq_length": "tokenizer.encoder_max_len",
     "max_new_tokens": "tokenizer.decoder_max_len",

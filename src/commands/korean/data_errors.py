@@ -92,6 +92,16 @@ DATA_ERRORS = (
         "{name}: cannot be decoded: {faults}; save the file as UTF-8, or name its encoding with data.encoding",
         "{name}: 글자를 읽을 수 없습니다({faults:t}). UTF-8로 저장하거나 data.encoding으로 인코딩을 알려 주세요",
     ),
+    Text(
+        (
+            "{name}: not text, but by its first bytes a document such as .xlsx, .docx, .hwp or .pdf; open it in its "
+            "program and save it as CSV (UTF-8) or .txt"
+        ),
+        (
+            "{name}: 이름과 달리 .xlsx, .docx, .hwp, .pdf 같은 문서 파일입니다. 원래 프로그램에서 열어 CSV(UTF-8)나 "
+            ".txt로 저장하세요"
+        ),
+    ),
     Text("{codec} fails at byte {byte} (line {line})", "{codec:으로/로}는 {byte}번째 바이트({line}번째 줄)에서 실패"),
     Text(
         "{a} fails at byte {b} (line {c}), {d} fails at byte {e} (line {f})",

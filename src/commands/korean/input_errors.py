@@ -133,7 +133,7 @@ INPUT_ERRORS = (
         "{source}: no column {names}; its columns are {columns}; use {hints}",
         "{source}: {names:t} 열이 없습니다. 있는 열은 {columns}입니다. {hints:처럼} 알려 주세요",
     ),
-    Text("{source}: no usable row ({counts})", "{source}: 쓸 수 있는 행이 없습니다({counts})"),
+    Text("{source}: no usable row ({counts})", "{source}: 쓸 수 있는 행이 없습니다({counts:t})"),
     Text("{source}: a header but no rows", "{source}: 열 이름만 있고 행이 없습니다"),
     Text("{source}: no rows", "{source}: 행이 없습니다"),
     Text(
@@ -145,6 +145,10 @@ INPUT_ERRORS = (
     Text(
         "{source}: the column '{column}' occurs twice; rename one",
         "{source}: '{column}' 열이 두 개입니다. 하나의 이름을 바꾸세요",
+    ),
+    Text(
+        "{source}: {count} columns have no name; name them, or delete them where they are empty",
+        "{source}: 이름 없는 열이 {count}개 있습니다. 이름을 붙이거나, 비어 있으면 지우세요",
     ),
     Text("{source}: no such file{hint}", "{source}: 파일이 없습니다{hint:t}"),
     Text(

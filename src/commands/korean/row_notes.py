@@ -102,6 +102,26 @@ ROW_NOTES = (
         "대화는 {column}에서 한 줄에 발화 하나로({turn} 등) 읽습니다",
     ),
     Text(
+        (
+            "{count} rows hold several messages of the user: the last one is read as the dialogue, the answer to it as "
+            "the summary; where all messages are the dialogue, name their column with data.dialogue_column"
+        ),
+        (
+            "사용자 메시지가 여럿인 행이 {count}개 있습니다. 마지막 사용자 메시지를 대화로, 그 답을 요약으로 읽습니다. "
+            "메시지 전체가 대화라면 그 열을 data.dialogue_column으로 지정하세요"
+        ),
+    ),
+    Text(
+        (
+            "all dialogues begin with {quoted}, which stays a part of them; if that is an instruction, leave it out: "
+            "prompts have one of their own (dataset.instruction)"
+        ),
+        (
+            "모든 대화가 {quoted}로 시작하고, 이 줄도 대화로 읽습니다. 지시문이라면 빼세요. 프롬프트에는 따로 지시문이 "
+            "들어갑니다(dataset.instruction)"
+        ),
+    ),
+    Text(
         "{count} look like one and stay as they are (line {lines})",
         "{count}개는 그렇게 보이지만 그대로 둠({lines}번째 줄)",
     ),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...bilingual import Text, joined
 from ...errors import YoyakError
 from ...runs.schema import RunRecord, SplitData
 from .folder import RunContext
@@ -38,12 +39,16 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
             note = "%s: %d summaries hold tags of reasoning such as <think>, which are learned as part of them"
             run.logger.warning(note, split, reasoned)
         run.file.update(RunRecord(data={split: read}))
-        lost = "".join(f", dropped {count} ({reason})" for count, reason in table.losses())
+        lost = joined(_lost(table), between="")
         run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
     if known := _trained_on(tables["train"], tables["eval"]):
         note = "eval: %d of %d dialogues are in the training data too, so that its scores are too good"
         run.logger.warning(note, known, len(tables["eval"].rows))
     return tables
+
+
+def _lost(table: "DialogueTable") -> list[Text]:
+    return [Text(f", dropped {count} ({why})", f", {count}개 뺌({why.ko})") for count, why in table.losses()]
 
 
 def _trained_on(train: "DialogueTable", evaluated: "DialogueTable") -> int:

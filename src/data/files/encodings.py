@@ -14,6 +14,8 @@ _HEAD_BYTES = 4096
 _MIXED_BYTES = 16 << 20
 _SAVE = "save the file as UTF-8, or name its encoding with data.encoding"
 _FEWEST_LETTERS = 4  # that are no ASCII: fewer may be UTF-8 by chance, as `É»` is in Windows-1252
+_DOCUMENTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"%PDF-")
+"""What the files of Office, Hancom and others begin with, whatever their names say."""
 _LONG_JAMO = b"\xa4\xd4"  # begins a syllable that KS X 1001 writes as jamo, in 8 bytes, which the codec cp949 leaves so
 
 
@@ -26,7 +28,7 @@ def detect_encoding(source: Path | bytes, name: str, named: str = "auto") -> str
 
     Raises:
         YoyakError: with the place at which each encoding fails, counted in bytes from 0 and in lines from 1, or with
-            the line that is not Korean; or UTF-8 under another name.
+            the line that is not Korean; or UTF-8 under another name; or a document of a program that is no text.
     """
 
     def opened() -> BinaryIO:
@@ -34,6 +36,11 @@ def detect_encoding(source: Path | bytes, name: str, named: str = "auto") -> str
 
     with opened() as stream:
         head = stream.read(_HEAD_BYTES)
+    if head.startswith(_DOCUMENTS):
+        raise YoyakError(
+            f"{name}: not text, but by its first bytes a document such as .xlsx, .docx, .hwp or .pdf; open it in its "
+            "program and save it as CSV (UTF-8) or .txt"
+        )
     has_mark = head.startswith(codecs.BOM_UTF8)
     if named != "auto":
         named = "utf-8-sig" if named == "utf-8" and has_mark else named

@@ -3,7 +3,9 @@
 from typing import Any
 
 from ...config.schema import DataSettings
-from .records import conversation_columns
+from ..prompt.plain_text import plain_text
+from ..prompt.turns import speakers_of
+from .records import ASSISTANT_ROLES, USER_ROLES, conversation_columns
 from .turn_lists import NO_VALUE, NotTurnsError, names_inside, recognize, text_of_turns, turns_note, value_at
 
 
@@ -18,12 +20,14 @@ class RowColumns:
         names: the names of all columns seen, those inside objects with dots.
         found: which settings (`dialogue_column`, `summary_column`) were found in any row.
         note: what to say of a layout that was recognized or of turns that became lines; None where there is nothing.
+        asked_again: rows with several messages of the user, of which the last one is taken as the dialogue.
     """
 
     def __init__(self, settings: DataSettings, need_summary: bool) -> None:
         self.names: dict[str, None] = {}
         self.found: set[str] = set()
         self.note: str | None = None
+        self.asked_again = 0
         self._settings, self._need_summary = settings, need_summary
         self._recognized: tuple[str | None, str | None] | None = None
 
@@ -72,13 +76,21 @@ class RowColumns:
 
     def _conversation(self, row: dict[str, Any], found: dict[str, Any]) -> tuple[Any, Any] | None:
         pair = conversation_columns(row)
-        if pair is None or self._settings.summary_column not in found:
-            return pair
-        # Several messages of the user beside a summary of their own are the dialogue itself.
-        summary, turns = found[self._settings.summary_column], row.get("messages", row.get("conversations"))
-        asked = sum(turn.get("role", turn.get("from")) in ("user", "human") for turn in turns or ())
-        if asked > 1 and isinstance(summary, str) and summary.strip() and summary != pair[1]:
-            return turns, summary
+        if pair is None:
+            return None
+        turns = row.get("messages", row.get("conversations")) or ()
+        roles = [turn.get("role", turn.get("from")) for turn in turns]
+        asked, answered = (sum(role in those for role in roles) for those in (USER_ROLES, ASSISTANT_ROLES))
+        if not asked:
+            return None  # of people with other roles
+        summary = found.get(self._settings.summary_column)
+        if isinstance(summary, str) and summary.strip():
+            if not answered and asked == 1:
+                return pair[0], summary
+            # Messages beside a summary of their own are the dialogue itself, but for one that holds a dialogue.
+            if summary.strip() != _plain(pair[1]) and (asked > 1 or len(speakers_of(_plain(pair[0]))) < 2):
+                return turns, summary
+        self.asked_again += asked > 1
         return pair
 
     def _recognize(self, row: dict[str, Any], found: dict[str, Any]) -> tuple[str, str]:
@@ -101,3 +113,12 @@ class RowColumns:
             if name not in found and (value := value_at(row, column)) is not NO_VALUE:
                 found[name] = value
         return dialogue, summary
+
+
+def _plain(content: Any) -> str:
+    """Return a message's content, a text or parts of one, as prompts take it; empty where it is neither."""
+    try:
+        text = text_of_turns(content, is_dialogue=False)
+    except NotTurnsError:
+        return ""
+    return plain_text(text) if isinstance(text, str) else ""

@@ -8,22 +8,25 @@ from dataclasses import dataclass, field, replace
 from numbers import Number
 from typing import Any
 
+from ...bilingual import Text, joined
 from ...config.schema import DataSettings
 from ...config.typed import typed
 from ...errors import YoyakError, first_line
 from ..chats.exports import read_chat
 from ..prompt.plain_text import plain_text
+from ..prompt.turns import LABEL
 from .chat_rows import ChatRows
 from .composed_rows import with_composed_text
 from .places import existing_file, open_hub
 from .readers import open_records
-from .records import BadRow, RecordStream, names_of
+from .records import BadRow, RecordStream, dropped_for, names_of
 from .row_columns import RowColumns
 from .turn_lists import NotTurnsError
 
-USUAL_DIALOGUE_COLUMNS = ("dialogue", "dialog", "conversation", "text", "대화", "본문", "content")
-USUAL_SUMMARY_COLUMNS = ("summary", "요약", "target", "highlights", "label")
+USUAL_DIALOGUE_COLUMNS = ("dialogue", "dialog", "conversation", "text", "대화", "본문", "content", "input", "prompt")
+USUAL_SUMMARY_COLUMNS = ("summary", "요약", "target", "highlights", "label", "output", "completion", "response")
 
+_FEWEST_OPENINGS = 3  # dialogues of which each begins with the same line: two may by chance
 _MOST_COLUMNS_COMPARED = 1000  # with the names that are usual
 
 
@@ -83,13 +86,13 @@ class DialogueTable:
         """Return how many rows were left out for each reason, the most frequent reason first."""
         return dict(self.dropped_counts.most_common())
 
-    def losses(self) -> list[tuple[int, str]]:
+    def losses(self) -> list[tuple[int, Text]]:
         """Return as `dropped_by_reason`, each reason with the number of lines that its rows took where that is more."""
-        lines = self.dropped_lines
-        return [
-            (count, f"{reason}, {lines[reason]:,} lines" if lines[reason] > count else reason)
-            for reason, count in self.dropped_counts.most_common()
-        ]
+        return [(count, self._loss(reason, count)) for reason, count in self.dropped_counts.most_common()]
+
+    def _loss(self, reason: str, count: int) -> Text:
+        why, lines = dropped_for(reason), self.dropped_lines[reason]
+        return Text(f"{why}, {lines:,} lines", f"{why.ko}, {lines:,}줄") if lines > count else why
 
 
 def load_dialogues(
@@ -107,7 +110,8 @@ def load_dialogues(
     if table.dropped and settings.on_bad_rows == "refuse":
         raise YoyakError(_refusal(table))
     if not table.rows:
-        counts = ", ".join(f"{count} {reason}" for reason, count in table.dropped_by_reason().items())
+        reasons = [(count, dropped_for(reason)) for reason, count in table.dropped_counts.most_common()]
+        counts = joined(Text(f"{count} {why}", f"{why.ko} {count}개") for count, why in reasons)
         raise YoyakError(f"{source}: no usable row ({counts})")
     return table
 
@@ -174,9 +178,36 @@ def _read_rows(
         _require_columns(names, {getattr(settings, name) for name in columns.found}, source, settings, need_summary)
     if table.rows:
         table.chats.refuse_other_format(source, settings.dialogue_format)
-    for note in [*([columns.note] if columns.note else []), *table.chats.notes(stream.unit, settings.dialogue_format)]:
+    notes = [columns.note, _asked_again(columns.asked_again), _opening_note(table)]
+    for note in [*filter(None, notes), *table.chats.notes(stream.unit, settings.dialogue_format)]:
         logging.getLogger("yoyak").warning("%s: %s", source, note)
     return replace(table, composed_rows=composed_rows)
+
+
+def _asked_again(rows: int) -> str | None:
+    """Return what to say of rows with several messages of the user and no summary of their own."""
+    if not rows:
+        return None
+    return (
+        f"{rows:,} rows hold several messages of the user: the last one is read as the dialogue, the answer to it as "
+        "the summary; where all messages are the dialogue, name their column with data.dialogue_column"
+    )
+
+
+def _opening_note(table: DialogueTable) -> str | None:
+    """Return what to say where all dialogues begin with one and the same line that nobody says: an instruction."""
+    openings = {row.dialogue.partition("\n")[0].strip() for row in table.rows}
+    if len(openings) != 1 or len(table.rows) - table.duplicate_dialogues < _FEWEST_OPENINGS or table.chats.formats:
+        return None
+    opening = openings.pop()
+    label = LABEL.match(opening)
+    if label and opening[label.end() :]:
+        return None
+    shown = opening if len(opening) <= 60 else f"{opening[:60]}..."
+    return (
+        f"all dialogues begin with {shown!r}, which stays a part of them; if that is an instruction, leave it out: "
+        "prompts have one of their own (dataset.instruction)"
+    )
 
 
 def _row(values: dict[str, Any], default_name: str, settings: DataSettings, need_summary: bool) -> DialogueRow:
@@ -244,6 +275,8 @@ def _require_columns(
 def refuse_repeated(columns: Iterable[str], source: str) -> None:
     """Raise YoyakError for a name that two columns have, of which one would be read as both."""
     for column, count in Counter(columns).items():
+        if count > 1 and not column:  # of a sheet that is wider than its table
+            raise YoyakError(f"{source}: {count} columns have no name; name them, or delete them where they are empty")
         if count > 1:
             raise YoyakError(f"{source}: the column '{column}' occurs twice; rename one")
 

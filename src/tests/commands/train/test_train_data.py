@@ -1,6 +1,8 @@
 """What a run says of its data files."""
 
-from src.commands.train.train_data import _trained_on
+from src.bilingual import joined
+from src.commands.train.train_data import _lost, _trained_on
+from src.data.files.records import BadRow
 from src.data.files.sources import DialogueRow, DialogueTable
 
 
@@ -13,3 +15,12 @@ def test_evaluation_dialogues_that_are_trained_on_are_counted():
     train = table("Ann: Hi there\nBen: Yes.", "Ann: No.")
     assert _trained_on(train, table("ANN: hi  there\n\nBen: yes.", "Ann: No.", "Ann: No!")) == 2
     assert _trained_on(train, table("Ann: No?")) == 0
+
+
+def test_rows_that_were_left_out_are_said_in_both_languages():
+    read = table("Ann: Hi.")
+    for bad in (BadRow(2, "no dialogue"), BadRow(3, "no dialogue"), BadRow(4, "broken quoting", lines=2)):
+        read.drop(bad)
+    said = joined(_lost(read), between="")
+    assert said == ", dropped 2 (no dialogue), dropped 1 (broken quoting, 2 lines)"
+    assert said.ko == ", 2개 뺌(대화 없음), 1개 뺌(따옴표가 맞지 않음, 2줄)"

@@ -201,3 +201,11 @@ def test_few_letters_may_be_another_encoding():
     """`É»` in Windows-1252 are the bytes of one letter in UTF-8."""
     content = (HEAD + "A: «CAFÉ»,Coffee.\n").encode("cp1252")
     assert detect_encoding(content, "FILE", "cp1252") == "cp1252"
+
+
+@pytest.mark.parametrize("named", ["auto", "cp949"])
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"%PDF-1.7\n"])
+def test_documents_under_another_name_are_no_text(start, named):
+    """Excel's own files were answered with the byte at which CP949 fails, and with data.encoding."""
+    with pytest.raises(YoyakError, match="FILE: not text, but by its first bytes a document"):
+        detect_encoding(start + bytes(100), "FILE", named)

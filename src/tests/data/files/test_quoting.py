@@ -177,6 +177,7 @@ def test_the_rest_of_a_broken_row_is_no_row():
     fault = "text after a closing quote in line 6 (quotes inside a quoted field are doubled); lines 6 to 7"
     assert table.dropped == [BadRow(6, "broken quoting", fault)]
     assert table.losses() == [(1, "broken quoting, 2 lines")]
+    assert table.losses()[0][1].ko == "따옴표가 맞지 않음, 2줄"
 
 
 GOOD = '"A: x\nB: y",S.\n'

@@ -1,5 +1,6 @@
 """Loading of dialogues: columns, text, bad rows, and the messages that users see."""
 
+import json
 import os
 import sys
 import types
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from src.commands.speech import in_korean
 from src.config.schema import DataSettings
 from src.data.files.records import BadRow
 from src.data.files.sources import DialogueRow, load_dialogues
+from src.errors import YoyakError
 from src.tests.data.loading import load, refusal, write
 
 DROP = DataSettings(on_bad_rows="drop")
@@ -57,6 +60,44 @@ def test_column_that_occurs_twice(tmp_path):
     source = write(tmp_path, "b.csv", "fname,dialogue,summary,fname\n1,d,s,2\n")
     assert refusal(source) == "FILE: the column 'fname' occurs twice; rename one"
     assert len(load(write(tmp_path, "c.csv", "dialogue,summary,,\nd,s,,\n")).rows) == 1  # nobody reads these
+
+
+def test_columns_without_a_name_are_counted_where_all_columns_are_read(tmp_path):
+    source = write(tmp_path, "a.csv", "dialogue,summary,,,\nd,s,,,\n")
+    with pytest.raises(YoyakError) as caught:
+        load_dialogues(source, DataSettings(), keep_values=True)
+    said = "3 columns have no name; name them, or delete them where they are empty"
+    assert str(caught.value) == f"{source}: {said}"
+
+
+@pytest.mark.parametrize(("dialogue", "summary"), [("input", "output"), ("prompt", "completion")])
+def test_columns_of_other_trainers_are_named_in_the_hint(tmp_path, dialogue, summary):
+    row = {"instruction": "Summarize.", dialogue: "d", summary: "s"}
+    hint = f"use data.dialogue_column={dialogue} data.summary_column={summary}"
+    assert refusal(write(tmp_path, "a.jsonl", json.dumps(row))).endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("opening", "is_said"),
+    [
+        ("Summarize the conversation below.", True),
+        ("Summarize this:", True),
+        ("Agent: Hello, how can I help?", False),
+    ],
+)
+def test_an_opening_that_nobody_says_is_said(tmp_path, caplog, opening, is_said):
+    rows = [{"dialogue": f"{opening}\nAnn: {number}", "summary": "s"} for number in (1, 2, 3)]
+    source = write(tmp_path, "a.json", json.dumps(rows))
+    assert len(load(source).rows) == 3
+    said = (
+        f"{source}: all dialogues begin with {opening!r}, which stays a part of them; if that is an instruction, leave "
+        "it out: prompts have one of their own (dataset.instruction)"
+    )
+    assert [record.message for record in caplog.records] == ([said] if is_said else [])
+    caplog.clear()
+    load(write(tmp_path, "b.json", json.dumps([*rows, {"dialogue": "Ann: 4", "summary": "s"}])))
+    load(write(tmp_path, "c.json", json.dumps([rows[0]] * 5)))
+    assert not caplog.records
 
 
 def test_wrong_separator_is_named(tmp_path):
@@ -110,7 +151,9 @@ def test_refusal_names_the_first_bad_row_and_counts_the_others(tmp_path):
 
 def test_nothing_left_after_dropping(tmp_path):
     source = write(tmp_path, "a.csv", "dialogue,summary\n,s\n,s\nd,\n")
-    assert refusal(source, on_bad_rows="drop") == "FILE: no usable row (2 no dialogue, 1 no summary)"
+    said = refusal(source, on_bad_rows="drop")
+    assert said == "FILE: no usable row (2 no dialogue, 1 no summary)"
+    assert in_korean(said) == "FILE: 쓸 수 있는 행이 없습니다(대화 없음 2개, 요약 없음 1개)"
 
 
 def test_nul_bytes(tmp_path):

@@ -58,7 +58,7 @@ def test_columns_inside_objects_are_named_with_dots():
 def test_a_wrong_name_is_answered_with_the_names_inside():
     assert refusal(str(CASES / "nikl.json"), dialogue_column="conversation") == (
         "FILE: no column 'conversation' and 'summary'; its columns are id, input.conversation, input.subject_keyword, "
-        "output; use data.dialogue_column=input.conversation data.summary_column=COLUMN"
+        "output; use data.dialogue_column=input.conversation data.summary_column=output"
     )
 
 
@@ -228,6 +228,40 @@ def test_a_chat_with_a_summary_of_its_own_is_the_dialogue(tmp_path):
     ]
     training = {"messages": messages[:2], "summary": "Which one?"}
     assert load(write(tmp_path, "b.jsonl", json.dumps(training))).rows[0].dialogue == "My order is late."
+
+
+SAID_AND_ANSWERED = [{"role": "user", "content": "My order is late."}, {"role": "assistant", "content": "Which one?"}]
+
+
+@pytest.mark.parametrize(
+    ("messages", "dialogue", "summary"),
+    [
+        (SAID_AND_ANSWERED, "user: My order is late.\nassistant: Which one?", "s"),
+        (SAID_AND_ANSWERED[::-1], "assistant: Which one?\nuser: My order is late.", "s"),
+        (SAID_AND_ANSWERED[:1], "My order is late.", "s"),
+        ([{"role": "user", "content": "A: hi\nB: yo"}, SAID_AND_ANSWERED[1]], "A: hi\nB: yo", "Which one?"),
+        ([{"role": "customer", "content": "hi"}, {"role": "agent", "content": "yo"}], "customer: hi\nagent: yo", "s"),
+    ],
+    ids=["one exchange", "the assistant begins", "no answer", "a dialogue in the message", "other roles"],
+)
+def test_which_of_messages_and_a_summary_is_read(tmp_path, messages, dialogue, summary):
+    """Of a file of chats, those of one exchange were read as the user's message and its answer."""
+    source = write(tmp_path, "a.jsonl", json.dumps({"messages": messages, "summary": "s"}))
+    assert load(source).rows == [DialogueRow("row_1", dialogue, summary)]
+
+
+def test_rows_of_which_only_the_last_message_is_read_are_said(tmp_path, caplog):
+    row = {"messages": [*SAID_AND_ANSWERED, {"role": "user", "content": "7."}, {"role": "assistant", "content": "Ok."}]}
+    source = write(
+        tmp_path, "a.jsonl", "\n".join(json.dumps(one) for one in (row, {"messages": SAID_AND_ANSWERED}, row))
+    )
+    assert load(source).rows[0] == DialogueRow("row_1", "7.", "Ok.")
+    assert [record.message for record in caplog.records] == [
+        f"{source}: 2 rows hold several messages of the user: the last one is read as the dialogue, the answer to it "
+        "as the summary; where all messages are the dialogue, name their column with data.dialogue_column"
+    ]
+    whole = load(source, need_summary=False, dialogue_column="messages").rows[0].dialogue
+    assert whole == "user: My order is late.\nassistant: Which one?\nuser: 7.\nassistant: Ok."
 
 
 def test_a_row_of_16777216_characters_is_read_and_no_longer_one(tmp_path):
