@@ -20,6 +20,8 @@ def load_saved(folder: Path, overrides: list[str]) -> Config:
             taken for a hub's.
     """
     if not (folder / SETTINGS_FILE).is_file():
+        if (folder / "final_model").is_dir():
+            raise YoyakError(f"{folder}: is a run's folder; name {folder / 'final_model'}")
         raise YoyakError(f"{folder}: no {SETTINGS_FILE}, so its base model is not known; add --experiment NAME")
     named = [override.partition("=")[0] for override in overrides]
     config = found_again(load_config(folder / SETTINGS_FILE, overrides), folder, named)

@@ -1,6 +1,7 @@
 """`yoyak summarize`: the summary of a dialogue, or of each dialogue in a folder or a table."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..data.prompt.reasoning import reasoning_note
 from ..errors import YoyakError
 from ..files import write_atomic
 from ..ranks.group import is_first_rank
+from ..streams import has_characters_of
 from ..visible import json_line
 from .console import create_console, print_json, print_text
 from .dialogue_text import as_path, read_dialogue
@@ -129,7 +131,7 @@ def _summarize_rows(
     if request.out is not None:
         _summarize_into(request, request.out, rows, dialogues, column, console)
         return
-    from ..inference.row_formats import TABLE_SUFFIXES, row_format
+    from ..inference.row_formats import MARK, TABLE_SUFFIXES, row_format
 
     config = _config(request)
     with stoppable(lambda: "nothing was kept; with --out FILE a stopped run goes on where it was"):
@@ -142,7 +144,9 @@ def _summarize_rows(
     form = ".jsonl" if request.as_json or suffix not in TABLE_SUFFIXES else suffix
     table = row_format(form, [*columns, column], request.spreadsheet)
     lines = [table.line({**row, column: result.text}) for row, result in zip(rows, results, strict=True)]
-    print_text("".join([table.header(), *lines]), end="")
+    into_a_file = sys.stdout is not None and not sys.stdout.isatty() and has_characters_of(sys.stdout, MARK)
+    header = table.header() if into_a_file else table.header().removeprefix(MARK)
+    print_text("".join([header, *lines]), end="")
     _say_what_was_cut(loaded.prompt.counts, results, console)
 
 

@@ -13,6 +13,8 @@ from ..errors import YoyakError
 RowValues = dict[str, Any]
 _FORMULA = re.compile(r"[\t\r\n ]*[=@\t\r]|[\t\r\n ]*[+-](?!\d+(\.\d*)?$)")
 """The start of a cell that a spreadsheet computes; a number with its sign is a number."""
+MARK = "\ufeff"
+"""A byte order mark, with which files begin that are meant for a spreadsheet."""
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 
 
@@ -54,12 +56,16 @@ class Delimited:
     """CSV or TSV with a header; every row has all columns."""
 
     def __init__(self, columns: Sequence[str], delimiter: str = ",", formulas_as_text: bool = False) -> None:
-        """Keep the columns in their order; `formulas_as_text`: for a spreadsheet, which would run `=HYPERLINK(...)`."""
+        """Keep the columns in their order.
+
+        `formulas_as_text`: for a spreadsheet, which would run `=HYPERLINK(...)`, and which takes UTF-8 without a byte
+        order mark for the system's own encoding: Hangul would be other letters.
+        """
         self.columns, self.delimiter, self.formulas_as_text = list(columns), delimiter, formulas_as_text
 
     def header(self) -> str:
         """Return the line with the columns' names."""
-        return self._joined(self.columns)
+        return (MARK if self.formulas_as_text else "") + self._joined(self.columns)
 
     def line(self, row: RowValues) -> str:
         """Return a row's cells and a newline: null is empty, lists and objects are JSON."""
@@ -74,7 +80,9 @@ class Delimited:
         csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
         lines: list[list[str]] = []
         try:
-            lines.extend(csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, strict=True))
+            lines.extend(
+                csv.reader(io.StringIO(text.removeprefix(MARK), newline=""), delimiter=self.delimiter, strict=True)
+            )
         except csv.Error:  # a last field whose quote was never closed
             pass
         else:

@@ -19,6 +19,7 @@ EXPORT_ERRORS = (
         "--run {run}: 실행({status:t})에 final_model이 없습니다. 끝나기를 기다리거나 다시 학습하세요",
     ),
     Text("unknown", "알 수 없음"),
+    Text("{folder}: is a run's folder; name {final}", "{folder}: 실행 폴더입니다. {final:을/를} 지정하세요"),
     Text(
         "{folder}: is a run's folder; name {final}, or --run {run}",
         "{folder}: 실행 폴더입니다. {final:을/를} 지정하거나 --run {run:을/를} 쓰세요",

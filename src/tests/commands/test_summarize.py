@@ -215,3 +215,19 @@ def test_dropped_rows_are_said(yoyak, tiny):
     result = yoyak("summarize", "gaps.csv", *MODEL, "data.on_bad_rows=drop")
     assert [row["a"] for row in read_csv(result.out)] == ["1"]
     assert "gaps.csv: 1 rows are left out (no dialogue)" in result.err
+
+
+def test_a_table_for_a_spreadsheet_begins_with_a_mark(yoyak, tiny):
+    """Excel takes UTF-8 without one for the system's own encoding."""
+    (tiny / "calls.csv").write_text("대화\n민수: 안녕\n", encoding="utf-8")
+    how = (*MODEL, "data.dialogue_column=대화", "--spreadsheet")
+    assert yoyak("summarize", "calls.csv", *how, "--out", "out.csv").code == 0
+    assert (tiny / "out.csv").read_bytes().startswith("\ufeff대화,summary\n".encode())
+    again = yoyak("summarize", "calls.csv", *how, "--out", "out.csv")
+    assert "1 of 1 summaries are in out.csv already" in again.err
+
+
+def test_a_run_named_as_an_adapter_is_answered_with_its_model(yoyak, tiny):
+    (tiny / "run" / "final_model").mkdir(parents=True)
+    result = yoyak("summarize", "A: Hi.", "--adapter", "run")
+    assert (result.code, result.err) == (2, "yoyak: run: is a run's folder; name run/final_model\n")

@@ -85,7 +85,7 @@ def test_formulas_are_text_where_a_spreadsheet_is_meant():
     }
     table = Delimited(list(cells), formulas_as_text=True)
     written = table.header() + table.line(cells)
-    assert written == "'=a,b,c,d,e,f,g,h\n'=HYPERLINK(1),'+1 for it,-5,'-2.5 or,'@x,' \t=1,a=1,'=x\n"
+    assert written == "\ufeff'=a,b,c,d,e,f,g,h\n'=HYPERLINK(1),'+1 for it,-5,'-2.5 or,'@x,' \t=1,a=1,'=x\n"
     assert table.parse(written, "x.csv") == [table.stored(cells)] == [cells | {"h": "=x"}]
     assert Delimited(list(cells)).line(cells) == "=HYPERLINK(1),+1 for it,-5,-2.5 or,@x, \t=1,a=1,'=x\n"
     assert row_format(".tsv", ["a"], formulas_as_text=True).line({"a": "=1"}) == "'=1\n"

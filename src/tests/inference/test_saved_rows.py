@@ -181,4 +181,4 @@ def test_formulas_as_text_go_on_where_they_stopped(tmp_path):
         saved.add(0, {"summary": '=HYPERLINK("a")'})
     again = SavedRows(tmp_path / "x.csv", rows, ["summary"], {}, formulas_as_text=True)
     assert again.done == {0: {"summary": '=HYPERLINK("a")'}}
-    assert (tmp_path / "x.csv").read_text() == 'dialogue,summary\n\'=A: a,"\'=HYPERLINK(""a"")"\n'
+    assert (tmp_path / "x.csv").read_text(encoding="utf-8") == '\ufeffdialogue,summary\n\'=A: a,"\'=HYPERLINK(""a"")"\n'
