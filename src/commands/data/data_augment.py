@@ -10,7 +10,14 @@ from ...config.typed import typed
 from ...errors import YoyakError
 from ..console import create_console, print_json
 from ..speech import Quoted
-from .data_files import files_and_config, read_all_columns, refuse_other_suffixes, table_bytes, write_whole
+from .data_files import (
+    files_and_config,
+    read_all_columns,
+    refuse_other_suffixes,
+    table_bytes,
+    typed_columns,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -157,6 +164,7 @@ def _show_instructions(rows: _Rows, show: int, console: "Console") -> None:
 
 
 def _next(request: AugmentRequest) -> list[str]:
+    columns = typed_columns(request.overrides)
     if request.instructions:
         return [
             "The messages are for other trainers. yoyak train shows the five instructions by itself, from a file with "
@@ -164,5 +172,5 @@ def _next(request: AugmentRequest) -> list[str]:
         ]
     return [
         "Augment the training file only, after the split: a copy of an evaluation dialogue gives its answer away",
-        f"Next: yoyak train -e CONFIG {typed('data.train', str(request.out))}",
+        f"Next: yoyak train -e CONFIG {' '.join([typed('data.train', str(request.out)), *columns])}",
     ]

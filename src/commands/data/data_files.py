@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config.loader import load_config
+from ...config.provenance import read_override
 from ...config.schema import Config
+from ...config.typed import typed
 from ...errors import YoyakError
 from ...files import written_beside
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 SUFFIXES_WRITTEN = (".csv", ".tsv", ".jsonl", ".parquet")
 
+_OF_WRITTEN_ROWS = (
+    *(f"data.{kind}_column" for kind in ("dialogue", "summary", "id", "topic")),
+    "data.dialogue_format",
+)
 _OVERRIDE = re.compile(r"[a-z_]+\.[a-z_]+=")
 
 
@@ -54,6 +60,12 @@ def read_all_columns(source: str, config: Config, console: "Console") -> "Dialog
     return table
 
 
+def typed_columns(overrides: Sequence[str]) -> list[str]:
+    """Return those settings of a command line that the next command on what was written needs too."""
+    given = dict(read_override(override) for override in overrides)
+    return [typed(name, str(given[name].value)) for name in _OF_WRITTEN_ROWS if name in given]
+
+
 def written_suffix(source: str) -> str:
     """Return the suffix under which rows of `source` are written: its own, `.jsonl` for `.json`."""
     suffix = Path(source).suffix.lower()
@@ -67,7 +79,9 @@ def refuse_other_suffixes(path: Path) -> None:
 
 
 def table_bytes(rows: Sequence[Mapping[str, Any]], suffix: str, source: str, encoding: str) -> bytes:
-    """Return rows as the content of a file: UTF-8, with a byte order mark where `encoding`, the source's, has one.
+    """Return rows as the content of a file: UTF-8, with a byte order mark where `encoding`, the source's, is Excel's.
+
+    Excel writes UTF-8 with the mark and, in Korea, CP949; without the mark it would read Hangul as other letters.
 
     Parquet columns get the types that they have in `source` where that is a Parquet file too.
     """
@@ -78,7 +92,7 @@ def table_bytes(rows: Sequence[Mapping[str, Any]], suffix: str, source: str, enc
     columns = dict.fromkeys(column for row in rows for column in row)
     form = row_format(suffix, list(columns))
     text = "".join([form.header(), *(form.line(dict(row)) for row in rows)])
-    has_mark = encoding == "utf-8-sig" and suffix != ".jsonl"
+    has_mark = encoding in ("utf-8-sig", "cp949", "euc-kr") and suffix != ".jsonl"
     return text.encode("utf-8-sig" if has_mark else "utf-8", errors="backslashreplace")
 
 

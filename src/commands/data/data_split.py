@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from ...config.typed import typed
 from ...errors import YoyakError, nearest
 from ..console import create_console, print_json
-from .data_files import files_and_config, read_all_columns, table_bytes, write_whole, written_suffix
+from .data_files import (
+    files_and_config,
+    read_all_columns,
+    table_bytes,
+    typed_columns,
+    write_whole,
+    written_suffix,
+)
 
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueTable
@@ -139,5 +146,6 @@ def _sentences(request: SplitRequest, report: dict[str, Any]) -> list[str]:
     else:
         lines.append(f"Dealt out at random; seed {request.seed}")
     train, dev = list(report["files"])[:2]
-    lines.append(f"Next: yoyak train -e CONFIG {typed('data.train', train)} {typed('data.eval', dev)}")
+    files = [typed("data.train", train), typed("data.eval", dev)]
+    lines.append(f"Next: yoyak train -e CONFIG {' '.join([*files, *typed_columns(request.overrides)])}")
     return lines

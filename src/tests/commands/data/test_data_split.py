@@ -40,6 +40,18 @@ def test_train_and_dev_with_all_columns(yoyak, mine):
     assert sorted(path.name for path in (mine / "parts").iterdir()) == ["dev.csv", "train.csv"]
 
 
+def test_a_file_of_a_korean_excel_is_one_again_and_the_next_command_names_its_columns(yoyak, folder):
+    rows = "".join(f'"민수: 안녕 {i} {i}번 가\r\n지은: 응 {i}",인사한다.\r\n' for i in range(10))
+    (folder / "calls.csv").write_bytes(f"대화,요약\r\n{rows}".encode("cp949"))
+    columns = ("data.dialogue_column=대화", "data.summary_column=요약")
+    result = yoyak("data", "split", "calls.csv", "--out", "parts", *columns, "data.encoding=cp949")
+    files = "data.train=parts/train.csv data.eval=parts/dev.csv"
+    assert f"Next: yoyak train -e CONFIG {files} {' '.join(columns)}\n" in result.out
+    assert (folder / "parts" / "train.csv").read_bytes().startswith("\ufeff대화,요약".encode())
+    more = yoyak("data", "augment", "parts/train.csv", "--rename-speakers", 1, "--out", "more.csv", *columns)
+    assert f"Next: yoyak train -e CONFIG data.train=more.csv {' '.join(columns)}\n" in more.out
+
+
 def test_folds_and_json(yoyak, mine):
     report = json.loads(yoyak("data", "split", "mine.csv", "--folds", 3, "--out", "folds", "--seed", 7, "--json").out)
     assert list(report["files"]) == [f"folds/fold_{k}/{name}.csv" for k in range(3) for name in ("train", "dev")]
