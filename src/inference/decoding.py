@@ -54,3 +54,13 @@ def written_text(tokenizer: Any, ids: Sequence[int]) -> str:
             pieces += [summary_text(tokenizer, ids[start:place]), tags.get(token, "")]
             start = place + 1
     return "".join(pieces)
+
+
+def answer_text(tokenizer: Any, ids: Sequence[int], end_ids: Collection[int]) -> str:
+    """Return what a model wrote before its end, as `written_text` does, stripped.
+
+    One that ran into its limit may stop within a character, of which some bytes are there: that is left out.
+    """
+    text = written_text(tokenizer, before_end(ids, end_ids)).strip()
+    is_cut = not any(token in end_ids for token in ids)
+    return text.rstrip("\ufffd").rstrip() if is_cut else text

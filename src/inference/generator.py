@@ -20,7 +20,7 @@ from ..ranks.group import note_progress
 from .batches import in_batches, largest_batch, rows_that_fit, splits_of
 from .cache_size import cache_size
 from .dealt import dealt
-from .decoding import before_end, written_text
+from .decoding import answer_text
 from .generating_mode import generating as generating
 from .generating_mode import left_padded
 from .mbr import MbrChooser
@@ -161,7 +161,7 @@ def _by_start(
 
 
 def _generated(tokenizer: PreTrainedTokenizerFast, ids: list[int], ends: Sequence[int]) -> Generated:
-    written = written_text(tokenizer, before_end(ids, ends)).strip()
+    written = answer_text(tokenizer, ids, ends)
     text, reasoned = without_reasoning(written)
     return Generated(text, not set(ends).isdisjoint(ids), written if reasoned else None)
 

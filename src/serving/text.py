@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..data.prompt.reasoning import TAGS, without_reasoning
-from ..inference.decoding import before_end, written_text
+from ..inference.decoding import answer_text
 
 _beginnings = sorted({re.escape(tag[:most]) for tag in TAGS for most in range(1, len(tag))}, key=len, reverse=True)
 # What the next token may still change: half of a character, white space that may turn out to be the end's, and what may
@@ -21,7 +21,7 @@ def decode(tokenizer: Any, ids: Sequence[int], ends: int | Collection[int]) -> s
 def decode_answer(tokenizer: Any, ids: Sequence[int], ends: int | Collection[int]) -> tuple[str, bool]:
     """Return what `decode` returns, and whether reasoning was left out of it."""
     ends = [ends] if isinstance(ends, int) else ends
-    return without_reasoning(written_text(tokenizer, before_end(ids, ends)).strip())
+    return without_reasoning(answer_text(tokenizer, ids, ends))
 
 
 class TextStream:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.inference.decoding import before_end, length_to_end, summary_text
+from src.inference.decoding import answer_text, before_end, length_to_end, summary_text
 from src.tests.real_tokenizers import smollm2_tokenizer
 from src.tests.tiny_models import END, tiny_tokenizer
 
@@ -38,3 +38,14 @@ def test_white_space_that_a_tokenizer_calls_special_is_text():
     first, last = (tokenizer(text, add_special_tokens=False).input_ids for text in "ab")
     assert tokenizer.convert_ids_to_tokens([257, 258]) == ["\n\n", "<x>"]
     assert summary_text(tokenizer, [*first, 257, 258, *last]) == "a\n\nb"
+
+
+def test_half_a_character_at_a_limit_is_left_out():
+    """Korean summaries that ran into their limit ended with U+FFFD, in files and in answers."""
+    tokenizer = tiny_tokenizer()
+    ids = tokenizer("다음 대", add_special_tokens=False).input_ids
+    assert answer_text(tokenizer, ids[:-1], (256,)) == answer_text(tokenizer, ids[:-2], (256,)) == "다음"
+    assert answer_text(tokenizer, ids, (256,)) == "다음 대"
+    spaced = tokenizer(" 다음 대\n", add_special_tokens=False).input_ids
+    assert answer_text(tokenizer, [*spaced, 256], (256,)) == "다음 대"
+    assert answer_text(tokenizer, [*ids[:-1], 256], (256,)) == "다음 \ufffd"  # what the model ended itself

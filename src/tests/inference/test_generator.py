@@ -5,7 +5,7 @@ import torch
 
 from src.config.schema import GenerationSettings
 from src.data.llm_dataset import create_llm_dataset
-from src.inference import generator
+from src.inference import decoding, generator
 from src.inference.generator import generate_summaries, generating, stream_summaries
 from src.inference.mbr import MbrChooser
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, train_tiny, write_tiny_model
@@ -45,7 +45,7 @@ def test_summaries_equal_a_greedy_loop_on_the_training_prompt(loaded):
 
 def test_spaces_around_a_summary_are_no_part_of_it(loaded, monkeypatch):
     model, tokenizer, dataset = loaded
-    monkeypatch.setattr(generator, "written_text", lambda tokenizer, ids: " They greet.\n\n")
+    monkeypatch.setattr(decoding, "written_text", lambda tokenizer, ids: " They greet.\n\n")
     (result,) = generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES[:1], GenerationSettings())
     assert result.text == "They greet."
 

@@ -12,6 +12,7 @@ from src.inference.generator import generate_summaries, generating
 from src.serving.engine import OutOfMemoryError, TransformersEngine
 from src.serving.jobs import GenerationJob
 from src.serving.slots import Slots
+from src.serving.text import decode
 from src.tests.tiny_models import DIALOGUES, load_tiny, tiny_config, write_tiny_model
 
 
@@ -139,7 +140,7 @@ def test_settings_mean_what_they_mean_to_summarize(tiny, settings):
     expected = generate_summaries(tiny.model, tiny.tokenizer, tiny.prompt, DIALOGUES, settings)
     jobs = [GenerationJob(ids, tiny.prompt.end_id, 8, settings) for ids in tiny.prompt.encode_prompts(DIALOGUES)]
     run(TransformersEngine(tiny.model), jobs[:1], jobs[1:])
-    decoded = [tiny.tokenizer.decode([t for t in one.generated if t != one.end_id]).strip() for one in jobs]
+    decoded = [decode(tiny.tokenizer, one.generated, one.end_id) for one in jobs]
     assert decoded == [result.text for result in expected]
     assert decoded != [r.text for r in generate_summaries(
         tiny.model, tiny.tokenizer, tiny.prompt, DIALOGUES, GenerationSettings()

@@ -31,7 +31,9 @@ def test_white_space_waits_until_it_is_not_the_end():
 def test_broken_bytes_are_shown_once_they_are_settled():
     tokenizer = tiny_tokenizer()
     broken = ids_of(tokenizer, "요")[:2]
-    assert pieces(tokenizer, [*broken, *ids_of(tokenizer, "a"), *broken]) == ["", "", "\ufffda", "", "\ufffd"]
+    whole = [*broken, *ids_of(tokenizer, "a"), *broken]
+    assert pieces(tokenizer, [*whole, END]) == ["", "", "\ufffda", "", "", "\ufffd"]
+    assert pieces(tokenizer, whole) == ["", "", "\ufffda", "", ""]  # stopped within the character by its limit
 
 
 def test_what_follows_the_end_token_is_not_text():

@@ -23,7 +23,7 @@ from ...decoder.packed_decoder import PackedDecoder
 from ...decoder.picking import row_seed
 from ...decoder.row_batch import padded_rows
 from ...errors import YoyakError
-from ...inference.decoding import before_end, written_text
+from ...inference.decoding import answer_text
 from ...models.generation_settings import end_ids_of
 from ...planner.refining import refuse_few
 from ..guards.out_of_memory import MemoryRoom
@@ -185,7 +185,7 @@ class Refiner:
         return [self._written(ids[index]) for index in range(len(prompts))]
 
     def _written(self, ids: list[int]) -> Written:
-        text, _ = without_reasoning(written_text(self.tokenizer, before_end(ids, self.ends)).strip())
+        text, _ = without_reasoning(answer_text(self.tokenizer, ids, self.ends))
         return Written(ids, text, not set(self.ends).isdisjoint(ids))
 
     def _group(self, example: RefineExample, written: Sequence[Written], rewards: Sequence[Reward]) -> PromptGroup:
