@@ -242,7 +242,7 @@ class GenerationSettings(Section):
     repetition_penalty: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
     """Above 1 makes tokens that have occurred less likely."""
     no_repeat_ngram_size: Count = 0
-    """Never generate an n-gram of this size twice; 0 is off."""
+    """No n-gram of this many tokens comes twice in a summary; those of the dialogue don't count. 0 is off."""
     length_penalty: Annotated[float, Field(ge=-100, le=100)] = 1.0
     """Beam search: above 0 favours longer summaries."""
     mbr_samples: Annotated[int, Field(ge=0, le=2**14)] = 0

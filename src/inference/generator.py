@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from transformers import PreTrainedTokenizerFast
+from transformers import LogitsProcessorList, PreTrainedTokenizerFast
 
 from ..config.schema import EvaluationSettings, GenerationSettings
 from ..data.prompt.reasoning import without_reasoning
@@ -27,7 +27,7 @@ from .mbr import MbrChooser
 from .mbr_start import StartSamples
 from .mbr_temperature import MbrTemperature, is_open, mbr_temperature
 from .probe import generates_fast
-from .sampling import sampling_processors
+from .sampling import SummaryNGrams, sampling_processors
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,11 @@ def _by_transformers(
 ) -> Iterator[list[tuple[int, list[int]]]]:
     """Yield all prompts of a batch with their new ids, which have the token that ended each and padding after them."""
     input_ids, attention_mask = left_padded(prompts, pad_id, model.get_input_embeddings().weight.device)
-    sampling = {"logits_processor": sampling_processors(settings, seeds)} if settings.do_sample else {}
+    processors = LogitsProcessorList()
+    if settings.no_repeat_ngram_size:
+        processors.append(SummaryNGrams(settings.no_repeat_ngram_size, input_ids.shape[1]))
+    if settings.do_sample:
+        processors.extend(sampling_processors(settings, seeds))
     beams = {"length_penalty": settings.length_penalty} if settings.num_beams > 1 else {}
     output = model.generate(
         input_ids=input_ids,
@@ -270,11 +274,10 @@ def _by_transformers(
         do_sample=False,  # the draw is a logits processor, so that it has a seed for each row
         num_beams=settings.num_beams,
         repetition_penalty=settings.repetition_penalty,
-        no_repeat_ngram_size=settings.no_repeat_ngram_size,
+        logits_processor=processors,
         eos_token_id=list(end_ids),
         pad_token_id=pad_id,
         use_cache=True,
-        **sampling,
         **beams,
     )
     yield list(enumerate(output[:, input_ids.shape[1] :].tolist()))

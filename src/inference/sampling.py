@@ -1,10 +1,10 @@
-"""Sampling with transformers' `generate`, drawn as `decoder.picking` draws."""
+"""What transformers' `generate` chooses tokens by: draws as `decoder.picking` has them, and n-grams of a summary."""
 
 import random
 from collections.abc import Sequence
 
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import LogitsProcessor, LogitsProcessorList, NoRepeatNGramLogitsProcessor
 
 from ..config.schema import GenerationSettings
 from ..decoder.picking import draw, warpers
@@ -28,6 +28,22 @@ class RowSampler(LogitsProcessor):
         uniform = torch.tensor(numbers, dtype=torch.float64, device=scores.device)
         tokens = torch.where(greedy, scores.argmax(dim=-1), draw(scores.float(), uniform))
         return torch.full_like(scores, -torch.inf).scatter_(1, tokens[:, None], 0.0)
+
+
+class SummaryNGrams(LogitsProcessor):
+    """Lets no n-gram of a summary come twice.
+
+    transformers' own rule counts those of the prompt too: no name, number or word of the dialogue that takes as many
+    tokens could be written.
+    """
+
+    def __init__(self, size: int, prompt_tokens: int) -> None:
+        self._rule, self._prompt_tokens = NoRepeatNGramLogitsProcessor(size), prompt_tokens
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return scores (rows, vocabulary), -inf where a token of `input_ids`, prompt and summary, would repeat one."""
+        allowed: torch.Tensor = self._rule(input_ids[:, self._prompt_tokens :], scores)
+        return allowed
 
 
 def sampling_processors(settings: GenerationSettings, seeds: Sequence[int | None]) -> LogitsProcessorList:

@@ -110,18 +110,17 @@ def _processors(job: GenerationJob, device: Any) -> "LogitsProcessorList":
     from transformers import (
         LogitsProcessorList,
         MinNewTokensLengthLogitsProcessor,
-        NoRepeatNGramLogitsProcessor,
         RepetitionPenaltyLogitsProcessor,
     )
 
     from ..decoder.picking import row_seed
-    from ..inference.sampling import sampling_processors
+    from ..inference.sampling import SummaryNGrams, sampling_processors
 
     settings, processors = job.settings, LogitsProcessorList()
     if settings.repetition_penalty != 1:
         processors.append(RepetitionPenaltyLogitsProcessor(settings.repetition_penalty))
     if settings.no_repeat_ngram_size:
-        processors.append(NoRepeatNGramLogitsProcessor(settings.no_repeat_ngram_size))
+        processors.append(SummaryNGrams(settings.no_repeat_ngram_size, len(job.prompt)))
     if settings.min_new_tokens:
         shortest = min(settings.min_new_tokens, job.max_new_tokens)
         processors.append(MinNewTokensLengthLogitsProcessor(len(job.prompt), shortest, sorted(job.ends), device=device))

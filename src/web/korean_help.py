@@ -107,7 +107,9 @@ KOREAN_HELP = {
     "generation.seed": "샘플링의 시드입니다. 배치에 무엇이 있든 대화와 시드가 결과를 정합니다.",
     "generation.min_new_tokens": "요약은 이만큼의 토큰 전에 끝나지 않습니다.",
     "generation.repetition_penalty": "1보다 크면 이미 나온 토큰이 덜 나옵니다.",
-    "generation.no_repeat_ngram_size": "이 크기의 n-gram을 두 번 만들지 않습니다. 0은 끔입니다.",
+    "generation.no_repeat_ngram_size": (
+        "요약에 같은 n-gram(이 수만큼의 토큰)을 두 번 쓰지 않습니다. 대화에 있는 것은 괜찮습니다. 0은 끔입니다."
+    ),
     "generation.length_penalty": "빔 탐색에서 0보다 크면 긴 요약을 좋아합니다.",
     "generation.mbr_samples": "대화마다 뽑을 요약 수입니다. 그중 서로 가장 가까운 것을 고릅니다(MBR). 0은 끔입니다.",
     "generation.mbr_temperature": "그 요약들을 뽑는 온도입니다. "

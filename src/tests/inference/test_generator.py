@@ -118,6 +118,30 @@ def test_mode_and_gradients_come_back(loaded):
     assert not torch.is_inference_mode_enabled()
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_an_n_gram_comes_once_in_a_summary_whatever_the_dialogue_holds(loaded, size):
+    """By transformers' own rule no name or number of as many tokens could be taken from the dialogue."""
+    model, tokenizer, dataset = loaded
+    prompts, most = dataset.prompt.encode_prompts(DIALOGUES), 12
+    how = {"end_id": dataset.prompt.end_id, "max_new_tokens": most}
+    settings = GenerationSettings(no_repeat_ngram_size=size)
+    found = dict(stream_summaries(model, tokenizer, prompts, settings, **how))
+    model.eval()
+    for index, prompt in enumerate(prompts):
+        new: list[int] = []
+        while len(new) < most and dataset.prompt.end_id not in new:
+            with torch.no_grad():
+                logits = model(input_ids=torch.tensor([prompt + new]), use_cache=False).logits[0, -1]
+            begun = new[len(new) - size + 1 :]
+            for place in range(len(new) - size + 1):
+                if new[place : place + size - 1] == begun:
+                    logits[new[place + size - 1]] = -torch.inf
+            new.append(int(logits.argmax()))
+        ended = new[-1] == dataset.prompt.end_id
+        text = tokenizer.decode(new[:-1] if ended else new, skip_special_tokens=True).strip()
+        assert (found[index].text, found[index].ended) == (text, ended)
+
+
 def test_beams_take_their_settings(loaded):
     model, tokenizer, dataset = loaded
     settings = GenerationSettings(num_beams=2, length_penalty=0.5, repetition_penalty=1.1, no_repeat_ngram_size=3)
