@@ -133,6 +133,13 @@ INPUT_ERRORS = (
         "{source}: no column {names}; its columns are {columns}; use {hints}",
         "{source}: {names:t} 열이 없습니다. 있는 열은 {columns}입니다. {hints:처럼} 알려 주세요",
     ),
+    Text(
+        (
+            "{source}: no column {names}; its first line is {columns}; if that is a title, delete the lines above the "
+            "names of the columns"
+        ),
+        "{source}: {names:t} 열이 없습니다. 첫 줄은 {columns}입니다. 제목이라면 열 이름 위의 줄을 지우세요",
+    ),
     Text("{source}: no usable row ({counts})", "{source}: 쓸 수 있는 행이 없습니다({counts:t})"),
     Text("{source}: a header but no rows", "{source}: 열 이름만 있고 행이 없습니다"),
     Text("{source}: no rows", "{source}: 행이 없습니다"),

@@ -265,10 +265,13 @@ def _require_columns(
     if len(columns) == 1 and (mark := next((mark for mark in ";\t|," if mark in columns[0]), None)):
         raise YoyakError(f"{source}: one column, with {mark!r} in its name; separate by commas (.csv) or tabs (.tsv)")
     names = " and ".join(f"'{getattr(settings, setting)}'" for setting in missing)
-    hints = " ".join(
-        typed(f"data.{setting}", _likely_column(columns, wanted[setting], getattr(settings, setting)) or "COLUMN")
-        for setting in missing
-    )
+    likely = {setting: _likely_column(columns, wanted[setting], getattr(settings, setting)) for setting in missing}
+    if "" in columns and any(columns) and not any(likely.values()):
+        raise YoyakError(
+            f"{source}: no column {names}; its first line is {names_of(filter(None, columns))}; if that is a title, "
+            "delete the lines above the names of the columns"
+        )
+    hints = " ".join(typed(f"data.{setting}", column or "COLUMN") for setting, column in likely.items())
     raise YoyakError(f"{source}: no column {names}; its columns are {names_of(columns)}; use {hints}")
 
 

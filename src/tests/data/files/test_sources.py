@@ -62,6 +62,14 @@ def test_column_that_occurs_twice(tmp_path):
     assert len(load(write(tmp_path, "c.csv", "dialogue,summary,,\nd,s,,\n")).rows) == 1  # nobody reads these
 
 
+def test_a_title_above_the_header_is_named(tmp_path):
+    source = write(tmp_path, "a.csv", "Calls of May,,\nno,대화,요약\n1,d,s\n")
+    assert refusal(source) == (
+        "FILE: no column 'dialogue' and 'summary'; its first line is Calls of May; if that is a title, delete the "
+        "lines above the names of the columns"
+    )
+
+
 def test_columns_without_a_name_are_counted_where_all_columns_are_read(tmp_path):
     source = write(tmp_path, "a.csv", "dialogue,summary,,,\nd,s,,,\n")
     with pytest.raises(YoyakError) as caught:
