@@ -13,12 +13,14 @@ _NONE = -1e9  # added to the score of a beam that must not go on; as transformer
 
 
 class BeamBatch(ChoosingBatch):
-    """A batch that searches by the rules of transformers' `generate`, with its early stopping as it is by default.
+    """A batch that searches by the rules of transformers' `generate`, with its early stopping as it is by default, but
+    for one: what ended by itself is better than whatever ran into `most`, which is no summary but the start of one.
 
     Of each prompt's beams the best continuations are looked at: enough that as many go on as there are beams, however
     many end. Those that end among the first `beams` are ranked by their log-probability over their length to the power
     of `length_penalty`, and as many are kept as there are beams. A prompt ends when its best beam, at its length now,
-    is no better than the worst of those kept, or when its beams are as long as they may get.
+    is no better than the worst of those kept, or when its beams are as long as they may get: then these are kept
+    where fewer than `beams` have ended.
     """
 
     def __init__(
@@ -40,6 +42,9 @@ class BeamBatch(ChoosingBatch):
         self._lengths_weigh = lengths.clamp(limits.tiny, limits.max).float().to(self.device)
         self._beam = torch.arange(beams, device=self.device)
         self._rank = torch.arange(self._candidates, device=self.device)
+        # What is cut is worth less than all that has ended, in the order of the candidates.
+        self._least = limits.min / 4
+        self._worth_cut = limits.min * (0.5 + self._rank / (4 * self._candidates))
         shape = len(self._all), beams
         # Of the beams that go on: log-probabilities, new ids, and the beam that each goes on from.
         self._scores = torch.zeros(shape, device=self.device)
@@ -94,10 +99,11 @@ class BeamBatch(ChoosingBatch):
         scores, index = scores.flatten(1).topk(self._candidates)
         sources, tokens = index // vocabulary, index % vocabulary
         count = place + going
-        ends = (tokens[:, :, None] == self._ends).any(dim=2) | (count >= self._most)[:, None]
+        whole = (tokens[:, :, None] == self._ends).any(dim=2)
+        ends = whole | (count >= self._most)[:, None]
         new = _of_beams(self._new[prompts], sources)
         new.scatter_(2, place[:, None, None].expand(-1, self._candidates, 1), tokens[:, :, None])
-        self._end(prompts, going, torch.where(ends, scores, -torch.inf), new, count)
+        self._end(prompts, going, torch.where(ends, scores, -torch.inf), whole, new, count)
         scores = scores + ends * _NONE
         kept = scores.topk(beams).indices
         scores, sources, tokens = (of.gather(1, kept) for of in (scores, sources, tokens))
@@ -111,7 +117,13 @@ class BeamBatch(ChoosingBatch):
         self._going[prompts] = going * (hope & (count < self._most))
 
     def _end(
-        self, prompts: torch.Tensor, going: torch.Tensor, scores: torch.Tensor, new: torch.Tensor, count: torch.Tensor
+        self,
+        prompts: torch.Tensor,
+        going: torch.Tensor,
+        scores: torch.Tensor,
+        whole: torch.Tensor,
+        new: torch.Tensor,
+        count: torch.Tensor,
     ) -> None:
         """Keep the best of the beams that have ended.
 
@@ -119,10 +131,12 @@ class BeamBatch(ChoosingBatch):
             prompts: (prompts,) places of those that are looked at.
             going: (prompts,) 0 where nothing may change.
             scores: (prompts, candidates) log-probabilities, the best first; -inf where a candidate has not ended.
+            whole: (prompts, candidates) whether an end token ended it, and not the limit.
             new: (prompts, candidates, most + 1) their ids.
             count: (prompts,) how many of these are theirs.
         """
-        weighed = (scores / self._lengths_weigh[count][:, None]).clamp(min=torch.finfo(torch.float32).min)
+        weighed = (scores / self._lengths_weigh[count][:, None]).clamp(min=self._least)
+        weighed = torch.where(whole, weighed, self._worth_cut)
         valid = (scores > -torch.inf) & (self._rank < self.beams) & (going[:, None] > 0)
         worth = torch.cat([self._worth[prompts], torch.where(valid, weighed, -torch.inf)], dim=1)
         kept = worth.topk(self.beams).indices

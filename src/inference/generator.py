@@ -258,21 +258,25 @@ def _by_transformers(
     end_ids: Sequence[int],
     pad_id: int,
 ) -> Iterator[list[tuple[int, list[int]]]]:
-    """Yield all prompts of a batch with their new ids, which have the token that ended each and padding after them."""
+    """Yield all prompts of a batch with their new ids, which have the token that ended each and padding after them.
+
+    Of several beams it is the best that has ended, or where none has, the best of those that were cut.
+    """
     input_ids, attention_mask = left_padded(prompts, pad_id, model.get_input_embeddings().weight.device)
     processors = LogitsProcessorList()
     if settings.no_repeat_ngram_size:
         processors.append(SummaryNGrams(settings.no_repeat_ngram_size, input_ids.shape[1]))
     if settings.do_sample:
         processors.extend(sampling_processors(settings, seeds))
-    beams = {"length_penalty": settings.length_penalty} if settings.num_beams > 1 else {}
+    count = settings.num_beams
+    beams = {"length_penalty": settings.length_penalty, "num_return_sequences": count} if count > 1 else {}
     output = model.generate(
         input_ids=input_ids,
         attention_mask=attention_mask,
         max_new_tokens=max_new_tokens,
         min_new_tokens=settings.min_new_tokens or None,
         do_sample=False,  # the draw is a logits processor, so that it has a seed for each row
-        num_beams=settings.num_beams,
+        num_beams=count,
         repetition_penalty=settings.repetition_penalty,
         logits_processor=processors,
         eos_token_id=list(end_ids),
@@ -280,4 +284,7 @@ def _by_transformers(
         use_cache=True,
         **beams,
     )
-    yield list(enumerate(output[:, input_ids.shape[1] :].tolist()))
+    found = output[:, input_ids.shape[1] :].tolist()
+    of_prompts = (found[first : first + count] for first in range(0, len(found), count))
+    ended = (next((ids for ids in its if not set(end_ids).isdisjoint(ids)), its[0]) for its in of_prompts)
+    yield list(enumerate(ended))

@@ -1,17 +1,25 @@
-"""Beam search on the cached decoder against transformers', text for text and score for score, in float32."""
+"""Beam search on the cached decoder against transformers', text for text and score for score, in float32.
+
+But for what runs into the limit: transformers takes it where its score is better than that of what has ended.
+"""
+
+from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers import LogitsProcessorList, MinNewTokensLengthLogitsProcessor, RepetitionPenaltyLogitsProcessor
 
 from src.config.schema import GenerationSettings
 from src.decoder import choosing_batch, row_batch
 from src.decoder.beam_batch import BeamBatch
 from src.decoder.cached_decoder import CachedDecoder
 from src.decoder.generation import generate
+from src.inference import generator
+from src.inference.generator import before_end
 from src.tests.decoder.test_cached_decoder import PROMPTS, model_of
 from src.tests.packed_models import WRITTEN_OUT
 
-MANY = [*PROMPTS, *([7 * number % 61 + 1, number + 2, *range(3, 3 + number % 11)] for number in range(25))]
+MANY = [*PROMPTS, *([7 * number % 61 + 1, number + 2, *range(3, 3 + number % 11)] for number in range(9))]
 ENDS = (40,)
 
 
@@ -21,14 +29,16 @@ def model():
 
 
 def ours(model, settings, prompts=MANY, *, rows=None, most=20, ends=ENDS):
-    """Return each prompt's new ids and their score."""
+    """Return each prompt's new ids and their score, 0 where they were cut."""
     scores, longest = [], max(map(len, prompts))
 
     class Scored(BeamBatch):
         def results(self, places):
             index = torch.tensor(places, dtype=torch.int64, device=self.device)
-            scores.extend(self._worth[index, 0].tolist())
-            return super().results(places)
+            found = super().results(places)
+            worth = self._worth[index, 0].tolist()
+            scores.extend(value if ids[-1] in ends else 0.0 for value, ids in zip(worth, found, strict=True))
+            return found
 
     together = min(rows or len(prompts), len(prompts))
     batch = Scored(CachedDecoder(model), settings, ends, rows=together, longest=longest, most=most)
@@ -40,7 +50,7 @@ def ours(model, settings, prompts=MANY, *, rows=None, most=20, ends=ENDS):
 
 
 def theirs(model, settings, prompts=MANY, *, most=20, ends=ENDS, together=False):
-    """Return the same by transformers, a prompt at a time or in one padded batch."""
+    """Return the same by transformers, a prompt at a time or in one padded batch; of what was cut with its score."""
     found, scores = [], []
     for some in [prompts] if together else [[prompt] for prompt in prompts]:
         width = max(map(len, some))
@@ -65,28 +75,65 @@ def theirs(model, settings, prompts=MANY, *, most=20, ends=ENDS, together=False)
     return found, scores
 
 
+def written_out(model, settings, prompt, most, ends):
+    """Search in plain Python; return the best by transformers' rule and by ours, each as score, ids."""
+    width, beams, going, ended = len(prompt), settings.num_beams, [(0.0, [])], []
+    processors = LogitsProcessorList([RepetitionPenaltyLogitsProcessor(settings.repetition_penalty)])
+    processors.append(MinNewTokensLengthLogitsProcessor(width, settings.min_new_tokens, list(ends), device="cpu"))
+    for count in range(1, most + 1):
+        rows = torch.tensor([prompt + ids for _, ids in going])
+        with torch.no_grad():
+            scores = processors(rows, model(rows).logits[:, -1].log_softmax(-1))
+        scores = scores + torch.tensor([score for score, _ in going])[:, None]
+        best = scores.flatten().topk(max(2, 1 + len(ends)) * beams)
+        found = [(score, [*going[place // scores.shape[1]][1], place % scores.shape[1]]) for score, place in
+                 zip(best.values.tolist(), best.indices.tolist(), strict=True)]  # fmt: skip
+        weigh = count**settings.length_penalty
+        ended += [(score / weigh, ids) for score, ids in found[:beams] if ids[-1] in ends]
+        ended = sorted(ended, key=lambda one: -one[0])[:beams]
+        going = [one for one in found if one[1][-1] not in ends][:beams]
+        if len(ended) == beams and going[0][0] / weigh <= ended[-1][0]:
+            return ended[0], ended[0]
+    cut = [(score / weigh, ids) for score, ids in found[:beams] if ids[-1] not in ends]
+    of_all = max([*ended, *cut], key=lambda one: one[0])
+    return of_all, ended[0] if ended else (0.0, cut[0][1])
+
+
+def expected_of(model, settings, prompts=MANY, *, most=20, ends=ENDS):
+    """Return what `ours` is to find, by a search that finds what transformers finds by its rule."""
+    by_rule = [written_out(model, settings, prompt, most, ends) for prompt in prompts]
+    by_theirs, by_ours = ([pair[which][::-1] for pair in by_rule] for which in (0, 1))
+    same(tuple(zip(*by_theirs, strict=True)), theirs(model, settings, prompts, most=most, ends=ends, together=True))
+    return tuple(zip(*by_ours, strict=True))
+
+
 def same(mine, other):
-    assert mine[0] == other[0]
+    assert list(mine[0]) == list(other[0])
     assert mine[1] == pytest.approx(other[1], rel=1e-4, abs=1e-5)
 
 
-@pytest.mark.parametrize("length_penalty", [-1.0, 0.0, 1.0, 2.0])
-@pytest.mark.parametrize("beams", [2, 3, 4])
+def test_transformers_finds_the_same_in_a_padded_batch(model):
+    settings = GenerationSettings(num_beams=3)
+    same(theirs(model, settings, together=True), theirs(model, settings))
+
+
+@pytest.mark.parametrize(
+    ("beams", "length_penalty"), [(2, 0.0), (2, 2.0), (3, -1.0), (3, 1.0), (4, -1.0), (4, 0.0), (4, 1.0), (4, 2.0)]
+)
 def test_texts_and_scores_are_those_of_transformers(model, beams, length_penalty):
     settings = GenerationSettings(num_beams=beams, length_penalty=length_penalty)
-    expected = theirs(model, settings)
-    assert len({len(ids) for ids in expected[0]}) > 1
-    same(ours(model, settings), expected)
-    same(ours(model, settings, rows=3), expected)
-    same(ours(model, settings, rows=1), expected)
-    same(theirs(model, settings, together=True), expected)
+    known = expected_of(model, settings)
+    assert len({len(ids) for ids in known[0]}) > 1
+    same(ours(model, settings), known)
+    same(ours(model, settings, rows=3), known)
+    same(ours(model, settings, rows=1), known)
 
 
 @pytest.mark.parametrize("family", WRITTEN_OUT)
 def test_all_that_the_decoder_knows_search_alike(family):
     model = model_of(family, adapter=True)
     settings = GenerationSettings(num_beams=3)
-    same(ours(model, settings, PROMPTS, most=12, rows=2), theirs(model, settings, PROMPTS, most=12))
+    same(ours(model, settings, PROMPTS, most=12, rows=2), expected_of(model, settings, PROMPTS, most=12))
 
 
 @pytest.mark.parametrize(
@@ -94,36 +141,63 @@ def test_all_that_the_decoder_knows_search_alike(family):
 )
 def test_other_settings_mean_what_they_mean_to_transformers(model, settings):
     settings = GenerationSettings(num_beams=4, **settings)
-    expected = theirs(model, settings)
-    same(ours(model, settings), expected)
-    same(ours(model, settings, rows=4), expected)
-    assert expected[0] != theirs(model, GenerationSettings(num_beams=4))[0]
+    known = expected_of(model, settings)
+    same(ours(model, settings), known)
+    same(ours(model, settings, rows=4), known)
+    assert known[0] != expected_of(model, GenerationSettings(num_beams=4))[0]
+
+
+def test_what_has_ended_comes_before_what_was_cut(model):
+    settings = GenerationSettings(num_beams=4, length_penalty=2.0)  # makes transformers prefer long ones
+    their_ids, (ids, _) = theirs(model, settings, together=True)[0], ours(model, settings)
+    cut = [place for place, one in enumerate(their_ids) if one[-1] not in ENDS]
+    ended = [place for place in cut if ids[place][-1] in ENDS]
+    assert ended
+    assert all(len(ids[place]) == 20 for place in cut if place not in ended)
+    assert all(ids[place] == their_ids[place] for place in range(len(ids)) if place not in ended)
+
+
+def test_of_what_transformers_searches_what_has_ended_comes_first_too(model):
+    """Settings that only transformers knows go through it."""
+    plain = GenerationSettings(num_beams=4, length_penalty=2.0)
+    settings = plain.model_copy(update={"no_repeat_ngram_size": 20})  # of which there is none
+    how = [None] * len(MANY), ENDS, 20
+    found = dict(generator._stream_ids(model, SimpleNamespace(pad_token_id=0), MANY, settings, *how))
+    own, best = theirs(model, plain)[0], ours(model, plain)[0]
+    changed = 0
+    for place, ids in enumerate(own):
+        if ids[-1] in ENDS:
+            assert before_end(found[place], ENDS) == ids[:-1]
+        elif not set(ENDS).isdisjoint(found[place]):
+            assert before_end(found[place], ENDS) == best[place][:-1]
+            changed += 1
+    assert changed
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_beams_that_reach_the_most_tokens_end_there(model, most):
     settings = GenerationSettings(num_beams=4)
-    expected = theirs(model, settings, most=most, ends=(99,))
-    assert {len(ids) for ids in expected[0]} == {most}
-    same(ours(model, settings, most=most, ends=(99,)), expected)
-    same(ours(model, settings, most=most), theirs(model, settings, most=most))
+    known = expected_of(model, settings, most=most, ends=(99,))
+    assert {len(ids) for ids in known[0]} == {most}
+    same(ours(model, settings, most=most, ends=(99,)), known)
+    same(ours(model, settings, most=most), expected_of(model, settings, most=most))
 
 
 def test_several_ends_and_beams_that_end_at_once(model):
     settings = GenerationSettings(num_beams=3, length_penalty=0.0)
-    first = [ids[0] for ids in theirs(model, settings, most=1, ends=(99,))[0]]
+    first = [ids[0] for ids in expected_of(model, settings, most=1, ends=(99,))[0]]
     ends = tuple(sorted(set(first))[:6])
-    expected = theirs(model, settings, ends=ends)
-    assert min(len(ids) for ids in expected[0]) == 1
-    same(ours(model, settings, ends=ends), expected)
-    same(ours(model, settings, ends=ends, rows=4), expected)
+    known = expected_of(model, settings, ends=ends)
+    assert min(len(ids) for ids in known[0]) == 1
+    same(ours(model, settings, ends=ends), known)
+    same(ours(model, settings, ends=ends, rows=4), known)
 
 
 def test_one_prompt_alone_and_equal_ones(model):
     settings, prompts = GenerationSettings(num_beams=4), [MANY[7], MANY[8], MANY[7]]
-    same(ours(model, settings, prompts[:1]), theirs(model, settings, prompts[:1]))
-    same(ours(model, settings, prompts), theirs(model, settings, prompts))
-    same(ours(model, settings, prompts, rows=2), theirs(model, settings, prompts))
+    same(ours(model, settings, prompts[:1]), expected_of(model, settings, prompts[:1]))
+    same(ours(model, settings, prompts), expected_of(model, settings, prompts))
+    same(ours(model, settings, prompts, rows=2), expected_of(model, settings, prompts))
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen3_5_text"])
@@ -131,7 +205,7 @@ def test_one_prompt_alone_and_equal_ones(model):
 def test_empty_rows_and_unseen_ends_change_nothing(monkeypatch, family, rows):
     """As on a GPU: prompts rounded up, eight steps between two looks."""
     model, settings = model_of(family, adapter=True), GenerationSettings(num_beams=3)
-    expected = ours(model, settings, MANY[:9])
+    known = ours(model, settings, MANY[:9])
     for module in (row_batch, choosing_batch):
         monkeypatch.setattr(module, "padded_rows", lambda rows, device: 1 << (rows - 1).bit_length())
 
@@ -140,7 +214,7 @@ def test_empty_rows_and_unseen_ends_change_nothing(monkeypatch, family, rows):
             batch._stepped(choosing_batch.padded_rows(batch.held, batch.device) * batch.beams)
 
     monkeypatch.setattr(choosing_batch.ChoosingBatch, "advance", advance)
-    same(ours(model, settings, MANY[:9], rows=rows), expected)
+    same(ours(model, settings, MANY[:9], rows=rows), known)
 
 
 @pytest.mark.parametrize("length_penalty", [-100.0, 100.0])
