@@ -15,7 +15,7 @@ from src.decoder.beam_batch import BeamBatch
 from src.decoder.cached_decoder import CachedDecoder
 from src.decoder.generation import generate
 from src.inference import generator
-from src.inference.generator import before_end
+from src.inference.decoding import before_end
 from src.tests.decoder.test_cached_decoder import PROMPTS, model_of
 from src.tests.packed_models import WRITTEN_OUT
 
