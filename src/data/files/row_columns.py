@@ -79,10 +79,10 @@ class RowColumns:
         if pair is None:
             return None
         turns = row.get("messages", row.get("conversations")) or ()
-        roles = [turn.get("role", turn.get("from")) for turn in turns]
+        roles = [role for turn in turns if isinstance(role := turn.get("role", turn.get("from")), str)]
         asked, answered = (sum(role in those for role in roles) for those in (USER_ROLES, ASSISTANT_ROLES))
-        if not asked:
-            return None  # of people with other roles
+        if not asked:  # of people with other roles, or none
+            return None if set(roles) - ASSISTANT_ROLES - {"system"} else pair
         summary = found.get(self._settings.summary_column)
         if isinstance(summary, str) and summary.strip():
             if not answered and asked == 1:
