@@ -137,9 +137,8 @@ def test_an_n_gram_comes_once_in_a_summary_whatever_the_dialogue_holds(loaded, s
                 if new[place : place + size - 1] == begun:
                     logits[new[place + size - 1]] = -torch.inf
             new.append(int(logits.argmax()))
-        ended = new[-1] == dataset.prompt.end_id
-        text = tokenizer.decode(new[:-1] if ended else new, skip_special_tokens=True).strip()
-        assert (found[index].text, found[index].ended) == (text, ended)
+        text = decoding.answer_text(tokenizer, new, [dataset.prompt.end_id])
+        assert (found[index].text, found[index].ended) == (text, new[-1] == dataset.prompt.end_id)
 
 
 def test_beams_take_their_settings(loaded):
