@@ -175,9 +175,11 @@ def _chosen(
 ) -> Iterator[tuple[int, Generated]]:
     """Yield for each dialogue, of which there are `samples` summaries in a row, the one that MBR chooses.
 
-    `references` are each dialogue's further texts, equally many, that candidates are scored against.
+    `references` are each dialogue's further texts, equally many, that candidates are scored against. One that ran into
+    the limit is chosen only where none has ended; others are scored against it all the same.
     """
     candidates: dict[int, dict[int, Generated]] = {}
+    places: dict[int, list[int]] = {}
     how = settings.mbr_metric, scoring.tokenization, scoring.stemmer
     with MbrChooser(len(references), samples, *how, len(references[0]) if references else 0) as chooser:
         for number, result in made:
@@ -185,11 +187,14 @@ def _chosen(
             its = candidates.setdefault(index, {})
             its[place] = result
             if len(its) == samples:
-                chooser.add(index, [its[place].text for place in range(samples)], references[index])
+                ended = [place for place in range(samples) if its[place].ended] or list(range(samples))
+                cut = [its[place].text for place in range(samples) if place not in ended]
+                places[index] = ended
+                chooser.add(index, [its[place].text for place in ended], [*references[index], *cut])
                 for done, choice in chooser.chosen().items():
-                    yield done, candidates.pop(done)[choice]
+                    yield done, candidates.pop(done)[places.pop(done)[choice]]
         for done, choice in chooser.chosen(wait=True).items():
-            yield done, candidates.pop(done)[choice]
+            yield done, candidates.pop(done)[places.pop(done)[choice]]
 
 
 def _stream_ids(

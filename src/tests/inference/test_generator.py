@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from src.config.schema import GenerationSettings
+from src.config.schema import EvaluationSettings, GenerationSettings
 from src.data.llm_dataset import create_llm_dataset
 from src.inference import decoding, generator
 from src.inference.generator import generate_summaries, generating, stream_summaries
@@ -239,6 +239,7 @@ def test_mbr_takes_the_most_likely_summary_or_one_of_the_samples(loaded):
 def test_the_candidates_of_mbr(loaded, monkeypatch, way):
     """The first is the most likely summary; the others are what plain sampling draws at that temperature."""
     model, tokenizer, dataset = loaded
+    way = way | {"min_new_tokens": 12}  # none ends, so none comes before others for that
     seen = {}
     monkeypatch.setattr(MbrChooser, "add", lambda self, dialogue, texts, _: seen.setdefault(dialogue, texts))
     prompts = dataset.prompt.encode_prompts(DIALOGUES)
@@ -253,6 +254,16 @@ def test_the_candidates_of_mbr(loaded, monkeypatch, way):
         [likely[index].text, drawn[index].text] for index in range(len(DIALOGUES))
     ]
     assert all(len(set(texts)) == 4 for texts in seen.values())
+
+
+@pytest.mark.parametrize(("ended", "chosen"), [("---", 0), ("--+", 2), ("-++", 2), ("+++", 0)])
+def test_mbr_chooses_what_was_cut_only_where_nothing_has_ended(ended, chosen):
+    texts = ["Anna asks Ben for the time", "Ben", "Anna asks Ben for the"]
+    made = [(place, generator.Generated(texts[place], sign == "+")) for place, sign in enumerate(ended)]
+    found = generator._chosen(
+        iter(made), [["Anna asks Ben for the time"]], 3, GenerationSettings(), EvaluationSettings()
+    )
+    assert list(found) == [(0, made[chosen][1])]
 
 
 def test_the_shortest_length_is_kept(loaded):
