@@ -124,17 +124,28 @@ def english(place: Place) -> list[Stage]:
 
 
 def korean(place: Place) -> list[Stage]:
-    """Return imitation of Gemma 3 270M on Korean dialogues, in steps of 32 and of 16."""
+    """Return imitation of Gemma 3 270M on Korean dialogues, in steps of 32 and of 16, and by other settings with the
+    scores of four beams.
+    """
     found = []
     data = [f"data.{part}={place.shared}/data/dialogsum_ko/{file}.csv" for part, file in _PARTS]
+    needs = place.installed("core", "kiwi", "data", *(() if place.dry else (_KOREAN,)))
+
+    def training(name: str, *more: str) -> list[str]:
+        settings = (*_KOREAN_SETTINGS, *data, *more, *place.few)
+        return place.script("offline/training.py", name, "gemma3_270m", "--runs", place.runs, "--settings", *settings)
+
+    def beams(name: str) -> list[str]:
+        model = str(place.runs / name / "final_model")
+        return [place.python, "-m", "src.cli", "evaluate", "--adapter", model, "--num-beams", "4", "--json"]
+
     for examples in (32, 16):
-        name, settings = f"korean_{examples}", (*_KOREAN_SETTINGS, *data, f"training.batch_size={examples}", *place.few)
-        command = place.script(
-            "offline/training.py", name, "gemma3_270m", "--runs", place.runs, "--settings", *settings
-        )
-        needs = place.installed("core", "kiwi", "data", *(() if place.dry else (_KOREAN,)))
-        found.append(Stage(name, [command], 80, 300, True, needs))
-    return found
+        name = f"korean_{examples}"
+        found.append(Stage(name, [training(name, f"training.batch_size={examples}")], 80, 300, True, needs))
+    for variant, settings in _KOREAN_VARIANTS.items():
+        name = f"korean_{variant}"
+        found.append(Stage(name, [training(name, *settings), beams(name)], 110, 300, needs=needs, asked=True))
+    return [*found, Stage("korean_beams", [beams("korean_32")], 40, 150, needs=[place.done("korean_32")], asked=True)]
 
 
 def shapes(place: Place) -> list[Stage]:
@@ -165,6 +176,7 @@ def rest(place: Place) -> list[Stage]:
         Stage("tests_kernels", [kernels], 120, 240, needs=core),
         *(_imitation(place, seed) for seed in _OTHER_SEEDS),
         *(_refining(place, f"{seed}", f"imitated_{seed}", seed, 5) for seed in _OTHER_SEEDS),
+        _judging(place, "43", 43),
         Stage("optimizer_waits", [place.script("optimizer_waits.py", *tiny)], 60, 150, True, core),
         Stage("sampling", [place.script("generation_speed.py", "mbr", *samples)], 50, 150, True, core),
         Stage("step_135m", [_small_step(place, "refine_step.py", "--planned", 0)], 45, 150, True, core),
@@ -172,12 +184,17 @@ def rest(place: Place) -> list[Stage]:
 
 
 def search(place: Place) -> list[Stage]:
-    """Return what needs a lease of its own."""
-    time = ("--tiny", "--deadline", "40s") if place.dry else ("--deadline", "12m")
-    data = ("--data", place.shared / "data" / "dialogsum_en", "--seeds", 0)
+    """Return what needs a lease of its own: searches, each as it is or at random, and workers on many cores."""
+    time = ("--tiny", "--deadline", "40s") if place.dry else ("--deadline", "13m")
+    data = ("--data", place.shared / "data" / "dialogsum_en")
     ready = place.installed("core", "more", "data", *(() if place.dry else (_ENGLISH,)))
-    both = place.script("search_quality.py", "random", *time, *data)
-    return [Stage("search", [both], 1500, 1600, True, ready, asked=True)]
+    found = []
+    for seed in (0, 1, 2):
+        for way in ("search", "random"):
+            command = place.script("search_quality.py", "random", *time, *data, "--seeds", seed, "--ways", way)
+            found.append(Stage(f"{way}_{seed}", [command], 830, 1000, True, ready, asked=True))
+    workers = place.script("search_figures.py", "workers", "--deadline", "20s" if place.dry else "60s")
+    return [*found, Stage("workers", [workers], 150, 300, needs=place.installed("core", "more"), asked=True)]
 
 
 def several(place: Place) -> list[Stage]:
@@ -187,7 +204,7 @@ def several(place: Place) -> list[Stage]:
     given = () if place.dry else ("--examples", lengths)
 
     def stage(name: str, cards: int, seconds: int, *commands: Sequence[str]) -> Stage:
-        needs = (*ready, *place.installed(*(("unsloth",) if name == "peer_4" and not place.dry else ())))
+        needs = (*ready, *place.installed(*(("unsloth",) if name.startswith("peer") and not place.dry else ())))
         count = 1 if place.dry else cards
         return Stage(name, commands, seconds, 2 * seconds + 60, True, needs, asked=True, cards=count)
 
@@ -197,7 +214,10 @@ def several(place: Place) -> list[Stage]:
 
     most = 2 if place.dry else 4
     own = ("--peer", "trainer") if place.dry else ("--peer-site", place.prefix / "unsloth")
-    peer = place.script("several_peer.py", *shape, *given, "--cards", most, "--tokenizer", tokenizer, *own)
+
+    def peer(cards: int) -> list[str]:
+        return place.script("several_peer.py", *shape, *given, "--cards", cards, "--tokenizer", tokenizer, *own)
+
     return [
         stage("smoke", 2, 150, place.script("several_smoke.py", "--folder", place.runs / "smoke")),
         stage("rates_2", 2, 180, rates(2, "one", "weak", "strong")),
@@ -206,7 +226,8 @@ def several(place: Place) -> list[Stage]:
         stage("small_4", 4, 60, _small(place, "small_4", "--processes" if place.dry else "--gpus", most)),
         stage("cut_4", 4, 140, rates(4, "cut")),
         stage("full_4", 4, 100, rates(4, "full")),
-        stage("peer_4", 4, 270, peer),
+        stage("peer_4", 4, 270, peer(most)),
+        stage("peer_2", 2, 270, peer(2)),
     ]
 
 
@@ -230,6 +251,13 @@ def _whole(place: Place, cards: int, tokenizer: Path) -> list[list[str]]:
 
 
 _PARTS = (("train", "train"), ("eval", "dev"))
+_KOREAN_VARIANTS = {
+    "dropout": ("lora.dropout=0.1",),
+    "noise": ("training.neftune_noise_alpha=5",),
+    "instructions": ("data.instruction_augmentation=true",),
+    "whole": ("lora.use_lora=false", "training.learning_rate=1e-4"),
+    "whole_slow": ("lora.use_lora=false", "training.learning_rate=5e-5", "training.batch_size=16"),
+}
 
 
 def _imitation(place: Place, seed: int) -> Stage:
@@ -263,6 +291,15 @@ def _choosing(place: Place, name: str, seed: int) -> Stage:
     few = ("--samples", 2, "--dialogues", 2) if place.dry else ("--samples", 16)
     ways = [place.script("mbr_gain.py", "--adapter", model, *few, "--temperature", heat) for heat in ("auto", 1.0)]
     return Stage(f"mbr_{name}", ways, 70, 150, needs=[place.done(f"refined_{name}")])
+
+
+def _judging(place: Place, name: str, seed: int) -> Stage:
+    """Return what judges gain that learned from the draws of a refined model."""
+    model = place.runs / name / f"refined_{seed}" / "final_model"
+    few = ("--dialogues", 8, "--samples", 2, "--pool", 2, "--draws", 2, "--asked", 2) if place.dry else ()
+    before = ("--start", place.runs / f"imitated_{seed}" / "final_model")
+    command = place.script("judged_choice.py", "--adapter", model, *before, *few, "--epochs", 1, 2)
+    return Stage(f"judged_{name}", [command], 240, 600, needs=[place.done(f"refined_{name}")], asked=True)
 
 
 def _small_step(place: Place, script: str, *arguments: object) -> list[str]:
