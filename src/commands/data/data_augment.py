@@ -117,9 +117,13 @@ def _as_messages(rows: _Rows, settings: DataSettings) -> list[dict[str, Any]]:
     from ...data.tools.augment_speakers import is_korean
 
     replaced = {settings.id_column, settings.dialogue_column, settings.summary_column, "messages", "conversations"}
+
+    def is_replaced(column: str, value: Any) -> bool:
+        return column in replaced or (column in ("prompt", "completion") and isinstance(value, list))
+
     return [
         {settings.id_column: f"{row.fname}_instruction{number}"}
-        | {column: value for column, value in values.items() if column not in replaced}
+        | {column: value for column, value in values.items() if not is_replaced(column, value)}
         | {"messages": messages}
         for row, values in rows
         for number, messages in enumerate(instruction_messages(row, "ko" if is_korean(row.dialogue) else "en"), 1)

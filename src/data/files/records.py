@@ -93,12 +93,20 @@ def refuse_many_columns(count: int, name: str) -> None:
         raise YoyakError(f"{name}: {count:,} columns, {MOST_COLUMNS:,} at most; leave out those that are not needed")
 
 
+def messages_of(values: dict[str, Any]) -> Any:
+    """Return what a row holds as messages, in one column or as TRL's `prompt` and `completion`; None where nothing."""
+    prompt, completion = values.get("prompt"), values.get("completion")
+    if isinstance(prompt, list) and isinstance(completion, list):
+        return [*prompt, *completion]
+    return values.get("messages", values.get("conversations"))
+
+
 def conversation_columns(values: dict[str, Any]) -> tuple[Any, Any] | None:
-    """Return dialogue and summary of a row in the messages or the ShareGPT layout, None for any other row.
+    """Return dialogue and summary of a row in the messages, ShareGPT or TRL's layout, None for any other row.
 
     The dialogue is the last user message, whole; the summary is the assistant's answer to it, None where there is none.
     """
-    turns = values.get("messages", values.get("conversations"))
+    turns = messages_of(values)
     if not isinstance(turns, list):
         return None
     if not all(isinstance(turn, dict) and turn.keys() & {"role", "from"} for turn in turns):

@@ -5,7 +5,7 @@ from typing import Any
 from ...config.schema import DataSettings
 from ..prompt.plain_text import plain_text
 from ..prompt.turns import speakers_of
-from .records import ASSISTANT_ROLES, USER_ROLES, conversation_columns
+from .records import ASSISTANT_ROLES, USER_ROLES, conversation_columns, messages_of
 from .turn_lists import NO_VALUE, NotTurnsError, names_inside, recognize, text_of_turns, turns_note, value_at
 
 
@@ -78,7 +78,7 @@ class RowColumns:
         pair = conversation_columns(row)
         if pair is None:
             return None
-        turns = row.get("messages", row.get("conversations")) or ()
+        turns = messages_of(row) or ()
         roles = [role for turn in turns if isinstance(role := turn.get("role", turn.get("from")), str)]
         asked, answered = (sum(role in those for role in roles) for those in (USER_ROLES, ASSISTANT_ROLES))
         if not asked:  # of people with other roles, or none

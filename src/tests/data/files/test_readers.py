@@ -95,6 +95,19 @@ def test_sharegpt_layout(tmp_path):
     ]
 
 
+def test_the_layout_of_trl_has_messages_in_prompt_and_completion(tmp_path):
+    prompt = [{"role": "system", "content": "x"}, {"role": "user", "content": "d"}]
+    row = {"fname": "x", "prompt": prompt, "completion": [{"role": "assistant", "content": "s"}]}
+    assert load(write(tmp_path, "a.jsonl", json.dumps(row))).rows == [DialogueRow("x", "d", "s")]
+    texts = json.dumps({"prompt": "d", "completion": "s"})
+    assert refusal(write(tmp_path, "b.jsonl", texts)).endswith(
+        "use data.dialogue_column=prompt data.summary_column=completion"
+    )
+    half = json.dumps(row | {"completion": "s"})
+    named = load(write(tmp_path, "c.jsonl", half), dialogue_column="prompt", summary_column="completion")
+    assert [one.summary for one in named.rows] == ["s"]
+
+
 def test_message_content_that_is_not_text_is_a_bad_row(tmp_path):
     turns = [
         {"role": "user", "content": [{"type": "image_url", "image_url": "x"}]},
