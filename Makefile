@@ -24,7 +24,7 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 
 test:
 	$(PYTEST) -m "not slow and not long and not gpu"
 
-test-long:  # what takes ten seconds or more: killed ranks, walks through pages, memory that runs out
+test-long:  # what takes five seconds or more: killed ranks, walks through pages, memory that runs out
 	$(PYTEST) -m long -o faulthandler_timeout=1200
 
 coverage:  # counting lines takes nearly half as long again

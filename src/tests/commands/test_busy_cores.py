@@ -36,6 +36,7 @@ def test_threads_of_several_processes_share_what_is_free():
     )
 
 
+@pytest.mark.long
 def test_no_rank_counts_as_another_s_work(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[3]))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -42,6 +42,7 @@ def texts(file):
     return [json.loads(line)["generated_summary"] for line in Path(file).read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.long
 def test_a_file_is_made_in_parts_and_goes_on_alike(yoyak, refined, monkeypatch):
     whole = yoyak(*SUMMARIZE, NAMED, "--out", "whole.jsonl")
     assert (whole.code, whole.err.count(START)) == (0, 1), whole.err
@@ -94,6 +95,7 @@ def refused(result, why):
     assert (result.code, result.err.splitlines()[-1]) == (2, said)
 
 
+@pytest.mark.long
 def test_a_model_that_was_refined_twice_compares_with_the_one_before_the_first(yoyak, refined):
     twice = ("experiment.name=twice", "evaluation.generate=true", "generation.mbr_samples=4", NAMED)
     assert yoyak("refine", "tiny_qlora_refined", *REFINED, *twice).code == 0

@@ -153,6 +153,7 @@ def test_more_idle_connections_than_files(tiny):
         assert process.stderr.read() == ""
 
 
+@pytest.mark.long
 def test_sigterm_finishes_what_runs_and_refuses_what_is_new(started):
     process, url = started
     body = {"messages": [{"role": "user", "content": DIALOGUE}], "stream": True}
@@ -172,6 +173,7 @@ def test_sigterm_finishes_what_runs_and_refuses_what_is_new(started):
     assert process.stderr.read() == ""
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_at_once(started):
     process, url = started
     body = {"messages": [{"role": "user", "content": DIALOGUE}], "stream": True}

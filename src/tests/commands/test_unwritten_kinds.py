@@ -27,6 +27,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.long
 def test_gemma_4s_other_kinds_train_in_the_trainer_engine(kind, yoyak, folder):
     settings, obstacle, setting = KINDS[kind]
     tokenizer = tiny_tokenizer(pad_token="<|im_start|>")

@@ -117,9 +117,7 @@ def test_transformers_finds_the_same_in_a_padded_batch(model):
     same(theirs(model, settings, together=True), theirs(model, settings))
 
 
-@pytest.mark.parametrize(
-    ("beams", "length_penalty"), [(2, 0.0), (2, 2.0), (3, -1.0), (3, 1.0), (4, -1.0), (4, 0.0), (4, 1.0), (4, 2.0)]
-)
+@pytest.mark.parametrize(("beams", "length_penalty"), [(2, 0.0), (3, -1.0), (3, 1.0), (4, 1.0), (4, 2.0)])
 def test_texts_and_scores_are_those_of_transformers(model, beams, length_penalty):
     settings = GenerationSettings(num_beams=beams, length_penalty=length_penalty)
     known = expected_of(model, settings)

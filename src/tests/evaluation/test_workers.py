@@ -72,6 +72,7 @@ def test_one_that_dies_is_an_error_in_words() -> None:
                 workers.map(_dies, ["a"])
 
 
+@pytest.mark.long
 def test_one_that_hangs_too_and_it_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SECONDS", 5)
     with ScoringWorkers("lengths", 1) as workers:

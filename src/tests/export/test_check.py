@@ -89,6 +89,7 @@ TARGETS = [
 ]
 
 
+@pytest.mark.long
 def test_an_export_that_computes_otherwise_is_refused_and_nothing_kept(
     yoyak: Any, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -202,6 +202,7 @@ def test_the_real_model_comes_back(bundled: tuple[Path, Any]) -> None:
     assert ((q8 - expected).norm() / expected.norm()).item() < 0.02
 
 
+@pytest.mark.long
 def test_the_real_tokenizer_comes_back(bundled: tuple[Path, Any]) -> None:
     ours, again = smollm2_tokenizer(), AutoTokenizer.from_pretrained(bundled[0], gguf_file="f16.gguf")
     text = "#Person1#: It's 12:30,  call 010-1234!\n\n#Person2#: 네, 좋아요. <|im_end|>\n"

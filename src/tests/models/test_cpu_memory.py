@@ -52,6 +52,7 @@ def test_the_users_choice_of_huge_pages_stays() -> None:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+@pytest.mark.long
 def test_freed_memory_is_used_again_without_faults() -> None:
     """Ten tensors of 64 MB, one after the other, are 15,600 pages each for a plain glibc, and next to none here."""
 

@@ -77,6 +77,7 @@ def test_more_cards_take_less_time_and_memory_and_cost_what_they_do(capsys):
     assert "nvlink, ethernet100, 64 cards: " in picture
 
 
+@pytest.mark.long
 def test_the_command_says_both(capsys, tmp_path, monkeypatch):
     arguments = ["--gpu", "H200", "--cards", "2", "--hosts", "2", "--lengths", "300,600,1000"]
     code, out, _ = run(capsys, *arguments)

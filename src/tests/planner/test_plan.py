@@ -195,6 +195,7 @@ def test_a_config_may_leave_checkpointing_open():
         load_config(QLORA, ["training.gradient_checkpointing=perhaps"])
 
 
+@pytest.mark.long
 def test_comparing_needs_no_card_and_writes_the_picture(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))  # no nvidia-smi
     code, out, _ = run(capsys, "--compare", "--lengths", "300,500,900", "--out", "there/plans.svg")

@@ -54,6 +54,7 @@ def test_no_thread_of_the_group_is_left_to_crash_the_interpreter_s_end(tmp_path,
         pytest.param("leave_a_library", Failure(1, 2, "the disk is full", 2), marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.long
 def test_all_end_where_one_does_and_its_number_and_reason_are_known(tmp_path, capfd, deed, failure):
     began = time.monotonic()
     assert run(deed, tmp_path) == (failure.code, failure)

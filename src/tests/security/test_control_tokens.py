@@ -197,6 +197,7 @@ def own_controls(prompt, controls):
 
 
 @pytest.mark.parametrize("cases", CASES)
+@pytest.mark.long
 def test_evaluation_and_summarize(real, cases, monkeypatch):
     """What `evaluate_model` and `generate_summaries` give the decoder."""
     from src.inference.scored import evaluate_model

@@ -107,6 +107,7 @@ def test_full_fine_tuning_goes_on_bit_for_bit(base, tmp_path, engine):
 
 @pytest.mark.parametrize("whole", [False, True], ids=["qlora", "full"])
 @pytest.mark.parametrize("family", ["gemma3_text", "gemma4_text", "qwen3_5_text"])
+@pytest.mark.long
 def test_windows_norms_around_and_delta_rules_go_on_bit_for_bit(tmp_path, family, whole):
     base = write_tiny_model(tmp_path / "base", family, **WRITTEN_OUT[family])
     settings = {"lora__use_lora": False, "lora__use_qlora": False} if whole else {}
@@ -135,6 +136,7 @@ def test_a_run_that_does_not_share_its_beginning_never_does(tmp_path):
     assert end_of(tmp_path / "stopped") == end_of(tmp_path / "whole")
 
 
+@pytest.mark.long
 def test_early_stopping_goes_on_counting_and_stays_stopped(base, tmp_path):
     """A rate that ruins the model: an evaluation that is worse than the best ends the run."""
     settings = {"training__learning_rate": 3.0, "training__early_stopping_patience": 1, "training__epochs": 9.0}

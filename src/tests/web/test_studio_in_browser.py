@@ -77,10 +77,8 @@ def faults_of_shown(page) -> list[tuple[str, str, str]]:
     return [(item["id"], item["impact"], item["nodes"][0]["html"]) for item in found]
 
 
-@pytest.mark.parametrize(
-    ("language", "scheme", "width"),
-    [("en-US", "light", 1280), pytest.param("ko-KR", "dark", 360, marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("language", "scheme", "width"), [("en-US", "light", 1280), ("ko-KR", "dark", 360)])
 def test_every_page_can_be_used_by_all(looked_at, language, scheme, width) -> None:
     page = looked_at(language, scheme, width)
     assert [fault for path in PAGES for fault in faults_of(page, path)] == []
@@ -222,6 +220,7 @@ def test_the_queue_by_keyboard(looked_at, place) -> None:
 
 
 @pytest.mark.parametrize(("language", "scheme", "width"), [("en-US", "light", 1280), ("ko-KR", "dark", 360)])
+@pytest.mark.long
 def test_people_come_in_by_keyboard_and_see_who_they_are(browser, running_studio, language, scheme, width) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, locale=language, color_scheme=scheme)
     page = context.new_page()

@@ -136,6 +136,7 @@ OWN = "lora.r: null, lora.dropout: null, training.weight_decay: null, training.w
 
 
 @pytest.mark.parametrize("setting", ["generation.mbr_samples: [2]", "generation.num_beams: [8]"])
+@pytest.mark.long
 def test_beams_are_not_tried_on_a_winner_that_has_a_way_of_its_own(yoyak, learning, setting):  # noqa: F811
     """Which `search.space` gave it: the config as it is, which has learnt nothing, is greedy."""
     space = f"search.space={{{setting}, training.learning_rate: [0.02], training.epochs: [6], {OWN}}}"
@@ -151,6 +152,7 @@ def test_beams_are_not_tried_on_a_winner_that_has_a_way_of_its_own(yoyak, learni
 
 
 @pytest.mark.parametrize("beams", [True, False])
+@pytest.mark.long
 def test_beams_are_tried_before_a_third_model_is_averaged_in(yoyak, learning, monkeypatch, beams):  # noqa: F811
     """With beams that take nine days there is time for the first average only, as for all where no beams are wanted."""
     monkeypatch.setattr(AdditionCosts, "beams", lambda self: 9 * 86400.0)

@@ -45,6 +45,7 @@ def test_the_loss_is_of_some_and_the_score_of_all(yoyak, many):
 
 
 @pytest.mark.parametrize("older", [False, True])
+@pytest.mark.long
 def test_a_search_goes_on_with_the_dialogues_that_it_began_with(yoyak, many, monkeypatch, older):
     """Older versions took all, and decided nothing: the checkpoints of their paused trials are of all."""
     run_stage = loop.run_stage

@@ -2,6 +2,7 @@
 
 import gc
 
+import pytest
 from transformers import PreTrainedModel
 
 from src.commands.search import loop
@@ -13,6 +14,7 @@ def models():
     return {id(one) for one in gc.get_objects() if isinstance(one, PreTrainedModel)}
 
 
+@pytest.mark.long
 def test_a_trial_leaves_no_model_behind(yoyak, learning, monkeypatch):  # noqa: F811
     """Neither one that has paused nor one that has ended; and malloc gives back what it keeps of them."""
     left, given, before = [], [], models()

@@ -26,6 +26,7 @@ def test_more_hours_more_trials(yoyak, folder):
     )
 
 
+@pytest.mark.long
 def test_no_more_trials_than_are_wanted(yoyak, folder):
     def trials(most):
         found = json.loads(planned(yoyak, "9d", "data.max_train_examples=1000", f"search.trials={most}", "--json"))
@@ -48,6 +49,7 @@ def test_too_few_hours(yoyak, folder):
     assert "allow no trial of Bllossom/llama-3.2-Korean-Bllossom-3B on H100; the least is " in planned(yoyak, "1m")
 
 
+@pytest.mark.long
 def test_a_card_that_is_too_small_for_some(yoyak, folder):
     said = yoyak("plan", "-e", "llama_3.2_3b_tuned", "--memory-gb", "3", "--lengths", "300,600,900", "--search", "9d")
     assert "100% of what is drawn would not fit into memory" in said.out or "allow no trial" in said.out

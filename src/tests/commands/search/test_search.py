@@ -88,6 +88,7 @@ def test_a_part_of_dev_is_set_aside_where_there_is_no_test(yoyak, learning):
     assert json.loads((folder / "trial_0000" / "run.json").read_text())["data"]["eval"]["rows"] == 2
 
 
+@pytest.mark.long
 def test_another_search_is_not_gone_on_with(yoyak, learning):
     assert yoyak(*SEARCH, "search.trials=1").code == 0
     other = yoyak(*SEARCH, "training.batch_size=1", "search.trials=2")
@@ -109,6 +110,7 @@ def test_another_search_is_not_gone_on_with(yoyak, learning):
     assert len(record_of(learning / "outputs" / "tiny_lora_search")["trials"]) == 1
 
 
+@pytest.mark.long
 def test_a_trial_whose_folder_was_removed_is_left_out(yoyak, learning):
     assert yoyak(*SEARCH, "search.trials=2").code == 0
     folder = learning / "outputs" / "tiny_lora_search"

@@ -44,6 +44,7 @@ def test_a_run_is_refined(yoyak, trained):
     assert (run / "report.html").is_file()
 
 
+@pytest.mark.long
 def test_the_plan_comes_first_and_is_set_beside_the_run(yoyak, trained, monkeypatch):
     monkeypatch.setattr(refine_plan, "device_of_run", lambda: find_device("H100"))
     result = yoyak("refine", str(trained), *SETTINGS)
@@ -71,6 +72,7 @@ def test_a_plan_that_does_not_fit_is_refused(yoyak, trained, monkeypatch):
     assert not trained.with_name("tiny_qlora_refined").exists()
 
 
+@pytest.mark.long
 def test_a_start_that_was_trained_anew_is_another_one(yoyak, trained):
     """What is left of a refining that was stopped does not go on from the other model, nor is it lost."""
     assert yoyak("refine", str(trained), *SETTINGS).code == 0
@@ -86,6 +88,7 @@ def test_a_start_that_was_trained_anew_is_another_one(yoyak, trained):
     assert (refined / "checkpoints").is_dir()
 
 
+@pytest.mark.long
 def test_data_that_have_changed_since_are_named(yoyak, trained):
     tiny = trained.parents[1]
     first = yoyak("refine", str(trained), *SETTINGS, "refine.steps=1")
@@ -135,6 +138,7 @@ def test_noise_on_a_trainings_examples_is_none_of_refinings(trained):
     assert refine.refine_config(str(trained), ["training.neftune_noise_alpha=5"]).training.neftune_noise_alpha is None
 
 
+@pytest.mark.long
 def test_summaries_before_and_after_stand_beside_each_other(yoyak, tiny):
     assert yoyak("train", "-e", "tiny.yaml", *TRAINED, "evaluation.generate=true").code == 0
     first = predictions(tiny / "outputs" / "tiny_full")
@@ -193,6 +197,7 @@ def test_an_analyser_that_is_not_there_is_asked_for(yoyak, trained, monkeypatch)
     assert refused.err == ("yoyak: tokenization mecab: python-mecab-ko is not installed; pip install 'yoyak[mecab]'\n")
 
 
+@pytest.mark.long
 def test_training_that_hardly_learns_is_no_matter_of_refining(yoyak, tiny):
     trained = yoyak("train", "-e", "tiny.yaml", "training.max_steps=1", "training.learning_rate=2e-5")
     assert "training.learning_rate = 2e-05 is low for LoRA" in trained.out

@@ -74,6 +74,7 @@ def test_a_lock_that_a_killed_run_has_left_is_no_obstacle(yoyak, tiny):
     assert not lock.exists()
 
 
+@pytest.mark.long
 def test_data_that_change_during_a_run_do_not_change_it(yoyak, tiny):
     """The file is written anew once training has begun; the weights are those of the undisturbed run."""
     steps = ("training.max_steps=30", "training.epochs=20")
