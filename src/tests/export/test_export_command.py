@@ -123,22 +123,6 @@ def test_ollama(yoyak: Any, run: str) -> None:
     assert "PARAMETER num_ctx 512\n" in text  # 256 + 8, in steps of 256; the model's own limit
 
 
-@pytest.mark.parametrize(
-    ("to", "said"),
-    [
-        ("adapter", "generation.num_beams=4, generation.repetition_penalty=1.2"),
-        ("gguf-lora", "generation.num_beams=4, generation.repetition_penalty=1.2"),
-        ("ollama", "generation.num_beams=4"),  # whose Modelfile has the penalty
-    ],
-)
-def test_what_decodes_the_model_here_and_not_elsewhere_is_said(yoyak: Any, run: str, to: str, said: str) -> None:
-    settings = "generation.num_beams=4", "generation.repetition_penalty=1.2"
-    result = yoyak("export", "--adapter", run, "--to", to, "--out", "new", *settings)
-    assert result.code == 0
-    assert f"Other programs generate without {said} unless you tell them" in " ".join(result.err.split())
-    assert "Other programs" not in yoyak("export", "--adapter", run, "--to", to, "--out", "greedy").err
-
-
 def test_what_comes_next_is_quoted_for_a_shell(yoyak: Any, run: str) -> None:
     said = exported(yoyak, "--adapter", run, "--to", "adapter", "--out", "a; rm b")["next"]
     assert shlex.split(said)[-2:] == ["--lora-modules", "tiny_qlora=a; rm b"]
