@@ -122,10 +122,11 @@ def _why(code: int, errors: Path) -> str:
     """Return why a process has ended that could not say it itself."""
     if code == -signal.SIGKILL:
         return "was killed (SIGKILL), by someone or since the machine's memory was full"
-    if code < 0:
-        return f"has crashed ({signal.Signals(-code).name})"
+    how = f"has crashed ({signal.Signals(-code).name})" if code < 0 else f"has ended with exit code {code}"
+    if code < 0 and code != -signal.SIGABRT:  # nothing could be said any more
+        return how
     lines = errors.read_text(errors="replace").strip().splitlines() if errors.exists() else []
-    return f"has ended with exit code {code}" + (f": {lines[-1][:300]}" if lines else "")
+    return how + (f": {lines[-1].strip()[:300]}" if lines else "")
 
 
 def usable_cores() -> int:

@@ -112,6 +112,9 @@ RUN_ERRORS = (
         "강제로 종료되었습니다(SIGKILL). 누가 끝냈거나 기계의 메모리가 가득 찼습니다",
     ),
     Text("has crashed ({signal})", "비정상 종료했습니다({signal})"),
+    Text("has crashed ({signal}): {why}", "비정상 종료했습니다({signal}): {why}"),
+    Text("has ended with exit code {code}", "끝났습니다(종료 코드 {code})"),
+    Text("has ended with exit code {code}: {why}", "끝났습니다(종료 코드 {code}): {why}"),
     Text("was told to stop", "멈추라는 신호를 받았습니다"),
     Text("the launcher is gone, so it has stopped", "띄운 프로세스가 사라져 멈췄습니다"),
     Text(

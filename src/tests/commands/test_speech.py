@@ -78,6 +78,11 @@ def test_english_stays_as_it_is():
             "들어가지 않습니다. 그래도 하려면 --force를 붙이세요",
         ),
         ("0.53 (0.21 to 0.98) (within chance)", "0.53(0.21 ~ 0.98, 무작위 기준 이내)"),
+        (
+            "rank 1 of 2: has crashed (SIGABRT): what():  data size",
+            "프로세스 2개 가운데 1번: 비정상 종료했습니다(SIGABRT): what():  data size",
+        ),
+        ("rank 1 of 2: has ended with exit code 3", "프로세스 2개 가운데 1번: 끝났습니다(종료 코드 3)"),
         ("a sentence that nobody wrote", "a sentence that nobody wrote"),
         ("민수: 12시에 봐요", "민수: 12시에 봐요"),
     ],

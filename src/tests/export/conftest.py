@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from src.tests.commands.conftest import folder, survives_sigterm, tiny, trained_once, trained_places, yoyak
-from src.tests.models.conftest import one_thread, write_rates
+from src.tests.models.conftest import MOST, one_thread, write_rates
 from src.tests.tiny_models import load_tiny, tiny_config, train_tiny, write_tiny_model
 
 __all__ = ["folder", "one_thread", "survives_sigterm", "tiny", "trained_once", "trained_places", "yoyak"]
@@ -16,7 +16,7 @@ def fp32_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     """Give the test a cache folder of its own, in which fp32 was measured to be fastest."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("YOYAK_HOME", str(folder))
-    write_rates(folder, fp32=30.0, bf16=5.0)
+    write_rates(folder, fp32=MOST, bf16=5.0)
 
 
 @pytest.fixture

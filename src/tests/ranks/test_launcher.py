@@ -91,6 +91,16 @@ def test_a_rank_that_works_at_length_is_not_taken_for_one_that_hangs(tmp_path, m
     assert run("work_at_length", tmp_path) == (0, None)
 
 
+def test_of_a_crash_the_last_words_are_kept(tmp_path):
+    """As of gloo's threads, which end the process where ranks send each other what they don't expect."""
+    end = (
+        "import os, sys, time; own = os.environ['RANK'] == '1'; own or time.sleep(9); "
+        "print('terminate called', '  what():  data size', sep=chr(10), file=sys.stderr, flush=True); os.abort()"
+    )
+    code, failure = Launcher([sys.executable, "-c", end], 2).run()
+    assert (code, failure) == (1, Failure(1, 2, "has crashed (SIGABRT): what():  data size", 1))
+
+
 def test_a_signal_that_comes_before_a_process_can_heed_it_is_no_failure(tmp_path):
     begin = f"import os, time; open({str(tmp_path)!r} + '/' + os.environ['RANK'], 'w').close(); time.sleep(9)"
     launcher = Launcher([sys.executable, "-c", begin], 2)

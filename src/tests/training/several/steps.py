@@ -24,7 +24,7 @@ from src.models.probe_result import Probe
 from src.ranks.group import is_first_rank, own_rank, rank_count
 from src.ranks.joining import one_of_several
 from src.ranks.place import place_of
-from src.tests.models.conftest import write_rates
+from src.tests.models.conftest import MOST, write_rates
 from src.tests.tiny_models import load_tiny, tiny_config
 from src.training.guards.one_process import leave_out_launchers
 from src.training.llm_trainer import LLMTrainer
@@ -124,7 +124,7 @@ def float32_asked(base, home):
     home.mkdir()
     before = os.environ.get("YOYAK_HOME"), BOUNDS[torch.bfloat16]
     os.environ["YOYAK_HOME"] = str(home)
-    write_rates(home, fp32=30.0, bf16=60.0)
+    write_rates(home, fp32=30.0, bf16=MOST)
     BOUNDS[torch.bfloat16] = (2e-2, 1.0 if own_rank() else 0.0)
     model, _ = load_tiny(tiny_config(base, model__dtype="bf16", training__sharding="weights"))
     kept = []
