@@ -44,7 +44,7 @@ class Consensus:
 
 
 def choose_among(
-    models: Mapping[str, Path],
+    models: Mapping[str, Config],
     rows: "Sequence[DialogueRow]",
     config: Config,
     folder: Path,
@@ -55,9 +55,9 @@ def choose_among(
     """Summarize rows with each model, choose by `generation.mbr_metric`, and score the choice and each model alone.
 
     Args:
-        models: folders of adapters, or of whole models, by name; a name is that of a file in `folder` too.
+        models: the settings that each is asked with, and that name it; a name is that of a file in `folder` too.
         rows: dialogues with references.
-        config: the settings of all of them.
+        config: the settings of the choice and the scores.
         folder: summaries that an earlier call saved there are kept.
         console: where progress is said.
         baseline: another system's summaries of the rows, to compare the choice with.
@@ -66,7 +66,7 @@ def choose_among(
     Returns:
         The consensus, and texts by column, ready to be written: `consensus` and each model's. All ranks get both.
     """
-    made = {name: _summaries(name, model, rows, config, folder, console) for name, model in models.items()}
+    made = {name: _summaries(name, used, rows, folder, console) for name, used in models.items()}
     return agreed(lambda: _chosen(made, rows, config, baseline, facts))
 
 
@@ -79,19 +79,19 @@ def _chosen(
 ) -> tuple[Consensus, dict[str, list[str]]]:
     """As `choose_among`, of what the models have made of each row."""
     from ..data.prompt.reasoning import without_reasoning
-    from ..inference.mbr import choose_by_mbr
+    from ..inference.mbr import choose_ended_by_mbr
     from ..inference.scored import score_rows
 
     lists = list(made.values())
-    candidates = [[without_reasoning(values[index]["summary"])[0] for values in lists] for index in range(len(rows))]
+    texts, ends = zip(*(_texts_and_ends(values) for values in lists), strict=True)
+    candidates = [[without_reasoning(text)[0] for text in its] for its in zip(*texts, strict=True)]
     scoring, metric = config.evaluation, config.generation.mbr_metric
-    chosen = choose_by_mbr(candidates, metric, scoring.tokenization, scoring.stemmer)
+    ended = list(zip(*ends, strict=True))
+    chosen = choose_ended_by_mbr(candidates, ended, metric, scoring.tokenization, scoring.stemmer)
     picked = [lists[place][index] for index, place in enumerate(chosen)]
     result = score_rows(rows, *_texts_and_ends(picked), config, baseline, facts)
     singles = [score_rows(rows, *_texts_and_ends(values), config, facts=False) for values in lists]
-    columns = {"consensus": _texts_and_ends(picked)[0]} | {
-        name: _texts_and_ends(values)[0] for name, values in made.items()
-    }
+    columns = {"consensus": _texts_and_ends(picked)[0]} | dict(zip(made, texts, strict=True))
     return Consensus(chosen, result, singles, difference_to_mean(result, singles)), columns
 
 
@@ -106,14 +106,9 @@ def difference_to_mean(ensemble: "EvaluationResult", singles: "Sequence[Evaluati
 
 
 def _summaries(
-    name: str, model: Path, rows: "Sequence[DialogueRow]", config: Config, folder: Path, console: "Console"
+    name: str, used: Config, rows: "Sequence[DialogueRow]", folder: Path, console: "Console"
 ) -> "list[RowValues]":
     """Return a model's summaries of the rows; those that an earlier call saved are kept."""
-    used = config.model_copy(deep=True)
-    if config.lora.use_lora:
-        used.lora.adapter = str(model)
-    else:
-        used.model.checkpoint = str(model)
     columns = [
         {"fname": row.fname, "topic": row.topic, "dialogue": row.dialogue, "reference": row.summary} for row in rows
     ]
@@ -122,7 +117,7 @@ def _summaries(
         saved = growing_rows(path, columns, ("summary", "ended"), used)
     except YoyakError:  # of other rows or settings of generation: nothing that a new pass does not give back
         saved = growing_rows(path, columns, ("summary", "ended"), used, overwrite=True)
-    console.print(f"{name}: {config.data.eval}", style="dim")
+    console.print(f"{name}:", style="dim")
     fill(saved, [row.dialogue for row in rows], used, console, lambda g: {"summary": g.written, "ended": g.ended})
     return agreed(lambda: [saved.done[index] for index in range(len(rows))])
 

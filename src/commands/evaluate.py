@@ -114,11 +114,11 @@ def _evaluate_together(
     from .show_evaluation import print_evaluation
 
     console = speaking_console()
-    models = _named(request)
     folder = predictions_path(config, request.split).parent / request.split
     path = request.out or folder.with_name(f"{request.split}_together.jsonl")
     if request.out and path.exists() and not request.overwrite:
         raise YoyakError(f"--out {path}: is there already; pass --overwrite to replace it")
+    models = _asked_together(request)
     found, columns = choose_among(models, rows, config, folder, console, baseline, facts)
     if not is_first_rank():
         return
@@ -135,13 +135,18 @@ def _evaluate_together(
     )
 
 
-def _named(request: ModelEvaluation) -> dict[str, Path]:
-    """Return the models that are asked together, by names that can be columns and files."""
+def _asked_together(request: ModelEvaluation) -> dict[str, Config]:
+    """Return the settings of the models that are asked together, by names that can be columns and files.
+
+    Each is asked as its own run says, but for what the command line names: `--experiment` names all of it.
+    """
     if request.adapter is None:
         raise YoyakError("--also names further models beside --adapter; name the first one there")
+    if request.zero_shot:
+        raise YoyakError("--also chooses among trained models; leave --zero-shot out")
     if request.spreadsheet:
         raise YoyakError("--also writes JSON Lines; leave --spreadsheet out")
-    models: dict[str, Path] = {}
+    models: dict[str, Config] = {}
     for text in (request.adapter, *request.also):
         model = Path(os.path.expanduser(text))
         if not model.is_dir():
@@ -149,7 +154,7 @@ def _named(request: ModelEvaluation) -> dict[str, Path]:
         name = "_".join(part for part in model.parts if part not in ("/", ".", "..", "outputs"))
         if name in models:
             raise YoyakError(f"--also {text}: is named twice")
-        models[name] = model
+        models[name] = config_for_use(request.experiment, str(model), list(request.overrides))
     return models
 
 

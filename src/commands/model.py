@@ -13,7 +13,7 @@ from ..errors import YoyakError
 from ..ranks.group import agreed, rank_count
 from .console import quiet_libraries
 from .mbr_start import mbr_start
-from .saved_settings import SETTINGS_FILE, load_saved
+from .saved_settings import SETTINGS_FILE, load_saved, settings_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,15 +67,24 @@ def config_for_use(
     one that names the settings.
     """
     config = _config(experiment, adapter, overrides)
+    base = config.model.checkpoint
     if adapter is not None:
-        config.lora.adapter = adapter
-    if adapter is not None and is_whole_model(Path(adapter)):
-        config.lora.adapter, config.lora.use_lora, config.lora.use_qlora = None, False, False
-        config.model.checkpoint = config.model.checkpoint if zero_shot else adapter
+        config = with_model(config, adapter)
     if zero_shot:
-        config.lora.adapter = None
+        config.lora.adapter, config.model.checkpoint = None, base
     if config.lora.adapter is not None and not Path(config.lora.adapter).is_dir():
         raise YoyakError(f"{config.lora.adapter}: no such adapter folder; name a run's final_model")
+    return config
+
+
+def with_model(config: Config, folder: str) -> Config:
+    """Return a copy of settings that names what was trained with them: the folder of an adapter or of a whole model."""
+    config = config.model_copy(deep=True)
+    if is_whole_model(Path(folder)):
+        config.lora.adapter, config.lora.use_lora, config.lora.use_qlora = None, False, False
+        config.model.checkpoint = folder
+    else:
+        config.lora.adapter = folder
     return config
 
 
@@ -86,9 +95,8 @@ def is_whole_model(folder: Path) -> bool:
 
 def is_trained(config: Config) -> bool:
     """Tell whether a config names what was trained here: an adapter, or a whole model with its settings beside it."""
-    return (
-        config.lora.adapter is not None or (Path(os.path.expanduser(config.model.checkpoint)) / SETTINGS_FILE).is_file()
-    )
+    whole = settings_folder(Path(os.path.expanduser(config.model.checkpoint)))
+    return config.lora.adapter is not None or (whole / SETTINGS_FILE).is_file()
 
 
 def load_configured(
@@ -149,8 +157,8 @@ def _resolved_in_training(config: Config) -> "ResolvedChoices | None":
     """Return what was resolved in the run that trained a config's adapter or whole model; None where none is known."""
     from ..runs.record import read_record
 
-    folder = Path(os.path.expanduser(config.lora.adapter or config.model.checkpoint))
-    if not (folder / "yoyak.yaml").is_file():
+    folder = settings_folder(Path(os.path.expanduser(config.lora.adapter or config.model.checkpoint)))
+    if not (folder / SETTINGS_FILE).is_file():
         return None
     record = read_record(folder.parent)
     return record.resolved if record and record.resolved.model_fields_set else None

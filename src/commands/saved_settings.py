@@ -12,13 +12,22 @@ from ..models.bundled import PREFIX
 SETTINGS_FILE = "yoyak.yaml"
 
 
-def load_saved(folder: Path, overrides: list[str]) -> Config:
-    """Return the settings in a folder that a run or an export wrote, with its local places found from here.
+def settings_folder(model: Path) -> Path:
+    """Return the folder in which a model's settings are: its own or, of a run's checkpoint, the run's `final_model`."""
+    folder = Path(os.path.abspath(model)).parent
+    final = folder.parent / "final_model"
+    of_a_run = folder.name == "checkpoints" and not (model / SETTINGS_FILE).is_file()
+    return final if of_a_run and (final / SETTINGS_FILE).is_file() else model
+
+
+def load_saved(model: Path, overrides: list[str]) -> Config:
+    """Return the settings of a model that a run or an export wrote, with its local places found from here.
 
     Raises:
         YoyakError: none there, broken ones, or a base model that was a folder and is not found: its name would be
             taken for a hub's.
     """
+    folder = settings_folder(model)
     if not (folder / SETTINGS_FILE).is_file():
         if (folder / "final_model").is_dir():
             raise YoyakError(f"{folder}: is a run's folder; name {folder / 'final_model'}")

@@ -23,7 +23,7 @@ from .dealt import dealt
 from .decoding import answer_text
 from .generating_mode import generating as generating
 from .generating_mode import left_padded
-from .mbr import MbrChooser
+from .mbr import MbrChooser, places_to_choose
 from .mbr_start import StartSamples
 from .mbr_temperature import MbrTemperature, is_open, mbr_temperature
 from .probe import generates_fast
@@ -187,7 +187,7 @@ def _chosen(
             its = candidates.setdefault(index, {})
             its[place] = result
             if len(its) == samples:
-                ended = [place for place in range(samples) if its[place].ended] or list(range(samples))
+                ended = places_to_choose([its[place].ended for place in range(samples)])
                 cut = [its[place].text for place in range(samples) if place not in ended]
                 places[index] = ended
                 chooser.add(index, [its[place].text for place in ended], [*references[index], *cut])

@@ -52,6 +52,35 @@ def choose_by_mbr(
     return [_closest(texts, others, score) for texts, others in of_both]
 
 
+def choose_ended_by_mbr(
+    candidates: Sequence[Sequence[str]],
+    ended: Sequence[Sequence[bool]],
+    metric: MbrMetric = "rouge_sum",
+    tokenization: Tokenization = "word",
+    stemmer: bool = False,
+) -> list[int]:
+    """As `choose_by_mbr`, but of summaries that ran into the limit one is chosen only where none has ended.
+
+    The others are scored against them all the same. `ended` says of each summary whether it ended by itself.
+
+    Raises:
+        YoyakError: see `choose_by_mbr`.
+    """
+    places = [places_to_choose(its) for its in ended]
+    whole = [[texts[place] for place in its] for texts, its in zip(candidates, places, strict=True)]
+    cut = [
+        [text for place, text in enumerate(texts) if place not in its]
+        for texts, its in zip(candidates, places, strict=True)
+    ]
+    chosen = choose_by_mbr(whole, metric, tokenization, stemmer, cut)
+    return [its[choice] for its, choice in zip(places, chosen, strict=True)]
+
+
+def places_to_choose(ended: Sequence[bool]) -> list[int]:
+    """Return the places of a dialogue's summaries that have ended; of all where none has."""
+    return [place for place, whole in enumerate(ended) if whole] or list(range(len(ended)))
+
+
 class MbrChooser:
     """Chooses for one dialogue after the other by MBR, in worker processes where there is much to score; a context.
 

@@ -26,12 +26,17 @@ class Evaluation:
 
     summaries: list[str]
     scores: RougeScores
-    unended: int
-    """Summaries that ran into `decoder_max_len`."""
+    ended: list[bool]
+    """Of each summary, whether it ended by itself (False: it ran into `decoder_max_len`)."""
     reasoning_removed: int = 0
     """Summaries out of which reasoning in tags was left."""
     mbr_temperature: float | None = None
     """At which the samples were drawn that the summaries were chosen from; None without MBR."""
+
+    @property
+    def unended(self) -> int:
+        """Return how many summaries ran into `decoder_max_len`."""
+        return self.ended.count(False)
 
 
 def evaluate_model(
@@ -63,7 +68,7 @@ def evaluate_model(
     scores = score_summaries(summaries, [row.summary for row in rows], settings.tokenization, settings.stemmer)
     reasoned = sum(result.with_reasoning is not None for result in generated)
     temperature = how.mbr_temperature if how.mbr_samples and how.mbr_temperature != "auto" else None
-    return Evaluation(summaries, scores, sum(not result.ended for result in generated), reasoned, temperature)
+    return Evaluation(summaries, scores, [result.ended for result in generated], reasoned, temperature)
 
 
 def score_rows(
@@ -88,10 +93,10 @@ def score_rows(
     )
 
 
-def write_predictions(path: Path, rows: Sequence[DialogueRow], **summaries: Sequence[str]) -> None:
-    """Write a JSON line for each row: its own fields and one for each named list of summaries."""
+def write_predictions(path: Path, rows: Sequence[DialogueRow], **columns: Sequence[str | bool]) -> None:
+    """Write a JSON line for each row: its own fields and one for each named list, of summaries or what is of them."""
     with written_beside(path) as beside, beside.open("w", encoding="utf-8") as file:
         for index, row in enumerate(rows):
-            line = {"fname": row.fname, "topic": row.topic, "dialogue": row.dialogue, "summary": row.summary}
-            line |= {name: values[index] for name, values in summaries.items()}
+            own = {"fname": row.fname, "topic": row.topic, "dialogue": row.dialogue, "summary": row.summary}
+            line = own | {name: values[index] for name, values in columns.items()}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...config.schema import Config
 from ...errors import YoyakError
-from ..saved_settings import load_saved
+from ..saved_settings import SETTINGS_FILE, load_saved, settings_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,7 +106,7 @@ def load_source(
     overrides = list(request.overrides)
     if not source.is_adapter:
         whole = [f"model.checkpoint={source.folder}", "lora.use_qlora=false", "lora.adapter=null"]
-        experiment = request.experiment or str(source.folder / "yoyak.yaml")
+        experiment = request.experiment or str(settings_folder(source.folder) / SETTINGS_FILE)
         return load_for_use(experiment, None, [*overrides, *whole], console, check)
     if original:
         overrides.append("lora.use_qlora=false")

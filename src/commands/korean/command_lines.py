@@ -216,6 +216,10 @@ COMMAND_LINES = (
         "--also는 JSON Lines로 저장합니다. --spreadsheet를 빼세요",
     ),
     Text(
+        "--also chooses among trained models; leave --zero-shot out",
+        "--also는 학습한 모델들의 요약 중에서 고릅니다. --zero-shot을 빼세요",
+    ),
+    Text(
         "--also {name}: no such folder; name that of an adapter, such as a checkpoint of a run",
         "--also {name}: 폴더가 없습니다. 실행의 체크포인트처럼 어댑터가 있는 폴더를 지정하세요",
     ),

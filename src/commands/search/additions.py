@@ -17,14 +17,14 @@ from ...bilingual import halves
 from ...errors import YoyakError
 from ...evaluation.significance import bootstrap_interval, paired_difference
 from ...files import write_atomic
-from ...inference.mbr import choose_by_mbr
+from ...inference.mbr import choose_ended_by_mbr
 from ...search.choice import stands_out
 from ...search.folder import trial_name
 from ...search.held import AdditionCosts
 from .beams import with_beams
 from .context import Search
 from .loop import best_first
-from .measured import dev_summaries, scores_of
+from .measured import TrialSummaries, dev_summaries, scores_of
 from .reasons import too_late, with_half
 from .seconds import addition_costs, end_seconds
 from .trial import EARLIER, FINAL, TrialScores, read_scores
@@ -73,7 +73,7 @@ def add_to_winner(search: Search, chosen: int, stopped: bool) -> Winner:
     if not (winner.model / FINAL).is_dir():  # dropped at an earlier end, at which another trial was the winner
         return Winner(chosen, str(chosen), run, read_scores(run))
     if "mbr" in wanted:
-        _try_together(tries, [greedy, run, *nexts])  # all by the same settings, as `yoyak evaluate --also` does
+        _try_together(tries, [greedy, run, *nexts])  # without beams, which take several times the work
     return winner
 
 
@@ -155,7 +155,7 @@ class Tries:
 
     def measured(self, model: Path) -> TrialScores:
         """Return the scores of a model's summaries of the evaluation dialogues."""
-        return scores_of(self.search, dev_summaries(self.search, model), self.search.data.dev)
+        return scores_of(self.search, dev_summaries(self.search, model).summaries, self.search.data.dev)
 
 
 def _try_averages(tries: Tries, nexts: list[Path]) -> None:
@@ -226,8 +226,8 @@ def _try_together(tries: Tries, runs: list[Path]) -> None:
         return
 
     def make() -> TrialScores:
-        texts = [dev_summaries(search, model) for model in models]
-        return scores_of(search, chosen_among(search, texts), search.data.dev)
+        written = [dev_summaries(search, model) for model in models]
+        return scores_of(search, chosen_among(search, written), search.data.dev)
 
     costs, label = tries.costs, "_".join(["together", *map(_label, models)])
     needed = costs.together(len(models) - 1) + (costs.beams_at_end() if winner.model != models[0] else 0.0)
@@ -235,11 +235,12 @@ def _try_together(tries: Tries, runs: list[Path]) -> None:
         winner.together = models
 
 
-def chosen_among(search: Search, texts: list[list[str]]) -> list[str]:
-    """Return of each dialogue's summaries, by model, the one that is closest to the others."""
+def chosen_among(search: Search, written: Sequence[TrialSummaries]) -> list[str]:
+    """Return of each dialogue's summaries, by model, the one that is closest to the others; of a cut one see mbr.py."""
     how, metric = search.config.evaluation, search.config.generation.mbr_metric
-    candidates = [list(of_one) for of_one in zip(*texts, strict=True)]
-    places = choose_by_mbr(candidates, metric, how.tokenization, how.stemmer)
+    candidates = list(zip(*(one.summaries for one in written), strict=True))
+    ended = list(zip(*(one.ended for one in written), strict=True))
+    places = choose_ended_by_mbr(candidates, ended, metric, how.tokenization, how.stemmer)
     return [of_one[place] for of_one, place in zip(candidates, places, strict=True)]
 
 

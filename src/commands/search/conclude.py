@@ -182,13 +182,13 @@ def _tested(search: Search, winner: Winner) -> dict[str, Any]:
     is left that of the config as it is.
     """
     rows, as_it_is = search.data.test, search.folder / trial_name(0)
-    scores = scores_of(search, test_summaries(search, winner.model), rows).scores
+    scores = scores_of(search, test_summaries(search, winner.model).summaries, rows).scores
     found = {"source": search.data.test_source, "dialogues": len(scores)} | _estimate(scores)
     before = None
     known = (as_it_is / TEST_SUMMARIES).is_file()
     in_time = search.clock.left >= summaries_seconds(search, len(rows)) and (as_it_is / FINAL).is_dir()
     if winner.model != as_it_is and (known or in_time):
-        before = scores_of(search, test_summaries(search, as_it_is), rows).scores
+        before = scores_of(search, test_summaries(search, as_it_is).summaries, rows).scores
         difference = paired_difference(scores, before).as_dict()
         found |= {"as_it_is": sum(before) / len(before), "gain": difference}
     if winner.together:

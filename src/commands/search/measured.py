@@ -3,6 +3,7 @@
 import gc
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +20,24 @@ DEV_SUMMARIES, TEST_SUMMARIES = "dev_summaries.json", "test_summaries.json"
 """Beside a model's folder: its summaries of the dialogues that are chosen on, and of those that nothing is."""
 
 
-def dev_summaries(search: Search, model: Path) -> list[str]:
+@dataclass(frozen=True)
+class TrialSummaries:
+    """A model's summaries, and of each whether it ended by itself."""
+
+    summaries: list[str]
+    ended: list[bool]
+
+
+def dev_summaries(search: Search, model: Path) -> TrialSummaries:
     """Return a model's summaries of the dialogues that are chosen on; `model` is the folder of a run or an average."""
     predictions = model / "predictions.jsonl"  # of a trial, which wrote them at its end
     if predictions.is_file():
-        lines = predictions.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line)["fine_tuned"] for line in lines]
+        lines = [json.loads(line) for line in predictions.read_text(encoding="utf-8").splitlines()]
+        return TrialSummaries([line["fine_tuned"] for line in lines], [line.get("ended", True) for line in lines])
     return _summaries(search, model, search.data.dev, DEV_SUMMARIES)
 
 
-def test_summaries(search: Search, model: Path) -> list[str]:
+def test_summaries(search: Search, model: Path) -> TrialSummaries:
     """Return a model's summaries of the dialogues that nothing is chosen on."""
     return _summaries(search, model, search.data.test, TEST_SUMMARIES)
 
@@ -54,25 +63,24 @@ def free_memory() -> None:
     give_back_freed_memory()
 
 
-def _summaries(search: Search, model: Path, rows: "Sequence[DialogueRow]", name: str) -> list[str]:
+def _summaries(search: Search, model: Path, rows: "Sequence[DialogueRow]", name: str) -> TrialSummaries:
     from ..console import create_console
     from ..generating import summaries
-    from ..model import load_configured
+    from ..model import load_configured, with_model
     from ..saved_settings import load_saved
 
     kept = model / name
     if kept.is_file():
-        known: list[str] = json.loads(kept.read_text(encoding="utf-8"))
-        return known
+        known = json.loads(kept.read_text(encoding="utf-8"))
+        if isinstance(known, list):  # an older version's, which kept no ends
+            return TrialSummaries(known, [True] * len(known))
+        return TrialSummaries(**known)
     final = model / "final_model"
-    config = load_saved(final, [])
-    if config.lora.use_lora:
-        config.lora.adapter = str(final)
-    else:
-        config.model.checkpoint = str(final)
+    config = with_model(load_saved(final, []), str(final))
     loaded: Any = load_configured(config, create_console(quiet=True))
-    made = [one.text for one in summaries(loaded, [row.dialogue for row in rows], lambda *_: None)]
+    generated = summaries(loaded, [row.dialogue for row in rows], lambda *_: None)
+    made = TrialSummaries([one.text for one in generated], [one.ended for one in generated])
     del loaded
     free_memory()
-    write_atomic(kept, json.dumps(made, ensure_ascii=False))
+    write_atomic(kept, json.dumps(vars(made), ensure_ascii=False))
     return made

@@ -219,7 +219,7 @@ def _scores(after: "Evaluation", table: "DialogueTable", config: Config, search:
 def _write_predictions(path: Path, table: "DialogueTable", after: "Evaluation") -> None:
     from ...inference.scored import write_predictions
 
-    write_predictions(path, table.rows, fine_tuned=after.summaries)
+    write_predictions(path, table.rows, fine_tuned=after.summaries, ended=after.ended)
 
 
 def _logged_losses(history: Sequence[dict[str, Any]]) -> int:

@@ -8,6 +8,7 @@ from ...config.schema import Config
 from ...errors import YoyakError
 from ...ranks.group import is_first_rank
 from ..consensus import SCORE, choose_among
+from ..model import with_model
 from ..show_evaluation import print_evaluation
 from .resume import EVALUATION_FOLDER
 
@@ -26,10 +27,11 @@ def ensemble_of(runs: Sequence[Path], config: Config, folder: Path, console: "Co
     from ...data.files.sources import load_dialogues
     from ...inference.scored import write_predictions
 
-    models = {run.name: run / "final_model" for run in runs}
-    for model in models.values():
+    finals = {run.name: run / "final_model" for run in runs}
+    for model in finals.values():
         if not model.is_dir():
             raise YoyakError(f"{model}: is missing; pass --overwrite to train the folds anew")
+    models = {name: with_model(config, str(model)) for name, model in finals.items()}
     rows = load_dialogues(config.data.eval, config.data).rows[: config.data.max_eval_examples]
     found, columns = choose_among(models, rows, config, folder / EVALUATION_FOLDER, console)
     path, metric = folder / "predictions.jsonl", config.generation.mbr_metric

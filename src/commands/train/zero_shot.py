@@ -18,7 +18,7 @@ ZERO_SHOT = "zero_shot.json"
 
 def keep_zero_shot(run: RunContext, table: "DialogueTable", by: str, result: "Evaluation") -> None:
     """Write the base model's summaries to the run's folder; `by` is the hash of what made them."""
-    content = {"of": _digest(table), "by": by, "summaries": result.summaries, "unended": result.unended}
+    content: dict[str, object] = {"of": _digest(table), "by": by, "summaries": result.summaries, "ended": result.ended}
     content |= {"reasoning_removed": result.reasoning_removed, "mbr_temperature": result.mbr_temperature}
     write_atomic(run.folder / ZERO_SHOT, json.dumps(content, ensure_ascii=False))
 
@@ -35,13 +35,13 @@ def kept_zero_shot(run: RunContext, table: "DialogueTable", by: str) -> "Evaluat
         kept = json.loads((run.folder / ZERO_SHOT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if kept["of"] != _digest(table) or kept.get("by") != by:
+    if kept["of"] != _digest(table) or kept.get("by") != by or "ended" not in kept:  # a version kept their count only
         return None
     how = run.config.evaluation
     references = [row.summary for row in table.rows]
     scores = score_summaries(kept["summaries"], references, how.tokenization, how.stemmer)
     others = kept.get("reasoning_removed", 0), kept.get("mbr_temperature")
-    return Evaluation(kept["summaries"], scores, kept["unended"], *others)
+    return Evaluation(kept["summaries"], scores, kept["ended"], *others)
 
 
 def _digest(table: "DialogueTable") -> str:

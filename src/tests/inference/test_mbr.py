@@ -4,7 +4,7 @@ import pytest
 
 from src.errors import YoyakError
 from src.inference import mbr
-from src.inference.mbr import MbrChooser, choose_by_mbr
+from src.inference.mbr import MbrChooser, choose_by_mbr, choose_ended_by_mbr
 
 
 def test_the_candidate_closest_to_the_others():
@@ -17,6 +17,13 @@ def test_several_dialogues_ties_and_single_candidates():
     assert choose_by_mbr(candidates) == [0, 0, 0, 0]
     assert choose_by_mbr([["only one"]]) == [0]
     assert choose_by_mbr([]) == []
+
+
+def test_a_cut_summary_is_chosen_only_where_none_has_ended():
+    """Of the first dialogue the last one is the closest, and of those that ended the second is closer to it."""
+    texts = ["x y", "a b c", "a b d", "a b"]
+    ended = [[True, True, False, False], [False] * 4, [True] * 4, [True, False, False, False]]
+    assert choose_ended_by_mbr([texts] * 4, ended) == [1, 3, 3, 0]
 
 
 def test_one_that_occurs_twice_counts_twice():

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from src.commands.search import additions
-from src.commands.search.additions import Tries, Winner
+from src.commands.search.additions import Tries, Winner, chosen_among
 from src.commands.search.beams import with_beams
+from src.commands.search.measured import TrialSummaries, dev_summaries
 from src.commands.search.trial import TrialScores
 from src.config.loader import load_config
 from src.errors import YoyakError
@@ -103,6 +104,19 @@ def test_beams_are_a_setting_of_the_same_model(tmp_path, monkeypatch, links):
     assert (tmp_path / "to" / "adapter_model.safetensors").read_bytes() == b"weights"
     assert (start / "yoyak.yaml").read_text() == settings
     assert (start / "adapter_model.safetensors").stat().st_nlink == 1 + links
+
+
+def test_among_several_models_a_summary_that_was_cut_comes_last(tmp_path):
+    """What the trials wrote; the other rows are of a version that kept no ends."""
+    models = [tmp_path / name for name in ("one", "two", "three")]
+    for model, text, ended in zip(models, ("A b.", "c d e", "c d e"), (True, False, False), strict=True):
+        model.mkdir()
+        rows = [{"fine_tuned": text, "ended": ended}, {"fine_tuned": text}]
+        (model / "predictions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    search = SimpleNamespace(config=load_config("quickstart", []))
+    written = [dev_summaries(search, model) for model in models]
+    assert written[1] == TrialSummaries(["c d e", "c d e"], [False, True])
+    assert chosen_among(search, written) == ["A b.", "c d e"]
 
 
 def test_facts_are_a_constraint(tries):

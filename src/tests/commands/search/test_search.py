@@ -71,7 +71,9 @@ def test_a_search_ends_with_a_usable_run(yoyak, learning):
         run = folder / f"trial_{trial['number']:04d}"
         assert (run / "final_model").is_dir() == (trial["number"] in kept)
         assert not (run / "checkpoints").exists()
-        assert json.loads((run / "run.json").read_text())["scores"]["fine_tuned"]["n"] == 4
+        figures = json.loads((run / "run.json").read_text())["scores"]["fine_tuned"]
+        ended = [json.loads(line)["ended"] for line in (run / "predictions.jsonl").read_text().splitlines()]
+        assert (figures["n"], figures["unended"]) == (4, ended.count(False))
     # The same command has nothing more to try.
     again = yoyak(*SEARCH, "--json")
     assert json.loads(again.out)["trials"] == record["trials"]
