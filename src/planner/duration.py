@@ -89,7 +89,7 @@ def step_counts(job: TrainingJob, work: StepWork, how: Activations) -> dict[str,
     `passes` (bytes), `copies` (bytes), `rounding` (bytes), `dequantization` (bytes), `optimizer` (bytes), `calls`.
     """
     shape, e = job.shape, job.element
-    kinds = [replace(job, shape=kind) for kind in shape.kinds]
+    kinds = [job if kind is shape else replace(job, shape=kind) for kind in shape.kinds]
     again = 1 - how.kept_layers / shape.layers
     parameters = shape.linear_parameters
     trains = 1 if job.method == "full" else 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 from ..data.batches.bins import filled_multiple, shared_tokens
 from .devices import Device
@@ -17,7 +17,15 @@ from .memory import (
     packed_parts,
     total_memory,
 )
-from .step_work import ExampleTokens, StepWork, dealt_padded_work, largest_step_tokens, packed_work, padded_work
+from .step_work import (
+    ExampleTokens,
+    StepWork,
+    dealt_padded_work,
+    kept_examples,
+    largest_step_tokens,
+    packed_work,
+    padded_work,
+)
 from .trainer_memory import trainer_peak
 
 SIZES = (32768, 24576, 16384, 12288, 8192, 6656, 5120, 4096, 3072, 2560, 2048, 1536, 1024)
@@ -48,6 +56,14 @@ class Workload:
     evaluation: MicroBatchSize | None = None
     common: int = 0
     groups: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "examples", kept_examples(self.examples))
+
+    @cached_property
+    def longest(self) -> int:
+        """Return the tokens of the longest example."""
+        return max(length for length, _ in self.examples)
 
     @property
     def levels(self) -> int:
@@ -176,7 +192,7 @@ def largest_step(job: TrainingJob, load: Workload) -> int:
     """Return what bounds the tokens of a micro-batch however large it may be, since no step has more."""
     shared = shared_tokens(load.common)
     own = largest_step_tokens(load.examples, job.step_examples, load.seed, load.steps, shared, job.cards) - shared
-    longest = max(length for length, _ in load.examples) - shared
+    longest = load.longest - shared
     # Worst case: before its last example the fullest bin was the emptiest, so it held at most an equal share of the
     # rest.
     return shared + -(-(own + (job.side_by_side - 1) * longest) // job.side_by_side)

@@ -1,6 +1,7 @@
 """What the formulas need to know of a run: the model's shape, the method, the optimizer and the engine."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from ..architectures import DELTA_LINEARS, LINEARS
@@ -100,27 +101,29 @@ class TrainingJob:
         linears = self.shape.linears
         return [linears[name] for name in self.targets if name in linears] if self.method != "full" else []
 
-    @property
-    def trained_tensors(self) -> list[int]:
+    @cached_property
+    def trained_tensors(self) -> tuple[int, ...]:
         """Return the numbers of values of each trained tensor."""
         shape = self.shape
         if self.method != "full":
             every = range(shape.layers)
-            return [self.rank * size for layer in every for i, o, n in self.adapted if layer < n for size in (i, o)]
+            return tuple(
+                self.rank * size for layer in every for i, o, n in self.adapted if layer < n for size in (i, o)
+            )
         layers = [size for kind in shape.kinds for size in _layer_tensors(kind) * kind.attention_layers]
         if shape.delta:
             matrices = [i * o for name, i, o, _ in shape.matrices if name.startswith(_NOT_ATTENTION)]
             layers += [*matrices, *[shape.width] * shape.norms, shape.delta.small_parameters] * shape.delta.layers
         tables = [shape.vocabulary * shape.width] * (1 if shape.tied else 2)
-        return [*layers, *tables, shape.width]
+        return (*layers, *tables, shape.width)
 
-    @property
-    def adapted(self) -> list[tuple[int, int, int]]:
+    @cached_property
+    def adapted(self) -> tuple[tuple[int, int, int], ...]:
         """Return (inputs, outputs, layers) of each kind of matrix that has an adapter."""
         adapted = self.targets if self.method != "full" else ()
-        return [(i, o, count) for name, i, o, count in self.shape.matrices if name in adapted]
+        return tuple((i, o, count) for name, i, o, count in self.shape.matrices if name in adapted)
 
-    @property
+    @cached_property
     def trained(self) -> int:
         """Return the number of trained values."""
         return sum(self.trained_tensors)

@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +75,16 @@ def tokenizer_family(shape: ModelShape, layout: str) -> str:
 
 def shipped_lengths(family: str, examples: int | None = None) -> Lengths:
     """Return the shipped histogram's examples, in a fixed random order, or so many drawn from it."""
+    lengths = _histogram(family).first(examples)
+    return replace(lengths, source=f"the shipped histogram of {len(lengths):,} Korean dialogues")
+
+
+@lru_cache(maxsize=4)
+def _histogram(family: str) -> Lengths:
     cells = _shipped()["histograms"][family]
     pairs = [(tokens - targets, targets) for tokens, targets, count in cells for _ in range(count)]
-    rng = random.Random(0)
-    rng.shuffle(pairs)
-    if examples is not None:
-        pairs = pairs[:examples]
-    source = f"the shipped histogram of {len(pairs):,} Korean dialogues"
-    return Lengths([prompt for prompt, _ in pairs], [count for _, count in pairs], source)
+    random.Random(0).shuffle(pairs)
+    return Lengths(tuple(prompt for prompt, _ in pairs), tuple(count for _, count in pairs), family)
 
 
 def lengths_by_hand(text: str, examples: int = BY_HAND_EXAMPLES) -> Lengths:
@@ -123,6 +126,7 @@ def estimated_lengths(
     return Lengths(prompts, responses, source, estimated=True)
 
 
+@lru_cache(maxsize=1)
 def _shipped() -> dict[str, dict[str, Any]]:
     content: dict[str, dict[str, Any]] = json.loads(_SHIPPED.read_text(encoding="utf-8"))
     return content

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ..data.batches.bins import assign_to_bins, deal, shared_tokens
 from ..data.batches.orders import shuffled, similar_batches
@@ -11,6 +11,23 @@ from .memory import MicroBatchSize
 ExampleTokens = tuple[int, int]
 """Tokens of an example, and how many of them are targets."""
 _shuffled = lru_cache(maxsize=8)(shuffled)
+
+
+class Examples(tuple[ExampleTokens, ...]):
+    """Examples of a run, which keep their hash: what is cached by them below asks for it at each call."""
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+
+@lru_cache(maxsize=8)
+def kept_examples(examples: tuple[ExampleTokens, ...]) -> Examples:
+    """Return the same object for equal examples: caches need not compare thousands."""
+    return Examples(examples)
 
 
 @dataclass(frozen=True)

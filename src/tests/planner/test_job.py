@@ -97,19 +97,19 @@ def test_trained_tensors_ranks_and_bytes():
         SHAPE, "lora", "packed", "bf16", 4, ("q_proj", "down_proj"), 0.0, "adamw_torch", 8, 2, True, None
     )
     # A and B of rank 4: q from 48 to 4 x 16, down from 112 to 48
-    assert lora.trained_tensors == [192, 256, 448, 192] * 3
+    assert lora.trained_tensors == (192, 256, 448, 192) * 3
     assert lora.trained == 3264
     assert (lora.ranks("q_proj", "k_proj"), lora.ranks("down_proj", "q_proj")) == (4, 8)
     assert (lora.element, lora.trained_element) == (2, 4)  # adapters are float32
     whole = replace(lora, method="full")
-    assert whole.trained_tensors[:7] == [48 * 64, 48 * 32, 48 * 32, 64 * 48, 48 * 112, 48 * 112, 112 * 48]
-    assert whole.trained_tensors[7:9] == [48, 48]
-    assert whole.trained_tensors[27:] == [64 * 48, 48]  # one table, and the last norm
+    assert whole.trained_tensors[:7] == (48 * 64, 48 * 32, 48 * 32, 64 * 48, 48 * 112, 48 * 112, 112 * 48)
+    assert whole.trained_tensors[7:9] == (48, 48)
+    assert whole.trained_tensors[27:] == (64 * 48, 48)  # one table, and the last norm
     assert (whole.ranks("q_proj"), whole.trained_element) == (0, 2)
     assert replace(whole, dtype="fp32").trained_element == replace(whole, dtype="fp16").trained_element == 4
     untied = replace(whole, shape=replace(SHAPE, tied=False, biases=True, kind="qwen3"))
-    assert untied.trained_tensors[7:14] == [48, 48, 16, 16, 64, 32, 32]
-    assert untied.trained_tensors[42:] == [3072, 3072, 48]
+    assert untied.trained_tensors[7:14] == (48, 48, 16, 16, 64, 32, 32)
+    assert untied.trained_tensors[42:] == (3072, 3072, 48)
 
 
 def test_a_hybrid_has_adapters_where_it_has_the_matrices():
