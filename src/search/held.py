@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ..config.schema import Config
+from ..config.schema import Config, GenerationSettings
 from .costs import RefineUnits, Units, drawn_summaries
 from .pace import Pace
 
@@ -14,6 +14,27 @@ BEAMS_WORK = 2.2
 
 SLACK = 1.05
 """Of what is foreseen."""
+
+
+def never_tried(config: Config) -> dict[str, str]:
+    """Return the additions of which a search's settings alone leave nothing to try, each with why."""
+    search, generation = config.search, config.generation
+    most, limit = min((search.keep_models, "keep_models"), (search.trials or search.keep_models, "trials"))
+    may_change = {"average", "refine"} & {*search.additions}  # so that what the winner was before is one more model
+    drawn = any(name.startswith("generation.") for name in search.space)  # a trial may be greedy, or not
+    found = {}
+    if most == 1 and not config.lora.use_lora:  # of adapters an earlier checkpoint is kept
+        found["average"] = f"there is no other model to average with; set search.{limit}=2 or more"
+    if not is_greedy(generation) and not drawn:
+        found["beams"] = "the config has beams, samples or MBR of its own"
+    if most + bool(may_change) < 3:
+        found["mbr"] = f"it takes three models to choose among; set search.{limit}=3 or more"
+    return {kind: why for kind, why in found.items() if kind in search.additions}
+
+
+def is_greedy(generation: GenerationSettings) -> bool:
+    """Tell whether the most likely token is taken each time, and nothing else is tried."""
+    return drawn_summaries(generation) == 1 and not generation.do_sample
 
 
 @dataclass(frozen=True)
@@ -43,9 +64,7 @@ class AdditionCosts:
     @property
     def tries_beams(self) -> bool:
         """Tell whether beams are wanted, and the config's own summaries are greedy."""
-        generation = self.config.generation
-        greedy = drawn_summaries(generation) == 1 and not generation.do_sample
-        return greedy and "beams" in self.config.search.additions
+        return is_greedy(self.config.generation) and "beams" in self.config.search.additions
 
     @property
     def beams_if_tried(self) -> float:

@@ -82,6 +82,23 @@ SEARCH = (
     ),
     Text("Config:  {path}", "설정:    {path}"),
     Text("Added:   {name}: {score}, {gain} ({low} to {high})", "추가:    {name}: {score}, {gain}({low} ~ {high})"),
+    Text("Untried: {kind}: {why}", "안 해 봄: {kind}: {why:t}"),
+    Text(
+        "there is no other model to average with; set {setting} or more",
+        "평균을 낼 다른 모델이 없습니다. {setting} 이상으로 하세요",
+    ),
+    Text("there is no other model to average with", "평균을 낼 다른 모델이 없습니다"),
+    Text("the config has beams, samples or MBR of its own", "설정에 빔 탐색, 샘플링이나 MBR이 이미 있습니다"),
+    Text("the winner has beams, samples or MBR of its own", "선택된 시도에 빔 탐색, 샘플링이나 MBR이 이미 있습니다"),
+    Text(
+        "it takes three models to choose among; set {setting} or more",
+        "모델이 셋은 있어야 고를 수 있습니다. {setting} 이상으로 하세요",
+    ),
+    Text(
+        "of fewer than three models none is closer to the others",
+        "모델이 셋보다 적으면 다른 요약에 더 가까운 것이 없습니다",
+    ),
+    Text("{place} is no longer there", "{place:이/가} 이제 없습니다"),
     Text("Several: yoyak evaluate --adapter {path}", "여럿:    yoyak evaluate --adapter {path}"),
     Text(
         "{option} {text}: give a time such as 90s, 20m, 3h or 1h30m",

@@ -70,6 +70,8 @@ def add_to_winner(search: Search, chosen: int, stopped: bool) -> Winner:
     greedy = winner.model
     if tries.costs.tries_beams:
         _try_beams(tries)
+    elif "beams" in wanted:
+        tries.left_out("beams", f"beams_{winner.label}", "the winner has beams, samples or MBR of its own")
     if not (winner.model / FINAL).is_dir():  # dropped at an earlier end, at which another trial was the winner
         return Winner(chosen, str(chosen), run, read_scores(run))
     if "mbr" in wanted:
@@ -118,15 +120,17 @@ class Tries:
         """
         line = self.known.get(label)
         if line is None or line["scores"] is None:
-            if self.stopped or not all(model.is_dir() for model in needs):
+            if gone := next((model for model in needs if not model.is_dir()), None):
+                self.left_out(kind, label, f"{gone.relative_to(self.search.folder)} is no longer there")
+                return None
+            if self.stopped:
                 return None
             line = self._made(kind, foreseen, make, for_beams)
             self.known[label] = line
             write_atomic(
                 self.search.folder / RECORD, json.dumps(self.known, ensure_ascii=False, indent=1), durable=True
             )
-        shown = {name: value for name, value in line.items() if name != "scores"} | {"label": label, "kept": False}
-        self.winner.additions.append(shown)
+        shown = self._show(label, line)
         if line["scores"] is None:
             return None
         before, now = self.winner.scores, TrialScores(line["scores"], line["unsupported_facts"])
@@ -138,8 +142,21 @@ class Tries:
         shown["kept"] = allowed and better
         return now if shown["kept"] else None
 
+    def left_out(self, kind: str, label: str, why: str) -> None:
+        """Show that an addition is not tried; nothing is kept of it, so that the next start looks again."""
+        if not self.stopped:
+            self._show(label, self._untried(kind, 0.0) | halves("reason", with_half(why)))
+
+    def _show(self, label: str, line: dict[str, Any]) -> dict[str, Any]:
+        shown = {name: value for name, value in line.items() if name != "scores"} | {"label": label, "kept": False}
+        self.winner.additions.append(shown)
+        return shown
+
+    def _untried(self, kind: str, foreseen: float) -> dict[str, Any]:
+        return {"kind": kind, "foreseen": foreseen, "seconds": None, "reason": None, "score": None, "scores": None}
+
     def _made(self, kind: str, foreseen: float, make: Callable[[], TrialScores], for_beams: float) -> dict[str, Any]:
-        line = {"kind": kind, "foreseen": foreseen, "seconds": None, "reason": None, "score": None, "scores": None}
+        line = self._untried(kind, foreseen)
         left = self.search.clock.left - end_seconds(self.search) - for_beams
         if foreseen > left:
             return line | halves("reason", too_late(foreseen, left, for_beams))
@@ -170,7 +187,10 @@ def _try_averages(tries: Tries, nexts: list[Path]) -> None:
     label, parts = f"average_{winner.label}", [winner.model / FINAL]
     earlier = sorted((winner.model / EARLIER).glob("*"), key=lambda path: int(path.name))
     further = [(f"{winner.label}-{path.name}", path) for path in earlier[::-1]]
-    for name, model in [*further, *((_label(run), run / FINAL) for run in nexts)]:
+    further += [(_label(run), run / FINAL) for run in nexts]
+    if not further:
+        tries.left_out("average", label, "there is no other model to average with")
+    for name, model in further:
         tried, sources = f"{label}_{name}", [*parts, model]
         place = search.folder / FOLDER / tried
 
@@ -222,14 +242,16 @@ def _try_together(tries: Tries, runs: list[Path]) -> None:
     """Choose among the greedy summaries of the winner, what it was before the additions, and the next best trials."""
     search, winner = tries.search, tries.winner
     models = list(dict.fromkeys(runs))[: max(search.config.search.keep_models, 3)]
-    if len(models) < 3:  # of two none is closer to the others
+    label = "_".join(["together", *map(_label, models)])
+    if len(models) < 3:
+        tries.left_out("mbr", label, "of fewer than three models none is closer to the others")
         return
 
     def make() -> TrialScores:
         written = [dev_summaries(search, model) for model in models]
         return scores_of(search, chosen_among(search, written), search.data.dev)
 
-    costs, label = tries.costs, "_".join(["together", *map(_label, models)])
+    costs = tries.costs
     needed = costs.together(len(models) - 1) + (costs.beams_at_end() if winner.model != models[0] else 0.0)
     if tries.tried("mbr", label, needed, make, [model / FINAL for model in models]):
         winner.together = models

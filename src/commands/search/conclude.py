@@ -155,6 +155,10 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
     for line in record["additions"]:
         if line["kept"]:
             say(f"Added:   {line['label']}: {objective} {line['score']:.2f}, {_interval(line['gain'])}")
+    for kind in dict.fromkeys(line["kind"] for line in record["additions"]):
+        its = [line for line in record["additions"] if line["kind"] == kind]
+        if all(line["score"] is None for line in its):
+            say(f"Untried: {kind}: {its[0]['reason']}")
     if test := record["test"]:
         say(f"Test:    {_interval(test, '.2f', 'score')} on {test['dialogues']} dialogues that nothing was chosen on")
         if test.get("gain"):

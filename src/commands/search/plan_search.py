@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from ...config.schema import Config
 from ...errors import YoyakError
 from ...planner.advice import hours
 from ...planner.plan import Situation
@@ -26,9 +27,11 @@ def show_search_plan(situation: Situation, sources: Mapping[str, str], deadline:
     Raises:
         YoyakError: Optuna is not installed, no such time, ranges that settings refuse, or no evaluation data.
     """
+    from ...search.held import never_tried
+
     seconds, found = foreseen_search(situation, sources, deadline, "--search")
     if as_json:
-        print_json({"deadline_seconds": seconds} | found.as_json())
+        print_json({"deadline_seconds": seconds} | found.as_json() | {"not_tried": never_tried(situation.config)})
         return
     for line in foreseen_lines(situation, seconds, found):
         print_text(said(line))
@@ -70,4 +73,11 @@ def foreseen_lines(situation: Situation, seconds: float, found: "Foreseen") -> l
         lines.append(f"{hours(found.held_seconds)} of it are kept for what is added to the winner")
     if found.refused_share:
         lines.append(f"{found.refused_share:.0%} of what is drawn would not fit into memory")
-    return lines
+    return lines + untried_lines(situation.config)
+
+
+def untried_lines(config: Config) -> list[str]:
+    """Return in sentences which additions a search's settings leave nothing to try of."""
+    from ...search.held import never_tried
+
+    return [f"Untried: {kind}: {why}" for kind, why in never_tried(config).items()]

@@ -19,7 +19,7 @@ from ..together import alone
 from ..train.config import resolve_config
 from ..train.request import TrainRequest
 from .context import Search
-from .plan_search import need_optuna
+from .plan_search import need_optuna, untried_lines
 from .set_aside import SearchData, digest_of, read_search_data, write_search_data
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def run_search(request: SearchRequest) -> Path:
         from .conclude import conclude, show_result
         from .loop import run_trials
 
+        for line in untried_lines(search.config):
+            search.console.print(line, style="dim")
         try:
             with stopped_by_sigterm():
                 run_trials(search)

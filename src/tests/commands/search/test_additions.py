@@ -14,7 +14,7 @@ from src.commands.search.measured import TrialSummaries, dev_summaries
 from src.commands.search.trial import TrialScores
 from src.config.loader import load_config
 from src.errors import YoyakError
-from src.search.held import AdditionCosts
+from src.search.held import AdditionCosts, never_tried
 from src.tests.commands.search.test_search import SEARCH, learning, record_of  # noqa: F401
 
 REFINE = ("refine.steps=2", "refine.dialogues=2", "refine.samples=2", "refine.eval_steps=1")
@@ -119,6 +119,36 @@ def test_among_several_models_a_summary_that_was_cut_comes_last(tmp_path):
     assert chosen_among(search, written) == ["A b.", "c d e"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "untried"),
+    [
+        ([], []),
+        (["search.keep_models=1"], ["mbr"]),
+        (["search.keep_models=1", "lora.use_lora=false"], ["average", "mbr"]),
+        (["search.trials=2", "lora.use_lora=false"], []),  # what the winner was before is one more model
+        (["search.keep_models=2", "search.additions=[mbr]"], ["mbr"]),
+        (["search.trials=1", "search.additions=[beams]"], []),
+        (["generation.num_beams=2"], ["beams"]),
+        (["generation.do_sample=true", "search.space={generation.do_sample: [true, false]}"], []),
+    ],
+)
+def test_additions_of_which_settings_leave_nothing_to_try(settings, untried):
+    assert list(never_tried(load_config("smollm2_135m", settings))) == untried
+
+
+@pytest.mark.long
+def test_what_is_not_tried_is_said(yoyak, learning):  # noqa: F811
+    how = ("search.trials=1", "search.additions=[average, beams, mbr]", "generation.num_beams=2")
+    result = yoyak(*SEARCH, *how, "training.metric_for_best_model=rouge_sum")
+    assert (result.code, result.err) == (0, "")
+    lines = record_of(learning / "outputs" / "tiny_lora_search")["additions"]
+    assert [line["kind"] for line in lines] == ["average", "beams", "mbr"]
+    assert "Untried: mbr: it takes three models to choose among; set search.trials=3 or more\n" in result.out
+    assert "Untried: beams: the winner has beams, samples or MBR of its own\n" in result.out
+    for line in lines:
+        assert line["score"] is not None or line["reason_ko"]
+
+
 def test_facts_are_a_constraint(tries):
     assert tries.tried("refine", "a", 10, made(70.0, 70.0, facts=0.75), []) is None
     assert tries.tried("refine", "b", 10, made(70.0, 70.0, facts=0.5), []) is not None
@@ -159,7 +189,9 @@ def test_beams_are_not_tried_on_a_winner_that_has_a_way_of_its_own(yoyak, learni
     assert (result.code, result.err) == (0, "")
     folder = learning / "outputs" / "tiny_lora_search"
     record = record_of(folder)
-    assert (record["chosen"], {line["kind"] for line in record["additions"]}) == (1, {"average"})
+    reasons = {line["kind"]: line["reason"] for line in record["additions"]}
+    assert (record["chosen"], reasons.keys()) == (1, {"average", "beams"})
+    assert reasons["beams"] == "the winner has beams, samples or MBR of its own"
     name, (value,) = setting.split(": ")[0], json.loads(setting.split(": ")[1])
     found = load_config(folder / "best" / "final_model" / "yoyak.yaml", []), load_config(folder / "best.yaml", [])
     assert [getattr(one.generation, name.partition(".")[2]) for one in found] == [value, value]
@@ -212,4 +244,5 @@ def test_what_is_known_is_not_made_again(tries):
 
 def test_models_that_are_gone(tries, tmp_path):
     assert tries.tried("average", "a", 10, made(99.0, 99.0), [tmp_path / "gone"]) is None
-    assert tries.winner.additions == []
+    assert [(line["reason"], line["kept"]) for line in tries.winner.additions] == [("gone is no longer there", False)]
+    assert not (tmp_path / "additions.json").exists()

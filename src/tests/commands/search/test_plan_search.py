@@ -45,6 +45,13 @@ def test_what_does_not_go_with_it(yoyak, folder, other):
     assert (result.code, result.out, result.err) == (2, "", line)
 
 
+def test_what_is_not_tried_is_said(yoyak, tiny):
+    settings = ("search.additions=[mbr]", "search.keep_models=1", "--memory-gb", "8", "--lengths", "30,60,90")
+    said = yoyak("plan", "-e", "tiny.yaml", "--search", "1h", *settings)
+    why = "it takes three models to choose among; set search.keep_models=3 or more"
+    assert (said.code, said.out.splitlines()[-1]) == (0, f"Untried: mbr: {why}")
+
+
 def test_too_few_hours(yoyak, folder):
     assert "allow no trial of Bllossom/llama-3.2-Korean-Bllossom-3B on H100; the least is " in planned(yoyak, "1m")
 
