@@ -270,7 +270,7 @@ def test_a_stopped_evaluation_goes_on_where_it_was(yoyak, tiny, number):
     process = start(tiny, *command, "--out", out)
     wait_for_lines(out, 5, process)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert "Traceback" not in err
     kept = out.read_text(encoding="utf-8").splitlines()
     if number == signal.SIGINT:

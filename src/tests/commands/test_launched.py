@@ -12,7 +12,7 @@ TWO = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.
 REFUSED = "yoyak: this is process 0 of 2 (torchrun, accelerate launch), and each would do all of the work: "
 
 
-def train(folder, *before, environment=(), timeout=60):
+def train(folder, *before, environment=(), timeout=300):
     command = [*before, str(ROOT / "scripts" / "train_llm.py"), "-e", "tiny.yaml", "training.max_steps=1"]
     variables = os.environ | {"OMP_NUM_THREADS": "1"} | dict(environment)
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=timeout)

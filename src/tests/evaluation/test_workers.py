@@ -88,7 +88,7 @@ def test_its_own_errors_come_as_they_are() -> None:
 
 
 def test_the_script_that_asks_is_not_run_again(tmp_path: Path) -> None:
-    out, _ = script(tmp_path / "script.py", 0).communicate(timeout=60)
+    out, _ = script(tmp_path / "script.py", 0).communicate(timeout=300)
     assert out == "begins\n[1, 2, 3]\n"
 
 

