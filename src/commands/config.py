@@ -16,7 +16,7 @@ def show_config(experiment: str, overrides: list[str], as_json: bool) -> None:
 
     table = Table(box=None, pad_edge=False)
     for column in ("setting", "value", "from"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for name, value in flatten(config).items():
         shown = exact(value) if isinstance(value, str) else json_line(value)
         table.add_row(name, Quoted(shown), sources[name], style="dim" if sources[name] == "default" else None)

@@ -52,7 +52,7 @@ def list_models(as_json: bool) -> None:
     title = f"This machine has {device.memory_bytes / 1e9:.0f} GB for training"
     table = Table(title=title, title_justify="left", box=None)
     for column in ("config", "size", "for Korean", "needs", "fits", "takes", "cached", "from"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for line in lines:
         need = f"{line.qlora_gb:.1f} GB" if line.qlora_gb else "?"
         fits = {True: "yes", False: "no", None: "?"}[line.fits]

@@ -203,6 +203,9 @@ def korean_help(command: Any) -> Any:
     """Return a click command with the Korean halves in it, its parameters, the commands below and typer's titles."""
     from typer import rich_utils
 
+    from .screen import Folding
+
+    rich_utils.Console = Folding  # type: ignore[misc]
     for title in _TITLES:
         setattr(rich_utils, title, in_korean(getattr(rich_utils, title)))
     _translate(command)

@@ -61,6 +61,21 @@ def test_no_text_fails_or_steers(text):
     assert STEERING.isdisjoint(visible(text).replace("\n", "").replace("\t", ""))
 
 
+def test_a_line_of_hangul_that_fills_its_column_is_shown_whole():
+    table = Table(show_header=False)
+    table.add_column(width=8)
+    table.add_row("실행의가 것.")  # the first word fills the column, with a space behind it
+    assert on_screen(lambda screen: screen.print(table)).splitlines()[1:-1] == ["│ 실행의가 │", "│ 것.      │"]
+
+
+def test_a_word_longer_than_its_column_is_shown_whole():
+    table = Table(show_header=False)
+    table.add_column(width=8)
+    table.add_row("final_model/adapter")
+    assert on_screen(lambda screen: screen.print(table)).splitlines()[1:-1] == [
+        "│ final_mo │", "│ del/adap │", "│ ter      │"]  # fmt: skip
+
+
 def test_styles_of_ours_still_reach_a_terminal():
     stream = io.StringIO()
     Screen(file=stream, force_terminal=True, color_system="standard").print("x", style="red")
