@@ -29,6 +29,7 @@ _COUNTS = frozenset(
 )
 _NUMBER = r"[-+]?[\d.,]+(?:e[-+]?\d+)?"
 _PARTS = {"hint": "(?:;.*)?", "rule": "must be .*", "card": "[^;]*", "low": _NUMBER, "high": _NUMBER, "one": r"\S+"}
+_PARTS["engine_name"] = r"cached decoder's|\S+"
 _PARTS["quoted"] = r"""'.*'|".*"|\S+"""
 _TITLES = (
     *(f"{name}_PANEL_TITLE" for name in ("OPTIONS", "COMMANDS", "ARGUMENTS", "ERRORS")),

@@ -75,11 +75,16 @@ def standing_parts(record: _Record) -> list[Part]:
 def search_verdict(record: _Record) -> Html:
     """Return the sentences that a reader needs first."""
     chosen, objective = record["chosen"], SCORE_NAMES[record["objective"]]
-    lines = [
-        Text("The config as it is won: nothing that was tried is better.", "원래 설정이 가장 좋습니다.")
-        if chosen == 0
-        else Text(f"Trial {chosen} won.", f"시도 {chosen}이(가) 선택되었습니다.")
-    ]
+    added = list(dict.fromkeys(_ADDITIONS[line["kind"]] for line in _kept(record)))
+    if chosen:
+        lines = [Text(f"Trial {chosen} won.", f"시도 {chosen}이(가) 선택되었습니다.")]
+    elif added:
+        lines = [Text("The config as it is won: no other settings are better.", "설정은 원래대로가 가장 좋습니다.")]
+    else:
+        lines = [Text("The config as it is won: nothing that was tried is better.", "원래 설정이 가장 좋습니다.")]
+    if added:
+        names = joined(added, ", ")
+        lines.append(Text(f"What was added made it better: {names}.", f"여기에 더해 점수를 올린 것: {korean(names)}."))
     if (test := record["test"]) and test.get("gain"):
         gain, n = test["gain"], test["dialogues"]
         lines.append(
@@ -101,6 +106,11 @@ def search_verdict(record: _Record) -> Html:
     return tag("div", *(tag("p", line) for line in lines), class_="verdicts")
 
 
+def _kept(record: _Record) -> list[_Record]:
+    """Return the additions that stand in the one model that is left: not a choice among several."""
+    return [line for line in record["additions"] if line["kept"] and line["kind"] != "mbr"]
+
+
 def _signed(gain: _Record) -> Text:
     low, high = change(0, gain["low"], 1), change(0, gain["high"], 1)
     by = change(0, gain["difference"], 1)
@@ -116,6 +126,7 @@ def _result(record: _Record) -> Html:
     pairs: list[tuple[str, str | None]] = [
         (Text("Objective", "목표 점수"), joined([SCORE_NAMES[record["objective"]], counted])),
         (Text("Score of the chosen trial", "선택된 시도의 점수"), _score(best)),
+        *[(Text("With what was added to it", "더한 것까지의 점수"), _score(line)) for line in _kept(record)[-1:]],
         (Text("Dialogues chosen on", "선택에 쓴 대화"), f"{record['dev']['dialogues']:,}"),
         (Text("Time", "시간"), _of(duration(record["spent_seconds"]), duration(record["deadline_seconds"]))),
         (Text("Trials", "시도"), f"{len(begun):,}"),

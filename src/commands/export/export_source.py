@@ -56,6 +56,7 @@ def find_source(adapter: str | None, run: str | None) -> Source:
     """Return what a user names by `--adapter` or `--run`; YoyakError where it is not there or is something else."""
     from ...runs.read import find_run
     from ...runs.record import read_record
+    from ...runs.schema import RECORD_FILE
 
     if (adapter is None) == (run is None):
         raise YoyakError("name one of both: --adapter outputs/NAME/final_model, or --run NAME")
@@ -70,7 +71,10 @@ def find_source(adapter: str | None, run: str | None) -> Source:
         if not final.is_dir():
             raise YoyakError(f"{adapter}: no such adapter folder; name a run's final_model")
         if (final / "final_model").is_dir():
-            raise YoyakError(f"{adapter}: is a run's folder; name {final / 'final_model'}, or --run {adapter}")
+            or_run = (
+                f", or --run {adapter}" if (final / RECORD_FILE).is_file() else ""
+            )  # an average of a search has none
+            raise YoyakError(f"{adapter}: is a run's folder; name {final / 'final_model'}{or_run}")
     is_adapter = (final / "adapter_config.json").is_file()
     if not is_adapter and not (final / "config.json").is_file():
         raise YoyakError(f"{final}: no adapter_config.json and no config.json, so it is neither adapter nor model")

@@ -47,7 +47,7 @@ def write_whole_model(job: Export) -> dict[str, Any]:
     model = merge_adapter(loaded.model, dtype)
     del loaded
     set_generation(model, tokenizer, prompt.end_id, job.config.tokenizer.decoder_max_len, ends)
-    base = request.base if job.source.is_adapter else None
+    base = request.base if job.source.is_adapter and job.config.lora.use_qlora else None  # of 16 bit there is one
     record = job.record(merged_onto=base, quantization=request.quantization if to_gguf else None, loss=loss)
     with job.written(record) as folder:
         written = (_write_gguf if to_gguf else _write_transformers)(job, folder, model, tokenizer, prompt)

@@ -238,7 +238,7 @@ COMMAND_LINES = (
     Text("The run goes on without the curve of %s: %s", "%s 곡선 없이 계속합니다: %s"),
     Text("Refining has ended: %s", "보상 학습을 마쳤습니다: %s"),
     Text("In %g minutes %d steps are made, %.2f s each", "%g분 동안 %d스텝을 합니다(스텝당 %.2f초)"),
-    Text("Compare: {command}", "비교: {command}"),
+    Text("Compare: {command}", "비교:    {command}"),
     Text(
         (
             "Step %d of %d: reward %.1f (score %.1f), %.1f words, %.0f%% ended, %.0f%% copied, %.0f%% repeated, "

@@ -261,11 +261,15 @@ LINES = (
     Text("{low} to {high}", "{low} ~ {high}"),
     Text("%s is gone; it is made again with all that it held", "%s이(가) 없어져, 담겨 있던 내용으로 다시 만들었습니다"),
     Text("%s: can't be written (%s)", "%s: 쓸 수 없습니다(%s)"),
+    Text("Probe: %s", "시험 계산: %s"),
     Text(
-        "Probe: loss {a} by the packed engine, {b} by the model's own forward, {c} apart",
-        "시험 계산: loss는 packed 엔진 {a}, 모델 자체 {b}, 차이 {c}",
+        "Probe: %s; the trainer engine is taken, with the model's own forward",
+        "시험 계산: %s. 모델 자체 forward를 쓰는 trainer 엔진으로 학습합니다",
     ),
-    Text("Probe: {text}", "시험 계산: {text}"),
+    Text(
+        "Probe: %s; transformers generates, which is slower",
+        "시험 계산: %s. 더 느린 transformers로 생성합니다",
+    ),
     Text("%s needs CUDA; %s is used on the CPU", "%s에는 CUDA가 필요해 CPU에서는 %s을(를) 씁니다"),
     Text(
         "Optimizer: %s would page nothing that does not fit; %s computes the same without waiting for the GPU",

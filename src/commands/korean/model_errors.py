@@ -214,13 +214,18 @@ MODEL_ERRORS = (
     Text("the model has no place for the adapter's {name}", "어댑터의 {name:을/를} 붙일 자리가 모델에 없음"),
     Text("the adapter has no {name}", "어댑터에 {name:이/가} 없음"),
     Text(
-        "loss {a} by the {one} engine, {b} by the model's own forward, {c} apart",
-        "{one} 엔진의 손실 {a}, 모델 자체 forward의 손실 {b}, 차이 {c}",
+        "loss {a} by the {engine_name} engine, {b} by the model's own forward, {c} apart ({d} and {e} from float32)",
+        "{engine_name:t} 엔진의 손실 {a}, 모델 자체 forward의 손실 {b}, 차이 {c}(float32와의 차이 {d}, {e})",
     ),
     Text(
-        "loss {a} by the {one} engine, {b} by the model's own forward",
-        "{one} 엔진의 손실 {a}, 모델 자체 forward의 손실 {b}",
+        "loss {a} by the {engine_name} engine, {b} by the model's own forward, {c} apart",
+        "{engine_name:t} 엔진의 손실 {a}, 모델 자체 forward의 손실 {b}, 차이 {c}",
     ),
+    Text(
+        "loss {a} by the {engine_name} engine, {b} by the model's own forward",
+        "{engine_name:t} 엔진의 손실 {a}, 모델 자체 forward의 손실 {b}",
+    ),
+    Text("cached decoder's", "캐시 디코더"),
     Text(
         (
             "model.checkpoint = {checkpoint}: a model of type {kind}, whose text part ({part}) transformers has no "

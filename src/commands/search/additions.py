@@ -21,7 +21,7 @@ from ...inference.mbr import choose_ended_by_mbr
 from ...search.choice import stands_out
 from ...search.folder import trial_name
 from ...search.held import AdditionCosts
-from .beams import with_beams
+from .beams import name_after_folder, with_beams
 from .context import Search
 from .loop import best_first
 from .measured import TrialSummaries, dev_summaries, scores_of
@@ -196,6 +196,7 @@ def _try_averages(tries: Tries, nexts: list[Path]) -> None:
 
         def make(place: Path = place, sources: list[Path] = sources) -> TrialScores:
             average_models(sources, place / FINAL)
+            name_after_folder(place / FINAL)
             return tries.measured(place)
 
         costs = tries.costs

@@ -17,6 +17,7 @@ from src.commands import speech
 from src.commands.console import create_console
 from src.commands.last_resort import say_what_no_log_takes
 from src.commands.speech import Quoted, choose_language, in_korean, said, said_lines, said_record, sentences
+from src.models.probe_result import Probe
 from src.planner.cluster import Cluster
 from src.planner.over_cards import PlanOnCards, cards_text
 
@@ -265,3 +266,16 @@ def test_a_run_speaks_korean_and_logs_english(yoyak, tiny):
     log = next(Path().glob("outputs/*/train.log")).read_text(encoding="utf-8")
     assert "Trained " in log
     assert not re.search("[가-힣]{2}", re.sub("#.*", "", log))
+
+
+@pytest.mark.parametrize("engine", ["packed", "refining", "cached decoder's"])
+@pytest.mark.parametrize("more", [(), (2e-6,), (2e-6, 0.1, 0.2)])
+def test_what_a_probe_found_is_said_in_korean(engine, more, korean):
+    error, *from_float32 = more or (None,)
+    found = Probe(engine, 6.552726, 6.552727, error, True, 1.0, *from_float32)
+    ends = ("", "; the trainer engine is taken, with the model's own forward",
+            "; transformers generates, which is slower")  # fmt: skip
+    said_ones = [said_record(logging.LogRecord("x", 20, "f", 1, f"Probe: %s{end}", (found,), None)) for end in ends]
+    for one in (*said_ones, said(f"serve: the probe: {found}; mend it")):
+        assert one.startswith(("시험 계산: ", "serve: 시험 계산: "))
+        assert not re.search(r"\b(by|own|apart|from|and|slower|taken)\b", one), one

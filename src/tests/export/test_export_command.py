@@ -97,6 +97,19 @@ def test_merged_onto_the_original_weights(yoyak: Any, run: str) -> None:
     assert "Next: vllm serve dequantized" in result.out
 
 
+def test_weights_that_were_never_in_4_bit_are_not_said_to_be_dequantized(yoyak: Any, run: str) -> None:
+    result = yoyak("export", "--adapter", run, "--to", "merged", "--out", "plain", "lora.use_qlora=false")
+    assert " in 16 bit\nWritten to plain: " in result.out
+    assert json.loads(Path("plain/yoyak_export.json").read_text())["merged_onto"] is None
+
+
+def test_a_folder_without_a_record_is_not_offered_as_a_run(yoyak: Any, run: str) -> None:
+    """As a search's average, which no `--run` names."""
+    shutil.copytree(run, "average/final_model")
+    result = yoyak("export", "--adapter", "average", "--to", "merged", "--out", "x")
+    assert (result.code, result.err) == (2, "yoyak: average: is a run's folder; name average/final_model\n")
+
+
 @pytest.mark.parametrize("quantization", ["f16", "q8_0"])
 def test_gguf(yoyak: Any, run: str, quantization: str) -> None:
     exported(yoyak, "--adapter", run, "--to", "gguf", "--quantization", quantization, "--out", "g")

@@ -80,8 +80,16 @@ def test_each_sentence_has_its_other_half(without):
 
 
 def test_the_config_as_it_is_wins():
-    page = render_search(RECORD | {"chosen": 0, "equal": [0], "test": None, "trials": RECORD["trials"][:1]}, "x")
+    record = RECORD | {"chosen": 0, "equal": [0], "test": None, "trials": RECORD["trials"][:1]}
+    page = render_search(record | {"additions": []}, "x")
     assert "The config as it is won: nothing that was tried is better." in page
+    assert "With what was added" not in page
+    assert Halves(page).faults() == []
+    page = render_search(record, "x")
+    assert "The config as it is won: no other settings are better." in page
+    assert "What was added made it better: mean of the weights." in page
+    assert "여기에 더해 점수를 올린 것: 가중치 평균." in page
+    assert page.index("With what was added to it") < page.index("91.50")
     assert Halves(page).faults() == []
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from src.commands.search import additions
 from src.commands.search.additions import Tries, Winner, chosen_among
-from src.commands.search.beams import with_beams
+from src.commands.search.beams import name_after_folder, with_beams
 from src.commands.search.measured import TrialSummaries, dev_summaries
 from src.commands.search.trial import TrialScores
 from src.config.loader import load_config
@@ -18,6 +18,18 @@ from src.search.held import AdditionCosts, never_tried
 from src.tests.commands.search.test_search import SEARCH, learning, record_of  # noqa: F401
 
 REFINE = ("refine.steps=2", "refine.dialogues=2", "refine.samples=2", "refine.eval_steps=1")
+
+
+def test_an_average_is_no_run_of_its_first_part(tmp_path):
+    model = tmp_path / "added" / "average_0_1" / "final_model"
+    model.mkdir(parents=True)
+    config = load_config("quickstart", ["experiment.name=trial_0000"])
+    (model / "yoyak.yaml").write_text(yaml.safe_dump(config.model_dump()), encoding="utf-8")
+    name_after_folder(model)
+    saved = load_config(model / "yoyak.yaml", [])
+    assert (saved.experiment.name, saved.experiment.run_dir) == ("average_0_1", model.parent)
+
+
 ADDED = (*SEARCH, "search.trials=4", "search.additions=[average, refine, beams, mbr]", *REFINE)
 
 
@@ -44,6 +56,8 @@ def test_each_addition_is_measured_and_what_gains_stays(yoyak, learning):  # noq
     best = (folder / "best").resolve()
     assert str(best).endswith(record["run"])
     assert yoyak("summarize", "A: hi", "--adapter", folder / "best" / "final_model").code == 0
+    assert yoyak("evaluate", "--adapter", folder / "best" / "final_model").code == 0
+    assert (best / "evaluation" / "dev.jsonl").is_file()  # and not in the folder of the trial that it began with
     needed = {best, *((folder.parent.parent / model).resolve() for model in record["together"])}
     for added in (folder / "added").glob("*/final_model"):
         assert added.parent.resolve() in needed
@@ -100,7 +114,9 @@ def test_beams_are_a_setting_of_the_same_model(tmp_path, monkeypatch, links):
     (start / "adapter_model.safetensors").write_bytes(b"weights")
     (start / "yoyak.yaml").write_text(settings)
     with_beams(start, tmp_path / "to")
-    assert load_config(tmp_path / "to" / "yoyak.yaml", []).generation.num_beams == 4
+    saved = load_config(tmp_path / "to" / "yoyak.yaml", [])
+    assert saved.generation.num_beams == 4
+    assert saved.experiment.run_dir == tmp_path
     assert (tmp_path / "to" / "adapter_model.safetensors").read_bytes() == b"weights"
     assert (start / "yoyak.yaml").read_text() == settings
     assert (start / "adapter_model.safetensors").stat().st_nlink == 1 + links
