@@ -206,7 +206,7 @@ def korean_help(command: Any) -> Any:
 
     from .screen import Folding
 
-    rich_utils.Console = Folding  # type: ignore[misc]
+    vars(rich_utils)["Console"] = Folding
     for title in _TITLES:
         setattr(rich_utils, title, in_korean(getattr(rich_utils, title)))
     _translate(command)

@@ -31,6 +31,10 @@ ENTROPY = Text("Entropy, nats a token", "토큰당 엔트로피")
 DISTANCE = Text("Distance from the start, nats a token", "시작 모델과의 거리, 토큰당")
 PER_100 = ("facts_kept", "facts_unsupported", "ended", "copied", "repeated")
 """Shares of 1, and counts of one summary, that are shown times 100."""
+NOTHING_GAINED = Text(
+    "No evaluation was better than the start, so the final model is the one that refining began with.",
+    "시작보다 나은 평가가 없어, 최종 모델은 보상 학습을 시작한 모델 그대로입니다.",
+)
 _HOW_TO_READ = Text(
     "The best evaluation's weights are the final model, so its figures on these dialogues are somewhat too good. A "
     "reward that is gamed shows below: in facts that get lost, lengths that run away, sentences copied from the "
@@ -57,6 +61,8 @@ def _ending(record: RunRecord) -> Html:
     if refine and refine.why_ended:
         korean = refine.why_ended_ko or refine.why_ended
         sentences.append(Text(f"It ended: {refine.why_ended}.", f"종료 이유: {korean}."))
+        if refine.start and refine.best.get("step") == refine.start.get("step"):
+            sentences.append(NOTHING_GAINED)
     return join(*(tag("p", sentence) for sentence in sentences if sentence))
 
 

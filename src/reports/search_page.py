@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ..bilingual import Text, joined, korean
+from ..bilingual import Text, joined, korean, particle
 from ..evaluation.result import SCORE_NAMES
 from .charts import Series, line_chart
 from .markup import Html, code, facts, join, named, notes, scrolling_table, table, tag
@@ -77,7 +77,7 @@ def search_verdict(record: _Record) -> Html:
     chosen, objective = record["chosen"], SCORE_NAMES[record["objective"]]
     added = list(dict.fromkeys(_ADDITIONS[line["kind"]] for line in _kept(record)))
     if chosen:
-        lines = [Text(f"Trial {chosen} won.", f"시도 {chosen}이(가) 선택되었습니다.")]
+        lines = [Text(f"Trial {chosen} won.", f"시도 {chosen}{particle(str(chosen), '이', '가')} 선택되었습니다.")]
     elif added:
         lines = [Text("The config as it is won: no other settings are better.", "설정은 원래대로가 가장 좋습니다.")]
     else:
@@ -86,13 +86,13 @@ def search_verdict(record: _Record) -> Html:
         names = joined(added, ", ")
         lines.append(Text(f"What was added made it better: {names}.", f"여기에 더해 점수를 올린 것: {korean(names)}."))
     if (test := record["test"]) and test.get("gain"):
-        gain, n = test["gain"], test["dialogues"]
+        gain, n, named_so = test["gain"], test["dialogues"], korean(objective)
         lines.append(
             Text(
                 f"On {n} dialogues that nothing was chosen on its {objective} is {test['score']:.1f}, "
                 f"{_signed(gain)} against the config as it is.",
-                f"선택에 쓰지 않은 대화 {n}개에서 {korean(objective)}은(는) {test['score']:.1f}로, 원래 설정보다 "
-                f"{_signed(gain).ko}입니다.",
+                f"선택에 쓰지 않은 대화 {n}개에서 {named_so}{particle(named_so, '은', '는')} "
+                f"{test['score']:.1f}점으로, 원래 설정보다 {_signed(gain).ko}입니다.",
             )
         )
     if len(record["equal"]) > 1:
@@ -100,7 +100,7 @@ def search_verdict(record: _Record) -> Html:
         lines.append(
             Text(
                 f"Its score can't be told from those of {others}, which cost more.",
-                f"시도 {others}과(와) 점수를 구별할 수 없어 비용이 가장 적은 것을 골랐습니다.",
+                f"시도 {others}{particle(others, '과', '와')} 점수를 구별할 수 없어 비용이 가장 적은 것을 골랐습니다.",
             )
         )
     return tag("div", *(tag("p", line) for line in lines), class_="verdicts")

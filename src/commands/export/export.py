@@ -118,7 +118,7 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
         return
     say, loss = create_console().print, result.get("loss")
     if loss:
-        base = f"merged onto the {result['base']} weights" if result.get("base") else "in 16 bit"
+        base = f"merged onto the {result['base']} weights" if result.get("base") else "as written"
         dialogues = f"{loss['dialogues']} {'dialogue' if loss['dialogues'] == 1 else 'dialogues'}"
         say(f"Loss on {dialogues}: {loss['trained']:.4f} as trained, {loss['merged']:.4f} {base}")
     elif "loss" in result:

@@ -131,7 +131,7 @@ COMMAND_LINES = (
     ),
     Text("merged onto the dequantized weights", "역양자화한 가중치에 병합한 뒤"),
     Text("merged onto the original weights", "원래 가중치에 병합한 뒤"),
-    Text("in 16 bit", "16비트로"),
+    Text("as written", "쓴 파일은"),
     Text(
         "Other programs generate without {settings} unless you tell them, and write other summaries than yoyak",
         "다른 프로그램은 따로 정해 주지 않으면 {settings} 없이 생성하므로 yoyak과 다른 요약을 씁니다",

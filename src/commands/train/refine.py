@@ -240,6 +240,8 @@ def say_step(run: RunContext, step: int, steps: int, figures: dict[str, float]) 
 
 def record_refining(run: RunContext, refining: "RefineRun", peak_bytes: int) -> None:
     """Record what became of the evaluation dialogues' summaries, and how long it took."""
+    from ...reports.refining import NOTHING_GAINED
+
     first, best = refining.evaluations[0], refining.best
     refine = RefineFigures.model_validate(halves("why_ended", refining.why) | {"start": first, "best": best})
     train = TrainFigures(steps=refining.refiner.step, wall_seconds=refining.seconds, peak_memory_bytes=peak_bytes)
@@ -259,3 +261,5 @@ def record_refining(run: RunContext, refining: "RefineRun", peak_bytes: int) -> 
         first["eval_words"],
         best["eval_words"],
     )
+    if best["step"] == first["step"]:
+        run.logger.info(NOTHING_GAINED)

@@ -106,6 +106,14 @@ def test_korean() -> None:
     assert page.texts("tr")[0] == "항목시작, 스텝 0최고, 스텝 2변화"
 
 
+def test_a_start_that_nothing_was_better_than_is_said_to_be_the_final_model() -> None:
+    start, later = evaluation(0, 100.0), evaluation(2, 90.0)
+    for best, said in ((start, True), (later, False)):
+        html = section(LINES, refine=WHY | {"start": start, "best": best})
+        assert ("the final model is the one that refining began with." in html) == said
+        assert ("최종 모델은 보상 학습을 시작한 모델 그대로입니다." in html) == said
+
+
 def test_a_run_that_was_not_refined_has_no_such_part(write_run: WriteRun) -> None:
     assert section(METRICS) == section([]) == ""
     assert 'id="refining"' not in write_report(write_run()).read_text()

@@ -56,6 +56,9 @@ def test_what_the_page_says():
     assert "Trial 1 won." in page
     assert "Its score can&#x27;t be told from those of 2, which cost more." in page
     assert "On 80 dialogues that nothing was chosen on its ROUGE sum is 88.0, +7.0 (+3.0 to +11.0)" in page
+    assert "시도 1이 선택되었습니다." in page
+    assert "시도 2와 점수를 구별할 수 없어" in page
+    assert "ROUGE 합은 88.0점으로" in page
     assert "<td>1.250</td><td>85.50</td>" in page  # a loss at the first pause, a score at the second
     assert "would take 3 min" in page
     assert "<td>75%</td>" in page

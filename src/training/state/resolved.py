@@ -4,7 +4,7 @@ import logging
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ...bilingual import Text
+from ...bilingual import Text, halves
 from ...config.schema import Config, TrainingSettings
 from ...decoder.described import describe
 from ...decoder.gated_delta import delta_kernels
@@ -62,13 +62,17 @@ class Resolved:
         return planned or self.compute.optimizer(wanted)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
-        return asdict(self)
+        """Return it as JSON can hold it, reasons in both languages."""
+        values = asdict(self)
+        for name, part in (("compute", self.compute), ("engine", self.engine)):
+            values[name] |= halves("reason", part.reason)
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Resolved":
         """Return what `as_dict` wrote, also in versions that knew less."""
-        parts = {"compute": ComputeChoice(**values["compute"]), "engine": EngineChoice(**values["engine"])}
+        compute, engine = (_with_reason(values[name]) for name in ("compute", "engine"))
+        parts = {"compute": ComputeChoice(**compute), "engine": EngineChoice(**engine)}
         plan = values["memory_plan"]
         return cls(**values | parts | {"memory_plan": MemoryPlan(**plan) if plan else None})
 
@@ -171,3 +175,10 @@ def _engine_again(config: Config, model: Any, earlier: Resolved, logger: logging
         run_dir = config.experiment.run_dir
         raise YoyakError(f"{run_dir}: can't go on: {engine.reason}; begin anew with --overwrite")
     return engine
+
+
+def _with_reason(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a choice with its reason as a pair of its halves, where it has both."""
+    korean = values.get("reason_ko")
+    rest = {name: value for name, value in values.items() if name != "reason_ko"}
+    return rest | ({"reason": Text(values["reason"], korean)} if korean else {})

@@ -36,6 +36,7 @@ def test_a_run_is_refined(yoyak, trained):
     record = json.loads((run / "run.json").read_text())
     assert record["status"] == "completed"
     assert record["refine"]["why_ended"] == "all 3 steps are made"
+    assert ("No evaluation was better than the start" in result.out) == (record["refine"]["best"]["step"] == 0)
     assert unknown_keys(read_run(run).record) == []
     steps = [line["step"] for line in lines(run) if "reward" in line]
     assert steps == [1, 2, 3]

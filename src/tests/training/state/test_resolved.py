@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from src.bilingual import Text, korean
 from src.errors import YoyakError
 from src.models.compute import ComputeChoice
 from src.models.probe import found_by_probes
@@ -65,6 +66,10 @@ def test_it_is_json_and_comes_back():
     plan = MemoryPlan(4096, 3, False, 5_000, 6_000, 0.5)
     found = replace(Resolved.from_dict(OLD), memory_plan=plan, deterministic=True)
     assert Resolved.from_dict(json.loads(json.dumps(found.as_dict()))) == found
+    # Korean readers are told why in Korean by a run that goes on, too.
+    said = replace(found, compute=replace(found.compute, reason=Text("as wished", "설정대로")))
+    back = Resolved.from_dict(json.loads(json.dumps(said.as_dict())))
+    assert (back, korean(back.compute.reason), korean(back.engine.reason)) == (said, "설정대로", found.engine.reason)
 
 
 def test_the_optimizer_is_the_plans_where_it_names_one():
