@@ -204,7 +204,7 @@ def korean_help(command: Any) -> Any:
     """Return a click command with the Korean halves in it, its parameters, the commands below and typer's titles."""
     from typer import rich_utils
 
-    from .screen import Folding
+    from .folding import Folding
 
     vars(rich_utils)["Console"] = Folding
     for title in _TITLES:
