@@ -22,6 +22,8 @@ _STATES = {
 }
 
 
+_CHOSEN_ON = Text("dialogues that trials were chosen on", "선택에 쓴 대화")
+_SET_ASIDE = Text("set-aside dialogues", "따로 둔 대화")
 _ADDITIONS = {
     "average": Text("mean of the weights", "가중치 평균"),
     "refine": Text("refining", "보상으로 다듬기"),
@@ -95,6 +97,15 @@ def search_verdict(record: _Record) -> Html:
                 f"{test['score']:.1f}점으로, 원래 설정보다 {_signed(gain).ko}입니다.",
             )
         )
+    for part, which in (("dev", _CHOSEN_ON), ("test", _SET_ASIDE)):
+        if known := (record[part] or {}).get("trained_on"):  # which an older version did not count
+            n = record[part]["dialogues"]
+            lines.append(
+                Text(
+                    f"{known} of the {n} {which} are in the training data too, so that the scores there are too good.",
+                    f"{which.ko} {n}개 가운데 {known}개가 학습 데이터에도 있어 그 점수는 실제보다 높게 나옵니다.",
+                )
+            )
     if len(record["equal"]) > 1:
         others = ", ".join(str(number) for number in record["equal"] if number != chosen)
         lines.append(

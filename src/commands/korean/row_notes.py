@@ -10,6 +10,10 @@ ROW_NOTES = (
         "eval: %d of %d dialogues are in the training data too, so that its scores are too good",
         "eval: 대화 %d/%d개가 학습 데이터에도 있어 점수가 실제보다 높게 나옵니다",
     ),
+    Text(
+        "{source}: {count} of {all} dialogues are in the training data too, so that its scores are too good",
+        "{source}: 대화 {count}/{all}개가 학습 데이터에도 있어 점수가 실제보다 높게 나옵니다",
+    ),
     Text("the row is empty", "빈 행"),
     Text("empty dialogue", "빈 대화"),
     Text("empty summary", "빈 요약"),

@@ -90,7 +90,11 @@ def search_record(
         "objective": search.config.search.objective,
         "tokenization": search.config.evaluation.tokenization,
         "stemmer": search.config.evaluation.stemmer,
-        "dev": {"source": search.data.dev_file or search.config.data.eval, "dialogues": len(search.data.dev)},
+        "dev": {
+            "source": search.data.dev_file or search.config.data.eval,
+            "dialogues": len(search.data.dev),
+            "trained_on": search.data.dev_trained,
+        },
         "deadline_seconds": search.clock.deadline_seconds,
         "spent_seconds": round(search.clock.spent, 2),
         "pauses": search.settings.pauses,
@@ -187,7 +191,8 @@ def _tested(search: Search, winner: Winner) -> dict[str, Any]:
     """
     rows, as_it_is = search.data.test, search.folder / trial_name(0)
     scores = scores_of(search, test_summaries(search, winner.model).summaries, rows).scores
-    found = {"source": search.data.test_source, "dialogues": len(scores)} | _estimate(scores)
+    found = {"source": search.data.test_source, "dialogues": len(scores), "trained_on": search.data.test_trained}
+    found |= _estimate(scores)
     before = None
     known = (as_it_is / TEST_SUMMARIES).is_file()
     in_time = search.clock.left >= summaries_seconds(search, len(rows)) and (as_it_is / FINAL).is_dir()

@@ -20,7 +20,7 @@ from ..train.config import resolve_config
 from ..train.request import TrainRequest
 from .context import Search
 from .plan_search import need_optuna, untried_lines
-from .set_aside import SearchData, digest_of, read_search_data, write_search_data
+from .set_aside import SearchData, digest_of, known_to_training, read_search_data, write_search_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +115,7 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, SearchWorker]]":
     data = read_search_data(config, folder, console.print)
     refuse_objective(config, [row.summary for row in data.dev])
     train = _train_rows(config)
+    data = known_to_training(data, train, config.data, console.print)
     machine = search_machine(config, train, data.dev)
     machine = replace(machine, losses=machine.loss_dialogues(config, space))
     units = machine.units(config)

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...config.schema import Config
+from ...config.schema import Config, DataSettings
 from ...errors import YoyakError
 from ..data.data_files import write_whole
+from ..train.train_data import trained_on
 
 if TYPE_CHECKING:
     from ...data.files.sources import DialogueRow
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchData:
-    """The rows; `dev_file` where the evaluation data was divided, and None where it is `data.eval` itself."""
+    """The rows; `dev_file` where the evaluation data was divided, and None where it is `data.eval` itself.
+
+    `dev_trained` and `test_trained` are how many of each are in the training data too.
+    """
 
     dev: "list[DialogueRow]"
     test: "list[DialogueRow]"
     test_source: str
     dev_file: str | None
+    dev_trained: int = 0
+    test_trained: int = 0
 
 
 def digest_of(parts: "Iterable[Sequence[DialogueRow]]") -> str:
@@ -60,6 +66,18 @@ def read_search_data(config: Config, folder: Path, say: Callable[[str], None]) -
     parts = {name: [rows[row] for row in split.rows(side)] for side, name in enumerate(("dev", "test"))}
     names = {name: folder / "data" / f"{name}{part_suffix(config.data)}" for name in parts}
     return SearchData(parts["dev"], parts["test"], str(names["test"]), str(names["dev"]))
+
+
+def known_to_training(
+    data: SearchData, train: "Sequence[DialogueRow]", settings: DataSettings, say: Callable[[str], None]
+) -> SearchData:
+    """Return the data with how much of it is trained on, which is said: a trial's own log says it to nobody."""
+    dev, test = trained_on(train, data.dev), trained_on(train, data.test)
+    for source, known, rows in ((data.dev_file or settings.eval, dev, data.dev), (data.test_source, test, data.test)):
+        if known:
+            what = f"{known} of {len(rows)} dialogues are in the training data too"
+            say(f"{source}: {what}, so that its scores are too good")
+    return replace(data, dev_trained=dev, test_trained=test)
 
 
 def _never_chosen_on(

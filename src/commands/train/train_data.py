@@ -1,5 +1,6 @@
 """The data files of a run: read at its start, looked at again at its end; both are said and put into `run.json`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from ...runs.schema import RunRecord, SplitData
 from .folder import RunContext
 
 if TYPE_CHECKING:
-    from ...data.files.sources import DialogueTable
+    from ...data.files.sources import DialogueRow, DialogueTable
 
 
 def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
@@ -41,7 +42,7 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         run.file.update(RunRecord(data={split: read}))
         lost = joined(_lost(table), between="")
         run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
-    if known := _trained_on(tables["train"], tables["eval"]):
+    if known := trained_on(tables["train"].rows, tables["eval"].rows):
         note = "eval: %d of %d dialogues are in the training data too, so that its scores are too good"
         run.logger.warning(note, known, len(tables["eval"].rows))
     return tables
@@ -51,9 +52,9 @@ def _lost(table: "DialogueTable") -> list[Text]:
     return [Text(f", dropped {count} ({why})", f", {count}개 뺌({why.ko})") for count, why in table.losses()]
 
 
-def _trained_on(train: "DialogueTable", evaluated: "DialogueTable") -> int:
+def trained_on(train: "Sequence[DialogueRow]", evaluated: "Sequence[DialogueRow]") -> int:
     """Return how many evaluation dialogues are trained on, but for white space and capitals."""
-    known, asked = ([" ".join(row.dialogue.casefold().split()) for row in table.rows] for table in (train, evaluated))
+    known, asked = ([" ".join(row.dialogue.casefold().split()) for row in rows] for rows in (train, evaluated))
     trained = set(known)
     return sum(dialogue in trained for dialogue in asked)
 

@@ -82,6 +82,15 @@ def test_each_sentence_has_its_other_half(without):
     assert Halves(render_search(record, "x")).faults() == []
 
 
+def test_what_is_trained_on_is_said():
+    for part, which in (("dev", "dialogues that trials were chosen on"), ("test", "set-aside dialogues")):
+        page = render_search(RECORD | {part: RECORD[part] | {"trained_on": 7}}, "x")
+        assert f"7 of the {RECORD[part]['dialogues']} {which} are in the training data too" in page
+        assert Halves(page).faults() == []
+    page = render_search(RECORD | {"dev": RECORD["dev"] | {"trained_on": 0}, "test": None}, "x")
+    assert "training data" not in page
+
+
 def test_the_config_as_it_is_wins():
     record = RECORD | {"chosen": 0, "equal": [0], "test": None, "trials": RECORD["trials"][:1]}
     page = render_search(record | {"additions": []}, "x")

@@ -1,7 +1,7 @@
 """What a run says of its data files."""
 
 from src.bilingual import joined
-from src.commands.train.train_data import _lost, _trained_on
+from src.commands.train.train_data import _lost, trained_on
 from src.data.files.records import BadRow
 from src.data.files.sources import DialogueRow, DialogueTable
 
@@ -13,8 +13,8 @@ def table(*dialogues: str) -> DialogueTable:
 
 def test_evaluation_dialogues_that_are_trained_on_are_counted():
     train = table("Ann: Hi there\nBen: Yes.", "Ann: No.")
-    assert _trained_on(train, table("ANN: hi  there\n\nBen: yes.", "Ann: No.", "Ann: No!")) == 2
-    assert _trained_on(train, table("Ann: No?")) == 0
+    assert trained_on(train.rows, table("ANN: hi  there\n\nBen: yes.", "Ann: No.", "Ann: No!").rows) == 2
+    assert trained_on(train.rows, table("Ann: No?").rows) == 0
 
 
 def test_rows_that_were_left_out_are_said_in_both_languages():
