@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -104,20 +105,23 @@ class _Answers(BaseHTTPRequestHandler):
     """What the studio asks of `yoyak serve`."""
 
     def do_GET(self) -> None:
-        self._answer(b"{}", "application/json")
+        self._answer([b"{}"], "application/json")
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         events = [{"choices": [{"delta": {"content": part}}]} for part in ("They <b>meet</b> ", "at five.")]
         events.append({"choices": [], "usage": {"completion_tokens": 6}, "truncation": {"tokens_cut": 3}})
-        self._answer("".join(f"data: {json.dumps(event)}\n\n" for event in events).encode(), "text/event-stream")
+        self._answer([f"data: {json.dumps(event)}\n\n".encode() for event in events], "text/event-stream")
 
-    def _answer(self, body: bytes, kind: str) -> None:
+    def _answer(self, parts: list[bytes], kind: str) -> None:
         self.send_response(200)
         self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(body)))
+        self.send_header("content-length", str(sum(map(len, parts))))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # who asked has gone
+            for part in parts:
+                self.wfile.write(part)
+                time.sleep(_LOOK_SECONDS if len(parts) > 1 else 0)
 
     def log_message(self, *_: object) -> None:
         pass
