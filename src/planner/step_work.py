@@ -10,6 +10,7 @@ from .memory import MicroBatchSize
 
 ExampleTokens = tuple[int, int]
 """Tokens of an example, and how many of them are targets."""
+_MOST_LAID_OUT = 1_000_000
 _shuffled = lru_cache(maxsize=8)(shuffled)
 
 
@@ -124,9 +125,11 @@ def largest_step_tokens(
 ) -> int:
     """Return the most tokens of a card's part of a step in one micro-batch, which bound one however large it may be.
 
-    The first `shared` of each example are computed once.
+    The first `shared` of each example are computed once. Of more than a million examples in all, the longest stand in
+    one step: so many epochs come near to that, and to lay them all out could take hours.
     """
-    steps = _packed_steps(examples, per_step, seed, most)
+    is_long = most * per_step > _MOST_LAID_OUT
+    steps = [sorted(examples, reverse=True)[:per_step]] if is_long else _packed_steps(examples, per_step, seed, most)
     return max(_rows(part, shared) for step in steps for part in _dealt(step, cards))
 
 

@@ -46,6 +46,13 @@ def test_packed_steps_are_those_of_sampler_and_packer(common: int, side_by_side:
     assert largest_step_tokens(lengths, 10, 7, 5, shared) == max(map(len, rows))
 
 
+def test_a_thousand_million_epochs_are_not_laid_out():
+    """Their largest step holds the longest examples; a form that asks for so many is answered at once."""
+    lengths = ((9, 2), (40, 3), (7, 1), (30, 5))
+    assert largest_step_tokens(lengths, 2, 7, 10**9) == 70
+    assert largest_step_tokens(lengths, 2, 7, 10**9, cards=2) == 40
+
+
 @pytest.mark.parametrize("cards", [2, 3, 16])
 def test_packed_steps_of_several_cards_are_the_fullest_rank_s(cards: int):
     lengths = drawn(37)
