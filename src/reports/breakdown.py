@@ -8,7 +8,7 @@ from math import fsum
 from ..bilingual import Text
 from ..evaluation.significance import bootstrap_interval
 from .dialogue_scores import DialogueScores
-from .markup import Html, join, named, notes, table, tag
+from .markup import Html, join, named, notes, scrolling_table, tag
 from .wording import between, change, decimal, interval
 
 BEFORE, AFTER, CHANGE = Text("Before", "학습 전"), Text("After", "학습 후"), Text("Change", "변화")
@@ -73,7 +73,7 @@ def _scores_table(caption: str, noun: str, groups: Sequence[DialogueGroup], scor
         rows.append([name, f"{len(places):,}", *map(_with_interval, values), *changed])
     names = [name for name, _ in stages]
     columns = [noun, Text("Dialogues", "대화 수"), *names, *([CHANGE] if len(stages) == 2 else [])]
-    return table(caption, columns, rows, "numbers")
+    return scrolling_table(caption, columns, rows, "numbers")
 
 
 def _with_interval(values: Sequence[float]) -> Html:

@@ -5,7 +5,7 @@ from ..evaluation.result import SCORE_NAMES, SCORES_OF_THEIR_OWN
 from ..runs.outcomes import StageScores
 from ..runs.schema import RunRecord
 from .breakdown import AFTER, BEFORE, CHANGE
-from .markup import Html, join, notes, table, tag
+from .markup import Html, join, notes, scrolling_table, tag
 from .wording import change, count, decimal, interval
 
 BY_CHANCE = Text("By chance", "무작위 기준 점수")
@@ -42,7 +42,7 @@ def scores(record: RunRecord) -> Html:
     columns += ([BY_CHANCE] if has_floor else []) + ([LEAD] if has_lead else [])
     english = f"ROUGE {' and '.join(name.lower() for name, _ in scored)} training"
     caption = Text(english, "학습 전과 후의 ROUGE" if len(scored) == 2 else f"{scored[0][0].ko}의 ROUGE")
-    shown = table(caption, columns, rows, "numbers scores")
+    shown = scrolling_table(caption, columns, rows, "numbers scores")
     return join(shown, notes(_bases(scored, alike), *_drawn(scored), *_interval_notes(last, scored[-1][0])))
 
 

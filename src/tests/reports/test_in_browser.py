@@ -1,5 +1,6 @@
 """The pages in Chromium: no finding of axe-core, no sideways scrolling on a phone, both languages."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -54,4 +55,26 @@ def test_page(browser, page_file: Path, width: int) -> None:
     assert page.get_attribute("nav", "aria-label") == "목차"
     page.click("[data-language=en]")
     assert page.inner_text("body") == english
+    page.close()
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ko-KR"])
+def test_no_figure_is_broken_on_a_phone(browser, write_run: WriteRun, locale: str) -> None:
+    """Six columns of scores: the table scrolls by itself, the page doesn't, and `34.18` stays in one line."""
+    run = copy.deepcopy(RUN)
+    for scores in run["scores"].values():
+        for key in ("rouge1", "rouge2", "rougeL", "rouge_sum"):
+            ends = {"_low": 38.25, "_high": 63.43, "_floor": 20.87, "_floor_low": 17.56, "_floor_high": 24.43}
+            scores |= {f"{key}{end}": value for end, value in ends.items()} | {f"{key}_lead3": 66.02}
+    page = browser.new_page(viewport={"width": 360, "height": 800}, locale=locale)
+    page.goto(write_report(write_run(run=run)).as_uri())
+    page.click(f"[data-language={locale[:2]}]")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    figures = page.evaluate("""() => [...document.querySelectorAll(".scores td")].map((cell) => {
+      const range = document.createRange();
+      range.selectNode(cell.firstChild);
+      return [cell.firstChild.textContent, range.getClientRects().length];
+    })""")
+    assert ["66.02", 1] in figures
+    assert [figure for figure, lines in figures if lines > 1] == []
     page.close()
