@@ -65,8 +65,11 @@ def add_search_pages(app: FastAPI, studio: Studio) -> None:
         await read_form(request)
         search_folder(studio.place, name)
         began = await apart(latest_start, studio, name, "search")
-        if began is None or await apart(search_state, studio.place.runs / name) == "running":
+        if began is None:
             raise PageError(409, Text("Go on in the terminal.", "터미널에서 이어서 하세요."))
+        is_going = await apart(studio.processes.is_running, began)
+        if is_going or await apart(search_state, studio.place.runs / name) == "running":
+            raise PageError(409, Text("The search is under way.", "이미 진행 중인 탐색입니다."))
         started = await apart(studio.processes.start, "search", name, began.command[1:])
         await keep(studio, request, "resume", name)
         notice = Text(f"Going on: {started.line}", f"이어서 합니다: {started.line}")
@@ -117,11 +120,13 @@ async def _shown(studio: Studio, name: str) -> dict[str, Any]:
 def _known(studio: Studio, folder: Path) -> dict[str, Any]:
     state, began = search_state(folder), latest_start(studio, folder.name, "search")
     record = concluded(folder) or {}
-    fallen = began is not None and state in ("lost", "stopped") and not studio.processes.is_running(began)
+    is_going = began is not None and studio.processes.is_running(began)
+    fallen = state in ("lost", "stopped") and not is_going
     winner = _run_in(folder, Path(str(record.get("run", ""))))
     trial = _run_in(folder, folder / trial_name(record["chosen"])) if record else None
     return {
         "state": state,
+        "is_going": is_going,
         "state_words": SEARCH_STATES[state],
         "clock": {"spent_seconds": 0.0, "deadline_seconds": None} | clock_of(folder),
         "command": shlex.join(began.command) if began else None,
