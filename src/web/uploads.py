@@ -80,13 +80,17 @@ def safe_name(name: str) -> str:
 
 
 def free_path(folder: Path, name: str) -> Path:
-    """Return a path for a file, with a number behind its name where that is taken."""
+    """Return a path for a file, with a number behind its name where that is taken.
+
+    It is where a file of another suffix has it too: what is split off both would lie in one folder, `NAME_split`.
+    """
     stem, suffix = os.path.splitext(name)
-    path, number = folder / name, 1
-    while path.exists():
+    taken = {path.stem for path in folder.glob("*")}
+    free, number = stem, 1
+    while free in taken:
         number += 1
-        path = folder / f"{stem}_{number}{suffix}"
-    return path
+        free = f"{stem}_{number}"
+    return folder / f"{free}{suffix}"
 
 
 def data_files(place: Place) -> list[Path]:

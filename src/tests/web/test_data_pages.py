@@ -46,6 +46,7 @@ def test_a_file_is_taken_in_whole(visitor, place):
     assert visitor.post("/data?name=a.csv", content=CSV).json() == {"address": "/data/a_2.csv"}
     assert "a_2.csv" in visitor.get("/data").text
     assert free_path(place.own / "data", "a.csv").name == "a_3.csv"
+    assert free_path(place.own / "data", "a.tsv").name == "a_3.tsv"  # what is split off it goes to a_3_split
 
 
 def test_what_is_too_large_leaves_nothing(visitor, place, monkeypatch):
@@ -84,6 +85,14 @@ def test_columns_are_guessed_and_can_be_chosen(visitor, place):
     assert visitor.get("/data/b.csv?encoding=klingon").status_code == 200
     assert guessed_columns(["text", "summary"], {}) == {"dialogue_column": "text"}
     assert guessed_columns(["dialogue", "text"], {"summary_column": "a"}) == {"summary_column": "a"}
+
+
+def test_of_many_columns_the_number_is_said(visitor, place):
+    (place.own / "data").mkdir(parents=True)
+    names = ["dialogue", "summary", *(f"c{number}" for number in range(40))]
+    (place.own / "data" / "wide.csv").write_text(",".join(names) + "\n" + ",".join("x" for _ in names) + "\n")
+    page = visitor.get("/data/wide.csv").text
+    assert "<code>c27</code> and 12 more" in page
 
 
 def test_rows_come_a_page_at_a_time(tmp_path):
