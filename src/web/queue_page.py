@@ -5,10 +5,9 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from ..bilingual import Text
-from ..search.folder import NAMED_SEARCH
 from .forms import read_form
 from .place import PageError
-from .studio import Studio, apart, keep, run_address, search_address
+from .studio import Studio, apart, keep, work_address
 from .under_way import runs_under_way
 
 _WAYS = {"up": -1, "down": 1}
@@ -37,13 +36,9 @@ def queue_shown(studio: Studio) -> dict[str, Any]:
     runs = studio.waiting.all()
     return {
         "waiting": [(one, studio.keeper.refusal(one)) for one in runs],
-        "under_way": [(name, _address(name)) for name in runs_under_way(studio.place, studio.processes)],
+        "under_way": [(name, work_address(name)) for name in runs_under_way(studio.place, studio.processes)],
         "notice": None,
     }
-
-
-def _address(name: str) -> str:
-    return search_address(name) if name.endswith(NAMED_SEARCH) else run_address(name)
 
 
 def _change(studio: Studio, key: str, way: str) -> tuple[str, Text | None]:

@@ -14,10 +14,13 @@ from ..config.loader import known_configs, load_config
 from ..errors import YoyakError
 from ..planner.machine import cpu_name, detected_card
 from ..planner.shapes import cached_file
+from ..runs.schema import RECORD_FILE
+from ..search.folder import CLOCK_FILE, NAMED_SEARCH
 from .paging import page_there
 from .run_list import RUNS_A_PAGE, run_lines
 from .searches import search_lines
-from .studio import Studio, apart
+from .studio import Studio, apart, work_address
+from .under_way import runs_under_way
 
 _MOST_PAGES = 100_000
 
@@ -50,6 +53,7 @@ def _context(studio: Studio, page: int) -> dict[str, Any]:
         "searches": search_lines(studio.place),
         "total": total,
         "waiting": len(studio.waiting.all()),
+        "begun": begun_without_record(studio),
         "page": page_there(page, total, RUNS_A_PAGE),
         "size": RUNS_A_PAGE,
         "folder": folder,
@@ -61,6 +65,16 @@ def _context(studio: Studio, page: int) -> dict[str, Any]:
         "memory": psutil.virtual_memory().total,
         "disk": shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free,
     }
+
+
+def begun_without_record(studio: Studio) -> list[tuple[str, str]]:
+    """Return names and addresses of runs and searches that have just been started: the lists don't have them yet."""
+    runs = studio.place.runs
+    return [
+        (name, work_address(name))
+        for name in runs_under_way(studio.place, studio.processes)
+        if not (runs / name / (CLOCK_FILE if name.endswith(NAMED_SEARCH) else RECORD_FILE)).is_file()
+    ]
 
 
 def configured_models() -> list[ConfiguredModel]:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
+from ..search.folder import NAMED_SEARCH
 from .actions import keep_action
 from .pages import render_page
 from .place import Place
@@ -79,3 +80,8 @@ def search_address(name: str) -> str:
 def run_address(name: str) -> str:
     """Return the address of a run's page."""
     return f"/runs/{quote(name, safe='')}"
+
+
+def work_address(name: str) -> str:
+    """Return the address of what is under way under a name: a search's page or a run's."""
+    return search_address(name) if name.endswith(NAMED_SEARCH) else run_address(name)

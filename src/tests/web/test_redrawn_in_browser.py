@@ -15,6 +15,7 @@ from src.tests.chromium import needs_chromium
 from src.tests.web.studio_process import until
 from src.web.place import Place
 from src.web.processes import write_start
+from src.web.waiting import WaitingRuns
 
 pytestmark = needs_chromium
 FOCUS = "document.activeElement.id || document.activeElement.innerText"
@@ -81,6 +82,17 @@ def test_a_question_stays_open_when_the_run_is_drawn_anew(page, write_studio_run
     assert page.evaluate(FOCUS) == "Delete this run"
 
 
+def test_the_list_of_runs_is_drawn_anew(page, write_studio_run) -> None:
+    """Who leaves the first page open sees what becomes of the runs; a list that was moved aside stays so."""
+    record = write_studio_run("one", status="interrupted", ended=None) / "run.json"
+    page.reload()
+    shows(page, ".state", "interrupted")
+    page.evaluate("document.querySelector('.scroll').scrollLeft = 50")
+    record.write_text(record.read_text().replace('"interrupted"', '"completed"'))
+    shows(page, ".state", "completed")
+    assert page.evaluate("document.querySelector('.scroll').scrollLeft") == 50
+
+
 def test_a_studio_that_does_not_answer_is_said_to(page) -> None:
     """By a page that asks by itself, and by one that is asked."""
     base = page.url.rstrip("/")
@@ -98,6 +110,20 @@ def test_a_studio_that_does_not_answer_is_said_to(page) -> None:
     page.fill("[id='training.epochs']", "7")
     shows(page, "#command", "training.epochs=7")
     assert page.is_hidden("#away")
+
+
+def test_a_click_that_comes_too_late_leaves_the_queue(page, place) -> None:
+    """The run that it is about has just begun: that is said, and the list goes on."""
+    waiting = WaitingRuns(place)
+    for name in ("late", "later"):  # without a data file they wait as long as the test takes
+        waiting.add(name, ["train", "-e", "quickstart", f"experiment.name={name}", "data.train=gone.csv"], "Min")
+    page.goto(f"{page.url}queue")
+    (first, second) = (one.key for one in waiting.all())
+    page.route(f"**/queue/{first}/out", lambda route: (waiting.take_out(first), route.continue_()))
+    page.click(f"#out-{first}")
+    shows(page, "#queue > .refusal", "no longer waits")
+    page.locator(f"#out-{first}").wait_for(state="detached", timeout=15_000)
+    assert page.is_visible(f"#out-{second}")
 
 
 def test_copying_where_the_clipboard_is_kept_from_pages(page) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -15,7 +16,7 @@ from src.runs.lock import lock_path, run_lock
 from src.tests.lock_holder import holder
 from src.web.paging import page_there
 from src.web.place import PageError
-from src.web.processes import Processes
+from src.web.processes import Processes, write_start
 from src.web.run_actions import resume_words
 from src.web.run_list import run_line, run_lines, spark_of
 
@@ -217,3 +218,17 @@ def test_a_command_that_ends_before_its_run_says_so(visitor, monkeypatch):
     assert (answer.status_code, answer.headers["location"]) == (303, "/runs/mine")
     until(lambda: "The command ended before the run began." in visitor.get("/runs/mine").text)
     assert "no room" in visitor.get("/runs/mine").text
+
+
+def test_a_run_that_begins_is_on_the_first_page(visitor, place):
+    """It has no record yet: the page neither says that there is no run nor offers to start the first."""
+    words = ["train", "--experiment", "quickstart", "experiment.name=new"]
+    process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()", *words])
+    try:
+        write_start(place, "20300101-000000-00000000", "train", "new", words, process.pid)
+        page = visitor.get("/").text
+        assert 'Beginning: <a href="/runs/new"' in page
+        assert "There is no run yet" not in page
+    finally:
+        process.kill()
+        process.wait(10)

@@ -21,12 +21,18 @@ const foldOf = (details) => nameOf(details.querySelector("summary"));
 const isAtEnd = (log) => log.scrollTop + log.clientHeight >= log.scrollHeight - 20;
 const toEnd = (log) => { log.scrollTop = log.scrollHeight; };
 let before = null;
-document.addEventListener("htmx:beforeSwap", ({ detail: { target, shouldSwap } }) => {
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const { target, shouldSwap, xhr, requestConfig } = detail;
   if (!shouldSwap) return;
+  if (xhr.status >= 400 && requestConfig.verb === "post") {  // what a click is refused with comes into the part, not in its place
+    for (const earlier of target.querySelectorAll(":scope > .refusal")) earlier.remove();
+    detail.swapOverride = "afterbegin";
+  }
   const focused = target.contains(document.activeElement) && document.activeElement !== target;
   before = {
     open: new Map([...target.querySelectorAll("details")].map((details) => [foldOf(details), details.open])),
     logs: [...target.querySelectorAll("pre.log")].map((log) => isAtEnd(log) ? null : log.scrollTop),
+    aside: [...target.querySelectorAll(".scroll")].map((wide) => wide.scrollLeft),
     focus: focused ? nameOf(document.activeElement) : null,
     id: target.id,
   };
@@ -34,13 +40,14 @@ document.addEventListener("htmx:beforeSwap", ({ detail: { target, shouldSwap } }
 document.addEventListener("htmx:afterSettle", () => {
   const root = before && document.getElementById(before.id);
   if (!root) return;
-  const { open, logs, focus } = before;
+  const { open, logs, aside, focus } = before;
   before = null;
   for (const details of root.querySelectorAll("details")) details.open = open.get(foldOf(details)) ?? details.open;
   root.querySelectorAll("pre.log").forEach((log, at) => {
     if (logs[at] == null) toEnd(log);
     else log.scrollTop = logs[at];
   });
+  root.querySelectorAll(".scroll").forEach((wide, at) => { wide.scrollLeft = aside[at] ?? 0; });
   if (!focus || root.contains(document.activeElement)) return;
   const same = [...root.querySelectorAll("a, button, summary, pre, [tabindex]")].find((element) => nameOf(element) === focus);
   if (!same) root.tabIndex = -1;  // what had the focus is gone: the reader goes on from the top of the part
