@@ -82,6 +82,24 @@ def test_a_question_stays_open_when_the_run_is_drawn_anew(page, write_studio_run
     assert page.evaluate(FOCUS) == "Delete this run"
 
 
+def test_the_first_value_of_a_curve_is_seen(page, write_studio_run) -> None:
+    """One value is no line: it is drawn as a point, until there is a line."""
+    run = write_studio_run("one", [{"step": 2, "loss": 2.5}], status="interrupted", ended=None)
+    page.goto(f"{page.url}runs/one")
+    page.wait_for_selector("figure.wide .uplot")
+    drawn = """() => {
+      const canvas = document.querySelector("figure.wide canvas");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let green = 0;
+      for (let at = 0; at < data.length; at += 4) green += data[at + 3] > 200 && data[at + 1] - data[at] > 60;
+      return green;
+    }"""
+    until(lambda: page.evaluate(drawn) > 8)
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "loss": 2.0}\n')
+    until(lambda: page.evaluate(drawn) > 200)
+
+
 def test_the_list_of_runs_is_drawn_anew(page, write_studio_run) -> None:
     """Who leaves the first page open sees what becomes of the runs; a list that was moved aside stays so."""
     record = write_studio_run("one", status="interrupted", ended=None) / "run.json"

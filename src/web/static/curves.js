@@ -18,6 +18,7 @@ if (place) {
     const pad = Math.max(0, 0.004 * Math.max(Math.abs(low), Math.abs(high)) - (high - low)) / 2;
     return uPlot.rangeNum(low - pad, high + pad, 0.1, true);
   };
+  const isAlone = (values) => values.filter((value) => value != null).length === 1;  // one value is no line
   const colorOf = (rank) => rank && (rank - 1) % 5 + 1;
   const scaled = (chart, value) => value == null ? value : value * chart.factor;
   const newest = (name) => points[name] && points[name][1][points[name][1].length - 1];
@@ -79,7 +80,7 @@ if (place) {
         { label: labels.step },
         ...there.map(([name, label], rank) => ({
           label, stroke: color(rank ? `--s${colorOf(rank)}` : "--accent"), width: 2, spanGaps: true,
-          points: { show: name.startsWith("eval_") ? true : undefined, size: 7 },
+          points: { show: (plot, at) => name.startsWith("eval_") || isAlone(plot.data[at]), size: 7 },
         })),
       ],
     }, table, chart.box);
