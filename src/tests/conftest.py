@@ -4,6 +4,7 @@ import functools
 import gc
 import os
 import shutil
+import sys
 
 import pytest
 
@@ -13,6 +14,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's package is imported; a
 os.environ["LC_ALL"] = "C.UTF-8"  # in a Korean locale commands speak Korean
 if shutil.which("nvidia-smi") is None:
     os.environ.setdefault("TRITON_INTERPRET", "1")  # likewise
+_frozen: set[str] = set()  # names of modules whose objects no search for garbage sees
 
 
 def pytest_addoption(parser, pluginmanager):
@@ -34,6 +36,16 @@ def pytest_collection_finish():
     """Leave what imports have made out of every search for garbage: a training makes one, in a third of its time."""
     gc.collect()
     gc.freeze()
+    _frozen.update(sys.modules)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown():
+    """Likewise of what a test has imported: torch's compiler comes with the first training."""
+    if len(sys.modules) > len(_frozen):
+        gc.collect()
+        gc.freeze()
+        _frozen.update(sys.modules)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -56,6 +68,18 @@ def _float32_is_the_faster_type():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compute, "cpu_product_rates", lambda: {"fp32": 30.0, "bf16": 5.0})
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_absent_device_is_seeded():
+    """Each seeding would keep the stack as text for devices that may begin later: 3 ms deep within pytest."""
+    import torch  # not before the switch above
+
+    with pytest.MonkeyPatch.context() as patch:
+        for device in (torch.cuda, torch.xpu, torch.mtia):
+            if not device.is_available():
+                patch.setattr(device, "manual_seed_all", lambda seed: None)
         yield
 
 
