@@ -1,12 +1,15 @@
 """The settings that a run left in its `final_model` (or an export in its folder)."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from ..config.loader import load_config
+from ..config.loader import known_configs, load_config
 from ..config.located import found_again, looks_local
 from ..config.schema import Config
+from ..config.typed import typed
 from ..errors import YoyakError
+from ..models.adapter_config import saved_setting
 from ..models.bundled import PREFIX
 
 SETTINGS_FILE = "yoyak.yaml"
@@ -31,7 +34,7 @@ def load_saved(model: Path, overrides: list[str]) -> Config:
     if not (folder / SETTINGS_FILE).is_file():
         if (folder / "final_model").is_dir():
             raise YoyakError(f"{folder}: is a run's folder; name {folder / 'final_model'}")
-        raise YoyakError(f"{folder}: no {SETTINGS_FILE}, so its base model is not known; add --experiment NAME")
+        raise _not_a_runs(folder)
     named = [override.partition("=")[0] for override in overrides]
     config = found_again(load_config(folder / SETTINGS_FILE, overrides), folder, named)
     checkpoint = config.model.checkpoint
@@ -43,6 +46,28 @@ def load_saved(model: Path, overrides: list[str]) -> Config:
             "it with model.checkpoint=FOLDER"
         )
     return config
+
+
+def _not_a_runs(folder: Path) -> YoyakError:
+    """Return what to do with a model that no run or export wrote: name its base, where it is known, and a prompt."""
+    base = saved_setting(folder, "base_model_name_or_path")
+    if isinstance(base, str) and base:
+        config = _config_of(base)
+        how = f"--experiment {config}" if config else f"--experiment NAME {typed('model.checkpoint', base)}"
+        return YoyakError(
+            f"{folder}: no {SETTINGS_FILE}, so its prompt is not known; its base model is {base}; add {how}"
+        )
+    unknown = "prompt" if (folder / "config.json").is_file() else "base model"
+    return YoyakError(f"{folder}: no {SETTINGS_FILE}, so its {unknown} is not known; add --experiment NAME")
+
+
+def _config_of(checkpoint: str) -> str | None:
+    """Return the name of a model's config that has this checkpoint, None where there is none."""
+    for name, path in known_configs().items():
+        with suppress(YoyakError):  # a broken one of the user's own
+            if path.parent.name == "models" and load_config(name).model.checkpoint == checkpoint:
+                return name
+    return None
 
 
 def _was_folder(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ..errors import YoyakError, first_line
+from ..models.adapter_config import refuse_no_adapter
 
 _PREFIX = "base_model.model."
 _PLAIN_STARTS = ("gaussian", "eva", "orthogonal")
@@ -66,8 +67,7 @@ def read_adapter(folder: Path) -> AdapterFile:
         YoyakError: no adapter there, a pickled one, a broken file, or another method than LoRA.
     """
     config, weights = folder / "adapter_config.json", folder / "adapter_model.safetensors"
-    if not config.is_file():
-        raise YoyakError(f"{folder}: no adapter_config.json, so this is no adapter folder; name a run's final_model")
+    refuse_no_adapter(folder)
     if not weights.is_file():
         raise YoyakError(f"{folder}: no adapter_model.safetensors (pickled adapters are not loaded: they can run code)")
     try:

@@ -21,6 +21,24 @@ _LARGEST_SCALE = 1e6
 _SMALL_RANK = 256
 """That may be asked for though less is stored: by a default that patterns leave to no layer."""
 
+CHANGES_BASE = ("pissa", "olora")
+"""Initializations that take the adapter's start out of the base weights."""
+
+
+def refuse_on_4bit(init: object, where: str) -> None:
+    """Raise YoyakError for an initialization that changes base weights, for use where these are in 4 bit."""
+    if init in CHANGES_BASE:
+        raise YoyakError(
+            f"{where} = {init} changes the base weights, which 4 bit can't hold; "
+            "set lora.use_qlora=false and name a 16-bit checkpoint, or set lora.init to default or eva"
+        )
+
+
+def refuse_no_adapter(folder: str | Path) -> None:
+    """Raise YoyakError where a folder holds no adapter."""
+    if not (Path(os.path.expanduser(folder)) / "adapter_config.json").is_file():
+        raise YoyakError(f"{folder}: no adapter_config.json, so this is no adapter folder; name a run's final_model")
+
 
 def read_adapter_config(folder: str, layers: Iterable[str]) -> dict[str, Any]:
     """Return what the adapter_config.json of a folder, which has both files of an adapter, holds.

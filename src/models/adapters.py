@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from ..config.schema import Config
 from ..errors import YoyakError
-from .adapter_config import read_adapter_config, saved_setting
+from .adapter_config import read_adapter_config, refuse_no_adapter, refuse_on_4bit, saved_setting
 from .causal_head import decoder_states, head_kind
 from .dequantized import linear4bit_layers
 from .loaded_weights import refuse_broken_weights
@@ -31,17 +31,6 @@ PEFT_SAYS = (
     "The following (rank|alpha)_pattern keys did not match",  # those of stacked experts, which it does apply
 )
 """Warnings of PEFT that mean nothing here, as patterns."""
-CHANGES_BASE = ("pissa", "olora")
-"""Initializations that take the adapter's start out of the base weights."""
-
-
-def refuse_on_4bit(init: object, where: str) -> None:
-    """Raise YoyakError for an initialization that changes base weights, for use where these are in 4 bit."""
-    if init in CHANGES_BASE:
-        raise YoyakError(
-            f"{where} = {init} changes the base weights, which 4 bit can't hold; "
-            "set lora.use_qlora=false and name a 16-bit checkpoint, or set lora.init to default or eva"
-        )
 
 
 def start_orthogonal(model: nn.Module) -> None:
@@ -97,8 +86,7 @@ def load_adapter(model: PreTrainedModel, folder: str, is_trainable: bool = False
             be computed as another one (see `lora_variants`).
     """
     path = Path(os.path.expanduser(folder))
-    if not (path / "adapter_config.json").is_file():
-        raise YoyakError(f"{folder}: no adapter_config.json, so this is no adapter folder; name a run's final_model")
+    refuse_no_adapter(folder)
     weights = path / "adapter_model.safetensors"
     if not weights.is_file():
         raise YoyakError(f"{folder}: no adapter_model.safetensors (pickled adapters are not loaded: they can run code)")

@@ -26,7 +26,8 @@ from ..errors import YoyakError, first_line
 from ..planner.positions import check_positions
 from ..planner.sharding import Sharding
 from ..ranks.group import rank_count, working_alone
-from .adapters import PEFT_SAYS, load_adapter, needs_layout, refuse_on_4bit, start_orthogonal, trainable_rows
+from .adapter_config import refuse_on_4bit
+from .adapters import PEFT_SAYS, load_adapter, needs_layout, start_orthogonal, trainable_rows
 from .checkpoint_config import load_checkpoint_config
 from .checkpoints import commit_of, load_from, origin_arguments, stored_in_4bit
 from .compute import ComputeChoice, resolve_compute

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..config.schema import Config
 from ..data.files.places import existing_file
 from ..data.files.sources import load_dialogues
+from ..data.prompt.prompts import refuse_instructions
 from ..errors import YoyakError
 from ..files import write_atomic
 from ..resources import yoyak_home
@@ -20,7 +21,7 @@ from .shapes import cached_file
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-_VERSION = 1  # of what is cached
+_VERSION = 2  # of what is cached
 SHIPPED_EVALUATION = 499
 
 
@@ -78,6 +79,7 @@ def _read_cache(key: str) -> tuple[list[int], list[int]] | None:
 
 def _count(config: Config, source: str, tokenizer: Path | None, family: str) -> tuple[list[int], list[int]]:
     table = load_dialogues(source, config.data)
+    refuse_instructions(source, table.rows[0].dialogue)
     dialogues, summaries = [row.dialogue for row in table.rows], [row.summary for row in table.rows]
     if tokenizer is None:
         found = estimated_lengths(dialogues, summaries, family, config.dataset.language, source)

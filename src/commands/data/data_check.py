@@ -9,12 +9,16 @@ from ..console import create_console, print_json, quiet_libraries
 
 if TYPE_CHECKING:
     from ...data.prompt.templates import PromptTemplate
+    from ...data.tools.check import DataReport
 
 
 def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> None:
-    """Report rows, encoding, bad rows, lengths, and what truncation would cut under an experiment's prompt."""
+    """Report rows, encoding, bad rows, lengths, and what truncation would cut under an experiment's prompt.
+
+    Raises:
+        YoyakError: the file can't be used: at once, or behind the report where that says why no row can.
+    """
     from ...data.tools.check import check_file
-    from ...data.tools.check_tables import render
 
     config = load_config(experiment, overrides)
     template, why_not = _prompt_template(config)
@@ -30,7 +34,15 @@ def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> 
         truncation = template.counts.as_dict() if template else None
         positions = {"positions": too_long} if too_long else {}
         print_json(report.as_dict() | {"truncation": truncation} | positions)
-        return
+    else:
+        _show(report, template, why_not, too_long)
+    if not report.rows:
+        raise YoyakError(f"{source}: no usable row; the report says what is wrong with each kind of them")
+
+
+def _show(report: "DataReport", template: "PromptTemplate | None", why_not: str | None, too_long: str | None) -> None:
+    from ...data.tools.check_tables import render
+
     console = create_console()
     console.print(render(report))
     said = f"Truncation: {template.counts.sentence()}" if template else f"Lengths in tokens are left out: {why_not}"

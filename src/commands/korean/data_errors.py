@@ -40,6 +40,10 @@ DATA_ERRORS = (
         "--out {path}: 페이지는 HTML입니다. .html로 끝나는 파일을 지정하세요",
     ),
     Text(
+        "{source}: no usable row; the report says what is wrong with each kind of them",
+        "{source}: 쓸 수 있는 행이 없습니다. 종류마다 무엇이 잘못됐는지는 위 보고에 있습니다",
+    ),
+    Text(
         "{source}: no usable row; yoyak data check {file} says why",
         "{source}: 쓸 수 있는 행이 없습니다. 이유는 yoyak data check {file:으로/로} 볼 수 있습니다",
     ),

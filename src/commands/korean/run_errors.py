@@ -15,6 +15,15 @@ RUN_ERRORS = (
         "{folder}: 어댑터 폴더가 없습니다. 실행 폴더의 final_model을 지정하세요",
     ),
     Text(
+        "{folder}: no {file}, so its prompt is not known; its base model is {base}; add --experiment {name}",
+        "{folder}: {file:이/가} 없어 프롬프트를 알 수 없습니다. {base} 위에 학습했습니다. "
+        "--experiment {name:을/를} 붙이세요",
+    ),
+    Text(
+        "{folder}: no {file}, so its prompt is not known; add --experiment NAME",
+        "{folder}: {file:이/가} 없어 어떤 프롬프트로 학습했는지 알 수 없습니다. --experiment 이름을 붙이세요",
+    ),
+    Text(
         "{folder}: no {file}, so its base model is not known; add --experiment NAME",
         "{folder}: {file:이/가} 없어 어떤 모델 위에 학습했는지 알 수 없습니다. --experiment 이름을 붙이세요",
     ),

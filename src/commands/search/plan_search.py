@@ -25,7 +25,8 @@ def show_search_plan(situation: Situation, sources: Mapping[str, str], deadline:
     """Print what a search of a situation would come to.
 
     Raises:
-        YoyakError: Optuna is not installed, no such time, ranges that settings refuse, or no evaluation data.
+        YoyakError: Optuna is not installed, no such time, ranges that settings refuse, or evaluation data that a
+            search refuses.
     """
     from ...search.held import never_tried
 
@@ -43,7 +44,8 @@ def foreseen_search(
     """Return the seconds until a deadline, which an option gave, and what a search would come to by then.
 
     Raises:
-        YoyakError: Optuna is not installed, no such time, ranges that settings refuse, or no evaluation data.
+        YoyakError: Optuna is not installed, no such time, ranges that settings refuse, or evaluation data that a
+            search refuses.
     """
     need_optuna()
     from ...search.clock import read_duration
@@ -54,9 +56,21 @@ def foreseen_search(
     seconds, source = read_duration(deadline, option), sources["search.space"]
     config = situation.config
     space = search_space(config, "search.space" if source == "default" else source)
+    _refuse_data(situation)
     assert situation.evaluation is not None  # only `yoyak plan` leaves it out, with no data at all
     machine = Machine(situation.shape, situation.train, situation.evaluation, situation.device)
     return seconds, foresee(config, machine, space, seconds)
+
+
+def _refuse_data(situation: Situation) -> None:
+    """Raise YoyakError where the evaluation data is there, and a search would refuse it."""
+    from ...search.objective import refuse_objective
+    from .set_aside import read_search_data
+
+    config, evaluation = situation.config, situation.evaluation
+    if evaluation is not None and evaluation.source.startswith(f"{config.data.eval}, "):  # not lengths by hand
+        data = read_search_data(config, config.experiment.run_dir, lambda _: None)
+        refuse_objective(config, [row.summary for row in data.dev])
 
 
 def foreseen_lines(situation: Situation, seconds: float, found: "Foreseen") -> list[str]:

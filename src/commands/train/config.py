@@ -5,6 +5,7 @@ import logging
 from ...config.loader import leave_out_default_4bit, load_config_with_sources
 from ...config.provenance import COMMAND_LINE
 from ...config.schema import Config
+from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
 from .request import TrainRequest
 
@@ -15,11 +16,9 @@ def resolve_config(request: TrainRequest) -> Config:
     """Return the experiment's settings with the flags applied: adapter kind, name, augmentation, debug sizes.
 
     Raises:
-        YoyakError: as in `load_config` and `leave_out_default_4bit`, or summaries are to be cut by an analyser that is
-            not installed.
+        YoyakError: as in `load_config` and `leave_out_default_4bit`, or see `refuse_untrainable`.
     """
     config, sources = load_config_with_sources(request.experiment, request.overrides)
-    need_analyser(config.evaluation.tokenization)
     if request.use_qlora is not None:
         config.lora.use_qlora, sources["lora.use_qlora"] = request.use_qlora, COMMAND_LINE
     leave_out_default_4bit(config, sources)
@@ -33,7 +32,22 @@ def resolve_config(request: TrainRequest) -> Config:
         config.data.max_train_examples, config.data.max_eval_examples = 50, 10
         config.training.epochs, config.training.batch_size = 1, 2
         config.training.report_to = []
+    refuse_untrainable(config)
     return config
+
+
+def refuse_untrainable(config: Config) -> None:
+    """Raise YoyakError for settings that no training goes by, whatever the machine and data."""
+    from ...models.adapter_config import refuse_no_adapter, refuse_on_4bit
+
+    need_analyser(config.evaluation.tokenization)
+    if config.generation.mbr_references == "start":
+        raise YoyakError("generation.mbr_references = start: is for models that were refined; leave it out of training")
+    lora = config.lora
+    if lora.use_lora and lora.use_qlora and lora.adapter is None:
+        refuse_on_4bit(lora.init, "lora.init")
+    if lora.use_lora and lora.adapter is not None:
+        refuse_no_adapter(lora.adapter)
 
 
 def warn_low_rate(config: Config, logger: logging.Logger) -> None:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...config.schema import Config
-from ...errors import YoyakError
 from ...planner.sharding import refuse_what_cannot_be_cut
 from ...ranks.group import agreed, is_first_rank, working_alone
 from ...training.several.sharding import sharding_as_asked
@@ -56,8 +55,6 @@ def begun_run(config: Config, request: TrainRequest, log_name: str = "train_llm"
 def train_config(config: Config, request: TrainRequest) -> Path:
     """Run a config from its data to its report, or go on with its run; return the run's folder."""
     sharding_as_asked(config)
-    if config.generation.mbr_references == "start":
-        raise YoyakError("generation.mbr_references = start: is for models that were refined; leave it out of training")
     with begun_run(config, request) as run:
         if run is None:
             return config.experiment.run_dir

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...bilingual import Text, joined
-from ...errors import YoyakError
 from ...runs.schema import RunRecord, SplitData
 from .folder import RunContext
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
     """Read training and evaluation files, and record what was read and dropped."""
     from ...data.files.sources import load_dialogues
+    from ...data.prompt.prompts import refuse_instructions
     from ...data.prompt.reasoning import without_reasoning
     from ...runs.data_watch import fingerprint
 
@@ -27,7 +27,7 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
     ):
         digest = fingerprint(source)
         table = tables[split] = load_dialogues(source, settings).first(most)
-        _refuse_instructions(table)
+        refuse_instructions(table.source, table.rows[0].dialogue)
         read = SplitData(
             source=source,
             sha256=digest,
@@ -57,19 +57,6 @@ def trained_on(train: "Sequence[DialogueRow]", evaluated: "Sequence[DialogueRow]
     known, asked = ([" ".join(row.dialogue.casefold().split()) for row in rows] for rows in (train, evaluated))
     trained = set(known)
     return sum(dialogue in trained for dialogue in asked)
-
-
-def _refuse_instructions(table: "DialogueTable") -> None:
-    """Raise YoyakError for rows that hold an instruction already: the prompt would have two."""
-    from ...data.prompt.prompts import instruction_before
-
-    found = instruction_before(table.rows[0].dialogue)
-    if found:
-        raise YoyakError(
-            f"{table.source}: its dialogues begin with an instruction ({found!r}), as rows of yoyak data augment "
-            "--instructions do, which are for other trainers; name the file that they were made from, and set "
-            "data.instruction_augmentation=true for the training dialogues"
-        )
 
 
 def note_changed_data(run: RunContext) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...config.schema import Config, DatasetSettings
+from ...errors import YoyakError
 from .plain_text import plain_text
 
 
@@ -110,6 +111,17 @@ def instruction_before(dialogue: str) -> str | None:
         for sentence in (texts.chat_sentence, texts.instruction, *texts.more_instructions)
     } | {_with_form(language, form) for language in PROMPT_TEXTS for form in ("chat", "instruction")}
     return first if first in sentences or first in _FORMER else None
+
+
+def refuse_instructions(source: str, dialogue: str) -> None:
+    """Raise YoyakError where a file's first dialogue holds an instruction already: the prompt would have two."""
+    found = instruction_before(dialogue)
+    if found:
+        raise YoyakError(
+            f"{source}: its dialogues begin with an instruction ({found!r}), as rows of yoyak data augment "
+            "--instructions do, which are for other trainers; name the file that they were made from, and set "
+            "data.instruction_augmentation=true for the training dialogues"
+        )
 
 
 def prompt_arguments(config: Config) -> dict[str, Any]:

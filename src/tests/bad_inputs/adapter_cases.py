@@ -149,7 +149,7 @@ ADAPTERS = [
     Case(
         "adapter: no settings of a run",
         "summarize 'A: a' --adapter m",
-        "m: no yoyak.yaml, so its base model is not known; add ...",
+        "m: no yoyak.yaml, so its prompt is not known; its base model is ...",
         prepare=copied("adapter"),
     ),
     Case(

@@ -80,6 +80,17 @@ def test_data_check(yoyak, tiny):
     assert "1" in yoyak("data", "check", "train.csv", "-e", "tiny.yaml").out
 
 
+def test_data_check_of_a_file_without_one_usable_row(yoyak, tiny):
+    """The report says why, and the exit code that a training refuses it."""
+    (tiny / "train.csv").write_text("fname,dialogue,summary\na,hello,\nb,,Greeting.\n", encoding="utf-8")
+    why = "yoyak: train.csv: no usable row; the report says what is wrong with each kind of them\n"
+    found = yoyak("data", "check", "train.csv", "-e", "tiny.yaml", "--json")
+    assert (found.code, json.loads(found.out)["rows"], found.err) == (2, 0, why)
+    assert json.loads(found.out)["bad_rows"].keys() == {"no summary", "no dialogue"}
+    shown = yoyak("data", "check", "train.csv", "-e", "tiny.yaml")
+    assert (shown.code, "no dialogue" in shown.out, shown.err) == (2, True, why)
+
+
 BAD_INPUT = [
     (["train", "-e", "llama_3.2_3"], "did you mean 'llama_3.2_3b'?"),
     (["train", "-e", "none.yaml"], "none.yaml"),

@@ -134,6 +134,28 @@ def test_each_of_several_models_is_asked_as_its_own_run_was_trained(yoyak, train
     assert asked("--experiment", "tiny.yaml") == [(None, 8, 1)] * 3
 
 
+def test_an_adapter_of_another_program_names_its_base(yoyak, trained):
+    """As PEFT writes it: the line says what to add, and with it the adapter is used."""
+    shutil.copytree(FINAL, "foreign")
+    Path("foreign/yoyak.yaml").unlink()
+    settings = json.loads(Path("foreign/adapter_config.json").read_text())
+
+    def asked(base):
+        Path("foreign/adapter_config.json").write_text(json.dumps(settings | {"base_model_name_or_path": base}))
+        refused = yoyak("evaluate", "--adapter", "foreign")
+        assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+        return refused.err.removeprefix("yoyak: foreign: no yoyak.yaml, so its ").rstrip()
+
+    assert asked("google/gemma-3-1b-it").endswith("is google/gemma-3-1b-it; add --experiment gemma3_1b")
+    assert asked(None) == "base model is not known; add --experiment NAME"
+    base = str(trained / "base")
+    advice = f"--experiment NAME model.checkpoint={base}"
+    assert asked(base) == f"prompt is not known; its base model is {base}; add {advice}"
+    words = advice.replace("NAME", "tiny.yaml").split()
+    used = yoyak("evaluate", "--adapter", "foreign", *words, "--out", "foreign.jsonl")
+    assert (used.code, "trained on" in used.err) == (0, False)
+
+
 def test_of_several_models_a_summary_that_was_cut_is_taken_only_where_none_has_ended(yoyak, trained):
     """Of the first dialogue the first model's summary ended, which is the one that is farther from the others."""
     names = ("ends", "cut", "same")
@@ -162,7 +184,7 @@ def test_of_several_models_a_summary_that_was_cut_is_taken_only_where_none_has_e
         (("-e", "tiny.yaml", "--also", FINAL), "--also names further models beside --adapter; name the first one "),
         (("--adapter", FINAL, "--also", FINAL, "--spreadsheet"), "--also writes JSON Lines; leave --spreadsheet out"),
         (("--adapter", FINAL, "--also", "base", "--zero-shot"), "--also chooses among trained models; leave --zero-"),
-        (("--adapter", FINAL, "--also", "base"), "base: no yoyak.yaml, so its "),
+        (("--adapter", FINAL, "--also", "base"), "base: no yoyak.yaml, so its prompt is not known; add --experiment N"),
     ],
 )
 def test_further_models_that_cannot_be_asked(yoyak, trained, arguments, line):

@@ -208,7 +208,10 @@ REFUSED = [
     (["--to", "adapter", "--adapter", "corrupt", "--out", "x"], "the adapter is broken"),
     (["--to", "adapter", "--adapter", "dora", "--out", "x"], "vLLM does not load adapters with DoRA; use --to merged"),
     (["--to", "adapter", "--adapter", "base", "-e", "tiny.yaml", "--out", "x"], "is a whole model, without an adapter"),
-    (["--to", "adapter", "--adapter", "bare", "--out", "x"], "no yoyak.yaml, so its base model is not known"),
+    (
+        ["--to", "adapter", "--adapter", "bare", "--out", "x"],
+        "no yoyak.yaml, so its prompt is not known; its base model is ",
+    ),
 ]
 
 

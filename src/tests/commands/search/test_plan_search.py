@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from src.tests.commands.conftest import write_csv
+
 
 def planned(yoyak, deadline, *arguments):
     asked = ("-e", "llama_3.2_3b_tuned", "--gpu", "H100", "--lengths", "300,600,900", "--search", deadline)
@@ -50,6 +52,21 @@ def test_what_is_not_tried_is_said(yoyak, tiny):
     said = yoyak("plan", "-e", "tiny.yaml", "--search", "1h", *settings)
     why = "it takes three models to choose among; set search.keep_models=3 or more"
     assert (said.code, said.out.splitlines()[-1]) == (0, f"Untried: mbr: {why}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ([], "dev.csv: one dialogue can't be divided into those to choose on and those to report on; "),
+        (["data.test=dev.csv"], "dev.csv: all of its dialogues are in data.eval too"),
+        (["data.test=train.csv", "evaluation.tokenization=morpheme"], "dev.csv: search.objective can't be counted by "),
+    ],
+)
+def test_evaluation_data_that_a_search_refuses(yoyak, tiny, settings, line):
+    write_csv(tiny / "dev.csv", ["A: Shall we go?\nB: Yes."], ["They go."])
+    planned = yoyak("plan", "-e", "tiny.yaml", "--memory-gb", "8", "--search", "1h", *settings)
+    assert (planned.code, planned.out, planned.err.startswith(f"yoyak: {line}")) == (2, "", True), planned.err
+    assert yoyak("search", "-e", "tiny.yaml", "--deadline", "1h", *settings).err == planned.err
 
 
 def test_too_few_hours(yoyak, folder):
