@@ -35,6 +35,15 @@ NOTHING_GAINED = Text(
     "No evaluation was better than the start, so the final model is the one that refining began with.",
     "시작보다 나은 평가가 없어, 최종 모델은 보상 학습을 시작한 모델 그대로입니다.",
 )
+OF_GREEDY = Text(
+    "These figures are of greedy summaries; the run's scores are of those that its generation settings make.",
+    "이 값은 탐욕적으로(greedy) 생성한 요약의 것이고, 실행의 점수는 generation 설정대로 만든 요약의 것입니다.",
+)
+"""Where the run generates otherwise (beams, sampling, MBR, penalties), with other scores."""
+_PLAIN = {
+    "num_beams": 1, "mbr_samples": 0, "do_sample": False, "min_new_tokens": 0, "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+}  # fmt: skip
 _HOW_TO_READ = Text(
     "The best evaluation's weights are the final model, so its figures on these dialogues are somewhat too good. A "
     "reward that is gamed shows below: in facts that get lost, lengths that run away, sentences copied from the "
@@ -63,7 +72,14 @@ def _ending(record: RunRecord) -> Html:
         sentences.append(Text(f"It ended: {refine.why_ended}.", f"종료 이유: {korean}."))
         if refine.start and refine.best.get("step") == refine.start.get("step"):
             sentences.append(NOTHING_GAINED)
+    if not generates_greedily(record.config.get("generation") or {}):
+        sentences.append(OF_GREEDY)
     return join(*(tag("p", sentence) for sentence in sentences if sentence))
+
+
+def generates_greedily(generation: dict[str, Any]) -> bool:
+    """Tell whether a run's settings take the likeliest token each time, as summaries are made while it is refined."""
+    return all(generation.get(name, plain) == plain for name, plain in _PLAIN.items())
 
 
 def _rewarded_for(config: dict[str, Any]) -> Text | None:

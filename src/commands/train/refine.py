@@ -240,7 +240,7 @@ def say_step(run: RunContext, step: int, steps: int, figures: dict[str, float]) 
 
 def record_refining(run: RunContext, refining: "RefineRun", peak_bytes: int) -> None:
     """Record what became of the evaluation dialogues' summaries, and how long it took."""
-    from ...reports.refining import NOTHING_GAINED
+    from ...reports.refining import NOTHING_GAINED, OF_GREEDY, generates_greedily
 
     first, best = refining.evaluations[0], refining.best
     refine = RefineFigures.model_validate(halves("why_ended", refining.why) | {"start": first, "best": best})
@@ -261,5 +261,7 @@ def record_refining(run: RunContext, refining: "RefineRun", peak_bytes: int) -> 
         first["eval_words"],
         best["eval_words"],
     )
+    if not generates_greedily(run.config.generation.model_dump()):
+        run.logger.info(OF_GREEDY)
     if best["step"] == first["step"]:
         run.logger.info(NOTHING_GAINED)

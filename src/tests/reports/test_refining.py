@@ -114,6 +114,19 @@ def test_a_start_that_nothing_was_better_than_is_said_to_be_the_final_model() ->
         assert ("최종 모델은 보상 학습을 시작한 모델 그대로입니다." in html) == said
 
 
+def test_figures_of_greedy_summaries_are_told_from_the_scores_of_others() -> None:
+    for generation, said in (
+        ({"num_beams": 4}, 1),
+        ({"mbr_samples": 8}, 1),
+        ({"repetition_penalty": 1.2}, 1),
+        ({"num_beams": 1}, 0),
+        ({}, 0),
+    ):
+        html = section(LINES, config=CONFIG | {"generation": generation})
+        assert html.count("These figures are of greedy summaries") == said
+        assert html.count("이 값은 탐욕적으로(greedy) 생성한 요약의 것") == said
+
+
 def test_a_run_that_was_not_refined_has_no_such_part(write_run: WriteRun) -> None:
     assert section(METRICS) == section([]) == ""
     assert 'id="refining"' not in write_report(write_run()).read_text()
