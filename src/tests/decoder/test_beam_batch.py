@@ -3,6 +3,7 @@
 But for what runs into the limit: transformers takes it where its score is better than that of what has ended.
 """
 
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -107,6 +108,12 @@ def expected_of(model, settings, prompts=MANY, *, most=20, ends=ENDS):
     return tuple(zip(*by_ours, strict=True))
 
 
+@cache
+def plain_four(model):
+    """Return that of four beams, which what other settings change is told from."""
+    return expected_of(model, GenerationSettings(num_beams=4))
+
+
 def same(mine, other):
     assert list(mine[0]) == list(other[0])
     assert mine[1] == pytest.approx(other[1], rel=1e-4, abs=1e-5)
@@ -120,7 +127,7 @@ def test_transformers_finds_the_same_in_a_padded_batch(model):
 @pytest.mark.parametrize(("beams", "length_penalty"), [(2, 0.0), (3, -1.0), (3, 1.0), (4, 1.0), (4, 2.0)])
 def test_texts_and_scores_are_those_of_transformers(model, beams, length_penalty):
     settings = GenerationSettings(num_beams=beams, length_penalty=length_penalty)
-    known = expected_of(model, settings)
+    known = plain_four(model) if (beams, length_penalty) == (4, 1.0) else expected_of(model, settings)
     assert len({len(ids) for ids in known[0]}) > 1
     same(ours(model, settings), known)
     same(ours(model, settings, rows=3), known)
@@ -142,7 +149,7 @@ def test_other_settings_mean_what_they_mean_to_transformers(model, settings):
     known = expected_of(model, settings)
     same(ours(model, settings), known)
     same(ours(model, settings, rows=4), known)
-    assert known[0] != expected_of(model, GenerationSettings(num_beams=4))[0]
+    assert known[0] != plain_four(model)[0]
 
 
 def test_what_has_ended_comes_before_what_was_cut(model):

@@ -112,6 +112,7 @@ def test_it_draws_from_the_softmax_at_its_own_temperature(base: str, tmp_path: P
     generation.top_k, generation.temperature, generation.repetition_penalty, generation.min_new_tokens = 1, 0.1, 3.0, 3
     refiner.prompt = replace(refiner.prompt, decoder_max_len=1)
     example = refiner.examples[0]
+    refiner.rows = 1000  # at a time
     ids = torch.tensor([one.ids[0] for one in refiner.draw([example])[0]])
     with torch.no_grad():
         logits = refiner.model(input_ids=torch.tensor([example.prompt])).logits[0, -1]
