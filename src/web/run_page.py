@@ -97,6 +97,16 @@ def add_run_actions(app: FastAPI, studio: Studio) -> None:
         await keep(studio, request, "stop", name)
         return await _again(studio, request, name, notice=notice)
 
+    @app.post("/runs/{name}/begins/stop", response_model=None)
+    async def stop_beginning(request: Request, name: str) -> Response:
+        """End a run that begins: a model is fetched, or it was started by mistake."""
+        await read_form(request)
+        started = await apart(latest_start, studio, name, "train")
+        if started is not None:
+            await apart(studio.processes.stop, started)
+            await keep(studio, request, "stop", name)
+        return Response(headers={"HX-Refresh": "true"})
+
     @app.post("/runs/{name}/resume", response_model=None)
     async def resume(request: Request, name: str) -> Response:
         """Go on with a run."""

@@ -220,7 +220,7 @@ def test_a_command_that_ends_before_its_run_says_so(visitor, monkeypatch):
     assert "no room" in visitor.get("/runs/mine").text
 
 
-def test_a_run_that_begins_is_on_the_first_page(visitor, place):
+def test_a_run_that_begins_is_on_the_first_page_and_can_be_stopped(visitor, place):
     """It has no record yet: the page neither says that there is no run nor offers to start the first."""
     words = ["train", "--experiment", "quickstart", "experiment.name=new"]
     process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()", *words])
@@ -229,6 +229,9 @@ def test_a_run_that_begins_is_on_the_first_page(visitor, place):
         page = visitor.get("/").text
         assert 'Beginning: <a href="/runs/new"' in page
         assert "There is no run yet" not in page
+        assert 'hx-post="/runs/new/begins/stop"' in visitor.get("/runs/new").text
+        assert visitor.post("/runs/new/begins/stop", data={"a": ""}).status_code == 200
+        assert process.wait(10) == -signal.SIGTERM
     finally:
         process.kill()
         process.wait(10)
