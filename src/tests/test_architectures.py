@@ -89,7 +89,11 @@ def names_in(code: str) -> Iterator[str]:
 
 
 def test_no_other_place_decides_by_an_architectures_name() -> None:
-    files = {str(path.relative_to(SOURCES)): path for path in SOURCES.rglob("*.py") if "tests" not in path.parts}
+    files = {
+        str(path.relative_to(SOURCES)): path
+        for path in SOURCES.rglob("*.py")
+        if "tests" not in path.relative_to(SOURCES).parts
+    }
     found = {
         (file, name)
         for file in files.keys() - {"architectures.py", "written_classes.py", *LLAMA_CPP}

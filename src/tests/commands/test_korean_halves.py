@@ -12,7 +12,9 @@ from src.tests.commands.said_sentences import SaidSentences
 
 SRC = Path(__file__).resolve().parents[2]
 MODULES = sorted(
-    path.relative_to(SRC).with_suffix("").as_posix() for path in SRC.rglob("*.py") if "tests" not in path.parts
+    path.relative_to(SRC).with_suffix("").as_posix()
+    for path in SRC.rglob("*.py")
+    if "tests" not in path.relative_to(SRC).parts
 )
 ERRORS = {"YoyakError", "RankFailedError", "StoppedRunError", "UnfitTokenizerError"}
 REASONS = {"BadRow", "_BadCellError", "DamagedCheckpoint", "NotTurnsError", "TooMuchError", "Unclear"}
