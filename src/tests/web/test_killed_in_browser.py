@@ -23,7 +23,7 @@ def log_step(run: Path, step: int, loss: float) -> None:
 
 
 def shows(page, selector: str, text: str) -> None:
-    page.locator(selector, has_text=text).first.wait_for(timeout=15_000)
+    page.locator(selector, has_text=text).first.wait_for(timeout=60_000)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def looked_at(browser, running_studio, write_studio_run, brought_file, place, fi
 
 def holds(page, selector: str, text: str) -> None:
     """Wait until an element has a text. (Playwright's `wait_for_function` evaluates, which the pages forbid.)"""
-    page.locator(selector, has_text=text).first.wait_for(timeout=8000)
+    page.locator(selector, has_text=text).first.wait_for(timeout=60_000)
 
 
 def faults_of(page, path: str) -> list[tuple[str, str, str, str]]:
