@@ -208,23 +208,6 @@ COMMAND_LINES = (
         ),
     ),
     Text(
-        "--also names further models beside --adapter; name the first one there",
-        "--also는 --adapter 외의 모델을 더합니다. 첫 모델은 --adapter로 지정하세요",
-    ),
-    Text(
-        "--also writes JSON Lines; leave --spreadsheet out",
-        "--also는 JSON Lines로 저장합니다. --spreadsheet를 빼세요",
-    ),
-    Text(
-        "--also chooses among trained models; leave --zero-shot out",
-        "--also는 학습한 모델들의 요약 중에서 고릅니다. --zero-shot을 빼세요",
-    ),
-    Text(
-        "--also {name}: no such folder; name that of an adapter, such as a checkpoint of a run",
-        "--also {name}: 폴더가 없습니다. 실행의 체크포인트처럼 어댑터가 있는 폴더를 지정하세요",
-    ),
-    Text("--also {name}: is named twice", "--also {name}: 두 번 지정했습니다"),
-    Text(
         (
             "Ensemble of {count} folds by MBR ({metric}): ROUGE sum {score}, {change} against the mean single fold's "
             "{mean} (95% interval {low} to {high}, n = {number})"

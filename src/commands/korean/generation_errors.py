@@ -114,4 +114,26 @@ GENERATION_ERRORS = (
         "nothing was kept; with --out FILE a stopped run goes on where it was",
         "아무것도 남기지 않았습니다. --out 파일을 쓰면 멈춘 곳에서 이어집니다",
     ),
+    Text(
+        "--also names further models beside --adapter; name the first one there",
+        "--also는 --adapter 외의 모델을 더합니다. 첫 모델은 --adapter로 지정하세요",
+    ),
+    Text(
+        "--also writes JSON Lines; leave --spreadsheet out",
+        "--also는 JSON Lines로 저장합니다. --spreadsheet를 빼세요",
+    ),
+    Text(
+        "--also chooses among trained models; leave --zero-shot out",
+        "--also는 학습한 모델들의 요약 중에서 고릅니다. --zero-shot을 빼세요",
+    ),
+    Text(
+        "--also {name}: no such folder; name that of an adapter, such as a checkpoint of a run",
+        "--also {name}: 폴더가 없습니다. 실행의 체크포인트처럼 어댑터가 있는 폴더를 지정하세요",
+    ),
+    Text("--also {name}: is named twice", "--also {name}: 두 번 지정했습니다"),
+    Text(
+        "--out {path}: cannot be written ({why}); the summary was printed instead",
+        "--out {path}: 쓸 수 없습니다({why:t}). 대신 요약을 출력했습니다",
+    ),
+    Text("the summary was not finished", "요약을 끝내지 못했습니다"),
 )

@@ -293,9 +293,4 @@ LINES = (
             "않습니다."
         ),
     ),
-    Text(
-        "--out {path}: cannot be written ({why}); the summary was printed instead",
-        "--out {path}: 쓸 수 없습니다({why:t}). 대신 요약을 출력했습니다",
-    ),
-    Text("the summary was not finished", "요약을 끝내지 못했습니다"),
 )

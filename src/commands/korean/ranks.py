@@ -133,4 +133,26 @@ RANKS = (
     Text("--gpus {given}: there is {count} here, from 0", "--gpus {given}: 여기에는 {count}개뿐입니다(0번부터)"),
     Text("--gpus {given}: there are {count} here, from 0", "--gpus {given}: 여기에는 {count}개뿐입니다(0번부터)"),
     Text("rank {rank} of {count}: {why}", "프로세스 {count}개 가운데 {rank}번: {why:t}"),
+    Text(
+        "was killed (SIGKILL), by someone or since the machine's memory was full",
+        "강제로 종료되었습니다(SIGKILL). 누가 끝냈거나 기계의 메모리가 가득 찼습니다",
+    ),
+    Text("has crashed ({signal})", "비정상 종료했습니다({signal})"),
+    Text("has crashed ({signal}): {why}", "비정상 종료했습니다({signal}): {why}"),
+    Text("has ended with exit code {code}", "끝났습니다(종료 코드 {code})"),
+    Text("has ended with exit code {code}: {why}", "끝났습니다(종료 코드 {code}): {why}"),
+    Text("was told to stop", "멈추라는 신호를 받았습니다"),
+    Text("the launcher is gone, so it has stopped", "띄운 프로세스가 사라져 멈췄습니다"),
+    Text(
+        "has not answered for {seconds} seconds; it was killed, or its machine is gone",
+        "{seconds}초 동안 응답이 없습니다. 강제로 종료되었거나 그 기계가 사라졌습니다",
+    ),
+    Text(
+        "has kept the others waiting for {minutes} minutes with work of its own ({times} times training.rank_timeout)",
+        "혼자 하는 작업으로 {minutes}분 동안 다른 프로세스를 기다리게 했습니다(training.rank_timeout의 {times}배)",
+    ),
+    Text(
+        "has kept the others waiting for {minutes} minutes (training.rank_timeout)",
+        "{minutes}분 동안 다른 프로세스를 기다리게 했습니다(training.rank_timeout)",
+    ),
 )

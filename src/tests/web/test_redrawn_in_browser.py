@@ -22,7 +22,7 @@ FOCUS = "document.activeElement.id || document.activeElement.innerText"
 
 
 def shows(page: Any, selector: str, text: str) -> None:
-    page.locator(selector, has_text=text).first.wait_for(timeout=15_000)
+    page.locator(selector, has_text=text).first.wait_for(timeout=60_000)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_studio_that_does_not_answer_is_said_to(page) -> None:
     page.context.set_offline(True)
     shows(page, "#away", "The studio does not answer")
     page.context.set_offline(False)
-    page.locator("#away").wait_for(state="hidden", timeout=15_000)
+    page.locator("#away").wait_for(state="hidden", timeout=60_000)
     page.goto(f"{base}/new")
     page.wait_for_selector("#command")
     page.context.set_offline(True)
@@ -140,7 +140,7 @@ def test_a_click_that_comes_too_late_leaves_the_queue(page, place) -> None:
     page.route(f"**/queue/{first}/out", lambda route: (waiting.take_out(first), route.continue_()))
     page.click(f"#out-{first}")
     shows(page, "#queue > .refusal", "no longer waits")
-    page.locator(f"#out-{first}").wait_for(state="detached", timeout=15_000)
+    page.locator(f"#out-{first}").wait_for(state="detached", timeout=60_000)
     assert page.is_visible(f"#out-{second}")
 
 
@@ -202,7 +202,7 @@ def _answers(port: int) -> bool:
 def test_two_questions_come_to_one_answer(page, served) -> None:
     """The second of two clicks asks anew."""
     page.goto(f"{page.url}runs/one/try")
-    page.locator("[data-state=ready]").wait_for(timeout=15_000)
+    page.locator("[data-state=ready]").wait_for(timeout=60_000)
     page.click("#ask button")
     shows(page, "#answer-tuned", "They")
     page.click("#ask button")
