@@ -6,6 +6,8 @@ from pydantic import field_validator
 
 from .section import Section
 
+_MOST_BYTES = 200  # disks allow 255 a name, and the names of logs and of what is made of a run are longer
+
 
 class ExperimentSettings(Section):
     """The run's name and place."""
@@ -29,4 +31,6 @@ class ExperimentSettings(Section):
             raise ValueError("must be a plain folder name, without slashes")
         if name.startswith("-") or not name.isprintable():  # it goes into command lines and Modelfiles too
             raise ValueError("must be printable and not start with '-'")
+        if len(name.encode()) > _MOST_BYTES:
+            raise ValueError(f"must be at most {_MOST_BYTES} bytes long in UTF-8, where a Hangul syllable takes 3")
         return name

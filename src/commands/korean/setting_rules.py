@@ -37,6 +37,10 @@ SETTING_RULES = (
     Text("must be a plain folder name, without slashes", "빗금 없는 폴더 이름이어야 합니다"),
     Text("must be printable and not start with '-'", "'-'로 시작하지 않는, 보이는 글자여야 합니다"),
     Text(
+        "must be at most {most} bytes long in UTF-8, where a Hangul syllable takes 3",
+        "UTF-8로 {most}바이트 이하여야 합니다(한글 한 글자는 3바이트)",
+    ),
+    Text(
         "generation.min_new_tokens = {least} is more than tokenizer.decoder_max_len = {most}",
         "generation.min_new_tokens = {least:이/가} tokenizer.decoder_max_len = {most}보다 큽니다",
     ),

@@ -75,6 +75,13 @@ def test_a_name_is_no_option_and_no_line(name: str) -> None:
         load_config("smollm2_135m", [f"experiment.name={name}"])
 
 
+def test_a_name_is_no_longer_than_disks_allow() -> None:
+    """What is made of a run has longer names yet."""
+    assert load_config("smollm2_135m", [f"experiment.name={'가' * 66}"]).experiment.name == "가" * 66
+    with pytest.raises(YoyakError, match="must be at most 200 bytes long in UTF-8, where a Hangul syllable takes 3"):
+        load_config("smollm2_135m", [f"experiment.name={'가' * 67}"])
+
+
 def test_a_base_is_a_config(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("password: 1\n")
     said = error_of(tmp_path, "_base_: secret.txt\n")

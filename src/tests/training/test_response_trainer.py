@@ -114,7 +114,7 @@ def test_another_seed_gives_another_adapter(checkpoint, tmp_path):
     assert not all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
-@pytest.mark.parametrize("engine", ["trainer", "packed"])
+@pytest.mark.parametrize("engine", [pytest.param("trainer", marks=pytest.mark.long), "packed"])
 def test_loss_falls_and_the_end_token_is_learned(checkpoint, tmp_path, engine):
     config = tiny_config(
         checkpoint,

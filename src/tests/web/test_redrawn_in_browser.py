@@ -100,6 +100,7 @@ def test_the_first_value_of_a_curve_is_seen(page, write_studio_run) -> None:
     until(lambda: page.evaluate(drawn) > 200)
 
 
+@pytest.mark.long  # it is asked for every ten seconds
 def test_the_list_of_runs_is_drawn_anew(page, write_studio_run) -> None:
     """Who leaves the first page open sees what becomes of the runs; a list that was moved aside stays so."""
     record = write_studio_run("one", status="interrupted", ended=None) / "run.json"

@@ -29,7 +29,7 @@ CASES = [
     ([0, 70, 73, 150], AttentionShape(2, 2, 16), False, True),
     ([0, 32, 64, 96], AttentionShape(3, 1, 32), True, False),
     ([0, 40, 43, 80], AttentionShape(2, 1, 16, 0.3, window=1), True, False),
-    ([0, 70, 73, 230], AttentionShape(2, 1, 16, window=40), False, False),
+    pytest.param([0, 70, 73, 230], AttentionShape(2, 1, 16, window=40), False, False, marks=INTERPRETED),
     ([0, 50, 53, 100], AttentionShape(2, 2, 16, window=20), True, True),
     ([0, 70], AttentionShape(2, 1, 256, window=36), True, False),
     pytest.param([0, 20, 40], AttentionShape(2, 1, 512), True, False, id="wide"),
@@ -60,7 +60,7 @@ GROUPS = [
         groups_of([70, 3, 90, 1], [2, 9, 9], [40, 30, 30]), AttentionShape(3, 1, 16), True, False, marks=INTERPRETED
     ),  # norms and blocks of the row with a window
     (groups_of([40, 3, 50, 1], [2, 9, 9], [20, 15, 15]), AttentionShape(2, 2, 16), False, True),
-    (groups_of([1, 64, 64], [64, 1, 1, 1]), AttentionShape(4, 2, 16), False, False),
+    pytest.param(groups_of([1, 64, 64], [64, 1, 1, 1]), AttentionShape(4, 2, 16), False, False, marks=INTERPRETED),
     pytest.param(
         groups_of([70, 3, 90, 1], [2, 9, 9], [40, 30, 30]),
         AttentionShape(3, 1, 16, window=33),
@@ -165,7 +165,7 @@ SHARED = [
         [0, 35, 36, 120, 121, 122, 190, 256], AttentionShape(3, 1, 16), True, False, marks=INTERPRETED
     ),
     ([0, 70, 160, 163, 164], AttentionShape(2, 2, 16), False, False),
-    ([0, 64, 65, 140, 192], AttentionShape(4, 2, 16), False, False),
+    pytest.param([0, 64, 65, 140, 192], AttentionShape(4, 2, 16), False, False, marks=INTERPRETED),
     ([0, 133, 134, 135, 136, 200], AttentionShape(2, 1, 16), False, False),  # a block of one-token sequences
     ([0, 35, 36, 120, 150], AttentionShape(3, 1, 16), False, True),
     ([0, 1, 30, 31, 40], AttentionShape(2, 1, 16), False, False),
