@@ -66,6 +66,7 @@ def test_a_file_is_made_in_parts_and_goes_on_alike(yoyak, refined, monkeypatch):
     assert (other.code, "was made with generation.mbr_references = " in other.err) == (2, True)
 
 
+@pytest.mark.long
 def test_a_file_goes_on_at_the_starts_temperature_too(yoyak, refined):
     assert yoyak(*SUMMARIZE, NAMED, "--out", "out.jsonl").code == 0
     path = Path("out.jsonl.settings.json")

@@ -272,6 +272,7 @@ def test_the_shortest_length_is_kept(loaded):
     assert not any(r.ended for r in generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, settings))
 
 
+@pytest.mark.long
 def test_a_trained_model_ends_its_summary(tmp_path):
     """Traps 3 and 4: the end token carries loss, so a model that learned its summaries stops after them."""
     config = tiny_config(

@@ -112,6 +112,7 @@ def test_the_list_of_runs_is_drawn_anew(page, write_studio_run) -> None:
     assert page.evaluate("document.querySelector('.scroll').scrollLeft") == 50
 
 
+@pytest.mark.long
 def test_a_studio_that_does_not_answer_is_said_to(page) -> None:
     """By a page that asks by itself, and by one that is asked."""
     base = page.url.rstrip("/")

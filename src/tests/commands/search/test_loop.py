@@ -49,6 +49,7 @@ def test_the_first_trial_is_not_gone_on_with_where_no_time_is_left_for_its_score
     assert not (folder / trial_name(0)).exists()
 
 
+@pytest.mark.long
 def test_a_trial_that_meets_a_full_disk_goes_on_later(yoyak, learning, monkeypatch):  # noqa: F811
     run_stage = loop.run_stage
 
