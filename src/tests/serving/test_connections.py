@@ -61,7 +61,7 @@ def test_a_new_connection_takes_the_place_of_the_one_that_waited_longest(start):
     address = start(connections=5)
     with contextlib.ExitStack() as stack:
         idle = open_ones(stack, address, 5)
-        assert is_healthy(idle[0])  # it waits anew from here on, last of all
+        assert all(map(is_healthy, (*idle[1:], idle[0])))  # each waits anew from here on, the first one last of all
         newest = open_ones(stack, address, 2)
         assert [all_of(idle[1]), all_of(idle[2])] == [b"", b""]
         assert all(map(is_healthy, (idle[0], idle[3], idle[4], *newest)))
