@@ -71,9 +71,8 @@ def find_source(adapter: str | None, run: str | None) -> Source:
         if not final.is_dir():
             raise YoyakError(f"{adapter}: no such adapter folder; name a run's final_model")
         if (final / "final_model").is_dir():
-            or_run = (
-                f", or --run {adapter}" if (final / RECORD_FILE).is_file() else ""
-            )  # an average of a search has none
+            is_recorded = (final / RECORD_FILE).is_file()  # an average of a search is not
+            or_run = f", or --run {adapter}" if is_recorded else ""
             raise YoyakError(f"{adapter}: is a run's folder; name {final / 'final_model'}{or_run}")
     is_adapter = (final / "adapter_config.json").is_file()
     if not is_adapter and not (final / "config.json").is_file():

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -14,9 +13,10 @@ from src.errors import YoyakError
 from src.runs.holder import lock_holder
 from src.runs.lock import lock_path, run_lock
 from src.tests.lock_holder import holder
+from src.tests.web.begun_command import begun
 from src.web.paging import page_there
 from src.web.place import PageError
-from src.web.processes import Processes, write_start
+from src.web.processes import Processes
 from src.web.run_actions import resume_words
 from src.web.run_list import run_line, run_lines, spark_of
 
@@ -223,15 +223,10 @@ def test_a_command_that_ends_before_its_run_says_so(visitor, monkeypatch):
 def test_a_run_that_begins_is_on_the_first_page_and_can_be_stopped(visitor, place):
     """It has no record yet: the page neither says that there is no run nor offers to start the first."""
     words = ["train", "--experiment", "quickstart", "experiment.name=new"]
-    process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()", *words])
-    try:
-        write_start(place, "20300101-000000-00000000", "train", "new", words, process.pid)
+    with begun(place, "train", "new", words) as process:
         page = visitor.get("/").text
         assert 'Beginning: <a href="/runs/new"' in page
         assert "There is no run yet" not in page
         assert 'hx-post="/runs/new/begins/stop"' in visitor.get("/runs/new").text
         assert visitor.post("/runs/new/begins/stop", data={"a": ""}).status_code == 200
         assert process.wait(10) == -signal.SIGTERM
-    finally:
-        process.kill()
-        process.wait(10)

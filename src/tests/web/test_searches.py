@@ -2,16 +2,15 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
 from src.runs.lock import run_lock
 from src.search.folder import trial_name
 from src.tests.reports.test_search_page import RECORD
+from src.tests.web.begun_command import begun
 from src.web.place import PageError
-from src.web.processes import Processes, write_start
+from src.web.processes import Processes
 from src.web.search_start import foreseen_of
 from src.web.searches import SEARCH_STATES, SearchLine, clock_of, search_lines, search_state, stop_search
 from src.web.searches_page import standing_of
@@ -69,17 +68,12 @@ def test_who_works_on_it_tells_its_state(found, visitor):
 def test_one_that_goes_on_is_followed_and_starts_no_second_time(found, place, visitor):
     """Its process has no lock yet: the page asks on, or it would show the search as lost until it is loaded again."""
     words = ["search", "--experiment", "quickstart", "--deadline", "1h", "experiment.name=found"]
-    process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()", *words])
-    try:
-        write_start(place, "20300101-000000-00000000", "search", "found_search", words, process.pid)
+    with begun(place, "search", "found_search", words):
         page = visitor.get("/searches/found_search").text
         assert 'hx-get="/searches/found_search/standing"' in page
         assert "/resume" not in page
         answer = visitor.post("/searches/found_search/resume", data={"a": ""})
         assert (answer.status_code, "The search is under way." in answer.text) == (409, True)
-    finally:
-        process.kill()
-        process.wait(10)
 
 
 def test_an_ended_one_shows_what_its_page_does(found, place, visitor, write_studio_run):
