@@ -50,9 +50,7 @@ def english(place: Place) -> list[Stage]:
 
 
 def korean(place: Place) -> list[Stage]:
-    """Return imitation of Gemma 3 270M on Korean dialogues, in steps of 32 and of 16, and by other settings with the
-    scores of four beams.
-    """
+    """Return imitation of Gemma 3 270M on Korean dialogues, in steps of 32 and of 16, by other settings, and means."""
     found = []
     data = [f"data.{part}={place.shared}/data/dialogsum_ko/{file}.csv" for part, file in _PARTS]
     needs = place.installed("core", "kiwi", "data", *(() if place.dry else (_KOREAN,)))
@@ -61,17 +59,21 @@ def korean(place: Place) -> list[Stage]:
         settings = (*_KOREAN_SETTINGS, *data, *more, *place.few)
         return place.script("offline/training.py", name, "gemma3_270m", "--runs", place.runs, "--settings", *settings)
 
-    def beams(name: str) -> list[str]:
-        model = str(place.runs / name / "final_model")
-        return [place.python, "-m", "src.cli", "evaluate", "--adapter", model, "--num-beams", "4", "--json"]
+    def averages(*names: str) -> list[str]:
+        models = [place.runs / name / "final_model" for name in names]
+        return place.script("average_gain.py", *models, "--also", "generation.no_repeat_ngram_size=8")
 
     for examples in (32, 16):
         name = f"korean_{examples}"
         found.append(Stage(name, [training(name, f"training.batch_size={examples}")], 80, 300, True, needs))
     for variant, settings in _KOREAN_VARIANTS.items():
         name = f"korean_{variant}"
-        found.append(Stage(name, [training(name, *settings), beams(name)], 110, 300, needs=needs, asked=True))
-    return [*found, Stage("korean_beams", [beams("korean_32")], 40, 150, needs=[place.done("korean_32")], asked=True)]
+        found.append(Stage(name, [training(name, *settings)], 70, 300, needs=needs, asked=True))
+    several = ["korean_32", *(f"korean_{variant}" for variant in _KOREAN_VARIANTS)]
+    for name, models in (("adapters", several[:-2]), ("whole", several[-2:])):
+        done = [place.done(model) for model in models]
+        found.append(Stage(f"korean_averages_{name}", [averages(*models)], 240, 600, needs=done, asked=True))
+    return found
 
 
 def shapes(place: Place) -> list[Stage]:
@@ -149,7 +151,7 @@ def several(place: Place) -> list[Stage]:
         stage("rates_2", 2, 180, rates(2, "one", "weak", "strong")),
         stage("rates_4", 4, 180, rates(4, "one", "weak", "strong")),
         stage("whole_4", 4, 160, *_whole(place, most, tokenizer)),
-        stage("small_4", 4, 60, _small(place, "small_4", "--processes" if place.dry else "--gpus", most)),
+        stage("small_4", 4, 110, *2 * [_small(place, "small_4", "--processes" if place.dry else "--gpus", most)]),
         stage("cut_4", 4, 140, rates(4, "cut")),
         stage("full_4", 4, 100, rates(4, "full")),
         stage("peer_4", 4, 270, peer(most)),
@@ -178,9 +180,10 @@ def _whole(place: Place, cards: int, tokenizer: Path) -> list[list[str]]:
 
 _PARTS = (("train", "train"), ("eval", "dev"))
 _KOREAN_VARIANTS = {
+    "seed_43": ("training.seed=43",),
+    "seed_44": ("training.seed=44",),
     "dropout": ("lora.dropout=0.1",),
     "noise": ("training.neftune_noise_alpha=5",),
-    "instructions": ("data.instruction_augmentation=true",),
     "whole": ("lora.use_lora=false", "training.learning_rate=1e-4"),
     "whole_slow": ("lora.use_lora=false", "training.learning_rate=5e-5", "training.batch_size=16"),
 }
