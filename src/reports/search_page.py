@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from ..bilingual import Text, joined, korean, particle
+from ..bilingual import Text, joined
 from ..evaluation.result import SCORE_NAMES
 from .charts import Series, line_chart
 from .markup import Html, code, facts, join, named, notes, scrolling_table, table, tag
 from .page import Part, document, write_page
 from .score_table import MISSING, counting
 from .search_lines import parallel_lines
-from .wording import between, change, decimal, duration, setting
+from .search_verdict import ADDITIONS, kept_additions, search_verdict, signed_change
+from .wording import between, decimal, duration, setting
 
 _Record = dict[str, Any]
 _STATES = {
@@ -19,16 +20,6 @@ _STATES = {
     "finished": Text("finished", "끝까지 학습"),
     "lost": Text("stopped at a pause", "멈춘 뒤 탈락"),
     "failed": Text("failed", "실패"),
-}
-
-
-_CHOSEN_ON = Text("dialogues that trials were chosen on", "선택에 쓴 대화")
-_SET_ASIDE = Text("set-aside dialogues", "따로 둔 대화")
-_ADDITIONS = {
-    "average": Text("mean of the weights", "가중치 평균"),
-    "refine": Text("refining", "보상으로 다듬기"),
-    "beams": Text("found with beams", "빔 탐색"),
-    "mbr": Text("of several summaries the closest", "여러 요약 중 가장 가까운 것"),
 }
 
 
@@ -74,60 +65,6 @@ def standing_parts(record: _Record) -> list[Part]:
     return [part for part in parts if part[2]]
 
 
-def search_verdict(record: _Record) -> Html:
-    """Return the sentences that a reader needs first."""
-    chosen, objective = record["chosen"], SCORE_NAMES[record["objective"]]
-    added = list(dict.fromkeys(_ADDITIONS[line["kind"]] for line in _kept(record)))
-    if chosen:
-        lines = [Text(f"Trial {chosen} won.", f"시도 {chosen}{particle(str(chosen), '이', '가')} 선택되었습니다.")]
-    elif added:
-        lines = [Text("The config as it is won: no other settings are better.", "설정은 원래대로가 가장 좋습니다.")]
-    else:
-        lines = [Text("The config as it is won: nothing that was tried is better.", "원래 설정이 가장 좋습니다.")]
-    if added:
-        names = joined(added, ", ")
-        lines.append(Text(f"What was added made it better: {names}.", f"여기에 더해 점수를 올린 것: {korean(names)}."))
-    if (test := record["test"]) and test.get("gain"):
-        gain, n, named_so = test["gain"], test["dialogues"], korean(objective)
-        lines.append(
-            Text(
-                f"On {n} dialogues that nothing was chosen on its {objective} is {test['score']:.1f}, "
-                f"{_signed(gain)} against the config as it is.",
-                f"선택에 쓰지 않은 대화 {n}개에서 {named_so}{particle(named_so, '은', '는')} "
-                f"{test['score']:.1f}점으로, 원래 설정보다 {_signed(gain).ko}입니다.",
-            )
-        )
-    for part, which in (("dev", _CHOSEN_ON), ("test", _SET_ASIDE)):
-        if known := (record[part] or {}).get("trained_on"):  # which an older version did not count
-            n = record[part]["dialogues"]
-            lines.append(
-                Text(
-                    f"{known} of the {n} {which} are in the training data too, so that the scores there are too good.",
-                    f"{which.ko} {n}개 가운데 {known}개가 학습 데이터에도 있어 그 점수는 실제보다 높게 나옵니다.",
-                )
-            )
-    if len(record["equal"]) > 1:
-        others = ", ".join(str(number) for number in record["equal"] if number != chosen)
-        lines.append(
-            Text(
-                f"Its score can't be told from those of {others}, which cost more.",
-                f"시도 {others}{particle(others, '과', '와')} 점수를 구별할 수 없어 비용이 가장 적은 것을 골랐습니다.",
-            )
-        )
-    return tag("div", *(tag("p", line) for line in lines), class_="verdicts")
-
-
-def _kept(record: _Record) -> list[_Record]:
-    """Return the additions that stand in the one model that is left: not a choice among several."""
-    return [line for line in record["additions"] if line["kept"] and line["kind"] != "mbr"]
-
-
-def _signed(gain: _Record) -> Text:
-    low, high = change(0, gain["low"], 1), change(0, gain["high"], 1)
-    by = change(0, gain["difference"], 1)
-    return joined([by, " (", between(low, high), ")"], "")
-
-
 def _result(record: _Record) -> Html:
     trials = record["trials"]
     begun = [trial for trial in trials if trial["state"] != "refused"]
@@ -137,7 +74,10 @@ def _result(record: _Record) -> Html:
     pairs: list[tuple[str, str | None]] = [
         (Text("Objective", "목표 점수"), joined([SCORE_NAMES[record["objective"]], counted])),
         (Text("Score of the chosen trial", "선택된 시도의 점수"), _score(best)),
-        *[(Text("With what was added to it", "더한 것까지의 점수"), _score(line)) for line in _kept(record)[-1:]],
+        *[
+            (Text("With what was added to it", "더한 것까지의 점수"), _score(line))
+            for line in kept_additions(record)[-1:]
+        ],
         (Text("Dialogues chosen on", "선택에 쓴 대화"), f"{record['dev']['dialogues']:,}"),
         (Text("Time", "시간"), _of(duration(record["spent_seconds"]), duration(record["deadline_seconds"]))),
         (Text("Trials", "시도"), f"{len(begun):,}"),
@@ -191,10 +131,10 @@ def _additions(record: _Record) -> Html:
     rows: list[list[str | None]] = []
     for line in record["additions"]:
         kept = Text("kept", "남김") if line["kept"] else Text("not kept", "버림")
-        score, gain = (MISSING, MISSING) if line["score"] is None else (_score(line), _signed(line["gain"]))
+        score, gain = (MISSING, MISSING) if line["score"] is None else (_score(line), signed_change(line["gain"]))
         state = join(kept, " ", _why(line))
         taken = MISSING if line["seconds"] is None else duration(line["seconds"])
-        rows.append([_ADDITIONS[line["kind"]], code(line["label"]), score, gain, taken, state])
+        rows.append([ADDITIONS[line["kind"]], code(line["label"]), score, gain, taken, state])
     if not rows:
         return Html("")
     names = [Text("What", "내용"), Text("Of", "재료"), Text("Score", "점수"), Text("Gain", "향상")]

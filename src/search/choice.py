@@ -1,4 +1,4 @@
-"""The winner: the best score, or the cheapest trial that can't be told from it."""
+"""The winner: the best score, or the cheapest trial that can't be told from it and is not below the config as it is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class WinnerChoice:
     Attributes:
         best: the number of that with the highest score.
         equal: those that can't be told from it, itself among them, the cheapest first.
-        chosen: the first of them.
+        chosen: the first of them whose score is not below that of the config as it is.
         gain: of the chosen one over the config as it is, where that has finished.
     """
 
@@ -45,8 +45,10 @@ def choose(finished: Sequence[Finished], most_unsupported_facts: float | None = 
 
     Two are equal where the mean of the differences between their dialogues' scores is within one standard error of
     that mean: the one-standard-error rule, by which the simplest of equals is taken (Breiman et al., "Classification
-    and Regression Trees", 1984, section 3.4.3). Trials with more unsupported facts than allowed are taken only where
-    all have more, and then that with the fewest.
+    and Regression Trees", 1984, section 3.4.3). One that scores below the config as it is (trial 0) is not taken,
+    however cheap: of few dialogues nearly all trials are equal, and whoever has that config would gain nothing. Trials
+    with more unsupported facts than allowed, trial 0 too, are taken only where all have more, and then that with the
+    fewest.
     """
     allowed = [t for t in finished if most_unsupported_facts is None or t.unsupported_facts <= most_unsupported_facts]
     if not allowed:
@@ -55,8 +57,10 @@ def choose(finished: Sequence[Finished], most_unsupported_facts: float | None = 
     equal = [trial for trial in allowed if trial is best or _within_one_error(best, trial)]
     equal.sort(key=lambda trial: (trial.cost_seconds, -trial.score, trial.number))
     as_it_is = next((trial for trial in finished if trial.number == 0), None)
-    gain = paired_difference(equal[0].scores, as_it_is.scores) if as_it_is else None
-    return WinnerChoice(best.number, [trial.number for trial in equal], equal[0].number, gain)
+    least = as_it_is.score if as_it_is in allowed else float("-inf")
+    chosen = next(trial for trial in equal if trial.score >= least)  # the best one at the latest
+    gain = paired_difference(chosen.scores, as_it_is.scores) if as_it_is else None
+    return WinnerChoice(best.number, [trial.number for trial in equal], chosen.number, gain)
 
 
 def stands_out(scores: Sequence[float], before: Sequence[float]) -> bool:

@@ -11,7 +11,8 @@ from ..bilingual import Text
 from ..errors import YoyakError
 from ..reports.markup import Html, tag
 from ..reports.page import Part
-from ..reports.search_page import search_parts, search_verdict, standing_parts
+from ..reports.search_page import search_parts, standing_parts
+from ..reports.search_verdict import search_verdict
 from ..runs.holder import lock_holder
 from ..runs.schema import RECORD_FILE
 from ..search.folder import CLAIMS, CLOCK_FILE, SCORES_FILE, SEARCH_PAGE, STORAGE_FILE, WINNER_CONFIG, trial_name

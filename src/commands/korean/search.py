@@ -70,6 +70,10 @@ SEARCH = (
     ),
     Text("Equal:   {others}, at a higher cost", "동등:    {others}(비용이 더 듦)"),
     Text(
+        "Equal:   {others}, at a lower cost, but below the config as it is",
+        "동등:    {others}(비용은 덜 들지만 원래 설정보다 점수가 낮음)",
+    ),
+    Text(
         "Gain:    {gain} ({low} to {high}) against the config as it is", "향상:    원래 설정보다 {gain}({low} ~ {high})"
     ),
     Text(

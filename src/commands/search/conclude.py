@@ -151,9 +151,11 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
     chosen, objective = record["chosen"], record["objective"]
     best, n = finished[chosen], record["dev"]["dialogues"]
     say(f"Winner:  trial {chosen}: {objective} {_interval(best, '.2f', 'score')} on {n} dialogues")
-    others = ", ".join(str(number) for number in record["equal"] if number != chosen)
-    if others:
+    place = record["equal"].index(chosen)  # the cheapest come first
+    if others := ", ".join(map(str, record["equal"][place + 1 :])):
         say(f"Equal:   {others}, at a higher cost")
+    if others := ", ".join(map(str, record["equal"][:place])):
+        say(f"Equal:   {others}, at a lower cost, but below the config as it is")
     if record["gain"] and chosen:
         say(f"Gain:    {_interval(record['gain'])} against the config as it is")
     for line in record["additions"]:

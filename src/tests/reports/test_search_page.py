@@ -105,6 +105,17 @@ def test_the_config_as_it_is_wins():
     assert Halves(page).faults() == []
 
 
+def test_a_cheaper_trial_below_the_config_is_said_not_to_be_chosen():
+    page = render_search(RECORD | {"equal": [4, 5, 1]}, "x")
+    why = (
+        "Those of 4, 5, which cost less, can&#x27;t be told from the best one either, but are below that of the config"
+    )
+    assert (why in page, "which cost more" in page) == (True, False)
+    assert Halves(page).faults() == []
+    both = render_search(RECORD | {"equal": [4, 1, 2]}, "x")
+    assert (both.count("those of 2, which cost more"), both.count("Those of 4, which cost less")) == (1, 1)
+
+
 def test_lines_stand_where_the_values_are():
     """Of two trials the better is at the top of the score's axis; rates 30 apart go by their logarithm."""
     trials = [

@@ -24,6 +24,25 @@ def test_the_one_standard_error_rule_by_hand():
     assert choose([Finished(0, [0.0, 0.0], 1.0), Finished(1, [-1.0, 3.0], 2.0)]).equal == [0, 1]  # 1, 2
 
 
+def test_a_cheaper_equal_is_not_taken_below_the_config_as_it_is():
+    """Means of 57.75, 59.5 and 60 with errors of 3.2 and 0.9: all are equal, the cheapest is below trial 0."""
+    lower = Finished(1, [50.0, 65.0, 66.0, 50.0], 10.0)
+    as_it_is = Finished(0, [50.0, 61.0, 67.0, 60.0], 80.0)
+    found = choose([as_it_is, lower, BEST])
+    assert (found.best, found.equal, found.chosen) == (3, [1, 0, 3], 0)
+    assert found.gain is not None
+    assert found.gain.difference == 0.0
+    assert choose([lower, BEST]).chosen == 1  # somebody has removed trial 0
+    assert choose([Finished(0, as_it_is.scores, 80.0, 0.5), lower, BEST], 0.2).chosen == 1  # nothing to go by either
+
+
+def test_below_the_config_as_it_is_where_that_is_not_equal():
+    """The best is 1 above trial 0 at each dialogue, and 2.5 above a cheaper one with an error of 3.5."""
+    best, as_it_is = Finished(2, [50.0, 60.0], 9.0), Finished(0, [49.0, 59.0], 8.0)
+    found = choose([as_it_is, Finished(1, [51.0, 54.0], 1.0), best])
+    assert (found.equal, found.chosen) == ([1, 2], 2)
+
+
 def test_facts_are_a_constraint():
     wild = Finished(1, [90.0] * 4, 10.0, unsupported_facts=0.5)
     assert choose([FAR, CLOSE, wild]).chosen == 1
