@@ -4,12 +4,11 @@ import os
 from pathlib import Path
 
 from ..bilingual import Text
-from ..config.loader import load_config
 from ..config.located import found_again
 from ..config.schema import Config
 from ..errors import YoyakError
 from ..runs.record import read_record
-from .saved_settings import SETTINGS_FILE
+from .saved_settings import load_settings, run_of, settings_file
 
 
 def mbr_start(config: Config, refining: bool = False) -> Path | None:
@@ -50,11 +49,13 @@ def _refused(model: Path, why: Text) -> YoyakError:
 
 def _is_refined(model: Path) -> bool:
     """Tell whether a folder is the final model of a refining."""
-    record = read_record(model.parent) if (model / SETTINGS_FILE).is_file() else None
+    record = read_record(run_of(model)) if settings_file(model) else None
     return record is not None and record.refine is not None
 
 
 def _went_on_from(model: Path) -> Path:
     """Return the adapter that the run which wrote a final model went on from, by the settings beside it."""
-    saved = found_again(load_config(model / SETTINGS_FILE, ["model.trust_remote_code=false"]), model, ())
+    file = settings_file(model)
+    assert file is not None  # it is refined
+    saved = found_again(load_settings(file, ["model.trust_remote_code=false"]), run_of(model) / model.name, ())
     return Path(os.path.expanduser(saved.lora.adapter or model))

@@ -13,7 +13,7 @@ from ..errors import YoyakError
 from ..ranks.group import agreed, rank_count
 from .console import quiet_libraries
 from .mbr_start import mbr_start
-from .saved_settings import SETTINGS_FILE, load_saved, settings_folder
+from .saved_settings import load_saved, load_settings, run_of, settings_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,8 +95,8 @@ def is_whole_model(folder: Path) -> bool:
 
 def is_trained(config: Config) -> bool:
     """Tell whether a config names what was trained here: an adapter, or a whole model with its settings beside it."""
-    whole = settings_folder(Path(os.path.expanduser(config.model.checkpoint)))
-    return config.lora.adapter is not None or (whole / SETTINGS_FILE).is_file()
+    whole = Path(os.path.expanduser(config.model.checkpoint))
+    return config.lora.adapter is not None or settings_file(whole) is not None
 
 
 def load_configured(
@@ -157,10 +157,10 @@ def _resolved_in_training(config: Config) -> "ResolvedChoices | None":
     """Return what was resolved in the run that trained a config's adapter or whole model; None where none is known."""
     from ..runs.record import read_record
 
-    folder = settings_folder(Path(os.path.expanduser(config.lora.adapter or config.model.checkpoint)))
-    if not (folder / SETTINGS_FILE).is_file():
+    model = Path(os.path.expanduser(config.lora.adapter or config.model.checkpoint))
+    if settings_file(model) is None:
         return None
-    record = read_record(folder.parent)
+    record = read_record(run_of(model))
     return record.resolved if record and record.resolved.model_fields_set else None
 
 
@@ -183,9 +183,9 @@ def _place(checkpoint: str) -> str:
 
 def _base_of(folder: Path) -> str | None:
     """Return the base model that an adapter's own files name: the run's settings, else PEFT's."""
-    if (folder / SETTINGS_FILE).is_file():
-        saved = load_config(folder / SETTINGS_FILE, ["model.trust_remote_code=false"])
-        return found_again(saved, folder, ()).model.checkpoint
+    if (file := settings_file(folder)) is not None:
+        saved = load_settings(file, ["model.trust_remote_code=false"])
+        return found_again(saved, run_of(folder) / folder.name, ()).model.checkpoint
     from ..models.adapter_config import saved_setting
 
     name = saved_setting(folder, "base_model_name_or_path")

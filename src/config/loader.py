@@ -12,7 +12,7 @@ from ..errors import YoyakError, nearest
 from ..resources import configs_dir
 from .leaf import Leaf
 from .limits import refuse_unsafe
-from .provenance import COMMAND_LINE, SECTIONS, SETTINGS, place, read_file, read_override, value_text
+from .provenance import COMMAND_LINE, SECTIONS, SETTINGS, known_setting, place, read_file, read_override, value_text
 from .schema import Config
 
 DEFAULT = "default"
@@ -50,6 +50,22 @@ def load_config_with_sources(name_or_path: str | Path, overrides: Sequence[str] 
     sources = {setting: leaves[setting].source if setting in leaves else DEFAULT for setting in SETTINGS}
     leaves.setdefault("experiment.name", Leaf(path.stem, DEFAULT))
     return _validate(leaves, path), sources
+
+
+def load_recorded(path: Path, settings: Mapping[str, object], overrides: Sequence[str] = ()) -> Config:
+    """Return the config of settings that a run's record at `path` holds by section; overrides win over them.
+
+    Raises:
+        YoyakError: A key or value is not allowed; the file is named.
+    """
+    leaves: dict[str, Leaf] = {}
+    for section, values in settings.items():
+        for key, value in values.items() if isinstance(values, dict) else ():
+            known_setting(f"{section}.{key}", place(path))
+            leaves[f"{section}.{key}"] = Leaf(value, place(path))
+    leaves |= dict(read_override(text) for text in overrides)
+    refuse_unsafe(leaves)
+    return _validate(leaves, path)
 
 
 def leave_out_default_4bit(config: Config, sources: Mapping[str, str]) -> None:

@@ -1,13 +1,13 @@
 """What is exported: the request, the folder it names, its settings, and the loaded model."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...config.schema import Config
 from ...errors import YoyakError
-from ..saved_settings import SETTINGS_FILE, load_saved, settings_folder
+from ..saved_settings import load_saved, refuse_run_without_model
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,6 +74,7 @@ def find_source(adapter: str | None, run: str | None) -> Source:
             is_recorded = (final / RECORD_FILE).is_file()  # an average of a search is not
             or_run = f", or --run {adapter}" if is_recorded else ""
             raise YoyakError(f"{adapter}: is a run's folder; name {final / 'final_model'}{or_run}")
+        refuse_run_without_model(final)
     is_adapter = (final / "adapter_config.json").is_file()
     if not is_adapter and not (final / "config.json").is_file():
         raise YoyakError(f"{final}: no adapter_config.json and no config.json, so it is neither adapter nor model")
@@ -104,13 +105,13 @@ def load_source(
         YoyakError: the adapter does not fit the base; both are named.
     """
     from ...models.adapter_config import saved_setting
-    from ..model import load_for_use
+    from ..model import load_configured, load_for_use
 
     overrides = list(request.overrides)
     if not source.is_adapter:
         whole = [f"model.checkpoint={source.folder}", "lora.use_qlora=false", "lora.adapter=null"]
-        experiment = request.experiment or str(settings_folder(source.folder) / SETTINGS_FILE)
-        return load_for_use(experiment, None, [*overrides, *whole], console, check)
+        of_model = replace(request, overrides=[*overrides, *whole])
+        return load_configured(source_config(source, of_model), console, check)
     if original:
         overrides.append("lora.use_qlora=false")
     try:

@@ -28,6 +28,14 @@ RUN_ERRORS = (
         "{folder}: {file:이/가} 없어 어떤 모델 위에 학습했는지 알 수 없습니다. --experiment 이름을 붙이세요",
     ),
     Text(
+        "{folder}: holds checkpoints of a run, and no model of its own; name one: {newest}",
+        "{folder}: 모델이 아니라 실행의 체크포인트들이 있습니다. 하나를 지정하세요: {newest}",
+    ),
+    Text(
+        "{file}: holds no settings of a run; add --experiment NAME",
+        "{file}: 실행의 설정이 없습니다. --experiment 이름을 붙이세요",
+    ),
+    Text(
         "{folder}: no adapter_config.json, so this is no adapter folder; name a run's final_model",
         "{folder}: adapter_config.json이 없어 어댑터 폴더가 아닙니다. 실행 폴더의 final_model을 지정하세요",
     ),
@@ -55,6 +63,16 @@ RUN_ERRORS = (
         (
             "model.checkpoint = {checkpoint}: 폴더도 아니고 캐시에도 없으며, {why:t} 허브에 그런 모델이 없습니다. "
             "네트워크에 연결하거나 model.checkpoint=폴더 또는 model.checkpoint=bundled:smollm2-135m을 쓰세요"
+        ),
+    ),
+    Text(
+        (
+            "model.checkpoint = {checkpoint}: holds no tokenizer; copy tokenizer.json and tokenizer_config.json of its "
+            "base model into it"
+        ),
+        (
+            "model.checkpoint = {checkpoint}: 토크나이저가 없습니다. 기본 모델의 tokenizer.json과 "
+            "tokenizer_config.json을 이 폴더에 복사하세요"
         ),
     ),
     Text(

@@ -20,7 +20,7 @@ from ...files import flush, sha256_of
 MANIFEST = "manifest.json"
 _FORMAT = 1
 _PREFIX = "checkpoint-"
-_KINDS = (".safetensors", ".json", ".md")
+_KINDS = (".safetensors", ".json", ".md", ".jinja")
 _PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
 
 
