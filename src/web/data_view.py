@@ -9,13 +9,8 @@ from statistics import mean, median
 from ..config.schema import DataSettings
 from ..data.files.readers import open_records
 from ..data.files.records import BadRow, Record
-from ..data.files.sources import (
-    USUAL_DIALOGUE_COLUMNS,
-    USUAL_SUMMARY_COLUMNS,
-    DialogueRow,
-    DialogueTable,
-    read_dialogues,
-)
+from ..data.files.sources import DialogueRow, DialogueTable, read_dialogues
+from ..data.files.usual_names import USUAL_DIALOGUE_COLUMNS, USUAL_SUMMARY_COLUMNS, usual_in
 from ..data.prompt.turns import turns_of
 from ..data.tools.check import count_bins
 from ..data.tools.duplicates import duplicate_groups
@@ -128,13 +123,16 @@ def columns_of(path: Path, settings: dict[str, str]) -> list[str]:
 
 
 def guessed_columns(columns: list[str], settings: dict[str, str]) -> dict[str, str]:
-    """Return settings with the columns that are usually dialogues and summaries, where the file has no such names."""
+    """Return settings with the columns that are usually dialogues and summaries, where the file has no such names.
+
+    Of two that may be meant none is taken: the page asks.
+    """
     guessed: dict[str, str] = {}
     usual_names = {"dialogue_column": USUAL_DIALOGUE_COLUMNS, "summary_column": USUAL_SUMMARY_COLUMNS}
     for name, usual in usual_names.items():
-        if name not in settings and usual[0] not in columns:
-            found = [column for column in usual if column in columns]
-            guessed |= {name: found[0]} if found else {}
+        if name not in settings and usual[0][0] not in columns:
+            found = usual_in(columns, usual)
+            guessed |= {name: found[0]} if len(found) == 1 else {}
     return guessed | settings
 
 

@@ -22,9 +22,7 @@ from .readers import open_records
 from .records import BadRow, RecordStream, dropped_for, names_of
 from .row_columns import RowColumns
 from .turn_lists import NotTurnsError
-
-USUAL_DIALOGUE_COLUMNS = ("dialogue", "dialog", "conversation", "text", "대화", "본문", "content", "input", "prompt")
-USUAL_SUMMARY_COLUMNS = ("summary", "요약", "target", "highlights", "label", "output", "completion", "response")
+from .usual_names import USUAL_DIALOGUE_COLUMNS, USUAL_SUMMARY_COLUMNS, Names, usual_in
 
 _FEWEST_OPENINGS = 3  # dialogues of which each begins with the same line: two may by chance
 _MOST_COLUMNS_COMPARED = 1000  # with the names that are usual
@@ -254,7 +252,7 @@ def _refusal(table: DialogueTable) -> str:
 def _require_columns(
     columns: list[str], found: set[str], source: str, settings: DataSettings, need_summary: bool
 ) -> None:
-    wanted: dict[str, tuple[str, ...]] = {"dialogue_column": USUAL_DIALOGUE_COLUMNS}
+    wanted: dict[str, Names] = {"dialogue_column": USUAL_DIALOGUE_COLUMNS}
     if need_summary:
         wanted["summary_column"] = USUAL_SUMMARY_COLUMNS
     read = {getattr(settings, name) for name in (*wanted, "id_column", "topic_column")}
@@ -284,14 +282,14 @@ def refuse_repeated(columns: Iterable[str], source: str) -> None:
             raise YoyakError(f"{source}: the column '{column}' occurs twice; rename one")
 
 
-def _likely_column(columns: list[str], usual: Iterable[str], wanted: str) -> str | None:
+def _likely_column(columns: list[str], usual: Names, wanted: str) -> str | None:
+    """Return the one column that the user may have meant; None where two are as likely."""
     from difflib import get_close_matches
 
     by_lower_name: dict[str, str] = {}
     for column in reversed(columns[:_MOST_COLUMNS_COMPARED]):
         by_lower_name |= {column.lower(): column, column.rpartition(".")[2].lower(): column}
-    for name in usual:
-        if name in by_lower_name:
-            return by_lower_name[name]
+    if found := usual_in(columns[:_MOST_COLUMNS_COMPARED], usual):
+        return found[0] if len(found) == 1 else None
     close = get_close_matches(wanted.lower(), list(by_lower_name), n=1, cutoff=0.7)
     return by_lower_name[close[0]] if close else None

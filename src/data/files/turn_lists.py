@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .usual_names import DIALOGUE_NAMES, SUMMARY_NAMES, TURN_NAMES, usual_in
+
 SPEAKER_KEYS = (
     "speaker", "speaker_id", "speakerId", "speakerID", "speaker_name", "participantID", "participant_id", "participant",
     "name", "author", "user", "role", "from", "sender", "화자",
@@ -13,10 +15,6 @@ SPEAKER_KEYS = (
 TEXT_KEYS = (
     "utterance", "text", "content", "value", "form", "sentence", "message", "msg", "norm_text", "original_form", "발화",
 )  # fmt: skip
-DIALOGUE_NAMES = frozenset(
-    ["dialogue", "dialog", "conversation", "utterances", "utterance", "turns", "messages", "대화", "본문"]
-)
-SUMMARY_NAMES = frozenset(["summary", "요약", "target", "highlights", "label", "output"])
 NO_VALUE: Any = object()
 
 _DEEPEST = 4
@@ -89,16 +87,16 @@ def recognize(values: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """
     turns: list[str] = []
     texts: list[str] = []
-    summaries: list[str] = []
+    named: list[str] = []
     for path, value in _leaves(values):
         name = path.rpartition(".")[2].lower()
         if has_turns(value):
             turns.append(path)
-        elif name in DIALOGUE_NAMES and (isinstance(value, list) or ("." in path and isinstance(value, str))):
-            texts.append(path)
-        elif name in SUMMARY_NAMES and isinstance(value, str):
-            summaries.append(path)
-    dialogues = turns or texts
+        elif isinstance(value, list):
+            texts += [path] if name in DIALOGUE_NAMES | TURN_NAMES else []
+        elif isinstance(value, str):
+            (texts if name in DIALOGUE_NAMES and "." in path else named).append(path)
+    dialogues, summaries = turns or texts, usual_in(named, SUMMARY_NAMES)
     return (dialogues[0] if len(dialogues) == 1 else None, summaries[0] if len(summaries) == 1 else None)
 
 
@@ -107,7 +105,7 @@ def is_row(value: Mapping[str, Any]) -> bool:
     dialogue, summary = recognize(value)
     if dialogue is None or not has_turns(value_at(value, dialogue)):
         return False
-    return summary is not None or dialogue.rpartition(".")[2].lower() in DIALOGUE_NAMES
+    return summary is not None or dialogue.rpartition(".")[2].lower() in DIALOGUE_NAMES | TURN_NAMES
 
 
 def _leaves(values: Mapping[str, Any], before: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:

@@ -84,6 +84,8 @@ def test_columns_are_guessed_and_can_be_chosen(visitor, place):
     assert "no column &#39;nope&#39;; its columns are 본문, 요약, other" in page
     assert visitor.get("/data/b.csv?encoding=klingon").status_code == 200
     assert guessed_columns(["text", "summary"], {}) == {"dialogue_column": "text"}
+    assert guessed_columns(["원문", "요약문"], {}) == {"dialogue_column": "원문", "summary_column": "요약문"}
+    assert guessed_columns(["대화", "대화문", "요약", "요약문"], {}) == {}
     assert guessed_columns(["dialogue", "text"], {"summary_column": "a"}) == {"summary_column": "a"}
 
 

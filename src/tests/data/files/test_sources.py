@@ -42,6 +42,23 @@ def test_absent_column_with_a_similar_or_no_name(tmp_path):
     assert refusal(write(tmp_path, "b.csv", "x,summary\nd,s\n")).endswith("use data.dialogue_column=COLUMN")
 
 
+@pytest.mark.parametrize(
+    ("columns", "dialogue", "summary"),
+    [
+        ("대화문,요약문", "대화문", "요약문"),
+        ("원문,정답", "원문", "정답"),
+        ("본문,대화,요약,label", "대화", "요약"),  # clear names before those that other columns have too
+        ("dialog,원문,Target,요약문", "dialog", "요약문"),
+        ("대화,대화문,요약,요약문", "COLUMN", "COLUMN"),
+        ("본문,원문,정답,label", "COLUMN", "COLUMN"),
+        ("발화,utterance,요약문", "COLUMN", "요약문"),  # a row a turn, perhaps
+    ],
+)
+def test_usual_names_are_hints_and_of_two_none_is(tmp_path, columns, dialogue, summary):
+    source = write(tmp_path, "a.csv", f"{columns}\n{'x,' * columns.count(',')}x\n")
+    assert refusal(source).endswith(f"use data.dialogue_column={dialogue} data.summary_column={summary}")
+
+
 def test_absent_columns_of_json_lines(tmp_path):
     source = write(tmp_path, "a.jsonl", '{"text": "d", "summary": "s"}\n{"other": 1}\n')
     assert refusal(source) == (

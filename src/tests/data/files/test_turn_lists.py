@@ -166,6 +166,12 @@ def test_a_list_that_is_not_one_of_turns_is_a_bad_row(tmp_path):
         ({"rows": [{"text": "t", "label": "l"}]}, (None, None)),
         ({"text": "A: hi", "label": "s"}, (None, "label")),
         ({"a": {"b": {"c": {"d": {"dialogue": TURNS}}}}}, (None, None)),
+        ({"대화문": TURNS, "요약문": "s"}, ("대화문", "요약문")),
+        ({"data": {"대화": "A: hi", "요약문": "s"}, "label": "여가"}, ("data.대화", "data.요약문")),
+        ({"발화": ["A: hi"], "요약문": "s"}, ("발화", "요약문")),
+        ({"data": {"utterance": "hi", "summary": "s"}}, (None, "data.summary")),  # a turn
+        ({"talk": TURNS, "정답": "s"}, ("talk", None)),  # to a question, perhaps
+        ({"talk": TURNS, "요약": "s", "요약문": "t"}, ("talk", None)),
     ],
 )
 def test_only_what_is_clear_is_recognized(row, expected):
