@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from ..architectures import ChatTemplate
 from ..errors import YoyakError
-from .prompt.prompts import PROMPT_TEXTS
+from .prompt.prompts import augmented_instructions
 from .prompt.templates import IGNORE, PromptTemplate, create_prompt_template
 from .prompt.text_encoder import text_encoder
 from .prompt.truncation import TruncationCounts
@@ -150,10 +150,7 @@ class InstructionAugmentedDataset(LLMSummarizationDataset):
     """
 
     def _sentences(self, language: Literal["ko", "en"], instruction: str | None) -> Sequence[str | None]:
-        texts = PROMPT_TEXTS[language]
-        # One's own may be one of the four: the default then takes its place.
-        others = [text for text in (*texts.more_instructions, texts.instruction) if text != instruction]
-        return [instruction, *others[:4]]
+        return augmented_instructions(language, instruction)
 
 
 def create_llm_dataset(

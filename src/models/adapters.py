@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from ..config.schema import Config
 from ..errors import YoyakError
+from ..planner.refusals import eva_batch_error
 from .adapter_config import read_adapter_config, refuse_no_adapter, refuse_on_4bit, saved_setting
 from .causal_head import decoder_states, head_kind
 from .dequantized import linear4bit_layers
@@ -61,10 +62,7 @@ def start_eva(model: PeftModel, batches: Iterable[dict[str, torch.Tensor]]) -> N
     needed = round(config.r * config.eva_config.rho)
     large_enough = [batch for batch in batches if int((batch["labels"] != -100).sum()) >= needed]
     if not large_enough:
-        raise YoyakError(
-            f"lora.init = eva needs a batch of {needed} summary tokens for lora.r = {config.r}; "
-            "raise training.batch_size, lower lora.r, or set lora.init=default"
-        )
+        raise eva_batch_error(config.r, needed)
 
     causal_lm = model.get_base_model()  # tried out before PEFT looks at what goes through its layers
     run = causal_lm if head_kind(causal_lm) == "whole" else partial(decoder_states, causal_lm)

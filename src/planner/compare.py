@@ -34,6 +34,7 @@ def compared(situation: Situation, cards: Sequence[Device] | None = None) -> lis
             for scale in _SCALES:
                 config = situation.config.model_copy(deep=True)
                 config.lora.use_lora, config.lora.use_qlora = method != "full", method == "qlora"
+                config.lora.init = "default"  # which decides nothing of a plan, and may not be had with all of these
                 config.training.engine, config.training.gradient_checkpointing = "auto", "auto"
                 other = replace(situation, config=config, device=card, train=_scaled(situation.train, scale))
                 rows.append(ComparedPlan(card.name, method, scale, make_plan(other)))

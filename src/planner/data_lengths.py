@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..config.schema import Config
 from ..data.files.places import existing_file
 from ..data.files.sources import load_dialogues
-from ..data.prompt.prompts import refuse_instructions
+from ..data.prompt.prompts import augmented_instructions, prompt_arguments, refuse_instructions
 from ..errors import YoyakError
 from ..files import write_atomic
 from ..resources import yoyak_home
@@ -21,8 +21,14 @@ from .shapes import cached_file
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-_VERSION = 2  # of what is cached
+    from ..data.prompt.templates import PromptTemplate
+
+_VERSION = 3  # of what is cached
+_CACHED = ("prompts", "responses", "own")
 SHIPPED_EVALUATION = 499
+
+_Counted = tuple[list[int], list[int], list[int]]
+"""Tokens of each prompt and response, and of a prompt's own text under each instruction."""
 
 
 def data_lengths(config: Config, shape: ModelShape, split: str, named: bool) -> Lengths:
@@ -44,10 +50,10 @@ def data_lengths(config: Config, shape: ModelShape, split: str, named: bool) -> 
         if key:
             with suppress(OSError):  # without a cache folder they are counted at each call
                 _cache_path(key).parent.mkdir(parents=True, exist_ok=True)
-                write_atomic(_cache_path(key), json.dumps({"prompts": known[0], "responses": known[1]}))
-    prompts, responses = known
+                write_atomic(_cache_path(key), json.dumps(dict(zip(_CACHED, known, strict=True))))
+    prompts, responses, own = known
     counted = "counted by the tokenizer" if tokenizer else f"estimated by characters ({family})"
-    return Lengths(prompts, responses, f"{source}, {counted}", estimated=tokenizer is None)
+    return Lengths(prompts, responses, f"{source}, {counted}", estimated=tokenizer is None, own=tuple(own))
 
 
 def _key(config: Config, data: Path, tokenizer: Path | None, family: str) -> str:
@@ -68,28 +74,29 @@ def _cache_path(key: str) -> Path:
     return yoyak_home() / "lengths" / f"{key}.json"
 
 
-def _read_cache(key: str) -> tuple[list[int], list[int]] | None:
+def _read_cache(key: str) -> _Counted | None:
     try:
         content = json.loads(_cache_path(key).read_text(encoding="utf-8"))
-        prompts, responses = content["prompts"], content["responses"]
+        prompts, responses, own = (content[name] for name in _CACHED)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return (prompts, responses) if prompts and len(prompts) == len(responses) else None
+    return (prompts, responses, own) if prompts and len(prompts) == len(responses) else None
 
 
-def _count(config: Config, source: str, tokenizer: Path | None, family: str) -> tuple[list[int], list[int]]:
+def _count(config: Config, source: str, tokenizer: Path | None, family: str) -> _Counted:
     table = load_dialogues(source, config.data)
     refuse_instructions(source, table.rows[0].dialogue)
     dialogues, summaries = [row.dialogue for row in table.rows], [row.summary for row in table.rows]
     if tokenizer is None:
         found = estimated_lengths(dialogues, summaries, family, config.dataset.language, source)
-        return list(found.prompts), list(found.responses)
-    template = _template(config, tokenizer)
-    return template.prompt_lengths(dialogues), template.response_lengths(summaries)
+        return list(found.prompts), list(found.responses), []
+    template, *others = _templates(config, tokenizer)
+    own = [one.own_tokens for one in (template, *others)]
+    return template.prompt_lengths(dialogues), template.response_lengths(summaries), own
 
 
-def _template(config: Config, tokenizer: Path) -> Any:
-    """Return the prompt template of a `tokenizer.json`, without transformers."""
+def _templates(config: Config, tokenizer: Path) -> "list[PromptTemplate]":
+    """Return the prompt templates of a `tokenizer.json` with the augmentation's instructions, without transformers."""
     from tokenizers import Tokenizer
 
     from ..data.prompt.round_trip import refuse_lossy
@@ -107,7 +114,9 @@ def _template(config: Config, tokenizer: Path) -> Any:
     encoder = TextEncoder.of_backend(backend)
     refuse_lossy(encoder.encode_batch, backend)
     uncut = {"encoder_max_len": 1 << 30, "decoder_max_len": 1 << 30}
-    return configured_prompt(config, stand_in, **uncut, chat_template=layout, encoder=encoder)
+    sentences = augmented_instructions(config.dataset.language, prompt_arguments(config)["instruction"])
+    others = {"chat_template": layout, "encoder": encoder, **uncut}
+    return [configured_prompt(config, stand_in, **others, instruction=sentence) for sentence in sentences]
 
 
 class _FileTokenizer:

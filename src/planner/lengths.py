@@ -26,12 +26,15 @@ class Lengths:
     Attributes:
         source: where they come from, in words.
         estimated: whether no tokenizer counted them.
+        own: tokens of the prompt's own text, under each sentence that it may have before a dialogue, the usual one
+            first; empty where no tokenizer counted them.
     """
 
     prompts: Sequence[int]
     responses: Sequence[int]
     source: str
     estimated: bool = False
+    own: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prompts)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.schema import Config
+from ..data.prompt.prompts import refuse_no_room
 from ..errors import YoyakError
 from .cluster import ONE_CARD, Cluster
 from .devices import Device
@@ -14,6 +15,7 @@ from .fastest import Choice, MemoryLimits, Workload, fastest_choice
 from .job import job_of, of_one_card
 from .lengths import Lengths
 from .model_shape import ModelShape
+from .refusals import refuse_small_eva_batches
 from .sharding import Sharding, refuse_what_cannot_be_cut, sharding_obstacle
 from .step_work import ExampleTokens, evaluation_batch
 
@@ -30,6 +32,12 @@ class Situation:
     evaluation: Lengths | None
     device: Device
     cluster: Cluster = ONE_CARD
+
+    def refuse_no_room(self) -> None:
+        """Raise YoyakError where the prompt's own text alone is as long as the longest prompt, as training does."""
+        config = self.config
+        for own_tokens in self.train.own[: None if config.data.instruction_augmentation else 1]:
+            refuse_no_room(config.tokenizer.encoder_max_len, own_tokens)
 
     def examples(self, evaluation: bool = False) -> tuple[ExampleTokens, ...]:
         """Return a split's examples as training would see them."""
@@ -132,8 +140,11 @@ def make_plan(situation: Situation) -> Plan:
     otherwise: what fits is faster whole.
 
     Raises:
-        YoyakError: settings that exclude each other.
+        YoyakError: settings that exclude each other, or that the data does not go with.
     """
+    situation.refuse_no_room()
+    if situation.config.lora.init == "eva" and not situation.train.estimated:
+        refuse_small_eva_batches(situation.config, [targets for _, targets in situation.examples()])
     config, alone = situation.config, situation.cluster.count == 1
     refuse_what_cannot_be_cut(config)
     if config.training.sharding == "weights":

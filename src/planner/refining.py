@@ -101,11 +101,13 @@ def make_refine_plan(situation: Situation) -> RefinePlan:
     Of several cards each draws, rewards and learns from its part of a step's dialogues.
 
     Raises:
-        YoyakError: the packed engine can't train the model, or there are fewer dialogues than a step takes.
+        YoyakError: the packed engine can't train the model, there are fewer dialogues than a step takes, or a prompt
+            has no room for one.
     """
     config, device = situation.config.model_copy(deep=True), situation.device
     config.data.instruction_augmentation = False  # each dialogue is drawn for with its own instruction alone
     situation, cluster = replace(situation, config=config), situation.cluster
+    situation.refuse_no_room()
     train, held = situation.examples(), situation.examples(evaluation=True)
     refuse_few(len(train), config)
     whole, config = config, refining_of_one_card(config, cluster.count)

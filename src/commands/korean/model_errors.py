@@ -193,6 +193,10 @@ MODEL_ERRORS = (
         "lora.target_modules: the model has no layer {names}; it has {known}",
         "lora.target_modules: 모델에 {names} 층이 없습니다. 있는 층: {known}",
     ),
+    Text(
+        "lora.target_modules: is empty; name layers, such as {example}",
+        "lora.target_modules가 비어 있습니다. {example}처럼 층 이름을 적으세요",
+    ),
     Text("lora.target_modules: {why}", "lora.target_modules: PEFT가 받지 않습니다: {why}"),
     Text(
         (

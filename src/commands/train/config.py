@@ -44,10 +44,17 @@ def refuse_untrainable(config: Config) -> None:
     if config.generation.mbr_references == "start":
         raise YoyakError("generation.mbr_references = start: is for models that were refined; leave it out of training")
     lora = config.lora
-    if lora.use_lora and lora.use_qlora and lora.adapter is None:
-        refuse_on_4bit(lora.init, "lora.init")
-    if lora.use_lora and lora.adapter is not None:
+    if not lora.use_lora:
+        return
+    if lora.adapter is not None:
         refuse_no_adapter(lora.adapter)
+        return
+    if lora.use_qlora:
+        refuse_on_4bit(lora.init, "lora.init")
+    if lora.init == "orthogonal" and lora.r % 2:
+        raise YoyakError(f"lora.init = orthogonal needs an even lora.r, not {lora.r}")
+    if not lora.target_modules:
+        raise YoyakError("lora.target_modules: is empty; name layers, such as lora.target_modules=[q_proj,v_proj]")
 
 
 def warn_low_rate(config: Config, logger: logging.Logger) -> None:

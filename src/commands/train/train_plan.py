@@ -83,7 +83,8 @@ def _lengths(dataset: "LLMSummarizationDataset", source: str) -> "Lengths":
 
     each = len(dataset.templates)
     prompts, whole = dataset.prompt_lengths[::each], dataset.lengths[::each]
-    return Lengths(prompts.tolist(), (whole - prompts).tolist(), source)
+    own = tuple(template.own_tokens for template in dataset.templates)
+    return Lengths(prompts.tolist(), (whole - prompts).tolist(), source, own=own)
 
 
 def _refuse(run: RunContext, plan: "Plan", force: bool) -> None:

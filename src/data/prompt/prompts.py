@@ -124,6 +124,26 @@ def refuse_instructions(source: str, dialogue: str) -> None:
         )
 
 
+def augmented_instructions(language: str, instruction: str | None) -> tuple[str | None, ...]:
+    """Return the five sentences under which the augmentation shows a dialogue; None is the format's default.
+
+    The first is the one that evaluation and generation use, the others are the language's.
+    """
+    texts = PROMPT_TEXTS[language]
+    # One's own may be one of the four: the default then takes its place.
+    others = [text for text in (*texts.more_instructions, texts.instruction) if text != instruction]
+    return (instruction, *others[:4])
+
+
+def refuse_no_room(encoder_max_len: int, own_tokens: int) -> None:
+    """Raise YoyakError where so many tokens of a prompt's own text leave no room for a dialogue."""
+    if own_tokens >= encoder_max_len:
+        raise YoyakError(
+            f"tokenizer.encoder_max_len = {encoder_max_len}: the prompt's own text takes {own_tokens} tokens, "
+            f"which leaves none for a dialogue; use {own_tokens + 128} or more"
+        )
+
+
 def prompt_arguments(config: Config) -> dict[str, Any]:
     """Return what decides the prompt, as `create_llm_dataset` and `create_prompt_template` take it."""
     return {

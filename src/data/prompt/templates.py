@@ -18,7 +18,7 @@ from .plain_text import plain_text
 from .prompt_pieces import IGNORE as IGNORE
 from .prompt_pieces import EncodedExample as EncodedExample
 from .prompt_pieces import PromptPieces, merge_texts, parts_text, stable_prefix
-from .prompts import PROMPT_TEXTS, own_texts, prompt_arguments
+from .prompts import PROMPT_TEXTS, own_texts, prompt_arguments, refuse_no_room
 from .round_trip import PROBES, UnfitTokenizerError, own_encoding
 from .text_encoder import TextEncoder, text_encoder
 from .truncation import TruncationCounts, shorten_dialogue
@@ -62,12 +62,12 @@ class PromptTemplate:
 
     def __post_init__(self) -> None:
         """Raise YoyakError where the template alone leaves no room for a dialogue."""
-        fixed = len(self.prompt_ids(""))
-        if fixed >= self.encoder_max_len:
-            raise YoyakError(
-                f"tokenizer.encoder_max_len = {self.encoder_max_len}: the prompt's own text takes {fixed} tokens, "
-                f"which leaves none for a dialogue; use {fixed + 128} or more"
-            )
+        refuse_no_room(self.encoder_max_len, self.own_tokens)
+
+    @property
+    def own_tokens(self) -> int:
+        """Return the tokens of the prompt without a dialogue."""
+        return len(self.prompt_ids(""))
 
     def record(self) -> dict[str, object]:
         """Return the parts that are the same in each example, for a run's record."""
@@ -116,7 +116,7 @@ class PromptTemplate:
         return prompts
 
     def _shortened(self, dialogue: str, length: int) -> list[int]:
-        budget = self.encoder_max_len - len(self.prompt_ids(""))
+        budget = self.encoder_max_len - self.own_tokens
         while True:
             shorter, turns_cut = shorten_dialogue(dialogue, budget, self.encoder.token_ends)
             prompt = self.prompt_ids(shorter.strip())

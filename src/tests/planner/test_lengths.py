@@ -81,7 +81,7 @@ def test_lengths_of_data_are_those_of_the_data_set(tmp_path, home):
     assert not found.estimated
     (cached,) = (home / "lengths").iterdir()
     content = json.loads(cached.read_text(encoding="utf-8"))
-    cached.write_text(json.dumps({"prompts": [7, 7], "responses": content["responses"]}), encoding="utf-8")
+    cached.write_text(json.dumps(content | {"prompts": [7, 7]}), encoding="utf-8")
     assert data_lengths(config, find_shape(folder)[0], "train", named=True).prompts == [7, 7]
     data.write_text(data.read_text(encoding="utf-8") + "C: Bye.,They part.\n", encoding="utf-8")
     assert len(data_lengths(config, find_shape(folder)[0], "train", named=True)) == 3  # other content, counted anew

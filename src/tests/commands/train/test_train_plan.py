@@ -49,7 +49,9 @@ def encoded(family: str, examples: int, instructions: int = 1) -> SimpleNamespac
     lengths = shipped_lengths(family, examples)
     prompts = np.repeat(np.minimum(lengths.prompts, 1024), instructions)
     whole = prompts + np.repeat(lengths.responses, instructions)
-    return SimpleNamespace(templates=[None] * instructions, prompt_lengths=prompts, lengths=whole)
+    return SimpleNamespace(
+        templates=[SimpleNamespace(own_tokens=40)] * instructions, prompt_lengths=prompts, lengths=whole
+    )
 
 
 def first(context: RunContext, force: bool = False, instructions: int = 1) -> Plan | None:
