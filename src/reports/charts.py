@@ -25,19 +25,20 @@ Point = tuple[float, float]
 class Series:
     """One quantity over the steps, in order.
 
-    `marks` draws single points instead of a line; `rank` is the number of its colour and dashes, from 0; `at`
-    says where a point stands.
+    `marks` draws single points instead of a line; `rank` is the number of its colour and dashes among others of its
+    kind, from 0; None leaves marks in the colour of text, beside a line of the same run; `at` says where a
+    point stands.
     """
 
     label: str
     points: Sequence[Point]
     marks: bool = False
-    rank: int = 0
+    rank: int | None = None
     at: Text = _AT_STEP
 
     def styled(self, class_: str) -> str:
         """Return the class of one of its shapes."""
-        return f"{class_} s{self.rank % STYLES}" if self.rank else class_
+        return class_ if self.rank is None else f"{class_} s{self.rank % STYLES}"
 
     @property
     def finite(self) -> list[Point]:

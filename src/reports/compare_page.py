@@ -160,7 +160,13 @@ def _known(value: T | None, write: Callable[[T], str]) -> str:
 
 def _settings(comparison: RunComparison) -> Html:
     if not comparison.settings:
-        return tag("p", Text("The runs have the same settings.", "실행들의 설정이 같습니다."))
+        return tag(
+            "p",
+            Text(
+                "The settings that have a part in weights or summaries are the same.",
+                "가중치나 요약에 영향을 주는 설정이 모두 같습니다.",
+            ),
+        )
     rows = [[code(name), *(code(setting(value)) for value in values)] for name, values in comparison.settings]
     columns = [SETTING, *(named(run.name) for run in comparison.runs)]
     caption = Text("Settings that differ between the runs", "실행마다 다른 설정")

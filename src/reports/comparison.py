@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bilingual import Text, joined
+from ..config.effects import WITHOUT_EFFECT
 from ..errors import YoyakError
 from ..evaluation.result import EvaluationResult, score_report
 from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization, analyser_of
@@ -18,7 +19,6 @@ from .wording import STATUSES
 COSTS = ("wall_seconds", "peak_memory_bytes", "tokens_per_second", "samples_per_second", "steps")
 ABSENT = "\N{EN DASH}"
 """Stands for a setting that a run, of another version, does not have."""
-_NO_DIFFERENCE = ("experiment.name", "experiment.output_dir", "experiment.tags")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class RunComparison:
     tokenization: Tokenization
     stemmer: bool
     settings: list[tuple[str, list[Any]]]
-    """Settings that differ, and their values in each run, or `ABSENT`."""
+    """Settings that differ and have a part in weights or summaries, and their values in each run, or `ABSENT`."""
     examples: list[ComparedDialogue]
     notes: list[Text]
     """Why some figures cannot be compared."""
@@ -117,7 +117,7 @@ def compare_runs(folders: Sequence[Path], tokenization: str | None = None) -> Ru
         runs=compared,
         tokenization=counted,
         stemmer=stemmer,
-        settings=_differing([run.record.config for run in runs]),
+        settings=_differing(runs),
         examples=_examples(compared, rows) if all(same) else [],
         notes=_notes(compared, keys, same, ways, (counted, stemmer)),
     )
@@ -174,10 +174,11 @@ def _names(runs: Sequence[Run], folders: Sequence[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(folder) for folder in folders]
 
 
-def _differing(configs: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
-    flat = [dict(_leaves(config)) for config in configs]
-    names = dict.fromkeys(name for settings in flat for name in settings)
-    rows = [(name, [settings.get(name, ABSENT) for settings in flat]) for name in names if name not in _NO_DIFFERENCE]
+def _differing(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
+    flat = [dict(_leaves(run.record.config)) for run in runs]
+    unused = WITHOUT_EFFECT if any(run.record.refine for run in runs) else (*WITHOUT_EFFECT, "refine.")
+    names = dict.fromkeys(name for settings in flat for name in settings if not name.startswith(unused))
+    rows = [(name, [settings.get(name, ABSENT) for settings in flat]) for name in names]
     return [(name, values) for name, values in rows if any(value != values[0] for value in values[1:])]
 
 

@@ -135,6 +135,7 @@ def test_series_are_told_apart_by_their_rank() -> None:
     page = chart(Series("one", [(0, 1.0), (1, 2.0)]), Series("two", [(0, 2.0), (1, 1.0)], rank=1))
     assert [line.attributes["class"] for line in page.all("polyline")] == ["line", "line s1"]
     assert [key.attributes["class"] for key in page.all("span", "key")] == ["key", "key s1"]
+    assert Series("x", [], rank=0).styled("dot") == "dot s0"
     assert Series("x", [], rank=7).styled("dot") == "dot s1"
     assert page.texts("figcaption") == ["Lossonetwo"]
 

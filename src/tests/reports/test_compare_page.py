@@ -1,5 +1,8 @@
 """The page of several runs: whose figures stand where."""
 
+from pathlib import Path
+
+from src.reports import compare_page
 from src.reports.compare_page import EXAMPLES_SHOWN, render_comparison, span_of
 from src.reports.comparison import compare_runs
 from src.reports.wording import decimal
@@ -7,6 +10,7 @@ from src.tests.reports.conftest import ROWS, changed
 from src.tests.reports.page import Page
 
 MINUS = "\N{MINUS SIGN}"
+CSS = Path(compare_page.__file__).with_name("report.css")
 
 
 def page_of(*folders) -> Page:
@@ -69,7 +73,7 @@ def test_no_more_examples_than_a_reader_takes(make_run) -> None:
     page = page_of(make_run("one", rows), make_run("two", rows))
     assert len(page.texts("article")) == 10
     assert any(note.startswith("10 of 12 evaluation dialogues") for note in page.texts("p", "note"))
-    assert "The runs have the same settings." in page.texts("p")
+    assert "The settings that have a part in weights or summaries are the same." in page.texts("p")
 
 
 def test_curves_lie_over_each_other(make_run) -> None:
@@ -78,7 +82,18 @@ def test_curves_lie_over_each_other(make_run) -> None:
         "One: 2.000 at step 2, 1.000 at step 4, between 1.000 and 2.000. "
         "Two: 2.000 at step 2, 1.000 at step 4, between 1.000 and 2.000."
     ]
-    assert [line.attributes["class"] for line in page.all("polyline")] == ["line", "line s1"]
+    assert [line.attributes["class"] for line in page.all("polyline")] == ["line s0", "line s1"]
+
+
+def test_each_runs_marks_have_the_colour_of_its_curve(make_run) -> None:
+    one, two = make_run("one"), make_run("two")
+    for folder in (one, two):
+        (folder / "metrics.jsonl").write_text('{"step": 2, "eval_loss": 2.0}\n{"step": 4, "eval_loss": 1.0}\n')
+    page = page_of(one, two)
+    assert {dot.attributes["class"] for dot in page.all("circle", "mark")} == {"mark s0", "mark s1"}
+    rules = CSS.read_text(encoding="utf-8").split(".plot .mark:is(")[1]
+    assert rules.startswith(".s0, ")
+    assert "stroke: var(--accent)" in rules.partition("}")[0]
 
 
 def test_rewards_of_refined_runs_lie_over_each_other(make_run) -> None:

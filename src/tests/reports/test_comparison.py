@@ -112,6 +112,23 @@ def test_a_setting_that_only_the_last_run_changes_is_shown(make_run) -> None:
     assert found.settings == [("training.learning_rate", [0.1, 0.1, 0.3])]
 
 
+def test_settings_without_a_part_in_weights_or_summaries_are_left_out(make_run) -> None:
+    folders = [make_run("one"), make_run("two")]
+    for number, folder in enumerate(folders):
+        record = json.loads((folder / "run.json").read_text())
+        record["config"] = {
+            "experiment": {"name": folder.name, "notes": number},
+            "search": {"deadline": number},
+            "refine": {"samples": number},
+            "data": {"test": number, "train": number},
+            "training": {name: number for name in ("logging_steps", "report_to", "save_steps", "eval_steps")},
+        }
+        (folder / "run.json").write_text(json.dumps(record))
+    assert [name for name, _ in compare_runs(folders).settings] == ["data.train", "training.eval_steps"]
+    (folders[1] / "run.json").write_text(json.dumps(record | {"refine": {"steps": 3}}))
+    assert "refine.samples" in dict(compare_runs(folders).settings)
+
+
 def test_runs_of_one_name_are_called_by_their_folders(make_run) -> None:
     one, two = make_run("one"), make_run("two")
     record = json.loads((two / "run.json").read_text())

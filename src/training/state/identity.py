@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
+from ...config.effects import WITHOUT_EFFECT
 from ...config.loader import differences
 from ...config.located import located
 from ...config.schema import Config
@@ -18,18 +19,11 @@ from ...ranks.group import gathered, rank_count
 
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 _NEUTRAL = (
-    "experiment.",
-    "model.size",
+    *WITHOUT_EFFECT,
     "model.checkpoint",  # may be moved: its weights are compared
     "data.train",  # may be moved: their examples are compared
     "data.eval",
-    "data.test",
-    "training.logging_steps",
-    "training.rank_timeout",
-    "training.report_to",
-    "training.save_",
     "training.sharding",
-    "search.",
 )
 """Settings, or beginnings of their names, that change nothing in the weights."""
 _SCORING = ("generation.", "evaluation.")
