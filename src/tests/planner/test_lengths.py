@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from src.config import load_config
+from src.data.files.sources import load_dialogues
 from src.data.llm_dataset import create_llm_dataset
+from src.data.prompt.prompts import prompt_arguments
 from src.errors import YoyakError
+from src.models.lora_loader import LoRALoader
 from src.planner.data_lengths import data_lengths
 from src.planner.lengths import Lengths, estimated_lengths, lengths_by_hand, shipped_lengths, tokenizer_family
 from src.planner.shapes import find_shape
-from src.tests.tiny_models import LLAMA3, tiny_tokenizer, write_tiny_model
+from src.tests.tiny_models import CHATML, LLAMA3, tiny_tokenizer, write_tiny_model
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +90,49 @@ def test_lengths_of_data_are_those_of_the_data_set(tmp_path, home):
     assert len(data_lengths(config, find_shape(folder)[0], "train", named=True)) == 3  # other content, counted anew
     cached.write_text("{", encoding="utf-8")
     assert len(data_lengths(config, find_shape(folder)[0], "train", named=True)) == 3
+
+
+OWN_TEMPLATE = (
+    "{% for message in messages %}{{ '<start_of_turn>' + message['role'] + '\n' + message['content'] }}"
+    "{{ '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "template", "settings"),
+    [
+        (("<start_of_turn>", "<end_of_turn>"), OWN_TEMPLATE, []),
+        (CHATML, OWN_TEMPLATE.replace("start_of_turn", "|im_start|").replace("end_of_turn", "|im_end|"), []),
+        ((), None, []),  # a Llama, which gets Llama's control tokens
+        (CHATML, None, ["model.chat_template=llama"]),
+        ((), OWN_TEMPLATE, ["dataset.format_type=instruction"]),
+    ],
+)
+def test_lengths_are_those_of_training_whatever_the_chat_template(tmp_path, home, tokens, template, settings):
+    tokenizer = tiny_tokenizer(tokens)
+    tokenizer.chat_template = template
+    folder = write_tiny_model(tmp_path / "base", tokenizer=tokenizer)
+    data = _data(tmp_path / "train.csv")
+    settings = ["model.chat_template=auto", *settings, f"model.checkpoint={folder}", f"data.train={data}"]
+    config = load_config("llama_3.2_3b", settings)
+    found = data_lengths(config, find_shape(folder)[0], "train", named=True)
+    rows = load_dialogues(str(data), config.data).rows
+    texts = [row.dialogue for row in rows], [row.summary for row in rows]
+    dataset = create_llm_dataset(*texts, LoRALoader(config).tokenizer, **prompt_arguments(config))
+    assert list(found.prompts) == dataset.prompt_lengths.tolist()
+    assert list(found.responses) == (dataset.lengths - dataset.prompt_lengths).tolist()
+    assert found.own[0] == dataset.prompt.own_tokens
+
+
+def test_another_chat_template_is_counted_anew(tmp_path, home):
+    tokenizer = tiny_tokenizer(CHATML)
+    folder = write_tiny_model(tmp_path / "base", tokenizer=tokenizer)
+    settings = ["model.chat_template=auto", f"model.checkpoint={folder}", f"data.train={_data(tmp_path / 'train.csv')}"]
+    config = load_config("llama_3.2_3b", settings)
+    before = data_lengths(config, find_shape(folder)[0], "train", named=True)
+    its = OWN_TEMPLATE.replace("start_of_turn", "|im_start|").replace("end_of_turn", "|im_end|")
+    (tmp_path / "base" / "chat_template.jinja").write_text("A long beginning. " + its, encoding="utf-8")
+    assert data_lengths(config, find_shape(folder)[0], "train", named=True).prompts[0] > before.prompts[0]
 
 
 def test_without_a_tokenizer_lengths_are_estimated_from_characters(tmp_path):
