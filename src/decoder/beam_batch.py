@@ -94,7 +94,7 @@ class BeamBatch(ChoosingBatch):
         place, going = self._count[prompts], self._going[prompts]
         rows = (prompts[:, None] * beams + self._beam).flatten()
         scores = torch.log_softmax(logits.float(), dim=-1)
-        scores = self._picker.scored(scores, rows, place.repeat_interleave(beams))
+        scores = self._picker.scored(scores, rows, place.repeat_interleave(beams), self._new.flatten(0, 1))
         scores = scores.view(len(prompts), beams, vocabulary) + self._scores[prompts][:, :, None]
         scores, index = scores.flatten(1).topk(self._candidates)
         sources, tokens = index // vocabulary, index % vocabulary

@@ -121,7 +121,7 @@ class ChoosingBatch(RowBatch):
     def _choose(self, logits: torch.Tensor, prompts: torch.Tensor) -> None:
         """Choose a token for each row of some prompts, given by place, and see which end with it."""
         count, going = self._count[prompts], self._going[prompts]
-        tokens = self._picker.pick(logits, prompts, count)
+        tokens = self._picker.pick(logits, prompts, count, self._new)
         self._tokens[prompts], self._new[prompts, count] = tokens, tokens
         count = count + going
         is_end = (tokens[:, None] == self._ends).any(dim=1)

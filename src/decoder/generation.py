@@ -26,7 +26,7 @@ def generate(
     Args:
         decoder: of the model.
         prompts: token ids; equal ones that begin together are read once.
-        settings: how tokens are chosen; without n-grams.
+        settings: how tokens are chosen.
         max_new_tokens: at most so many for a prompt.
         end_ids: tokens that end a summary, each the last of its new ids.
         seeds: one a prompt, where tokens are drawn; with `mbr_samples` None takes the most likely ones.

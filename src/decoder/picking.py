@@ -64,9 +64,24 @@ def _below(point: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
     return torch.minimum(point, torch.nextafter(last, torch.zeros_like(last)))
 
 
-def needs_earlier_tokens(settings: GenerationSettings) -> bool:
-    """Tell whether a choice depends on n-grams, which `Picker` doesn't keep."""
-    return settings.no_repeat_ngram_size > 0
+def without_repeats(scores: torch.Tensor, new: torch.Tensor, count: torch.Tensor, size: int) -> torch.Tensor:
+    """Return scores that are -inf where a token would complete an n-gram that its row has already.
+
+    Shapes depend on no number of the tensors, and nothing is read by the host: it runs in CUDA graphs.
+
+    Args:
+        scores: (rows, vocabulary).
+        new: (rows, tokens), of which the first `count` are the row's own; the others may be any.
+        count: (rows,).
+        size: tokens of an n-gram, from 1 to those of `new`.
+    """
+    grams = new.unfold(1, size, 1)
+    last = count[:, None] + torch.arange(1 - size, 0, device=new.device)
+    begun = new.gather(1, last.clamp(min=0))
+    whole = torch.arange(size, new.shape[1] + 1, device=new.device) <= count[:, None]
+    repeats = (grams[:, :, :-1] == begun[:, None]).all(dim=2) & whole
+    bounds = scores.new_full(repeats.shape, torch.inf).masked_fill_(repeats, -torch.inf)
+    return scores.scatter_reduce(1, grams[:, :, -1], bounds, "amin")
 
 
 def uniform_numbers(seed: int | None, count: int) -> np.ndarray:
@@ -99,6 +114,8 @@ class Picker:
         self._ends = torch.tensor(list(end_ids), device=device)
         self._uniform = torch.zeros(rows, most, dtype=torch.float64, device=device) if settings.do_sample else None
         self._has_greedy_rows = settings.mbr_samples > 0
+        size = settings.no_repeat_ngram_size
+        self._gram = size if size < most else 0  # longer ones can't come twice in so many tokens
         # Tokens that have occurred in a row, where that makes them less likely.
         penalized = settings.repetition_penalty != 1
         self._seen = torch.zeros(rows, vocabulary, dtype=torch.bool, device=device) if penalized else None
@@ -118,18 +135,19 @@ class Picker:
         """Return what is kept a row, (rows, ...) each."""
         return [kept for kept in (self._uniform, self._seen) if kept is not None]
 
-    def pick(self, logits: torch.Tensor, rows: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    def pick(self, logits: torch.Tensor, rows: torch.Tensor, count: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
         """Return a token for each of `rows`.
 
         Args:
             logits: (rows, vocabulary).
             rows: (rows,) which rows these are.
             count: (rows,) tokens that each has got already.
+            new: (all rows, at least `most`) that hold these tokens.
         """
         settings = self._settings
-        if not (settings.do_sample or settings.min_new_tokens or self._seen is not None):
+        if not (settings.do_sample or settings.min_new_tokens or self._gram or self._seen is not None):
             return logits.argmax(dim=-1)
-        scores = self.scored(logits.float(), rows, count)
+        scores = self.scored(logits.float(), rows, count, new)
         if self._uniform is None:
             tokens = scores.argmax(dim=-1)
         else:
@@ -141,13 +159,18 @@ class Picker:
         self.took(rows, tokens)
         return tokens
 
-    def scored(self, scores: torch.Tensor, rows: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
-        """Return scores (rows, vocabulary), in float32, after the penalty on earlier tokens and the shortest length."""
+    def scored(self, scores: torch.Tensor, rows: torch.Tensor, count: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+        """Return scores (rows, vocabulary), in float32, after the penalty, n-grams and the shortest length; see `pick`.
+
+        That is the order in which transformers applies them.
+        """
         settings = self._settings
         if self._seen is not None:
             penalty = settings.repetition_penalty
             penalized = torch.where(scores < 0, scores * penalty, scores / penalty)
             scores = torch.where(self._seen[rows], penalized, scores)
+        if self._gram:
+            scores = without_repeats(scores, new[rows], count, self._gram)
         if settings.min_new_tokens:
             early = (count < settings.min_new_tokens)[:, None]
             ends = scores[:, self._ends].masked_fill(early, -torch.inf)

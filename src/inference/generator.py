@@ -13,7 +13,7 @@ from ..data.prompt.reasoning import without_reasoning
 from ..data.prompt.templates import PromptTemplate
 from ..decoder.cached_decoder import CachedDecoder
 from ..decoder.generation import generate
-from ..decoder.picking import needs_earlier_tokens, row_seed
+from ..decoder.picking import row_seed
 from ..models.autocast import autocast
 from ..models.generation_settings import end_ids_of
 from ..ranks.group import note_progress
@@ -212,7 +212,7 @@ def _stream_ids(
     """
     pad = tokenizer.pad_token_id
     pad_id = int(pad) if pad is not None else end_ids[0]
-    fast = not needs_earlier_tokens(settings) and generates_fast(model)
+    fast = generates_fast(model)
 
     def run(indices: list[int], rows: int) -> Iterator[list[tuple[int, list[int]]]]:
         chosen = [prompts[index] for index in indices]

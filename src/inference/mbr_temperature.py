@@ -16,7 +16,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from ..bilingual import Text
 from ..config.schema import GenerationSettings
 from ..decoder.cached_decoder import CachedDecoder
-from ..decoder.picking import needs_earlier_tokens, warpers
+from ..decoder.picking import warpers
 from ..decoder.row_batch import RowBatch
 from ..models.autocast import autocast
 from ..ranks.group import agreed
@@ -94,7 +94,7 @@ def mean_entropies(
     """
     first = list(prompts[:DIALOGUES])
     most = min(_TOKENS, max_new_tokens)
-    fast = not needs_earlier_tokens(settings) and generates_fast(model)
+    fast = generates_fast(model)
     pad = tokenizer.pad_token_id
     measure = _of_rows if fast else partial(_of_transformers, pad_id=int(pad) if pad is not None else end_ids[0])
 

@@ -17,6 +17,7 @@ from src.decoder.cached_decoder import CachedDecoder
 from src.decoder.generation import generate
 from src.inference import generator
 from src.inference.decoding import before_end
+from src.inference.sampling import SummaryNGrams
 from src.tests.decoder.test_cached_decoder import PROMPTS, model_of
 from src.tests.packed_models import WRITTEN_OUT
 
@@ -63,6 +64,7 @@ def theirs(model, settings, prompts=MANY, *, most=20, ends=ENDS, together=False)
             num_beams=settings.num_beams,
             length_penalty=settings.length_penalty,
             repetition_penalty=settings.repetition_penalty,
+            logits_processor=n_grams(settings, width),
             do_sample=False,
             eos_token_id=list(ends),
             pad_token_id=0,
@@ -76,10 +78,16 @@ def theirs(model, settings, prompts=MANY, *, most=20, ends=ENDS, together=False)
     return found, scores
 
 
+def n_grams(settings, width):
+    size = settings.no_repeat_ngram_size
+    return LogitsProcessorList([SummaryNGrams(size, width)] if size else [])
+
+
 def written_out(model, settings, prompt, most, ends):
     """Search in plain Python; return the best by transformers' rule and by ours, each as score, ids."""
     width, beams, going, ended = len(prompt), settings.num_beams, [(0.0, [])], []
     processors = LogitsProcessorList([RepetitionPenaltyLogitsProcessor(settings.repetition_penalty)])
+    processors.extend(n_grams(settings, width))
     processors.append(MinNewTokensLengthLogitsProcessor(width, settings.min_new_tokens, list(ends), device="cpu"))
     for count in range(1, most + 1):
         rows = torch.tensor([prompt + ids for _, ids in going])
@@ -142,7 +150,15 @@ def test_all_that_the_decoder_knows_search_alike(family):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"repetition_penalty": 1.4}, {"min_new_tokens": 7}, {"repetition_penalty": 0.8, "min_new_tokens": 3}]
+    "settings",
+    [
+        {"repetition_penalty": 1.4},
+        {"min_new_tokens": 7},
+        {"repetition_penalty": 0.8, "min_new_tokens": 3},
+        {"no_repeat_ngram_size": 1},
+        {"no_repeat_ngram_size": 2, "repetition_penalty": 0.8, "min_new_tokens": 12},
+    ],
+    ids=str,
 )
 def test_other_settings_mean_what_they_mean_to_transformers(model, settings):
     settings = GenerationSettings(num_beams=4, **settings)
@@ -150,6 +166,15 @@ def test_other_settings_mean_what_they_mean_to_transformers(model, settings):
     same(ours(model, settings), known)
     same(ours(model, settings, rows=4), known)
     assert known[0] != plain_four(model)[0]
+
+
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "qwen3_5_text"])
+def test_no_family_searches_an_n_gram_twice(family):
+    """What a beam has written goes with it to the row where it goes on."""
+    model, settings = model_of(family, adapter=True), GenerationSettings(num_beams=3, no_repeat_ngram_size=2)
+    known = expected_of(model, settings, PROMPTS, most=12)
+    same(ours(model, settings, PROMPTS, most=12, rows=2), known)
+    assert known[0] != ours(model, GenerationSettings(num_beams=3), PROMPTS, most=12)[0]
 
 
 def test_what_has_ended_comes_before_what_was_cut(model):
@@ -162,13 +187,13 @@ def test_what_has_ended_comes_before_what_was_cut(model):
     assert all(ids[place] == their_ids[place] for place in range(len(ids)) if place not in ended)
 
 
-def test_of_what_transformers_searches_what_has_ended_comes_first_too(model):
-    """Settings that only transformers knows go through it."""
-    plain = GenerationSettings(num_beams=4, length_penalty=2.0)
-    settings = plain.model_copy(update={"no_repeat_ngram_size": 20})  # of which there is none
+def test_of_what_transformers_searches_what_has_ended_comes_first_too(model, monkeypatch):
+    """As it searches for models that only it knows."""
+    monkeypatch.setattr(generator, "generates_fast", lambda model: False)
+    settings = GenerationSettings(num_beams=4, length_penalty=2.0)
     how = [None] * len(MANY), ENDS, 20
     found = dict(generator._stream_ids(model, SimpleNamespace(pad_token_id=0), MANY, settings, *how))
-    own, best = theirs(model, plain)[0], ours(model, plain)[0]
+    own, best = theirs(model, settings)[0], ours(model, settings)[0]
     changed = 0
     for place, ids in enumerate(own):
         if ids[-1] in ENDS:
@@ -205,11 +230,11 @@ def test_one_prompt_alone_and_equal_ones(model):
     same(ours(model, settings, prompts, rows=2), expected_of(model, settings, prompts))
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3_5_text"])
+@pytest.mark.parametrize(("family", "size"), [("llama", 0), ("llama", 2), ("qwen3_5_text", 0)])
 @pytest.mark.parametrize("rows", [1, 3, 5])
-def test_empty_rows_and_unseen_ends_change_nothing(monkeypatch, family, rows):
+def test_empty_rows_and_unseen_ends_change_nothing(monkeypatch, family, size, rows):
     """As on a GPU: prompts rounded up, eight steps between two looks."""
-    model, settings = model_of(family, adapter=True), GenerationSettings(num_beams=3)
+    model, settings = model_of(family, adapter=True), GenerationSettings(num_beams=3, no_repeat_ngram_size=size)
     known = ours(model, settings, MANY[:9])
     for module in (row_batch, choosing_batch):
         monkeypatch.setattr(module, "padded_rows", lambda rows, device: 1 << (rows - 1).bit_length())
@@ -231,7 +256,9 @@ def test_the_greatest_penalties_give_a_summary(model, length_penalty):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("family", ["qwen3", "qwen3_5_text"])
-@pytest.mark.parametrize("settings", [{}, {"repetition_penalty": 1.2, "min_new_tokens": 4}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"repetition_penalty": 1.2, "min_new_tokens": 4}, {"no_repeat_ngram_size": 2}], ids=str
+)
 def test_graphs_give_what_single_operations_give(monkeypatch, family, settings):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA GPU here")

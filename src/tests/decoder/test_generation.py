@@ -11,7 +11,7 @@ from src.decoder import choosing_batch, row_batch
 from src.decoder.cached_decoder import CachedDecoder
 from src.decoder.generation import generate
 from src.decoder.picking import row_seed
-from src.inference.sampling import sampling_processors
+from src.inference.sampling import SummaryNGrams, sampling_processors
 from src.tests.decoder.test_cached_decoder import PROMPTS, model_of
 
 END = 40  # greedy summaries end after 3 to 16 tokens
@@ -34,7 +34,11 @@ def theirs(model, settings, prompts=PROMPTS, *, seeds=(), most=20, ends=(END,)):
     """Return the same by transformers, a prompt at a time."""
     found = []
     for number, prompt in enumerate(prompts):
-        draws = {"logits_processor": sampling_processors(settings, [seeds[number]])} if seeds else {}
+        processors = LogitsProcessorList()
+        if settings.no_repeat_ngram_size:
+            processors.append(SummaryNGrams(settings.no_repeat_ngram_size, len(prompt)))
+        if seeds:
+            processors.extend(sampling_processors(settings, [seeds[number]]))
         output = model.generate(
             input_ids=torch.tensor([prompt]),
             attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
@@ -44,7 +48,7 @@ def theirs(model, settings, prompts=PROMPTS, *, seeds=(), most=20, ends=(END,)):
             do_sample=False,
             eos_token_id=list(ends),
             pad_token_id=0,
-            **draws,
+            logits_processor=processors,
         )
         found.append(output[0, len(prompt) :].tolist())
     return found
@@ -58,9 +62,11 @@ def test_the_next_prompts_join_where_others_have_left(model, rows):
 
 
 @pytest.mark.parametrize("rows", [1, 3, 5])
-def test_empty_rows_and_unseen_ends_change_nothing(model, monkeypatch, rows):
+@pytest.mark.parametrize("size", [0, 2])
+def test_empty_rows_and_unseen_ends_change_nothing(model, monkeypatch, rows, size):
     """As on a GPU: rows rounded up, eight steps between two looks."""
-    expected = theirs(model, GenerationSettings(), PROMPTS * 3)
+    settings = GenerationSettings(no_repeat_ngram_size=size)
+    expected = theirs(model, settings, PROMPTS * 3)
     for module in (row_batch, choosing_batch):
         monkeypatch.setattr(module, "padded_rows", lambda rows, device: 1 << (rows - 1).bit_length())
 
@@ -69,7 +75,7 @@ def test_empty_rows_and_unseen_ends_change_nothing(model, monkeypatch, rows):
             batch._stepped(row_batch.padded_rows(len(batch), batch.device))
 
     monkeypatch.setattr(choosing_batch.ChoosingBatch, "advance", advance)
-    assert ours(model, GenerationSettings(), PROMPTS * 3, rows=rows) == expected
+    assert ours(model, settings, PROMPTS * 3, rows=rows) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,6 +87,10 @@ def test_empty_rows_and_unseen_ends_change_nothing(model, monkeypatch, rows):
         {"do_sample": True, "repetition_penalty": 1.4},
         {"repetition_penalty": 1.4},
         {"min_new_tokens": 7},
+        {"no_repeat_ngram_size": 1},
+        {"no_repeat_ngram_size": 2, "repetition_penalty": 0.7, "min_new_tokens": 12},
+        {"do_sample": True, "no_repeat_ngram_size": 1, "top_k": 2},
+        {"do_sample": True, "no_repeat_ngram_size": 2, "repetition_penalty": 0.7, "top_p": 0.9, "temperature": 0.5},
     ],
     ids=str,
 )
@@ -91,6 +101,40 @@ def test_settings_mean_what_they_mean_to_transformers(model, settings):
     assert ours(model, settings, seeds=seeds, rows=2) == expected
     assert ours(model, settings, seeds=seeds) == expected
     assert expected != theirs(model, GenerationSettings())
+
+
+@pytest.mark.parametrize("family", ["qwen3", "exaone4", "gemma3_text", "qwen3_5_text"])
+def test_no_family_writes_an_n_gram_twice(family):
+    model, settings = model_of(family, adapter=True), GenerationSettings(no_repeat_ngram_size=2)
+    found = ours(model, settings, ends=(-1,), rows=2)
+    assert found == theirs(model, settings, ends=(99,))
+    assert repeated(found, 2) == 0 < repeated(ours(model, GenerationSettings(), ends=(-1,)), 2)
+
+
+def repeated(found, size):
+    """Return how many n-grams of so many tokens come again."""
+    grams = [[tuple(ids[place : place + size]) for place in range(len(ids) - size + 1)] for ids in found]
+    return sum(len(its) - len(set(its)) for its in grams)
+
+
+def test_n_grams_that_never_come_twice_change_no_draw(model):
+    """As long as the longest summary, they can't; of 6 tokens none does."""
+    plain, seeds = GenerationSettings(do_sample=True), [row_seed(0, 0, ids) for ids in PROMPTS]
+    free = ours(model, plain, seeds=seeds)
+    assert repeated(free, 6) == 0 < repeated(free, 1)
+    for size in (6, 19, 20, 10**9):
+        assert ours(model, plain.model_copy(update={"no_repeat_ngram_size": size}), seeds=seeds, rows=2) == free
+    assert ours(model, plain.model_copy(update={"no_repeat_ngram_size": 1}), seeds=seeds, rows=2) != free
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_the_longest_n_gram_that_can_come_twice_has_a_token_less_than_the_summary(model, size):
+    same = GenerationSettings(repetition_penalty=1e-6)  # one token again and again
+    settings = same.model_copy(update={"no_repeat_ngram_size": size})
+    found, free = (ours(model, how, most=size + 1, ends=(-1,)) for how in (settings, same))
+    assert found == theirs(model, settings, most=size + 1, ends=(99,))
+    assert found != free
+    assert [ids[:-1] for ids in found] == [ids[:-1] for ids in free]
 
 
 def test_all_of_several_ends_end_a_row_and_are_kept(model):
@@ -143,7 +187,16 @@ def test_no_warper_changes_what_is_not_asked_for():
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("settings", [{}, {"do_sample": True, "top_k": 20, "repetition_penalty": 1.2}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"do_sample": True, "top_k": 20, "repetition_penalty": 1.2},
+        {"no_repeat_ngram_size": 1},
+        {"do_sample": True, "temperature": 0.5, "no_repeat_ngram_size": 2, "min_new_tokens": 8},
+    ],
+    ids=str,
+)
 def test_graphs_give_what_single_operations_give(monkeypatch, settings):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA GPU here")

@@ -118,14 +118,19 @@ def test_mode_and_gradients_come_back(loaded):
     assert not torch.is_inference_mode_enabled()
 
 
+@pytest.mark.parametrize("fast", [True, False], ids=["our decoder", "transformers"])
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_an_n_gram_comes_once_in_a_summary_whatever_the_dialogue_holds(loaded, size):
+def test_an_n_gram_comes_once_in_a_summary_whatever_the_dialogue_holds(loaded, monkeypatch, size, fast):
     """By transformers' own rule no name or number of as many tokens could be taken from the dialogue."""
     model, tokenizer, dataset = loaded
+    calls = counted_rows(monkeypatch)
+    if not fast:
+        monkeypatch.setattr(generator, "generates_fast", lambda model: False)
     prompts, most = dataset.prompt.encode_prompts(DIALOGUES), 12
     how = {"end_id": dataset.prompt.end_id, "max_new_tokens": most}
     settings = GenerationSettings(no_repeat_ngram_size=size)
     found = dict(stream_summaries(model, tokenizer, prompts, settings, **how))
+    assert len(calls) == fast
     model.eval()
     for index, prompt in enumerate(prompts):
         new: list[int] = []
@@ -169,12 +174,12 @@ def test_a_beam_search_is_that_of_transformers(loaded, monkeypatch):
         settings = GenerationSettings(num_beams=4, **settings)
         return generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, settings)
 
-    ours = [searched(), searched(length_penalty=0.0, batch_size=3), searched(length_penalty=-1.0)]
-    assert len(calls) == 3
+    ways = [{}, {"length_penalty": 0.0, "batch_size": 3}, {"length_penalty": -1.0}, {"no_repeat_ngram_size": 2}]
+    ours = [searched(**way) for way in ways]
+    assert len(calls) == 4
     monkeypatch.setattr(generator, "generates_fast", lambda model: False)
-    theirs = [searched(), searched(length_penalty=0.0, batch_size=3), searched(length_penalty=-1.0)]
-    assert ours == theirs
-    assert len(calls) == 3
+    assert [searched(**way) for way in ways] == ours
+    assert len(calls) == 4
 
 
 def test_a_batchs_tokens_are_prompts_and_summaries_times_beams(loaded, monkeypatch):
@@ -235,11 +240,16 @@ def test_mbr_takes_the_most_likely_summary_or_one_of_the_samples(loaded):
     assert generated(**drawn | {"mbr_temperature": 1e-6}) == generated()
 
 
-@pytest.mark.parametrize("way", [{}, {"no_repeat_ngram_size": 30}], ids=["our decoder", "transformers"])
-def test_the_candidates_of_mbr(loaded, monkeypatch, way):
+@pytest.mark.parametrize(
+    ("fast", "size"), [(True, 0), (True, 1), (False, 0)], ids=["our decoder", "without repeats", "transformers"]
+)
+def test_the_candidates_of_mbr(loaded, monkeypatch, fast, size):
     """The first is the most likely summary; the others are what plain sampling draws at that temperature."""
     model, tokenizer, dataset = loaded
-    way = way | {"min_new_tokens": 12}  # none ends, so none comes before others for that
+    if not fast:
+        monkeypatch.setattr(generator, "generates_fast", lambda model: False)
+    # None ends, so none comes before others for that.
+    way = {"min_new_tokens": 12, "no_repeat_ngram_size": size}
     seen = {}
     monkeypatch.setattr(MbrChooser, "add", lambda self, dialogue, texts, _: seen.setdefault(dialogue, texts))
     prompts = dataset.prompt.encode_prompts(DIALOGUES)

@@ -4,6 +4,7 @@ import pytest
 
 from src.config.schema import GenerationSettings
 from src.data.llm_dataset import create_llm_dataset
+from src.inference import generator, mbr_temperature
 from src.inference.generator import generate_summaries
 from src.inference.mbr import MbrChooser
 from src.inference.mbr_start import start_samples
@@ -13,16 +14,19 @@ from src.tests.models.test_adapter_values import saved
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, write_tiny_model
 
 
-@pytest.mark.parametrize("way", [{}, {"no_repeat_ngram_size": 30}], ids=["our decoder", "transformers"])
-def test_half_of_the_samples_are_the_starts_and_are_no_candidates(tmp_path, monkeypatch, way):
+@pytest.mark.parametrize("fast", [True, False], ids=["our decoder", "transformers"])
+def test_half_of_the_samples_are_the_starts_and_are_no_candidates(tmp_path, monkeypatch, fast):
     """They are what the model before refining draws as its own last samples, at a temperature found for it."""
+    if not fast:
+        for module in (generator, mbr_temperature):
+            monkeypatch.setattr(module, "generates_fast", lambda model: False)
     config = tiny_config(write_tiny_model(tmp_path / "base"), tmp_path, lora__use_qlora=False)
     model, tokenizer = load_tiny(config)
     folder = saved(model, tmp_path / "before", 1)
     dataset = create_llm_dataset(DIALOGUES, SUMMARIES, tokenizer, decoder_max_len=12, format_type="chat", language="en")
     ends, prompts = end_ids_of(model, dataset.prompt.end_id), dataset.prompt.encode_prompts(DIALOGUES)
     add, seen = MbrChooser.add, {}
-    way = way | {"min_new_tokens": 12}  # none ends, so none comes before others for that
+    way = {"min_new_tokens": 12}  # none ends, so none comes before others for that
 
     def spy(self, dialogue, texts, references):
         seen[dialogue] = [*texts], [*references]
