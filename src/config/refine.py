@@ -26,7 +26,7 @@ class RefineSettings(Section):
     lr_scheduler_type: Literal["constant", "linear"] = "linear"
     """Shape of the learning rate after the warm-up: as it is, or falling to 0 at the last step."""
     warmup_steps: Count = 5
-    """Steps in which the learning rate rises."""
+    """Steps in which the learning rate rises, all but the last at the most."""
     reward: Literal["rouge_sum", "rouge1", "rouge2", "rougeL", "chrf"] = "rouge_sum"
     """What a summary is rewarded for, counted by `evaluation.tokenization` and `evaluation.stemmer`."""
     facts_weight: Annotated[float, Field(ge=0, le=MOST)] = 5.0

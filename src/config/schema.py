@@ -167,7 +167,7 @@ class TrainingSettings(Section):
     ] = "cosine"
     """Shape of the learning rate over the run."""
     warmup_ratio: Fraction = 0.1
-    """Share of the steps in which the learning rate rises from 0."""
+    """Share of the steps in which the learning rate rises from 0, all but the last at the most."""
     weight_decay: Annotated[float, Field(ge=0, le=MOST)] = 0.1
     """Decoupled weight decay."""
     max_grad_norm: PositiveFloat = 1.2

@@ -15,6 +15,7 @@ from ..errors import YoyakError
 from ..ranks.group import gathered, is_first_rank, rank_count, working_alone
 from ..runs.disk import raise_if_disk_full
 from .adapter_start import start_adapter
+from .arguments import RunArguments
 from .generation_score import rouge_sum
 from .guards.deterministic import deterministic_kernels, raise_if_not_deterministic
 from .guards.interrupts import StopOnSignal, TrainingInterrupted
@@ -126,7 +127,7 @@ class LLMTrainer:
         evaluates = self.eval_dataset is not None
         strategy = "steps" if training.eval_steps else "epoch"
         every: dict[str, Any] = {"eval_steps": training.eval_steps, "save_steps": training.eval_steps}
-        arguments = TrainingArguments(
+        arguments = RunArguments(
             output_dir=str(self.run_dir / "checkpoints"),
             num_train_epochs=training.epochs,
             max_steps=training.max_steps or -1,
@@ -135,7 +136,7 @@ class LLMTrainer:
             gradient_accumulation_steps=accumulated,
             learning_rate=training.learning_rate,
             lr_scheduler_type=training.lr_scheduler_type,
-            warmup_steps=training.warmup_ratio,  # below 1 it is a share of the steps
+            warmup_steps=training.warmup_ratio,
             weight_decay=training.weight_decay,
             max_grad_norm=training.max_grad_norm,
             optim=optimizer,

@@ -57,7 +57,7 @@ KOREAN_HELP = {
     ),
     "training.eval_batch_size": "평가 배치의 예시 수입니다. 비우면 batch_size와 같습니다.",
     "training.lr_scheduler_type": "실행하는 동안 학습률이 변하는 모양입니다.",
-    "training.warmup_ratio": "학습률이 0에서 올라가는 스텝의 비율입니다.",
+    "training.warmup_ratio": "학습률이 0에서 올라가는 스텝의 비율입니다. 마지막 스텝은 빼고 셉니다.",
     "training.weight_decay": "분리된 가중치 감쇠입니다.",
     "training.max_grad_norm": "그래디언트를 이 노름까지 줄입니다.",
     "training.optim": (

@@ -52,7 +52,8 @@ REFINE_WORDS = {
     ),
     "refine.warmup_steps": (
         Text("Warm-up steps", "워밍업 스텝"),
-        Text("Steps in which the learning rate rises.", "학습률을 올리는 스텝 수입니다."),
+        Text("Steps in which the learning rate rises, all but the last at the most.",
+             "학습률을 올리는 스텝 수입니다. 많아도 마지막 스텝 전까지입니다."),
     ),
     "refine.kl": (
         Text("Weight of the distance", "시작 모델과의 거리 가중치"),

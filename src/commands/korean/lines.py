@@ -24,6 +24,10 @@ LINES = (
     Text("; its state is in {checkpoint}", ". 상태는 {checkpoint}에 있습니다"),
     Text("Stopped; what was not finished is not kept", "멈췄습니다. 끝내지 못한 것은 남기지 않았습니다"),
     Text(
+        "refine.warmup_steps = %d: of %d steps the learning rate rises in all, and is reached at the last one",
+        "refine.warmup_steps = %d: 스텝 %d개 내내 학습률이 올라 마지막 스텝에서야 설정한 값이 됩니다",
+    ),
+    Text(
         "training.learning_rate = %g is low for LoRA, which hardly learns at it; try training.learning_rate=%s",
         (
             "training.learning_rate = %g은(는) LoRA에는 낮아 거의 배우지 못합니다. training.learning_rate=%s을(를) 써 "

@@ -57,6 +57,17 @@ def refuse_untrainable(config: Config) -> None:
         raise YoyakError("lora.target_modules: is empty; name layers, such as lora.target_modules=[q_proj,v_proj]")
 
 
+def warn_long_warmup(config: Config, logger: logging.Logger) -> None:
+    """Say that a refining's learning rate rises until the last step."""
+    refine = config.refine
+    if 0 < refine.steps - 1 < refine.warmup_steps:
+        logger.warning(
+            "refine.warmup_steps = %d: of %d steps the learning rate rises in all, and is reached at the last one",
+            refine.warmup_steps,
+            refine.steps,
+        )
+
+
 def warn_low_rate(config: Config, logger: logging.Logger) -> None:
     """Say that a LoRA run hardly learns at a learning rate for full fine-tuning, and name a better one."""
     rate = config.training.learning_rate

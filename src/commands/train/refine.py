@@ -20,6 +20,7 @@ from ..saved_settings import SETTINGS_FILE as SAVED
 from ..saved_settings import load_saved
 from ..several import ONE, Several
 from ..together import as_asked
+from .config import warn_long_warmup
 from .folder import RunContext
 from .launch import refine_arguments
 from .request import TrainRequest
@@ -142,6 +143,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         refuse_unpacked_checkpoint(config, loader.checkpoint, loader.compute.dtype)
         train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
         trained, evaluated = refine_examples(train_set, tables["train"]), refine_examples(eval_set, tables["eval"])
+        warn_long_warmup(config, run.logger)
         plan = refine_plan.plan_refining(run, loader.facts.model_config, trained, evaluated)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)
         run_steps.record_model(run, loader, model)

@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from src.config.loader import load_config
 from src.errors import YoyakError
@@ -51,6 +52,24 @@ def test_arguments_follow_the_config(checkpoint, tmp_path):
     assert (args.metric_for_best_model, args.greater_is_better) == ("eval_loss", False)
     assert args.seed == args.data_seed == 42
     assert trainer.trainer.processing_class is trainer.tokenizer
+
+
+@pytest.mark.parametrize(
+    ("share", "steps", "warmup"),
+    [(0.1, 20, 2), (0.1, 11, 2), (0.0, 5, 0), (0.1, 1, 0), (0.5, 2, 1), (0.9, 3, 2), (1.0, 10, 9), (1.0, 1, 0)],
+)
+def test_the_learning_rate_is_reached_at_the_last_step_at_the_latest(checkpoint, tmp_path, share, steps, warmup):
+    trainer = trainer_for(tiny_config(checkpoint, tmp_path, training__warmup_ratio=share))
+    assert trainer._create_training_args().get_warmup_steps(steps) == warmup
+
+
+def test_a_training_of_one_step_learns(checkpoint, tmp_path):
+    """Under the usual warm-up, a share of 0.1."""
+    trainer = trainer_for(tiny_config(checkpoint, tmp_path, training__warmup_ratio=0.1, training__max_steps=1))
+    before = {name: value.clone() for name, value in trainer.model.named_parameters() if value.requires_grad}
+    trainer.train()
+    after = dict(trainer.model.named_parameters())
+    assert any(not torch.equal(after[name], value) for name, value in before.items())
 
 
 def test_cuda_optimizer_becomes_adamw_on_the_cpu_and_says_so(checkpoint, tmp_path, caplog):

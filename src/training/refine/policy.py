@@ -21,9 +21,10 @@ def advantages(rewards: Sequence[float]) -> list[float]:
 
 
 def learning_rate(settings: RefineSettings, step: int) -> float:
-    """Return the learning rate of a step, from 0."""
-    rising = (step + 1) / (settings.warmup_steps + 1)
-    falling = (settings.steps - step) / max(settings.steps - settings.warmup_steps, 1)
+    """Return the learning rate of a step, from 0: the last one has the whole rate where the warm-up is as long."""
+    warmup = min(settings.warmup_steps, settings.steps - 1)
+    rising = (step + 1) / (warmup + 1)
+    falling = (settings.steps - step) / (settings.steps - warmup)
     return settings.learning_rate * min(1.0, rising, falling if settings.lr_scheduler_type == "linear" else 1.0)
 
 

@@ -30,6 +30,14 @@ def test_the_rate_rises_and_falls() -> None:
     assert [learning_rate(level, step) for step in (0, 2, 9)] == pytest.approx([8, 24, 24])
 
 
+def test_a_warm_up_that_is_as_long_as_the_steps_ends_at_the_last_one() -> None:
+    settings = RefineSettings(steps=3, warmup_steps=5, learning_rate=24.0)
+    for kind in ("linear", "constant"):
+        short = settings.model_copy(update={"lr_scheduler_type": kind})
+        assert [learning_rate(short, step) for step in range(3)] == pytest.approx([8, 16, 24])
+    assert learning_rate(settings.model_copy(update={"steps": 1}), 0) == 24
+
+
 def test_the_average_takes_the_place_of_the_weights() -> None:
     """From 8, then 4 and 2 at a share of a half: 6, then 4; the weights themselves come back, in their own type."""
     parameter = nn.Parameter(torch.tensor([8.0], dtype=torch.bfloat16))
