@@ -50,7 +50,7 @@ class PlanRequest:
 def show_plan(request: PlanRequest) -> None:
     """Print the plan, its JSON, a comparison, or what calibration measured."""
     if request.calibrate:
-        calibrate(request.as_json)
+        calibrate(request)
         return
     config, sources = load_config_with_sources(request.experiment, request.overrides)
     leave_out_default_4bit(config, sources)
@@ -188,22 +188,34 @@ def compare_cards(situation: Situation, request: PlanRequest) -> None:
     print_text(said(f"Picture: {path}"))
 
 
-def calibrate(as_json: bool) -> None:
-    """Measure this machine and keep its profile."""
+def calibrate(request: PlanRequest) -> None:
+    """Measure this machine and keep its profile.
+
+    Raises:
+        YoyakError: a run of the folder of runs is under way: it would be measured too, and each plan be wrong.
+    """
     from dataclasses import asdict
 
     import torch
 
     from ..planner.machine import profile_path, save_profile
+    from ..search.under_way import worked_on
     from .calibrate import measure_machine
     from .train.busy_cores import busy_measurement_note
 
+    runs = Path(load_config_with_sources(request.experiment, request.overrides)[0].experiment.output_dir)
+    for name in worked_on(runs):
+        raise YoyakError(f"{runs / name}: is under way, and would slow down what is measured; wait until it has ended")
     note = None if torch.cuda.is_available() else busy_measurement_note()
     if note:
         say_aside(note)
     device = measure_machine()
+    for name in worked_on(runs):
+        raise YoyakError(
+            f"{runs / name}: has begun meanwhile, so what was measured is not kept; wait until it has ended"
+        )
     save_profile(device)
-    if as_json:
+    if request.as_json:
         print_json(asdict(device))
         return
     measured = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .place import Place
 from .processes import Processes, write_start
-from .under_way import runs_under_way
+from .under_way import is_taken
 from .waiting import WaitingRuns
 
 
@@ -18,7 +18,7 @@ def claim_waiting(place: Place, key: str) -> bool:
     """Take a run from the queue, with this process as what it was started by; False where it can't begin any more."""
     with WaitingRuns(place).changing() as runs:
         one = next((one for one in runs if one.key == key.rpartition("-")[2]), None)
-        if one is None or runs_under_way(place, Processes(place)):
+        if one is None or is_taken(place, Processes(place)):
             return False
         write_start(place, key, one.kind, one.about, one.words, os.getpid())
         runs.remove(one)

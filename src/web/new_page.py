@@ -66,7 +66,8 @@ def add_new_page(app: FastAPI, studio: Studio) -> None:
     async def measure(request: Request) -> Response:
         """Measure this machine, for plans of its own."""
         await read_form(request)
-        started = await apart(studio.processes.start, "calibrate", "", ["plan", "--calibrate"])
+        where = [] if str(studio.place.runs) == "outputs" else [f"experiment.output_dir={studio.place.runs}"]
+        started = await apart(studio.processes.start, "calibrate", "", ["plan", "--calibrate", *where])
         await keep(studio, request, "measure")
         return Response(headers={"HX-Redirect": f"/jobs/{started.key}"})
 

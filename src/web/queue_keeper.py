@@ -16,7 +16,7 @@ from .place import Place
 from .planning import RunWish, checked_config, config_to_go_on, refuse_missing_files
 from .processes import Processes
 from .run_events import ENDING
-from .under_way import runs_under_way
+from .under_way import is_taken
 from .waiting import WaitingRun, WaitingRuns
 
 _LOOK_SECONDS = 1.0
@@ -56,7 +56,7 @@ class QueueKeeper:
             YoyakError: no process can be started.
         """
         runs = self._waiting.all()
-        if not runs or runs_under_way(self._place, self._processes):
+        if not runs or is_taken(self._place, self._processes):
             return None
         for one in runs:
             if self.refusal(one) is None:

@@ -1,42 +1,18 @@
 """Which runs are under way on this machine, whoever has started them."""
 
-import os
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
-
-from ..runs.holder import lock_holder
-from ..search.folder import CLAIMS, NAMED_SEARCH
+from ..search.under_way import worked_on
 from .place import Place
 from .processes import Processes
 
 _KINDS = ("train", "search")
-_LOCK = ".lock"
 
 
 def runs_under_way(place: Place, processes: Processes) -> list[str]:
     """Return the names of runs that a process of this machine works on, or that the studio has just started."""
     begun = [started.about for started in processes.running(*_KINDS)]
-    return list(dict.fromkeys([*_worked_on(place.runs), *begun]))
+    return list(dict.fromkeys([*worked_on(place.runs), *begun]))
 
 
-def _worked_on(runs: Path) -> Iterator[str]:
-    """Yield the names of runs, and of searches: of these the workers and trials have locks, in the search's folder."""
-    yield from _held(runs)
-    with suppress(OSError), os.scandir(runs) as entries:
-        for entry in entries:
-            if entry.name.endswith(NAMED_SEARCH):
-                folder = runs / entry.name
-                if any(True for place in (folder, folder / CLAIMS) for _ in _held(place)):
-                    yield entry.name
-
-
-def _held(folder: Path) -> Iterator[str]:
-    """Yield the names in a folder that a process of this machine holds."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") and entry.name.endswith(_LOCK):
-                name = entry.name[1 : -len(_LOCK)]
-                holder = lock_holder(folder / name)
-                if holder is not None and holder.here:
-                    yield name
+def is_taken(place: Place, processes: Processes) -> bool:
+    """Tell whether the queue has to wait: a run is under way, or the machine is being measured, a minute at most."""
+    return bool(runs_under_way(place, processes) or processes.running("calibrate"))

@@ -8,6 +8,14 @@ from ...bilingual import Text
 PLAN_ERRORS = (
     Text("{file}: can't be read as a tokenizer ({why})", "{file}: 토크나이저로 읽을 수 없습니다({why})"),
     Text(
+        "{place}: is under way, and would slow down what is measured; wait until it has ended",
+        "{place:이/가} 진행 중이라 함께 재면 느리게 나옵니다. 끝난 뒤에 측정하세요",
+    ),
+    Text(
+        "{place}: has begun meanwhile, so what was measured is not kept; wait until it has ended",
+        "{place:이/가} 그사이 시작되어 측정한 값을 저장하지 않았습니다. 끝난 뒤에 측정하세요",
+    ),
+    Text(
         "lora.target_modules: {name} can't be planned; the layers have {names}",
         "lora.target_modules: {name:은/는} 계산할 수 없습니다. 층에 있는 것은 {names}입니다",
     ),

@@ -43,7 +43,7 @@ def studio(place, folder, monkeypatch):
     monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, str(folder / "program.py")])
     made = Studio(place)
     yield made
-    for started in made.processes.running("train", "search"):
+    for started in made.processes.running("train", "search", "calibrate"):
         os.kill(started.pid, signal.SIGKILL)
 
 
@@ -77,6 +77,14 @@ def test_runs_wait_in_order_and_can_be_moved_and_taken_out(place):
     with pytest.raises(YoyakError, match="a run of this name waits in the queue"):
         waiting.add("c", words("c"))
     assert b.line == "yoyak train --experiment quickstart experiment.name=b"
+
+
+def test_a_run_waits_until_the_machine_is_measured(studio, folder):
+    studio.waiting.add("a", words("a"))
+    studio.processes.start("calibrate", "", ["plan", "--calibrate", "experiment.output_dir=there"])
+    assert studio.keeper.look() is None
+    (folder / "end-there").touch()
+    until(lambda: studio.keeper.look() == "a")
 
 
 def test_the_next_run_begins_when_the_one_before_has_ended_however(studio, folder):
