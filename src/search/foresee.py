@@ -46,16 +46,26 @@ class Foreseen:
         return {name: round(value, 3) for name, value in asdict(self).items()}
 
 
-def foresee(config: Config, machine: Machine, space: Space, seconds: float) -> Foreseen:
+def foresee(
+    config: Config, machine: Machine, space: Space, seconds: float, dialogues: tuple[int, int] | None = None
+) -> Foreseen:
     """Return what a search of so many seconds would come to, by the planner's seconds alone.
+
+    `dialogues` are how many are chosen on and reported on; None where the files are not here: then those of `data.test`
+    count as many as those of `data.eval`.
 
     Each pause lets one trial in `search.keep_one_in` go on, so a drawn trial takes its first part, a share of its
     second, and so on.
     """
     search, pace = config.search, Pace()
     rows = len(machine.dev.first(config.data.max_eval_examples))
-    held = rows if config.data.test is not None else max(1, round(rows * search.set_aside))
-    dev = rows if config.data.test is not None else max(1, rows - held)
+    if dialogues is not None:
+        dev, held = dialogues
+    elif config.data.test is not None:
+        dev = held = rows
+    else:
+        held = max(1, round(rows * search.set_aside))
+        dev = max(1, rows - held)
     machine = replace(machine, train=machine.train.first(config.data.max_train_examples), dev=machine.dev.first(dev))
     machine = replace(machine, losses=machine.loss_dialogues(config, space))
     first = machine.units(config)

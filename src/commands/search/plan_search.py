@@ -56,21 +56,27 @@ def foreseen_search(
     seconds, source = read_duration(deadline, option), sources["search.space"]
     config = situation.config
     space = search_space(config, "search.space" if source == "default" else source)
-    _refuse_data(situation)
+    dialogues = _dialogues(situation)
     assert situation.evaluation is not None  # only `yoyak plan` leaves it out, with no data at all
     machine = Machine(situation.shape, situation.train, situation.evaluation, situation.device)
-    return seconds, foresee(config, machine, space, seconds)
+    return seconds, foresee(config, machine, space, seconds, dialogues)
 
 
-def _refuse_data(situation: Situation) -> None:
-    """Raise YoyakError where the evaluation data is there, and a search would refuse it."""
+def _dialogues(situation: Situation) -> tuple[int, int] | None:
+    """Return how many dialogues a search would choose on and report on; None where the evaluation data is not here.
+
+    Raises:
+        YoyakError: it is, and a search would refuse it.
+    """
     from ...search.objective import refuse_objective
     from .set_aside import read_search_data
 
     config, evaluation = situation.config, situation.evaluation
-    if evaluation is not None and evaluation.source.startswith(f"{config.data.eval}, "):  # not lengths by hand
-        data = read_search_data(config, config.experiment.run_dir, lambda _: None)
-        refuse_objective(config, [row.summary for row in data.dev])
+    if evaluation is None or not evaluation.source.startswith(f"{config.data.eval}, "):  # lengths by hand, or shipped
+        return None
+    data = read_search_data(config, config.experiment.run_dir, lambda _: None)
+    refuse_objective(config, [row.summary for row in data.dev])
+    return len(data.dev), len(data.test)
 
 
 def foreseen_lines(situation: Situation, seconds: float, found: "Foreseen") -> list[str]:
