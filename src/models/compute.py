@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 DtypeName = Literal["bf16", "fp16", "fp32"]
+BESIDE_A_GPU = 1
+"""Threads of torch's on the processor of a run on a GPU."""
 _CUDA_OPTIMIZERS = ("paged_adamw_32bit", "paged_adamw_8bit", "adamw_bnb_8bit")
 _PRODUCT_SHAPE = (512, 1536, 1536)  # rows of a micro-batch, then a layer's width: small enough for a third of a second
 _TIMED_SECONDS = 0.1
@@ -49,11 +51,17 @@ class ComputeChoice:
 
 
 def resolve_compute(wanted: DtypeName) -> ComputeChoice:
-    """Choose device and compute type: the config's wish on a GPU that has it, what was measured faster on a CPU."""
+    """Choose device and compute type: the config's wish on a GPU that has it, what was measured faster on a CPU.
+
+    Beside a GPU this process is left with one thread for what torch computes on the processor: a step's tokens, which
+    are copied together. With one a core, each copy waits for all of them, and they spin until the next: of two searches
+    and a refining on a host of 64 cores each search kept 14 of them busy.
+    """
     import torch
 
-    threads = torch.get_num_threads()
     if torch.cuda.is_available():
+        torch.set_num_threads(BESIDE_A_GPU)
+        threads = BESIDE_A_GPU
         name = torch.cuda.get_device_name()
         if wanted == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
             english = f"{name} has no bf16: fp16 with a gradient scaler"
@@ -64,6 +72,7 @@ def resolve_compute(wanted: DtypeName) -> ComputeChoice:
             english = f"as configured with a gradient scaler, on {name}"
             why = Text(english, f"설정대로, 그래디언트 스케일러와 함께, {name}")
         return ComputeChoice("cuda", wanted, why, threads)
+    threads = torch.get_num_threads()
     rates = cpu_product_rates()
     found = f"fp32 {rates['fp32']:.0f}, bf16 {rates['bf16']:.0f} GFLOP/s"
     measured = Text(f"measured on this CPU: {found}", f"이 CPU에서 잰 속도: {found}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -113,20 +114,55 @@ class StepPacker:
             batches = self.pack(items, range(len(items)))
             targets = sum(len(batch.targets) for batch in batches)
         else:
-            own = deal(lengths, self.ranks)[self.rank]
-            batches = self.pack([items[number] for number in own], own)
+            dealt = deal(lengths, self.ranks)
+            own = dealt[self.rank]
+            sizes = self._sizes([[lengths[number] for number in its] for its in dealt])
+            batches = self.pack([items[number] for number in own], own, sizes)
             targets = sum(int(np.count_nonzero(item["labels"].numpy()[1:] != IGNORE)) for item in items)
         return {"micro_batches": batches, "target_tokens": targets, "tokens": sum(lengths)}
 
-    def pack(self, items: Sequence[dict[str, torch.Tensor]], numbers: Sequence[int]) -> list[MicroBatch]:
-        """Return micro-batches of items, whose places in the step are `numbers`."""
+    def pack(
+        self, items: Sequence[dict[str, torch.Tensor]], numbers: Sequence[int], sizes: Sequence[int] = ()
+    ) -> list[MicroBatch]:
+        """Return micro-batches of items, whose places in the step are `numbers`, each filled up to its one of `sizes`
+        where it has one that is larger than the next `multiple`.
+        """
         shared = shared_tokens(self.shared)
-        lengths = [len(item["input_ids"]) - shared for item in items]
-        bins = assign_to_bins(lengths, self.micro_batch_tokens - shared, self.side_by_side)
-        return [self._lay_out(items, indices, numbers, shared) for indices in bins]
+        bins = self._bins([len(item["input_ids"]) for item in items])
+        to_fill = zip(bins, [*sizes, *[0] * len(bins)], strict=False)
+        return [self._lay_out(items, indices, numbers, shared, size) for indices, size in to_fill]
+
+    def _bins(self, lengths: Sequence[int]) -> list[list[int]]:
+        """Return the examples of each micro-batch, of these lengths."""
+        shared = shared_tokens(self.shared)
+        own = [length - shared for length in lengths]
+        return assign_to_bins(own, self.micro_batch_tokens - shared, self.side_by_side)
+
+    def _sizes(self, dealt: Sequence[Sequence[int]]) -> list[int]:
+        """Return the tokens of the largest first micro-batch that a rank has, of the largest second one and so on, of
+        those within `micro_batch_tokens`.
+
+        All ranks fill up theirs to that: the step takes as long as the largest one anyway, and the graphs of a new size
+        are captured by all ranks in the same step, not by one after another while others wait.
+        """
+        if self.multiple == 1:
+            return []
+        shared = shared_tokens(self.shared)
+
+        def size(lengths: Sequence[int], indices: Sequence[int]) -> int:
+            tokens = shared + sum(lengths[index] - shared for index in indices)
+            return tokens + -tokens % self.multiple if tokens <= self.micro_batch_tokens else 0
+
+        of_ranks = [[size(lengths, indices) for indices in self._bins(lengths)] for lengths in dealt]
+        return [max(place) for place in zip_longest(*of_ranks, fillvalue=0)]
 
     def _lay_out(
-        self, items: Sequence[dict[str, torch.Tensor]], indices: Sequence[int], names: Sequence[int], shared: int
+        self,
+        items: Sequence[dict[str, torch.Tensor]],
+        indices: Sequence[int],
+        names: Sequence[int],
+        shared: int,
+        size: int = 0,
     ) -> MicroBatch:
         # In NumPy, whose small operations take a fifth of torch's time: a GPU waits for this between two steps.
         whole = [items[index]["input_ids"].numpy() for index in indices]
@@ -135,7 +171,7 @@ class StepPacker:
         if shared:
             ids, numbers, before = [whole[0][:shared], *ids], [SHARED, *numbers], [0, *before]
         tokens = sum(map(len, ids))
-        if filler := -tokens % self.multiple:
+        if filler := max(size - tokens, -tokens % self.multiple):
             ids, numbers, before = [*ids, np.full(filler, self.filler_id)], [*numbers, FILLER], [*before, 0]
         lengths = [len(one) for one in ids]
         starts = np.concatenate([[0], np.cumsum(lengths)])

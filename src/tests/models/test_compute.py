@@ -35,6 +35,18 @@ def test_the_faster_type_is_chosen_and_said(home: Path, fp32: float, bf16: float
     assert choice.threads == torch.get_num_threads()
 
 
+def test_a_run_on_a_gpu_leaves_the_cores_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = torch.get_num_threads()
+    for name, found in {"is_available": True, "get_device_name": "H200", "is_bf16_supported": True}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda found=found, **_: found)
+    torch.set_num_threads(2)
+    try:
+        choice = resolve_compute("bf16")
+        assert (choice.device, choice.dtype, choice.threads, torch.get_num_threads()) == ("cuda", "bf16", 1, 1)
+    finally:
+        torch.set_num_threads(threads)
+
+
 def key() -> str:
     return f"{cpu_name()} / torch {torch.__version__} / {torch.get_num_threads()} threads"
 

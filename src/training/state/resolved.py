@@ -11,7 +11,7 @@ from ...decoder.gated_delta import delta_kernels
 from ...errors import YoyakError
 from ...inference.probe import generates_fast
 from ...models.causal_head import without_wrapper
-from ...models.compute import ComputeChoice, resolve_compute
+from ...models.compute import BESIDE_A_GPU, ComputeChoice, resolve_compute
 from ...models.dequantized import keeps_dequantized
 from ...models.own_delta_rule import train_own_delta_rule
 from ...models.probe import found_by_probes, recall_probes, untouched
@@ -97,8 +97,9 @@ class Resolved:
             raise YoyakError(
                 f"the run was on {self.compute.device}, here is {here}: it can't go on; begin anew with --overwrite"
             )
-        if torch.get_num_threads() != self.compute.threads:
-            torch.set_num_threads(self.compute.threads)
+        threads = BESIDE_A_GPU if here == "cuda" else self.compute.threads  # earlier versions kept one a core there
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
 
 
 def resolve(
