@@ -41,7 +41,9 @@ def main() -> None:
     parser.add_argument("--cards", type=int, default=4)
     parser.add_argument("--per-card", type=int, default=64, help="examples of a step on one card")
     parser.add_argument("--peer", choices=PEERS, default="unsloth", help="the first that is tried")
-    parser.add_argument("--peer-site", type=Path, help="folder of the peers' packages, which ours does not see")
+    parser.add_argument(
+        "--peer-site", type=Path, nargs="+", default=[], help="folders of the peers' packages, which ours does not see"
+    )
     parser.add_argument("--batch", type=int, help="examples of the peer's micro-batch on one card")
     parser.add_argument("--recompute", action="store_true", help="peers recompute layers in the backward pass")
     parser.add_argument("--side-seconds", type=float, default=200, help="after which a side is killed")
@@ -96,7 +98,7 @@ def measured(side: str, given: argparse.Namespace, folder: Path, seconds: float)
     if side in PEERS:
         variables |= {"UNSLOTH_COMPILE_LOCATION": str(folder / "unsloth_compiled_cache"), **_QUIET}
         variables.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // given.cards)))
-        sites = [str(given.peer_site.resolve())] if given.peer_site else []
+        sites = [str(site.resolve()) for site in given.peer_site]
         variables["PYTHONPATH"] = os.pathsep.join([*sites, *filter(None, [variables.get("PYTHONPATH")])])
     result, log, began = folder / f"{side}.json", folder / f"{side}.log", time.monotonic()
     end = began + seconds

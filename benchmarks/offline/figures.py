@@ -91,6 +91,7 @@ def surroundings(place: Place, site: str | None) -> dict[str, str]:
     sites = [str(place.prefix / name) for name in (site, "site") if name]
     sites += [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     fixed = {"YOYAK_HOME": str(place.prefix / "yoyak"), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    fixed |= {"OMP_NUM_THREADS": "4"}  # stages run side by side: with a thread a core each would wait for the others
     return os.environ | fixed | {"PYTHONPATH": os.pathsep.join([*sites, str(ROOT)])}
 
 

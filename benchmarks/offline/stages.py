@@ -50,7 +50,7 @@ def english(place: Place) -> list[Stage]:
 
 
 def korean(place: Place) -> list[Stage]:
-    """Return imitation of Gemma 3 270M on Korean dialogues, in steps of 32 and of 16, by other settings, and means."""
+    """Return imitation of Gemma 3 270M on Korean dialogues, in steps of 32 and of 16, and means of runs."""
     found = []
     data = [f"data.{part}={place.shared}/data/dialogsum_ko/{file}.csv" for part, file in _PARTS]
     needs = place.installed("core", "kiwi", "data", *(() if place.dry else (_KOREAN,)))
@@ -59,20 +59,17 @@ def korean(place: Place) -> list[Stage]:
         settings = (*_KOREAN_SETTINGS, *data, *more, *place.few)
         return place.script("offline/training.py", name, "gemma3_270m", "--runs", place.runs, "--settings", *settings)
 
-    def averages(*names: str) -> list[str]:
-        models = [place.runs / name / "final_model" for name in names]
-        return place.script("average_gain.py", *models, "--also", "generation.no_repeat_ngram_size=8")
-
     for examples in (32, 16):
         name = f"korean_{examples}"
         found.append(Stage(name, [training(name, f"training.batch_size={examples}")], 80, 300, True, needs))
-    for variant, settings in _KOREAN_VARIANTS.items():
-        name = f"korean_{variant}"
-        found.append(Stage(name, [training(name, *settings)], 70, 300, needs=needs, asked=True))
-    several = ["korean_32", *(f"korean_{variant}" for variant in _KOREAN_VARIANTS)]
-    for name, models in (("adapters", several[:-2]), ("whole", several[-2:])):
-        done = [place.done(model) for model in models]
-        found.append(Stage(f"korean_averages_{name}", [averages(*models)], 240, 600, needs=done, asked=True))
+    for epochs, seeds in _KOREAN_AVERAGES.items():
+        names = [f"korean_{epochs}_epochs_{seed}" for seed in seeds]
+        for name, seed in zip(names, seeds, strict=True):
+            command = training(name, f"training.epochs={epochs}", f"training.seed={seed}")
+            found.append(Stage(name, [command], 60, 300, needs=needs, asked=True))
+        averages = place.script("average_gain.py", *(place.runs / name / "final_model" for name in names))
+        done = [place.done(name) for name in names]
+        found.append(Stage(f"korean_{epochs}_averages", [averages], 100, 300, needs=done, asked=True))
     return found
 
 
@@ -132,7 +129,8 @@ def several(place: Place) -> list[Stage]:
     given = () if place.dry else ("--examples", lengths)
 
     def stage(name: str, cards: int, seconds: int, *commands: Sequence[str]) -> Stage:
-        needs = (*ready, *place.installed(*(("unsloth",) if name.startswith("peer") and not place.dry else ())))
+        peers = ("unsloth", "flash_attn") if name.startswith("peer") and not place.dry else ()
+        needs = (*ready, *place.installed(*peers))
         count = 1 if place.dry else cards
         return Stage(name, commands, seconds, 2 * seconds + 60, True, needs, asked=True, cards=count)
 
@@ -141,10 +139,11 @@ def several(place: Place) -> list[Stage]:
         return place.script("several_gpus.py", *shape, *given, *count, "--variants", *variants)
 
     most = 2 if place.dry else 4
-    own = ("--peer", "trainer") if place.dry else ("--peer-site", place.prefix / "unsloth")
+    sites = ("--peer-site", place.prefix / "unsloth", place.prefix / "flash_attn")
 
-    def peer(cards: int) -> list[str]:
-        return place.script("several_peer.py", *shape, *given, "--cards", cards, "--tokenizer", tokenizer, *own)
+    def peer(cards: int, *more: object, name: str = "unsloth") -> list[str]:
+        how = ("--peer", "trainer") if place.dry else ("--peer", name, *sites)
+        return place.script("several_peer.py", *shape, *given, "--cards", cards, "--tokenizer", tokenizer, *how, *more)
 
     return [
         stage("smoke", 2, 150, place.script("several_smoke.py", "--folder", place.runs / "smoke")),
@@ -155,7 +154,9 @@ def several(place: Place) -> list[Stage]:
         stage("cut_4", 4, 140, rates(4, "cut")),
         stage("full_4", 4, 100, rates(4, "full")),
         stage("peer_4", 4, 270, peer(most)),
-        stage("peer_2", 2, 270, peer(2)),
+        stage("peer_2", 2, 200, peer(2)),
+        stage("peer_2_few", 2, 200, peer(2, "--per-card", 2 if place.dry else 32)),
+        stage("peer_2_trl", 2, 200, peer(2, name="trl")),
     ]
 
 
@@ -179,14 +180,7 @@ def _whole(place: Place, cards: int, tokenizer: Path) -> list[list[str]]:
 
 
 _PARTS = (("train", "train"), ("eval", "dev"))
-_KOREAN_VARIANTS = {
-    "seed_43": ("training.seed=43",),
-    "seed_44": ("training.seed=44",),
-    "dropout": ("lora.dropout=0.1",),
-    "noise": ("training.neftune_noise_alpha=5",),
-    "whole": ("lora.use_lora=false", "training.learning_rate=1e-4"),
-    "whole_slow": ("lora.use_lora=false", "training.learning_rate=5e-5", "training.batch_size=16"),
-}
+_KOREAN_AVERAGES = {1: (42, 43, 44), 2: (42, 43), 3: (42, 43, 44)}  # epochs: seeds
 
 
 def _imitation(place: Place, seed: int) -> Stage:
