@@ -57,6 +57,11 @@ def joined(parts: Iterable[str], between: str = ", ") -> Text:
     return Text(between.join(listed), between.join(map(korean, listed)))
 
 
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Return a number and its noun in English: `1 dialogue`, `1,200 dialogues`; a verb may follow: `1 row is`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def final_of(word: str) -> int | None:
     """Return the final consonant that a word is read with, as Unicode numbers them, 0 for none; None if unknown.
 

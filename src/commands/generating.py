@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..bilingual import count
 from ..config.loader import flatten
 from ..config.schema import Config
 from ..files import sha256_of
@@ -149,10 +150,11 @@ def fill(
     writes, total = is_first_rank(), len(saved.rows)
     missing = agreed(lambda: saved.missing)
     if saved.done:
-        console.print(f"{len(saved.done)} of {total} summaries are in {saved.path} already")
+        console.print(f"{saved.path} has {len(saved.done)} of {count(total, 'summary', 'summaries')} already")
     loaded = None
     if missing:
-        with stoppable(lambda: f"{len(saved.done)} of {total} summaries are in {saved.path}; the same command goes on"):
+        many = count(total, "summary", "summaries")
+        with stoppable(lambda: f"{saved.path} has {len(saved.done)} of {many}; the same command goes on"):
             loaded = load_configured(config, console)
             loaded = with_mbr_temperature(loaded, dialogues, console, saved.found)
             grows = saved.growing() if writes else nullcontext()

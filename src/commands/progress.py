@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..bilingual import count
 from .speech import said
 
 if TYPE_CHECKING:
@@ -30,11 +31,13 @@ def progress(console: "Console", title: str, total: int) -> Iterator[Callable[[i
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(said(title), total=total, rate="-")
 
-        def advance(count: int) -> None:
+        def advance(more: int) -> None:
             nonlocal done
-            done += count
-            bar.update(task, advance=count, rate=f"{done / (time.perf_counter() - start):.2f}")
+            done += more
+            bar.update(task, advance=more, rate=f"{done / (time.perf_counter() - start):.2f}")
 
         yield advance
     seconds = time.perf_counter() - start
-    console.print(f"{done} summaries in {seconds:.0f} s, {done / seconds:.2f} summaries/s", style="dim")
+    console.print(
+        f"{count(done, 'summary', 'summaries')} in {seconds:.0f} s, {done / seconds:.2f} summaries/s", style="dim"
+    )

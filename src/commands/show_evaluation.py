@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ..bilingual import count
 from ..evaluation.result import SCORE_NAMES, Comparison, EvaluationResult
 from ..evaluation.rouge import counted_as
 from .console import create_console, figures_table, print_json
@@ -39,7 +40,7 @@ def print_evaluation(result: EvaluationResult, as_json: bool = False) -> None:
 def _scores_table(result: EvaluationResult) -> "Table":
     counted = counted_as(result.tokenization, result.stemmer)
     columns = ("score", "95% interval", "by chance", *(["lead-3"] if result.lead else []))
-    table = figures_table(f"Scores x100 ({counted}; {result.n} dialogues)", "", *columns)
+    table = figures_table(f"Scores x100 ({counted}; {count(result.n, 'dialogue')})", "", *columns)
     for name, estimate in result.scores.items():
         floor = str(result.floor[name]) if result.floor else "-"
         mark = " (within chance)" if result.within_chance(name) else ""

@@ -40,6 +40,8 @@ _LONGEST = 2000
 _FORMS = {"은(는)": ("은", "는"), "이(가)": ("이", "가"), "을(를)": ("을", "를"), "과(와)": ("과", "와")}
 _PARTICLE = re.compile("|".join(map(re.escape, _FORMS)))
 _FILLED = re.compile(rf"(\S+)\0({_PARTICLE.pattern})")
+_VERBS = {None: "", " are": " (?:are|is)", " were": " (?:were|was)", " hold": " holds?", " lose": " loses?"}
+_PLURAL = re.compile(r"( (?:[a-z]+ )?)([a-z]+?)(ies|s)( are| were| hold| lose)?(?![\w-])")
 _spoken = "en"
 
 
@@ -194,10 +196,21 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
-    literals = _FIELD.split(sentence)[::3]
+    first, *literals = _FIELD.split(sentence)[::3]
     names = _FIELD.split(sentence)[1::3]
     fields = [f"(?P<{name}>{_NUMBER if name in _COUNTS else _PARTS.get(name, '.*?')})" for name in names]
-    return re.compile("".join(re.escape(a) + b for a, b in zip(literals, [*fields, ""], strict=True)))
+    behind = zip(fields, map(_of_one_too, literals), strict=True)
+    return re.compile(re.escape(first) + "".join(field + literal for field, literal in behind))
+
+
+def _of_one_too(literal: str) -> str:
+    """Return a pattern for what stands behind a field: where that is a plural with its verb, for the singular too."""
+    found = _PLURAL.match(literal)
+    if found is None:
+        return re.escape(literal)
+    before, noun, ending, verb = found.groups()
+    ending = "(?:ies|y)" if ending == "ies" else "s?"
+    return re.escape(before + noun) + ending + _VERBS[verb] + re.escape(literal[found.end() :])
 
 
 def korean_help(command: Any) -> Any:

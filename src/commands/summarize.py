@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..bilingual import count
 from ..config.schema import Config, DataSettings
 from ..data.files.text_files import dialogue_of, holds_one_dialogue
 from ..data.prompt.reasoning import reasoning_note
@@ -102,11 +103,11 @@ def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
         result = summaries(loaded, [dialogue], lambda *_: None)[0]
     counts = loaded.prompt.counts
     if counts.prompts_cut:
-        say_aside(f"the dialogue is too long: {counts.turns_cut} turns were left out")
+        say_aside(f"the dialogue is too long: {count(counts.turns_cut, 'turn was', 'turns were')} left out")
     line = {"summary": result.text, "ended": result.ended, **counts.as_dict()}
     if result.with_reasoning is not None:
         line["reasoning_removed"] = 1
-        say_aside(reasoning_note(1, "summary"))
+        say_aside(reasoning_note(1))
 
     def show() -> None:
         print_json(line) if request.as_json else print_text(result.text)
@@ -178,7 +179,7 @@ def _summarize_into(
         line |= {"reasoning_removed": reasoned} if reasoned else {}
         print_json(line | (counts.as_dict() if counts else {}))
         return
-    console.print(f"{len(rows)} summaries in {out}, column {column}")
+    console.print(f"{count(len(rows), 'summary', 'summaries')} in {out}, column {column}")
     if counts:
         _say_what_was_cut(counts, made, console)
 
@@ -200,13 +201,14 @@ def _reasoned(results: "Sequence[Generated]") -> int:
 
 def _say_what_was_cut(counts: "TruncationCounts", results: "Sequence[Generated]", console: "Console") -> None:
     if counts.prompts_cut:
-        note = f"{counts.prompts_cut} dialogues were too long: {counts.turns_cut} of their turns were left out"
+        too_long = count(counts.prompts_cut, "dialogue was", "dialogues were")
+        note = f"{too_long} too long: {count(counts.turns_cut, 'turn was', 'turns were')} left out"
         console.print(note, style="yellow")
     if _reasoned(results):
         console.print(reasoning_note(_reasoned(results)), style="yellow")
     unended = sum(not result.ended for result in results)
     if unended:
-        console.print(f"{unended} summaries ran into tokenizer.decoder_max_len", style="yellow")
+        console.print(f"{count(unended, 'summary', 'summaries')} ran into tokenizer.decoder_max_len", style="yellow")
 
 
 def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]], list[str]]:
@@ -216,8 +218,8 @@ def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]]
     only_dialogues = {"id_column": _NO_COLUMN, "summary_column": _NO_COLUMN, "topic_column": _NO_COLUMN}
     settings = settings.model_copy(update=only_dialogues)
     table = load_dialogues(source, settings, need_summary=False, keep_values=True)
-    for count, reason in table.losses():
-        say_aside(f"{source}: {count} rows are left out ({reason})")
+    for rows, reason in table.losses():
+        say_aside(f"{source}: {count(rows, 'row is', 'rows are')} left out ({reason})")
     return table.values, [row.dialogue for row in table.rows]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any, TypeAlias
 
+from ..bilingual import count
 from .copying import copied_share, length_ratio, repeated_share
 from .facts import find_facts, unsupported_facts
 from .names import lowercase_words
@@ -86,9 +87,11 @@ class Checks:
         """Return in words what is broken and what was left out."""
         notes = []
         if self.predictions.empty:
-            notes.append(f"{len(self.predictions.empty)} empty summaries, such as {self.predictions.empty[0]}'s.")
+            empty = count(len(self.predictions.empty), "empty summary", "empty summaries")
+            notes.append(f"{empty}, such as {self.predictions.empty[0]}'s.")
         if self.unended:
-            notes.append(f"{len(self.unended)} summaries without an end token, such as {self.unended[0]}'s.")
+            unended = count(len(self.unended), "summary", "summaries")
+            notes.append(f"{unended} without an end token, such as {self.unended[0]}'s.")
         return notes + ([self.left_out] if self.left_out else [])
 
     def as_dict(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..bilingual import count
 from ..errors import YoyakError
 from .summary_table import DIALOGUE, ID, ID_COLUMNS, Table
 
@@ -41,7 +42,7 @@ def join_rows(table: Table, expected: Table, by_row: bool = False) -> Order:
         return Order(list(range(len(numbered))), numbered, "file")
     if by_row:
         if len(table.records) != len(expected.records):
-            counts = f"{len(table.records)} rows, but {expected.source} has {len(expected.records)}"
+            counts = f"{count(len(table.records), 'row')}, but {expected.source} has {len(expected.records)}"
             raise YoyakError(f"{table.source}: {counts}; without a column '{ID}' rows are joined by their order")
         return Order(list(range(len(numbered))), numbered, "rows")
     theirs, ours = _dialogues(expected), _dialogues(table)

@@ -64,9 +64,9 @@ class Comparison:
                 f"{name} {'better' if better else 'worse'} by {by}, {english}",
                 f"{korean(name)} {by} {'높음' if better else '낮음'}, {ko}",
             )
-        p = f"p = {found.p_value:.2g}"
+        p, these = f"p = {found.p_value:.2g}", "this dialogue" if found.n == 1 else f"these {found.n} dialogues"
         return Text(
-            f"{name}: no difference that these {found.n} dialogues can show ({found.difference:+.1f}, {english}, {p})",
+            f"{name}: no difference that {these} can show ({found.difference:+.1f}, {english}, {p})",
             f"{korean(name)}: 대화 {found.n}개로는 차이가 있다고 할 수 없음 ({found.difference:+.1f}, {ko}, {p})",
         )
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from math import fsum
 from typing import Literal, TypeAlias, get_args
 
+from ..bilingual import count
 from ..errors import YoyakError
 from .tokenizations import Tokenization, analyser_of, tokenize_pairs
 
@@ -54,7 +55,9 @@ class RougeScores:
         """Return one line for people, the tokenization always with the figures."""
         counted = counted_as(self.tokenization, self.stemmer)
         scores = f"ROUGE-1 {self.rouge1:.2f}, ROUGE-2 {self.rouge2:.2f}, ROUGE-L {self.rougeL:.2f}"
-        return f"{scores}, sum {self.rouge_sum:.2f}, mean {self.rouge_mean:.2f} ({counted}; {self.n} dialogues)"
+        return (
+            f"{scores}, sum {self.rouge_sum:.2f}, mean {self.rouge_mean:.2f} ({counted}; {count(self.n, 'dialogue')})"
+        )
 
 
 def counted_as(tokenization: str, stemmer: bool | None) -> str:

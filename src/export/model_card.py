@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from ..bilingual import count
 from ..config.limits import MAX_BYTES, ShallowLoader
 from ..config.located import looks_local
 from ..config.schema import Config
@@ -169,7 +170,7 @@ def _settings(config: Config, record: RunRecord | None) -> str:
     values = {
         "method": kind,
         "prompt": f"{config.dataset.format_type}, layout {config.model.chat_template}",
-        "epochs": f"{training.epochs:g}" if training.max_steps is None else f"{training.max_steps} steps",
+        "epochs": f"{training.epochs:g}" if training.max_steps is None else count(training.max_steps, "step"),
         "batch": f"{training.batch_size} x {training.gradient_accumulation_steps}",
         "learning rate": f"{training.learning_rate:g}, {training.lr_scheduler_type}",
         "seed": str(training.seed),
@@ -193,7 +194,7 @@ def _scores(record: RunRecord | None) -> str:
     stemmed = ", English words stemmed" if last.stemmer else ""
     cut = f" ({last.analyser})" if last.analyser else ""
     lines = [
-        f"Tokenization `{last.tokenization}`{cut}{stemmed}; {last.n} dialogues; F1 x 100"
+        f"Tokenization `{last.tokenization}`{cut}{stemmed}; {count(last.n or 0, 'dialogue')}; F1 x 100"
         + (", in brackets the 95% interval." if last.rouge1_low is not None else "."),
         "",
         "| | " + " | ".join(shown) + " |",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
+from ..bilingual import count
 from .advice import hours
 from .cluster import LINKS, NETWORKS, Cluster, Link
 from .compare import ticks_of, x_of, y_of
@@ -31,8 +32,8 @@ def on_more_cards(situation: Situation, largest: int | None = None) -> list[Plan
     asked = situation.cluster
     largest = largest or asked.count
     clusters = [replace(asked, cards=cards, hosts=1) for cards in _doubled(asked.cards)]
-    while (count := 2 * clusters[-1].hosts * asked.cards) <= max(largest, asked.count):
-        clusters.append(replace(asked, hosts=count // asked.cards))
+    while (cards := 2 * clusters[-1].hosts * asked.cards) <= max(largest, asked.count):
+        clusters.append(replace(asked, hosts=cards // asked.cards))
     if clusters[-1].count < asked.count:
         clusters.append(asked)
     clusters = _that_can_cut(situation, clusters)
@@ -107,7 +108,7 @@ def cards_picture(situation: Situation, title: str) -> str:
         shown = [row for row in rows if row.plan.fits] or rows
         points = [(row.cluster.count, row.plan.total_seconds / 3600) for row in shown]
         lines.append((f"{link.name}, {network.name}", points))
-    counts = [count for _, points in lines for count, _ in points]
+    counts = [cards for _, points in lines for cards, _ in points]
     spent = [time for _, points in lines for _, time in points]
     x, y = _ends(counts), _ends(spent)
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
@@ -118,19 +119,19 @@ def cards_picture(situation: Situation, title: str) -> str:
         f'<text x="{_LEFT}" y="20" font-size="14">{escape(title)}</text>',
         f'<path d="M{_LEFT} {_TOP}V{bottom}H{right}" fill="none" stroke="#444"/>',
     ]
-    for count in sorted(set(counts)):
-        shapes.append(f'<text x="{x_of(count, x):.1f}" y="{bottom + 18}" text-anchor="middle">{count}</text>')
+    for cards in sorted(set(counts)):
+        shapes.append(f'<text x="{x_of(cards, x):.1f}" y="{bottom + 18}" text-anchor="middle">{cards}</text>')
     for tick in ticks_of(y):
         at = y_of(tick, y)
         shapes.append(f'<path d="M{_LEFT} {at:.1f}H{right}" stroke="#ddd"/>')
         shapes.append(f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{tick:g}</text>')
     for number, (name, points) in enumerate(lines):
         colour = _COLOURS[number]
-        places = [(x_of(count, x), y_of(time, y)) for count, time in points]
+        places = [(x_of(cards, x), y_of(time, y)) for cards, time in points]
         path = "L".join(f"{left:.1f} {top:.1f}" for left, top in places)
         shapes.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        for (left, top), (count, time) in zip(places, points, strict=True):
-            words = f"{name}, {count} cards: {time:.2f} h"
+        for (left, top), (cards, time) in zip(places, points, strict=True):
+            words = f"{name}, {count(cards, 'card')}: {time:.2f} h"
             dot = f'<circle cx="{left:.1f}" cy="{top:.1f}" r="4" fill="{colour}">'
             shapes.append(f"{dot}<title>{words}</title></circle>")
         at = _TOP + 10 + 22 * number

@@ -1,5 +1,6 @@
 """A plan in words, with a bar of the card's memory."""
 
+from ..bilingual import count
 from .advice import Change, hours
 from .memory import vocabulary_bytes
 from .plan import Plan, Situation
@@ -69,7 +70,8 @@ def refine_text(plan: RefinePlan, price_per_hour: float | None) -> str:
         f"  summaries drawn at a time: {choice.rows:,}; updates in {choice.job.dtype}, micro-batches of up to "
         f"{update.micro_batch_tokens:,} tokens; computed again: {update.checkpointing}",
         _lengths(plan.situation),
-        f"  {plan.steps:,} steps of {choice.job.examples} dialogues x {refine.samples} summaries{_each(plan)}",
+        f"  {count(plan.steps, 'step')} of {count(choice.job.examples, 'dialogue')} x {refine.samples} summaries"
+        f"{_each(plan)}",
     ]
     return "\n".join([*head, "", *memory_lines(plan), "", *_time(plan, price_per_hour), "", verdict(plan)])
 
@@ -94,15 +96,15 @@ def _head(plan: Plan) -> list[str]:
     batch = (
         f"micro-batches of up to {choice.micro_batch_tokens:,} tokens"
         if choice.micro_batch_tokens
-        else f"micro-batches of {job.batch_size} examples, padded"
+        else f"micro-batches of {count(job.batch_size, 'example')}, padded"
     )
     warning = position_warning(situation.shape.positions, config.tokenizer)
     return [
         f"{config.experiment.name}: {METHODS[job.method]} of {config.model.checkpoint} on {situation.device.name}",
         f"  engine {job.engine}, {job.dtype}, {batch}; computed again: {choice.checkpointing}",
         _lengths(situation),
-        f"  {plan.steps:,} steps of {job.examples} examples{_each(plan)}, {work.micro_batches:.1f} micro-batches each, "
-        f"{100 * work.filler:.1f}% filler",
+        f"  {count(plan.steps, 'step')} of {count(job.examples, 'example')}{_each(plan)}, {work.micro_batches:.1f} "
+        f"micro-batches each, {100 * work.filler:.1f}% filler",
         *([f"  {warning}"] if warning else []),
     ]
 
@@ -118,7 +120,7 @@ def _each(plan: Plan | RefinePlan) -> str:
 
 def _lengths(situation: Situation) -> str:
     prompts, tokens = situation.train.cut(situation.config.tokenizer.encoder_max_len)
-    cut = f"{prompts:,} prompts lose {tokens:,} tokens" if prompts else "nothing is cut"
+    cut = f"{count(prompts, 'prompt loses', 'prompts lose')} {count(tokens, 'token')}" if prompts else "nothing is cut"
     return f"  lengths: {situation.train.source}{' (an estimate)' if situation.train.estimated else ''}; {cut}"
 
 

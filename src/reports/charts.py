@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..bilingual import Text, joined, korean
+from ..bilingual import Text, count, joined, korean
 from .markup import Html, join, tag
-from .wording import count, decimal, short
+from .wording import decimal, short
 
 MOST_HOVER_POINTS = 300
 DENSE_POINTS = 1000

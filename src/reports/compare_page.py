@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ..bilingual import Text, joined
+from ..bilingual import Text, count, joined
 from ..evaluation.result import SCORE_NAMES
 from ..evaluation.tokenizations import analyser_of
 from ..runs.read import over_steps
@@ -16,7 +16,7 @@ from .score_table import BY_CHANCE, INTERVAL_NOTE, LEAD, LEAD_NOTE, MISSING, cou
 from .sections import GRADIENT_NORM, LEARNING_RATE, SETTING
 from .sources import SourcedFact, find_sources
 from .summary import DEVICE, EVALUATION_LOSS, PEAK_MEMORY, TRAINED_PARAMETERS, TRAINING_LOSS, WALL_TIME
-from .wording import between, change, count, decimal, duration, gibibytes, interval, millions, rate, setting, short
+from .wording import between, change, decimal, duration, gibibytes, interval, millions, rate, setting, short
 
 T = TypeVar("T")
 EXAMPLES_SHOWN = 10

@@ -4,13 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..bilingual import Text, joined
+from ..bilingual import Text, count, joined
 from ..data.files.records import dropped_for
 from .charts import histogram_chart
 from .data_measures import MEASURES, short_names, written
 from .markup import Html, join, named, notes, scrolling_table, table, tag
 from .page import document
-from .wording import count
 
 if TYPE_CHECKING:
     from ..data.tools.stats import DataStats, FileStats, Measures, SharedDialogues

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from ..bilingual import Text, joined
+from ..bilingual import Text, count, joined
 from ..evaluation.result import SCORE_NAMES
 from ..runs.json_lines import Prediction
 from .dialogue_scores import DialogueScores
 from .markup import Html, join, language, named, notes, tag
 from .sources import SourcedFact, dialogue_box, find_sources, marked
-from .wording import count, decimal
+from .wording import decimal
 
 EACH_END = 5
 LONG = 800

@@ -1,9 +1,8 @@
 """What went wrong in a run's training and was mended, in words."""
 
-from ..bilingual import Text
+from ..bilingual import Text, count
 from ..runs.outcomes import Faults
 from .markup import Html, notes
-from .wording import count
 
 _KINDS = {"training": "학습", "evaluation": "평가", "generation": "생성"}
 

@@ -1,12 +1,12 @@
 """The table of a run's scores: before and after training, with intervals, what chance and the first turns score."""
 
-from ..bilingual import Text, joined
+from ..bilingual import Text, count, joined
 from ..evaluation.result import SCORE_NAMES, SCORES_OF_THEIR_OWN
 from ..runs.outcomes import StageScores
 from ..runs.schema import RunRecord
 from .breakdown import AFTER, BEFORE, CHANGE
 from .markup import Html, join, notes, scrolling_table, tag
-from .wording import change, count, decimal, interval
+from .wording import change, decimal, interval
 
 BY_CHANCE = Text("By chance", "무작위 기준 점수")
 LEAD = Text("Lead-3", "앞 세 발화")

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..bilingual import Text
+from ..bilingual import Text, count
 from ..evaluation.result import SCORE_NAMES
 from .markup import Html, code, join, tag
 from .wording import decimal, setting, short
@@ -33,7 +33,7 @@ def parallel_lines(record: dict[str, Any]) -> Html:
     title = Text("Settings and score of each finished trial", "끝까지 학습한 시도의 설정과 점수")
     score = SCORE_NAMES[record["objective"]]
     described = Text(
-        f"An axis for each of {len(names)} settings and one for the score, as listed below.",
+        f"An axis for each of {count(len(names), 'setting')} and one for the score, as listed below.",
         f"설정 {len(names)}개와 점수의 축이 아래 차례대로 있습니다.",
     )
     drawing = tag(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..bilingual import Text, joined, korean, particle
+from ..bilingual import Text, count, joined, korean, particle
 from ..evaluation.result import SCORE_NAMES
 from .markup import Html, tag
 from .wording import between, change
@@ -36,7 +36,7 @@ def search_verdict(record: _Record) -> Html:
         gain, n, named_so = test["gain"], test["dialogues"], korean(objective)
         lines.append(
             Text(
-                f"On {n} dialogues that nothing was chosen on its {objective} is {test['score']:.1f}, "
+                f"On {count(n, 'dialogue')} that nothing was chosen on its {objective} is {test['score']:.1f}, "
                 f"{signed_change(gain)} against the config as it is.",
                 f"선택에 쓰지 않은 대화 {n}개에서 {named_so}{particle(named_so, '은', '는')} "
                 f"{test['score']:.1f}점으로, 원래 설정보다 {signed_change(gain).ko}입니다.",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..bilingual import Text, joined
+from ..bilingual import Text, count, joined
 from ..data.files.records import dropped_for
 from ..evaluation.result import SCORE_NAMES
 from ..runs.json_lines import Metric
@@ -10,7 +10,7 @@ from ..runs.read import over_steps
 from ..runs.schema import RunRecord, SplitData, SplitLengths, SplitTruncation
 from .charts import Point, Series, histogram_chart, line_chart
 from .markup import Html, code, facts, join, named, notes, table, tag
-from .wording import count, decimal, rate, setting, short
+from .wording import decimal, rate, setting, short
 
 SPLITS = {"train": Text("Training data", "학습 데이터"), "eval": Text("Evaluation data", "평가 데이터")}
 _EVALUATION = Text("evaluation", "평가")

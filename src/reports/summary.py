@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ..bilingual import Text, joined, korean
+from ..bilingual import Text, count, joined, korean
 from ..evaluation.result import SCORE_NAMES
 from ..runs.outcomes import TrainFigures
 from ..runs.read import Run, over_steps
 from ..runs.schema import Resumption, RunDevice, RunRecord
 from .markup import Html, both, code, facts, join, named, tag
 from .score_table import basis, change_of
-from .wording import STATUSES, count, decimal, duration, gibibytes, millions, moment, rate, short
+from .wording import STATUSES, decimal, duration, gibibytes, millions, moment, rate, short
 
 T = TypeVar("T")
 _UNTIL_THEN = Text(": this page shows what was written until then", ": 그때까지 기록된 내용을 보여 줍니다")

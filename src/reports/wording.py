@@ -98,11 +98,6 @@ def moment(text: str) -> str:
     return f"{when:%Y-%m-%d %H:%M}{zone}"
 
 
-def count(number: int, one: str, many: str | None = None) -> str:
-    """Return a number and its noun: `1 dialogue`, `1,200 dialogues`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def setting(value: Any) -> str:
     """Return a setting as a YAML file would hold it: `true`, `null`, `[q_proj, v_proj]`, `''`."""
     if isinstance(value, str):

@@ -190,7 +190,7 @@ class Scheduler:
                 self._give_up()
                 return
             self._max_batch = max(1, len(self.running) // 2)
-            self._logger.warning("out of memory: at most %d summaries at a time from now on", self._max_batch)
+            self._logger.warning("out of memory: %d at a time at most from now on", self._max_batch)
             self.waiting.extendleft(reversed(self.running))
             self.running = []
 

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from src.bilingual import Text, halves, joined, korean, particle
+from src.bilingual import Text, count, halves, joined, korean, particle
 
 
 def test_a_pair_is_its_english_half_and_keeps_the_other() -> None:
@@ -59,3 +59,10 @@ def test_a_record_keeps_both_halves() -> None:
 )
 def test_a_particle_fits_what_it_follows(word: str, forms: tuple[str, str], right: str) -> None:
     assert particle(word, *forms) == right
+
+
+def test_a_number_has_its_noun_and_verb() -> None:
+    assert count(1, "dialogue") == "1 dialogue"
+    assert count(0, "dialogue") == "0 dialogues"
+    assert count(1200, "dialogue") == "1,200 dialogues"
+    assert count(2, "row was", "rows were") == "2 rows were"

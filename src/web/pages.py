@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .. import __version__
+from ..bilingual import count
 from ..reports import wording
 from ..reports.markup import Html
 from .language import LANGUAGE_COOKIE, PageLanguage, language_of, pair_chooser, sayer
@@ -37,11 +38,12 @@ def request_language(request: Request) -> PageLanguage:
 
 
 def render_page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
-    """Return a page; templates have `t` (two halves), `say` (a text) and `path` beside the context."""
+    """Return a page; templates have `t` (two halves), `say` (a text), `counted` (a noun) and `path` besides."""
     language = request_language(request)
     page = _ENVIRONMENT.get_template(template).render(
         context,
         t=pair_chooser(language),
+        counted=count,
         say=sayer(language),
         language=language,
         path=request.url.path,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...bilingual import count
 from ...config.schema import DataSettings
 from ...config.typed import typed
 from ...errors import YoyakError
@@ -76,7 +77,7 @@ def augment(request: AugmentRequest) -> None:
     if request.as_json:
         print_json(report)
         return
-    console.print(f"{len(written):,} rows in {request.out}")
+    console.print(f"{count(len(written), 'row')} in {request.out}")
     for line in _next(request):
         console.print(line)
 
@@ -145,11 +146,12 @@ def _show_renaming(
                 console.print(Quoted(line))
     if show:
         console.print()
-    console.print(f"{report['copies']:,} renamed copies of {report['rows_with_copies']:,} of {len(table.rows):,} rows")
+    copies = count(report["copies"], "renamed copy", "renamed copies")
+    console.print(f"{copies} of {report['rows_with_copies']:,} of {count(len(table.rows), 'row')}")
     reasons = list(report["speakers_kept"].items())
-    for reason, count in reasons[:_MOST_REASONS_SHOWN]:
-        console.print(f"  {count:,} speakers keep their names: {reason}", style="dim")
-    rest = sum(count for _, count in reasons[_MOST_REASONS_SHOWN:])
+    for reason, speakers in reasons[:_MOST_REASONS_SHOWN]:
+        console.print(f"  {count(speakers, 'speaker')} not renamed: {reason}", style="dim")
+    rest = sum(speakers for _, speakers in reasons[_MOST_REASONS_SHOWN:])
     if rest:
         console.print(f"  {rest:,} more for other reasons", style="dim")
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...bilingual import count
 from ...config.loader import load_config
 from ...config.provenance import read_override
 from ...config.schema import Config
@@ -55,8 +56,8 @@ def read_all_columns(source: str, config: Config, console: "Console") -> "Dialog
     if source.startswith("hub:"):
         raise YoyakError(f"{source}: name a file; load_dataset(...).to_json('rows.jsonl') of datasets writes one")
     table = load_dialogues(source, config.data, keep_values=True)
-    for count, reason in table.losses():
-        console.print(f"{source}: {count:,} rows are left out ({reason})", style="yellow")
+    for rows, reason in table.losses():
+        console.print(f"{source}: {count(rows, 'row is', 'rows are')} left out ({reason})", style="yellow")
     return table
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...bilingual import count
 from ...config.typed import typed
 from ...errors import YoyakError, nearest
 from ..console import create_console, print_json
@@ -129,14 +130,14 @@ def _report(
 def _sentences(request: SplitRequest, report: dict[str, Any]) -> list[str]:
     from ...data.tools.duplicates import NEAR_JACCARD
 
-    lines = [f"{rows:>8,} rows  {path}" for path, rows in report["files"].items()]
+    lines = [f"{rows:>8,} {'row ' if rows == 1 else 'rows'}  {path}" for path, rows in report["files"].items()]
     kept = report["kept_together"]
     same = f"equal or nearly equal dialogues (word trigrams, Jaccard {NEAR_JACCARD:g} or more)"
     if request.group_by:
         same += f" and rows of one '{request.group_by}'"
     if kept["groups"]:
         lines.append(
-            f"Kept on one side: {same}: {kept['rows']:,} rows in {kept['groups']:,} groups, the largest of "
+            f"Kept on one side: {same}: {kept['rows']:,} rows in {count(kept['groups'], 'group')}, the largest of "
             f"{kept['largest']:,}"
         )
     else:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...bilingual import count
 from ...config.schema import Config
 from ...config.typed import typed_path
 from ...errors import YoyakError
@@ -115,7 +116,7 @@ def _show(report: "DataStats", console: "Console") -> None:
     console.print(f"{words}; tokens are those of {report.tokenizer}" if report.tokenizer else words, style="dim")
     for one in report.shared:
         console.print(
-            f"\n{one.second} shares with {one.first}: {one.exact:,} dialogues exactly, {one.near:,} more nearly "
+            f"\n{one.second} shares with {one.first}: {count(one.exact, 'dialogue')} exactly, {one.near:,} more nearly "
             f"(word trigrams, Jaccard {report.near_jaccard:g} or more)",
             style="yellow" if one.exact or one.near else None,
         )

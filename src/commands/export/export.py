@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...bilingual import count
 from ...config.schema import Config
 from ...errors import YoyakError, nearest
 from ..console import create_console, print_json, quiet_libraries
@@ -125,7 +126,7 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
         say("The loss was not checked (--check 0)")
     total = sum(file["bytes"] for file in result["files"])
     place = "Would go" if result.get("dry_run") else f"Written to {result['folder']}"
-    say(f"{place}: {len(result['files'])} files, {_size(total)}")
+    say(f"{place}: {count(len(result['files']), 'file')}, {_size(total)}")
     for file in result["files"]:
         say(f"  {_size(file['bytes']):>9}  {file['name']}")
     if result.get("pushed"):

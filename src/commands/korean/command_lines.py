@@ -13,7 +13,7 @@ COMMAND_LINES = (
         "{count} renamed copies of {some} of {all} rows",
         "{all}행 가운데 {some}행에서 이름을 바꾼 {count}행을 만들었습니다",
     ),
-    Text("{count} speakers keep their names: {reason}", "{count}명은 이름을 그대로 둠: {reason:t}"),
+    Text("{count} speakers not renamed: {reason}", "{count}명은 이름을 그대로 둠: {reason:t}"),
     Text("{count} more for other reasons", "그 밖의 이유로 {count}명 더"),
     Text("the summary does not use the label", "요약에 그 이름이 나오지 않음"),
     Text("not known to be a name", "이름인지 알 수 없음"),
@@ -157,7 +157,7 @@ COMMAND_LINES = (
     ),
     Text("What this run trains can't be exported %s", "이 실행의 결과는 내보낼 수 없는 곳이 있습니다: %s"),
     Text(
-        "{count} dialogues were too long: {turns} of their turns were left out",
+        "{count} dialogues were too long: {turns} turns were left out",
         "대화 {count}개가 너무 길어 발화 {turns}개를 뺐습니다",
     ),
     Text("- (within chance)", "-(무작위 기준 이내)"),

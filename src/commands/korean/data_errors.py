@@ -65,7 +65,7 @@ DATA_ERRORS = (
     ),
     Text("{folds} folds: use 2 or more", "--folds {folds}: 2 이상으로 쓰세요"),
     Text(
-        "{rows} rows do not fill {folds} folds{held}; use fewer folds or more rows",
+        "{rows} rows are too few for {folds} folds{held}; use fewer folds or more rows",
         "행 {rows}개로는 폴드 {folds}개를 채울 수 없습니다{held:t}. 폴드를 줄이거나 행을 늘리세요",
     ),
     Text(

@@ -95,7 +95,7 @@ GENERATION_ERRORS = (
         ),
     ),
     Text(
-        "{done} of {all} summaries are in {path}; the same command goes on",
+        "{path} has {done} of {all} summaries; the same command goes on",
         "요약 {all}개 가운데 {done}개가 {path}에 있고, 같은 명령으로 이어집니다",
     ),
     Text(

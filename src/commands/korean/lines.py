@@ -66,7 +66,7 @@ LINES = (
         "{busy} of {cores} cores are busy: at rest this machine is faster; measure it again then",
         "코어 {cores}개 가운데 {busy}개가 쓰이고 있습니다. 쉴 때는 이 컴퓨터가 더 빠르니 그때 다시 재세요",
     ),
-    Text("%s: %d dialogues from %s (%s)%s", "%s: 대화 %d개, %s(%s)%s"),
+    Text("%s: %s from %s (%s)%s", "%s: 읽은 %s, %s(%s)%s"),
     Text("%s: has changed since %s was trained", "%s: %s 실행을 학습한 뒤에 바뀌었습니다"),
     Text(
         "%s: changed during the run, which used what it held at the start",
@@ -80,8 +80,8 @@ LINES = (
     ),
     Text("%s: %s, sum's 95%% interval %.2f to %.2f", "%s: %s, 합의 95%% 신뢰 구간 %.2f ~ %.2f"),
     Text(
-        "Trained %d steps in %.0f s, %.1f of them for checkpoints: loss %.3f%s, %.0f tokens/s, peak memory %.2f GB",
-        "%d스텝을 %.0f초에 학습(체크포인트 %.1f초 포함): loss %.3f%s, 초당 %.0f토큰, 최대 메모리 %.2f GB",
+        "Trained %s in %.0f s, %.1f of them for checkpoints: loss %.3f%s, %.0f tokens/s, peak memory %.2f GB",
+        "%s을 %.0f초에 학습(체크포인트 %.1f초 포함): loss %.3f%s, 초당 %.0f토큰, 최대 메모리 %.2f GB",
     ),
     Text(", ROUGE sum {value}", ", ROUGE 합 {value}"),
     Text("No plan: %s", "계획을 세울 수 없음: %s"),
@@ -125,7 +125,7 @@ LINES = (
     Text("{folder}: is complete, nothing to do", "{folder}: 이미 끝난 실행이라 할 일이 없습니다"),
     Text("Loading {model} ...", "{model} 불러오는 중 ..."),
     Text("{done} summaries in {seconds} s, {rate} summaries/s", "요약 {done}개, {seconds}초, 초당 {rate}개"),
-    Text("{done} of {all} summaries are in {path} already", "요약 {all}개 가운데 {done}개가 이미 {path}에 있습니다"),
+    Text("{path} has {done} of {all} summaries already", "요약 {all}개 가운데 {done}개가 이미 {path}에 있습니다"),
     Text("the dialogue is too long: {count} turns were left out", "대화가 너무 길어 발화 {count}개를 뺐습니다"),
     Text("{count} summaries in {path}, column {column}", "{path}에 요약 {count}개를 썼습니다({column} 열)"),
     Text(

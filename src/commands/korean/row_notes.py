@@ -156,7 +156,7 @@ ROW_NOTES = (
     Text("line {number}", "{number}번째 줄"),
     Text("row {number}", "{number}번째 행"),
     Text(
-        "{count} dialogues hold no message of {format} and stay as they are",
+        "{count} dialogues hold no message of {format}: left unchanged",
         "대화 {count}개에는 {format} 메시지가 없어 그대로 둡니다",
     ),
     Text(

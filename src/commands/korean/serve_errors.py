@@ -82,7 +82,7 @@ SERVE_ERRORS = (
         "no file is left for a connection; raise ulimit -n", "접속을 받을 파일이 남지 않았습니다. ulimit -n을 늘리세요"
     ),
     Text(
-        "out of memory: at most %d summaries at a time from now on",
+        "out of memory: %d at a time at most from now on",
         "메모리가 모자라 이제부터 한 번에 %d개까지만 요약합니다",
     ),
     Text(

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ...bilingual import halves
+from ...bilingual import count, halves
 from ...config.loader import changed_config, flatten
 from ...config.located import located
 from ...config.provenance import SETTINGS
@@ -147,10 +147,10 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
     finished = {trial["number"]: trial for trial in record["trials"] if trial["state"] == "finished"}
     refused = sum(trial["state"] == "refused" for trial in record["trials"])
     begun, took = len(record["trials"]) - refused, hours(record["spent_seconds"])
-    say(f"\n{begun} trials in {took}, {len(finished)} of them to the end; {refused} never started")
+    say(f"\n{count(begun, 'trial')} in {took}, {len(finished)} of them to the end; {refused} never started")
     chosen, objective = record["chosen"], record["objective"]
     best, n = finished[chosen], record["dev"]["dialogues"]
-    say(f"Winner:  trial {chosen}: {objective} {_interval(best, '.2f', 'score')} on {n} dialogues")
+    say(f"Winner:  trial {chosen}: {objective} {_interval(best, '.2f', 'score')} on {count(n, 'dialogue')}")
     place = record["equal"].index(chosen)  # the cheapest come first
     if others := ", ".join(map(str, record["equal"][place + 1 :])):
         say(f"Equal:   {others}, at a higher cost")
@@ -166,7 +166,8 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
         if all(line["score"] is None for line in its):
             say(f"Untried: {kind}: {its[0]['reason']}")
     if test := record["test"]:
-        say(f"Test:    {_interval(test, '.2f', 'score')} on {test['dialogues']} dialogues that nothing was chosen on")
+        on = count(test["dialogues"], "dialogue")
+        say(f"Test:    {_interval(test, '.2f', 'score')} on {on} that nothing was chosen on")
         if test.get("gain"):
             say(f"Gain:    {_interval(test['gain'])} against the config as it is, {test['as_it_is']:.2f} there")
     say(f"Report:  {search.folder / SEARCH_PAGE}")
@@ -178,7 +179,7 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
         say(f"Several: yoyak evaluate --adapter {first} {also}")
         if together:
             n = test["dialogues"]
-            say(f"Test:    {_interval(together, '.2f', 'score')} on {n} dialogues that nothing was chosen on")
+            say(f"Test:    {_interval(together, '.2f', 'score')} on {count(n, 'dialogue')} that nothing was chosen on")
     model = search.folder / BEST_LINK / FINAL
     say(f'Next:    yoyak summarize "Anna: ... Ben: ..." --adapter {typed_path(model)}')
 

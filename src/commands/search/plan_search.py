@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from ...bilingual import count
 from ...config.schema import Config
 from ...errors import YoyakError
 from ...planner.advice import hours
@@ -86,7 +87,8 @@ def foreseen_lines(situation: Situation, seconds: float, found: "Foreseen") -> l
         return [f"{hours(seconds)} allow no trial of {name} on {device}; the least is {hours(found.least_seconds)}"]
     first, drawn, end = map(hours, (found.first_seconds, found.drawn_seconds, found.end_seconds))
     lines = [
-        f"About {found.trials} trials of {name} in {hours(seconds)} on {device}, {found.to_the_end} of them to the end",
+        f"About {count(found.trials, 'trial')} of {name} in {hours(seconds)} on {device}, {found.to_the_end} of them "
+        "to the end",
         f"The config as it is takes {first}, a drawn trial {drawn} to its end, the score at the end {end}",
     ]
     if found.held_seconds:

@@ -4,6 +4,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...bilingual import Text, count
 from ...ranks.group import agreed, is_first_rank, rank_count
 from ...runs.outcomes import Faults, RunScores, StageScores, TrainFigures
 from ...runs.schema import AdapterCoverage, ResolvedChoices, RunRecord, SplitData, SplitLengths, SplitTruncation
@@ -186,7 +187,7 @@ def score(
         by = model_digest(model) if of_base else model_digest(model) + start_digest(model)
         result = agreed(lambda: kept_zero_shot(run, table, by))
     if result is None:
-        bar = progress(run.console, f"Summarizing {len(table.rows)} dialogues", len(table.rows))
+        bar = progress(run.console, f"Summarizing {count(len(table.rows), 'dialogue')}", len(table.rows))
         with bar as advance, model.disable_adapter() if switched_off else nullcontext():
             result = evaluate_model(model, tokenizer, eval_set.prompt, table.rows, run.config, advance, start_folder)
         if stage == "zero_shot" and is_first_rank():
@@ -238,8 +239,8 @@ def _record_results(run: RunContext, results: dict[str, Any]) -> None:
     if results["memory_plan"]:
         run.file.update(RunRecord(resolved=ResolvedChoices(memory_plan=results["memory_plan"])))
     run.logger.info(
-        "Trained %d steps in %.0f s, %.1f of them for checkpoints: loss %.3f%s, %.0f tokens/s, peak memory %.2f GB",
-        results["steps"],
+        "Trained %s in %.0f s, %.1f of them for checkpoints: loss %.3f%s, %.0f tokens/s, peak memory %.2f GB",
+        Text(count(results["steps"], "step"), f"{results['steps']:,}스텝"),
         results["train_runtime"],
         results["saving_seconds"],
         results["train_loss"],

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ...bilingual import count
 from ...config.typed import typed_path
 from ...runs.outcomes import Faults
 from ..console import figures_table
@@ -28,14 +29,16 @@ def show_examples(
     counted = after.scores
     how = counted_as(counted.tokenization, counted.stemmer)
     columns = ("", "ROUGE-1", "ROUGE-2", "ROUGE-L", "sum", "mean")
-    scores = figures_table(f"ROUGE F1 x100 ({how}; {counted.n} dialogues)", *columns)
+    scores = figures_table(f"ROUGE F1 x100 ({how}; {count(counted.n, 'dialogue')})", *columns)
     for name, result in zip(names, (before.scores, after.scores), strict=True):
         values = (result.rouge1, result.rouge2, result.rougeL, result.rouge_sum, result.rouge_mean)
         scores.add_row(name, *(f"{value:.2f}" for value in values))
     run.console.print(scores)
     for index, row in enumerate(table.rows[:3]):
         turns = row.dialogue.split("\n")
-        shown = turns if len(turns) <= 4 else [*turns[:2], said(f"... {len(turns) - 4} turns ..."), *turns[-2:]]
+        shown = (
+            turns if len(turns) <= 4 else [*turns[:2], said(f"... {count(len(turns) - 4, 'turn')} ..."), *turns[-2:]]
+        )
         example = Table(
             title=Quoted(f"{row.fname}  {row.topic or ''}"), title_justify="left", show_header=False, expand=True
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...bilingual import Text, joined
+from ...bilingual import Text, count, joined
 from ...runs.schema import RunRecord, SplitData
 from .folder import RunContext
 
@@ -41,7 +41,8 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
             run.logger.warning(note, split, reasoned)
         run.file.update(RunRecord(data={split: read}))
         lost = joined(_lost(table), between="")
-        run.logger.info("%s: %d dialogues from %s (%s)%s", split, len(table.rows), source, table.encoding, lost)
+        of_all = Text(count(len(table.rows), "dialogue"), f"대화 {len(table.rows):,}개")
+        run.logger.info("%s: %s from %s (%s)%s", split, of_all, source, table.encoding, lost)
     if known := trained_on(tables["train"].rows, tables["eval"].rows):
         note = "eval: %d of %d dialogues are in the training data too, so that its scores are too good"
         run.logger.warning(note, known, len(tables["eval"].rows))

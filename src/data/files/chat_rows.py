@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ...bilingual import count
 from ...errors import YoyakError
 from ..chats.exports import Chat, title_of
 from ..prompt.turns import LABEL
@@ -49,15 +50,14 @@ class ChatRows:
             shown = self.turns[0] if len(self.turns[0]) <= 60 else f"{self.turns[0][:60]}..."
             notes.append(f"exports are read as turns, such as {shown!r}: {formats_said(self.formats)}")
         if self.unread:
-            count = len(self.unread)
-            where = f"{unit} {self.unread[0]}" + (f" and {count - 1:,} more" if count > 1 else "")
+            others = len(self.unread) - 1
+            where = f"{unit} {self.unread[0]}" + (f" and {others:,} more" if others else "")
             notes.append(
                 f"what looks like an export is not read and stays as it is ({where}); {unread_advice(dialogue_format)}"
             )
         if self.others and self.formats:
-            notes.append(
-                f"{self.others:,} dialogues hold no message of {title_of(dialogue_format)} and stay as they are"
-            )
+            others_hold = count(self.others, "dialogue holds", "dialogues hold")
+            notes.append(f"{others_hold} no message of {title_of(dialogue_format)}: left unchanged")
         return notes
 
 

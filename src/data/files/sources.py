@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from numbers import Number
 from typing import Any
 
-from ...bilingual import Text, joined
+from ...bilingual import Text, count, joined
 from ...config.schema import DataSettings
 from ...config.typed import typed
 from ...errors import YoyakError, first_line
@@ -187,8 +187,9 @@ def _asked_again(rows: int) -> str | None:
     if not rows:
         return None
     return (
-        f"{rows:,} rows hold several messages of the user: the last one is read as the dialogue, the answer to it as "
-        "the summary; where all messages are the dialogue, name their column with data.dialogue_column"
+        f"{count(rows, 'row holds', 'rows hold')} several messages of the user: the last one is read as the dialogue, "
+        "the answer to it as the summary; where all messages are the dialogue, name their column with "
+        "data.dialogue_column"
     )
 
 
@@ -275,10 +276,10 @@ def _require_columns(
 
 def refuse_repeated(columns: Iterable[str], source: str) -> None:
     """Raise YoyakError for a name that two columns have, of which one would be read as both."""
-    for column, count in Counter(columns).items():
-        if count > 1 and not column:  # of a sheet that is wider than its table
-            raise YoyakError(f"{source}: {count} columns have no name; name them, or delete them where they are empty")
-        if count > 1:
+    for column, times in Counter(columns).items():
+        if times > 1 and not column:  # of a sheet that is wider than its table
+            raise YoyakError(f"{source}: {times} columns have no name; name them, or delete them where they are empty")
+        if times > 1:
             raise YoyakError(f"{source}: the column '{column}' occurs twice; rename one")
 
 

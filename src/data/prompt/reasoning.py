@@ -2,6 +2,8 @@
 
 import re
 
+from ...bilingual import count
+
 THINKING_OFF: dict[str, object] = {
     "enable_thinking": False,  # Qwen3, Qwen3.5, SmolLM3, EXAONE 4, GLM 4.5
     "thinking": False,  # Granite 3.2, DeepSeek V3.1
@@ -21,6 +23,8 @@ _BLOCK = re.compile(rf"<({_TAGS})>.*?(?:</\1>|\Z)", re.DOTALL)
 _UP_TO_CLOSING = re.compile(rf"\A.*</(?:{_TAGS})>", re.DOTALL)  # where the prompt had opened it
 _ANY = re.compile(rf"</?(?:{_TAGS})>")
 
+_ONE = {"summaries": "summary", "references": "reference"}
+
 
 def without_reasoning(text: str) -> tuple[str, bool]:
     """Return what a model wrote beside its reasoning, stripped, and whether there was any; else the text as it is."""
@@ -29,6 +33,6 @@ def without_reasoning(text: str) -> tuple[str, bool]:
     return _UP_TO_CLOSING.sub("", _BLOCK.sub("", text)).strip(), True
 
 
-def reasoning_note(count: int, what: str = "summaries") -> str:
-    """Return in words that reasoning was left out of so many texts."""
-    return f"{count} {what} held reasoning in tags such as <think>, which was left out"
+def reasoning_note(number: int, what: str = "summaries") -> str:
+    """Return in words that reasoning was left out of so many texts, `what` they are being said of several."""
+    return f"{count(number, _ONE.get(what, what), what)} held reasoning in tags such as <think>, which was left out"

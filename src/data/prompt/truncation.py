@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 
+from ...bilingual import count
 from .turns import LABEL
 
 
@@ -23,15 +24,16 @@ class TruncationCounts:
 
     def sentence(self) -> str:
         """Return the counts in words."""
-        count = f"{self.examples} example{'s' if self.examples != 1 else ''}"
+        examples = count(self.examples, "example")
         if not self.prompts_cut and not self.long_summaries:
-            return f"{count}, none shortened"
-        parts = [count]
+            return f"{examples}, none shortened"
+        parts = [examples]
         if self.prompts_cut:
-            cut = f"{self.turns_cut} turns, {self.tokens_cut} tokens cut"
-            parts.append(f"{self.prompts_cut} dialogues shortened ({cut})")
+            cut = f"{count(self.turns_cut, 'turn')}, {count(self.tokens_cut, 'token')} cut"
+            parts.append(f"{count(self.prompts_cut, 'dialogue')} shortened ({cut})")
         if self.long_summaries:
-            parts.append(f"{self.long_summaries} summaries longer than decoder_max_len, kept whole")
+            long = count(self.long_summaries, "summary", "summaries")
+            parts.append(f"{long} longer than decoder_max_len, kept whole")
         return ", ".join(parts)
 
 

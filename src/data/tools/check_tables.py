@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ...bilingual import count
 from ..files.chat_rows import formats_said
 from .check import MOST_LINES_NAMED, DataReport, PromptLengths
 
@@ -60,7 +61,7 @@ def _facts_table(report: DataReport) -> "Table":
 
 def _composed(report: DataReport) -> str:
     columns = ", ".join(report.composed_columns)
-    return f"{report.composed_rows:,} rows" + (f", column names {columns}" if columns else "")
+    return count(report.composed_rows, "row") + (f", column names {columns}" if columns else "")
 
 
 def _unread(report: DataReport) -> str:

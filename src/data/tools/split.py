@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ...bilingual import count
 from ...errors import YoyakError
 from ..files.sources import DialogueRow
 from .duplicates import connected, duplicate_groups
@@ -49,7 +50,7 @@ def split_rows(
     if not split.rows(0) or not split.rows(1):
         empty = "evaluation" if not split.rows(1) else "training"
         raise YoyakError(
-            f"{len(rows)} rows at an eval share of {eval_share:g} leave none for {empty}{_held(split)}; "
+            f"{count(len(rows), 'row')} at an eval share of {eval_share:g} leave none for {empty}{_held(split)}; "
             "use another share or more rows"
         )
     return split
@@ -72,7 +73,10 @@ def split_folds(
         raise YoyakError(f"{folds} folds: use 2 or more")
     split = divide(rows, [1] * folds, seed, by_topic, groups)
     if not all(split.rows(fold) for fold in range(folds)):
-        raise YoyakError(f"{len(rows)} rows do not fill {folds} folds{_held(split)}; use fewer folds or more rows")
+        raise YoyakError(
+            f"{count(len(rows), 'row is', 'rows are')} too few for {folds} folds{_held(split)}; use fewer folds or "
+            "more rows"
+        )
     return split
 
 
@@ -146,4 +150,4 @@ def _together(rows: Sequence[DialogueRow], groups: Sequence[Hashable | None] | N
 
 def _held(split: Split) -> str:
     kept = sum(map(len, split.together))
-    return f" ({kept} of them are kept together in {len(split.together)} groups)" if kept else ""
+    return f" ({kept} of them are kept together in {count(len(split.together), 'group')})" if kept else ""

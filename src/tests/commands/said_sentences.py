@@ -73,6 +73,10 @@ class SaidSentences(ast.NodeVisitor):
             return [""]
         if name == "hours":
             return [DURATION]
+        if name == "count":  # of `bilingual`: said of several
+            nouns = [one.value for one in node.args[1:] if isinstance(one, ast.Constant)]
+            plural = nouns[1] if len(nouns) > 1 else f"{nouns[0]}s" if nouns else FILLED
+            return [f"{FILLED} {plural}"]
         if name == "Text":
             return self._texts(node.args[0], depth + 1) if self._joining else []  # alone it has its half with it
         function = self._functions.get(name)

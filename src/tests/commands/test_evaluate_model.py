@@ -48,7 +48,7 @@ def test_predictions_are_saved_and_reused(yoyak, trained):
     written = DEV.read_bytes()
     again = yoyak("evaluate", "--adapter", FINAL, "--json", "--tokenization", "char", "--batch-size", "1")
     assert json.loads(again.out)["tokenization"] == "char"
-    assert "2 of 2 summaries are in outputs/tiny_qlora/evaluation/dev.jsonl already" in again.err
+    assert "outputs/tiny_qlora/evaluation/dev.jsonl has 2 of 2 summaries already" in again.err
     assert "Loading" not in again.err
     assert DEV.read_bytes() == written
     files = ("--predictions", DEV, "--references", "dev.csv", "--json")
@@ -162,7 +162,7 @@ def test_a_base_that_was_replaced_in_its_folder_is_another_model(yoyak, tiny):
     """So is one with another chat template: both decide what is written."""
     base, arguments = tiny / "base", ("evaluate", "-e", "tiny.yaml")
     assert yoyak(*arguments).code == 0
-    assert "2 of 2 summaries are in" in yoyak(*arguments).err
+    assert "has 2 of 2 summaries" in yoyak(*arguments).err
     write_tiny_model(base, seed=7)
     replaced = yoyak(*arguments)
     assert (replaced.code, "was made with model files = " in replaced.err) == (2, True)
@@ -206,11 +206,11 @@ def test_a_stopped_evaluation_goes_on_where_it_was(yoyak, tiny, number):
     kept = out.read_text(encoding="utf-8").splitlines()
     if number == signal.SIGINT:
         assert process.returncode == 130
-        assert f"yoyak: stopped; {len(kept)} of 60 summaries are in {out}; the same command goes on" in err
+        assert f"yoyak: stopped; {out} has {len(kept)} of 60 summaries; the same command goes on" in err
     assert 5 <= len(kept) < MANY
     again = yoyak(*command, "--out", out)
     assert again.code == 0
-    assert f"{len(kept)} of 60 summaries are in {out} already" in again.err
+    assert f"{out} has {len(kept)} of 60 summaries already" in again.err
     rows = lines(out)
     assert [row["fname"] for row in rows] == [f"d{index}" for index in range(MANY)]
     assert set(kept) - {""} <= set(out.read_text(encoding="utf-8").splitlines())

@@ -95,7 +95,7 @@ def test_several_models_and_what_is_there_already(yoyak, some):
     assert err.count("for 3 times the work") == 1
     again = ended(started(some, *how, "model.dtype=fp32", "--out", "again.jsonl", *TWO))
     assert again[0] == 0
-    assert again[2].count(f"{ROWS} of {ROWS} summaries are in outputs/model1/evaluation/dev/") == 3
+    assert again[2].count(f" has {ROWS} of {ROWS} summaries already") == 3
 
 
 def test_a_rank_that_is_killed_is_named_and_the_same_command_goes_on(some):
@@ -117,7 +117,7 @@ def test_a_rank_that_is_killed_is_named_and_the_same_command_goes_on(some):
     assert 128 < there < 400
     code, out, err = ended(started(some, *how))
     assert (code, json.loads(out)["n"]) == (0, 400), err
-    assert f"{there} of 400 summaries are in two.jsonl already" in err
+    assert f"two.jsonl has {there} of 400 summaries already" in err
     rows = [json.loads(line)["fname"] for line in (some / "two.jsonl").read_text().splitlines()]
     assert rows == [f"d{index}" for index in range(400)]
 

@@ -18,7 +18,7 @@ def test_checks_of_summaries_beside_those_of_references():
     assert checks.references.facts.unsupported == []
     assert checks.references.length_ratio == 1
     assert checks.baseline is None
-    assert checks.notes() == ["1 empty summaries, such as b's.", "1 summaries without an end token, such as b's."]
+    assert checks.notes() == ["1 empty summary, such as b's.", "1 summary without an end token, such as b's."]
 
 
 def test_baseline_is_checked_too():

@@ -102,7 +102,7 @@ def test_files_without_ids_are_joined_row_by_row_where_asked(write):
     assert joined.ids == ["row_1", "row_2"]
     assert joined.predictions == ["eins", "zwei"]
     write("p.csv", "summary\neins\n")
-    with pytest.raises(YoyakError, match=r"p.csv: 1 rows, but r.csv has 2; without a column 'fname' rows are joined"):
+    with pytest.raises(YoyakError, match=r"p.csv: 1 row, but r.csv has 2; without a column 'fname' rows are joined"):
         join_files("p.csv", "r.csv", by_row=True)
 
 

@@ -85,9 +85,3 @@ def test_moment(written: str, text: str) -> None:
 )  # fmt: skip
 def test_setting(value: Any, text: str) -> None:
     assert wording.setting(value) == text
-
-
-def test_count() -> None:
-    assert wording.count(1, "dialogue") == "1 dialogue"
-    assert wording.count(1200, "dialogue") == "1,200 dialogues"
-    assert wording.count(2, "row was", "rows were") == "2 rows were"

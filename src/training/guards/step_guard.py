@@ -18,6 +18,7 @@ from typing import Any, Literal
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ...bilingual import count
 from ...errors import YoyakError
 from ...files import appending
 from ...ranks.group import is_first_rank
@@ -148,7 +149,7 @@ class StepGuard(TrainerCallback):
         )
         if self.now.bad_in_a_row >= self.most_bad_steps and self.reason is None:
             self.reason = (
-                f"{self.now.bad_in_a_row} steps in a row had a loss or gradient that is not a number "
+                f"{count(self.now.bad_in_a_row, 'step')} in a row had a loss or gradient that is not a number "
                 f"(training.max_bad_steps); their examples are in {self.path}; look at those, or lower "
                 "training.learning_rate"
             )

@@ -184,8 +184,8 @@ if (ask) {
       if (error) figures.textContent = error;
       if (done) {
         const rate = done.tokens && done.seconds ? (done.tokens / done.seconds).toFixed(1) : "?";
-        figures.textContent = korean ? `토큰 ${done.tokens}개, 초당 ${rate}개` : `${done.tokens} tokens, ${rate} a second`;
-        if (done.tokens_cut) figures.textContent += korean ? `, 대화에서 ${done.tokens_cut}토큰을 뺌` : `, ${done.tokens_cut} tokens of the dialogue cut`;
+        figures.textContent = korean ? `토큰 ${done.tokens}개, 초당 ${rate}개` : `${done.tokens} token${done.tokens === 1 ? "" : "s"}, ${rate} a second`;
+        if (done.tokens_cut) figures.textContent += korean ? `, 대화에서 ${done.tokens_cut}토큰을 뺌` : `, ${done.tokens_cut} token${done.tokens_cut === 1 ? "" : "s"} of the dialogue cut`;
       }
       isWhole ||= Boolean(done || error);
     };

@@ -28,7 +28,7 @@ def test_renamed_copies_stand_behind_their_rows(yoyak, mine):
     result = yoyak("data", "augment", "mine.csv", "--out", "more.csv", "--rename-speakers", 2)
     assert result.code == 0
     assert "2 renamed copies of 1 of 2 rows" in result.out
-    assert "2 speakers keep their names: not a name" in result.out
+    assert "2 speakers not renamed: not a name" in result.out
     rows = read(mine / "more.csv")
     assert [row["fname"] for row in rows] == ["a", "a_renamed1", "a_renamed2", "b"]
     assert [rows[0], rows[3]] == read(mine / "mine.csv")

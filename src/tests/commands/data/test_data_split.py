@@ -134,7 +134,7 @@ def test_bad_rows_are_said(yoyak, mine):
     refused = yoyak("data", "split", "mine.csv", "--out", "parts")
     assert (refused.code, "mine.csv:102: no dialogue" in refused.err) == (2, True)
     result = yoyak("data", "split", "mine.csv", "--out", "parts", "data.on_bad_rows=drop")
-    assert "mine.csv: 1 rows are left out (no dialogue)" in result.out
+    assert "mine.csv: 1 row is left out (no dialogue)" in result.out
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_json(yoyak, two):
 
 def test_table(yoyak, two):
     out = yoyak("data", "stats", "a.csv", "b.csv", "-e", "tiny.yaml").out
-    assert "b.csv shares with a.csv: 1 dialogues exactly, 0 more nearly" in out
+    assert "b.csv shares with a.csv: 1 dialogue exactly, 0 more nearly" in out
     assert "near-duplicates" in out
     assert all(measure.label in out for measure in MEASURES.values())
 

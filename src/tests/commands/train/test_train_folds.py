@@ -89,7 +89,7 @@ def test_complete_folds_are_kept_and_missing_ones_trained(yoyak, tiny):
 
 @pytest.mark.parametrize(
     ("folds", "message"),
-    [("1", "yoyak: 1 folds: use 2 or more\n"), ("5", "yoyak: 4 rows do not fill 5 folds")],
+    [("1", "yoyak: 1 folds: use 2 or more\n"), ("5", "yoyak: 4 rows are too few for 5 folds")],
 )
 def test_folds_that_cannot_be_made(yoyak, tiny, folds, message):
     result = yoyak("train", "-e", "tiny.yaml", "--folds", folds)

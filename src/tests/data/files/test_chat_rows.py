@@ -55,7 +55,7 @@ def test_a_named_format(tmp_path, caplog):
     source = write(tmp_path, PLAIN, "[민수] [오후 3:15] 안녕")
     rows = load_dialogues(source, DataSettings(dialogue_format="kakaotalk")).rows
     assert [row.dialogue for row in rows] == [PLAIN, "민수: 안녕"]
-    assert said(caplog)[1] == "1 dialogues hold no message of KakaoTalk and stay as they are"
+    assert said(caplog)[1] == "1 dialogue holds no message of KakaoTalk: left unchanged"
     with pytest.raises(YoyakError, match=r"no message of WhatsApp in it; leave out data.dialogue_format=wh"):
         load_dialogues(source, DataSettings(dialogue_format="whatsapp"))
 

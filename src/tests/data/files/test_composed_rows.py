@@ -124,7 +124,7 @@ def test_check_counts_the_rows(tmp_path, capsys):
         logging.captureWarnings(False)
         return capsys.readouterr().out
 
-    assert re.search(r"composed \(NFC\) +1 rows, column names 이름, 대화, 요약", shown())
+    assert re.search(r"composed \(NFC\) +1 row, column names 이름, 대화, 요약", shown())
     as_json = json.loads(shown("--json"))
     assert (as_json["composed_rows"], as_json["rows"]) == (1, 2)
 

@@ -47,7 +47,7 @@ def test_scores_are_of_what_is_left_and_say_so():
     assert found.scores == score_report(["a", "b"], REFERENCES, [REFERENCES, REFERENCES]).scores
     assert found.as_dict()["reasoning_removed"] == {"summaries": 1, "baseline": 2, "references": 2}
     assert found.notes()[:3] == [
-        "1 summaries held reasoning in tags such as <think>, which was left out",
+        "1 summary held reasoning in tags such as <think>, which was left out",
         "2 baseline held reasoning in tags such as <think>, which was left out",
         "2 references held reasoning in tags such as <think>, which was left out",
     ]

@@ -95,10 +95,10 @@ def test_sides_get_rows_by_weight():
         ),
         (lambda: split_rows(rows_of(["t"]), 0.9), "leave none for training"),
         (lambda: split_folds(rows_of(["t"] * 3), 1), "1 folds: use 2 or more"),
-        (lambda: split_folds(rows_of(["t"] * 3), 4), "3 rows do not fill 4 folds; use fewer folds or more rows"),
+        (lambda: split_folds(rows_of(["t"] * 3), 4), "3 rows are too few for 4 folds; use fewer folds or more rows"),
         (
             lambda: split_folds([DialogueRow(str(i), "A: the same here", "s") for i in range(9)], 2),
-            "9 rows do not fill 2 folds (9 of them are kept together in 1 groups); use fewer folds",
+            "9 rows are too few for 2 folds (9 of them are kept together in 1 group); use fewer folds",
         ),
     ],
 )

@@ -43,7 +43,7 @@ def test_a_good_step_begins_the_count_of_bad_ones_anew(tmp_path):
 def test_the_first_reason_stays(tmp_path):
     guard = StepGuard(tmp_path, 1, "stop")
     judged(guard, [NAN, NAN])
-    assert guard.reason.startswith("1 steps in a row")
+    assert guard.reason.startswith("1 step in a row")
 
 
 @pytest.mark.parametrize(("loss", "norm"), [(math.inf, 1.0), (1.0, math.inf), (NAN, 1.0), (1.0, -math.inf)])
