@@ -1,14 +1,16 @@
 """Run the stages of `stages.py`, each with a limit of its own; one JSON line a stage, whatever became of the others.
 
     python benchmarks/offline/figures.py list
-    python benchmarks/offline/figures.py start [STAGE ...] [--minutes 24] [--cards 0,1] [--lane NAME] [--commit HASH]
+    python benchmarks/offline/figures.py start [STAGE ...] [--minutes 24] [--cards 0,1] [--lane NAME] [--after LANE]
+        [--commit HASH]
     python benchmarks/offline/figures.py wait [--seconds 560] [--lane NAME] [--copy FOLDER]
     python benchmarks/offline/figures.py run --dry [STAGE ...]
 
 `start` copies the checkout to PREFIX/lanes/NAME/tree and runs it from there in a process of its own, which outlives
 the command; `wait` prints what has come since, and copies lines and logs to FOLDER. `run` stays until the end. `--dry`
 takes tiny sizes on a CPU. A stage whose needs are not there yet is put off; one that would end after so many minutes is
-left out. Lanes run side by side, each on GPUs of its own; they know of each other's stages that have ended well.
+left out. Lanes run side by side, each on GPUs of its own, or one `--after` another; they know of each other's stages
+that have ended well.
 """
 
 import argparse
@@ -38,11 +40,12 @@ class Job:
         self.limit = stage.limit * (5 if place.dry else 1)
         self.out, self.log = folder / f"{stage.name}.out", folder / f"{stage.name}.log"
         line = " && ".join(shlex.join(command) for command in stage.commands)
+        visible = {} if cards == [""] else {"CUDA_VISIBLE_DEVICES": ",".join(cards)}
         with self.out.open("wb") as out, self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 ["bash", "-c", line],
                 cwd=ROOT,
-                env=surroundings(place, stage.site) | ({"CUDA_VISIBLE_DEVICES": ",".join(cards)} if any(cards) else {}),
+                env=surroundings(place, stage.site) | visible,
                 stdout=out,
                 stderr=log,
                 start_new_session=True,
@@ -123,7 +126,7 @@ def run_all(
         elif stage and time.monotonic() + stage.seconds > until:
             left.remove(stage)
             say({"stage": stage.name, "left_out": "no time for it", "estimate": stage.seconds})
-        elif stage and (given := room_for(stage, running, cards)):
+        elif stage and (given := room_for(stage, running, cards)) is not None:
             left.remove(stage)
             running.append(Job(stage, place, lane, given, [job.stage.name for job in running]))
         elif stage is None and not running and not arriving(left, place, until):
@@ -145,8 +148,8 @@ def arriving(left: list[Stage], place: Place, until: float) -> bool:
     return time.monotonic() < until and any(not path.exists() for path in wanted)
 
 
-def room_for(stage: Stage, running: list[Job], cards: list[str]) -> list[str]:
-    """Return the GPUs that a stage may begin on now, or none.
+def room_for(stage: Stage, running: list[Job], cards: list[str]) -> list[str] | None:
+    """Return the GPUs that a stage may begin on now; None where there are too few.
 
     Where there is one, two stages that don't measure time may share it; of several, each stage has its own.
     """
@@ -157,7 +160,7 @@ def room_for(stage: Stage, running: list[Job], cards: list[str]) -> list[str]:
         for card, there in on.items()
         if not there or (not stage.alone and len(there) < at_once and not any(other.alone for other in there))
     ]
-    return free[: stage.cards] if len(free) >= stage.cards else []
+    return free[: stage.cards] if len(free) >= stage.cards else None
 
 
 def start(given: argparse.Namespace, lane: Path) -> None:
@@ -171,6 +174,7 @@ def start(given: argparse.Namespace, lane: Path) -> None:
     command = [sys.executable, str(tree / "benchmarks" / "offline" / "figures.py"), "run", *given.stages]
     command += ["--prefix", str(given.prefix), "--minutes", str(given.minutes), "--lane", given.lane]
     command += ["--cards", given.cards] if given.cards else []
+    command += ["--after", given.after] if given.after else []
     command += (["--dry"] if given.dry else []) + (["--commit", given.commit] if given.commit else [])
     with (lane / "pipeline.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=tree, stdout=log, stderr=log, start_new_session=True)
@@ -237,6 +241,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=24.0, help="in which all are to end")
     parser.add_argument("--cards", help="GPUs of the lane, such as 0,1; by default all")
     parser.add_argument("--lane", default="figures", help="name of stages that run side by side with others")
+    parser.add_argument("--after", metavar="LANE", help="begin when its stages have ended")
     parser.add_argument("--dry", action="store_true", help="tiny sizes, on a CPU")
     parser.add_argument("--commit", help="goes into the lines, where there is no git")
     parser.add_argument("--seconds", type=float, default=560.0, help="that `wait` waits at most")
@@ -250,7 +255,7 @@ def main() -> None:
     chosen = [known[name] for name in given.stages] or [stage for stage in known.values() if not stage.asked]
     if given.what == "list":
         for stage in known.values():
-            how = f"{stage.cards} GPUs" if stage.cards > 1 else "alone" if stage.alone else "two at once"
+            how = f"{stage.cards} GPUs" if stage.cards != 1 else "alone" if stage.alone else "two at once"
             print(f"{stage.name:32} {stage.seconds:5} s  {how:12} {'only if named' if stage.asked else ''}".rstrip())
     elif given.what == "start":
         start(given, lane)
@@ -261,8 +266,10 @@ def main() -> None:
             code = f"from src.tests.tiny_models import *; write_tiny_model(Path({str(place.tiny)!r}), "
             code += "max_position_embeddings=2048)"
             subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=surroundings(place, None), check=True)
-        cards = given.cards.split(",") if given.cards else cards_here()
-        run_all(chosen, place, lane, 60 * given.minutes, cards, given.commit)
+        cards, until = given.cards.split(",") if given.cards else cards_here(), time.monotonic() + 60 * given.minutes
+        while given.after and is_running(read_pid(lane.with_name(given.after))):
+            time.sleep(0.5)
+        run_all(chosen, place, lane, until - time.monotonic(), cards, given.commit)
 
 
 if __name__ == "__main__":

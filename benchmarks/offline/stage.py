@@ -26,7 +26,7 @@ class Stage:
         needs: files and folders that must be there.
         site: packages that go before the others.
         asked: runs only where it is named.
-        cards: GPUs that it takes.
+        cards: GPUs that it takes; with 0 it sees none.
     """
 
     name: str

@@ -94,6 +94,8 @@ def rest(place: Place) -> list[Stage]:
     pytest = [place.python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     marked = [*pytest, "-m", "gpu", *(f"src/tests/{name}" for name in ("training/refine", "decoder", "inference"))]
     kernels = [*pytest, "src/tests/kernels", *(("--collect-only",) if place.dry else ())]
+    part = ("--optimizers", "adamw_torch_fused", "--examples", 10, "--profile")  # of a step, that one of four has
+    small = place.script("optimizer_waits.py", *part, *tiny, *(("--steps", 6) if place.dry else ()))
     samples = ("--shape", "tiny", "--samples", 2) if place.dry else ("--shape", "smollm2_135m", "--samples", 16)
     return [
         _refining(place, "korean", "korean_16", 42, 5, minutes=5),
@@ -103,6 +105,7 @@ def rest(place: Place) -> list[Stage]:
         *(_refining(place, f"{seed}", f"imitated_{seed}", seed, 5) for seed in _OTHER_SEEDS),
         _judging(place, "43", 43),
         Stage("optimizer_waits", [place.script("optimizer_waits.py", *tiny)], 60, 150, True, core),
+        Stage("small_step", [small], 50, 150, True, core, asked=True),
         Stage("sampling", [place.script("generation_speed.py", "mbr", *samples)], 50, 150, True, core),
         Stage("step_135m", [_small_step(place, "refine_step.py", "--planned", 0)], 45, 150, True, core),
     ]
@@ -118,8 +121,8 @@ def search(place: Place) -> list[Stage]:
         for way in ("search", "random"):
             command = place.script("search_quality.py", "random", *time, *data, "--seeds", seed, "--ways", way)
             found.append(Stage(f"{way}_{seed}", [command], 830, 1000, True, ready, asked=True))
-    workers = place.script("search_figures.py", "workers", "--deadline", "20s" if place.dry else "60s")
-    return [*found, Stage("workers", [workers], 150, 300, needs=place.installed("core", "more"), asked=True)]
+    workers = place.script("search_figures.py", "workers", "--deadline", "20s" if place.dry else "150s")
+    return [*found, Stage("workers", [workers], 320, 450, needs=place.installed("core", "more"), asked=True, cards=0)]
 
 
 def several(place: Place) -> list[Stage]:
