@@ -52,7 +52,7 @@ DATA_ERRORS = (
         "--eval-share {share}: 평가용으로 떼어 둘 행의 비율을 0.1처럼 0과 1 사이로 쓰세요",
     ),
     Text(
-        "{rows} rows at an eval share of {share} leave none for {side}{held}; use another share or more rows",
+        "{rows} rows at an eval share of {share}: none is left for {side}{held}; use another share or more rows",
         (
             "행 {rows}개를 평가 비율 {share:으로/로} 나누면 {side:t}에 남는 행이 없습니다{held:t}. 비율을 바꾸거나 "
             "행을 늘리세요"

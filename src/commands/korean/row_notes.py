@@ -117,6 +117,20 @@ ROW_NOTES = (
     ),
     Text(
         (
+            "{count} dialogues with \\n as two characters in place of line ends, read as one turn each: write real "
+            "line ends, one turn a line"
+        ),
+        (
+            "대화 {count}개에는 줄바꿈 대신 \\n이 두 글자로 적혀 있어 발화 하나로 읽습니다. 한 줄에 발화 하나씩 실제 "
+            "줄바꿈으로 쓰세요"
+        ),
+    ),
+    Text(
+        "all summaries are {quoted}; name the column that is meant with data.summary_column",
+        "요약이 모두 {quoted}입니다. 요약이 들어 있는 열을 data.summary_column으로 지정하세요",
+    ),
+    Text(
+        (
             "all dialogues begin with {quoted}, which stays a part of them; if that is an instruction, leave it out: "
             "prompts have one of their own (dataset.instruction)"
         ),

@@ -14,9 +14,9 @@ from ...config.typed import typed
 from ...errors import YoyakError, first_line
 from ..chats.exports import read_chat
 from ..prompt.plain_text import plain_text
-from ..prompt.turns import LABEL
 from .chat_rows import ChatRows
 from .composed_rows import with_composed_text
+from .content_notes import content_notes
 from .places import existing_file, open_hub
 from .readers import open_records
 from .records import BadRow, RecordStream, dropped_for, names_of
@@ -24,7 +24,6 @@ from .row_columns import RowColumns
 from .turn_lists import NotTurnsError
 from .usual_names import USUAL_DIALOGUE_COLUMNS, USUAL_SUMMARY_COLUMNS, Names, usual_in
 
-_FEWEST_OPENINGS = 3  # dialogues of which each begins with the same line: two may by chance
 _MOST_COLUMNS_COMPARED = 1000  # with the names that are usual
 
 
@@ -176,7 +175,10 @@ def _read_rows(
         _require_columns(names, {getattr(settings, name) for name in columns.found}, source, settings, need_summary)
     if table.rows:
         table.chats.refuse_other_format(source, settings.dialogue_format)
-    notes = [columns.note, _asked_again(columns.asked_again), _opening_note(table)]
+    of_content = content_notes(
+        [row.dialogue for row in table.rows], [row.summary for row in table.rows], bool(table.chats.formats)
+    )
+    notes = [columns.note, _asked_again(columns.asked_again), *of_content]
     for note in [*filter(None, notes), *table.chats.notes(stream.unit, settings.dialogue_format)]:
         logging.getLogger("yoyak").warning("%s: %s", source, note)
     return replace(table, composed_rows=composed_rows)
@@ -190,22 +192,6 @@ def _asked_again(rows: int) -> str | None:
         f"{count(rows, 'row holds', 'rows hold')} several messages of the user: the last one is read as the dialogue, "
         "the answer to it as the summary; where all messages are the dialogue, name their column with "
         "data.dialogue_column"
-    )
-
-
-def _opening_note(table: DialogueTable) -> str | None:
-    """Return what to say where all dialogues begin with one and the same line that nobody says: an instruction."""
-    openings = {row.dialogue.partition("\n")[0].strip() for row in table.rows}
-    if len(openings) != 1 or len(table.rows) - table.duplicate_dialogues < _FEWEST_OPENINGS or table.chats.formats:
-        return None
-    opening = openings.pop()
-    label = LABEL.match(opening)
-    if label and opening[label.end() :]:
-        return None
-    shown = opening if len(opening) <= 60 else f"{opening[:60]}..."
-    return (
-        f"all dialogues begin with {shown!r}, which stays a part of them; if that is an instruction, leave it out: "
-        "prompts have one of their own (dataset.instruction)"
     )
 
 
@@ -285,12 +271,14 @@ def refuse_repeated(columns: Iterable[str], source: str) -> None:
 
 def _likely_column(columns: list[str], usual: Names, wanted: str) -> str | None:
     """Return the one column that the user may have meant; None where two are as likely."""
-    from difflib import get_close_matches
+    from difflib import SequenceMatcher, get_close_matches
 
     by_lower_name: dict[str, str] = {}
     for column in reversed(columns[:_MOST_COLUMNS_COMPARED]):
         by_lower_name |= {column.lower(): column, column.rpartition(".")[2].lower(): column}
     if found := usual_in(columns[:_MOST_COLUMNS_COMPARED], usual):
         return found[0] if len(found) == 1 else None
-    close = get_close_matches(wanted.lower(), list(by_lower_name), n=1, cutoff=0.7)
-    return by_lower_name[close[0]] if close else None
+    close = get_close_matches(wanted.lower(), list(by_lower_name), n=2, cutoff=0.7)
+    alike = [SequenceMatcher(a=name, b=wanted.lower()).ratio() for name in close]
+    is_clear = len(alike) == 1 or (len(alike) == 2 and alike[0] > alike[1])
+    return by_lower_name[close[0]] if is_clear else None

@@ -50,7 +50,7 @@ def split_rows(
     if not split.rows(0) or not split.rows(1):
         empty = "evaluation" if not split.rows(1) else "training"
         raise YoyakError(
-            f"{count(len(rows), 'row')} at an eval share of {eval_share:g} leave none for {empty}{_held(split)}; "
+            f"{count(len(rows), 'row')} at an eval share of {eval_share:g}: none is left for {empty}{_held(split)}; "
             "use another share or more rows"
         )
     return split

@@ -98,7 +98,7 @@ RUNS = [
     Case(
         "split: one row",
         "data split x.csv --out o",
-        "1 row at an eval share of 0.1 leave none for evaluation; ...",
+        "1 row at an eval share of 0.1: none is left for evaluation; ...",
         files={"x.csv": HEAD + "a,b\n"},
     ),
     Case("compare: no run", "compare m n", "m: ..."),

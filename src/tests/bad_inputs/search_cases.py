@@ -65,7 +65,7 @@ SEARCHES = [
     ),
     Case(
         "search: near-duplicates alone", f"{SEARCH} data.eval=d.csv",
-        "d.csv: search.set_aside: 2 rows at an eval share of 0.4 leave none for evaluation (2 of them are kept "
+        "d.csv: search.set_aside: 2 rows at an eval share of 0.4: none is left for evaluation (2 of them are kept "
         "together in 1 group); use another share or more rows, or name a file with data.test",
         files={"d.csv": f'{HEAD}"A: hi","A greets"\n"A: hi","A says hi"\n'},
     ),

@@ -40,6 +40,8 @@ def test_absent_column_with_a_similar_or_no_name(tmp_path):
         "FILE: no column 'dialogue'; its columns are dialogues, summary; use data.dialogue_column=dialogues"
     )
     assert refusal(write(tmp_path, "b.csv", "x,summary\nd,s\n")).endswith("use data.dialogue_column=COLUMN")
+    two = write(tmp_path, "c.csv", "dialogue,summary1,summary2\nd,s,t\n")
+    assert refusal(two).endswith("use data.summary_column=COLUMN")
 
 
 @pytest.mark.parametrize(
@@ -123,6 +125,28 @@ def test_an_opening_that_nobody_says_is_said(tmp_path, caplog, opening, is_said)
     load(write(tmp_path, "b.json", json.dumps([*rows, {"dialogue": "Ann: 4", "summary": "s"}])))
     load(write(tmp_path, "c.json", json.dumps([rows[0]] * 5)))
     assert not caplog.records
+
+
+def test_turns_between_written_line_ends_are_said(tmp_path, caplog):
+    source = write(tmp_path, "a.csv", "dialogue,summary\nA: hi\\nB: yo,s\nC: it is in C:\\new,t\nD: x,u\n")
+    assert load(source).rows[0].dialogue == "A: hi\\nB: yo"
+    assert caplog.messages == [
+        f"{source}: 1 dialogue with \\n as two characters in place of line ends, read as one turn each: write real "
+        "line ends, one turn a line"
+    ]
+
+
+def test_one_summary_of_many_dialogues_is_said(tmp_path, caplog):
+    rows = "".join(f"A: {number},여가\n" for number in range(10))
+    source = write(tmp_path, "a.csv", f"dialogue,summary\n{rows}")
+    load(source)
+    said = f"{source}: all summaries are '여가'; name the column that is meant with data.summary_column"
+    assert caplog.messages == [said]
+    caplog.clear()
+    load(write(tmp_path, "b.csv", f"dialogue,summary\n{rows}A: 10,other\n"))
+    load(write(tmp_path, "c.csv", "dialogue,summary\n" + "A: hi,s\n" * 10))  # one dialogue
+    load(source, need_summary=False, summary_column="none")
+    assert caplog.messages == []
 
 
 def test_wrong_separator_is_named(tmp_path):

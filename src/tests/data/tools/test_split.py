@@ -91,9 +91,9 @@ def test_sides_get_rows_by_weight():
         (lambda: split_rows(rows_of(["t"] * 9), -0.5), "eval share -0.5: it is the part"),
         (
             lambda: split_rows(rows_of(["t"] * 3), 0.1),
-            "3 rows at an eval share of 0.1 leave none for evaluation; use another share or more rows",
+            "3 rows at an eval share of 0.1: none is left for evaluation; use another share or more rows",
         ),
-        (lambda: split_rows(rows_of(["t"]), 0.9), "leave none for training"),
+        (lambda: split_rows(rows_of(["t"]), 0.9), "none is left for training"),
         (lambda: split_folds(rows_of(["t"] * 3), 1), "1 folds: use 2 or more"),
         (lambda: split_folds(rows_of(["t"] * 3), 4), "3 rows are too few for 4 folds; use fewer folds or more rows"),
         (
