@@ -9,7 +9,7 @@ summaries (95% interval, paired by dialogue). `--voters` is an adapter on the sa
 refining: its samples are compared with and not chosen from. `--keep` writes all summaries as JSON. Of many ways the
 best one looks better than it is: confirm it on other dialogues. `--draws N` only tells the luck of a draw: 16 of the
 samples are taken N times, and the gain's mean and deviation are printed, with that of all, and of the best one by the
-reference.
+reference; with `--voters` also of 16 that are compared with 16 of those too.
 """
 
 import argparse
@@ -38,6 +38,7 @@ from src.models.generation_settings import end_ids_of
 
 Score = Callable[[str, str], float]
 Drawn = dict[float, list[tuple[str, ...]]]
+_OF_A_DRAW = 16
 
 
 def main() -> None:
@@ -67,7 +68,7 @@ def main() -> None:
         kept = {"references": references, "likely": likely, "beams": beams, "drawn": drawn, "voters": voters}
         options.keep.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
     if options.draws:
-        tell_draws(likely, drawn, references, score, options.draws)
+        tell_draws(likely, drawn, voters, references, score, options.draws)
         return
     for name, (candidates, others, once) in ways(likely, beams, drawn, voters).items():
         compared = zip(candidates, others, strict=True)
@@ -76,25 +77,36 @@ def main() -> None:
         tell(way=name, rouge_sum=mean(values), **paired_difference(values, greedy).as_dict())
 
 
-def tell_draws(likely: Sequence[str], drawn: Drawn, references: Sequence[str], score: Score, draws: int) -> None:
+def tell_draws(
+    likely: Sequence[str], drawn: Drawn, voters: Drawn, references: Sequence[str], score: Score, draws: int
+) -> None:
     """Tell at each temperature what choosing among 16 of the samples, taken at random, gains, and among all of them."""
 
-    def gained(texts: Sequence[str], reference: str) -> float:
-        return score(texts[closest(texts, (), False, score)], reference) - score(texts[0], reference)
+    def gained(texts: Sequence[str], others: Sequence[str], reference: str) -> float:
+        return score(texts[closest(texts, others, False, score)], reference) - score(texts[0], reference)
 
-    def best(texts: Sequence[str], reference: str) -> float:
+    def best(texts: Sequence[str], _: Sequence[str], reference: str) -> float:
         return max(score(text, reference) for text in texts) - score(texts[0], reference)
 
+    def some(texts: Sequence[str], chance: random.Random) -> list[str]:
+        return chance.sample(texts, min(_OF_A_DRAW, len(texts)))
+
+    none: list[tuple[str, ...]] = [()] * len(likely)
     for temperature, texts in drawn.items():
-        of_all = [[first, *its] for first, its in zip(likely, texts, strict=True)]
-        chance = random.Random(0)
-        gains = []
-        for _ in range(draws):
-            some = [[its[0], *chance.sample(its[1:], min(16, len(its) - 1))] for its in of_all]
-            gains.append(mean([gained(*pair) for pair in zip(some, references, strict=True)]))
-        whole, oracle = (mean([f(*pair) for pair in zip(of_all, references, strict=True)]) for f in (gained, best))
-        told = {"difference": mean(gains), "deviation_of_draws": statistics.pstdev(gains), "draws": draws}
-        tell(way=f"{temperature}, 16 of {len(texts[0])}", **told, of_all=whole, best_by_reference=oracle)
+        for other, votes in {None: none, **voters}.items():
+            chance, gains = random.Random(0), []
+            together = list(zip(likely, texts, votes, references, strict=True))
+            for _ in range(draws):
+                of_draw = [
+                    ([first, *some(its, chance)], some(further, chance), r) for first, its, further, r in together
+                ]
+                gains.append(mean([gained(*one) for one in of_draw]))
+            of_all = [([first, *its], further, reference) for first, its, further, reference in together]
+            whole, oracle = (mean([f(*one) for one in of_all]) for f in (gained, best))
+            told = {"difference": mean(gains), "deviation_of_draws": statistics.pstdev(gains), "draws": draws}
+            name = f"{temperature}, {_OF_A_DRAW} of {len(texts[0])}"
+            name += "" if other is None else f", compared with {_OF_A_DRAW} of {len(votes[0])} voters at {other} too"
+            tell(way=name, **told, of_all=whole, best_by_reference=oracle)
 
 
 def ways(

@@ -103,6 +103,8 @@ def rest(place: Place) -> list[Stage]:
         Stage("tests_kernels", [kernels], 120, 240, needs=core),
         *(_imitation(place, seed) for seed in _OTHER_SEEDS),
         *(_refining(place, f"{seed}", f"imitated_{seed}", seed, 5) for seed in _OTHER_SEEDS),
+        _refining(place, "43_hot", "imitated_43", 43, 5, more=("refine.temperature=1.4",)),
+        *(_voting(place, name, 43) for name in ("43", "43_hot")),
         _judging(place, "43", 43),
         Stage("optimizer_waits", [place.script("optimizer_waits.py", *tiny)], 60, 150, True, core),
         Stage("small_step", [small], 50, 150, True, core, asked=True),
@@ -202,13 +204,15 @@ def _small(place: Place, name: str, *more: object) -> list[str]:
     return place.script("offline/training.py", name, "smollm2_135m", "--runs", place.runs, "--settings", *settings)
 
 
-def _refining(place: Place, name: str, began: str, seed: int, facts: float, minutes: float = 11) -> Stage:
+def _refining(
+    place: Place, name: str, began: str, seed: int, facts: float, minutes: float = 11, more: Sequence[str] = ()
+) -> Stage:
     """Return a refining of a run by the clock: with the imitation before it a quarter of an hour."""
-    settings = (f"refine.facts_weight={facts:g}", *(_REFINE_FEW if place.dry else _REFINE))
+    settings = (f"refine.facts_weight={facts:g}", *(_REFINE_FEW if place.dry else _REFINE), *more)
     given = ("--imitation", place.runs / began, "--seeds", seed, "--minutes", 0.5 if place.dry else minutes)
     command = place.script("refine_quality.py", *given, "--folder", place.runs / name, *settings)
     seconds = round(60 * minutes) + 60
-    return Stage(f"refined_{name}", [command], seconds, seconds + 150, needs=[place.done(began)])
+    return Stage(f"refined_{name}", [command], seconds, seconds + 300, needs=[place.done(began)], asked=bool(more))
 
 
 def _choosing(place: Place, name: str, seed: int) -> Stage:
@@ -217,6 +221,15 @@ def _choosing(place: Place, name: str, seed: int) -> Stage:
     few = ("--samples", 2, "--dialogues", 2) if place.dry else ("--samples", 16)
     ways = [place.script("mbr_gain.py", "--adapter", model, *few, "--temperature", heat) for heat in ("auto", 1.0)]
     return Stage(f"mbr_{name}", ways, 70, 150, needs=[place.done(f"refined_{name}")])
+
+
+def _voting(place: Place, name: str, seed: int) -> Stage:
+    """Return what 16 draws of a refined model gain, in the mean of many, and compared with the one before too."""
+    model, voters = (place.runs / run / "final_model" for run in (f"{name}/refined_{seed}", f"imitated_{seed}"))
+    few = ("--samples", 4, "--draws", 2, "--dialogues", 2) if place.dry else ("--samples", 48, "--draws", 12)
+    how = ("--temperatures", 1.25, 1.5, "--voters", voters, "--voters-temperatures", 0.7, *few)
+    command = place.script("mbr_votes.py", "--adapter", model, *how)
+    return Stage(f"votes_{name}", [command], 220, 500, needs=[place.done(f"refined_{name}")], asked=True)
 
 
 def _judging(place: Place, name: str, seed: int) -> Stage:
