@@ -70,22 +70,22 @@ def test_evaluation_data_that_a_search_refuses(yoyak, tiny, settings, line):
     assert yoyak("search", "-e", "tiny.yaml", "--deadline", "1h", *settings).err == planned.err
 
 
-def test_the_score_at_the_end_is_of_the_dialogues_of_data_test(yoyak, tiny):
+def test_the_score_at_the_end_is_of_the_dialogues_of_data_test(yoyak, folder):
     """Ten of them take five times as long as two; those that `data.eval` has too are left out, as in the search."""
     dialogues = [f"A: Shall we meet at {hour}?\nB: Yes." for hour in range(10)]
-    write_csv(tiny / "dev.csv", dialogues[:4], ["They meet."] * 4)
-    write_csv(tiny / "two.csv", dialogues[2:6], ["They meet."] * 4)
-    write_csv(tiny / "ten.csv", [f"C: Hi.\n{dialogue}" for dialogue in dialogues], ["They meet."] * 10)
-    slow = ("--memory-gb", "8", "tokenizer.decoder_max_len=200", "--json")
+    write_csv(folder / "dev.csv", dialogues[:4], ["They meet."] * 4)
+    write_csv(folder / "two.csv", dialogues[2:6], ["They meet."] * 4)
+    write_csv(folder / "ten.csv", [f"C: Hi.\n{dialogue}" for dialogue in dialogues], ["They meet."] * 10)
+    settings = ("data.train=ten.csv", "data.eval=dev.csv", "evaluation.tokenization=word", "--gpu", "T4", "--json")
 
-    def end_seconds(*settings):
-        planned = yoyak("plan", "-e", "tiny.yaml", "--search", "9d", *slow, *settings)
-        assert (planned.code, planned.err) == (0, "")
-        return json.loads(planned.out)["end_seconds"]
+    def end_seconds(setting):
+        result = yoyak("plan", "-e", "llama_3.2_3b_tuned", "--search", "9d", *settings, setting)
+        assert result.code == 0, result.err
+        return json.loads(result.out)["end_seconds"] - 1.0 - 2 * Pace().begin
 
-    nothing, two, ten = 1.0 + 2 * Pace().begin, end_seconds("data.test=two.csv"), end_seconds("data.test=ten.csv")
-    assert ten - nothing == pytest.approx(5 * (two - nothing), rel=1e-3)
-    assert end_seconds("search.set_aside=0.5") == pytest.approx(two)  # two of four are set aside
+    two = end_seconds("data.test=two.csv")
+    assert two > 0.1
+    assert end_seconds("data.test=ten.csv") == pytest.approx(5 * two, rel=0.01)
 
 
 def test_too_few_hours(yoyak, folder):
