@@ -4,7 +4,7 @@ from typing import Any
 
 from ..bilingual import Text, count, joined, korean, particle
 from ..evaluation.result import SCORE_NAMES
-from .markup import Html, tag
+from .markup import Html, code, join, tag
 from .wording import between, change
 
 _Record = dict[str, Any]
@@ -52,7 +52,24 @@ def search_verdict(record: _Record) -> Html:
                 )
             )
     lines += _equals(record)
-    return tag("div", *(tag("p", line) for line in lines), class_="verdicts")
+    told = [_earlier(earlier)] if (earlier := record.get("earlier")) else []
+    return tag("div", *(tag("p", line) for line in [*lines, *told]), class_="verdicts")
+
+
+def _earlier(earlier: _Record) -> Html:
+    """Return whether what an earlier end of the search had kept of additions stands."""
+    if earlier["stands"]:
+        found = Text(
+            f"was kept at an earlier end of this search, and is better than what trial {earlier['instead']} came to.",
+            f"앞서 탐색이 끝났을 때 남긴 것으로, 시도 {earlier['instead']}의 결과보다 낫습니다.",
+        )
+    else:
+        score, why = f"{earlier['score']:.2f}", earlier["reason"]
+        found = Text(
+            f"({score}) was kept at an earlier end of this search, and no longer counts: {why}.",
+            f"({score}) 앞서 탐색이 끝났을 때 남긴 것으로, 이제 쓰지 않습니다: {earlier.get('reason_ko', why)}.",
+        )
+    return join(code(earlier["label"]), " ", found)
 
 
 def _equals(record: _Record) -> list[Text]:

@@ -102,6 +102,21 @@ SEARCH = (
         "of fewer than three models none is closer to the others",
         "모델이 셋보다 적으면 다른 요약에 더 가까운 것이 없습니다",
     ),
+    Text("Gone:    {name}: {why}", "없음:    {name}: {why:t}"),
+    Text(
+        "Before:  {name} of an earlier end is still better than what trial {number} came to",
+        "이전:    앞서 끝났을 때 남긴 {name:이/가} 시도 {number}의 결과보다 여전히 낫습니다",
+    ),
+    Text(
+        "Before:  {name} ({score}) of an earlier end no longer counts: {why}",
+        "이전:    앞서 끝났을 때 남긴 {name}({score})은 이제 쓰지 않습니다: {why:t}",
+    ),
+    Text("search.additions leaves {kind} out", "search.additions에 {kind:이/가} 없습니다"),
+    Text("what stands now scores {low}", "지금 결과는 {low}점입니다"),
+    Text(
+        "it has {facts} unsupported facts a summary, and {most} are allowed",
+        "요약마다 근거 없는 사실이 {facts}개이고 {most}개까지만 허용됩니다",
+    ),
     Text("{place} is no longer there", "{place:이/가} 이제 없습니다"),
     Text("Several: yoyak evaluate --adapter {path}", "여럿:    yoyak evaluate --adapter {path}"),
     Text(

@@ -73,7 +73,9 @@ def add_to_winner(search: Search, chosen: int, stopped: bool) -> Winner:
     elif "beams" in wanted:
         tries.left_out("beams", f"beams_{winner.label}", "the winner has beams, samples or MBR of its own")
     if not (winner.model / FINAL).is_dir():  # dropped at an earlier end, at which another trial was the winner
-        return Winner(chosen, str(chosen), run, read_scores(run))
+        gone = halves("reason", with_half(f"{winner.model.relative_to(search.folder)} is no longer there"))
+        lines = [line | {"kept": False, **gone} if line["kept"] else line for line in winner.additions]
+        return Winner(chosen, str(chosen), run, read_scores(run), additions=lines)
     if "mbr" in wanted:
         _try_together(tries, [greedy, run, *nexts])  # without beams, which take several times the work
     return winner

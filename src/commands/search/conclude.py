@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ...search.folder import BEST_LINK, SEARCH_PAGE, SEARCH_RECORD, WINNER_CONFI
 from ...search.held import BEAMS
 from .additions import FOLDER, Winner, add_to_winner, chosen_among, known_additions
 from .context import Search
+from .earlier import what_stands
 from .loop import drop_models, finished_with_models
 from .measured import TEST_SUMMARIES, scores_of, test_summaries
 from .seconds import end_seconds, summaries_seconds, whole_seconds
@@ -54,7 +56,8 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
         )
     choice = choose(finished, search.config.search.most_unsupported_facts)
     _link(search.folder, trial_name(choice.chosen))  # usable from here on
-    winner = add_to_winner(search, choice.chosen, stopped)
+    winner, earlier = what_stands(search, add_to_winner(search, choice.chosen, stopped))
+    choice = _with_chosen(search, choice, winner.trial)
     _link(search.folder, str(winner.model.relative_to(search.folder)))
     write_atomic(search.folder / WINNER_CONFIG, winner_yaml(search, choice.chosen, winner.additions))
     if choice.chosen:  # trial 0 has one
@@ -62,10 +65,19 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
     test = None if stopped else _tested(search, winner)
     if not stopped:
         _drop_losers(search, choice, winner)
-    record = search_record(search, choice, winner, test, "stopped" if stopped else "ended")
+    record = search_record(search, choice, winner, test, "stopped" if stopped else "ended") | {"earlier": earlier}
     write_atomic(search.folder / SEARCH_RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
     write_search_page(search.folder / SEARCH_PAGE, record, (search.folder / WINNER_CONFIG).read_text(encoding="utf-8"))
     return record
+
+
+def _with_chosen(search: Search, choice: WinnerChoice, number: int) -> WinnerChoice:
+    """Return the choice with a trial in place of the chosen one, which what an earlier end had kept is made of."""
+    if number == choice.chosen:
+        return choice
+    its, as_it_is = (search.folder / trial_name(one) for one in (number, 0))
+    gain = paired_difference(read_scores(its).scores, read_scores(as_it_is).scores) if has_scores(as_it_is) else None
+    return replace(choice, equal=[number], chosen=number, gain=gain)
 
 
 def search_record(
@@ -161,6 +173,14 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
     for line in record["additions"]:
         if line["kept"]:
             say(f"Added:   {line['label']}: {objective} {line['score']:.2f}, {_interval(line['gain'])}")
+        elif line["score"] is not None and line["reason"]:
+            say(f"Gone:    {line['label']}: {line['reason']}")
+    if earlier := record["earlier"]:
+        label, score, instead = earlier["label"], earlier["score"], earlier["instead"]
+        if earlier["stands"]:
+            say(f"Before:  {label} of an earlier end is still better than what trial {instead} came to")
+        else:
+            say(f"Before:  {label} ({score:.2f}) of an earlier end no longer counts: {earlier['reason']}")
     for kind in dict.fromkeys(line["kind"] for line in record["additions"]):
         its = [line for line in record["additions"] if line["kind"] == kind]
         if all(line["score"] is None for line in its):

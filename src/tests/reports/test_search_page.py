@@ -116,6 +116,20 @@ def test_a_cheaper_trial_below_the_config_is_said_not_to_be_chosen():
     assert (both.count("those of 2, which cost more"), both.count("Those of 4, which cost less")) == (1, 1)
 
 
+def test_what_an_earlier_end_had_kept_is_said():
+    earlier = {"label": "average_3_5", "trial": 3, "score": 75.0, "instead": 7}
+    page = render_search(RECORD | {"earlier": earlier | {"stands": True}}, "x")
+    assert "average_3_5</code>" in page
+    assert "was kept at an earlier end of this search, and is better than what trial 7 came to." in page
+    assert Halves(page).faults() == []
+    why = {"stands": False, "reason": "what stands now scores 80.00", "reason_ko": "지금 결과는 80.00점입니다"}
+    page = render_search(RECORD | {"earlier": earlier | why}, "x")
+    assert (
+        "(75.00) was kept at an earlier end of this search, and no longer counts: what stands now scores 80.00." in page
+    )
+    assert Halves(page).faults() == []
+
+
 def test_lines_stand_where_the_values_are():
     """Of two trials the better is at the top of the score's axis; rates 30 apart go by their logarithm."""
     trials = [

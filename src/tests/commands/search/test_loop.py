@@ -136,7 +136,9 @@ def test_an_addition_whose_model_was_dropped_does_not_win(finished, there):
         (finished.folder / "added" / "average_1_0" / "final_model").mkdir(parents=True)
     winner = add_to_winner(finished, 1, stopped=True)
     assert winner.model.name == ("average_1_0" if there else "trial_0001")
-    assert [one["label"] for one in winner.additions] == (["average_1_0"] if there else [])
+    (shown,) = winner.additions
+    why = None if there else "added/average_1_0 is no longer there"
+    assert (shown["label"], shown["kept"], shown["reason"]) == ("average_1_0", there, why)
 
 
 def test_a_model_that_somebody_made_of_the_winner_stays(finished):
