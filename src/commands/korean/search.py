@@ -111,6 +111,7 @@ SEARCH = (
         "Before:  {name} ({score}) of an earlier end no longer counts: {why}",
         "이전:    앞서 끝났을 때 남긴 {name}({score})은 이제 쓰지 않습니다: {why:t}",
     ),
+    Text("has the same settings as trial {number}", "시도 {number:과/와} 설정이 같습니다"),
     Text("search.additions leaves {kind} out", "search.additions에 {kind:이/가} 없습니다"),
     Text("what stands now scores {low}", "지금 결과는 {low}점입니다"),
     Text(

@@ -20,6 +20,7 @@ from ...search.halving import by_promise, promotable
 from ...search.space import decoded, own_params
 from ...search.study import TrialRecord
 from ...search.workers import claimed, deciding, is_free
+from ..train.config import refuse_untrainable
 from .context import Search
 from .measured import free_memory
 from .reasons import too_large, too_late, with_half
@@ -114,8 +115,14 @@ def _draw(search: Search, trials: "list[TrialRecord]", left: float, first_runs: 
         return None
     cheapest = min((trial.units.whole for trial in begun if trial.units), default=0.0)
     params = search.study.draw()
+    same = next((trial.number for trial in begun if trial.settings == decoded(params)), None)
+    if same is not None:  # it would end with the same weights
+        search.study.add(params, None, with_half(f"has the same settings as trial {same}"))
+        return "drawn"
     try:
-        units = search.machine.units(changed_config(search.config, decoded(params), "search.space"))
+        config = changed_config(search.config, decoded(params), "search.space")
+        refuse_untrainable(config)
+        units = search.machine.units(config)
     except YoyakError as error:
         search.study.add(params, None, with_half(str(error)))
         return "drawn"

@@ -171,3 +171,23 @@ def test_reasons_are_in_both_languages():
     late = too_late(540, 180)
     assert (late, late.ko) == ("would take 9 min, and 3 min were left", "9분 걸리는데 3분 남아 있었습니다")
     assert type(with_half("no such sentence")) is str
+
+
+@pytest.mark.long
+def test_what_has_run_or_can_not_be_trained_is_not_begun(yoyak, learning):  # noqa: F811
+    """Of four places one is that of the config as it is, and odd ranks can't be had: one trial is left."""
+    others = "lora.dropout: null, training.weight_decay: null, training.warmup_ratio: null, training.epochs: null"
+    space = f"search.space={{lora.r: [2, 3], training.learning_rate: [0.01, 0.02], {others}}}"
+    own = ("lora.init=orthogonal", "lora.r=2", "training.learning_rate=0.01", "search.trials=6")
+    result = yoyak(*SEARCH[:-1], space, *own, "search.pauses=[]")
+    assert (result.code, result.err) == (0, "")
+    trials = json.loads((learning / "outputs" / "tiny_lora_search" / "search.json").read_text())["trials"]
+    begun = [trial["settings"] for trial in trials if trial["state"] == "finished"]
+    assert begun == [{"lora.r": 2, "training.learning_rate": rate} for rate in (0.01, 0.02)]
+    reasons = {trial["reason"] for trial in trials if trial["state"] == "refused"}
+    same = {
+        f"has the same settings as trial {place}"
+        for place, _ in enumerate(trials)
+        if trials[place]["state"] != "refused"
+    }
+    assert reasons == {"lora.init = orthogonal needs an even lora.r, not 3", *same}
