@@ -52,18 +52,25 @@ def reference(
     return torch.cat(parts)
 
 
+def norm_and_turn(heads: torch.Tensor, rotary: Rotary, weight: torch.Tensor | None, eps: float) -> torch.Tensor:
+    """Return heads (tokens, heads, width), normed where there is a weight (width,), turned by their positions."""
+    if weight is not None:
+        heads = nn.functional.rms_norm(heads, heads.shape[-1:], weight, eps)
+    left, right = heads.chunk(2, dim=-1)
+    cos, sin = (table[:, None] for table in rotary)
+    return torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
+
+
 def _whole(qkv: torch.Tensor, rotary: Rotary, shape: AttentionShape, norms: HeadNorms | None) -> torch.Tensor:
     heads = qkv.view(len(qkv), -1, shape.width)
     queries, keys, values = heads.split([shape.heads, shape.key_heads, shape.key_heads], dim=1)
+    weights, eps = None, 0.0
     if norms is not None:
-        weights = 1 + norms.weights if norms.plus_one else norms.weights
-        queries = nn.functional.rms_norm(queries, (shape.width,), weights[0], norms.eps)
-        keys = nn.functional.rms_norm(keys, (shape.width,), weights[1], norms.eps)
-    both = []
-    for part in (queries, keys):
-        left, right = part.chunk(2, dim=-1)
-        cos, sin = (table[:, None] for table in rotary)
-        both.append(torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1))
+        weights, eps = 1 + norms.weights if norms.plus_one else norms.weights, norms.eps
+    both = [
+        norm_and_turn(part, rotary, None if weights is None else weights[index], eps)
+        for index, part in enumerate((queries, keys))
+    ]
     groups = shape.heads // shape.key_heads
     q, k, v = (part.transpose(0, 1) for part in (both[0], both[1], values))
     k, v = k.repeat_interleave(groups, dim=0), v.repeat_interleave(groups, dim=0)
