@@ -19,7 +19,9 @@ from ..resources import yoyak_home
 if TYPE_CHECKING:
     import uvicorn
 
+    from .entrance import Entrance
     from .open_address import Address
+    from .studio import Studio
 
 
 def run_studio(runs: Path, address: "Address", show: bool) -> None:
@@ -36,14 +38,11 @@ def run_studio(runs: Path, address: "Address", show: bool) -> None:
     """
     try:
         import jinja2  # noqa: F401
-        import uvicorn
+        import uvicorn  # noqa: F401
     except ImportError as error:
         raise YoyakError(f"the studio needs {error.name}: pip install 'yoyak[studio]'") from None
-    from ..serving.protocol import patient_protocol
-    from ..serving.sockets import ACCEPTED_AT_A_TIME, is_local, listen, most_connections, url_of
-    from .app import create_studio
+    from ..serving.sockets import is_local, listen, url_of
     from .entrance import TokenEntrance
-    from .forms import LIMITS
     from .open_address import entrance_of
     from .place import Place
     from .studio import Studio
@@ -54,19 +53,7 @@ def run_studio(runs: Path, address: "Address", show: bool) -> None:
     token, studio = studio_token(), Studio(Place(runs))
     with listen(address.host, address.port) as listener:
         entrance = entrance_of(address, is_local(listener), token)
-        config = uvicorn.Config(
-            create_studio(studio.place, token, studio, entrance),
-            http=patient_protocol(LIMITS.head_seconds, most_connections(LIMITS.connections)),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="error",
-            backlog=ACCEPTED_AT_A_TIME,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=1,
-        )
+        server = studio_server(studio, token, entrance)
         page = url_of(listener) + (f"/?token={token}" if isinstance(entrance, TokenEntrance) else "/")
         print(said(f"yoyak studio is at {page}"), said("Ctrl-C ends it; runs go on."), sep="\n", flush=True)
         if show:
@@ -79,17 +66,21 @@ def run_studio(runs: Path, address: "Address", show: bool) -> None:
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            asyncio.run(_server_of(config).serve([listener]))
+            asyncio.run(server.serve([listener]))
         finally:
             signal.signal(signal.SIGTERM, before)
             WORKER.close()
             studio.processes.stop_all("serve-")  # models that are tried keep much memory; runs go on
 
 
-def _server_of(config: "uvicorn.Config") -> "uvicorn.Server":
-    """Return a server that lets open streams end by themselves."""
+def studio_server(studio: "Studio", token: str, entrance: "Entrance") -> "uvicorn.Server":
+    """Return a server of a studio's pages that lets open streams end by themselves."""
     import uvicorn
 
+    from ..serving.protocol import patient_protocol
+    from ..serving.sockets import ACCEPTED_AT_A_TIME, most_connections
+    from .app import create_studio
+    from .forms import LIMITS
     from .run_events import ENDING
 
     class Server(uvicorn.Server):
@@ -97,7 +88,21 @@ def _server_of(config: "uvicorn.Config") -> "uvicorn.Server":
             ENDING.set()
             super().handle_exit(sig, frame)
 
-    return Server(config)
+    return Server(
+        uvicorn.Config(
+            create_studio(studio.place, token, studio, entrance),
+            http=patient_protocol(LIMITS.head_seconds, most_connections(LIMITS.connections)),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            backlog=ACCEPTED_AT_A_TIME,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
 
 
 def studio_token() -> str:

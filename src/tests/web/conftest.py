@@ -1,10 +1,13 @@
 """A studio without a socket, and one in a process of its own, over runs that are written here."""
 
+import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,15 @@ import yaml
 
 from src.config.loader import load_config
 from src.search.folder import trial_name
+from src.serving.sockets import listen, url_of
 from src.tests.direct_client import direct_client
 from src.tests.reports.conftest import METRICS, PREDICTIONS, RUN
 from src.web.app import create_studio
+from src.web.entrance import TokenEntrance
+from src.web.launch import studio_server
 from src.web.place import Place
+from src.web.run_events import ENDING
+from src.web.studio import Studio
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 ORIGIN = "http://127.0.0.1"
@@ -95,6 +103,23 @@ def voted_on(write_studio_run: WriteStudioRun, place: Place) -> Place:
         folder = write_studio_run(name)
         (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return place
+
+
+@pytest.fixture
+def studio_here(place: Place) -> Iterator[str]:
+    """Serve the studio's pages in a thread, without its queue; gives the address with the token.
+
+    A process of its own, `running_studio`, takes two seconds to begin, and others for its worker's.
+    """
+    with listen("127.0.0.1", 0) as listener:
+        server = studio_server(Studio(place), TOKEN, TokenEntrance(TOKEN))
+        thread = threading.Thread(target=asyncio.run, args=[server.serve([listener])])
+        thread.start()
+        yield f"{url_of(listener)}/?token={TOKEN}"
+        server.handle_exit(signal.SIGTERM, None)
+        thread.join(20)
+        ENDING.clear()
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,12 @@ def shows(page: Any, selector: str, text: str) -> None:
 
 
 @pytest.fixture
-def page(browser: Any, running_studio: Callable[..., str]) -> Iterator[Any]:
+def page(browser: Any, studio_here: str) -> Iterator[Any]:
     """A page of a studio; errors of its scripts fail the test."""
     context = browser.new_context(locale="en-US", viewport={"width": 390, "height": 800})
     page, errors = context.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(running_studio())
+    page.goto(studio_here)
     yield page
     context.close()
     assert errors == []

@@ -23,7 +23,7 @@ PAGES = [
 
 
 @pytest.fixture
-def looked_at(browser, running_studio, write_studio_run, brought_file, place, finished, found):
+def looked_at(browser, studio_here, write_studio_run, brought_file, place, finished, found):
     """Open the studio in a language, a scheme and a width; errors of a page fail its test."""
     write_studio_run("going", status="interrupted", ended=None)
     for name in ("late", "later"):  # without a data file they wait as long as the test takes
@@ -32,7 +32,6 @@ def looked_at(browser, running_studio, write_studio_run, brought_file, place, fi
         )
     for who, did in (("Min", "start"), ("Jun", "stop")):
         keep_action(place, who, did, "one")
-    address = running_studio()
     contexts, errors = [], []
 
     def look(language: str, scheme: str, width: int):
@@ -42,10 +41,10 @@ def looked_at(browser, running_studio, write_studio_run, brought_file, place, fi
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
         page.on("request", lambda request: None if request.url.startswith(base) else errors.append(request.url))
-        page.goto(address)
+        page.goto(studio_here)
         return page
 
-    base = address.partition("/?")[0]
+    base = studio_here.partition("/?")[0]
     yield look
     for context in contexts:
         context.close()
