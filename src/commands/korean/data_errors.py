@@ -7,6 +7,12 @@ from ...bilingual import Text
 
 DATA_ERRORS = (
     Text(
+        "data.dialogue_column and data.summary_column are both {quoted}, and a summary would be its whole dialogue; "
+        "name two columns",
+        "data.dialogue_column과 data.summary_column이 모두 {quoted}이라 요약이 대화와 같아집니다. "
+        "서로 다른 열을 지정하세요",
+    ),
+    Text(
         "say what to add: --rename-speakers N, --instructions, or both",
         "무엇을 늘릴지 --rename-speakers N이나 --instructions로 알려 주세요(둘 다 써도 됩니다)",
     ),

@@ -117,6 +117,11 @@ def read_dialogues(
     source: str, settings: DataSettings, need_summary: bool = True, keep_values: bool = False
 ) -> DialogueTable:
     """Read `source` as `load_dialogues` does, but record bad rows whatever `settings.on_bad_rows` says."""
+    if need_summary and settings.dialogue_column == settings.summary_column:
+        raise YoyakError(
+            f"data.dialogue_column and data.summary_column are both {settings.summary_column!r}, and a summary would "
+            "be its whole dialogue; name two columns"
+        )
     try:
         if source.startswith("hub:"):
             stream = with_composed_text(open_hub(source), source)

@@ -324,3 +324,12 @@ def test_hub_rows_and_failures(monkeypatch):
     assert refusal("hub:other") == (
         "FILE: cannot be loaded (offline); check name, split and network, or name a local file"
     )
+
+
+def test_a_summary_in_the_column_of_its_dialogue_is_refused(tmp_path):
+    """A model would learn to say the dialogue again."""
+    (tmp_path / "x.csv").write_text("dialogue,summary\nA: hi,They greet.\n")
+    settings = DataSettings(dialogue_column="summary")
+    with pytest.raises(YoyakError, match=r"data.dialogue_column and data.summary_column are both 'summary'"):
+        load_dialogues(str(tmp_path / "x.csv"), settings)
+    assert load_dialogues(str(tmp_path / "x.csv"), settings, need_summary=False).rows[0].dialogue == "They greet."
