@@ -77,9 +77,9 @@ def stored_in_4bit(checkpoint: str, config: Any, use_lora: bool) -> bool:
 def unreachable(checkpoint: str, error: Exception) -> YoyakError:
     """Return the error for a checkpoint that could not be loaded, with what to do about it."""
     if Path(checkpoint).is_dir():
-        if not any(
-            name.startswith(("tokenizer", "vocab")) or name.endswith(".model") for name in os.listdir(checkpoint)
-        ):
+        names = os.listdir(checkpoint)
+        has_tokenizer = any(name.startswith(("tokenizer", "vocab")) or name.endswith(".model") for name in names)
+        if "config.json" in names and not has_tokenizer:
             return YoyakError(
                 f"model.checkpoint = {checkpoint}: holds no tokenizer; copy tokenizer.json and tokenizer_config.json "
                 "of its base model into it"
