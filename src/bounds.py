@@ -18,8 +18,8 @@ class TooMuchError(Exception):
 
 
 @contextmanager
-def bounded(seconds: float = SECONDS, more_bytes: int = BYTES) -> Iterator[None]:
-    """Raise TooMuchError where the block takes longer, or more memory, than it may.
+def bounded(seconds: float | None = None, more_bytes: int = BYTES) -> Iterator[None]:
+    """Raise TooMuchError where the block takes longer (than SECONDS by default), or more memory, than it may.
 
     The clock runs in the main thread only, where Python handles signals; memory is bounded on Linux, for the whole
     process. Both are as before afterwards.
@@ -28,6 +28,7 @@ def bounded(seconds: float = SECONDS, more_bytes: int = BYTES) -> Iterator[None]
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise TooMuchError(f"takes more than {seconds:g} seconds")
 
+    seconds = SECONDS if seconds is None else seconds
     in_main = threading.current_thread() is threading.main_thread()
     before = soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     handler = signal.signal(signal.SIGALRM, stop) if in_main else None
