@@ -28,6 +28,7 @@ def run(deed, folder, count=2):
     return Launcher([sys.executable, "-m", "src.tests.ranks.member", deed, str(folder)], count).run()
 
 
+@pytest.mark.long
 def test_three_ranks_speak_with_each_other(tmp_path, capfd):
     assert run("speak", tmp_path, 3) == (0, None)
     told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)]
@@ -36,6 +37,7 @@ def test_three_ranks_speak_with_each_other(tmp_path, capfd):
     assert capfd.readouterr().out == "said by rank 0\n"
 
 
+@pytest.mark.long
 def test_no_thread_of_the_group_is_left_to_crash_the_interpreter_s_end(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("LOOK", "0")  # the watch asks the store without a pause
     assert run("load_late", tmp_path) == (0, None)
@@ -122,6 +124,7 @@ def stopped_once(begun):
     return thread
 
 
+@pytest.mark.long
 def test_a_signal_reaches_all_and_is_no_failure(tmp_path):
     thread = stopped_once(lambda: len(list(tmp_path.iterdir())) == 2)
     assert run("be_told_to_stop", tmp_path) == (143, None)

@@ -120,7 +120,7 @@ def test_loss_falls_and_the_end_token_is_learned(checkpoint, tmp_path, engine):
         checkpoint,
         tmp_path,
         training__engine=engine,
-        training__max_steps=60,
+        training__max_steps=30,
         training__batch_size=4,
         training__learning_rate=2e-2,
         lora__r=16,
