@@ -79,6 +79,7 @@ def test_a_file_goes_on_at_the_starts_temperature_too(yoyak, refined):
     assert " at temperature 1.9; they are compared with, and not chosen from" in " ".join(again.err.split())
 
 
+@pytest.mark.long
 def test_without_its_start_it_is_refused(yoyak, refined):
     before = f"{refined}/outputs/tiny_qlora/final_model"
     settings = Path("outputs/tiny_qlora/final_model/adapter_config.json")
