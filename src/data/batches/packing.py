@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -116,45 +115,30 @@ class StepPacker:
         else:
             dealt = deal(lengths, self.ranks)
             own = dealt[self.rank]
-            sizes = self._sizes([[lengths[number] for number in its] for its in dealt])
-            batches = self.pack([items[number] for number in own], own, sizes)
+            size = self._size([[lengths[number] for number in its] for its in dealt])
+            batches = self.pack([items[number] for number in own], own, size)
             targets = sum(int(np.count_nonzero(item["labels"].numpy()[1:] != IGNORE)) for item in items)
         return {"micro_batches": batches, "target_tokens": targets, "tokens": sum(lengths)}
 
-    def pack(
-        self, items: Sequence[dict[str, torch.Tensor]], numbers: Sequence[int], sizes: Sequence[int] = ()
-    ) -> list[MicroBatch]:
-        """Return micro-batches of items, whose places in the step are `numbers`, each filled up to its one of `sizes`
-        where it has one that is larger than the next `multiple`.
-        """
+    def pack(self, items: Sequence[dict[str, torch.Tensor]], numbers: Sequence[int], size: int = 0) -> list[MicroBatch]:
+        """Return micro-batches of items, whose places in the step are `numbers`, each of at least `size` tokens."""
         shared = shared_tokens(self.shared)
-        bins = self._bins([len(item["input_ids"]) for item in items])
-        to_fill = zip(bins, [*sizes, *[0] * len(bins)], strict=False)
-        return [self._lay_out(items, indices, numbers, shared, size) for indices, size in to_fill]
+        lengths = [len(item["input_ids"]) - shared for item in items]
+        bins = assign_to_bins(lengths, self.micro_batch_tokens - shared, self.side_by_side)
+        return [self._lay_out(items, indices, numbers, shared, size) for indices in bins]
 
-    def _bins(self, lengths: Sequence[int]) -> list[list[int]]:
-        """Return the examples of each micro-batch, of these lengths."""
-        shared = shared_tokens(self.shared)
-        own = [length - shared for length in lengths]
-        return assign_to_bins(own, self.micro_batch_tokens - shared, self.side_by_side)
-
-    def _sizes(self, dealt: Sequence[Sequence[int]]) -> list[int]:
-        """Return the tokens of the largest first micro-batch that a rank has, of the largest second one and so on, of
-        those within `micro_batch_tokens`.
+    def _size(self, dealt: Sequence[Sequence[int]]) -> int:
+        """Return the tokens of the largest micro-batch where each rank has one, within `micro_batch_tokens`; else 0.
 
         All ranks fill up theirs to that: the step takes as long as the largest one anyway, and the graphs of a new size
         are captured by all ranks in the same step, not by one after another while others wait.
         """
         if self.multiple == 1:
-            return []
+            return 0
         shared = shared_tokens(self.shared)
-
-        def size(lengths: Sequence[int], indices: Sequence[int]) -> int:
-            tokens = shared + sum(lengths[index] - shared for index in indices)
-            return tokens + -tokens % self.multiple if tokens <= self.micro_batch_tokens else 0
-
-        of_ranks = [[size(lengths, indices) for indices in self._bins(lengths)] for lengths in dealt]
-        return [max(place) for place in zip_longest(*of_ranks, fillvalue=0)]
+        tokens = [shared + sum(length - shared for length in lengths) for lengths in dealt if lengths]
+        largest = max(tokens)
+        return largest + -largest % self.multiple if largest <= self.micro_batch_tokens else 0
 
     def _lay_out(
         self,
