@@ -92,6 +92,16 @@ def _nothing_waits_for_the_disk():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _nobody_is_beside_us():
+    """A training would look for 0.2 s who else uses the cores, and say so; `test_busy_cores` tests the look."""
+    from src.commands.train import busy_cores  # not before the switch above
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(busy_cores, "busy_cores", lambda cores: 0.0)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _templates_are_compiled_once():
     """PEFT writes a card beside each adapter: its template would be compiled in a tenth of a tiny training's time."""
     from jinja2 import Environment

@@ -6,8 +6,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from src.commands.train import busy_cores as look
 from src.commands.train.busy_cores import busy_cores, busy_cores_note, busy_measurement_note
 from src.ranks.launcher import Launcher
+
+
+@pytest.fixture(autouse=True)
+def it_looks(monkeypatch):
+    """Other tests do without."""
+    monkeypatch.setattr(look, "busy_cores", busy_cores)
 
 
 @pytest.mark.parametrize(
