@@ -21,7 +21,7 @@ from src.inference.sampling import SummaryNGrams
 from src.tests.decoder.test_cached_decoder import PROMPTS, model_of
 from src.tests.packed_models import WRITTEN_OUT
 
-MANY = [*PROMPTS, *([7 * number % 61 + 1, number + 2, *range(3, 3 + number % 11)] for number in range(5))]
+MANY = [*PROMPTS, *([7 * number % 61 + 1, number + 2, *range(3, 3 + number % 11)] for number in range(9))]
 ENDS = (40,)
 
 
