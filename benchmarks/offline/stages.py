@@ -82,9 +82,10 @@ def shapes(place: Place) -> list[Stage]:
         command = place.script("shape_peer.py", shape, *common)
         needs = place.installed("core", "more", "data", *(() if place.dry else ("unsloth",)))
         # Flash Linear Attention's kernels tune themselves for minutes the first time, on either side.
-        tuned = [[*command, "--side-seconds", "400"]] if shape == "qwen3.5_4b" and not place.dry else []
-        seconds = 700 if tuned else 180
-        found.append(Stage(f"rate_{shape}", [*tuned, command], seconds, 2 * seconds, True, needs, site="unsloth"))
+        tunes = shape == "qwen3.5_4b" and not place.dry
+        commands = 2 * [[*command, "--side-seconds", "400"]] if tunes else [command]
+        seconds = 900 if tunes else 180
+        found.append(Stage(f"rate_{shape}", commands, seconds, 2 * seconds, True, needs, site="unsloth"))
     return found
 
 
