@@ -285,10 +285,7 @@ class ResponseTrainer(GuardedTrainer):
         return 0 if self.exchange is not None else int(super().floating_point_ops(inputs))
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        """Write the adapter (with the rows of added tokens, not the whole embedding table) or the whole model.
-
-        A whole model has its tokenizer beside it, as whoever loads it expects; an adapter has that of its base.
-        """
+        """Write the adapter (with rows of added tokens, not the whole table), or the whole model and its tokenizer."""
         model, folder = self.accelerator.unwrap_model(self.model), Path(output_dir or self.args.output_dir)
         save_model(model, folder, state_dict)
         if not isinstance(model, PeftModel) and self.processing_class is not None:

@@ -7,6 +7,16 @@ from ...bilingual import Text
 
 MODEL_ERRORS = (
     Text(
+        (
+            "model.checkpoint = {checkpoint}: holds no tokenizer; copy tokenizer.json and tokenizer_config.json of its "
+            "base model into it"
+        ),
+        (
+            "model.checkpoint = {checkpoint}: 토크나이저가 없습니다. 기본 모델의 tokenizer.json과 "
+            "tokenizer_config.json을 이 폴더에 복사하세요"
+        ),
+    ),
+    Text(
         "{folder}: adapter_config.json is larger than {size} MiB; get the adapter again",
         "{folder}: adapter_config.json이 {size} MiB보다 큽니다. 어댑터를 다시 받으세요",
     ),

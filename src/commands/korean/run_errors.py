@@ -66,16 +66,6 @@ RUN_ERRORS = (
         ),
     ),
     Text(
-        (
-            "model.checkpoint = {checkpoint}: holds no tokenizer; copy tokenizer.json and tokenizer_config.json of its "
-            "base model into it"
-        ),
-        (
-            "model.checkpoint = {checkpoint}: 토크나이저가 없습니다. 기본 모델의 tokenizer.json과 "
-            "tokenizer_config.json을 이 폴더에 복사하세요"
-        ),
-    ),
-    Text(
         "model.checkpoint = {checkpoint}: can't be loaded: {why}",
         "model.checkpoint = {checkpoint}: 불러올 수 없습니다: {why}",
     ),
