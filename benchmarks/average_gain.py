@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,10 +31,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file that the lines are added to")
     given = parser.parse_intermixed_args()
     with tempfile.TemporaryDirectory() as folder:
-        means = [average_models(given.models[:n], Path(folder) / f"mean_{n}") for n in range(2, len(given.models) + 1)]
-        for model in [given.models[0], *means]:
+        seconds = {given.models[0]: 0.0}
+        for count in range(2, len(given.models) + 1):
+            began = time.perf_counter()
+            mean = average_models(given.models[:count], Path(folder) / f"mean_{count}")
+            seconds[mean] = round(time.perf_counter() - began, 2)
+        for model, took in seconds.items():
             for setting in ("", *given.also):
-                line = {"model": model.name if model in means else str(model), "setting": setting}
+                line = {"model": model.name if took else str(model), "setting": setting, "average_seconds": took}
                 found = evaluated(model, Path(folder) / "predictions.jsonl", *([setting] if setting else []))
                 print_line({"benchmark": "average_gain", **line, **found, **measured_at()}, given.out)
 

@@ -241,7 +241,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=24.0, help="in which all are to end")
     parser.add_argument("--cards", help="GPUs of the lane, such as 0,1; by default all")
     parser.add_argument("--lane", default="figures", help="name of stages that run side by side with others")
-    parser.add_argument("--after", metavar="LANE", help="begin when its stages have ended")
+    parser.add_argument(
+        "--after", metavar="LANES", default="", help="such as one,two: begin when their stages have ended"
+    )
     parser.add_argument("--dry", action="store_true", help="tiny sizes, on a CPU")
     parser.add_argument("--commit", help="goes into the lines, where there is no git")
     parser.add_argument("--seconds", type=float, default=560.0, help="that `wait` waits at most")
@@ -267,7 +269,8 @@ def main() -> None:
             code += "max_position_embeddings=2048)"
             subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=surroundings(place, None), check=True)
         cards, until = given.cards.split(",") if given.cards else cards_here(), time.monotonic() + 60 * given.minutes
-        while given.after and is_running(read_pid(lane.with_name(given.after))):
+        before = [lane.with_name(name) for name in given.after.split(",") if name]
+        while any(is_running(read_pid(one)) for one in before):
             time.sleep(0.5)
         run_all(chosen, place, lane, until - time.monotonic(), cards, given.commit)
 

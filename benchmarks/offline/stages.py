@@ -62,14 +62,15 @@ def korean(place: Place) -> list[Stage]:
     for examples in (32, 16):
         name = f"korean_{examples}"
         found.append(Stage(name, [training(name, f"training.batch_size={examples}")], 80, 300, True, needs))
-    for epochs, seeds in _KOREAN_AVERAGES.items():
-        names = [f"korean_{epochs}_epochs_{seed}" for seed in seeds]
-        for name, seed in zip(names, seeds, strict=True):
-            command = training(name, f"training.epochs={epochs}", f"training.seed={seed}")
-            found.append(Stage(name, [command], 60, 300, needs=needs, asked=True))
-        averages = place.script("average_gain.py", *(place.runs / name / "final_model" for name in names))
-        done = [place.done(name) for name in names]
-        found.append(Stage(f"korean_{epochs}_averages", [averages], 100, 300, needs=done, asked=True))
+    for epochs, groups in _KOREAN_AVERAGES.items():
+        for number, seeds in enumerate(groups, 1):
+            names = [f"korean_{epochs}_epochs_{seed}" for seed in seeds]
+            for name, seed in zip(names, seeds, strict=True):
+                command = training(name, f"training.epochs={epochs}", f"training.seed={seed}")
+                found.append(Stage(name, [command], 60, 300, needs=needs, asked=True))
+            averages = place.script("average_gain.py", *(place.runs / name / "final_model" for name in names))
+            name, done = f"korean_{epochs}_averages_{number}", [place.done(name) for name in names]
+            found.append(Stage(name, [averages], 30 * len(seeds), 300, needs=done, asked=True))
     return found
 
 
@@ -81,11 +82,14 @@ def shapes(place: Place) -> list[Stage]:
     for shape in ("qwen3.5_4b", "gemma3_4b"):
         command = place.script("shape_peer.py", shape, *common)
         needs = place.installed("core", "more", "data", *(() if place.dry else ("unsloth",)))
-        # Flash Linear Attention's kernels tune themselves for minutes the first time, on either side.
-        tunes = shape == "qwen3.5_4b" and not place.dry
-        commands = 2 * [[*command, "--side-seconds", "400"]] if tunes else [command]
-        seconds = 900 if tunes else 180
-        found.append(Stage(f"rate_{shape}", commands, seconds, 2 * seconds, True, needs, site="unsloth"))
+        name, tuned = f"rate_{shape}", ()
+        if shape == "qwen3.5_4b" and not place.dry:
+            # Flash Linear Attention's kernels are compiled for minutes the first time, on either side.
+            first = [*command, "--side-seconds", "600"]
+            tuning = Stage(f"tuning_{shape}", [first], 500, 1300, needs=needs, site="unsloth")
+            found.append(tuning)
+            tuned = (place.done(tuning.name),)
+        found.append(Stage(name, [command], 280, 600, True, (*needs, *tuned), site="unsloth"))
     return found
 
 
@@ -186,7 +190,11 @@ def _whole(place: Place, cards: int, tokenizer: Path) -> list[list[str]]:
 
 
 _PARTS = (("train", "train"), ("eval", "dev"))
-_KOREAN_AVERAGES = {1: (42, 43, 44), 2: (42, 43), 3: (42, 43, 44)}  # epochs: seeds
+_KOREAN_AVERAGES = {  # epochs: groups of seeds whose weights are averaged
+    1: ((42, 43, 44, 45, 46), (47, 48, 49, 50, 51)),
+    2: ((42, 43), (44, 45), (46, 47), (48, 49)),
+    3: ((42, 43, 44),),
+}
 
 
 def _imitation(place: Place, seed: int) -> Stage:
