@@ -49,6 +49,12 @@ class Situation:
             lengths = lengths.repeated(5)
         return lengths.examples(self.config.tokenizer.encoder_max_len)
 
+    @property
+    def longest_tokens(self) -> int:
+        """Return the most that a text may take, or does: summaries are trained on whole."""
+        lengths, examples = self.config.tokenizer, (*self.examples(), *self.examples(evaluation=True))
+        return max(lengths.encoder_max_len + lengths.decoder_max_len, *(tokens for tokens, _ in examples))
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -118,7 +124,7 @@ class Plan:
             "micro_batches_a_step": round(work.micro_batches, 2),
             "filler": round(work.filler, 4),
             "model_positions": situation.shape.positions,
-            "longest_tokens": situation.config.tokenizer.encoder_max_len + situation.config.tokenizer.decoder_max_len,
+            "longest_tokens": situation.longest_tokens,
             "prompts_cut": self.cut[0],
             "tokens_cut": self.cut[1],
             "engine": choice.job.engine,

@@ -1,19 +1,25 @@
 """How many positions a model was made for, from its `config.json`; no torch."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from ..bilingual import count
 from ..config.schema import TokenizerSettings
 from ..errors import YoyakError
 
-# Models that look positions up in a table, beyond which there is nothing to read; the others compute them (rotary,
-# ALiBi) or have none.
+# Models that look positions up in a table, or have computed one (MPT), beyond which there is nothing to read; the
+# others compute them as they go (rotary, ALiBi) or have none.
 _WITH_TABLES = {
     "bart", "bert", "bert-generation", "big_bird", "bigbird_pegasus", "biogpt", "blenderbot", "blenderbot-small",
     "camembert", "codegen", "ctrl", "data2vec-text", "electra", "ernie", "gpt-sw3", "gpt2", "gpt_bigcode", "gpt_neo",
-    "gptj", "marian", "mbart", "megatron-bert", "mvp", "openai-gpt", "opt", "pegasus", "plbart", "prophetnet",
+    "gptj", "marian", "mbart", "megatron-bert", "mpt", "mvp", "openai-gpt", "opt", "pegasus", "plbart", "prophetnet",
     "rembert", "roberta", "roberta-prelayernorm", "roc_bert", "roformer", "trocr", "xlm", "xlm-roberta",
     "xlm-roberta-xl", "xmod",
 }  # fmt: skip
+_BEHIND_PADDING = {
+    "camembert", "data2vec-text", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
+}  # fmt: skip
+"""Of them, models whose first position is the row behind the padding token's."""
 _NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")  # the first that is there counts
 _SCALED = ("linear", "dynamic", "yarn")  # kinds of scaling where `max_position_embeddings` may be that before scaling
 
@@ -24,6 +30,9 @@ def model_positions(config: dict[str, Any]) -> int | None:
     inner = text if isinstance(text, dict) else config
     found = [int(inner[name]) for name in _NAMES if type(inner.get(name)) is int and inner[name] > 0]
     limit = found[0] if found else None
+    if limit is not None and inner.get("model_type") in _BEHIND_PADDING:
+        padding = inner.get("pad_token_id", 1)  # what their classes take where it isn't written
+        return limit - padding - 1 if type(padding) is int else limit
     rope = inner.get("rope_parameters") or inner.get("rope_scaling")
     if limit is None or not isinstance(rope, dict) or rope.get("rope_type", rope.get("type")) not in _SCALED:
         return limit
@@ -79,12 +88,41 @@ def _shorter(limit: int, lengths: TokenizerSettings) -> str:
     return shorter
 
 
-def refuse_long_example(config: dict[str, Any], checkpoint: str, longest: int) -> None:
-    """Raise YoyakError where an example of `longest` tokens, its summary whole, goes beyond a table of positions."""
+def check_examples(config: dict[str, Any], checkpoint: str, examples: Iterable[tuple[int, int]]) -> str | None:
+    """Return a warning where examples, their summaries whole, take more positions than the model was made for.
+
+    `examples` are tokens of each, and those of its summary with the end token.
+
+    Raises:
+        YoyakError: the model has a table of positions that is too short.
+    """
     limit = model_positions(config)
-    if limit is not None and longest > limit and config.get("model_type") in _WITH_TABLES:
-        raise YoyakError(
-            f"model.checkpoint = {checkpoint}: the model has {limit} positions, and the longest example {longest} "
-            "tokens (summaries are trained on whole); shorten its summary, or lower tokenizer.encoder_max_len by "
-            f"{longest - limit}"
-        )
+    longer = _longer(limit, examples)
+    if limit is None or not longer or not has_position_table(str(config.get("model_type"))):
+        return examples_warning(limit, longer)
+    raise YoyakError(
+        f"model.checkpoint = {checkpoint}: the model has {limit} positions, and {_how_long(limit, longer)}"
+    )
+
+
+def examples_warning(limit: int | None, examples: Iterable[tuple[int, int]]) -> str | None:
+    """Return what to say where examples, tokens of each and of its summary, take more than `limit` positions."""
+    longer = _longer(limit, examples)
+    if limit is None or not longer:
+        return None
+    return f"The model was made for {limit} positions, and {_how_long(limit, longer)}"
+
+
+def _longer(limit: int | None, examples: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [] if limit is None else [one for one in examples if one[0] > limit]
+
+
+def _how_long(limit: int, longer: list[tuple[int, int]]) -> str:
+    """Return how many examples take more than `limit` positions, and what to do about it."""
+    most = limit - max(summary for _, summary in longer)  # for the prompt
+    shorter = f", or set tokenizer.encoder_max_len={most}" if 2 * most >= limit else ""
+    longest = max(tokens for tokens, _ in longer)
+    return (
+        f"{count(len(longer), 'example is', 'examples are')} longer, up to {longest} tokens, as summaries are trained "
+        f"on whole; shorten such summaries{shorter}"
+    )

@@ -1,11 +1,14 @@
 """A plan in words, with a bar of the card's memory."""
 
+from collections.abc import Sequence
+
 from ..bilingual import count
 from .advice import Change, hours
 from .memory import vocabulary_bytes
 from .plan import Plan, Situation
-from .positions import position_warning
+from .positions import examples_warning, position_warning
 from .refining import RefinePlan
+from .step_work import ExampleTokens
 
 _BAR = 40
 _LARGE_SHARE = 0.25  # of the peak
@@ -72,6 +75,7 @@ def refine_text(plan: RefinePlan, price_per_hour: float | None) -> str:
         _lengths(plan.situation),
         f"  {count(plan.steps, 'step')} of {count(choice.job.examples, 'dialogue')} x {refine.samples} summaries"
         f"{_each(plan)}",
+        *_beyond_positions(plan.situation, plan.situation.examples() if refine.imitation else ()),
     ]
     return "\n".join([*head, "", *memory_lines(plan), "", *_time(plan, price_per_hour), "", verdict(plan)])
 
@@ -98,15 +102,21 @@ def _head(plan: Plan) -> list[str]:
         if choice.micro_batch_tokens
         else f"micro-batches of {count(job.batch_size, 'example')}, padded"
     )
-    warning = position_warning(situation.shape.positions, config.tokenizer)
     return [
         f"{config.experiment.name}: {METHODS[job.method]} of {config.model.checkpoint} on {situation.device.name}",
         f"  engine {job.engine}, {job.dtype}, {batch}; computed again: {choice.checkpointing}",
         _lengths(situation),
         f"  {count(plan.steps, 'step')} of {count(job.examples, 'example')}{_each(plan)}, {work.micro_batches:.1f} "
         f"micro-batches each, {100 * work.filler:.1f}% filler",
-        *([f"  {warning}"] if warning else []),
+        *_beyond_positions(situation, (*situation.examples(), *situation.examples(evaluation=True))),
     ]
+
+
+def _beyond_positions(situation: Situation, examples: Sequence[ExampleTokens]) -> list[str]:
+    """Return what a run warns of where texts are longer than the model has positions for."""
+    limit = situation.shape.positions
+    found = (position_warning(limit, situation.config.tokenizer), examples_warning(limit, examples))
+    return [f"  {warning}" for warning in found if warning]
 
 
 def _each(plan: Plan | RefinePlan) -> str:

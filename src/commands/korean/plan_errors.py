@@ -63,15 +63,20 @@ PLAN_ERRORS = (
         ),
     ),
     Text(
-        (
-            "model.checkpoint = {checkpoint}: the model has {limit} positions, and the longest example {longest} "
-            "tokens (summaries are trained on whole); shorten its summary, or lower tokenizer.encoder_max_len by "
-            "{over}"
-        ),
-        (
-            "model.checkpoint = {checkpoint}: 모델의 위치는 {limit}개인데 가장 긴 예시는 {longest}토큰입니다(요약은 "
-            "자르지 않고 학습합니다). 요약을 줄이거나 tokenizer.encoder_max_len을 {over} 낮추세요"
-        ),
+        "model.checkpoint = {checkpoint}: the model has {limit} positions, and {number} examples are longer, {why}",
+        "model.checkpoint = {checkpoint}: 모델의 위치는 {limit}개인데 예시 {number}개가 더 깁니다({why:t}",
+    ),
+    Text(
+        "The model was made for {limit} positions, and {number} examples are longer, {why}",
+        "모델은 위치 {limit}개까지 배웠는데 예시 {number}개가 더 깁니다({why:t}",
+    ),
+    Text(
+        "up to {longest} tokens, as summaries are trained on whole; shorten such summaries",
+        "최대 {longest}토큰, 요약은 자르지 않고 학습합니다). 그런 요약을 줄이세요",
+    ),
+    Text(
+        "up to {longest} tokens, as summaries are trained on whole; shorten such summaries, or set {setting}",
+        "최대 {longest}토큰, 요약은 자르지 않고 학습합니다). 그런 요약을 줄이거나 {setting:으로/로} 두세요",
     ),
     Text(
         "{where}: models of type {kind} with layers of more sizes can't be planned",

@@ -152,7 +152,7 @@ def _train(run: "RunContext", search: SearchSettings, pause: Any, times: _Times,
     tables = train_data.load_tables(run)
     loader = run_steps.create_loader(run)
     train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
-    run_steps.refuse_long_examples(run, loader, train_set, eval_set)
+    run_steps.warn_long_examples(run, loader, train_set, eval_set)
     model, tokenizer = loader.load_model_and_tokenizer(run.config.lora.use_lora, run.config.lora.use_qlora)
     run_steps.record_model(run, loader, model)
     resolved = run_steps.resolve_run(run, loader, model, train_set, eval_set)

@@ -143,6 +143,8 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         refuse_unpacked_checkpoint(config, loader.checkpoint, loader.compute.dtype)
         train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
         trained, evaluated = refine_examples(train_set, tables["train"]), refine_examples(eval_set, tables["eval"])
+        if config.refine.imitation:
+            run_steps.warn_long_examples(run, loader, train_set)
         warn_long_warmup(config, run.logger)
         plan = refine_plan.plan_refining(run, loader.facts.model_config, trained, evaluated)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)

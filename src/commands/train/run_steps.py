@@ -67,12 +67,17 @@ def encode_tables(
     return datasets[0], datasets[1]
 
 
-def refuse_long_examples(run: RunContext, loader: "LoRALoader", *datasets: "LLMSummarizationDataset") -> None:
-    """Raise YoyakError where an example, whose summary is never cut, goes beyond the model's table of positions."""
-    from ...planner.positions import refuse_long_example
+def warn_long_examples(run: RunContext, loader: "LoRALoader", *datasets: "LLMSummarizationDataset") -> None:
+    """Warn of examples, whose summaries are never cut, that are longer than the model has positions for.
 
-    longest = max(int(dataset.lengths.max()) for dataset in datasets)
-    refuse_long_example(loader.facts.model_config, run.config.model.checkpoint, longest)
+    Raises:
+        YoyakError: the model looks positions up in a table, which such an example goes beyond.
+    """
+    from ...planner.positions import check_examples
+
+    pairs = [pair for one in datasets for pair in zip(one.lengths, one.lengths - one.prompt_lengths, strict=True)]
+    if warning := check_examples(loader.facts.model_config, run.config.model.checkpoint, pairs):
+        run.logger.warning(warning)
 
 
 def length_summary(lengths: Any) -> SplitLengths:

@@ -66,7 +66,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         tables = train_data.load_tables(run)
         loader = run_steps.create_loader(run)
         train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
-        run_steps.refuse_long_examples(run, loader, train_set, eval_set)
+        run_steps.warn_long_examples(run, loader, train_set, eval_set)
         plan = train_plan.plan_first(run, request, loader.facts.model_config, train_set, eval_set)
         loader.sharding = train_plan.decided_sharding(config, plan)
         model, tokenizer = loader.load_model_and_tokenizer(config.lora.use_lora, config.lora.use_qlora)

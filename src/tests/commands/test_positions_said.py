@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from src.tests.commands.conftest import write_csv
+from src.tests.tiny_models import DIALOGUES, SUMMARIES
+
 SAID = "512 positions, and tokenizer.encoder_max_len + decoder_max_len = 600 + 8 = 608"
 LONG = ("tokenizer.encoder_max_len=600", "lora.use_qlora=false")
 
@@ -31,6 +34,30 @@ def test_json(yoyak, tiny):
     found = json.loads(yoyak("plan", "-e", "tiny.yaml", "--gpu", "A6000", "--json", *LONG).out)
     assert (found["model_positions"], found["longest_tokens"]) == (512, 608)
     assert SAID in json.loads(yoyak("data", "check", "dev.csv", "-e", "tiny.yaml", "--json", *LONG).out)["positions"]
+
+
+@pytest.mark.parametrize("engine", ["packed", "trainer"])
+def test_a_summary_longer_than_the_positions_is_said_before_training_and_by_the_plan(yoyak, tiny, caplog, engine):
+    """Lengths within the settings, but for a summary, which is never cut."""
+    write_csv(tiny / "train.csv", DIALOGUES, [*SUMMARIES[:3], "They go. " * 60])
+    more = ("-e", "tiny.yaml", "lora.use_qlora=false", f"training.engine={engine}", "training.max_steps=1")
+    for command in (("train",), ("plan", "--gpu", "A6000")):
+        caplog.clear()
+        result = yoyak(*command, *more)
+        assert result.code == 0
+        said = " ".join((result.out + result.err + caplog.text).split())
+        assert "made for 512 positions, and 1 example is longer, up to" in said
+        assert "shorten such summaries" in said
+    assert json.loads(yoyak("plan", "--gpu", "A6000", "--json", *more).out)["longest_tokens"] > 540
+
+
+def test_refining_says_so_where_it_imitates(yoyak, tiny, caplog):
+    write_csv(tiny / "train.csv", DIALOGUES, [*SUMMARIES[:3], "They go. " * 60])
+    few = ("refine.steps=1", "refine.samples=2", "refine.dialogues=2", "lora.use_qlora=false")
+    for imitation in (0.0, 0.1):
+        plan = yoyak("plan", "--refine", "-e", "tiny.yaml", "--gpu", "A6000", *few, f"refine.imitation={imitation}")
+        assert plan.code == 0
+        assert ("1 example is longer" in plan.out) == bool(imitation)
 
 
 def test_vllm_would_not_start(yoyak, tiny, monkeypatch):

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AutoModelForCausalLM, GPT2Config
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config
 
 from src.config.schema import TokenizerSettings
 from src.errors import YoyakError
 from src.models.lora_loader import LoRALoader
-from src.planner.positions import check_positions, model_positions, position_warning, refuse_long_example
+from src.planner.positions import check_examples, check_positions, has_position_table, model_positions, position_warning
 from src.tests.tiny_models import tiny_config, tiny_tokenizer, write_tiny_model
 
 LENGTHS = TokenizerSettings(encoder_max_len=1024, decoder_max_len=200)
@@ -46,6 +47,9 @@ SUM = "tokenizer.encoder_max_len + decoder_max_len = 1024 + 200 = 1224"
             2048,
         ),
         ({"max_position_embeddings": 512, "rope_scaling": {"type": "linear", "factor": "4"}}, 512),
+        # Tables whose first position stands behind the padding token's row.
+        ({"model_type": "roberta", "max_position_embeddings": 514}, 512),
+        ({"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 0}, 513),
         ({"max_position_embeddings": 512, "rope_parameters": {"full_attention": {"rope_type": "linear"}}}, 512),
     ],
 )
@@ -64,7 +68,7 @@ def test_rotary_models_are_warned_about_with_both_numbers() -> None:
     assert position_warning(None, LENGTHS) is None
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "opt", "gptj", "gpt_neo"])
+@pytest.mark.parametrize("kind", ["gpt2", "opt", "gptj", "gpt_neo", "mpt"])
 def test_tables_of_positions_are_a_refusal(kind: str) -> None:
     config = {"model_type": kind, "max_position_embeddings": 1223}
     words = f"model.checkpoint = x: the model has 1223 positions, and {SUM}; use tokenizer.encoder_max_len=1023"
@@ -72,10 +76,37 @@ def test_tables_of_positions_are_a_refusal(kind: str) -> None:
         check_positions(config, "x", LENGTHS)
     config["max_position_embeddings"] = 1224
     assert check_positions(config, "x", LENGTHS) is None
-    refuse_long_example(config, "x", 1224)
-    with pytest.raises(YoyakError, match=r"the longest example 1225 tokens .* lower tokenizer\.encoder_max_len by 1"):
-        refuse_long_example(config, "x", 1225)
-    refuse_long_example({"model_type": "llama", "max_position_embeddings": 5}, "x", 1225)
+    assert check_examples(config, "x", [(1224, 300)]) is None
+    with pytest.raises(YoyakError, match=r"^model\.checkpoint = x: the model has 1224 positions, and 1 example is longer"):
+        check_examples(config, "x", [(1225, 300), (1224, 300)])
+
+
+def test_examples_beyond_the_positions_are_counted() -> None:
+    config = {"model_type": "llama", "max_position_embeddings": 600}
+    said = "The model was made for 600 positions, and {}, as summaries are trained on whole; shorten such summaries"
+    assert check_examples(config, "x", [(600, 90), (1, 1)]) is None
+    assert check_examples(config, "x", [(601, 590)]) == said.format("1 example is longer, up to 601 tokens")
+    shorter_prompts = said.format("2 examples are longer, up to 720 tokens") + ", or set tokenizer.encoder_max_len=390"
+    assert check_examples(config, "x", [(720, 80), (610, 210), (500, 250)]) == shorter_prompts
+    config["rope_scaling"] = {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 600}
+    assert check_examples(config, "x", [(1200, 90)]) is None
+
+
+def test_a_table_ends_where_the_model_fails() -> None:
+    """Tables that were not known as such, or not where they end."""
+    bert = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    kinds: dict[str, dict[str, Any]] = {
+        "mpt": {"d_model": 16, "n_heads": 2, "n_layers": 1, "max_seq_len": 20},
+        "roberta": {**bert, "max_position_embeddings": 20, "is_decoder": True},
+    }
+    for kind, settings in kinds.items():
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, vocab_size=64, **settings)).eval()
+        most = model_positions(model.config.to_dict())
+        assert most is not None
+        assert has_position_table(kind)
+        model(input_ids=torch.full((1, most), 5))
+        with pytest.raises((RuntimeError, IndexError)):
+            model(input_ids=torch.full((1, most + 1), 5))
 
 
 def test_the_loader_refuses_before_it_reads_weights(tmp_path: Path) -> None:
