@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import YoyakError
-from .given import arguments_of
+from .given import arguments_of, refuse_given
 from .options import (
     AdapterFolder,
     Anew,
@@ -21,6 +21,10 @@ from .options import (
     Spreadsheet,
 )
 from .several import Several
+
+_OF_FILES = ("dialogues", "column", "reference_column", "by_row", "multi")
+_OF_A_MODEL = ("split", "zero_shot", "out", "overwrite", "spreadsheet")
+_OF_A_MODEL += ("num_beams", "max_new_tokens", "batch_size", "seed")
 
 
 def evaluate(
@@ -56,6 +60,8 @@ def evaluate(
 ) -> None:
     """Score summaries from files (no model), or a model with or without an adapter."""
     several = Several(gpus, processes)
+    if baseline is None:
+        refuse_given(context, ["baseline_column"], "without --baseline there is nothing to compare with")
     if predictions is not None or references is not None:
         from .evaluate_files import FilesRequest, evaluate_files
 
@@ -70,10 +76,12 @@ def evaluate(
             raise YoyakError(
                 "--predictions and --references score files on the processor: leave out --gpus, --processes"
             )
+        refuse_given(context, _OF_A_MODEL, "--predictions and --references score files")
         columns = {"column": column, "baseline_column": baseline_column, "reference_column": reference_column}
         files = FilesRequest(predictions, references, baseline, dialogues, **columns, by_row=by_row, overrides=settings)
         evaluate_files(files, tokenization or "word", bool(stemmer), multi, facts, as_json)
     else:
+        refuse_given(context, _OF_FILES, "without --predictions a model is scored")
         from .evaluate import ModelEvaluation, evaluate_experiment, scoring_overrides
         from .generating import generation_overrides
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import typer
 
+from ..errors import YoyakError
+
 SEVERAL = ("gpus", "processes")
 """The options that say how many processes share a command's work."""
 
@@ -19,10 +21,10 @@ def arguments_of(context: typer.Context, but: Collection[str] = SEVERAL) -> list
     options: list[str] = []
     words: list[str] = []
     for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name in but or source is None or source.name != "COMMANDLINE":
+        name = parameter.name or ""
+        if name in but or not _is_given(context, name):
             continue
-        value = context.params[parameter.name or ""]
+        value = context.params[name]
         for one in value if isinstance(value, list | tuple) else [value]:
             if parameter.param_type_name == "argument":
                 words.append(str(one))
@@ -31,8 +33,31 @@ def arguments_of(context: typer.Context, but: Collection[str] = SEVERAL) -> list
     return [context.info_name or "", *options, *(["--", *words] if words else [])]
 
 
+def refuse_given(context: typer.Context, names: Collection[str], why: str) -> None:
+    """Raise YoyakError that names all options of these parameters which a command was given: they have no effect.
+
+    `why` says what the command does instead.
+    """
+    given = [
+        _longest(parameter.opts)
+        for parameter in context.command.params
+        if parameter.name in names and _is_given(context, parameter.name)
+    ]
+    if given:
+        raise YoyakError(f"{why}: leave out {', '.join(given)}")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _longest(names: Collection[str]) -> str:
+    return max(names, key=len)
+
+
 def _option(parameter: Any, value: object) -> Iterator[str]:
     """Yield an option, as a flag or with its value."""
     names = parameter.secondary_opts if value is False else parameter.opts
-    name = max(names, key=len)
+    name = _longest(names)
     yield name if isinstance(value, bool) else f"{name}={value}"

@@ -10,6 +10,10 @@ SCORING_ERRORS = (
         "--predictions and --references score files: leave out --experiment, --adapter, KEY=VALUE (but for data.*)",
         "--predictions와 --references는 파일을 채점합니다. --experiment, --adapter와 설정(data.*는 빼고)을 지우세요",
     ),
+    Text("{why}: leave out {options}", "{why:t}. {options} 옵션을 빼세요"),
+    Text("--predictions and --references score files", "--predictions와 --references는 파일을 채점합니다"),
+    Text("without --predictions a model is scored", "--predictions가 없으면 모델을 채점합니다"),
+    Text("without --baseline there is nothing to compare with", "--baseline이 없으면 비교할 것이 없습니다"),
     Text(
         "{source}: no column '{column}'; {columns}; both files need it, or neither with --by-row",
         "{source}: '{column}' 열이 없습니다({columns:t}). 두 파일에 모두 넣거나, 둘 다 빼고 --by-row를 쓰세요",
