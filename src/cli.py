@@ -182,6 +182,7 @@ def summarize(
 
 @app.command()
 def export(
+    context: typer.Context,
     to: Annotated[str, typer.Option(help="adapter (vLLM), merged, gguf, gguf-lora, ollama or hub.")],
     overrides: Overrides = None,
     adapter: AdapterFolder = None,
@@ -202,7 +203,12 @@ def export(
     """Carry a trained model elsewhere: vLLM, llama.cpp, Ollama, the hub."""
     from .commands.export.export import export_model
     from .commands.export.export_source import ExportRequest
+    from .commands.given import refuse_given
 
+    if to in ("adapter", "gguf-lora", "merged", "hub"):
+        refuse_given(context, ["quantization"], f"--to {to} writes no GGUF model")
+    if to in ("adapter", "gguf-lora"):
+        refuse_given(context, ["base", "check"] if check else ["base"], f"--to {to} merges nothing")
     source = {"adapter": adapter, "run": run, "experiment": experiment, "overrides": overrides or []}
     form = {"to": to, "out": out, "quantization": quantization, "base": base, "check": check, "merge": merge}
     how = {"push": push, "dry_run": dry_run, "overwrite": overwrite, "as_json": as_json}
@@ -211,6 +217,7 @@ def export(
 
 @app.command()
 def serve(
+    context: typer.Context,
     overrides: Overrides = None,
     experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of the model to serve.")] = None,
     adapter: AdapterFolder = None,
@@ -230,8 +237,11 @@ def serve(
     engine: Annotated[str, typer.Option(help="transformers, or vllm where it is installed.")] = "transformers",
 ) -> None:
     """Serve a model over HTTP, with the interface of OpenAI's clients."""
+    from .commands.given import refuse_given
     from .commands.serve import ServeRequest, serve_model
 
+    if engine == "vllm":
+        refuse_given(context, ["max_queue", "batch_wait_ms", "timeout_s", "truncate"], "vLLM has limits of its own")
     door = {"host": host, "port": port, "api_key": api_key, "no_auth": no_auth}
     load = {"max_queue": max_queue, "max_batch": max_batch, "batch_wait_ms": batch_wait_ms, "timeout_s": timeout_s}
     serve_model(ServeRequest(experiment, adapter, overrides or [], **door, **load, truncate=truncate, engine=engine))  # type: ignore[arg-type]

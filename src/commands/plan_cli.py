@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from .given import refuse_given
 from .options import AsJson, Experiment, Overrides
 
 
 def plan(
+    context: typer.Context,
     overrides: Overrides = None,
     experiment: Experiment = "llama_3.2_3b",
     gpu: Annotated[str | None, typer.Option(help="Card to plan for, such as H100 or 'rtx 4090'; else this one.")] = (
@@ -35,6 +37,8 @@ def plan(
     gc.disable()  # the process is short, and looking for garbage is a tenth of its time
     from .plan import PlanRequest, show_plan
 
+    if not compare:
+        refuse_given(context, ["out"], "a picture is drawn with --compare")
     show_plan(
         PlanRequest(
             experiment,

@@ -95,6 +95,8 @@ def _write(request: ExportRequest, source: Source, out: Path, console: "Console"
     to = request.to
     if to == "hub":
         to = "merged" if _merges(request, source, config) else "adapter"
+    if to == "adapter" and request.base == "original":
+        raise YoyakError("--base original: the hub gets the adapter alone; add --merge, or leave --base out")
     result = {"to": request.to, "folder": str(out), **writers.get(to, write_whole_model)(job)}
     if settings := ", ".join(f"generation.{one}" for one in left_out(config.generation, request.to)):
         console.print(

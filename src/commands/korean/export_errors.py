@@ -8,6 +8,12 @@ from ...bilingual import Text
 EXPORT_ERRORS = (
     Text("--to {to}: unknown{hint}; it is {names}", "--to {to}: 모르는 값입니다{hint:t}. {names} 가운데 고르세요"),
     Text("--base {base}: it is dequantized or original", "--base {base}: dequantized와 original 가운데 고르세요"),
+    Text("--to {target} writes no GGUF model", "--to {target:은/는} GGUF 모델을 쓰지 않습니다"),
+    Text("--to {target} merges nothing", "--to {target:은/는} 아무것도 병합하지 않습니다"),
+    Text(
+        "--base original: the hub gets the adapter alone; add --merge, or leave --base out",
+        "--base original: 허브에는 어댑터만 올립니다. --merge를 붙이거나 --base를 빼세요",
+    ),
     Text("--push, --dry-run and --merge go with --to hub", "--push, --dry-run, --merge는 --to hub와 함께 씁니다"),
     Text("name the export's folder: --out DIR", "내보낼 폴더를 지정하세요: --out 폴더"),
     Text(

@@ -106,6 +106,7 @@ PLAN_ERRORS = (
     ),
     Text("{file}: can't be read as a model's config ({why})", "{file}: 모델 설정으로 읽을 수 없습니다({why})"),
     Text("{file}: is no model's config", "{file}: 모델 설정이 아닙니다"),
+    Text("a picture is drawn with --compare", "그림은 --compare와 함께 그립니다"),
     Text(
         "--search: trials of one card are planned; leave out --compare, --refine, --cards and --hosts",
         "--search는 GPU 한 장에서의 시도를 계산합니다. --compare, --refine, --cards, --hosts는 빼세요",

@@ -98,6 +98,7 @@ SERVE_ERRORS = (
             "붙이세요"
         ),
     ),
+    Text("vLLM has limits of its own", "vLLM에는 자체 한도가 있습니다"),
     Text(
         (
             "--engine vllm: generation.{name} = {value} can't be set for all requests there; add "

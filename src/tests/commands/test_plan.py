@@ -1,4 +1,4 @@
-"""`yoyak plan` refuses what `yoyak train` refuses of settings and data."""
+"""`yoyak plan` refuses what `yoyak train` refuses of settings and data, and options that it would not read."""
 
 import pytest
 
@@ -30,6 +30,12 @@ def test_what_training_refuses(yoyak, tiny, setting, line):
     assert planned.err.startswith(f"yoyak: {line}")
     assert yoyak("train", "-e", "tiny.yaml", *settings).err == planned.err
     assert not (tiny / "outputs").exists() or setting.startswith(("data.", "lora.init=eva"))
+
+
+def test_a_picture_is_of_a_comparison(yoyak, tiny):
+    refused = yoyak("plan", "-e", "tiny.yaml", "--memory-gb", "8", "--out", "plan.svg")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == "yoyak: a picture is drawn with --compare: leave out --out\n"
 
 
 def test_a_prompt_without_room_for_a_dialogue(yoyak, tiny):

@@ -69,6 +69,7 @@ class TestVllm:
             (["generation.num_beams=4"], "add generation.num_beams=1"),
             (["generation.mbr_samples=4"], "add generation.mbr_samples=0"),
             (["generation.no_repeat_ngram_size=3"], "add generation.no_repeat_ngram_size=0, or leave --engine out"),
+            (["--timeout-s", "5", "--truncate"], "vLLM has limits of its own: leave out --timeout-s, --truncate"),
             (["generation.min_new_tokens=2"], "add generation.min_new_tokens=0, or leave --engine out"),
         ],
     )

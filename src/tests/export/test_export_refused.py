@@ -37,6 +37,18 @@ REFUSED = [
     (["--to", "merged", "--run", "tiny_qlora", "--out", "x", "--push", "me/x"], "go with --to hub"),
     (["--to", "hub", "--run", "tiny_qlora", "--out", "x", "--push", "me"], "looks like owner/name"),
     (["--to", "gguf", "--run", "tiny_qlora", "--out", "x", "--quantization", "q8"], "did you mean 'q8_0'?"),
+    (
+        ["--to", "merged", "--run", "tiny_qlora", "--out", "x", "--quantization", "q8_0"],
+        "--to merged writes no GGUF model: leave out --quantization",
+    ),
+    (
+        ["--to", "gguf-lora", "--run", "tiny_qlora", "--out", "x", "--base", "original", "--check", "8"],
+        "--to gguf-lora merges nothing: leave out --base, --check",
+    ),
+    (
+        ["--to", "hub", "--no-merge", "--run", "tiny_qlora", "--out", "x", "--base", "original"],
+        "--base original: the hub gets the adapter alone; add --merge, or leave --base out",
+    ),
     (["--to", "merged", "--adapter", "other_base", "--out", "x"], "the adapter does not fit {here}/other"),
     (
         ["--to", "gguf-lora", "--adapter", "other_base", "--out", "x"],
