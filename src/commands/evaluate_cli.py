@@ -23,8 +23,8 @@ from .options import (
 from .several import Several
 
 _OF_FILES = ("dialogues", "column", "reference_column", "by_row", "multi")
-_OF_A_MODEL = ("split", "zero_shot", "out", "overwrite", "spreadsheet")
-_OF_A_MODEL += ("num_beams", "max_new_tokens", "batch_size", "seed")
+_OF_GENERATING = ("num_beams", "max_new_tokens", "batch_size", "seed")
+_OF_A_MODEL = ("split", "zero_shot", "out", "overwrite", "spreadsheet", *_OF_GENERATING)
 
 
 def evaluate(
