@@ -11,3 +11,6 @@ WITHOUT_EFFECT = (
     "training.save_",
 )
 """Settings, or beginnings of their names, that change neither a run's weights nor its summaries."""
+
+OF_A_NEW_ADAPTER = ("r", "alpha", "dropout", "target_modules", "use_rslora", "use_dora", "init")
+"""Keys of `lora` by which a new adapter is made: that of `lora.adapter` stays as it is."""

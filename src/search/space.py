@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from ..config.effects import OF_A_NEW_ADAPTER
 from ..config.loader import changed_config
 from ..config.provenance import SETTINGS, known_setting, value_text
 from ..config.schema import Config
@@ -61,6 +62,11 @@ def search_space(config: Config, source: str = "search.space") -> Space:
     for name in config.search.space:
         known_setting(name, source)
     wanted = SHIPPED[method_of(config)] | config.search.space
+    for name in _of_no_adapter(config, wanted):
+        if config.search.space.get(name) is not None:
+            why = "lora.adapter stays as it is" if config.lora.use_lora else "all weights train, no adapter"
+            raise YoyakError(f"{source}: {name} decides nothing: {why}; leave it out")
+        del wanted[name]
     if _steps_decide(config):
         if config.search.space.get(_EPOCHS) is not None:
             raise YoyakError(
@@ -92,6 +98,14 @@ def own_params(config: Config, space: Space) -> Settings | None:
             return None
         found[name] = value
     return found
+
+
+def _of_no_adapter(config: Config, wanted: Settings) -> list[str]:
+    """Return the settings of a new adapter, or of any, in trials that make none."""
+    if "lora.use_lora" in wanted or (config.lora.use_lora and config.lora.adapter is None):
+        return []
+    of_new = tuple(f"lora.{name}" for name in OF_A_NEW_ADAPTER)
+    return [name for name in wanted if name in of_new or (not config.lora.use_lora and name.startswith("lora."))]
 
 
 def _steps_decide(config: Config) -> bool:

@@ -199,6 +199,12 @@ SEARCH = (
         "{place}: {name} = {value}: step은 0보다 크고 low와 high 사이에 들어가는 수여야 합니다",
     ),
     Text(
+        "{source}: {name} decides nothing: {why}; leave it out",
+        "{source}: {name:은/는} 아무것도 정하지 않습니다({why:t}). 빼세요",
+    ),
+    Text("lora.adapter stays as it is", "lora.adapter는 그대로 쓰입니다"),
+    Text("all weights train, no adapter", "어댑터가 아니라 모든 가중치를 학습합니다"),
+    Text(
         "{source}: training.max_steps decides when trials end, and training.epochs nothing; leave one out",
         "{source}: training.max_steps가 학습이 끝나는 때를 정하므로 training.epochs는 쓰이지 않습니다. 하나는 빼세요",
     ),

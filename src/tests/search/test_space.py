@@ -85,6 +85,17 @@ def test_epochs_that_decide_nothing_are_refused():
     assert "training.epochs" not in space_of({"training.epochs": None}, "training.max_steps=9")
 
 
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [(("lora.adapter=a",), "lora.adapter stays as it is"), (("lora.use_lora=false",), "all weights train, no adapter")],
+)
+def test_settings_of_no_new_adapter_decide_nothing(settings, why):
+    assert not [name for name in space_of({}, *settings) if name.startswith("lora.")]
+    with pytest.raises(YoyakError, match=f"x.yaml:3: lora.alpha decides nothing: {why}; leave it out"):
+        space_of({"lora.alpha": [8, 16]}, *settings)
+    assert "lora.alpha" in space_of({"lora.alpha": [8, 16], "lora.use_lora": [True, False]}, *settings)
+
+
 def test_nothing_to_search():
     names = space_of({})
     with pytest.raises(YoyakError, match="nothing is left to search"):
