@@ -20,7 +20,7 @@ from ..planner.shapes import find_shape
 from .console import print_json, print_text
 from .data.data_files import write_whole
 from .speech import said, said_lines, say_aside
-from .train.config import refuse_untrainable
+from .train.config import refuse_untrainable, take_over_adapter
 
 _PICTURE = Path("outputs/plan_compare.svg")
 _CARDS_PICTURE = Path("outputs/plan_cards.svg")
@@ -56,6 +56,7 @@ def show_plan(request: PlanRequest) -> None:
     leave_out_default_4bit(config, sources)
     if not request.refine:
         refuse_untrainable(config)
+        take_over_adapter(config, sources)
     if request.out is not None and request.out.suffix.lower() != ".svg":
         raise YoyakError(f"--out {request.out}: the picture is SVG; name a file that ends in .svg")
     if request.compare and request.refine:

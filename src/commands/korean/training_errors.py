@@ -7,6 +7,18 @@ from ...bilingual import Text
 
 TRAINING_ERRORS = (
     Text(
+        "{setting} without lora.use_lora: all weights train, no adapter; leave one out",
+        "lora.use_lora 없이 {setting:을/를} 쓸 수 없습니다. 어댑터가 아니라 모든 가중치를 학습합니다. 하나를 빼세요",
+    ),
+    Text(
+        "lora.init: {adapter} has its start already; leave it out",
+        "lora.init: {adapter}에는 이미 초깃값이 있습니다. 빼세요",
+    ),
+    Text(
+        "{setting}: {adapter} has {own}, and stays as it is; leave it out",
+        "{setting}: {adapter}의 값은 {own}이며 그대로 쓰입니다. 빼세요",
+    ),
+    Text(
         "training.deterministic = true: {operation} has no deterministic kernel on this device; set it to false",
         "training.deterministic = true: 이 장치에는 {operation}의 결정적 커널이 없습니다. false로 두세요",
     ),

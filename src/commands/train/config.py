@@ -1,7 +1,10 @@
 """A run's settings: the experiment's, with the flags of the command line applied."""
 
 import logging
+from collections.abc import Mapping
+from contextlib import suppress
 
+from ...config.effects import OF_A_NEW_ADAPTER
 from ...config.loader import leave_out_default_4bit, load_config_with_sources
 from ...config.provenance import COMMAND_LINE
 from ...config.schema import Config
@@ -10,13 +13,16 @@ from ...evaluation.tokenizations import need_analyser
 from .request import TrainRequest
 
 _LEAST_LORA_RATE = 1e-4
+_SAVED = {"alpha": "lora_alpha", "dropout": "lora_dropout"}
+"""What PEFT calls settings of an adapter, where by another name."""
 
 
 def resolve_config(request: TrainRequest) -> Config:
     """Return the experiment's settings with the flags applied: adapter kind, name, augmentation, debug sizes.
 
     Raises:
-        YoyakError: as in `load_config` and `leave_out_default_4bit`, or see `refuse_untrainable`.
+        YoyakError: as in `load_config` and `leave_out_default_4bit`, or see `refuse_untrainable` and
+            `take_over_adapter`.
     """
     config, sources = load_config_with_sources(request.experiment, request.overrides)
     if request.use_qlora is not None:
@@ -33,6 +39,7 @@ def resolve_config(request: TrainRequest) -> Config:
         config.training.epochs, config.training.batch_size = 1, 2
         config.training.report_to = []
     refuse_untrainable(config)
+    take_over_adapter(config, sources)
     return config
 
 
@@ -45,6 +52,9 @@ def refuse_untrainable(config: Config) -> None:
         raise YoyakError("generation.mbr_references = start: is for models that were refined; leave it out of training")
     lora = config.lora
     if not lora.use_lora:
+        for name in ("adapter", "loraplus_lr_ratio"):
+            if getattr(lora, name) is not None:
+                raise YoyakError(f"lora.{name} without lora.use_lora: all weights train, no adapter; leave one out")
         return
     if lora.adapter is not None:
         refuse_no_adapter(lora.adapter)
@@ -55,6 +65,34 @@ def refuse_untrainable(config: Config) -> None:
         raise YoyakError(f"lora.init = orthogonal needs an even lora.r, not {lora.r}")
     if not lora.target_modules:
         raise YoyakError("lora.target_modules: is empty; name layers, such as lora.target_modules=[q_proj,v_proj]")
+
+
+def take_over_adapter(config: Config, sources: Mapping[str, str]) -> None:
+    """Give settings of a new adapter the values of `lora.adapter`, which goes on as it is: they are what is trained.
+
+    Raises:
+        YoyakError: another value was typed.
+    """
+    from ...models.adapter_config import saved_setting
+
+    lora = config.lora
+    if lora.adapter is None:
+        return
+    for name in OF_A_NEW_ADAPTER:
+        wanted, own = getattr(lora, name), saved_setting(lora.adapter, _SAVED.get(name, name))
+        if name == "target_modules":
+            # Of others' adapters it may be a pattern, or whole names of layers.
+            plain = isinstance(own, list) and not any("." in target for target in own)
+            own = sorted(own) if plain and set(own) != set(wanted) else None
+        is_typed = sources[f"lora.{name}"] == COMMAND_LINE
+        if name == "init" and is_typed:
+            raise YoyakError(f"lora.init: {lora.adapter} has its start already; leave it out")
+        if own is None or own == wanted:
+            continue
+        if is_typed:
+            raise YoyakError(f"lora.{name}: {lora.adapter} has {own}, and stays as it is; leave it out")
+        with suppress(ValueError):  # of a broken file, which is refused where the adapter is loaded
+            setattr(lora, name, own)
 
 
 def warn_long_warmup(config: Config, logger: logging.Logger) -> None:

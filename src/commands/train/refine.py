@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...bilingual import halves
+from ...config.effects import OF_A_NEW_ADAPTER
 from ...config.loader import differences, load_config
 from ...config.schema import Config
 from ...config.typed import typed_path
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 NAMED = "_refined"
 """What stands behind a run's name in that of its refining."""
-_OF_THE_MODEL = ("r", "alpha", "dropout", "target_modules", "use_rslora", "use_dora", "init", "use_lora")
+_OF_THE_MODEL = (*OF_A_NEW_ADAPTER, "use_lora")
 _OF_TRAINING = {
     "learning_rate": "learning_rate",
     "lr_scheduler_type": "lr_scheduler_type",

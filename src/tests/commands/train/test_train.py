@@ -206,8 +206,21 @@ def test_a_low_rate_is_named_with_a_better_one(yoyak, tiny):
 def test_a_new_run_from_an_existing_adapter(yoyak, tiny):
     assert yoyak("train", "--experiment", "tiny.yaml").code == 0
     adapter = "lora.adapter=outputs/tiny_qlora/final_model"
-    assert yoyak("train", "--experiment", "tiny.yaml", "experiment.name=more", adapter).code == 0
-    assert run_json(tiny, "more")["train"]["loss"] < run_json(tiny)["train"]["loss"]
+    for setting, said in (
+        ("lora.r=32", "lora.r: outputs/tiny_qlora/final_model has 4, and stays as it is; leave it out"),
+        ("lora.target_modules=[q_proj]", "has ['down_proj', "),
+        ("lora.init=gaussian", "lora.init: outputs/tiny_qlora/final_model has its start already; leave it out"),
+        ("lora.use_lora=false", "lora.adapter without lora.use_lora: all weights train, no adapter; leave one out"),
+    ):
+        refused = yoyak("train", "--experiment", "tiny.yaml", "experiment.name=more", adapter, setting)
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert said in refused.err
+    other = Path("tiny.yaml").read_text().replace("  r: 4", "  r: 16\n  dropout: 0.3")
+    Path("other.yaml").write_text(other)
+    assert yoyak("train", "--experiment", "other.yaml", "experiment.name=more", adapter, "lora.r=4").code == 0
+    record = run_json(tiny, "more")
+    assert record["train"]["loss"] < run_json(tiny)["train"]["loss"]
+    assert {name: record["config"]["lora"][name] for name in ("r", "dropout")} == {"r": 4, "dropout": 0.05}
 
 
 def test_summarize_and_evaluate_with_the_adapter_alone(yoyak, tiny):
