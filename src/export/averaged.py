@@ -4,35 +4,44 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import torch
 import yaml
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from ..config.loader import load_config
-from ..errors import YoyakError
+from ..config.schema import Config
+from ..errors import YoyakError, first_line
 from ..files import folder_beside
 from .adapter_file import AdapterFile, read_adapter
+from .average_parts import refuse_same_weights, refuse_unlike_adapter, refuse_unlike_models
 
 _WEIGHTS, _SETTINGS, _RUN = "adapter_model.safetensors", "adapter_config.json", "yoyak.yaml"
-_NOT_AVERAGED = ("use_dora", "lora_bias", "target_parameters", "alora_invocation_tokens", "layer_replication")
+_OF_FIRST = ("trainer_state.json", "manifest.json", "training_state.json", "yoyak_export.json", "README.md")
+"""What says something of the first model alone, so does not go along with a mean."""
+_OTHER_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 
 
-def average_models(folders: Sequence[Path], to: Path) -> Path:
+def average_models(folders: Sequence[Path], to: Path, config: Config | None = None) -> Path:
     """Write the mean of some models, all adapters or all whole, to the folder `to`; return it.
 
-    All else than weights (tokenizer, settings) is taken from the first one.
+    All else than weights (tokenizer, settings) is taken from the first one; `config` comes in place of its settings.
 
     Raises:
-        YoyakError: they can't be averaged: other layers or shapes, or a kind of adapter that is no plain product.
+        YoyakError: they can't be averaged: one alone or twice, other kinds, vocabularies, layers or shapes, the same
+            weights, or a kind of adapter that is no plain product.
     """
-    adapters = all((folder / _SETTINGS).is_file() for folder in folders)
+    refuse_unlike_models(folders)
+    adapters = (folders[0] / _SETTINGS).is_file()
     with folder_beside(to, durable=True) as beside:
         for path in folders[0].iterdir():
-            if path.is_file() and path.suffix != ".safetensors":
+            if path.is_file() and path.suffix not in _OTHER_WEIGHTS and path.name not in _OF_FIRST:
                 shutil.copyfile(path, beside / path.name)
+        if config is not None:
+            _write_settings(beside / _RUN, config)
         (_average_adapters if adapters else _average_whole)(folders, beside)
     return to
 
@@ -47,11 +56,14 @@ def _average_adapters(folders: Sequence[Path], to: Path) -> None:
     """
     adapters = [read_adapter(folder) for folder in folders]
     for adapter in adapters:
-        _refuse(adapter, adapters[0])
+        refuse_unlike_adapter(adapter, adapters[0])
+    for one, other in combinations(adapters, 2):
+        if _same_changes(one, other):
+            refuse_same_weights(other.folder, one.folder)
     first, others = adapters[0], _others(adapters)
     tensors, ranks, alphas = dict(others), {}, {}
     for layer in first.factors:
-        scale = first.scale(layer)
+        scale = first.scale(layer) or 1.0
         a = torch.cat([adapter.factors[layer][0] for adapter in adapters])
         weighted = [adapter.factors[layer][1] * (adapter.scale(layer) / scale / len(adapters)) for adapter in adapters]
         name = f"base_model.model.{layer}"
@@ -72,57 +84,73 @@ def _average_adapters(folders: Sequence[Path], to: Path) -> None:
     _set_rank(to / _RUN, rank, alpha)
 
 
-def _refuse(adapter: AdapterFile, first: AdapterFile) -> None:
-    """Raise YoyakError where an adapter is no plain product, or is not of the first one's layers and base."""
-    odd = next((name for name in _NOT_AVERAGED if adapter.settings.get(name)), adapter.changed_base)
-    if odd:
-        raise YoyakError(f"{adapter.folder}: can't be averaged: {odd}")
-    shapes = [{layer: (a.shape[1], b.shape[0]) for layer, (a, b) in one.factors.items()} for one in (adapter, first)]
-    if shapes[0] != shapes[1]:
-        raise YoyakError(f"{adapter.folder}: can't be averaged with {first.folder}: other layers have adapters")
+def _same_changes(one: AdapterFile, other: AdapterFile) -> bool:
+    """Tell whether two adapters of the same layers have the same factors and scales."""
+    factors = [[*one.factors[layer], *other.factors[layer]] for layer in one.factors]
+    same_scales = all(one.scale(layer) == other.scale(layer) for layer in one.factors)
+    return same_scales and all(_equal(a, c) and _equal(b, d) for a, b, c, d in factors)
 
 
 def _others(adapters: Sequence[AdapterFile]) -> dict[str, torch.Tensor]:
     """Return the means of the tensors that are no factors."""
-    names = adapters[0].others
-    if any(adapter.others != names or any("lora_" in name for name in adapter.others) for adapter in adapters):
-        raise YoyakError(f"{adapters[0].folder}: can't be averaged: tensors that are no factors of layers differ")
-    if not names:
+    if not adapters[0].others:
         return {}
-    stored = [load_file(adapter.folder / _WEIGHTS) for adapter in adapters]
-    return {name: _mean([tensors[name] for tensors in stored]) for name in names}
+    folders, stored = [one.folder for one in adapters], [load_file(one.folder / _WEIGHTS) for one in adapters]
+    return {name: _mean(name, [tensors[name] for tensors in stored], folders) for name in adapters[0].others}
 
 
 def _average_whole(folders: Sequence[Path], to: Path) -> None:
     """Write whole models' means, a tensor at a time, into files of the same names as the first one's."""
-    places = [
-        {name: path for path in sorted(folder.glob("*.safetensors")) for name in _names(path)} for folder in folders
-    ]
-    if not places[0] or any(place.keys() != places[0].keys() for place in places):
-        raise YoyakError(f"{folders[-1]}: can't be averaged with {folders[0]}: other weights")
-    for path in sorted(folders[0].glob("*.safetensors")):
+    files = [sorted(folder.glob("model*.safetensors")) for folder in folders]
+    places = [{name: path for path in paths for name in _names(path)} for paths in files]
+    for folder, place in zip(folders, places, strict=True):
+        if not place:
+            raise YoyakError(f"{folder}: can't be averaged: it has no model.safetensors")
+        if place.keys() != places[0].keys():
+            raise YoyakError(f"{folder}: can't be averaged with {folders[0]}: other weights")
+    alike = set(combinations(range(len(folders)), 2))
+    for path in files[0]:
         means = {}
         for name in _names(path):
-            values = []
-            for place in places:
-                with safe_open(place[name], framework="pt") as file:
-                    values.append(file.get_tensor(name))
-            means[name] = _mean(values)
+            values = [_stored(place[name], name) for place in places]
+            means[name] = _mean(name, values, folders)
+            alike = {(one, other) for one, other in alike if _equal(values[one], values[other])}
         save_file(means, to / path.name, {"format": "pt"})
+    for one, other in sorted(alike):
+        refuse_same_weights(folders[other], folders[one])
 
 
 def _names(path: Path) -> list[str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return list(file.keys())
+    except SafetensorError as error:
+        raise YoyakError(f"{path}: the weights are broken ({first_line(error)}); copy or train them again") from error
+
+
+def _stored(path: Path, name: str) -> torch.Tensor:
     with safe_open(path, framework="pt") as file:
-        return list(file.keys())
+        tensor: torch.Tensor = file.get_tensor(name)
+        return tensor
 
 
-def _mean(values: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return the mean, made in float32, in the type of the first; what are no fractions must be equal."""
-    if any(value.shape != values[0].shape for value in values):
-        raise YoyakError("weights of other shapes can't be averaged")
-    if not values[0].is_floating_point():
-        return values[0]
-    return torch.stack([value.float() for value in values]).mean(0).to(values[0].dtype)
+def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)
+
+
+def _mean(name: str, values: Sequence[torch.Tensor], folders: Sequence[Path]) -> torch.Tensor:
+    """Return the mean of a tensor, made in float32, in the type of the first; what are no fractions must be equal."""
+    first = values[0]
+    for value, folder in zip(values, folders, strict=True):
+        fits = value.shape == first.shape and value.is_floating_point() == first.is_floating_point()
+        if not fits or not (first.is_floating_point() or torch.equal(value, first)):
+            raise YoyakError(f"{folder}: can't be averaged with {folders[0]}: {name} differs in shape or kind")
+    if not first.is_floating_point():
+        return first
+    total = first.float()
+    for value in values[1:]:
+        total = total + value.float()
+    return (total / len(values)).to(first.dtype)
 
 
 def _set_rank(path: Path, rank: int, alpha: float) -> None:
@@ -130,4 +158,8 @@ def _set_rank(path: Path, rank: int, alpha: float) -> None:
     if path.is_file():
         config = load_config(path, [])
         config.lora.r, config.lora.alpha, config.lora.use_rslora = rank, alpha, False
-        path.write_text(yaml.safe_dump(config.model_dump(), allow_unicode=True, sort_keys=False), encoding="utf-8")
+        _write_settings(path, config)
+
+
+def _write_settings(path: Path, config: Config) -> None:
+    path.write_text(yaml.safe_dump(config.model_dump(), allow_unicode=True, sort_keys=False), encoding="utf-8")

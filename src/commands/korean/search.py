@@ -248,17 +248,6 @@ SEARCH = (
         "평가 손실: 고르게 고른 %d개로 계산 (평가 대화 %d개 중)",
     ),
     Text("takes {size} GB of memory, more than there is", "메모리가 {size} GB 필요해 들어가지 않습니다"),
-    Text("{folder}: can't be averaged: {why}", "{folder}: 평균을 낼 수 없습니다: {why:t}"),
-    Text("tensors that are no factors of layers differ", "층의 인수가 아닌 텐서가 서로 다릅니다"),
-    Text(
-        "{folder}: can't be averaged with {other}: other layers have adapters",
-        "{folder}: {other:과/와} 평균을 낼 수 없습니다. 어댑터가 붙은 층이 다릅니다",
-    ),
-    Text(
-        "{folder}: can't be averaged with {other}: other weights",
-        "{folder}: {other:과/와} 평균을 낼 수 없습니다. 가중치가 다릅니다",
-    ),
-    Text("weights of other shapes can't be averaged", "모양이 다른 가중치는 평균을 낼 수 없습니다"),
     Text("{place}: nothing is left to search; {form}", "{place}: 탐색할 설정이 없습니다. {form:t}"),
     Text(
         "{place}: {name} can't be searched: trials would not be alike; leave it out",

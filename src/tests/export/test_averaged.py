@@ -13,7 +13,7 @@ from src.config.loader import load_config
 from src.errors import YoyakError
 from src.export.averaged import average_models
 from src.models.adapters import load_adapter
-from src.tests.tiny_models import write_tiny_model
+from src.tests.tiny_models import logits, write_tiny_model
 
 
 def write_adapter(folder, rows_a, columns_b, alpha, **settings):
@@ -106,6 +106,59 @@ def test_peft_loads_it(tmp_path):
     assert (mean / "tokenizer.json").read_text() == "kept"
 
 
+@pytest.mark.parametrize("start", ["default", "orthogonal", "eva", "gaussian"])
+def test_trained_rows_and_starts(tmp_path, start):
+    """In float32: the rows of added tokens are the means of the parts' rows, whatever the adapters began as."""
+    base = write_tiny_model(tmp_path / "base")
+    folders, expected = [], AutoModelForCausalLM.from_pretrained(base)
+    added = expected.get_input_embeddings().weight.data[257:259] * 0
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        settings = LoraConfig(r=4, target_modules=["q_proj"], trainable_token_indices=[257, 258])
+        model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), settings)
+        for name, weight in model.named_parameters():
+            if "lora_" in name or "trainable_tokens_delta" in name:
+                weight.data.normal_(0, 0.2)
+        folders.append(tmp_path / f"seed{seed}")
+        model.save_pretrained(folders[-1], save_embedding_layers=False)
+        saved = json.loads((folders[-1] / "adapter_config.json").read_text())
+        saved["init_lora_weights"] = True if start == "default" else start
+        (folders[-1] / "adapter_config.json").write_text(json.dumps(saved))
+        with torch.no_grad():
+            for mine, layer in zip(expected.model.layers, model.get_base_model().model.layers, strict=True):
+                mine.self_attn.q_proj.weight += layer.self_attn.q_proj.get_delta_weight("default") / 2
+            rows = [w for name, w in model.named_parameters() if "trainable_tokens_delta" in name]
+            added += rows[0] / 2
+    expected.get_input_embeddings().weight.data[257:259] = added
+    mean = load_adapter(AutoModelForCausalLM.from_pretrained(base), str(average_models(folders, tmp_path / "mean")))
+    torch.testing.assert_close(logits(mean), logits(expected), atol=1e-4, rtol=1e-4)
+    other = json.loads((folders[1] / "adapter_config.json").read_text())
+    other["trainable_token_indices"] = [256, 258]
+    (folders[1] / "adapter_config.json").write_text(json.dumps(other))
+    with pytest.raises(YoyakError, match="what was trained beside the layers' adapters differs"):
+        average_models(folders, tmp_path / "again")
+
+
+def test_one_model_or_the_same_one_is_no_mean(tmp_path):
+    one = write_adapter(tmp_path / "one", [[1.0, 2.0]], [[1.0], [0.0]], 2)
+    with pytest.raises(YoyakError, match="one: a mean is one of two models or more"):
+        average_models([one], tmp_path / "mean")
+    with pytest.raises(YoyakError, match="one: is named twice"):
+        average_models([one, tmp_path / "mean" / ".." / "one"], tmp_path / "mean")
+    copy = write_adapter(tmp_path / "copy", [[1.0, 2.0]], [[1.0], [0.0]], 2)
+    with pytest.raises(YoyakError, match=r"copy: has the same weights as .*one, so their mean is what each is"):
+        average_models([one, copy], tmp_path / "mean")
+    stronger = write_adapter(tmp_path / "stronger", [[1.0, 2.0]], [[1.0], [0.0]], 6)
+    assert product(average_models([one, stronger], tmp_path / "mean")).tolist() == [[4.0, 8.0], [0.0, 0.0]]
+
+
+def test_a_first_part_without_any_change(tmp_path):
+    """Its scale is 0, which nothing can be divided by."""
+    none = write_adapter(tmp_path / "none", [[1.0, 2.0]], [[1.0], [0.0]], 0)
+    one = write_adapter(tmp_path / "one", [[1.0, 2.0]], [[1.0], [0.0]], 2)
+    assert product(average_models([none, one], tmp_path / "mean")).tolist() == [[1.0, 2.0], [0.0, 0.0]]
+
+
 def test_whole_models(tmp_path):
     for name, value in (("one", 1.0), ("two", 4.0)):
         (tmp_path / name).mkdir()
@@ -117,3 +170,63 @@ def test_whole_models(tmp_path):
     save_file({"v": torch.zeros(1)}, tmp_path / "two" / "model.safetensors")
     with pytest.raises(YoyakError, match="other weights"):
         average_models([tmp_path / "one", tmp_path / "two"], tmp_path / "again")
+
+
+def write_whole(folder, config=None, **tensors):
+    folder.mkdir(exist_ok=True)
+    save_file({name: torch.tensor(value) for name, value in tensors.items()}, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config or {}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("config", "tensors", "said"),
+    [
+        ({}, {"w": [1.0], "n": 4}, "two: can't be averaged with .*one: n differs in shape or kind"),
+        ({}, {"w": [1.0, 2.0], "n": 3}, "w differs in shape or kind"),
+        ({}, {"w": [5], "n": 3}, "w differs in shape or kind"),
+        ({"rope_theta": 5}, {"w": [1.0], "n": 3}, "rope_theta in config.json differs"),
+        ({"quantization_config": {"load_in_4bit": True}}, {"w": [1.0], "n": 3}, "its weights are quantized"),
+        ({}, {"w": [4.0], "n": 3}, "two: has the same weights as .*one"),
+        ({"use_cache": False, "eos_token_id": 7, "dtype": "float32"}, {"w": [1.0], "n": 3}, None),
+    ],
+)
+def test_whole_models_that_are_not_alike(tmp_path, config, tensors, said):
+    folders = [write_whole(tmp_path / "one", w=[4.0], n=3), write_whole(tmp_path / "two", config, **tensors)]
+    if said is None:
+        mean = average_models(folders, tmp_path / "mean")
+        assert load_file(mean / "model.safetensors")["w"].tolist() == [2.5]
+        return
+    with pytest.raises(YoyakError, match=said):
+        average_models(folders, tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+
+
+def test_a_damaged_whole_model_is_named(tmp_path):
+    folders = [write_whole(tmp_path / "one", w=[4.0]), write_whole(tmp_path / "two", w=[1.0])]
+    (tmp_path / "two" / "model.safetensors").write_bytes(b"12345678901234567890")
+    with pytest.raises(YoyakError, match=r"two/model.safetensors: the weights are broken"):
+        average_models(folders, tmp_path / "mean")
+
+
+def test_what_lies_beside_a_checkpoints_weights_is_not_averaged(tmp_path):
+    """As the optimizer's state, which is a safetensors file too, and differs in shape from run to run."""
+    folders = []
+    for name, value, size in (("one", 1.0, 1), ("two", 2.0, 2)):
+        folders.append(write_whole(tmp_path / name, w=[value]))
+        save_file({"optimizer.m": torch.ones(size)}, folders[-1] / "training_state.safetensors")
+        for left in ("training_state.json", "trainer_state.json", "manifest.json", "optimizer.pt", "README.md"):
+            (folders[-1] / left).write_text("{}")
+    mean = average_models(folders, tmp_path / "mean")
+    assert {path.name for path in mean.iterdir()} == {"model.safetensors", "config.json"}
+
+
+def test_other_tokens_are_refused(tmp_path):
+    folders = [
+        write_adapter(tmp_path / name, [[1.0, size]], [[1.0], [0.0]], 2) for name, size in (("a", 1.0), ("b", 2.0))
+    ]
+    for folder, word in zip(folders, ("<|im_end|>", "<|eot_id|>"), strict=True):
+        content = {"model": {"vocab": {"a": 0}}, "added_tokens": [{"content": word, "id": 1}]}
+        (folder / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(YoyakError, match=r"b: can't be averaged with .*a: its tokenizer has other tokens"):
+        average_models(folders, tmp_path / "mean")
