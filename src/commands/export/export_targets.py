@@ -58,7 +58,8 @@ class Export:
     def settings(self, checkpoint: str, keep_adapter: bool) -> str:
         """Return the settings that the exported model needs to be used by yoyak, as YAML."""
         values = self.config.model_dump()
-        kept = ("model", "tokenizer", "dataset", "generation", "evaluation")
+        kept = ["model", "tokenizer", "dataset", "generation", "evaluation"]
+        kept += [] if self.request.to == "hub" else ["data"]  # paths of this machine, which are nobody's business there
         settings = {section: values[section] for section in kept}
         settings["model"] |= {"checkpoint": checkpoint}
         whole = {"use_lora": False, "use_qlora": False}

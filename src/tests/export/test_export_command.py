@@ -144,6 +144,8 @@ def test_adapter(yoyak: Any, run: str) -> None:
         json.loads(yoyak("summarize", "A: Hi.", "--adapter", folder, "--json").out)["summary"] for folder in ("a", run)
     )
     assert ours == theirs
+    scored = json.loads(yoyak("evaluate", "--adapter", "a", "--json").out)  # on the run's own dialogues
+    assert scored["n"] == 2
     for folder in ("a", run):
         assert AutoTokenizer.from_pretrained(folder).padding_side == "left"
     assert "<|im_start|>" in AutoTokenizer.from_pretrained("a").chat_template
