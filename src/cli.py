@@ -187,6 +187,7 @@ def export(
     overrides: Overrides = None,
     adapter: AdapterFolder = None,
     run: Annotated[str | None, typer.Option(help="A run instead of an adapter: its name or folder.")] = None,
+    average_with: Annotated[list[str] | None, typer.Option(help="More runs or adapters: the mean of weights.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write.")] = None,
     experiment: Annotated[str | None, typer.Option("--experiment", "-e", help="Config of a foreign adapter.")] = None,
     quantization: Annotated[str, typer.Option(help="Of GGUF: f16, bf16, f32, q8_0; others by llama.cpp.")] = "f16",
@@ -212,7 +213,8 @@ def export(
     source = {"adapter": adapter, "run": run, "experiment": experiment, "overrides": overrides or []}
     form = {"to": to, "out": out, "quantization": quantization, "base": base, "check": check, "merge": merge}
     how = {"push": push, "dry_run": dry_run, "overwrite": overwrite, "as_json": as_json}
-    export_model(ExportRequest(**source, **form, **how))  # type: ignore[arg-type]
+    further = tuple(average_with or ())
+    export_model(ExportRequest(**source, **form, **how, average_with=further))  # type: ignore[arg-type]
 
 
 @app.command()

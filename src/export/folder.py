@@ -49,13 +49,19 @@ def written_whole(out: Path, overwrite: bool, record: Mapping[str, Any]) -> Iter
     Raises:
         YoyakError: `out` is occupied, can't be written, or the disk is full.
     """
+    refuse_occupied(out, overwrite)
+    with refusing_unwritable(out), folder_beside(out) as beside:
+        yield beside
+        (beside / EXPORT_FILE).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+@contextmanager
+def refusing_unwritable(out: Path) -> Iterator[None]:
+    """Raise YoyakError, which names the export's folder, where its disk is full or it can't be written."""
     from ..runs.disk import is_disk_full, is_too_large
 
-    refuse_occupied(out, overwrite)
     try:
-        with folder_beside(out) as beside:
-            yield beside
-            (beside / EXPORT_FILE).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
+        yield
     except YoyakError:
         raise
     except Exception as error:  # safetensors and torch have errors of their own for a full disk

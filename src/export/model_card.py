@@ -1,6 +1,7 @@
 """The README.md of a model on the hub: what it was made from, how, how good it is, and for what."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -16,6 +17,7 @@ from ..models.resolve import resolve_checkpoint
 from ..runs.outcomes import RunScores, StageScores
 from ..runs.schema import RunRecord
 from .left_out import left_out
+from .mean_card import MeanPart, mean_section
 
 _LANGUAGES = {"ko": "Korean", "en": "English"}
 
@@ -65,8 +67,10 @@ def _cached(checkpoint: str) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def model_card(config: Config, record: RunRecord | None, *, name: str, merged: bool) -> str:
-    """Return the text of a model card, of whole weights (`merged`) or of an adapter.
+def model_card(
+    config: Config, record: RunRecord | None, *, name: str, merged: bool, parts: Sequence[MeanPart] = ()
+) -> str:
+    """Return the text of a model card, of whole weights (`merged`) or of an adapter; `parts` are those of a mean.
 
     Data, scores with their tokenization and intervals, and cost come from the run's record, where there is one.
     """
@@ -88,10 +92,11 @@ def model_card(config: Config, record: RunRecord | None, *, name: str, merged: b
         f"# {name}",
         f"Summarizes {_LANGUAGES[config.dataset.language]} dialogues. {'A model' if merged else 'An adapter'} made "
         f"from `{base}`{_edition(config.model.checkpoint)} with yoyak.",
+        mean_section(parts) if parts else "",
         _intended_use(config),
         _how_to_use(config, merged),
         _data(config, record),
-        _settings(config, record),
+        _settings(config, record, [part.config.training.seed for part in parts] or [config.training.seed]),
         _scores(record),
         f"## Licence\n\nThe base model's licence holds for this model: {stated}. The training data has its own."
         + _terms(config.model.checkpoint),
@@ -161,7 +166,7 @@ def _data(config: Config, record: RunRecord | None) -> str:
     return "## Data\n\n| split | file | dialogues |\n|---|---|---|\n" + "\n".join(rows)
 
 
-def _settings(config: Config, record: RunRecord | None) -> str:
+def _settings(config: Config, record: RunRecord | None, seeds: Sequence[int]) -> str:
     lora, training = config.lora, config.training
     kind = "all weights"
     if lora.use_lora:
@@ -173,7 +178,7 @@ def _settings(config: Config, record: RunRecord | None) -> str:
         "epochs": f"{training.epochs:g}" if training.max_steps is None else count(training.max_steps, "step"),
         "batch": f"{training.batch_size} x {training.gradient_accumulation_steps}",
         "learning rate": f"{training.learning_rate:g}, {training.lr_scheduler_type}",
-        "seed": str(training.seed),
+        "seed": ", ".join(map(str, dict.fromkeys(seeds))),
     }
     if record and record.train.eval_loss is not None:
         values["evaluation loss"] = f"{record.train.eval_loss:.3f}"

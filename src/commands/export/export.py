@@ -82,6 +82,14 @@ def _out(request: ExportRequest) -> Path:
 
 def _write(request: ExportRequest, source: Source, out: Path, console: "Console") -> dict[str, Any]:
     """Write the export into `out` and return what there is to say about it."""
+    from .export_mean import averaged
+
+    with averaged(request, source, out, console) as (request, source):
+        return _write_one(request, source, out, console)
+
+
+def _write_one(request: ExportRequest, source: Source, out: Path, console: "Console") -> dict[str, Any]:
+    """Write the export of what is in one folder."""
     from ...export.left_out import left_out
     from .export_targets import Export, write_adapter_folder, write_gguf_lora
     from .export_whole import write_whole_model
@@ -98,6 +106,8 @@ def _write(request: ExportRequest, source: Source, out: Path, console: "Console"
     if to == "adapter" and request.base == "original":
         raise YoyakError("--base original: the hub gets the adapter alone; add --merge, or leave --base out")
     result = {"to": request.to, "folder": str(out), **writers.get(to, write_whole_model)(job)}
+    if source.parts:
+        result["average_of"] = [part.name for part in source.parts]
     if settings := ", ".join(f"generation.{one}" for one in left_out(config.generation, request.to)):
         console.print(
             f"Other programs generate without {settings} unless you tell them, and write other summaries than yoyak",
@@ -126,6 +136,8 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
         say(f"Loss on {dialogues}: {loss['trained']:.4f} as trained, {loss['merged']:.4f} {base}")
     elif "loss" in result:
         say("The loss was not checked (--check 0)")
+    if parts := result.get("average_of"):
+        say(f"Mean of the weights of {', '.join(parts)}")
     total = sum(file["bytes"] for file in result["files"])
     place = "Would go" if result.get("dry_run") else f"Written to {result['folder']}"
     say(f"{place}: {count(len(result['files']), 'file')}, {_size(total)}")

@@ -12,6 +12,7 @@ from ..saved_settings import load_saved, refuse_run_without_model
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ...export.mean_card import MeanPart
     from ...models.lora_loader import LoRALoader
     from ...runs.schema import RunRecord
     from ..model import LoadedModel
@@ -30,6 +31,7 @@ class ExportRequest:
     to: str
     adapter: str | None = None
     run: str | None = None
+    average_with: tuple[str, ...] = ()
     out: Path | None = None
     experiment: str | None = None
     overrides: list[str] = field(default_factory=list)
@@ -45,15 +47,19 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class Source:
-    """The folder that is exported, what it holds, and the record of the run that wrote it."""
+    """The folder that is exported, what it holds, and the record of the run that wrote it; of a mean its parts."""
 
     folder: Path
     is_adapter: bool
     record: "RunRecord | None"
+    parts: "tuple[MeanPart, ...]" = ()
 
 
-def find_source(adapter: str | None, run: str | None) -> Source:
-    """Return what a user names by `--adapter` or `--run`; YoyakError where it is not there or is something else."""
+def find_source(adapter: str | None, run: str | None, option: str = "--run") -> Source:
+    """Return what a user names by `--adapter` or `--run`; YoyakError where it is not there or is something else.
+
+    `option` is what the run was given to.
+    """
     from ...runs.read import find_run
     from ...runs.record import read_record
     from ...runs.schema import RECORD_FILE
@@ -61,11 +67,11 @@ def find_source(adapter: str | None, run: str | None) -> Source:
     if (adapter is None) == (run is None):
         raise YoyakError("name one of both: --adapter outputs/NAME/final_model, or --run NAME")
     if run is not None:
-        final = find_run(run, "--run ") / "final_model"
+        final = find_run(run, f"{option} ") / "final_model"
         if not final.is_dir():
             record = read_record(final.parent)
             status = (record and record.status) or "unknown"
-            raise YoyakError(f"--run {run}: the run ({status}) has no final_model; wait for it, or train it again")
+            raise YoyakError(f"{option} {run}: the run ({status}) has no final_model; wait for it, or train it again")
     else:
         final = Path(str(adapter))
         if not final.is_dir():

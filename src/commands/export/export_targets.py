@@ -46,7 +46,9 @@ class Export:
         from ...runs.record import now
 
         base = base_name(self.config.model.checkpoint)
-        return {"yoyak": __version__, "to": self.request.to, "name": self.name, "base": base, "written": now(), **more}
+        known = {"yoyak": __version__, "to": self.request.to, "name": self.name, "base": base, "written": now()}
+        parts = {"average_of": [part.name for part in self.source.parts]} if self.source.parts else {}
+        return {**known, **parts, **more}
 
     @contextmanager
     def written(self, record: dict[str, Any]) -> Iterator[Path]:
@@ -72,7 +74,7 @@ def write_card(job: Export, folder: Path, merged: bool) -> str:
     """Write the model card into `folder`; return what to do next."""
     from ...export.model_card import model_card
 
-    card = model_card(job.config, job.source.record, name=job.name, merged=merged)
+    card = model_card(job.config, job.source.record, name=job.name, merged=merged, parts=job.source.parts)
     (folder / "README.md").write_text(card, encoding="utf-8")
     return f"look at {typed_path(job.out / 'README.md')}, then send it with --push {typed_path(f'OWNER/{job.name}')}"
 

@@ -21,8 +21,8 @@ EXPORT_ERRORS = (
         "둘 가운데 하나를 지정하세요: --adapter outputs/이름/final_model 또는 --run 이름",
     ),
     Text(
-        "--run {run}: the run ({status}) has no final_model; wait for it, or train it again",
-        "--run {run}: 실행({status:t})에 final_model이 없습니다. 끝나기를 기다리거나 다시 학습하세요",
+        "{option}: the run ({status}) has no final_model; wait for it, or train it again",
+        "{option}: 실행({status:t})에 final_model이 없습니다. 끝나기를 기다리거나 다시 학습하세요",
     ),
     Text("unknown", "알 수 없음"),
     Text("{folder}: is a run's folder; name {final}", "{folder}: 실행 폴더입니다. {final:을/를} 지정하세요"),

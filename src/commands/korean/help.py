@@ -193,6 +193,7 @@ HELP = (
         "adapter(vLLM), merged, gguf, gguf-lora, ollama, hub 가운데 하나.",
     ),
     Text("A run instead of an adapter: its name or folder.", "어댑터 대신 실행의 이름이나 폴더."),
+    Text("More runs or adapters: the mean of weights.", "다른 실행이나 어댑터들. 가중치의 평균을 내보냅니다."),
     Text("Folder to write.", "쓸 폴더."),
     Text("Config of a foreign adapter.", "다른 도구로 만든 어댑터의 설정."),
     Text(
