@@ -223,6 +223,16 @@ def test_several_ends_and_beams_that_end_at_once(model):
     same(ours(model, settings, ends=ends, rows=4), known)
 
 
+@pytest.mark.parametrize(("beams", "ends"), [(3, (40,)), (3, (40, 41)), (4, (40, 41, 42))])
+def test_where_ends_are_likely_enough_beams_go_on(beams, ends):
+    """Of twice the beams' best continuations, more than the beams may end."""
+    model, settings = model_of("llama", adapter=False), GenerationSettings(num_beams=beams, length_penalty=2.0)
+    with torch.no_grad():
+        last = torch.stack([model.model(torch.tensor([ids])).last_hidden_state[0, -1] for ids in MANY]).mean(dim=0)
+        model.get_output_embeddings().weight[[40, 41, 42]] += 3 * last / last.norm() ** 2
+    same(ours(model, settings, ends=ends), expected_of(model, settings, ends=ends))
+
+
 def test_one_prompt_alone_and_equal_ones(model):
     settings, prompts = GenerationSettings(num_beams=4), [MANY[7], MANY[8], MANY[7]]
     same(ours(model, settings, prompts[:1]), expected_of(model, settings, prompts[:1]))
