@@ -84,6 +84,16 @@ def without_repeats(scores: torch.Tensor, new: torch.Tensor, count: torch.Tensor
     return scores.scatter_reduce(1, grams[:, :, -1], bounds, "amin")
 
 
+def ended_where_nothing_is_left(scores: torch.Tensor, end: int) -> torch.Tensor:
+    """Return scores (rows, vocabulary) that are 0 at the end token of rows where all are -inf, else as they are.
+
+    All are where no n-gram may come twice, each token would make one, and the ends are ruled out too: by the shortest
+    length, or because the row has ended. Nothing could be drawn of them, and the most likely would be token 0.
+    """
+    nothing = scores.amax(dim=1, keepdim=True) == -torch.inf
+    return scores.masked_fill(nothing & (torch.arange(scores.shape[1], device=scores.device) == end), 0.0)
+
+
 def uniform_numbers(seed: int | None, count: int) -> np.ndarray:
     """Return the first numbers of `random.Random(seed).random()`, made at once; `_GREEDY` without a seed.
 
@@ -111,7 +121,7 @@ class Picker:
         """Make room for `rows` rows of at most `most` new tokens each."""
         self._settings, self._most = settings, most
         self._warp = warpers(settings)
-        self._ends = torch.tensor(list(end_ids), device=device)
+        self._end, self._ends = end_ids[0], torch.tensor(list(end_ids), device=device)
         self._uniform = torch.zeros(rows, most, dtype=torch.float64, device=device) if settings.do_sample else None
         self._has_greedy_rows = settings.mbr_samples > 0
         size = settings.no_repeat_ngram_size
@@ -175,7 +185,7 @@ class Picker:
             early = (count < settings.min_new_tokens)[:, None]
             ends = scores[:, self._ends].masked_fill(early, -torch.inf)
             scores = scores.index_copy(1, self._ends, ends)
-        return scores
+        return ended_where_nothing_is_left(scores, self._end) if self._gram else scores
 
     def took(self, rows: torch.Tensor, tokens: torch.Tensor, sources: torch.Tensor | None = None) -> None:
         """Take down the token of each row; with `sources` each row goes on from what that row was before."""

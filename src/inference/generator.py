@@ -27,7 +27,7 @@ from .mbr import MbrChooser, places_to_choose
 from .mbr_start import StartSamples
 from .mbr_temperature import MbrTemperature, is_open, mbr_temperature
 from .probe import generates_fast
-from .sampling import SummaryNGrams, sampling_processors
+from .sampling import EndWhereNothingIsLeft, SummaryNGrams, sampling_processors
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,8 @@ def _by_transformers(
     input_ids, attention_mask = left_padded(prompts, pad_id, model.get_input_embeddings().weight.device)
     processors = LogitsProcessorList()
     if settings.no_repeat_ngram_size:
-        processors.append(SummaryNGrams(settings.no_repeat_ngram_size, input_ids.shape[1]))
+        n_grams = SummaryNGrams(settings.no_repeat_ngram_size, input_ids.shape[1])
+        processors.extend([n_grams, EndWhereNothingIsLeft(end_ids[0])])
     if settings.do_sample:
         processors.extend(sampling_processors(settings, seeds))
     count = settings.num_beams

@@ -7,7 +7,7 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList, NoRepeatNGramLogitsProcessor
 
 from ..config.schema import GenerationSettings
-from ..decoder.picking import draw, warpers
+from ..decoder.picking import draw, ended_where_nothing_is_left, warpers
 
 
 class RowSampler(LogitsProcessor):
@@ -44,6 +44,17 @@ class SummaryNGrams(LogitsProcessor):
         """Return scores (rows, vocabulary), -inf where a token of `input_ids`, prompt and summary, would repeat one."""
         allowed: torch.Tensor = self._rule(input_ids[:, self._prompt_tokens :], scores)
         return allowed
+
+
+class EndWhereNothingIsLeft(LogitsProcessor):
+    """Ends a summary where all tokens are ruled out; comes behind what rules them out."""
+
+    def __init__(self, end_id: int) -> None:
+        self._end_id = end_id
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return scores (rows, vocabulary), as `ended_where_nothing_is_left` has them."""
+        return ended_where_nothing_is_left(scores, self._end_id)
 
 
 def sampling_processors(settings: GenerationSettings, seeds: Sequence[int | None]) -> LogitsProcessorList:

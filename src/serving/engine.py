@@ -114,7 +114,7 @@ def _processors(job: GenerationJob, device: Any) -> "LogitsProcessorList":
     )
 
     from ..decoder.picking import row_seed
-    from ..inference.sampling import SummaryNGrams, sampling_processors
+    from ..inference.sampling import EndWhereNothingIsLeft, SummaryNGrams, sampling_processors
 
     settings, processors = job.settings, LogitsProcessorList()
     if settings.repetition_penalty != 1:
@@ -124,6 +124,8 @@ def _processors(job: GenerationJob, device: Any) -> "LogitsProcessorList":
     if settings.min_new_tokens:
         shortest = min(settings.min_new_tokens, job.max_new_tokens)
         processors.append(MinNewTokensLengthLogitsProcessor(len(job.prompt), shortest, sorted(job.ends), device=device))
+    if settings.no_repeat_ngram_size:
+        processors.append(EndWhereNothingIsLeft(min(job.ends)))
     if settings.do_sample:
         processors.extend(sampling_processors(settings, [row_seed(settings.seed, 0, job.prompt)]))
     return processors

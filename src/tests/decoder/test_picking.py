@@ -78,3 +78,16 @@ def test_a_choice_of_all_settings_needs_no_word_from_the_host(size: int, way: di
     picker = Picker(settings, [1, 2], rows=4, most=6, vocabulary=300, device=device)
     rows, new = torch.empty(4, dtype=torch.int64, device=device), torch.empty(4, 7, dtype=torch.int64, device=device)
     assert picker.pick(torch.empty(4, 300, device=device), rows, rows, new).shape == (4,)
+
+
+@pytest.mark.parametrize("way", [{}, {"do_sample": True}, {"mbr_samples": 2, "do_sample": True}], ids=str)
+def test_a_row_that_has_said_every_token_and_its_end_stays_ended(way: dict[str, Any]) -> None:
+    """It is computed beside longer ones."""
+    settings, device = GenerationSettings(no_repeat_ngram_size=1, **way), torch.device("cpu")
+    picker = Picker(settings, [3, 4], rows=2, most=9, vocabulary=5, device=device)
+    rows, new = torch.arange(2), torch.tensor([[0, 1, 2, 4, 3, 0, 0, 0, 0, 0], [0] * 10])
+    if way:
+        picker.begin(rows, [[1], [1]], [7, None if "mbr_samples" in way else 8])
+    tokens = picker.pick(torch.zeros(2, 5), rows, torch.tensor([5, 1]), new)
+    assert tokens[0] == 3
+    assert tokens[1] != 0

@@ -3,12 +3,20 @@
 import math
 import random
 
+import pytest
 import torch
 
 from src.config.schema import GenerationSettings
+from src.decoder.cached_decoder import CachedDecoder
+from src.decoder.generation import generate
 from src.decoder.picking import row_seed
-from src.inference.sampling import RowSampler, sampling_processors
+from src.inference.generator import _by_transformers
+from src.inference.sampling import EndWhereNothingIsLeft, RowSampler, sampling_processors
+from src.serving.engine import TransformersEngine
+from src.serving.jobs import GenerationJob
+from src.tests.decoder.test_cached_decoder import PROMPTS, model_of
 
+END = 40
 NO_IDS = torch.zeros((1, 0), dtype=torch.long)
 
 
@@ -51,3 +59,38 @@ def test_a_seed_belongs_to_prompt_sample_and_setting():
     seeds = {row_seed(0, 0, [1, 2]), row_seed(0, 1, [1, 2]), row_seed(1, 0, [1, 2]), row_seed(0, 0, [1, 3])}
     assert len(seeds) == 4
     assert row_seed(0, 0, [1, 2]) == row_seed(0, 0, [1, 2])
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"do_sample": True}, {"do_sample": True, "top_k": 3}, {"num_beams": 3}], ids=str
+)
+@pytest.mark.parametrize("way", ["decoder", "transformers", "served"])
+def test_a_vocabulary_that_is_used_up_ends_the_summary(settings, way):
+    """Of 64 tokens none comes twice; the end may not come before the 80th."""
+    model, most = model_of("llama", adapter=True), 80
+    settings = GenerationSettings(min_new_tokens=most, no_repeat_ngram_size=1, **settings)
+    if settings.num_beams > 1 and way == "served":
+        pytest.skip("no beams there")
+    seeds = [row_seed(0, 0, ids) if settings.do_sample else None for ids in PROMPTS]
+    if way == "served":
+        jobs = [GenerationJob(ids, END, most, settings) for ids in PROMPTS]
+        waiting = [jobs]
+        TransformersEngine(model).generate(lambda: waiting.pop() if waiting else [])
+        found = [job.generated for job in jobs]
+    elif way == "transformers":
+        (part,) = _by_transformers(model, PROMPTS, settings, seeds, most, [END], 0)
+        found = [ids[: ids.index(END) + 1] for _, ids in part]
+    else:
+        how = {"max_new_tokens": most, "end_ids": [END], "seeds": seeds if settings.do_sample else ()}
+        parts = generate(CachedDecoder(model), PROMPTS, settings, **how)
+        found = [ids for _, ids in sorted(pair for part in parts for pair in part)]
+    assert all(len(set(ids)) == len(ids) and ids[-1] == END for ids in found)
+    assert {len(ids) for ids in found} == {64}
+
+
+@pytest.mark.parametrize("end", [0, 2])
+def test_only_where_nothing_is_left_the_end_is(end):
+    scores = torch.tensor([[-torch.inf] * 3, [-torch.inf, -5.0, -torch.inf], [1.0, 2.0, 3.0]])
+    found = EndWhereNothingIsLeft(end)(None, scores)
+    assert found[0].tolist() == [0.0 if token == end else -torch.inf for token in range(3)]
+    assert torch.equal(found[1:], scores[1:])
