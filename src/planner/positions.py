@@ -88,7 +88,7 @@ def _shorter(limit: int, lengths: TokenizerSettings) -> str:
     return shorter
 
 
-def check_examples(config: dict[str, Any], checkpoint: str, examples: Iterable[tuple[int, int]]) -> str | None:
+def check_example_lengths(config: dict[str, Any], checkpoint: str, examples: Iterable[tuple[int, int]]) -> str | None:
     """Return a warning where examples, their summaries whole, take more positions than the model was made for.
 
     `examples` are tokens of each, and those of its summary with the end token.

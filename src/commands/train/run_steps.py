@@ -73,10 +73,10 @@ def warn_long_examples(run: RunContext, loader: "LoRALoader", *datasets: "LLMSum
     Raises:
         YoyakError: the model looks positions up in a table, which such an example goes beyond.
     """
-    from ...planner.positions import check_examples
+    from ...planner.positions import check_example_lengths
 
     pairs = [pair for one in datasets for pair in zip(one.lengths, one.lengths - one.prompt_lengths, strict=True)]
-    if warning := check_examples(loader.facts.model_config, run.config.model.checkpoint, pairs):
+    if warning := check_example_lengths(loader.facts.model_config, run.config.model.checkpoint, pairs):
         run.logger.warning(warning)
 
 

@@ -13,7 +13,13 @@ from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config
 from src.config.schema import TokenizerSettings
 from src.errors import YoyakError
 from src.models.lora_loader import LoRALoader
-from src.planner.positions import check_examples, check_positions, has_position_table, model_positions, position_warning
+from src.planner.positions import (
+    check_example_lengths,
+    check_positions,
+    has_position_table,
+    model_positions,
+    position_warning,
+)
 from src.tests.tiny_models import tiny_config, tiny_tokenizer, write_tiny_model
 
 LENGTHS = TokenizerSettings(encoder_max_len=1024, decoder_max_len=200)
@@ -76,20 +82,20 @@ def test_tables_of_positions_are_a_refusal(kind: str) -> None:
         check_positions(config, "x", LENGTHS)
     config["max_position_embeddings"] = 1224
     assert check_positions(config, "x", LENGTHS) is None
-    assert check_examples(config, "x", [(1224, 300)]) is None
+    assert check_example_lengths(config, "x", [(1224, 300)]) is None
     with pytest.raises(YoyakError, match=r"^model\.checkpoint = x: the model has 1224 positions, and 1 example"):
-        check_examples(config, "x", [(1225, 300), (1224, 300)])
+        check_example_lengths(config, "x", [(1225, 300), (1224, 300)])
 
 
 def test_examples_beyond_the_positions_are_counted() -> None:
     config = {"model_type": "llama", "max_position_embeddings": 600}
     said = "The model was made for 600 positions, and {}, as summaries are trained on whole; shorten such summaries"
-    assert check_examples(config, "x", [(600, 90), (1, 1)]) is None
-    assert check_examples(config, "x", [(601, 590)]) == said.format("1 example is longer, up to 601 tokens")
+    assert check_example_lengths(config, "x", [(600, 90), (1, 1)]) is None
+    assert check_example_lengths(config, "x", [(601, 590)]) == said.format("1 example is longer, up to 601 tokens")
     shorter_prompts = said.format("2 examples are longer, up to 720 tokens") + ", or set tokenizer.encoder_max_len=390"
-    assert check_examples(config, "x", [(720, 80), (610, 210), (500, 250)]) == shorter_prompts
+    assert check_example_lengths(config, "x", [(720, 80), (610, 210), (500, 250)]) == shorter_prompts
     config["rope_scaling"] = {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 600}
-    assert check_examples(config, "x", [(1200, 90)]) is None
+    assert check_example_lengths(config, "x", [(1200, 90)]) is None
 
 
 def test_a_table_ends_where_the_model_fails() -> None:
