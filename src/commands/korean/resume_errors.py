@@ -29,6 +29,7 @@ RESUME_ERRORS = (
         "{setting} has no part in refining; set {other}",
         "{setting:은/는} 보상 학습에 쓰이지 않습니다. {other:을/를} 지정하세요",
     ),
+    Text("{setting} has no part in refining; leave it out", "{setting:은/는} 보상 학습에 쓰이지 않습니다. 빼세요"),
     Text(
         "{setting}: the run's model was trained with {value}; leave it out",
         "{setting}: 실행의 모델은 {value:으로/로} 학습했습니다. 빼세요",

@@ -47,8 +47,19 @@ _OF_TRAINING = {
     "eval_steps": "eval_steps",
     "early_stopping_patience": "patience",
     "micro_batch_tokens": "micro_batch_tokens",
+    "metric_for_best_model": "reward",
+    "save_steps": "eval_steps",
+    "save_minutes": "eval_steps",
 }
 """Settings of a training, by those of `refine` that take their place."""
+_WITHOUT_PART = (
+    "lora.loraplus_lr_ratio",
+    "data.instruction_augmentation",
+    *(f"training.{name}" for name in ("engine", "base_precision", "sharding", "optim", "weight_decay")),
+    *(f"training.{name}" for name in ("max_grad_norm", "eval_batch_size", "neftune_noise_alpha", "logging_steps")),
+    *(f"training.{name}" for name in ("save_total_limit", "max_bad_steps", "on_divergence", "report_to")),
+)
+"""Settings of a training that nothing takes the place of: frozen products, for one, are in the compute type."""
 
 
 def refine_run(
@@ -85,6 +96,7 @@ def refine_config(run: str, overrides: Sequence[str]) -> Config:
     else:
         config.model.checkpoint = str(final)
     config.training.neftune_noise_alpha = None  # of the training's own examples
+    config.training.base_precision = "compute"
     if "experiment.name" not in named:
         config.experiment.name += NAMED
     if config.experiment.run_dir.resolve() == final.resolve().parent:
@@ -95,12 +107,15 @@ def refine_config(run: str, overrides: Sequence[str]) -> Config:
 
 def _refuse_without_effect(config: Config, final: Path, named: set[str]) -> None:
     """Raise YoyakError for a setting that was typed, is not the run's own, and would change nothing."""
-    typed = named & {*(f"lora.{name}" for name in _OF_THE_MODEL), *(f"training.{name}" for name in _OF_TRAINING)}
+    replaced = (f"training.{name}" for name in _OF_TRAINING)
+    typed = named & {*(f"lora.{name}" for name in _OF_THE_MODEL), *replaced, *_WITHOUT_PART}
     if not typed:
         return
     changed = differences(config, load_config(final / SAVED, ["model.trust_remote_code=false"]))
     for setting in sorted(typed & changed.keys()):
         section, _, name = setting.partition(".")
+        if setting in _WITHOUT_PART:
+            raise YoyakError(f"{setting} has no part in refining; leave it out")
         if section == "training":
             raise YoyakError(f"{setting} has no part in refining; set refine.{_OF_TRAINING[name]}")
         raise YoyakError(f"{setting}: the run's model was trained with {changed[setting][0]}; leave it out")

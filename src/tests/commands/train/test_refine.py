@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from src.commands.train import refine, refine_plan
+from src.config.loader import load_config
 from src.planner.devices import find_device
 from src.runs.read import read_run
 from src.tests.commands.train.test_refine_killed import SETTINGS as LEARNING
@@ -111,6 +112,10 @@ def test_settings_without_effect_are_refused(yoyak, trained):
         ("lora.use_lora=false", "lora.use_lora: the run's model was trained with True; leave it out"),
         ("training.learning_rate=0.5", "training.learning_rate has no part in refining; set refine.learning_rate"),
         ("training.max_steps=7", "training.max_steps has no part in refining; set refine.steps"),
+        ("training.save_minutes=1", "training.save_minutes has no part in refining; set refine.eval_steps"),
+        ("training.weight_decay=0.5", "training.weight_decay has no part in refining; leave it out"),
+        ("training.sharding=weights", "training.sharding has no part in refining; leave it out"),
+        ("lora.loraplus_lr_ratio=16", "lora.loraplus_lr_ratio has no part in refining; leave it out"),
     ):
         refused = yoyak("refine", str(trained), *SETTINGS, setting)
         assert (refused.code, refused.err) == (2, f"yoyak: {said}\n")
@@ -135,8 +140,13 @@ def test_what_the_packed_engine_can_not_train_is_refused_before_weights_are_read
     assert refused.err.startswith(said)
 
 
-def test_noise_on_a_trainings_examples_is_none_of_refinings(trained):
-    assert refine.refine_config(str(trained), ["training.neftune_noise_alpha=5"]).training.neftune_noise_alpha is None
+def test_noise_and_products_in_8_bit_of_a_training_are_none_of_refinings(trained):
+    saved = trained / "final_model" / "yoyak.yaml"
+    text = saved.read_text().replace("neftune_noise_alpha: null", "neftune_noise_alpha: 5")
+    saved.write_text(text.replace("base_precision: compute", "base_precision: fp8"))
+    assert load_config(saved).training.base_precision == "fp8"
+    training = refine.refine_config(str(trained), []).training
+    assert (training.neftune_noise_alpha, training.base_precision) == (None, "compute")
 
 
 @pytest.mark.long
