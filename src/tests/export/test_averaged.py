@@ -74,6 +74,17 @@ def test_what_is_no_plain_product_is_refused(tmp_path, settings, reason):
     assert not (tmp_path / "mean").exists()
 
 
+def test_adapters_on_embeddings_are_refused(tmp_path):
+    """Their factors have other names, and would be averaged as they are."""
+    folders = [write_adapter(tmp_path / name, [[1.0, 2.0]], [[1.0], [0.0]], 2) for name in ("one", "two")]
+    for folder in folders:
+        tensors = load_file(folder / "adapter_model.safetensors")
+        tensors["base_model.model.model.embed_tokens.lora_embedding_A"] = torch.ones(1, 4)
+        save_file(tensors, folder / "adapter_model.safetensors")
+    with pytest.raises(YoyakError, match=r"one: can't be averaged: .*embed_tokens.lora_embedding_A; average what"):
+        average_models(folders, tmp_path / "mean")
+
+
 def test_other_layers_are_refused(tmp_path):
     one = write_adapter(tmp_path / "one", [[1.0, 2.0]], [[1.0], [0.0]], 2)
     other = write_adapter(tmp_path / "two", [[1.0, 2.0, 3.0]], [[1.0], [0.0]], 2)
