@@ -19,7 +19,7 @@ def table_format(first_line: str) -> ChatFormat | None:
 
 
 def table_messages(text: str) -> Iterator[SentMessage]:
-    """Yield the messages of such a table; rows without a message are left out.
+    """Yield the messages of such a table; rows without a message, or blank ones, are left out.
 
     Raises:
         csv.Error: its quotes don't fit, or a row has no date where the others have it.
@@ -28,7 +28,7 @@ def table_messages(text: str) -> Iterator[SentMessage]:
     columns = {name.strip(): place for place, name in enumerate(next(rows))}
     name, said = ("User", "Message") if "User" in columns else ("Author", "Content")
     for row in rows:
-        if len(row) > columns[said]:
+        if len(row) > columns[said] and any(map(str.strip, row)):
             day = row[columns["Date"]].strip().replace("T", " ").split(" ")[0]
             if not _DATE.match(day):
                 raise csv.Error(f"no date: {day[:20]!r}")

@@ -37,6 +37,10 @@ def _records(rows: Iterable[QuotedRow | BadRow], columns: list[str]) -> Iterator
             yield row
         elif len(row.fields) == len(columns):
             yield Record(row.line, dict(zip(columns, row.fields, strict=True)))
-        elif len(row.fields) > 1 or row.fields[0].strip():  # a line of blanks is no row
+        elif len(row.fields) == 1 and not row.fields[0].strip():
+            pass  # a line of blanks is no row
+        elif not any(field.strip() for field in row.fields):
+            yield Record(row.line, dict.fromkeys(columns, ""))
+        else:
             found = f"{len(row.fields)} instead of {len(columns)}"
             yield BadRow(row.line, "wrong number of fields", found, len(row.lines))

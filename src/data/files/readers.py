@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import YoyakError
+from .blank_rows import without_blank_rows
 from .composed_rows import with_composed_text
 from .delimited import open_delimited
 from .encodings import detect_encoding
@@ -16,7 +17,7 @@ from .json_rows import open_json, open_json_lines, refuse_large_json
 from .parquet_rows import open_parquet
 from .records import BadRow, Record, RecordStream
 
-__all__ = ["SUFFIXES", "detect_encoding", "open_records"]
+__all__ = ["SUFFIXES", "as_rows", "detect_encoding", "open_records"]
 
 MOST_ROWS = 4_000_000
 """A kept row takes 200 bytes and its text: rows that hold next to nothing, such as zeros, are many times their file."""
@@ -39,7 +40,12 @@ def open_records(path: Path, name: str, encoding: str = "auto", records: str | N
     if records is not None and suffix != ".json":
         raise YoyakError(f"{name}: data.records={records} is for .json files; leave it out")
     stream = _open(path, name, suffix, encoding, records)
-    return with_composed_text(replace(stream, records=_counted(stream.records, name)), name)
+    return as_rows(replace(stream, records=_counted(stream.records, name)), name)
+
+
+def as_rows(stream: RecordStream, name: str) -> RecordStream:
+    """Return a stream of filled rows with composed text; `name` is how messages call the file."""
+    return with_composed_text(without_blank_rows(stream, name), name)
 
 
 def _open(path: Path, name: str, suffix: str, encoding: str, records: str | None) -> RecordStream:

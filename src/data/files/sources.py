@@ -15,10 +15,9 @@ from ...errors import YoyakError, first_line
 from ..chats.exports import read_chat
 from ..prompt.plain_text import plain_text
 from .chat_rows import ChatRows
-from .composed_rows import with_composed_text
 from .content_notes import content_notes
 from .places import existing_file, open_hub
-from .readers import open_records
+from .readers import as_rows, open_records
 from .records import BadRow, RecordStream, dropped_for, names_of
 from .row_columns import RowColumns
 from .turn_lists import NotTurnsError
@@ -124,7 +123,7 @@ def read_dialogues(
         )
     try:
         if source.startswith("hub:"):
-            stream = with_composed_text(open_hub(source), source)
+            stream = as_rows(open_hub(source), source)
         else:
             stream = open_records(existing_file(source), source, settings.encoding, settings.records)
         return _read_rows(stream, source, settings, need_summary, keep_values)

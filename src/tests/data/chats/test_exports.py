@@ -223,6 +223,12 @@ def test_a_name_reads_a_single_message_and_nothing_else():
     assert (chat.text, chat.format) == (one, None)
 
 
+def test_blank_rows_of_a_table_are_no_messages():
+    """As a sheet leaves them."""
+    rows = ["Date,User,Message", '2026-11-01 15:15:00,"민수","안녕"', ",,", '2026-11-01 15:16:00,"지은","응"', " ,,,"]
+    assert read_chat("\n".join(rows)) == read_chat("\n".join([*rows[:2], rows[3]]))
+
+
 @pytest.mark.parametrize(
     "text",
     [
