@@ -13,6 +13,14 @@ from ...evaluation.tokenizations import need_analyser
 from .request import TrainRequest
 
 _LEAST_LORA_RATE = 1e-4
+_DEBUG = {
+    "data.max_train_examples": 50,
+    "data.max_eval_examples": 10,
+    "training.epochs": 1,
+    "training.batch_size": 2,
+    "training.report_to": [],
+}
+"""What `--debug` sets, where nothing else is typed."""
 _SAVED = {"alpha": "lora_alpha", "dropout": "lora_dropout"}
 """What PEFT calls settings of an adapter, where by another name."""
 
@@ -35,9 +43,10 @@ def resolve_config(request: TrainRequest) -> Config:
     if request.use_instruction_augmentation:
         config.data.instruction_augmentation = True
     if request.debug:
-        config.data.max_train_examples, config.data.max_eval_examples = 50, 10
-        config.training.epochs, config.training.batch_size = 1, 2
-        config.training.report_to = []
+        for setting, value in _DEBUG.items():
+            if sources[setting] != COMMAND_LINE:
+                section, _, name = setting.partition(".")
+                setattr(getattr(config, section), name, value)
     refuse_untrainable(config)
     take_over_adapter(config, sources)
     return config

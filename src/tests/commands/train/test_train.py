@@ -176,7 +176,8 @@ def test_the_name_tells_the_kind_of_adapter(yoyak, tiny, arguments, name):
 
 
 def test_debug_is_small_without_trackers_and_may_be_replaced(yoyak, tiny):
-    arguments = ("train", "--experiment", "tiny.yaml", "--debug", "training.report_to=[tensorboard]")
+    Path("tiny.yaml").write_text(Path("tiny.yaml").read_text().replace("report_to: []", "report_to: [tensorboard]"))
+    arguments = ("train", "--experiment", "tiny.yaml", "--debug")
     assert yoyak(*arguments).code == 0
     record = run_json(tiny)
     assert record["debug"] is True
@@ -184,7 +185,9 @@ def test_debug_is_small_without_trackers_and_may_be_replaced(yoyak, tiny):
     assert (training["epochs"], training["batch_size"], training["report_to"]) == (1, 2, [])
     data = record["config"]["data"]
     assert (data["max_train_examples"], data["max_eval_examples"]) == (50, 10)
-    assert yoyak(*arguments).code == 0
+    assert yoyak(*arguments, "data.max_train_examples=3", "training.batch_size=3").code == 0  # what is typed counts
+    config = run_json(tiny)["config"]
+    assert (config["data"]["max_train_examples"], config["training"]["batch_size"]) == (3, 3)
 
 
 def test_augmentation_is_for_training_data_only(yoyak, tiny):
