@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bilingual import count
+from ..config.effects import without_effect
 from ..config.loader import flatten
 from ..config.schema import Config
 from ..files import sha256_of
@@ -155,8 +156,7 @@ def fill(
     if missing:
         many = count(total, "summary", "summaries")
         with stoppable(lambda: f"{saved.path} has {len(saved.done)} of {many}; the same command goes on"):
-            loaded = load_configured(config, console)
-            loaded = with_mbr_temperature(loaded, dialogues, console, saved.found)
+            loaded = load_to_generate(config, dialogues, console, saved.found)
             grows = saved.growing() if writes else nullcontext()
             with grows, progress(console, "Summarizing", len(missing)) as advance:
                 in_parts = rank_count() > 1 or loaded.start is not None
@@ -172,6 +172,18 @@ def fill(
         with working_alone():
             saved.finish()
     return loaded
+
+
+def load_to_generate(
+    config: Config, dialogues: Sequence[str], console: "Console", found: dict[str, Any] | None = None
+) -> LoadedModel:
+    """Return the model of a config, ready to summarize dialogues; what of its settings is without effect is said.
+
+    `found`: as in `with_mbr_temperature`.
+    """
+    for sentence in without_effect(config.generation):
+        console.print(sentence, style="yellow")
+    return with_mbr_temperature(load_configured(config, console), dialogues, console, found)
 
 
 def with_mbr_temperature(

@@ -19,8 +19,8 @@ from ..visible import json_line
 from .console import create_console, print_json, print_text
 from .dialogue_text import as_path, read_dialogue
 from .exports_said import read_exports
-from .generating import fill, growing_rows, of_first_rank, speaking_console, stoppable, summaries, with_mbr_temperature
-from .model import LoadedModel, config_for_use, load_configured
+from .generating import fill, growing_rows, load_to_generate, of_first_rank, speaking_console, stoppable, summaries
+from .model import LoadedModel, config_for_use
 from .progress import progress
 from .several import ONE, Several
 from .speech import say_aside
@@ -99,7 +99,7 @@ def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
     with stoppable(lambda: "the summary was not finished"):
         config = _config(request)
         dialogue = read_exports([dialogue], "", config.data.dialogue_format)[0]
-        loaded = with_mbr_temperature(load_configured(config, console), [dialogue], console)
+        loaded = load_to_generate(config, [dialogue], console)
         result = summaries(loaded, [dialogue], lambda *_: None)[0]
     counts = loaded.prompt.counts
     if counts.prompts_cut:
@@ -136,7 +136,7 @@ def _summarize_rows(
 
     config = _config(request)
     with stoppable(lambda: "nothing was kept; with --out FILE a stopped run goes on where it was"):
-        loaded = with_mbr_temperature(load_configured(config, console), dialogues, console)
+        loaded = load_to_generate(config, dialogues, console)
         with progress(console, "Summarizing", len(rows)) as advance:
             results = summaries(loaded, of_first_rank(dialogues, range(len(rows))), lambda *_: advance(1))
     if not is_first_rank():

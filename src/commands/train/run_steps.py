@@ -177,6 +177,7 @@ def score(
     The stage `zero_shot` is the base model's, or, where `of_base` is False, that of the model that a run goes on from.
     `start_folder`: as in `evaluate_model`.
     """
+    from ...config.effects import without_effect
     from ...data.prompt.reasoning import reasoning_note
     from ...inference.scored import evaluate_model, score_rows
     from ...models.probe import found_by_probes
@@ -189,6 +190,8 @@ def score(
     said = stage.replace("_", "-") if of_base else "before refining"
     result, by = None, ""
     if stage == "zero_shot":
+        for sentence in without_effect(run.config.generation):
+            run.logger.warning(sentence)
         by = model_digest(model) if of_base else model_digest(model) + start_digest(model)
         result = agreed(lambda: kept_zero_shot(run, table, by))
     if result is None:

@@ -55,6 +55,18 @@ def test_predictions_are_saved_and_reused(yoyak, trained):
     assert json.loads(yoyak("evaluate", *files).out)["scores"] == report["scores"]
 
 
+def test_a_setting_that_changes_nothing_is_said(yoyak, trained):
+    line = "generation.temperature is without effect: tokens are drawn with generation.do_sample=true\n"
+    greedy = yoyak("evaluate", "--adapter", FINAL, "generation.temperature=0.5")
+    assert (greedy.code, greedy.err.count(line)) == (0, 1)
+    drawn = ("generation.temperature=0.5", "generation.do_sample=true", "--overwrite")
+    assert "without effect" not in yoyak("evaluate", "--adapter", FINAL, *drawn).err
+    one = yoyak("summarize", "A: Hi.", "--adapter", FINAL, "generation.temperature=0.5")
+    assert (one.code, one.err.count(line)) == (0, 1)
+    trained_so = ("evaluation.generate=true", "training.max_steps=1", "experiment.name=other")
+    assert yoyak("train", "-e", "tiny.yaml", *trained_so, "generation.temperature=0.5").out.count(line) == 1
+
+
 def test_zero_shot_leaves_the_adapter_out(yoyak, trained):
     shutil.rmtree(trained / "outputs" / "tiny_qlora" / "checkpoints")
     base = json.loads(yoyak("evaluate", "-e", "tiny.yaml", "--zero-shot", "--json").out)
