@@ -89,6 +89,10 @@ PROMPT_ERRORS = (
     Text(" (it drops accents)", "(악센트를 뺌)"),
     Text(" (it changes white space)", "(공백을 바꿈)"),
     Text(
+        "The instruction format has no system message: dataset.system is without effect",
+        "instruction 형식에는 시스템 메시지가 없습니다. dataset.system의 값은 효과가 없습니다",
+    ),
+    Text(
         "The model's chat template takes no system message: dataset.system stands at the start of the user's",
         "모델의 채팅 템플릿이 시스템 메시지를 받지 않아 dataset.system을 사용자 메시지 맨 앞에 둡니다",
     ),

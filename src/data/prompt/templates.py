@@ -41,6 +41,7 @@ class PromptTemplate:
         after: the prompt's text behind a dialogue.
         is_start: whether `lead` is the first text of all.
         folds_system: whether the system text is part of `lead`, since the layout takes no system message.
+        drops_system: whether a system text was given that the format has no place for.
     """
 
     encoder: TextEncoder
@@ -58,6 +59,7 @@ class PromptTemplate:
     after: str = ""
     is_start: bool = False
     folds_system: bool = False
+    drops_system: bool = False
     counts: TruncationCounts = field(default_factory=TruncationCounts)
 
     def __post_init__(self) -> None:
@@ -77,6 +79,8 @@ class PromptTemplate:
     @property
     def note(self) -> str | None:
         """Return what was done to fit the texts into the layout, in words, where anything was."""
+        if self.drops_system:
+            return "The instruction format has no system message: dataset.system is without effect"
         if not self.folds_system:
             return None
         return "The model's chat template takes no system message: dataset.system stands at the start of the user's"
@@ -180,6 +184,7 @@ def create_prompt_template(
     _refuse_unknown("format_type", format_type, ["instruction", "chat"])
     _refuse_unknown("chat_template", chat_template or "auto", [*CHAT_LAYOUTS, "auto"])
     _refuse_unknown("language", language, list(PROMPT_TEXTS))
+    drops_system = format_type == "instruction" and bool(system)
     system, sentence = own_texts(language, format_type, system, instruction)
     encoder = encoder or text_encoder(tokenizer)
     if format_type == "instruction":
@@ -200,7 +205,7 @@ def create_prompt_template(
             )
     template = _assembled(tokenizer, encoder, pieces, encoder_max_len, decoder_max_len)
     _refuse_other_ids(template, tokenizer, pieces)
-    return template
+    return replace(template, drops_system=drops_system)
 
 
 def configured_prompt(config: Config, tokenizer: "PreTrainedTokenizerFast", **others: Any) -> PromptTemplate:

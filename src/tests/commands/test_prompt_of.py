@@ -49,3 +49,12 @@ def test_one_of_this_version_has_it(trained):
     config.dataset.system = "Another."
     _, notes = prompt_of(config, tokenizer)
     assert notes == ["The prompt is not the one that the model was trained with: before differ"]
+
+
+def test_a_system_message_in_the_instruction_format_is_said_to_be_without_effect():
+    tokenizer, settings = tokenizer_of(LAYOUTS["qwen3 2507"]), {"dataset__format_type": "instruction"}
+    prompt, notes = prompt_of(tiny_config("base", **settings, dataset__system="Hi."), tokenizer)
+    assert notes == ["The instruction format has no system message: dataset.system is without effect"]
+    for system in (None, ""):
+        assert prompt_of(tiny_config("base", **settings, dataset__system=system), tokenizer)[1] == []
+    assert prompt.record() == prompt_of(tiny_config("base", **settings), tokenizer)[0].record()
