@@ -15,7 +15,7 @@ from ..errors import YoyakError
 from ..ranks.group import gathered, is_first_rank, rank_count, working_alone
 from ..runs.disk import raise_if_disk_full
 from .adapter_start import start_adapter
-from .arguments import RunArguments
+from .arguments import RunArguments, schedule_arguments
 from .generation_score import rouge_sum
 from .guards.deterministic import deterministic_kernels, raise_if_not_deterministic
 from .guards.interrupts import StopOnSignal, TrainingInterrupted
@@ -136,6 +136,7 @@ class LLMTrainer:
             gradient_accumulation_steps=accumulated,
             learning_rate=training.learning_rate,
             lr_scheduler_type=training.lr_scheduler_type,
+            lr_scheduler_kwargs=schedule_arguments(training, len(self.train_dataset)),
             warmup_steps=training.warmup_ratio,
             weight_decay=training.weight_decay,
             max_grad_norm=training.max_grad_norm,

@@ -55,6 +55,27 @@ def test_arguments_follow_the_config(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("shape", "length", "rates"),
+    [  # two steps a pass
+        ("cosine", {"max_steps": 4}, [1, 0.853553, 0.5, 0.146447]),
+        ("cosine_with_restarts", {"max_steps": 4}, [1, 0.5, 1, 0.5]),
+        ("cosine_with_restarts", {"max_steps": None, "epochs": 2.0}, [1, 0.5, 1, 0.5]),
+        ("cosine_with_restarts", {"max_steps": 2}, [1, 0.5]),
+        ("linear", {"max_steps": 4}, [1, 0.75, 0.5, 0.25]),
+        ("polynomial", {"max_steps": 4}, [1, 0.5625, 0.25, 0.0625]),
+    ],
+)
+def test_each_schedule_has_a_shape_of_its_own(checkpoint, tmp_path, shape, length, rates):
+    """At a rate, too, below that at which transformers lets a polynomial end."""
+    settings = {f"training__{name}": value for name, value in length.items()}
+    settings |= {"training__lr_scheduler_type": shape, "training__learning_rate": 1e-8}
+    trainer = trainer_for(tiny_config(checkpoint, tmp_path, **settings), with_eval=False)
+    trainer.train()
+    found = [1e8 * line["learning_rate"] for line in trainer.trainer.state.log_history if "learning_rate" in line]
+    assert found == pytest.approx(rates, abs=1e-6)
+
+
+@pytest.mark.parametrize(
     ("share", "steps", "warmup"),
     [(0.1, 20, 2), (0.1, 11, 2), (0.0, 5, 0), (0.1, 1, 0), (0.5, 2, 1), (0.9, 3, 2), (1.0, 10, 9), (1.0, 1, 0)],
 )
