@@ -104,7 +104,7 @@ def load_configured(
 ) -> LoadedModel:
     """Load the model of a config that `config_for_use` returned; several ranks compute in one and the same type."""
     quiet_libraries()
-    start_folder = agreed(lambda: mbr_start(config))
+    start_folder = agreed(lambda: mbr_start(config, say=lambda sentence: console.print(sentence, style="yellow")))
     console.print(f"Loading {config.model.checkpoint} ...", style="dim")
 
     from ..models.compute import resolve_compute

@@ -252,9 +252,9 @@ class GenerationSettings(Section):
     mbr_temperature: Literal["auto"] | Annotated[float, Field(ge=1e-6, le=MOST)] = "auto"
     """Temperature of those samples, in place of `temperature`. `auto`: the one at which the model is as unsure (0.45
     nats a token on the first 8 dialogues) as models were that gained by it; a refined model's is higher."""
-    mbr_references: Literal["own", "start"] = "own"
-    """What they are compared with: each other (`own`), or also the half of the samples that is drawn by the adapter
-    before refining and not chosen from (`start`)."""
+    mbr_references: Literal["auto", "own", "start"] = "auto"
+    """What they are compared with: each other (`own`), or also as many that the adapter before refining draws and that
+    are not chosen from (`start`). `auto` is `start` for a refined adapter, where the one before it is still there."""
     mbr_metric: Literal["rouge_sum", "chrf"] = "rouge_sum"
     """What "closest" means; ROUGE counts as `evaluation.tokenization` says."""
 

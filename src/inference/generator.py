@@ -61,7 +61,7 @@ def generate_summaries(
 
     The model, with or without adapter, gets its mode and cache setting back; `prompt` is the template that it was
     trained with. `on_result` is called with a dialogue's index and summary as soon as it is there; long dialogues come
-    first. `scoring` says what ROUGE counts, for MBR; `start`, what half of its samples are drawn with.
+    first. `scoring` says what ROUGE counts, for MBR; `start`, what draws the samples that are only compared with.
 
     Raises:
         YoyakError: one dialogue alone does not fit into memory.
@@ -122,7 +122,6 @@ def stream_summaries(
         samples += settings.mbr_samples
         settings = settled(settings, model, tokenizer, prompts, end_id, max_new_tokens)
         if start is not None:
-            samples -= start.samples(settings)
             references = _by_start(model, tokenizer, prompts, settings, start, ends, max_new_tokens)
         settings = settings.model_copy(update={"do_sample": True, "temperature": settings.mbr_temperature})
     repeated = [ids for ids in prompts for _ in range(samples)]
@@ -147,10 +146,9 @@ def _by_start(
     max_new_tokens: int,
 ) -> list[list[str]]:
     """Return the samples of each prompt that are drawn with `start`; their seeds go on after those of the others."""
-    count = start.samples(settings)
-    first = settings.mbr_samples - count
+    count = settings.mbr_samples
     repeated = [ids for ids in prompts for _ in range(count)]
-    seeds = [row_seed(settings.seed, first + place, ids) for ids in prompts for place in range(count)]
+    seeds = [row_seed(settings.seed, count + place, ids) for ids in prompts for place in range(count)]
     how = settings.model_copy(update={"do_sample": True, "temperature": start.temperature})
     texts = [[""] * count for _ in prompts]
     with start.adapter.in_place():

@@ -22,11 +22,6 @@ class StartSamples:
     adapter: AdapterValues
     temperature: float
 
-    @staticmethod
-    def samples(settings: GenerationSettings) -> int:
-        """Return how many of `mbr_samples` they are."""
-        return settings.mbr_samples // 2
-
 
 def start_samples(
     folder: Path,
@@ -58,13 +53,12 @@ def start_samples(
             found = mbr_temperature(model, tokenizer, prompts, settings, end_ids, max_new_tokens)
         temperature = found.value
     start = StartSamples(adapter, temperature)
-    half, of = start.samples(settings), settings.mbr_samples
     say(
         Text(
-            f"MBR: {half} of the {of} samples are drawn by the model before refining ({folder}) at temperature "
-            f"{temperature}; they are compared with, and not chosen from",
-            f"MBR: 표본 {of}개 중 {half}개는 refine 전 모델({folder})이 온도 {temperature}에서 뽑으며, "
-            "비교에만 쓰고 고르지는 않습니다",
+            f"MBR: the samples are also compared with as many of the model before refining ({folder}), drawn at "
+            f"temperature {temperature} and not chosen from",
+            f"MBR: refine 전 모델({folder})이 온도 {temperature}에서 같은 수의 표본을 뽑으며, 비교에만 쓰고 고르지는 "
+            "않습니다",
         )
     )
     return start

@@ -118,7 +118,8 @@ KOREAN_HELP = {
     "generation.mbr_temperature": "그 요약들을 뽑는 온도입니다. "
     "auto는 처음 대화 8개에서 엔트로피가 토큰당 0.45냇에 가장 가까운 온도입니다.",
     "generation.mbr_references": "후보를 무엇과 비교할지 정합니다. own은 후보끼리만, "
-    "start는 refine 전 어댑터가 뽑은 표본 절반과도 비교하며 그 표본은 고르지 않습니다.",
+    "start는 refine 전 어댑터가 뽑은 같은 수의 표본과도 비교하며 그 표본은 고르지 않습니다. "
+    "auto는 refine한 어댑터이고 그 전의 것이 남아 있으면 start입니다.",
     "generation.mbr_metric": "가깝다는 것을 재는 방법입니다.",
     "evaluation.tokenization": "ROUGE가 세는 단위이며 점수 옆에 늘 표시합니다. mecab은 따로 설치해야 합니다.",
     "evaluation.stemmer": "영어 단어에 포터 스테머를 씁니다.",

@@ -19,10 +19,10 @@ REFINED = (
     "refine.learning_rate=0.05", "refine.warmup_steps=0", "generation.mbr_metric=chrf",
 )  # fmt: skip
 MBR = ("generation.mbr_samples=4", "generation.mbr_metric=chrf")
-NAMED = "generation.mbr_references=start"
+NAMED, OWN = "generation.mbr_references=start", "generation.mbr_references=own"
 FINAL = Path("outputs", "tiny_qlora_refined", "final_model")
 SUMMARIZE = ("summarize", "some.csv", "--adapter", FINAL, *MBR)
-START = "2 of the 4 samples are drawn by the model before refining ("
+START = "also compared with as many of the model before refining ("
 
 
 @pytest.fixture
@@ -46,7 +46,10 @@ def texts(file):
 def test_a_file_is_made_in_parts_and_goes_on_alike(yoyak, refined, monkeypatch):
     whole = yoyak(*SUMMARIZE, NAMED, "--out", "whole.jsonl")
     assert (whole.code, whole.err.count(START)) == (0, 1), whole.err
-    own = yoyak(*SUMMARIZE, "--out", "own.jsonl")
+    auto = yoyak(*SUMMARIZE, "--out", "auto.jsonl")
+    assert (auto.code, auto.err.count(START)) == (0, 1), auto.err
+    assert Path("auto.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+    own = yoyak(*SUMMARIZE, OWN, "--out", "own.jsonl")
     assert (own.code, START in own.err) == (0, False)
     assert texts("own.jsonl") != texts("whole.jsonl")
     settings = [json.loads(Path(f"{name}.jsonl.settings.json").read_text()) for name in ("whole", "own")]
@@ -62,7 +65,7 @@ def test_a_file_is_made_in_parts_and_goes_on_alike(yoyak, refined, monkeypatch):
     again = yoyak(*SUMMARIZE, NAMED, "--out", "parts.jsonl")
     assert (again.code, "has 3 of 9 summaries" in again.err) == (0, True), again.err
     assert Path("parts.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
-    other = yoyak(*SUMMARIZE, "--out", "whole.jsonl")
+    other = yoyak(*SUMMARIZE, OWN, "--out", "whole.jsonl")
     assert (other.code, "was made with generation.mbr_references = " in other.err) == (2, True)
 
 
@@ -76,7 +79,7 @@ def test_a_file_goes_on_at_the_starts_temperature_too(yoyak, refined):
     Path("out.jsonl").write_text("")
     again = yoyak(*SUMMARIZE, NAMED, "--out", "out.jsonl")
     assert again.code == 0
-    assert " at temperature 1.9; they are compared with, and not chosen from" in " ".join(again.err.split())
+    assert "drawn at temperature 1.9 and not chosen from" in " ".join(again.err.split())
 
 
 @pytest.mark.long
@@ -89,7 +92,17 @@ def test_without_its_start_it_is_refused(yoyak, refined):
     refused(yoyak(*SUMMARIZE, NAMED), f"{FINAL}: {before}, from before refining, is not there")
     plain = Path("elsewhere/final_model")
     refused(yoyak("summarize", "some.csv", "--adapter", plain, *MBR, NAMED), f"{plain}: was not made by yoyak refine")
-    assert yoyak(*SUMMARIZE).code == 0
+    alone = "MBR: the samples are compared with each other alone"
+    auto, usual = yoyak(*SUMMARIZE), yoyak("summarize", "some.csv", "--adapter", plain, *MBR)
+    assert (auto.code, f"{alone}: {FINAL}: {before}, from before refining, is not there" in one_line(auto.err)) == (
+        0,
+        True,
+    )
+    assert (usual.code, alone in one_line(usual.err)) == (0, False)
+
+
+def one_line(text):
+    return " ".join(text.split())
 
 
 def refused(result, why):
@@ -102,7 +115,7 @@ def test_a_model_that_was_refined_twice_compares_with_the_one_before_the_first(y
     twice = ("experiment.name=twice", "evaluation.generate=true", "generation.mbr_samples=4", NAMED)
     assert yoyak("refine", "tiny_qlora_refined", *REFINED, *twice).code == 0
     log = Path("outputs/twice/train.log").read_text()
-    assert log.count(f"{START}{refined}/outputs/tiny_qlora/final_model) at temperature ") == 1  # its own score's
+    assert log.count(f"{START}{refined}/outputs/tiny_qlora/final_model), drawn at temperature ") == 1  # its own score's
     adapter = Path("outputs/twice/final_model")
     result = yoyak("evaluate", "--adapter", adapter, "model.dtype=fp32", "--json")
     assert f"{START}{refined}/outputs/tiny_qlora/final_model)" in " ".join(result.err.split())

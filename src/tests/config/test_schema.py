@@ -71,7 +71,7 @@ DEFAULTS = {
     "generation.mbr_samples": 0,
     "generation.mbr_metric": "rouge_sum",
     "generation.mbr_temperature": "auto",
-    "generation.mbr_references": "own",
+    "generation.mbr_references": "auto",
     "evaluation.generate": False,
     "evaluation.tokenization": "word",
     "evaluation.stemmer": False,

@@ -15,8 +15,8 @@ from src.tests.tiny_models import DIALOGUES, SUMMARIES, load_tiny, tiny_config, 
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["our decoder", "transformers"])
-def test_half_of_the_samples_are_the_starts_and_are_no_candidates(tmp_path, monkeypatch, fast):
-    """They are what the model before refining draws as its own last samples, at a temperature found for it."""
+def test_as_many_samples_are_the_starts_and_are_no_candidates(tmp_path, monkeypatch, fast):
+    """They are what the model before refining draws as its own next samples, at a temperature found for it."""
     if not fast:
         for module in (generator, mbr_temperature):
             monkeypatch.setattr(module, "generates_fast", lambda model: False)
@@ -34,28 +34,30 @@ def test_half_of_the_samples_are_the_starts_and_are_no_candidates(tmp_path, monk
 
     monkeypatch.setattr(MbrChooser, "add", spy)
 
-    def generated(temperature, start=None, **settings):
+    def generated(temperature, start=None, samples=5, **settings):
         seen.clear()
-        how = GenerationSettings(mbr_samples=5, mbr_temperature=temperature, **way, **settings)
+        how = GenerationSettings(mbr_samples=samples, mbr_temperature=temperature, **way, **settings)
         return generate_summaries(model, tokenizer, dataset.prompt, DIALOGUES, how, start=start), dict(seen)
 
     said = []
-    _, auto = generated("auto")
-    _, before = generated(0.7)
+    _, auto = generated("auto", samples=10)
+    _, before = generated(0.7, samples=10)
     saved(model, tmp_path / "refined", 2)
     _, own = generated(1.1)
     how = GenerationSettings(mbr_samples=5, **way)
     start = start_samples(folder, model, tokenizer, prompts, how, ends, 12, said.append)
-    assert said[0].startswith(f"MBR: 2 of the 5 samples are drawn by the model before refining ({folder}) at ")
+    assert said[0].startswith(
+        f"MBR: the samples are also compared with as many of the model before refining ({folder}), "
+    )
     _, both = generated(1.1, start)
     again = start_samples(folder, model, tokenizer, prompts, how, ends, 12, said.append, 0.7)
-    assert said[1].partition(" at temperature ")[2] == "0.7; they are compared with, and not chosen from"
+    assert said[1].partition("drawn at temperature ")[2] == "0.7 and not chosen from"
     chosen, at_its_own = generated(1.1, again)
     for index in range(len(DIALOGUES)):
         assert (own[index][1], len(own[index][0])) == ([], 6)
-        assert both[index] == (own[index][0][:4], auto[index][0][4:])
-        assert at_its_own[index] == (own[index][0][:4], before[index][0][4:])
-        assert chosen[index].text in own[index][0][:4]
+        assert both[index] == (own[index][0], auto[index][0][6:])
+        assert at_its_own[index] == (own[index][0], before[index][0][6:])
+        assert chosen[index].text in own[index][0]
     assert generated(1.1, again, batch_size=3)[1] == at_its_own
     assert generated(1.1)[1] == own  # the refined adapter is back
     assert isinstance(again.adapter, AdapterValues)
