@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 NAMED = "_refined"
 """What stands behind a run's name in that of its refining."""
+_OF_THE_REWARD = ("evaluation.tokenization", "evaluation.stemmer")
 _OF_THE_MODEL = (*OF_A_NEW_ADAPTER, "use_lora")
 _OF_TRAINING = {
     "learning_rate": "learning_rate",
@@ -169,7 +170,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         facts = run_identity(config, model, train_set, eval_set) | {"start": start_digest(model)}
         refuse_other_ranks(facts)
         if run.earlier and run.checkpoint:
-            refuse_another_run(run.folder, facts, run.earlier.facts, config)
+            refuse_another_run(run.folder, facts, run.earlier.facts, config, _OF_THE_REWARD)
             refuse_another_start(run, facts["start"])
         rule = RewardRule(
             config.refine.reward, config.evaluation.tokenization, config.evaluation.stemmer, config.refine.facts_weight

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -73,8 +73,11 @@ def _digest(weights: Iterable[tuple[str, torch.Tensor]]) -> str:
     return digest.hexdigest()
 
 
-def setting_differences(config: Config, earlier: Mapping[str, Any]) -> list[str]:
-    """Return a phrase for each result-changing setting that is not as in `earlier`, a config's dump."""
+def setting_differences(config: Config, earlier: Mapping[str, Any], deciding: Collection[str] = ()) -> list[str]:
+    """Return a phrase for each result-changing setting that is not as in `earlier`, a config's dump.
+
+    `deciding` are such besides, which change nothing in other runs.
+    """
     try:
         before = Config.model_validate(earlier)
     except ValidationError as error:
@@ -82,12 +85,22 @@ def setting_differences(config: Config, earlier: Mapping[str, Any]) -> list[str]
     scored = config.training.metric_for_best_model == "rouge_sum"
     neutral = _NEUTRAL if scored else (*_NEUTRAL, *_SCORING)
     changed = differences(located(config), located(before)).items()
-    return [f"{name} is {now!r}, was {was!r}" for name, (was, now) in changed if not name.startswith(neutral)]
+    return [
+        f"{name} is {now!r}, was {was!r}"
+        for name, (was, now) in changed
+        if name in deciding or not name.startswith(neutral)
+    ]
 
 
-def refuse_another_run(place: object, now: Mapping[str, Any], earlier: Mapping[str, Any], config: Config) -> None:
-    """Raise YoyakError where settings, data or model are not those of `earlier` (see `run_identity`), naming each."""
-    refuse_settings(place, setting_differences(config, earlier["config"]) + list(_hash_differences(now, earlier)))
+def refuse_another_run(
+    place: object, now: Mapping[str, Any], earlier: Mapping[str, Any], config: Config, deciding: Collection[str] = ()
+) -> None:
+    """Raise YoyakError where settings, data or model are not those of `earlier` (see `run_identity`), naming each.
+
+    `deciding`: as in `setting_differences`.
+    """
+    settings = setting_differences(config, earlier["config"], deciding)
+    refuse_settings(place, settings + list(_hash_differences(now, earlier)))
 
 
 def refuse_another_model(place: object, model: Any, earlier: Mapping[str, Any], config: Config) -> None:

@@ -90,6 +90,17 @@ def test_a_start_that_was_trained_anew_is_another_one(yoyak, trained):
     assert (refined / "checkpoints").is_dir()
 
 
+def test_another_reward_is_another_refining(yoyak, trained):
+    assert yoyak("refine", str(trained), *SETTINGS).code == 0
+    refined = trained.with_name("tiny_qlora_refined")
+    record = json.loads((refined / "run.json").read_text())
+    (refined / "run.json").write_text(json.dumps(record | {"status": "interrupted"}))
+    result = yoyak("refine", str(trained), *SETTINGS, "--resume", "evaluation.tokenization=char")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "this is another run: evaluation.tokenization is 'char', was 'word'; set it back, or begin" in result.err
+    assert yoyak("refine", str(trained), *SETTINGS, "--resume", "generation.num_beams=2").code == 0
+
+
 @pytest.mark.long
 def test_data_that_have_changed_since_are_named(yoyak, trained):
     tiny = trained.parents[1]
