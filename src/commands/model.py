@@ -10,6 +10,7 @@ from ..config.loader import load_config
 from ..config.located import found_again
 from ..config.schema import Config
 from ..errors import YoyakError
+from ..models.adapter_config import refuse_typed
 from ..ranks.group import agreed, rank_count
 from .console import quiet_libraries
 from .mbr_start import mbr_start
@@ -74,6 +75,7 @@ def config_for_use(
         config.lora.adapter, config.model.checkpoint = None, base
     if config.lora.adapter is not None and not Path(config.lora.adapter).is_dir():
         raise YoyakError(f"{config.lora.adapter}: no such adapter folder; name a run's final_model")
+    refuse_typed(config.lora, [override.partition("=")[0].strip() for override in overrides])
     return config
 
 

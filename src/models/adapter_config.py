@@ -11,8 +11,12 @@ from typing import Any
 from safetensors import safe_open
 
 from ..bounds import TooMuchError, bounded
+from ..config.effects import OF_A_NEW_ADAPTER
+from ..config.schema import LoraSettings
 from ..errors import YoyakError
 
+_SAVED = {"alpha": "lora_alpha", "dropout": "lora_dropout"}
+"""What PEFT calls settings of an adapter, where by another name."""
 _MOST_BYTES = 1 << 20
 """Of the file; PEFT compares each name in it with each layer of the model."""
 _MOST_ROUNDS = 1_000
@@ -67,6 +71,29 @@ def saved_setting(folder: str | Path, name: str) -> Any:
         return json.loads((Path(os.path.expanduser(folder)) / "adapter_config.json").read_text(encoding="utf-8"))[name]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def settings_of_its_own(lora: LoraSettings) -> dict[str, Any]:
+    """Return what the adapter of `lora.adapter` has otherwise than the settings of a new one, by their keys."""
+    found = {}
+    for name in OF_A_NEW_ADAPTER if lora.adapter is not None else ():
+        wanted, own = getattr(lora, name), saved_setting(str(lora.adapter), _SAVED.get(name, name))
+        if name == "target_modules":
+            # Of others' adapters it may be a pattern, or whole names of layers.
+            plain = isinstance(own, list) and not any("." in target for target in own)
+            own = sorted(own) if plain and set(own) != set(wanted) else None
+        if own is not None and own != wanted:
+            found[name] = own
+    return found
+
+
+def refuse_typed(lora: LoraSettings, typed: Collection[str]) -> None:
+    """Raise YoyakError for a typed setting of a new adapter that the one of `lora.adapter` has otherwise."""
+    if lora.adapter is not None and "lora.init" in typed:
+        raise YoyakError(f"lora.init: {lora.adapter} has its start already; leave it out")
+    for name, own in settings_of_its_own(lora).items():
+        if f"lora.{name}" in typed:
+            raise YoyakError(f"lora.{name}: {lora.adapter} has {own}, and stays as it is; leave it out")
 
 
 def _refuse_other_methods(folder: str, saved: Any) -> None:

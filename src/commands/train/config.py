@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
-from ...config.effects import OF_A_NEW_ADAPTER
 from ...config.loader import leave_out_default_4bit, load_config_with_sources
 from ...config.provenance import COMMAND_LINE
 from ...config.schema import Config
@@ -21,8 +20,6 @@ _DEBUG = {
     "training.report_to": [],
 }
 """What `--debug` sets, where nothing else is typed."""
-_SAVED = {"alpha": "lora_alpha", "dropout": "lora_dropout"}
-"""What PEFT calls settings of an adapter, where by another name."""
 
 
 def resolve_config(request: TrainRequest) -> Config:
@@ -82,26 +79,12 @@ def take_over_adapter(config: Config, sources: Mapping[str, str]) -> None:
     Raises:
         YoyakError: another value was typed.
     """
-    from ...models.adapter_config import saved_setting
+    from ...models.adapter_config import refuse_typed, settings_of_its_own
 
-    lora = config.lora
-    if lora.adapter is None:
-        return
-    for name in OF_A_NEW_ADAPTER:
-        wanted, own = getattr(lora, name), saved_setting(lora.adapter, _SAVED.get(name, name))
-        if name == "target_modules":
-            # Of others' adapters it may be a pattern, or whole names of layers.
-            plain = isinstance(own, list) and not any("." in target for target in own)
-            own = sorted(own) if plain and set(own) != set(wanted) else None
-        is_typed = sources[f"lora.{name}"] == COMMAND_LINE
-        if name == "init" and is_typed:
-            raise YoyakError(f"lora.init: {lora.adapter} has its start already; leave it out")
-        if own is None or own == wanted:
-            continue
-        if is_typed:
-            raise YoyakError(f"lora.{name}: {lora.adapter} has {own}, and stays as it is; leave it out")
+    refuse_typed(config.lora, [setting for setting, source in sources.items() if source == COMMAND_LINE])
+    for name, value in settings_of_its_own(config.lora).items():
         with suppress(ValueError):  # of a broken file, which is refused where the adapter is loaded
-            setattr(lora, name, own)
+            setattr(config.lora, name, value)
 
 
 def warn_long_warmup(config: Config, logger: logging.Logger) -> None:

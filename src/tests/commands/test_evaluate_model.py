@@ -55,6 +55,18 @@ def test_predictions_are_saved_and_reused(yoyak, trained):
     assert json.loads(yoyak("evaluate", *files).out)["scores"] == report["scores"]
 
 
+def test_settings_of_another_adapter_are_refused(yoyak, trained):
+    for setting, said in (
+        ("lora.alpha=64", f"lora.alpha: {FINAL} has 32, and stays as it is; leave it out"),
+        ("lora.init=gaussian", f"lora.init: {FINAL} has its start already; leave it out"),
+    ):
+        for command in (["evaluate"], ["summarize", "A: Hi."], ["evaluate", "-e", "tiny.yaml"]):
+            refused = yoyak(*command, "--adapter", FINAL, setting)
+            assert (refused.code, refused.err) == (2, f"yoyak: {said}\n")
+    assert yoyak("evaluate", "--adapter", FINAL, "--zero-shot", "lora.alpha=64").code == 0
+    assert yoyak("evaluate", "--adapter", FINAL, "lora.r=4").code == 0
+
+
 def test_a_setting_that_changes_nothing_is_said(yoyak, trained):
     line = "generation.temperature is without effect: tokens are drawn with generation.do_sample=true\n"
     greedy = yoyak("evaluate", "--adapter", FINAL, "generation.temperature=0.5")
