@@ -15,7 +15,7 @@ from src.search.costs import Spent, Units
 from src.search.folder import trial_name
 from src.search.space import search_space
 from src.search.study import SearchStudy
-from src.search.workers import claimed
+from src.search.workers import claimed, is_free
 
 UNITS = Units(steps=10, step=1.0, evaluations=2, evaluation=1.0, prompt=0.1, token=0.01, tokens=20.0)
 
@@ -23,8 +23,9 @@ UNITS = Units(steps=10, step=1.0, evaluations=2, evaluation=1.0, prompt=0.1, tok
 def search_of(folder, left, units):
     """A search whose first trial has begun, with so many seconds left; `units` counts a drawn trial's work."""
     config = load_config("quickstart", ["search.additions=[]"])
-    study = SearchStudy("sqlite://", "found", search_space(config), 0)
-    study.add(None, UNITS)
+    study = SearchStudy(f"sqlite:///{folder / 'search.db'}", "found", search_space(config), 0)
+    if not study.trials():
+        study.add(None, UNITS)
     of_config = {"config": config, "settings": config.search, "heed_decisions": lambda: None, "space": study.space}
     of_time = {"clock": SimpleNamespace(left=left, deadline_seconds=left), "machine": SimpleNamespace(units=units)}
     parts = {"folder": folder, "study": study, "units": UNITS, "refine_units": lambda: None}
@@ -82,6 +83,30 @@ def test_before_anything_is_measured_a_guess_makes_no_worker_leave(tmp_path, mon
     assert waited == [1.0] * 3
     assert ran == [(1, 0)]
     assert search.study.trials()[1].state == "begun"
+
+
+@pytest.mark.parametrize("ends", ["paused", "finished", "failed"])
+def test_a_trial_that_ends_while_another_worker_decides_is_not_run_again(tmp_path, monkeypatch, ends):
+    """Between this worker's looks at the trials and at their claims the other one keeps what it found, and lets go."""
+    search, other = (search_of(tmp_path, 1e6, lambda config: UNITS) for _ in range(2))
+    measured(search, 10.0)
+    search.study.add(search.study.draw(), UNITS)
+    its = claimed(tmp_path, trial_name(1))
+    its.__enter__()
+
+    def ask(*asked):
+        monkeypatch.undo()
+        other.study.look()
+        other.study.measure(1, {0: -1.5}, Spent(begins=1, begin=1.0, steps=4, train=4.0))
+        if ends == "finished":
+            other.study.finish(1, 50.0)
+        elif ends == "failed":
+            other.study.fail(1, "it diverged")
+        its.__exit__(None, None, None)
+        return is_free(*asked)
+
+    monkeypatch.setattr(loop, "is_free", ask)
+    assert loop._next(search, 0) == (2, 0)
 
 
 @pytest.mark.parametrize("seconds", [10.0, 1000.0])
