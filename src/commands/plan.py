@@ -8,6 +8,7 @@ from pathlib import Path
 from ..config.loader import leave_out_default_4bit, load_config_with_sources
 from ..config.schema import Config
 from ..errors import YoyakError
+from ..models.untrainable import refuse_untrainable_checkpoint
 from ..planner.cluster import chosen_cluster
 from ..planner.data_lengths import data_lengths
 from ..planner.devices import Device, find_device
@@ -56,6 +57,7 @@ def show_plan(request: PlanRequest) -> None:
     leave_out_default_4bit(config, sources)
     if not request.refine:
         refuse_untrainable(config)
+        refuse_untrainable_checkpoint(config)
         take_over_adapter(config, sources)
     if request.out is not None and request.out.suffix.lower() != ".svg":
         raise YoyakError(f"--out {request.out}: the picture is SVG; name a file that ends in .svg")

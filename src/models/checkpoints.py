@@ -3,7 +3,7 @@
 import json
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,11 @@ def stored_in_4bit(checkpoint: str, config: Any, use_lora: bool) -> bool:
     """
     parts = [config, config.get_text_config(decoder=True)]
     stored = next((found for part in parts if (found := getattr(part, "quantization_config", None))), None)
+    return is_stored_in_4bit(checkpoint, stored or {}, use_lora)
+
+
+def is_stored_in_4bit(checkpoint: str, stored: Mapping[str, Any], use_lora: bool) -> bool:
+    """Return as `stored_in_4bit`, by what a config holds as its quantization, which may be nothing."""
     if not stored:
         return False
     if stored.get("quant_method") != "bitsandbytes" or not stored.get("load_in_4bit", stored.get("_load_in_4bit")):

@@ -71,15 +71,20 @@ class CheckpointGeneration:
 
     def end_ids(self, tokenizer: "PreTrainedTokenizerFast") -> list[int]:
         """Return all tokens that end the model's texts: those of both files, and the tokenizer's end token."""
+        found = self.stated_end_ids()
+        if tokenizer.eos_token_id is not None:
+            found.append(int(tokenizer.eos_token_id))
+        return list(dict.fromkeys(found))
+
+    def stated_end_ids(self) -> list[int]:
+        """Return the end tokens of both files; YoyakError where one names others than token ids."""
         found: list[int] = []
         for name, content in self._places.items():
             parts = [content, content.get("text_config")]  # of models that see or hear, too
             for part in parts:
                 if isinstance(part, dict):
                     found += _ids(part.get("eos_token_id"), name)
-        if tokenizer.eos_token_id is not None:
-            found.append(int(tokenizer.eos_token_id))
-        return list(dict.fromkeys(found))
+        return found
 
     def plain_config(self, tokenizer: "PreTrainedTokenizerFast") -> "GenerationConfig":
         """Return transformers' settings with the special tokens alone."""

@@ -24,6 +24,7 @@ from ..data.prompt.layouts import layout_of
 from ..data.prompt.text_encoder import text_encoder
 from ..errors import YoyakError, first_line
 from ..planner.positions import check_positions
+from ..planner.refusals import refuse_eva_with_added_tokens
 from ..planner.sharding import Sharding
 from ..ranks.group import rank_count, working_alone
 from .adapter_config import refuse_on_4bit
@@ -256,8 +257,7 @@ class LoRALoader:
             return load_adapter(model, lora.adapter, is_trainable=True)
         if lora.init == "orthogonal" and lora.r % 2:
             raise YoyakError(f"lora.init = orthogonal needs an even lora.r, not {lora.r}")
-        if lora.init == "eva" and self.added_token_ids:
-            raise YoyakError("lora.init = eva can't be had with added control tokens; set lora.init=default")
+        refuse_eva_with_added_tokens(self.config, self.added_token_ids)
         if linear4bit_layers(model):
             refuse_on_4bit(lora.init, "lora.init")
         ours_or_default = lora.init in ("default", "orthogonal")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..architectures import ARCHITECTURES
+from ..architectures import ARCHITECTURES, ChatLayout
 from ..config.schema import Config
 from ..data.prompt.layouts import layout_of
 from ..data.prompt.prompts import augmented_instructions, prompt_arguments
@@ -33,14 +33,32 @@ def file_templates(config: Config, tokenizer: Path, kind: str) -> "list[PromptTe
     from ..data.prompt.templates import configured_prompt
     from ..data.prompt.text_encoder import text_encoder
 
-    own = config.dataset.format_type == "chat" and config.model.chat_template == "auto" and _has_own(tokenizer.parent)
-    if own:
+    if _by_its_own(config, tokenizer):
         known = _with_template(tokenizer.parent)
         others: dict[str, Any] = {"encoder": text_encoder(known)}
     else:
         known, others = _by_file_alone(config, tokenizer, kind)
     sentences = augmented_instructions(config.dataset.language, prompt_arguments(config)["instruction"])
     return [configured_prompt(config, known, **_UNCUT, **others, instruction=sentence) for sentence in sentences]
+
+
+def added_control_tokens(config: Config, tokenizer: Path, kind: str) -> list[str]:
+    """Return the control tokens that training adds to the tokens of a `tokenizer.json`, for models of this `kind`.
+
+    Raises:
+        YoyakError: the file can't be read.
+    """
+    if config.dataset.format_type != "chat" or _by_its_own(config, tokenizer):
+        return []
+    backend = _read(tokenizer)
+    layout = _layout(config, cast("PreTrainedTokenizerFast", _FileTokenizer(backend)), kind)
+    return [token for token in layout.control_tokens if backend.token_to_id(token) is None] if layout else []
+
+
+def _by_its_own(config: Config, tokenizer: Path) -> bool:
+    """Tell whether prompts are in the tokenizer's own chat template."""
+    is_chat = config.dataset.format_type == "chat"
+    return is_chat and config.model.chat_template == "auto" and _has_own(tokenizer.parent)
 
 
 def _has_own(folder: Path) -> bool:
@@ -73,26 +91,35 @@ def _with_template(folder: Path) -> "PreTrainedTokenizerFast":
 
 def _by_file_alone(config: Config, tokenizer: Path, kind: str) -> "tuple[PreTrainedTokenizerFast, dict[str, Any]]":
     """Return what stands for a tokenizer, made without transformers, and what its prompt is built with."""
-    from tokenizers import AddedToken, Tokenizer
+    from tokenizers import AddedToken
 
     from ..data.prompt.round_trip import refuse_lossy
     from ..data.prompt.text_encoder import TextEncoder
 
-    try:
-        backend = Tokenizer.from_file(str(tokenizer))
-    except Exception as error:  # tokenizers raises nothing narrower
-        raise _unreadable(tokenizer, error) from None
+    backend = _read(tokenizer)
     backend.no_truncation()
     backend.no_padding()
     known = cast("PreTrainedTokenizerFast", _FileTokenizer(backend))
-    layout = layout_of(known, config.model.chat_template)
-    if layout is None and kind in ARCHITECTURES:
-        layout = ARCHITECTURES[kind].layout
+    layout = _layout(config, known, kind)
     if layout is not None and config.dataset.format_type == "chat":
         backend.add_special_tokens([AddedToken(token, normalized=False) for token in layout.control_tokens])
     encoder = TextEncoder.of_backend(backend)
     refuse_lossy(encoder.encode_batch, backend)
     return known, {"encoder": encoder, "chat_template": None if layout is None else layout.name}
+
+
+def _layout(config: Config, known: "PreTrainedTokenizerFast", kind: str) -> ChatLayout | None:
+    layout = layout_of(known, config.model.chat_template)
+    return ARCHITECTURES[kind].layout if layout is None and kind in ARCHITECTURES else layout
+
+
+def _read(tokenizer: Path) -> "Tokenizer":
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(tokenizer))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise _unreadable(tokenizer, error) from None
 
 
 def _unreadable(place: Path, error: Exception) -> YoyakError:

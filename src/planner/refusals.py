@@ -21,6 +21,12 @@ def refuse_small_eva_batches(config: Config, targets: Sequence[int]) -> None:
         raise eva_batch_error(lora.r, needed)
 
 
+def refuse_eva_with_added_tokens(config: Config, added: Sequence[object]) -> None:
+    """Raise YoyakError where `lora.init = eva` is to start an adapter beside rows of control tokens that were added."""
+    if added and config.lora.init == "eva" and config.lora.use_lora and config.lora.adapter is None:
+        raise YoyakError("lora.init = eva can't be had with added control tokens; set lora.init=default")
+
+
 def eva_batch_error(rank: int, needed: int) -> YoyakError:
     """Return the error where no batch has the summary tokens that `lora.init = eva` needs for a rank."""
     return YoyakError(

@@ -35,6 +35,9 @@ def shape_of_config(config: dict[str, Any], where: str) -> ModelShape:
     classes = WRITTEN_TYPES[kind]
     config = {**classes.usual, **{name: value for name, value in config.items() if value is not None}}
     try:
+        for name in ("num_attention_heads", "hidden_size", "vocab_size", "intermediate_size", "num_hidden_layers"):
+            if int(config[name]) < 1:
+                raise KeyError(name)
         heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
         other = other_heads_of(config, where) if classes.value_norms else None
         return ModelShape(

@@ -14,6 +14,7 @@ from ..commands.train.request import TrainRequest
 from ..config.schema import Config
 from ..data.files.places import existing_file
 from ..errors import YoyakError
+from ..models.untrainable import refuse_untrainable_checkpoint
 from ..planner.data_lengths import data_lengths
 from ..planner.devices import CARDS, Device
 from ..planner.job import job_of
@@ -147,6 +148,7 @@ def situation_of_form(config: Config, named: Collection[str], device: Device) ->
     Raises:
         YoyakError: settings exclude each other, or data, tokenizer or model can't be read.
     """
+    refuse_untrainable_checkpoint(config)
     shape = _shape(config)
     job_of(config, shape, device)  # settings that exclude each other are refused before data is read
     train, evaluation = (_split(config, shape, split, f"data.{split}" in named) for split in ("train", "eval"))

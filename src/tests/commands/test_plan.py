@@ -1,9 +1,12 @@
 """`yoyak plan` refuses what `yoyak train` refuses of settings and data, and options that it would not read."""
 
+import json
+
 import pytest
 
 from src.data.prompt.prompts import PROMPT_TEXTS
 from src.tests.commands.conftest import write_csv
+from src.tests.tiny_models import tiny_tokenizer, write_tiny_model
 
 _WITH = {"lora.r=3": ["lora.init=orthogonal"], "lora.init=eva": ["lora.r=64", "lora.use_qlora=false"]}
 
@@ -30,6 +33,52 @@ def test_what_training_refuses(yoyak, tiny, setting, line):
     assert planned.err.startswith(f"yoyak: {line}")
     assert yoyak("train", "-e", "tiny.yaml", *settings).err == planned.err
     assert not (tiny / "outputs").exists() or setting.startswith(("data.", "lora.init=eva"))
+
+
+@pytest.mark.parametrize(
+    ("config", "settings", "line"),
+    [
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, [], "stored as gptq, which can't be"),
+        (
+            {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+            ["lora.use_lora=false"],
+            "stored in 4 bit, and 4-bit weights can't be trained",
+        ),
+        ({"num_hidden_layers": 1_000_000}, [], "can't be loaded: num_hidden_layers = 1000000 in its config"),
+        ({"generation": {"eos_token_id": "</s>"}}, [], 'eos_token_id = "</s>": must be token ids; mend it'),
+        ({"generation": []}, [], "can't be loaded: generation_config.json holds no settings; get it again"),
+        ({"pickled": True}, [], "pytorch_model.bin is pickled, which can run code when loaded"),
+        ({"index": "{"}, [], "model.safetensors.index.json: not an index of weights; get the checkpoint again"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_checkpoints_that_training_refuses(yoyak, tiny, config, settings, line):
+    base, settings = tiny / "base", ["lora.use_qlora=false", *settings]
+    content = json.loads((base / "config.json").read_text()) | config
+    if "generation" in content:
+        (base / "generation_config.json").write_text(json.dumps(content.pop("generation")))
+    if content.pop("pickled", False):
+        (base / "model.safetensors").rename(base / "pytorch_model.bin")
+    if "index" in content:
+        (base / "model.safetensors.index.json").write_text(content.pop("index"))
+    (base / "config.json").write_text(json.dumps(content))
+    planned = yoyak("plan", "-e", "tiny.yaml", "--memory-gb", "8", *settings)
+    assert (planned.code, planned.out, planned.err.count("\n")) == (2, "", 1)
+    assert line in planned.err
+    assert yoyak("train", "-e", "tiny.yaml", *settings).err == planned.err
+
+
+@pytest.mark.parametrize("chat_template", ["llama", "auto"])
+def test_eva_beside_control_tokens_that_are_added(yoyak, tiny, chat_template):
+    write_tiny_model(tiny / "base", tokenizer=tiny_tokenizer(()))
+    settings = ["lora.init=eva", "lora.r=1", "lora.use_qlora=false", f"model.chat_template={chat_template}"]
+    settings += ["dataset.format_type=chat", "training.max_steps=1"]
+    planned = yoyak("plan", "-e", "tiny.yaml", "--memory-gb", "8", *settings)
+    said = "yoyak: lora.init = eva can't be had with added control tokens; set lora.init=default\n"
+    assert (planned.code, planned.out, planned.err) == (2, "", said)
+    assert yoyak("train", "-e", "tiny.yaml", *settings).err == said
+    for others in (["dataset.format_type=instruction"], ["lora.init=default"]):
+        assert yoyak("plan", "-e", "tiny.yaml", "--memory-gb", "8", *settings, *others).code == 0
 
 
 def test_a_picture_is_of_a_comparison(yoyak, tiny):

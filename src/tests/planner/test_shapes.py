@@ -57,6 +57,7 @@ def test_parameters_by_hand():
         ({"model_type": "gpt2"}, "here: models of type gpt2 can't be planned; those of llama, qwen2, qwen3, "),
         ({key: value for key, value in CONFIG.items() if key != "vocab_size"}, "here: no usable 'vocab_size' in"),
         (CONFIG | {"hidden_size": "wide"}, "here: no usable"),
+        (CONFIG | {"hidden_size": -4}, "here: no usable 'hidden_size' in"),
     ],
 )
 def test_what_is_no_shape_is_refused(config, message):
