@@ -1,8 +1,7 @@
 """The gated delta rule by Flash Linear Attention's Triton kernels (Yang and Zhang 2024), where that is installed.
 
 Its short convolution and its chunked rule, with their own backwards: the states after one level of sequences are those
-that the next begins with. Queries and keys are made of length 1 and queries scaled by its kernels, as transformers
-calls them.
+that the next begins with. Queries are scaled by its kernels, as transformers calls them.
 """
 
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import torch
 
 from ...descriptions import DeltaDescription
 from ..levels import Level, Levels
+from .unit_length import unit_length
 
 
 @dataclass(frozen=True)
@@ -83,17 +83,16 @@ def _level(
         qkv[None], weight, initial_state=past, output_final_state=goes_on, activation="silu", **bounds
     )
     queries, keys, values = torch.split(convolved[0], [of.keys, of.keys, of.values], dim=1)
-    queries, keys = (x.reshape(1, -1, of.key_heads, of.key_width) for x in (queries, keys))
+    queries, keys = (unit_length(x.unflatten(1, (of.key_heads, of.key_width))) for x in (queries, keys))
     read, states = chunk_gated_delta_rule(
-        queries,
-        keys,
+        queries[None],
+        keys[None],
         values.reshape(1, -1, of.heads, of.width),
         g=decays[None],
         beta=rates[None],
         scale=of.key_width**-0.5,
         initial_state=states,
         output_final_state=goes_on or keeps_last,
-        use_qk_l2norm_in_kernel=True,
         **bounds,
     )
     return read[0], _Carried(past, states)

@@ -30,6 +30,7 @@ from src.kernels.cuda import (
     rms_norm,
     scaled_copies,
     swiglu,
+    unit_length,
 )
 from src.kernels.heads import AttentionShape, HeadNorms, Sequences
 
@@ -133,6 +134,8 @@ def _launch_all(shape: ModelShape, dtype: torch.dtype) -> None:
     cached_attention.cached_attention(
         empty(64, attention.columns), (rotary[0][:64], rotary[1][:64]), cache, integers[:64], attention, norms, out[:64]
     )
+    heads = empty(TOKENS, attention.columns).requires_grad_().unflatten(1, (-1, attention.width))
+    unit_length.unit_length(heads[:, : attention.key_heads]).sum().backward()  # type: ignore[no-untyped-call]
     for beams in (2, 4, 64):
         beam_order.reorder_beams(cache, integers[:64].view(-1, beams), integers[:2], integers[:2])
 

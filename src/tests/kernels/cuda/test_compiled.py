@@ -30,6 +30,8 @@ KERNELS = {
     "scaled_copies._copy_scaled",
     "swiglu._swiglu_backward",
     "swiglu._swiglu_forward",
+    "unit_length._unit_backward",
+    "unit_length._unit_forward",
 }
 
 
