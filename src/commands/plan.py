@@ -207,13 +207,13 @@ def calibrate(request: PlanRequest) -> None:
     from .train.busy_cores import busy_measurement_note
 
     runs = Path(load_config_with_sources(request.experiment, request.overrides)[0].experiment.output_dir)
-    for name in worked_on(runs):
+    if name := next(worked_on(runs), None):
         raise YoyakError(f"{runs / name}: is under way, and would slow down what is measured; wait until it has ended")
     note = None if torch.cuda.is_available() else busy_measurement_note()
     if note:
         say_aside(note)
     device = measure_machine()
-    for name in worked_on(runs):
+    if name := next(worked_on(runs), None):
         raise YoyakError(
             f"{runs / name}: has begun meanwhile, so what was measured is not kept; wait until it has ended"
         )

@@ -175,7 +175,8 @@ def _is_complete(fold: Fold) -> bool:
         for name, values in differences(located(fold.config), located(Config.model_validate(record.config))).items()
         if not name.startswith(_AFTER_TRAINING)
     }
-    for name, (before, now) in changed.items():
+    if changed:
+        name, (before, now) = next(iter(changed.items()))
         raise YoyakError(
             f"{fold.folder}: was trained with {name} = {json.dumps(before)}, not {json.dumps(now)}; "
             "pass --overwrite to train all folds anew, or set experiment.name=OTHER"
