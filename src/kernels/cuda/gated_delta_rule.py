@@ -83,7 +83,7 @@ def _level(
         qkv[None], weight, initial_state=past, output_final_state=goes_on, activation="silu", **bounds
     )
     queries, keys, values = torch.split(convolved[0], [of.keys, of.keys, of.values], dim=1)
-    queries, keys = (unit_length(x.unflatten(1, (of.key_heads, of.key_width))) for x in (queries, keys))
+    queries, keys = (unit_length(x.view(-1, of.key_heads, of.key_width)) for x in (queries, keys))
     read, states = chunk_gated_delta_rule(
         queries[None],
         keys[None],
