@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config.schema import DataSettings
-from ..files.sources import DialogueTable, read_dialogues
+from ..files.sources import DialogueRow, DialogueTable, read_dialogues
 from ..files.text_files import holds_one_dialogue, read_one_dialogue
 from ..prompt.turns import turns_of
 
@@ -105,14 +105,14 @@ class DataReport:
 def check_file(
     source: str,
     settings: DataSettings,
-    prompt_lengths: Callable[[list[str]], list[int]] | None = None,
+    prompt_lengths: Callable[[Sequence[DialogueRow]], list[int]] | None = None,
     encoder_max_len: int = 1024,
     need_summary: bool = True,
 ) -> DataReport:
     """Read `source` (as `load_dialogues` takes it) and report on it; bad rows are reported, whatever the settings say.
 
-    `prompt_lengths` takes dialogues and returns the number of tokens of each one's whole prompt before truncation;
-    with it the report holds their histogram and how many exceed `encoder_max_len`.
+    `prompt_lengths` takes rows and returns the number of tokens of each one's whole prompt before truncation; with it
+    the report holds their histogram and how many exceed `encoder_max_len`.
 
     Raises YoyakError where the file as a whole cannot be used: missing, undecodable, empty, without the columns.
     """
@@ -124,7 +124,7 @@ def check_file(
     common = Counter(name for dialogue_names in names for name in sorted(dialogue_names))
     prompts = None
     if prompt_lengths is not None:
-        lengths = prompt_lengths(dialogues)
+        lengths = prompt_lengths(table.rows)
         over_limit = sum(length > encoder_max_len for length in lengths)
         prompts = PromptLengths(Distribution.of(lengths), count_bins(lengths), encoder_max_len, over_limit)
     return DataReport(

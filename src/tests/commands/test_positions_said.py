@@ -37,11 +37,11 @@ def test_json(yoyak, tiny):
 
 
 @pytest.mark.parametrize("engine", ["packed", "trainer"])
-def test_a_summary_longer_than_the_positions_is_said_before_training_and_by_the_plan(yoyak, tiny, caplog, engine):
+def test_a_summary_longer_than_the_positions_is_said(yoyak, tiny, caplog, engine):
     """Lengths within the settings, but for a summary, which is never cut."""
     write_csv(tiny / "train.csv", DIALOGUES, [*SUMMARIES[:3], "They go. " * 60])
     more = ("-e", "tiny.yaml", "lora.use_qlora=false", f"training.engine={engine}", "training.max_steps=1")
-    for command in (("train",), ("plan", "--gpu", "A6000")):
+    for command in (("train",), ("plan", "--gpu", "A6000"), ("data", "check", "train.csv")):
         caplog.clear()
         result = yoyak(*command, *more)
         assert result.code == 0

@@ -98,7 +98,7 @@ def test_files_for_inference(tmp_path):
 
 
 def test_prompt_lengths_and_the_limit(source):
-    report = check_file(source, SETTINGS, lambda dialogues: [len(text) for text in dialogues], encoder_max_len=15)
+    report = check_file(source, SETTINGS, lambda rows: [len(row.dialogue) for row in rows], encoder_max_len=15)
     assert report.prompts is not None
     assert report.prompts.tokens == Distribution(70 / 3, 15, 40, 40)
     assert report.prompts.over_limit == 1  # 15 is within the limit of 15, 40 is not
