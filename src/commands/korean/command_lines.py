@@ -183,6 +183,10 @@ COMMAND_LINES = (
     Text("; this fits: {settings}", ". 이렇게 하면 들어갑니다: {settings}"),
     Text("; no settings of this model do", ". 이 모델은 설정을 바꿔도 들어가지 않습니다"),
     Text("{path}: is complete and kept", "{path}: 끝난 것이라 그대로 둡니다"),
+    Text(
+        "{fold}: its scores are left out, which are of {setting} = {value}",
+        "{fold}: {setting} = {value}(으)로 매긴 점수라 뺍니다",
+    ),
     Text("Fold {number} of {all}", "폴드 {number}/{all}"),
     Text("Figures: {path}", "수치: {path}"),
     Text(

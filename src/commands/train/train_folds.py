@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 FOLDS_FILE = "folds.json"
 _AFTER_TRAINING = ("generation.", "evaluation.")
+_IN_NO_SCORE = ("evaluation.generate", "generation.batch_")
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,10 @@ def plan_folds(config: Config, folds: int) -> list[Fold]:
 
 
 def summary_of(planned: Sequence[Fold]) -> dict[str, Any]:
-    """Return each fold's figures on its own rows, their means and their standard deviations (of a sample: n - 1)."""
+    """Return each fold's figures on its own rows, their means and their standard deviations (of a sample: n - 1).
+
+    Scores of a fold that was complete, and summarized or scored by other settings, have no part in them.
+    """
     from statistics import mean, stdev
 
     from ...evaluation.result import SCORES
@@ -139,15 +143,27 @@ def summary_of(planned: Sequence[Fold]) -> dict[str, Any]:
         record = read_record(fold.folder) or RunRecord()
         scores = {name: getattr(record.scores.fine_tuned, name, None) for name in SCORES}
         figures = {name: score for name, score in scores.items() if score is not None}
-        figures["eval_loss"] = record.train.eval_loss
+        others = _scored_by(fold, record) if figures else {}
+        figures = {"eval_loss": record.train.eval_loss} | ({} if others else figures)
         rows = {"train_rows": len(fold.train_rows), "eval_rows": len(fold.eval_rows)}
-        runs.append({"run": fold.folder.name, **rows, "scores": figures})
+        left_out = {"scores_left_out": others} if others else {}
+        runs.append({"run": fold.folder.name, **rows, "scores": figures, **left_out})
     columns = {name: [run["scores"].get(name) for run in runs] for name in (*SCORES, "eval_loss")}
     whole = {name: values for name, values in columns.items() if None not in values}
     return {
         "runs": runs,
         "mean": {name: mean(values) for name, values in whole.items()},
         "standard_deviation": {name: stdev(values) for name, values in whole.items()},
+    }
+
+
+def _scored_by(fold: Fold, record: RunRecord) -> dict[str, object]:
+    """Return the settings by which a fold's summaries were made and scored, where they are others now."""
+    changed = differences(located(fold.config), located(Config.model_validate(record.config))).items()
+    return {
+        name: before
+        for name, (before, _) in changed
+        if name.startswith(_AFTER_TRAINING) and not name.startswith(_IN_NO_SCORE)
     }
 
 
@@ -164,16 +180,20 @@ def _refuse_other_content(folder: Path, folds: int, overwrite: bool) -> None:
 
 
 def _is_complete(fold: Fold) -> bool:
-    """Return whether a fold's run is there, complete; refuse other settings, but not of generating and scoring."""
+    """Return whether a fold's run is there, complete; refuse other settings, but not of generating and scoring.
+
+    These too, where scores have decided which weights were kept.
+    """
     from ...runs.record import read_record
 
     record = read_record(fold.folder)
     if record is None or record.status != "completed" or not record.config:
         return False
+    decided = fold.config.training.metric_for_best_model == "rouge_sum"
     changed = {
         name: values
         for name, values in differences(located(fold.config), located(Config.model_validate(record.config))).items()
-        if not name.startswith(_AFTER_TRAINING)
+        if not name.startswith(_IN_NO_SCORE if decided else _AFTER_TRAINING)
     }
     if changed:
         name, (before, now) = next(iter(changed.items()))
@@ -229,7 +249,12 @@ def _remove_outdated(fold: Fold, overwrite: bool) -> None:
 
 
 def _sentences(record: dict[str, Any]) -> list[str]:
-    lines = [f"\n{record['folds']} folds, each on its own rows (mean, standard deviation over folds):"]
+    lines = [
+        f"{run['run']}: its scores are left out, which are of {setting} = {json.dumps(value, ensure_ascii=False)}"
+        for run in record["runs"]
+        for setting, value in list(run.get("scores_left_out", {}).items())[:1]
+    ]
+    lines += [f"\n{record['folds']} folds, each on its own rows (mean, standard deviation over folds):"]
     spread = record["standard_deviation"]
     return lines + [f"  {name:<10} {value:7.3f}  {spread[name]:6.3f}" for name, value in record["mean"].items()]
 

@@ -52,6 +52,14 @@ def test_two_folds_and_their_ensemble(yoyak, tiny):
     )
     assert ensemble["sentence"] in result.out
 
+    again = yoyak(*ARGUMENTS, "evaluation.generate=true", "evaluation.tokenization=char", "generation.batch_size=1")
+    assert again.code == 0
+    assert 'fold_1: its scores are left out, which are of evaluation.tokenization = "word"' in again.out
+    other = json.loads((both / "folds.json").read_text(encoding="utf-8"))
+    assert other["mean"] == {"eval_loss": pytest.approx(mean(losses))}
+    assert [run["scores_left_out"] for run in other["runs"]] == [{"evaluation.tokenization": "word"}] * 2
+    assert other["ensemble"]["scores"]["tokenization"] == "char"
+
 
 @pytest.mark.slow
 def test_complete_folds_are_kept_and_missing_ones_trained(yoyak, tiny):
