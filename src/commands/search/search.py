@@ -79,7 +79,8 @@ def run_search(request: SearchRequest) -> Path:
                 with deciding(search.folder):  # the last worker sees no other
                     record = conclude(search) if worker.is_last() else None
         except KeyboardInterrupt:
-            conclude(search, stopped=True)
+            with deciding(search.folder):  # Ctrl-C stops all workers of a terminal at once
+                conclude(search, stopped=True)
             raise
         if record is None:
             search.console.print("Another process goes on with this search and ends it")

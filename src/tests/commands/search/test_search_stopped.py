@@ -1,5 +1,6 @@
 """A search that is stopped leaves the best so far, and goes on; two processes share one."""
 
+import fcntl
 import json
 import os
 import signal
@@ -43,6 +44,24 @@ def test_a_signal_leaves_the_best_so_far(yoyak, learning, number, code):  # noqa
     record = record_of(folder)
     assert [trial["state"] for trial in record["trials"]] == ["finished"] * 3
     assert record["test"]["dialogues"] == 2
+
+
+def test_workers_that_are_stopped_together_write_one_after_another(yoyak, learning, monkeypatch):  # noqa: F811
+    """Ctrl-C reaches all of a terminal, and they write the same link, config and record."""
+    held = []
+
+    def stop(search):
+        raise KeyboardInterrupt
+
+    def write(search, stopped):
+        with (search.folder / ".deciding.lock").open() as another, pytest.raises(BlockingIOError):
+            fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.append(stopped)
+
+    monkeypatch.setattr("src.commands.search.loop.run_trials", stop)
+    monkeypatch.setattr("src.commands.search.conclude.conclude", write)
+    assert yoyak(*SEARCH).code == 130
+    assert held == [True]
 
 
 @pytest.mark.slow
