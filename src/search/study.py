@@ -15,7 +15,7 @@ from typing import Any
 
 import optuna
 from optuna.trial import TrialState
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..bilingual import Text, halves
@@ -28,6 +28,7 @@ from .space import Settings, Space, decoded
 _STUDY = "yoyak"
 _IDENTITY = "yoyak_search"
 _LAST_TABLE = "alembic_version"  # that Optuna makes in a new storage
+_WAIT_SECONDS = 60.0  # for a SQLite file: many workers on a slow disk keep each other waiting for more than its own 5
 _STARTUP = 5  # trials drawn at random before TPE has something to go by
 _STATES: dict[TrialState, State] = {
     TrialState.RUNNING: "begun",
@@ -89,9 +90,12 @@ class SearchStudy:
         self._seen: list[optuna.trial.FrozenTrial] | None = None
         study = f"{_STUDY}/{name}"
         try:
-            if anew and study in optuna.get_all_study_names(url):
-                optuna.delete_study(study_name=study, storage=url)
-            self._study = optuna.create_study(storage=url, study_name=study, direction="maximize", load_if_exists=True)
+            there = _storage(url)
+            if anew and study in optuna.get_all_study_names(there):
+                optuna.delete_study(study_name=study, storage=there)
+            self._study = optuna.create_study(
+                storage=there, study_name=study, direction="maximize", load_if_exists=True
+            )
         except Exception as error:  # of whichever driver and database
             raise YoyakError(f"--storage {url}: can't be opened ({first_line(error)})") from error
 
@@ -165,11 +169,10 @@ class SearchStudy:
         attributes: dict[str, Any] = {} if units is None else {"units": vars(units)}
         if reason is not None:
             attributes |= halves("reason", reason)
-        there = [] if params is None else list(params)
         trial = optuna.trial.create_trial(
             state=TrialState.RUNNING if reason is None else TrialState.FAIL,
             params=params or {},
-            distributions={name: self.space[name] for name in there},
+            distributions={name: self.space[name] for name in params or ()},
             user_attrs=attributes,
         )
         self._study.add_trial(trial)
@@ -242,6 +245,12 @@ class SearchStudy:
             distributions=trial.distributions,
             intermediate_values=trial.intermediate_values,
         )
+
+
+def _storage(url: str) -> optuna.storages.RDBStorage:
+    """Return the storage at a URL; of a file, which others hold while they write, its turn is waited for."""
+    waits = {"connect_args": {"timeout": _WAIT_SECONDS}} if make_url(url).get_backend_name() == "sqlite" else None
+    return optuna.storages.RDBStorage(url, engine_kwargs=waits)
 
 
 def stored_trials(url: str) -> tuple[str, dict[str, Any], list[TrialRecord]] | None:

@@ -30,6 +30,12 @@ def test_reasons_keep_their_korean_halves(study):
     assert [korean(trial.reason) for trial in found[1:]] == ["너무 큼", "in English alone", "발산"]
 
 
+def test_a_file_that_another_worker_writes_is_waited_for(study):
+    """The five seconds of SQLite's own end a worker where many write to a slow disk."""
+    with study._study._storage._backend.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000
+
+
 def test_trials_that_are_not_there_yet(tmp_path, study):
     assert stored_trials(study.url) == ("found", {}, [])
     (tmp_path / "new.db").touch()
