@@ -9,20 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import YoyakError
-from ..runs.lock import run_lock
+from ..runs.lock import is_same_file, run_lock
 from .folder import CLAIMS, worker_names
 
 
 @contextmanager
 def deciding(folder: Path) -> Iterator[None]:
     """Hold the search's folder while something is decided; wait for others that do."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".deciding.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    path = folder / ".deciding.lock"
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if is_same_file(descriptor, path):  # or who held it has failed to begin, and removed the folder
+                yield
+                return
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -38,8 +42,21 @@ def claimed(folder: Path, name: str) -> Iterator[None]:
 
 def is_free(folder: Path, name: str) -> bool:
     """Tell whether no process holds a name."""
+    return _can_be_held(folder / CLAIMS / name)
+
+
+def can_go_on(folder: Path, trial: str) -> bool:
+    """Tell whether no process has a trial, neither its claim nor its run.
+
+    Of a killed one the run's lock may stay for a moment longer, while the system closes what was opened in between, as
+    a GPU's files: to go on at once would be refused, and the trial would count as failed.
+    """
+    return is_free(folder, trial) and _can_be_held(folder / trial)
+
+
+def _can_be_held(place: Path) -> bool:
     try:
-        with claimed(folder, name):
+        with run_lock(place):
             return True
     except YoyakError:
         return False

@@ -1,10 +1,14 @@
 """Several processes on one search."""
 
+import fcntl
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from src.search.workers import is_free
+import pytest
+
+from src.search.workers import deciding, is_free
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKER = """
@@ -19,6 +23,22 @@ with working(folder) as worker:
         print(worker.is_last(), flush=True)
     input()
 """
+
+
+def test_a_folder_that_was_removed_meanwhile_is_held_anew(tmp_path, monkeypatch):
+    """Who began a search holds the folder, fails, and removes it, while another one waits; a third sees the new one."""
+    folder, flock, asked = tmp_path / "found_search", fcntl.flock, []
+
+    def wait(descriptor, operation):
+        if not asked:
+            shutil.rmtree(folder)
+        asked.append(operation)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", wait)
+    with deciding(folder), (folder / ".deciding.lock").open() as third, pytest.raises(BlockingIOError):
+        flock(third, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert len(asked) == 2
 
 
 def test_of_two_that_end_together_one_is_the_last(tmp_path):
