@@ -59,6 +59,18 @@ SEARCH = (
     Text("paused after {took}: evaluation loss {found}", "{took:t} 뒤 멈춤: 평가 손실 {found}"),
     Text("paused after {took}: {found}", "{took:t} 뒤 멈춤: {found}"),
     Text("paused after {took}, not measured", "{took:t} 뒤 멈춤, 재지 못함"),
+    Text(
+        "Trial {number} has been ended by another process meanwhile; what this one found is not kept",
+        "시도 {number}: 그사이 다른 프로세스가 끝냈으므로 이 프로세스가 얻은 결과는 남기지 않습니다",
+    ),
+    Text(
+        "two processes have ended at it unexpectedly, the last one so: {why}",
+        "프로세스 두 개가 이 시도에서 예기치 않게 끝났습니다. 마지막 이유: {why}",
+    ),
+    Text(
+        "Ended:   a process at trial {number}, unexpectedly: {why}",
+        "중단:    시도 {number}에서 프로세스가 예기치 않게 끝남: {why}",
+    ),
     Text("Trial {number} failed: {why}", "시도 {number} 실패: {why:t}"),
     Text(
         "{n} trials in {took}, {done} of them to the end; {over} never started",

@@ -28,7 +28,7 @@ from ...search.held import BEAMS
 from .additions import FOLDER, Winner, add_to_winner, chosen_among, known_additions
 from .context import Search
 from .earlier import what_stands
-from .loop import drop_models, finished_with_models
+from .loop import UNEXPECTED, drop_models, finished_with_models
 from .measured import TEST_SUMMARIES, scores_of, test_summaries
 from .seconds import end_seconds, summaries_seconds, whole_seconds
 from .trial import FINAL, has_scores, pause_dialogues, read_scores
@@ -90,6 +90,7 @@ def search_record(
         line |= {"measured": {str(pause): value for pause, value in trial.measured.items()}, "score": trial.value}
         line |= {"seconds": round(trial.spent.seconds, 2), "steps": trial.spent.steps, **halves("reason", trial.reason)}
         line |= {"stages": trial.attributes.get("stages", []), "ended_after": trial.attributes.get("ended_after")}
+        line[UNEXPECTED] = trial.attributes.get(UNEXPECTED, [])
         run = search.folder / trial_name(trial.number)
         if trial.state == "finished" and has_scores(run):
             scores = read_scores(run)
@@ -161,6 +162,8 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
     begun, took = len(record["trials"]) - refused, hours(record["spent_seconds"])
     say(f"\n{count(begun, 'trial')} in {took}, {len(finished)} of them to the end; {refused} never started")
     chosen, objective = record["chosen"], record["objective"]
+    for number, why in ((trial["number"], why) for trial in record["trials"] for why in trial[UNEXPECTED]):
+        say(f"Ended:   a process at trial {number}, unexpectedly: {why}")
     best, n = finished[chosen], record["dev"]["dialogues"]
     say(f"Winner:  trial {chosen}: {objective} {_interval(best, '.2f', 'score')} on {count(n, 'dialogue')}")
     place = record["equal"].index(chosen)  # the cheapest come first

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from optuna.exceptions import UpdateFinishedTrialError
+
 from ...config.loader import changed_config
-from ...config.provenance import value_text
-from ...errors import YoyakError
-from ...planner.advice import hours
+from ...errors import YoyakError, first_line
+from ...redaction import redact
 from ...reports.report import write_report
 from ...runs.disk import is_disk_full, is_too_large
 from ...search.choice import Finished
@@ -19,7 +20,7 @@ from ...search.folder import trial_name
 from ...search.halving import by_promise, promotable
 from ...search.space import decoded, own_params
 from ...search.study import TrialRecord
-from ...search.workers import claimed, deciding, is_free
+from ...search.workers import can_go_on, claimed, deciding
 from ..train.config import refuse_untrainable
 from .context import Search
 from .measured import free_memory
@@ -32,8 +33,11 @@ from .seconds import (
     stage_seconds,
     whole_seconds,
 )
-from .trial import EARLIER, FINAL, Stage, has_scores, pause_dialogues, read_scores, run_stage, trial_config
+from .trial import EARLIER, FINAL, Stage, has_scores, read_scores, run_stage, trial_config
+from .trial_lines import say_begin, say_end
 
+UNEXPECTED = "unexpected"
+"""In a trial's record: the errors by which processes have ended at it."""
 _ADAPTER = "adapter_model.safetensors"
 _REFUSALS = 20  # drawn in a row that can't fit or end in time, after which no more are drawn
 _FAILURES = 3  # trials in a row after which the search gives up
@@ -63,7 +67,12 @@ def run_trials(search: Search) -> None:
                 time.sleep(_ASK_AGAIN_SECONDS[found])
                 continue
             refused = 0
-            _run(search, *found)
+            try:
+                _run(search, *found)
+            except UpdateFinishedTrialError:  # it took this one for dead: of another machine only the lock's age tells
+                search.study.look()
+                said = f"Trial {found[0]} has been ended by another process meanwhile; what this one found is not kept"
+                search.console.print(said, style="yellow")
         free_memory()
 
 
@@ -108,7 +117,7 @@ def _unheld(search: Search) -> set[int]:
     """
     search.study.look()
     begun = [trial.number for trial in search.study.trials() if trial.state == "begun"]
-    return {number for number in begun if is_free(search.folder, trial_name(number))}
+    return {number for number in begun if can_go_on(search.folder, trial_name(number))}
 
 
 def _ends_in_time(search: Search, trial: TrialRecord, left: float, pauses: bool = True) -> bool:
@@ -159,7 +168,7 @@ def _run(search: Search, number: int, until: int | None) -> None:
     speed = pace(search)
     foreseen = stage_seconds(search, speed, trial.units, trial, until)
     limit = seconds_after_training(search, trial)
-    _say_begin(search, trial, until, foreseen)
+    say_begin(search, trial, foreseen)
     steps, losses = trial.units.steps, search.machine.losses
     try:
         stage = run_stage(config, search.settings, steps, until, lambda _: search.clock.left > limit, losses)
@@ -168,6 +177,10 @@ def _run(search: Search, number: int, until: int | None) -> None:
             raise
         _fail(search, trial, str(error))
         return
+    except Exception as error:
+        if not isinstance(error, OSError):  # which is the machine's fault
+            _note_unexpected(search, trial, error)
+        raise  # this process ends; others and the next start go on
     _keep(search, trial, stage, foreseen)
 
 
@@ -190,7 +203,7 @@ def _keep(search: Search, trial: TrialRecord, stage: Stage, foreseen: float) -> 
         _keep_earlier(search.folder / trial_name(trial.number))  # before it counts as finished: a kill comes back here
         search.study.finish(trial.number, sum(stage.scores.scores) / len(stage.scores.scores))
         drop_models(search)
-    _say_end(search, trial, stage)
+    say_end(search, stage)
 
 
 def _keep_earlier(run: Path) -> None:
@@ -252,29 +265,11 @@ def _fail(search: Search, trial: TrialRecord, reason: str) -> None:
         raise YoyakError(f"{_FAILURES} trials in a row failed, the last one so: {reason}")
 
 
-def _say_begin(search: Search, trial: TrialRecord, until: int | None, foreseen: float) -> None:
-    settings = ", ".join(f"{name} {_short(value)}" for name, value in trial.settings.items())
-    what = "the config as it is" if trial.number == 0 else settings
-    goes_on = " goes on" if trial.measured else ""
-    need, have = hours(foreseen), hours(max(search.clock.left, 0))
-    said = f"Trial {trial.number}{goes_on}: {what} (about {need}, {have} left)"
-    search.console.print(said)
-
-
-def _say_end(search: Search, trial: TrialRecord, stage: Stage) -> None:
-    took, objective = hours(stage.spent.seconds), search.config.search.objective
-    if stage.scores is not None:
-        said = f"  ended after {took}: {objective} {sum(stage.scores.scores) / len(stage.scores.scores):.2f}"
-    elif stage.measured:
-        pause = max(stage.measured)
-        value, few = stage.measured[pause], pause_dialogues(search.settings, len(search.data.dev))
-        by_summaries = few and pause == len(search.settings.pauses) - 1
-        found = f"{objective} {value:.2f}" if by_summaries else f"evaluation loss {-value:.4f}"
-        said = f"  paused after {took}: {found}"
-    else:
-        said = f"  paused after {took}, not measured"
-    search.console.print(said)
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else value_text(value)
+def _note_unexpected(search: Search, trial: TrialRecord, error: Exception) -> None:
+    """Keep that a trial has ended a process. One that has ended two is not gone on with: it would end all, in turn."""
+    why = redact(f"{type(error).__name__}: {first_line(error)}")
+    before = trial.attributes.get(UNEXPECTED, [])
+    search.study.note(trial.number, UNEXPECTED, [*before, why])
+    if before and trial.number:
+        said = f"two processes have ended at it unexpectedly, the last one so: {why}"
+        search.study.fail(trial.number, with_half(said))
