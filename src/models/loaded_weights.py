@@ -63,7 +63,7 @@ def load_weights(
     if report["missing_keys"]:
         raise _lacks(checkpoint, report["missing_keys"], unexpected)
     others = [(name, tuple(there), tuple(asked)) for name, there, asked in report["mismatched_keys"]]
-    _refuse_shapes(checkpoint, [*others, *_other_4bit_shapes(model)])
+    _refuse_shapes(checkpoint, [*others, *_other_4bit_shapes(checkpoint, model)])
     left_out = [name for name in unexpected if is_side_part(model, name)]
     _refuse_unknown(checkpoint, [name for name in unexpected if name not in set(left_out)])
     if left_out:
@@ -158,9 +158,18 @@ def _foreign(unexpected: Iterable[str]) -> str | None:
     return None
 
 
-def _other_4bit_shapes(model: PreTrainedModel) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
-    """Return 4-bit weights of another shape than their layer's, which transformers takes as they are."""
+def _other_4bit_shapes(checkpoint: str, model: PreTrainedModel) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+    """Return 4-bit weights of another shape than their layer's, which transformers takes as they are.
+
+    Raises:
+        YoyakError: the weights are not in 4 bit at all.
+    """
     layers = [(name, module) for name, module in model.named_modules() if isinstance(module, bnb.nn.Linear4bit)]
+    if not all(hasattr(layer.weight, "quant_state") for _, layer in layers):
+        raise YoyakError(
+            f"model.checkpoint = {checkpoint}: is stored in 4 bit by its config.json, and its weights are not; "
+            "get the config.json that belongs to it"
+        )
     shapes = [
         (f"{name}.weight", tuple(layer.weight.quant_state.shape), (layer.out_features, layer.in_features))
         for name, layer in layers

@@ -135,6 +135,10 @@ MODEL_ERRORS = (
         "model.checkpoint = {checkpoint}: has {some} that the model in its config.json does not, {first}; {mend}",
         "model.checkpoint = {checkpoint}: config.json의 모델에 없는 {some:t:이/가} 있습니다({first:t}). {mend:t}",
     ),
+    Text(
+        "model.checkpoint = {checkpoint}: is stored in 4 bit by its config.json, and its weights are not; {mend}",
+        "model.checkpoint = {checkpoint}: config.json으로는 4비트인데 가중치는 그렇지 않습니다. {mend:t}",
+    ),
     Text("a tensor", "텐서 하나"),
     Text("{number} tensors", "텐서 {number}개"),
     Text("first {one}", "처음은 {one}"),

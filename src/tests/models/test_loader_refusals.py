@@ -100,6 +100,18 @@ def test_full_fine_tuning_and_pissa_of_a_4_bit_checkpoint_are_refused(tmp_path: 
 
 
 @pytest.mark.parametrize("use_qlora", [False, True])
+def test_weights_that_are_not_in_the_4_bit_of_their_config_are_refused(tmp_path: Path, use_qlora: bool) -> None:
+    folder = write_tiny_model(tmp_path / "base")
+    path = Path(folder) / "config.json"
+    stored = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | stored))
+    assert error_of(tiny_config(folder), use_qlora=use_qlora) == (
+        f"model.checkpoint = {folder}: is stored in 4 bit by its config.json, and its weights are not; "
+        "get the config.json that belongs to it"
+    )
+
+
+@pytest.mark.parametrize("use_qlora", [False, True])
 def test_a_checkpoint_of_another_quantization_is_refused(tmp_path: Path, use_qlora: bool) -> None:
     folder = write_tiny_model(tmp_path / "base")
     path = Path(folder) / "config.json"
