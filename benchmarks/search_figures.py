@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from importlib import import_module
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="search.") as folder:
         write_project(Path(folder))
         import_module("src.training.llm_trainer")  # once, and not in each process
-        found = {"deadline": deadlines, "kills": kills, "workers": workers}[given.what](Path(folder), given)
+        try:
+            found = {"deadline": deadlines, "kills": kills, "workers": workers}[given.what](Path(folder), given)
+        finally:
+            for process in multiprocessing.active_children():  # where one has failed, the others write here yet
+                process.kill()
+                process.join()
     print_line({"benchmark": f"search_{given.what}", **measured_at(), "seed": given.seed, **found}, given.out)
     return 0 if found["kept"] else 1
 
@@ -96,15 +102,24 @@ def ended(process: multiprocessing.process.BaseProcess, folder: Path, name: str,
     """Wait for a search, at most so many seconds; tell whether it has ended. One that failed ends this."""
     process.join(seconds)
     if process.exitcode not in (None, 0):
-        raise SystemExit((folder / f"{name}.log").read_text(encoding="utf-8")[-3000:])
+        log = folder / f"{name}.{process.pid}.log"
+        said = log.read_text(encoding="utf-8")[-3000:] if log.is_file() else ""
+        raise SystemExit(f"{said}{name}: process {process.pid} has ended with {process.exitcode}")
     return process.exitcode == 0
+
+
+def all_ended(processes: list[multiprocessing.process.BaseProcess], folder: Path, name: str) -> None:
+    """Wait for all of a search's processes; the first that fails ends this."""
+    while processes:
+        wait([process.sentinel for process in processes])
+        processes = [process for process in processes if not ended(process, folder, name, 0)]
 
 
 def _search(folder: Path, name: str, arguments: list[str]) -> None:
     from src.cli import main as yoyak
 
     os.chdir(folder)
-    with (folder / f"{name}.log").open("ab") as log:
+    with (folder / f"{name}.{os.getpid()}.log").open("wb") as log:
         for descriptor in (1, 2):
             os.dup2(log.fileno(), descriptor)
     yoyak(arguments)
@@ -185,9 +200,7 @@ def workers(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Search with several processes."""
     counts = []
     for name, number in (("one", 1), ("several", given.workers)):
-        processes = [start(folder, name, given.deadline) for _ in range(number)]
-        for process in processes:
-            ended(process, folder, name)
+        all_ended([start(folder, name, given.deadline) for _ in range(number)], folder, name)
         stages = [stage for trial in result_of(folder, name)["trials"] for stage in trial["stages"]]
         counts.append(len(stages))
     share = counts[1] / counts[0]
