@@ -7,6 +7,7 @@ What it has no field for is not computed by the hand-written decoder: whoever re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+WIDEST_FLASH_KEY = 256  # of Flash Linear Attention's kernels
 DELTA_CHUNK = 64  # tokens that a gated delta rule computes at a time, here and in transformers
 Activation: TypeAlias = Literal["silu", "gelu_tanh"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..config.loader import leave_out_default_4bit, load_config_with_sources
 from ..config.schema import Config
 from ..errors import YoyakError
+from ..models.flash_here import flash_is_here
 from ..models.untrainable import refuse_untrainable_checkpoint
 from ..planner.cluster import chosen_cluster
 from ..planner.data_lengths import data_lengths
@@ -139,7 +140,7 @@ def situation_of(config: Config, sources: Mapping[str, str], device: Device, by_
     job_of(config, shape, device)  # settings that exclude each other are refused before data is read
     if by_hand is not None:
         given = lengths_by_hand(by_hand)
-        return Situation(config, shape, given, given.first(500), device)
+        return Situation(config, shape, given, given.first(500), device, flash=flash_is_here(shape, device))
     train = _lengths(config, shape, "train", sources)
     evaluation = _lengths(config, shape, "eval", sources)
     for split, lengths in (("data.train", train), ("data.eval", evaluation)):
@@ -148,7 +149,7 @@ def situation_of(config: Config, sources: Mapping[str, str], device: Device, by_
             print(said(absent), file=sys.stderr)
         elif lengths.estimated:
             print(said(f"{split}: the model's tokenizer is not here; lengths are estimates"), file=sys.stderr)
-    return Situation(config, shape, train, evaluation, device)
+    return Situation(config, shape, train, evaluation, device, flash=flash_is_here(shape, device))
 
 
 def _lengths(config: Config, shape: ModelShape, split: str, sources: Mapping[str, str]) -> Lengths:

@@ -200,7 +200,8 @@ def _pattern(sentence: str) -> re.Pattern[str]:
     names = _FIELD.split(sentence)[1::3]
     fields = [f"(?P<{name}>{_NUMBER if name in _COUNTS else _PARTS.get(name, '.*?')})" for name in names]
     behind = zip(fields, map(_of_one_too, literals), strict=True)
-    return re.compile(re.escape(first) + "".join(field + literal for field, literal in behind))
+    first = re.escape(first) or r"(?!\s)"  # a field at the beginning has no line's indent in it: that is tried without
+    return re.compile(first + "".join(field + literal for field, literal in behind))
 
 
 def _of_one_too(literal: str) -> str:

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import torch
 
 from ..bilingual import Text
+from ..descriptions import WIDEST_FLASH_KEY
 
 HEAD_WIDTHS = (
     16,
@@ -48,7 +49,6 @@ def kernel_obstacle(device: torch.device, head_width: int, number_bytes: int = 2
 
 
 _FLASH_VERSION = (0, 6)  # the first whose convolution gives back where a sequence ends, with gradients
-_WIDEST_FLASH_KEY = 256
 _WRONG_ON_HOPPER = (3, 4), (3, 7, 1)  # Triton from, and the first right again: fla-core's `ops/common/chunk_o.py`
 
 
@@ -62,9 +62,9 @@ def flash_delta_obstacle(device: torch.device, key_width: int, trains: bool = Tr
         return Text("it is for GPUs", "GPU용임")
     if os.environ.get("FLASH_ATTENTION_DETERMINISTIC") == "1" or torch.are_deterministic_algorithms_enabled():
         return Text("training.deterministic is set", "training.deterministic가 켜져 있음")
-    if key_width > _WIDEST_FLASH_KEY:
+    if key_width > WIDEST_FLASH_KEY:
         return Text(
-            f"keys of {key_width}, above {_WIDEST_FLASH_KEY}", f"키 너비 {key_width}가 {_WIDEST_FLASH_KEY}보다 큼"
+            f"keys of {key_width}, above {WIDEST_FLASH_KEY}", f"키 너비 {key_width}가 {WIDEST_FLASH_KEY}보다 큼"
         )
     obstacle = _flash_obstacle()
     return obstacle or (_backward_obstacle(device) if trains else None)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..descriptions import WIDEST_FLASH_KEY
 from ..errors import YoyakError
 from .plan import Plan, Situation, make_plan
 
@@ -13,12 +14,13 @@ _SHORT_PROMPT = 512
 
 @dataclass(frozen=True)
 class Change:
-    """Some settings, what they buy, and the plan with them."""
+    """Some settings, what they buy, and the plan with them; or what is to be installed, as a command."""
 
     settings: dict[str, Any]
     saved_bytes: int
     saved_seconds: float
     plan: Plan
+    installed: str = ""
 
     @property
     def as_arguments(self) -> str:
@@ -32,7 +34,7 @@ class Change:
         if abs(seconds) >= 1:
             parts.append(f"{hours(abs(seconds))} {'shorter' if seconds > 0 else 'longer'}")
         fits = "" if self.plan.fits else ", and does not fit"
-        return f"{self.as_arguments}: {', '.join(parts) or 'nothing'}{fits}"
+        return f"{self.installed or self.as_arguments}: {', '.join(parts) or 'nothing'}{fits}"
 
 
 def arguments(settings: dict[str, Any]) -> str:
@@ -50,8 +52,8 @@ def hours(seconds: float) -> str:
 def best_changes(plan: Plan, most: int = 3) -> list[Change]:
     """Return the changes that buy most: those that fit first, then by the share of time or memory that they save."""
     found = []
-    for settings in candidate_settings(plan.situation, plan.choice.job.engine):
-        change = _tried(plan, settings)
+    tried = (_tried(plan, settings) for settings in candidate_settings(plan.situation, plan.choice.job.engine))
+    for change in (_with_flash(plan), *tried):
         if change is not None and is_worth_a_line(plan, change):
             found.append(change)
     found.sort(key=lambda change: (not change.plan.fits, -gain_of(plan, change)))
@@ -125,8 +127,21 @@ def _tried(plan: Plan, settings: dict[str, Any]) -> Change | None:
         other = make_plan(replace(plan.situation, config=config))
     except YoyakError:
         return None
+    return _change(plan, other, settings)
+
+
+def _with_flash(plan: Plan) -> Change | None:
+    """Return what Flash Linear Attention would buy, where it could compute gated delta rules and does not."""
+    situation, job = plan.situation, plan.choice.job
+    delta = situation.shape.delta
+    if delta is None or job.flash or job.cpu or job.engine != "packed" or delta.key_width > WIDEST_FLASH_KEY:
+        return None
+    return _change(plan, make_plan(replace(situation, flash=True)), {}, "pip install 'yoyak[fla]'")
+
+
+def _change(plan: Plan, other: Plan, settings: dict[str, Any], installed: str = "") -> Change:
     before, after = plan.choice.memory.device_bytes, other.choice.memory.device_bytes
-    return Change(settings, before - after, plan.total_seconds - other.total_seconds, other)
+    return Change(settings, before - after, plan.total_seconds - other.total_seconds, other, installed)
 
 
 def is_worth_a_line(plan: Plan, change: Change) -> bool:

@@ -12,7 +12,7 @@ from .devices import Device
 from .duration import evaluation_seconds, saving_seconds
 from .evaluation import evaluation_work, examples_at_a_time
 from .fastest import Choice, MemoryLimits, Workload, fastest_choice
-from .job import job_of, of_one_card
+from .job import TrainingJob, job_of, of_one_card
 from .lengths import Lengths
 from .model_shape import ModelShape
 from .refusals import refuse_small_eva_batches
@@ -24,7 +24,10 @@ _FILLED = 0.97  # of a card's memory, where there is a choice
 
 @dataclass(frozen=True)
 class Situation:
-    """What a plan is made of: settings, the model's shape, lengths of both splits, the card, and how many of them."""
+    """What a plan is made of: settings, the model's shape, lengths of both splits, the card, and how many of them.
+
+    `flash` says whether Flash Linear Attention is known to compute gated delta rules there.
+    """
 
     config: Config
     shape: ModelShape
@@ -32,6 +35,7 @@ class Situation:
     evaluation: Lengths | None
     device: Device
     cluster: Cluster = ONE_CARD
+    flash: bool = False
 
     def refuse_no_room(self) -> None:
         """Raise YoyakError where the prompt's own text alone is as long as the longest prompt, as training does."""
@@ -48,6 +52,12 @@ class Situation:
         if data.instruction_augmentation and not evaluation:
             lengths = lengths.repeated(5)
         return lengths.examples(self.config.tokenizer.encoder_max_len)
+
+    @property
+    def job(self) -> TrainingJob:
+        """Return the training's job, with all its examples on one card."""
+        job = job_of(self.config, self.shape, self.device)
+        return replace(job, flash=self.flash and self.shape.delta is not None and job.engine == "packed")
 
     @property
     def longest_tokens(self) -> int:
@@ -128,6 +138,7 @@ class Plan:
             "prompts_cut": self.cut[0],
             "tokens_cut": self.cut[1],
             "engine": choice.job.engine,
+            "flash_linear_attention": choice.job.flash,
             "method": choice.job.method,
             "dtype": choice.job.dtype,
             "device": device.name,
@@ -168,7 +179,7 @@ def _plan(situation: Situation, cuts: bool = False) -> Plan:
     """Return the plan of a run whose weights are cut over the cards, or are not."""
     config, device = situation.config, situation.device
     cards = situation.cluster.count
-    job = of_one_card(job_of(config, situation.shape, device), cards)
+    job = of_one_card(situation.job, cards)
     if cuts:
         job = replace(job, shards=situation.cluster.shards())
         if job.method == "full":  # by FSDP2, under autograd, with torch's AdamW

@@ -105,11 +105,20 @@ def _head(plan: Plan) -> list[str]:
     return [
         f"{config.experiment.name}: {METHODS[job.method]} of {config.model.checkpoint} on {situation.device.name}",
         f"  engine {job.engine}, {job.dtype}, {batch}; computed again: {choice.checkpointing}",
+        *_delta_rule(plan),
         _lengths(situation),
         f"  {count(plan.steps, 'step')} of {count(job.examples, 'example')}{_each(plan)}, {work.micro_batches:.1f} "
         f"micro-batches each, {100 * work.filler:.1f}% filler",
         *_beyond_positions(situation, (*situation.examples(), *situation.examples(evaluation=True))),
     ]
+
+
+def _delta_rule(plan: Plan) -> list[str]:
+    """Return what a hybrid's layers are counted by, where there is a choice."""
+    job = plan.choice.job
+    if job.shape.delta is None or job.cpu or job.engine != "packed":
+        return []
+    return [f"  gated delta rule: counted by {'Flash Linear Attention' if job.flash else 'operations of torch'}"]
 
 
 def _beyond_positions(situation: Situation, examples: Sequence[ExampleTokens]) -> list[str]:

@@ -14,6 +14,7 @@ from ..commands.train.request import TrainRequest
 from ..config.schema import Config
 from ..data.files.places import existing_file
 from ..errors import YoyakError
+from ..models.flash_here import flash_is_here
 from ..models.untrainable import refuse_untrainable_checkpoint
 from ..planner.data_lengths import data_lengths
 from ..planner.devices import CARDS, Device
@@ -152,7 +153,7 @@ def situation_of_form(config: Config, named: Collection[str], device: Device) ->
     shape = _shape(config)
     job_of(config, shape, device)  # settings that exclude each other are refused before data is read
     train, evaluation = (_split(config, shape, split, f"data.{split}" in named) for split in ("train", "eval"))
-    return Situation(config, shape, train, evaluation, device)
+    return Situation(config, shape, train, evaluation, device, flash=flash_is_here(shape, device))
 
 
 def _shape(config: Config) -> ModelShape:

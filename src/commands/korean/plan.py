@@ -57,6 +57,8 @@ PLAN = (
         "engine {engine}, {dtype}, micro-batches of {count} examples, padded; computed again: {layers}",
         "엔진 {engine}, {dtype}, 마이크로배치마다 패딩한 예시 {count}개. 재계산하는 층: {layers:t}",
     ),
+    Text("gated delta rule: counted by {kernels}", "게이트 델타 규칙: {kernels:t} 기준"),
+    Text("operations of torch", "torch 연산"),
     Text("all layers", "모든 층"),
     Text("{some} of {all} layers", "{all}개 중 {some}개"),
     Text("lengths: {source} (an estimate); nothing is cut", "길이: {source:t} 기준(추정), 자르는 것 없음"),

@@ -87,6 +87,11 @@ def test_english_stays_as_it_is():
         ("a.csv: 1 row is left out (no dialogue)", "a.csv: 행 1개를 뺐습니다(대화 없음)"),
         ("a.csv: 2 rows are left out (no dialogue)", "a.csv: 행 2개를 뺐습니다(대화 없음)"),
         ("1 summary in a.csv, column summary", "a.csv에 요약 1개를 썼습니다(summary 열)"),
+        (
+            "  engine packed, bf16, micro-batches of up to 6,656 tokens; computed again: 30 of 32 layers",
+            "  엔진 packed, bf16, 마이크로배치마다 최대 6,656토큰. 재계산하는 층: 32개 중 30개",
+        ),
+        ("  gated delta rule: counted by operations of torch", "  게이트 델타 규칙: torch 연산 기준"),
         ("a sentence that nobody wrote", "a sentence that nobody wrote"),
         ("민수: 12시에 봐요", "민수: 12시에 봐요"),
     ],
@@ -210,7 +215,7 @@ def test_errors_help_and_tables_are_korean_and_json_is_english(yoyak):
     shown = yoyak("--lang", "ko", "data", "check", "sample:ko/chat.csv")
     assert shown.code == 0
     assert "쓸 수 있는 행            20" in shown.out
-    assert "자르기: 예시 20개, 줄인 것 없음" in shown.out
+    assert "자르기: 예시 20개, decoder_max_len보다 긴 요약 12개는 그대로 둠" in shown.out
     fault = yoyak("data", "check", "x.csv", "--lang", "ko")
     assert (fault.code, fault.err) == (2, "yoyak: x.csv: 파일이 없습니다\n")
     assert yoyak("data", "check", "x.csv").err == "yoyak: x.csv: no such file\n"

@@ -10,6 +10,7 @@ from src.planner.devices import find_device
 from src.planner.lengths import lengths_by_hand
 from src.planner.plan import Plan, Situation, make_plan
 from src.planner.shapes import find_shape
+from src.planner.words import plan_text
 
 
 def situation(*overrides: str, gigabytes: float = 80) -> Situation:
@@ -99,3 +100,23 @@ def test_the_changes_that_fit_come_first_and_what_they_buy_is_the_difference_of_
     assert first.saved_bytes == plan.choice.memory.device_bytes - first.plan.choice.memory.device_bytes > 0
     assert first.saved_seconds == pytest.approx(plan.total_seconds - first.plan.total_seconds)
     assert len(best_changes(plan, most=1)) == 1
+
+
+def test_what_flash_linear_attention_would_buy_a_hybrid_is_said_first() -> None:
+    config, device = load_config("qwen3.5_4b", ["training.memory_budget_gb=10"]), find_device("H200")
+    lengths = lengths_by_hand("300,600,1000", 500)
+    seen = Situation(config, find_shape(config.model.checkpoint)[0], lengths, lengths.first(50), device)
+    by_torch, by_flash = make_plan(seen), make_plan(replace(seen, flash=True))
+    change = best_changes(by_torch)[0]
+    assert change.sentence().startswith("pip install 'yoyak[fla]': ")
+    assert change.saved_seconds == by_torch.total_seconds - by_flash.total_seconds > 0
+    assert "  gated delta rule: counted by operations of torch" in plan_text(by_torch, [], None)
+    assert "  gated delta rule: counted by Flash Linear Attention" in plan_text(by_flash, [], None)
+    assert [plan.as_json()["flash_linear_attention"] for plan in (by_torch, by_flash)] == [False, True]
+    assert not any(change.installed for change in best_changes(by_flash))
+    trainer = load_config("qwen3.5_4b", ["training.engine=trainer"])
+    others = (replace(seen, config=trainer, flash=True), situation())
+    for plan in map(make_plan, others):
+        assert not plan.choice.job.flash
+        assert not any(change.installed for change in best_changes(plan))
+        assert "gated delta rule" not in plan_text(plan, [], None)
