@@ -40,6 +40,10 @@ _ASCII_ON_HANGUL = Text(
     "Take it only to compare with figures published that way.",
     "ascii 토큰화는 한글을 모두 버리고 #Person1#, 로마자 이름, 숫자만 셉니다. 그렇게 발표된 점수와 비교할 때만 쓰세요.",
 )
+_NO_STEMS = Text(
+    "evaluation.stemmer is without effect: the tokenization char counts letters, which have no stems.",
+    "evaluation.stemmer의 값은 효과가 없습니다. char 토큰화는 글자를 세며, 글자에는 어간이 없습니다.",
+)
 _SIGNIFICANT = 1 - LEVEL
 
 
@@ -106,6 +110,8 @@ class EvaluationResult:
     def notes(self) -> list[str]:
         """Return in words what a reader of the figures must know."""
         notes = [*self.warnings, *(reasoning_note(n, kind) for kind, n in self.reasoning_removed.items())]
+        if self.stemmer and self.tokenization == "char":
+            notes.append(_NO_STEMS)
         by_chance = [SCORE_NAMES[name] for name in SCORES_OF_THEIR_OWN if self.within_chance(name)]
         if by_chance:
             notes.append(

@@ -62,7 +62,8 @@ class RougeScores:
 
 def counted_as(tokenization: str, stemmer: bool | None) -> str:
     """Return in words what a score counts, and what cut its texts: `morpheme, kiwipiepy 0.24.1, ...`."""
-    return ", ".join(filter(None, (tokenization, analyser_of(tokenization), "stemmed" if stemmer else None)))
+    stemmed = "stemmed" if stemmer and tokenization != "char" else None  # letters have no stems
+    return ", ".join(filter(None, (tokenization, analyser_of(tokenization), stemmed)))
 
 
 def score_summaries(

@@ -10,6 +10,7 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from src.errors import YoyakError
 from src.evaluation.result import SCORES, Comparison, score_report
+from src.evaluation.rouge import counted_as
 from src.evaluation.significance import Estimate, PairedDifference
 
 KOREAN_TRAIN = Path(__file__).resolve().parents[4] / "shared" / "data" / "dialogsum_ko" / "train.csv"
@@ -191,6 +192,12 @@ def test_ascii_on_hangul_warns():
     assert "drops all Hangul" in score_report(["a", "b"], ["가", "나"], ["가", "나"], "ascii").warnings[0]
     assert score_report(["a", "b"], ["가", "나"], ["가", "나"], "char").warnings == []
     assert score_report(["a", "b"], ["x", "y"], ["x", "y"], "ascii").warnings == []
+
+
+def test_letters_have_no_stems():
+    one = score_report(["a", "b"], ["he goes", "no"], ["he went", "no"], "char", stemmer=True)
+    assert "evaluation.stemmer is without effect" in one.notes()[0]
+    assert (counted_as("char", True), counted_as("word", True)) == ("char", "word, stemmed")
 
 
 def test_decomposed_hangul_equals_composed_for_chrf():
