@@ -5,6 +5,7 @@ Triton refuses the backward.
 """
 
 import inspect
+import logging
 import sys
 from typing import Any
 
@@ -17,7 +18,8 @@ _RULE = "torch_chunk_gated_delta_rule"  # which transformers wraps in the choice
 def train_own_delta_rule(model: Any) -> Text | None:
     """Let transformers' rules be computed by its operations of torch where the library's kernels can't train them.
 
-    For the rest of the process. Returns why, in words; None where the kernels can, or where the model has no such rule.
+    For the rest of the process. Returns why, in words; None where the model has no such rule, or where the kernels can,
+    which are compiled for minutes the first time: that is said.
     """
     device = model.get_input_embeddings().weight.device
     for module in model.modules():
@@ -28,4 +30,8 @@ def train_own_delta_rule(model: Any) -> Text | None:
         if obstacle is not None:
             setattr(source, _RULE, inspect.unwrap(getattr(source, _RULE)))
             return obstacle
+        logging.getLogger("yoyak").info(
+            "Flash Linear Attention's kernels are compiled in a machine's first run: minutes"
+        )
+        break
     return None

@@ -97,6 +97,10 @@ LINES = (
         "Gated delta rule: transformers' own operations of torch (%s)",
         "게이트 델타 규칙: transformers의 torch 연산(%s)",
     ),
+    Text(
+        "Flash Linear Attention's kernels are compiled in a machine's first run: minutes",
+        "Flash Linear Attention의 커널은 이 기계에서 처음 실행할 때 몇 분 동안 컴파일합니다",
+    ),
     Text("Gated delta rule: %s", "게이트 델타 규칙: %s"),
     Text("Memory: %s", "메모리: %s"),
     Text(

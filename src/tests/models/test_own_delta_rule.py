@@ -42,11 +42,13 @@ def test_kernels_that_refuse_are_not_called() -> None:
 
 
 @pytest.mark.usefixtures("refusing")
-def test_kernels_that_train_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels_that_train_are_left(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "yoyak")
     monkeypatch.setattr(own_delta_rule, "flash_delta_obstacle", lambda *_: None)
     before = getattr(modeling_qwen3_5, RULE)
     assert train_own_delta_rule(adapted_model("qwen3_5_text", torch.float32, {})) is None
     assert getattr(modeling_qwen3_5, RULE) is before
+    assert caplog.messages == ["Flash Linear Attention's kernels are compiled in a machine's first run: minutes"]
 
 
 def test_other_models_have_no_such_rule(monkeypatch: pytest.MonkeyPatch) -> None:
