@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import YoyakError
 from ..runs.lock import is_same_file, run_lock
-from .folder import CLAIMS, worker_names
+from .folder import CLAIMS, NAMED_TRIAL, NAMED_WORKER, locked, worker_names
 
 
 @contextmanager
@@ -45,13 +45,16 @@ def is_free(folder: Path, name: str) -> bool:
     return _can_be_held(folder / CLAIMS / name)
 
 
-def can_go_on(folder: Path, trial: str) -> bool:
-    """Tell whether no process has a trial, neither its claim nor its run.
+def held_trials(folder: Path) -> set[str]:
+    """Return the names of the trials that a process has: its claim, or its run.
 
     Of a killed one the run's lock may stay for a moment longer, while the system closes what was opened in between, as
     a GPU's files: to go on at once would be refused, and the trial would count as failed.
     """
-    return is_free(folder, trial) and _can_be_held(folder / trial)
+    held: set[str] = set()
+    for place in (folder / CLAIMS, folder):  # a run whose trial is claimed is not asked for: it may just begin
+        held |= {one.name for one in locked(place, NAMED_TRIAL) if one.name not in held and not _can_be_held(one)}
+    return held
 
 
 def _can_be_held(place: Path) -> bool:
@@ -89,7 +92,7 @@ class SearchWorker:
 @contextmanager
 def working(folder: Path) -> Iterator[SearchWorker]:
     """Be one of a search's workers."""
-    name = f"worker-{socket.gethostname()}-{os.getpid()}"
+    name = f"{NAMED_WORKER}{socket.gethostname()}-{os.getpid()}"
     with ExitStack() as held:
         with deciding(folder):  # who asks whether others are there takes their names for a moment
             held.enter_context(claimed(folder, name))

@@ -20,7 +20,7 @@ from ...search.folder import trial_name
 from ...search.halving import by_promise, promotable
 from ...search.space import decoded, own_params
 from ...search.study import TrialRecord
-from ...search.workers import can_go_on, claimed, deciding
+from ...search.workers import claimed, deciding, held_trials
 from ..train.config import refuse_untrainable
 from .context import Search
 from .measured import free_memory
@@ -81,14 +81,14 @@ def _next(search: Search, refused: int) -> tuple[int, int | None] | _Later | Non
 
     `refused` trials in a row were drawn before and are never started.
     """
-    unheld = _unheld(search)  # before what is decided on is read: a trial that ends meanwhile counts as held
+    held = held_trials(search.folder)  # before they are read: one that ends meanwhile is none to go on with
     search.study.look()
     trials = search.study.trials()
     search.heed_decisions()
     if not trials:
         number = search.study.add(own_params(search.config, search.space), search.units)
         return number, None
-    free = {number for number in unheld if trials[number].state == "begun"}
+    free = {trial.number for trial in trials if trial.state == "begun" and trial_name(trial.number) not in held}
     pauses, left = len(search.settings.pauses), search.clock.left - reserved_seconds(search)
     cut_off = next((t for t in trials if t.number in free and not t.measured and t.number), None)
     if cut_off is not None and cut_off.units and whole_seconds(search, cut_off.units) <= left:
@@ -107,17 +107,6 @@ def _next(search: Search, refused: int) -> tuple[int, int | None] | _Later | Non
         if _ends_in_time(search, trials[promising], left, pauses=False):
             return promising, None
     return None
-
-
-def _unheld(search: Search) -> set[int]:
-    """Return the trials that have begun and that no worker has.
-
-    A worker keeps what came of a trial and then lets it go, whoever decides meanwhile, so only trials that are read
-    after this are as they were left.
-    """
-    search.study.look()
-    begun = [trial.number for trial in search.study.trials() if trial.state == "begun"]
-    return {number for number in begun if can_go_on(search.folder, trial_name(number))}
 
 
 def _ends_in_time(search: Search, trial: TrialRecord, left: float, pauses: bool = True) -> bool:

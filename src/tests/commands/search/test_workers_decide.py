@@ -18,7 +18,7 @@ from src.search.costs import Spent, Units
 from src.search.folder import trial_name
 from src.search.space import search_space
 from src.search.study import SearchStudy
-from src.search.workers import can_go_on, claimed
+from src.search.workers import claimed, held_trials
 from src.tests.lock_holder import holder
 
 UNITS = Units(steps=10, step=1.0, evaluations=2, evaluation=1.0, prompt=0.1, token=0.01, tokens=20.0)
@@ -103,7 +103,7 @@ def test_a_trial_that_ends_while_another_worker_decides_is_not_run_again(tmp_pat
     its = claimed(tmp_path, trial_name(1))
     its.__enter__()
 
-    def ask(*asked):
+    def ask(folder):
         monkeypatch.undo()
         other.study.look()
         other.study.measure(1, {0: -1.5}, Spent(begins=1, begin=1.0, steps=4, train=4.0))
@@ -112,9 +112,9 @@ def test_a_trial_that_ends_while_another_worker_decides_is_not_run_again(tmp_pat
         elif ends == "failed":
             other.study.fail(1, "it diverged")
         its.__exit__(None, None, None)
-        return can_go_on(*asked)
+        return held_trials(folder)
 
-    monkeypatch.setattr(loop, "can_go_on", ask)
+    monkeypatch.setattr(loop, "held_trials", ask)
     assert loop._next(search, 0) == (2, 0)
 
 
