@@ -93,15 +93,6 @@ LINES = (
     ),
     Text("Started all the same (--force)%s", "그래도 시작합니다(--force)%s"),
     Text("Engine: %s (%s)", "엔진: %s(%s)"),
-    Text(
-        "Gated delta rule: transformers' own operations of torch (%s)",
-        "게이트 델타 규칙: transformers의 torch 연산(%s)",
-    ),
-    Text(
-        "Flash Linear Attention's kernels are compiled in a machine's first run: minutes",
-        "Flash Linear Attention의 커널은 이 기계에서 처음 실행할 때 몇 분 동안 컴파일합니다",
-    ),
-    Text("Gated delta rule: %s", "게이트 델타 규칙: %s"),
     Text("Memory: %s", "메모리: %s"),
     Text(
         "step {step}/{all}  loss {loss}  {rate} tokens/s  {left} s left",

@@ -59,6 +59,15 @@ PLAN = (
     ),
     Text("gated delta rule: counted by {kernels}", "게이트 델타 규칙: {kernels:t} 기준"),
     Text("operations of torch", "torch 연산"),
+    Text(
+        "Gated delta rule: transformers' own operations of torch (%s)",
+        "게이트 델타 규칙: transformers의 torch 연산(%s)",
+    ),
+    Text(
+        "Flash Linear Attention's kernels are compiled in a machine's first run: minutes",
+        "Flash Linear Attention의 커널은 이 기계에서 처음 실행할 때 몇 분 동안 컴파일합니다",
+    ),
+    Text("Gated delta rule: %s", "게이트 델타 규칙: %s"),
     Text("all layers", "모든 층"),
     Text("{some} of {all} layers", "{all}개 중 {some}개"),
     Text("lengths: {source} (an estimate); nothing is cut", "길이: {source:t} 기준(추정), 자르는 것 없음"),
