@@ -94,14 +94,18 @@ def train(
     processes: ProcessCount = None,
 ) -> None:
     """Train a model from a config; outputs go to outputs/<experiment.name>/."""
+    from .commands.given import with_options
     from .commands.several import Several
     from .commands.train.request import TrainRequest
     from .commands.train.train import train_run
     from .commands.train.train_folds import train_folds
 
     more = {"debug": debug, "overwrite": overwrite, "resume": resume, "force": force}
-    several = Several(gpus, processes)
-    request = TrainRequest(experiment, overrides or [], use_qlora, use_instruction_augmentation, several, **more)
+    flags = {
+        "lora.use_qlora": ("--use_qlora", use_qlora),
+        "data.instruction_augmentation": ("--use_instruction_augmentation", use_instruction_augmentation or None),
+    }
+    request = TrainRequest(experiment, with_options(overrides, flags), Several(gpus, processes), **more)
     train_run(request) if folds is None else train_folds(request, folds)
 
 
@@ -170,12 +174,12 @@ def summarize(
     as_json: AsJson = False,
 ) -> None:
     """Summarize a dialogue, or every one of a table or folder."""
-    from .commands.generating import generation_overrides
-    from .commands.given import arguments_of
+    from .commands.generating import generation_options
+    from .commands.given import arguments_of, with_options
     from .commands.several import Several
     from .commands.summarize import SummarizeRequest, summarize_dialogues
 
-    settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
+    settings = with_options(overrides, generation_options(num_beams, max_new_tokens, batch_size, seed))
     how = out, overwrite, as_json, spreadsheet, Several(gpus, processes), arguments_of(context)
     summarize_dialogues(SummarizeRequest(text, experiment, adapter, settings, *how))
 
@@ -239,13 +243,14 @@ def serve(
     engine: Annotated[str, typer.Option(help="transformers, or vllm where it is installed.")] = "transformers",
 ) -> None:
     """Serve a model over HTTP, with the interface of OpenAI's clients."""
-    from .commands.given import refuse_given
+    from .commands.given import refuse_given, with_options
     from .commands.serve import ServeRequest, serve_model
 
     if engine == "vllm":
         refuse_given(context, ["max_queue", "batch_wait_ms", "timeout_s", "truncate"], "vLLM has limits of its own")
     door = {"host": host, "port": port, "api_key": api_key, "no_auth": no_auth}
     load = {"max_queue": max_queue, "max_batch": max_batch, "batch_wait_ms": batch_wait_ms, "timeout_s": timeout_s}
+    with_options(overrides, {"generation.batch_size": ("--max-batch", max_batch)})
     serve_model(ServeRequest(experiment, adapter, overrides or [], **door, **load, truncate=truncate, engine=engine))  # type: ignore[arg-type]
 
 

@@ -158,12 +158,6 @@ def _asked_together(request: ModelEvaluation) -> dict[str, Config]:
     return models
 
 
-def scoring_overrides(tokenization: str | None, stemmer: bool | None) -> list[str]:
-    """Return the settings that the options of scoring stand for."""
-    options = {"tokenization": tokenization, "stemmer": None if stemmer is None else str(stemmer).lower()}
-    return [f"evaluation.{name}={value}" for name, value in options.items() if value is not None]
-
-
 def read_baseline(
     path: Path, column: str | None, rows: "Sequence[DialogueRow]", settings: DataSettings | None = None
 ) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import YoyakError
-from .given import arguments_of, refuse_given
+from .given import arguments_of, refuse_given, with_options
 from .options import (
     AdapterFolder,
     Anew,
@@ -82,11 +82,15 @@ def evaluate(
         evaluate_files(files, tokenization or "word", bool(stemmer), multi, facts, as_json)
     else:
         refuse_given(context, _OF_FILES, "without --predictions a model is scored")
-        from .evaluate import ModelEvaluation, evaluate_experiment, scoring_overrides
-        from .generating import generation_overrides
+        from .evaluate import ModelEvaluation, evaluate_experiment
+        from .generating import generation_options
 
-        settings = [*(overrides or []), *generation_overrides(num_beams, max_new_tokens, batch_size, seed)]
-        settings += scoring_overrides(tokenization, stemmer)
+        scoring = {
+            "evaluation.tokenization": ("--tokenization", tokenization),
+            "evaluation.stemmer": ("--stemmer", stemmer),
+        }
+        options = {**generation_options(num_beams, max_new_tokens, batch_size, seed), **scoring}
+        settings = with_options(overrides, options)
         how = split, zero_shot, out, overwrite, spreadsheet, also or (), baseline, baseline_column
         shared = several, arguments_of(context)
         evaluate_experiment(ModelEvaluation(experiment, adapter, settings, *how, *shared), facts, as_json)

@@ -36,17 +36,16 @@ _MBR_TEMPERATURE, _MBR_REFERENCES = "generation.mbr_temperature", "generation.mb
 _START_TEMPERATURE = "temperature of the model before refining"
 
 
-def generation_overrides(
+def generation_options(
     num_beams: int | None, max_new_tokens: int | None, batch_size: int | None, seed: int | None
-) -> list[str]:
-    """Return the settings that the options of generation stand for."""
-    options = {
-        "generation.num_beams": num_beams,
-        "tokenizer.decoder_max_len": max_new_tokens,
-        "generation.batch_size": batch_size,
-        "generation.seed": seed,
+) -> dict[str, tuple[str, object]]:
+    """Return the settings that the options of generation stand for, as `with_options` takes them."""
+    return {
+        "generation.num_beams": ("--num-beams", num_beams),
+        "tokenizer.decoder_max_len": ("--max-new-tokens", max_new_tokens),
+        "generation.batch_size": ("--batch-size", batch_size),
+        "generation.seed": ("--seed", seed),
     }
-    return [f"{setting}={value}" for setting, value in options.items() if value is not None]
 
 
 def deciding_settings(config: Config) -> dict[str, object]:

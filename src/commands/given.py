@@ -1,6 +1,6 @@
 """What a command was given, once more as a command line."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -45,6 +45,32 @@ def refuse_given(context: typer.Context, names: Collection[str], why: str) -> No
     ]
     if given:
         raise YoyakError(f"{why}: leave out {', '.join(given)}")
+
+
+def with_options(overrides: Sequence[str] | None, options: Mapping[str, tuple[str, object]]) -> list[str]:
+    """Return typed settings with those that options stand for.
+
+    Args:
+        overrides: as typed, `section.key=value`.
+        options: of each setting its option and the value that it was given, None where it was not.
+
+    Raises:
+        YoyakError: an option and its setting were typed with different values, or a setting can't be read.
+    """
+    typed = list(overrides or [])
+    given = {setting: pair for setting, pair in options.items() if pair[1] is not None}
+    if not given:
+        return typed
+    from ..config.provenance import read_override
+
+    values = {setting: (leaf.value, text) for text in typed for setting, leaf in [read_override(text)]}
+    for setting, (option, value) in given.items():
+        if setting in values and values[setting][0] != value:
+            flag = option if value else option.replace("--", "--no-", 1)
+            said = flag if isinstance(value, bool) else f"{option} {value}"
+            raise YoyakError(f"{said} and {values[setting][1]} differ; leave one out")
+        typed.append(f"{setting}={str(value).lower() if isinstance(value, bool) else value}")
+    return typed
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

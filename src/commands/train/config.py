@@ -1,4 +1,4 @@
-"""A run's settings: the experiment's, with the flags of the command line applied."""
+"""A run's settings: the experiment's, with what the command line says applied."""
 
 import logging
 from collections.abc import Mapping
@@ -23,22 +23,18 @@ _DEBUG = {
 
 
 def resolve_config(request: TrainRequest) -> Config:
-    """Return the experiment's settings with the flags applied: adapter kind, name, augmentation, debug sizes.
+    """Return the experiment's settings with what follows of them applied: adapter kind, name, debug sizes.
 
     Raises:
         YoyakError: as in `load_config` and `leave_out_default_4bit`, or see `refuse_untrainable` and
             `take_over_adapter`.
     """
     config, sources = load_config_with_sources(request.experiment, request.overrides)
-    if request.use_qlora is not None:
-        config.lora.use_qlora, sources["lora.use_qlora"] = request.use_qlora, COMMAND_LINE
     leave_out_default_4bit(config, sources)
     if not config.lora.use_qlora and sources["experiment.name"] != COMMAND_LINE:
         kind = "_lora" if config.lora.use_lora else "_full"
         if config.experiment.name.endswith("_qlora"):
             config.experiment.name = config.experiment.name.removesuffix("_qlora") + kind
-    if request.use_instruction_augmentation:
-        config.data.instruction_augmentation = True
     if request.debug:
         for setting, value in _DEBUG.items():
             if sources[setting] != COMMAND_LINE:

@@ -6,13 +6,10 @@ from .request import TrainRequest
 def train_arguments(request: TrainRequest, folds: int | None = None) -> list[str]:
     """Return what stands behind `yoyak` for a training, or that of folds, but on how many GPUs."""
     flags = {
-        "--use_instruction_augmentation": request.use_instruction_augmentation,
         "--debug": request.debug,
         "--overwrite": request.overwrite,
         "--force": request.force,
         "--resume": request.resume,
-        "--use_qlora": request.use_qlora is True,
-        "--no-use_qlora": request.use_qlora is False,
         f"--folds={folds}": folds is not None,
     }
     given = [flag for flag, wanted in flags.items() if wanted]

@@ -13,8 +13,6 @@ class TrainRequest:
 
     experiment: str
     overrides: Sequence[str] = ()
-    use_qlora: bool | None = None
-    use_instruction_augmentation: bool = False
     several: Several = ONE
     debug: bool = False
     overwrite: bool = False

@@ -10,11 +10,11 @@ from src.commands.train.request import TrainRequest
 
 def test_each_process_has_the_same_command(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["yoyak", "refine", "--debug-errors"])
-    request = TrainRequest("a.yaml", ["training.seed=1"], use_qlora=False, debug=True, resume=True)
+    request = TrainRequest("a.yaml", ["training.seed=1"], debug=True, resume=True)
     told = child_command(Several(processes=2), train_arguments(request))
     assert told[:3] == [sys.executable, "-P", "-c"]
     how = ["train", "--debug-errors", "--processes", "2"]
-    what = ["--experiment", "a.yaml", "--debug", "--resume", "--no-use_qlora", "training.seed=1"]
+    what = ["--experiment", "a.yaml", "--debug", "--resume", "training.seed=1"]
     assert told[4:] == ["--lang", "en", *how, *what]
     monkeypatch.setattr(sys, "argv", ["yoyak"])
     monkeypatch.setattr(several, "speaks_korean", lambda: True)

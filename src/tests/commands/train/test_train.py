@@ -163,7 +163,6 @@ def test_an_early_failure_keeps_the_earlier_run_and_frees_the_name(yoyak, tiny):
         (("lora.use_qlora=false",), "tiny_lora"),
         (("lora.use_lora=false",), "tiny_full"),
         (("--no-use_qlora", "experiment.name=mine_qlora"), "mine_qlora"),
-        (("--use_qlora", "lora.use_qlora=false"), "tiny_qlora"),
     ],
 )
 def test_the_name_tells_the_kind_of_adapter(yoyak, tiny, arguments, name):
