@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config.effects import refuse_of_training
 from ..config.loader import load_config
 from ..config.located import found_again
 from ..config.schema import Config
@@ -68,6 +69,7 @@ def config_for_use(
     one that names the settings.
     """
     config = _config(experiment, adapter, overrides)
+    refuse_of_training(overrides)
     base = config.model.checkpoint
     if adapter is not None:
         config = with_model(config, adapter)

@@ -1,7 +1,11 @@
 """Which settings have a part in what a run makes."""
 
+from collections.abc import Sequence
+
 from ..bilingual import Text
-from .schema import GenerationSettings
+from ..errors import YoyakError
+from .schema import Config, GenerationSettings
+from .search import SearchSettings
 
 WITHOUT_EFFECT = (
     "experiment.",
@@ -15,6 +19,17 @@ WITHOUT_EFFECT = (
 )
 """Settings, or beginnings of their names, that change neither a run's weights nor its summaries."""
 
+_OF_TRAINING = (
+    "training.",
+    "refine.",
+    "search.",
+    "data.instruction_augmentation",
+    "data.test",
+    "evaluation.generate",
+    "lora.loraplus_lr_ratio",
+)
+_OF_PROCESSES = "training.rank_timeout"
+
 OF_A_NEW_ADAPTER = ("r", "alpha", "dropout", "target_modules", "use_rslora", "use_dora", "init")
 """Keys of `lora` by which a new adapter is made: that of `lora.adapter` stays as it is."""
 
@@ -22,6 +37,20 @@ _DRAWING = Text("tokens are drawn with generation.do_sample=true", "토큰은 ge
 _BEAMS = Text("it is of beams, as generation.num_beams=4", "generation.num_beams=4 같은 빔에 쓰입니다")
 _MBR = Text("it is of MBR, as generation.mbr_samples=16", "generation.mbr_samples=16 같은 MBR에 쓰입니다")
 _OF_MBR = Text("MBR draws at generation.mbr_temperature", "MBR은 generation.mbr_temperature에서 뽑습니다")
+_TEST = Text("the end is reported on data.test", "마지막 보고는 data.test로 합니다")
+_PAUSES = Text("search.pauses is empty", "search.pauses가 비어 있습니다")
+_ADDITIONS = Text("search.additions is empty", "search.additions가 비어 있습니다")
+_TRACKERS = Text("trials write to no tracker", "시도는 트래커에 쓰지 않습니다")
+
+
+def refuse_of_training(overrides: Sequence[str]) -> None:
+    """Raise YoyakError for a typed setting, `section.key=value`, that has a part in trainings and searches alone.
+
+    It is for what uses a model as it is.
+    """
+    for setting in (override.partition("=")[0].strip() for override in overrides):
+        if setting.startswith(_OF_TRAINING) and setting != _OF_PROCESSES:
+            raise YoyakError(f"{setting} has no part in using a model; leave it out")
 
 
 def without_effect(settings: GenerationSettings) -> list[Text]:
@@ -39,8 +68,24 @@ def without_effect(settings: GenerationSettings) -> list[Text]:
     if settings.num_beams == 1:
         unread["length_penalty"] = _BEAMS
     usual = GenerationSettings()
-    return [
-        Text(f"generation.{name} is without effect: {why}", f"generation.{name}의 값은 효과가 없습니다: {why.ko}")
-        for name, why in unread.items()
-        if getattr(settings, name) != getattr(usual, name)
-    ]
+    changed = {name: why for name, why in unread.items() if getattr(settings, name) != getattr(usual, name)}
+    return [_sentence(f"generation.{name}", why) for name, why in changed.items()]
+
+
+def without_effect_in_search(config: Config) -> list[Text]:
+    """Return a sentence for each setting that differs from its default, and changes nothing of a search."""
+    search, usual = config.search, SearchSettings()
+    unread = {"set_aside": _TEST} if config.data.test is not None else {}
+    if not search.pauses:
+        unread |= dict.fromkeys(("pauses_share", "keep_one_in", "pause_dialogues"), _PAUSES)
+    if not search.additions:
+        unread["additions_share"] = _ADDITIONS
+    found = [_sentence(f"search.{n}", why) for n, why in unread.items() if getattr(search, n) != getattr(usual, n)]
+    if "wandb" in config.training.report_to:
+        found.append(_sentence("training.report_to", _TRACKERS))
+    drawn = any(name.startswith("generation.") for name in search.space)
+    return found if drawn else found + without_effect(config.generation)
+
+
+def _sentence(setting: str, why: Text) -> Text:
+    return Text(f"{setting} is without effect: {why}", f"{setting}의 값은 효과가 없습니다: {why.ko}")

@@ -89,11 +89,15 @@ def find_source(adapter: str | None, run: str | None, option: str = "--run") -> 
 
 def source_config(source: Source, request: ExportRequest) -> Config:
     """Return the settings that the source was trained with."""
+    from ...config.effects import refuse_of_training
     from ...config.loader import load_config
 
     if request.experiment is not None:
-        return load_config(request.experiment, request.overrides)
-    return load_saved(source.folder, request.overrides)
+        config = load_config(request.experiment, request.overrides)
+    else:
+        config = load_saved(source.folder, request.overrides)
+    refuse_of_training(request.overrides)
+    return config
 
 
 def load_source(

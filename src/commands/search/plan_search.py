@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ...bilingual import count
+from ...config.effects import without_effect_in_search
 from ...config.schema import Config
 from ...errors import YoyakError
 from ...planner.advice import hours
@@ -99,7 +100,8 @@ def foreseen_lines(situation: Situation, seconds: float, found: "Foreseen") -> l
 
 
 def untried_lines(config: Config) -> list[str]:
-    """Return in sentences which additions a search's settings leave nothing to try of."""
+    """Return in sentences which settings change nothing, and which additions the others leave nothing to try of."""
     from ...search.held import never_tried
 
-    return [f"Untried: {kind}: {why}" for kind, why in never_tried(config).items()]
+    untried = [f"Untried: {kind}: {why}" for kind, why in never_tried(config).items()]
+    return [*without_effect_in_search(config), *untried]

@@ -3,6 +3,7 @@
 import pytest
 
 from src.commands import together
+from src.commands.given import with_options
 from src.commands.several import ONE, Several
 from src.tests.commands.conftest import write_csv
 from src.tests.tiny_models import DIALOGUES, SUMMARIES
@@ -85,3 +86,60 @@ def test_what_is_not_dealt_out_is_refused(yoyak, tiny, told, given, line):
     refused = yoyak(*given)
     assert (refused.code, refused.out, refused.err) == (2, "", f"yoyak: {line}\n")
     assert told == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("evaluate -e tiny.yaml --num-beams 4 generation.num_beams=2", "--num-beams 4 and generation.num_beams=2"),
+        ("evaluate -e tiny.yaml --no-stemmer evaluation.stemmer=true", "--no-stemmer and evaluation.stemmer=true"),
+        ("summarize A:Go. -e tiny.yaml --seed 1 generation.seed=2", "--seed 1 and generation.seed=2"),
+        ("serve -e tiny.yaml --max-batch 2 generation.batch_size=4", "--max-batch 2 and generation.batch_size=4"),
+        ("train -e tiny.yaml --use_qlora lora.use_qlora=false", "--use_qlora and lora.use_qlora=false"),
+        (
+            "train -e tiny.yaml --use_instruction_augmentation data.instruction_augmentation=false",
+            "--use_instruction_augmentation and data.instruction_augmentation=false",
+        ),
+    ],
+)
+def test_an_option_and_its_setting_are_to_say_the_same(yoyak, tiny, given, said):
+    refused = yoyak(*given.split())
+    assert (refused.code, refused.out, refused.err) == (2, "", f"yoyak: {said} differ; leave one out\n")
+    assert not (tiny / "outputs").exists()
+
+
+def test_settings_of_options():
+    options = {
+        "generation.seed": ("--seed", 1),
+        "lora.use_qlora": ("--use_qlora", False),
+        "data.test": ("--test", None),
+    }
+    said = ["generation.seed=1", "lora.use_qlora=false"]
+    assert with_options(["training.epochs=1", "lora.use_qlora = no"], options) == [
+        "training.epochs=1",
+        "lora.use_qlora = no",
+        *said,
+    ]
+    assert with_options(None, options) == said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate --adapter {final}",
+        "evaluate -e tiny.yaml",
+        "summarize A:Go. --adapter {final}",
+        "serve --adapter {final} --port 0",
+        "export --to adapter --adapter {final} --out there",
+        "export --to merged --run tiny_qlora --out there",
+    ],
+)
+def test_a_setting_of_training_where_a_model_is_used(yoyak, trained_once, command):
+    folder = trained_once("training.max_steps=1")
+    words = command.format(final="outputs/tiny_qlora/final_model").split()
+    for setting in ("training.epochs=1", "search.trials=2", "refine.steps=3", "lora.loraplus_lr_ratio=2"):
+        refused = yoyak(*words, setting)
+        name = setting.partition("=")[0]
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err == f"yoyak: {name} has no part in using a model; leave it out\n"
+    assert not (folder / "there").exists()

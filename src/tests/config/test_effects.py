@@ -2,7 +2,8 @@
 
 import pytest
 
-from src.config.effects import without_effect
+from src.config.effects import without_effect, without_effect_in_search
+from src.config.loader import load_config
 from src.config.schema import GenerationSettings
 
 
@@ -22,3 +23,23 @@ from src.config.schema import GenerationSettings
 def test_what_changes_no_summary(settings, names):
     found = without_effect(GenerationSettings(**settings))
     assert [sentence.partition(" ")[0] for sentence in found] == [f"generation.{name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        (["search.set_aside=0.2", "search.keep_one_in=2", "search.additions_share=0.1"], []),
+        (["search.set_aside=0.2", "data.test=test.csv"], ["search.set_aside"]),
+        (
+            ["search.pauses=[]", "search.keep_one_in=2", "search.pause_dialogues=9", "search.pauses_share=1"],
+            ["search.pauses_share", "search.keep_one_in", "search.pause_dialogues"],
+        ),
+        (["search.additions=[]", "search.additions_share=0.1"], ["search.additions_share"]),
+        (["training.report_to=[tensorboard, wandb]"], ["training.report_to"]),
+        (["generation.temperature=0.5"], ["generation.temperature"]),
+        (["generation.temperature=0.5", "search.space={generation.do_sample: [true, false]}"], []),
+    ],
+)
+def test_what_changes_nothing_of_a_search(settings, names):
+    found = without_effect_in_search(load_config("smollm2_135m", settings))
+    assert [sentence.partition(" ")[0] for sentence in found] == names
