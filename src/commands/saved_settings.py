@@ -63,7 +63,7 @@ def load_saved(model: Path, overrides: list[str]) -> Config:
             raise YoyakError(f"{model}: is a run's folder; name {model / 'final_model'}")
         refuse_run_without_model(model)
         raise _not_a_runs(model)
-    named = [override.partition("=")[0] for override in overrides]
+    named = [override.partition("=")[0].strip() for override in overrides]
     config = found_again(load_settings(file, overrides), run_of(model) / model.name, named)
     checkpoint = config.model.checkpoint
     could_be_a_hubs = not looks_local(checkpoint) and not checkpoint.startswith(PREFIX)

@@ -28,6 +28,7 @@ _OF_TRAINING = (
     "evaluation.generate",
     "lora.loraplus_lr_ratio",
 )
+_OF_SEARCH = ("data.test", "search.")
 _OF_PROCESSES = "training.rank_timeout"
 
 OF_A_NEW_ADAPTER = ("r", "alpha", "dropout", "target_modules", "use_rslora", "use_dora", "init")
@@ -48,9 +49,20 @@ def refuse_of_training(overrides: Sequence[str]) -> None:
 
     It is for what uses a model as it is.
     """
-    for setting in (override.partition("=")[0].strip() for override in overrides):
+    for setting in _names(overrides):
         if setting.startswith(_OF_TRAINING) and setting != _OF_PROCESSES:
             raise YoyakError(f"{setting} has no part in using a model; leave it out")
+
+
+def refuse_of_search(overrides: Sequence[str]) -> None:
+    """Raise YoyakError for a typed setting, `section.key=value`, that has a part in searches alone."""
+    for setting in _names(overrides):
+        if setting.startswith(_OF_SEARCH):
+            raise YoyakError(f"{setting} has a part in searches alone; leave it out")
+
+
+def _names(overrides: Sequence[str]) -> list[str]:
+    return [override.partition("=")[0].strip() for override in overrides]
 
 
 def without_effect(settings: GenerationSettings) -> list[Text]:

@@ -12,6 +12,7 @@ from ..errors import YoyakError, nearest
 from ..resources import configs_dir
 from .leaf import Leaf
 from .limits import refuse_unsafe
+from .located import BUNDLED, looks_local
 from .provenance import COMMAND_LINE, SECTIONS, SETTINGS, known_setting, place, read_file, read_override, value_text
 from .schema import Config
 
@@ -49,7 +50,18 @@ def load_config_with_sources(name_or_path: str | Path, overrides: Sequence[str] 
     refuse_unsafe(leaves)
     sources = {setting: leaves[setting].source if setting in leaves else DEFAULT for setting in SETTINGS}
     leaves.setdefault("experiment.name", Leaf(path.stem, DEFAULT))
-    return _validate(leaves, path), sources
+    config = _validate(leaves, path)
+    if sources["model.revision"] == COMMAND_LINE:
+        _refuse_unread_revision(config)
+    return config, sources
+
+
+def _refuse_unread_revision(config: Config) -> None:
+    """Raise YoyakError for a revision of what is no hub's."""
+    name = config.model.checkpoint
+    here = looks_local(name) or os.path.isdir(os.path.expanduser(name))
+    if config.model.revision is not None and (here or name.startswith(BUNDLED)):
+        raise YoyakError(f"model.revision is of a hub's checkpoint, and {name} is none; leave it out")
 
 
 def load_recorded(path: Path, settings: Mapping[str, object], overrides: Sequence[str] = ()) -> Config:

@@ -9,6 +9,9 @@ from .schema import Config
 PLACES = ("model.checkpoint", "lora.adapter", "data.train", "data.eval", "data.test")
 """Settings that may name a folder or a file; checkpoints and data may be elsewhere: bundled, a sample, on a hub."""
 
+BUNDLED = "bundled:"
+"""What the name of a model begins with that comes with a package."""
+
 
 def looks_local(name: str) -> bool:
     """Tell whether a checkpoint's name can only be a folder's: a hub's has one slash at most and starts otherwise."""

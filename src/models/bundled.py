@@ -9,11 +9,12 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..config.located import BUNDLED
 from ..errors import YoyakError, nearest
 from ..files import sha256_of
 from ..resources import yoyak_home
 
-PREFIX = "bundled:"
+PREFIX = BUNDLED
 
 
 @dataclass(frozen=True)

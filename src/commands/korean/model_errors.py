@@ -7,6 +7,10 @@ from ...bilingual import Text
 
 MODEL_ERRORS = (
     Text(
+        "model.revision is of a hub's checkpoint, and {name} is none; leave it out",
+        "model.revision은 허브의 체크포인트에 쓰이는데, {name:은/는} 허브의 것이 아닙니다. 빼세요",
+    ),
+    Text(
         (
             "model.checkpoint = {checkpoint}: holds no tokenizer; copy tokenizer.json and tokenizer_config.json of its "
             "base model into it"

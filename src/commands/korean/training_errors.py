@@ -6,9 +6,14 @@ How the halves are read: `src/commands/speech.py`.
 from ...bilingual import Text
 
 TRAINING_ERRORS = (
+    Text("{setting} has a part in searches alone; leave it out", "{setting:은/는} 설정 탐색에만 쓰입니다. 빼세요"),
     Text(
         "{setting} without lora.use_lora: all weights train, no adapter; leave one out",
         "lora.use_lora 없이 {setting:을/를} 쓸 수 없습니다. 어댑터가 아니라 모든 가중치를 학습합니다. 하나를 빼세요",
+    ),
+    Text(
+        "lora.cache_dequantized without lora.use_qlora: no weights are in 4 bit; leave one out",
+        "lora.use_qlora 없이 lora.cache_dequantized를 쓸 수 없습니다. 4비트 가중치가 없습니다. 하나를 빼세요",
     ),
     Text(
         "lora.init: {adapter} has its start already; leave it out",

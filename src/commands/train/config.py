@@ -1,9 +1,10 @@
 """A run's settings: the experiment's, with what the command line says applied."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
+from ...config.effects import OF_A_NEW_ADAPTER
 from ...config.loader import leave_out_default_4bit, load_config_with_sources
 from ...config.provenance import COMMAND_LINE
 from ...config.schema import Config
@@ -73,14 +74,28 @@ def take_over_adapter(config: Config, sources: Mapping[str, str]) -> None:
     """Give settings of a new adapter the values of `lora.adapter`, which goes on as it is: they are what is trained.
 
     Raises:
-        YoyakError: another value was typed.
+        YoyakError: another value was typed, or one of an adapter or of 4 bit where there is none.
     """
     from ...models.adapter_config import refuse_typed, settings_of_its_own
 
-    refuse_typed(config.lora, [setting for setting, source in sources.items() if source == COMMAND_LINE])
+    typed = [setting for setting, source in sources.items() if source == COMMAND_LINE]
+    _refuse_of_no_adapter(config, typed)
+    refuse_typed(config.lora, typed)
     for name, value in settings_of_its_own(config.lora).items():
         with suppress(ValueError):  # of a broken file, which is refused where the adapter is loaded
             setattr(config.lora, name, value)
+
+
+def _refuse_of_no_adapter(config: Config, typed: Collection[str]) -> None:
+    """Raise YoyakError for a typed setting of an adapter, or of 4 bit, where no run has one."""
+    lora, tried = config.lora, config.search.space
+    if not lora.use_lora and "lora.use_lora" not in tried:
+        for name in (*OF_A_NEW_ADAPTER, "cache_dequantized"):
+            if f"lora.{name}" in typed:
+                raise YoyakError(f"lora.{name} without lora.use_lora: all weights train, no adapter; leave one out")
+    in_4bit = lora.use_qlora or "lora.use_qlora" in tried
+    if not in_4bit and lora.cache_dequantized != "auto" and "lora.cache_dequantized" in typed:
+        raise YoyakError("lora.cache_dequantized without lora.use_qlora: no weights are in 4 bit; leave one out")
 
 
 def warn_long_warmup(config: Config, logger: logging.Logger) -> None:

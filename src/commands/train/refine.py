@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...bilingual import halves
-from ...config.effects import OF_A_NEW_ADAPTER
+from ...config.effects import OF_A_NEW_ADAPTER, refuse_of_search
 from ...config.loader import differences, load_config
 from ...config.schema import Config
 from ...config.typed import typed_path
@@ -85,8 +85,9 @@ def refine_run(
 def refine_config(run: str, overrides: Sequence[str]) -> Config:
     """Return the settings of a finished run, with its model to go on from, under the name `NAME_refined`."""
     final = _final_model(run)
-    named = {override.partition("=")[0] for override in overrides}
+    named = {override.partition("=")[0].strip() for override in overrides}
     config = load_saved(final, list(overrides))
+    refuse_of_search(overrides)
     _refuse_without_effect(config, final, named)
     need_analyser(config.evaluation.tokenization)
     its_model = "lora.adapter" if config.lora.use_lora else "model.checkpoint"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...config.effects import refuse_of_search
 from ...config.schema import Config
 from ...planner.sharding import refuse_what_cannot_be_cut
 from ...ranks.group import agreed, is_first_rank, working_alone
@@ -28,6 +29,7 @@ def train_run(request: TrainRequest) -> Path:
         SystemExit: stopped by Ctrl-C (130) or SIGTERM (143), or another process has failed.
     """
     config = resolve_config(request)
+    refuse_of_search(request.overrides)
     refuse_what_cannot_be_cut(config)  # before processes are started
     with as_asked(request.several, train_arguments(request), config.training.rank_timeout):
         return train_config(config, request)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...config.effects import refuse_of_search
 from ...config.loader import differences
 from ...config.located import located
 from ...config.schema import Config
@@ -65,6 +66,7 @@ def train_folds(request: TrainRequest, folds: int) -> Path:
     from ...runs.lock import run_lock
 
     config = resolve_config(request)
+    refuse_of_search(request.overrides)
     refuse_what_cannot_be_cut(config)
     folder = config.experiment.run_dir
     asked = as_asked(request.several, train_arguments(request, folds), config.training.rank_timeout)

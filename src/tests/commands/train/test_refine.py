@@ -127,6 +127,7 @@ def test_settings_without_effect_are_refused(yoyak, trained):
         ("training.weight_decay=0.5", "training.weight_decay has no part in refining; leave it out"),
         ("training.sharding=weights", "training.sharding has no part in refining; leave it out"),
         ("lora.loraplus_lr_ratio=16", "lora.loraplus_lr_ratio has no part in refining; leave it out"),
+        ("search.trials=2", "search.trials has a part in searches alone; leave it out"),
     ):
         refused = yoyak("refine", str(trained), *SETTINGS, setting)
         assert (refused.code, refused.err) == (2, f"yoyak: {said}\n")
