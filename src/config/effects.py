@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..bilingual import Text
 from ..errors import YoyakError
-from .schema import Config, GenerationSettings
+from .schema import Config, GenerationSettings, TrainingSettings
 from .search import SearchSettings
 
 WITHOUT_EFFECT = (
@@ -38,6 +38,8 @@ _DRAWING = Text("tokens are drawn with generation.do_sample=true", "토큰은 ge
 _BEAMS = Text("it is of beams, as generation.num_beams=4", "generation.num_beams=4 같은 빔에 쓰입니다")
 _MBR = Text("it is of MBR, as generation.mbr_samples=16", "generation.mbr_samples=16 같은 MBR에 쓰입니다")
 _OF_MBR = Text("MBR draws at generation.mbr_temperature", "MBR은 generation.mbr_temperature에서 뽑습니다")
+_PACKED = Text("it is of the packed engine", "packed 엔진에 쓰입니다")
+_GPU = Text("it is of a GPU's memory", "GPU 메모리에 쓰입니다")
 _TEST = Text("the end is reported on data.test", "마지막 보고는 data.test로 합니다")
 _PAUSES = Text("search.pauses is empty", "search.pauses가 비어 있습니다")
 _ADDITIONS = Text("search.additions is empty", "search.additions가 비어 있습니다")
@@ -82,6 +84,16 @@ def without_effect(settings: GenerationSettings) -> list[Text]:
     usual = GenerationSettings()
     changed = {name: why for name, why in unread.items() if getattr(settings, name) != getattr(usual, name)}
     return [_sentence(f"generation.{name}", why) for name, why in changed.items()]
+
+
+def without_effect_in_training(training: TrainingSettings, engine: str, device: str) -> list[Text]:
+    """Return a sentence for each set value that this engine (`packed`) on this device (`cpu`) ignores."""
+    unread = []
+    if engine != "packed" and training.micro_batch_tokens != "auto":
+        unread.append(_sentence("training.micro_batch_tokens", _PACKED))
+    if device == "cpu" and training.memory_budget_gb is not None:
+        unread.append(_sentence("training.memory_budget_gb", _GPU))
+    return unread
 
 
 def without_effect_in_search(config: Config) -> list[Text]:

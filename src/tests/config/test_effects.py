@@ -2,9 +2,9 @@
 
 import pytest
 
-from src.config.effects import without_effect, without_effect_in_search
+from src.config.effects import without_effect, without_effect_in_search, without_effect_in_training
 from src.config.loader import load_config
-from src.config.schema import GenerationSettings
+from src.config.schema import GenerationSettings, TrainingSettings
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,13 @@ def test_what_changes_no_summary(settings, names):
 def test_what_changes_nothing_of_a_search(settings, names):
     found = without_effect_in_search(load_config("smollm2_135m", settings))
     assert [sentence.partition(" ")[0] for sentence in found] == names
+
+
+def test_what_an_engine_ignores():
+    training = TrainingSettings(micro_batch_tokens=512, memory_budget_gb=8)
+    tokens = "training.micro_batch_tokens is without effect: it is of the packed engine"
+    memory = "training.memory_budget_gb is without effect: it is of a GPU's memory"
+    assert without_effect_in_training(training, "trainer", "cpu") == [tokens, memory]
+    assert without_effect_in_training(training, "trainer", "cuda") == [tokens]
+    assert without_effect_in_training(training, "packed", "cuda") == []
+    assert without_effect_in_training(TrainingSettings(), "trainer", "cpu") == []

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ...bilingual import Text, halves
+from ...config.effects import without_effect_in_training
 from ...config.schema import Config, TrainingSettings
 from ...decoder.described import describe
 from ...decoder.gated_delta import delta_kernels
@@ -142,6 +143,8 @@ def resolve(
         if scored and eval_dataset is not None and len(eval_dataset):
             generates_fast(model)
     logger.info("Engine: %s (%s)", engine.name, engine.reason)
+    for sentence in without_effect_in_training(training, engine.name, compute.device):
+        logger.warning(sentence)
     if engine.name == "packed":
         kernels = delta_kernels(describe(without_wrapper(model)), model.get_input_embeddings().weight.device)
         if kernels is not None:

@@ -37,3 +37,10 @@ def test_an_adapter_that_a_search_may_try_has_settings(yoyak, tiny):
     sizes = ("--memory-gb", "8", "--lengths", "30,60,90")
     planned = yoyak("plan", "-e", "tiny.yaml", "--search", "1h", tried, "lora.use_lora=false", "lora.r=8", *sizes)
     assert (planned.code, planned.err) == (0, "")
+
+
+def test_what_an_engine_ignores_is_said(yoyak, tiny):
+    settings = ("training.engine=trainer", "training.micro_batch_tokens=512", "lora.use_qlora=false")
+    trained = yoyak("train", "-e", "tiny.yaml", "training.max_steps=1", *settings)
+    line = "training.micro_batch_tokens is without effect: it is of the packed engine\n"
+    assert (trained.code, trained.out.count(line)) == (0, 1)
