@@ -11,6 +11,7 @@ from ..commands.plan import refuse_budget
 from ..commands.train.config import resolve_config
 from ..commands.train.folder import refuse_other_run
 from ..commands.train.request import TrainRequest
+from ..config.effects import refuse_of_search
 from ..config.schema import Config
 from ..data.files.places import existing_file
 from ..errors import YoyakError
@@ -83,6 +84,7 @@ def checked_config(wish: RunWish) -> Config:
     """
     request = TrainRequest(wish.experiment, wish.overrides)
     config = resolve_config(request)
+    refuse_of_search(wish.overrides)
     refuse_other_run(config.experiment.run_dir, request)
     return config
 

@@ -1,5 +1,6 @@
 """The settings as a form shows them: a label and help in both languages for the few that matter, all others by name."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -92,6 +93,8 @@ def typed_value(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, float):
         return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else repr(value)
     return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, list) else str(value)

@@ -55,7 +55,7 @@ def wish_of(fields: Sequence[tuple[str, str]], place: Place) -> RunWish:
             read_override(f"{name[:200]}=")  # says which is meant
         if len(text) > LONGEST_VALUE:
             raise YoyakError(f"{name}: longer than {LONGEST_VALUE:,} characters; put it into a YAML file")
-        if text != typed_value(values[name]):
+        if _on_one_line(text) != _on_one_line(typed_value(values[name])):
             overrides.append(f"{name}={text or 'null'}")
     if place.runs != Path(str(values["experiment.output_dir"])):
         overrides.append(f"experiment.output_dir={place.runs}")
@@ -64,6 +64,11 @@ def wish_of(fields: Sequence[tuple[str, str]], place: Place) -> RunWish:
     named = set_by | {name for name in _DATA if any(one.startswith(f"{name}=") for one in overrides)}
     memory_gb, price = (_number_of(fields, name) for name in (MEMORY_FIELD, PRICE_FIELD))
     return RunWish(experiment, tuple(overrides), gpu, frozenset(named), memory_gb, price)
+
+
+def _on_one_line(text: str) -> str:
+    """Return a value as a browser sends that of a field, in which it was shown."""
+    return text.replace("\r", "").replace("\n", "").strip()
 
 
 def _number_of(fields: Sequence[tuple[str, str]], name: str) -> float | None:

@@ -38,6 +38,19 @@ def test_every_setting_as_the_form_shows_it_changes_nothing(place):
         assert wish_of(fields, place).overrides == ()
 
 
+def test_lines_and_nulls_come_back_as_they_were_shown(place, folder):
+    (folder / "configs" / "experiments").mkdir(parents=True)
+    (folder / "configs" / "experiments" / "lines.yaml").write_text(
+        "_base_: ../../base.yaml\ndataset:\n  instruction: |\n    Be short.\n    Name all.\n"
+        "search:\n  space: {lora.dropout: null, lora.r: [4, 8]}\n"
+    )
+    (folder / "base.yaml").write_text("model:\n  checkpoint: bundled:smollm2-135m\n")
+    shown = ("dataset.instruction", "Be short.Name all.")  # a browser's field has no lines
+    assert wish_of([("experiment", "lines"), shown], place).overrides == ()
+    space = typed_value(load_config("lines").search.space)
+    assert load_config("lines", [f"search.space={space}"]).search.space == {"lora.dropout": None, "lora.r": [4, 8]}
+
+
 def test_each_choice_that_is_offered_can_be_taken(place):
     for name, field in fields_of_config(load_config("quickstart")).items():
         for choice in field.choices:
@@ -89,6 +102,7 @@ def test_what_a_form_may_not_ask_for(place, fields, said):
         ("training.epochs", "0", "command line: training.epochs = 0: must be a number above 0"),
         ("training.batch_size", "", "command line: training.batch_size = null: must be a whole number of at least 1"),
         ("lora.r", "two", 'command line: lora.r = "two": must be a whole number of at least 1'),
+        ("data.test", "test.csv", "data.test has a part in searches alone; leave it out"),
         (
             "experiment.name",
             "a/b",
