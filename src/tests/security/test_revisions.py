@@ -58,7 +58,7 @@ def test_the_pinned_commit_is_loaded_and_recorded(cache: Path) -> None:
 
 
 def test_vllm_is_told() -> None:
-    config = load_config("smollm2_135m", [f"model.revision={OLD}"])
+    config = load_config("smollm2_135m", ["model.checkpoint=some/model", f"model.revision={OLD}"])
     arguments = vllm_arguments(config, "some/model", "t.jinja", 4)
     assert arguments[arguments.index("--revision") + 1] == OLD
     assert arguments[arguments.index("--tokenizer-revision") + 1] == OLD
