@@ -46,7 +46,7 @@ def run_lock(folder: Path) -> Iterator[None]:
     finally:
         released.set()
         toucher.join()
-        if is_same_file(descriptor, path):
+        if is_at(descriptor, path):
             with suppress(OSError):
                 path.unlink()
         os.close(descriptor)
@@ -71,7 +71,7 @@ def _acquire(path: Path, folder: Path) -> int:
             raise YoyakError(f"{path.parent}: can't be written ({error.strerror}); set experiment.output_dir") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not is_same_file(descriptor, path):  # its holder removed it between the two lines above
+            if not is_at(descriptor, path):  # its holder removed it between the two lines above
                 os.close(descriptor)
                 continue
             if _held_elsewhere(_read(descriptor), descriptor):
@@ -120,7 +120,7 @@ def _touch(descriptor: int, released: threading.Event) -> None:
             os.utime(descriptor)
 
 
-def is_same_file(descriptor: int, path: Path) -> bool:
+def is_at(descriptor: int, path: Path) -> bool:
     """Tell whether a file that is open is the one at a path yet."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.lstat())

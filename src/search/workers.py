@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import YoyakError
-from ..runs.lock import is_same_file, run_lock
+from ..runs.lock import is_at, run_lock
 from .folder import CLAIMS, NAMED_TRIAL, NAMED_WORKER, locked, worker_names
 
 
@@ -22,7 +22,7 @@ def deciding(folder: Path) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if is_same_file(descriptor, path):  # or who held it has failed to begin, and removed the folder
+            if is_at(descriptor, path):  # or who held it has failed to begin, and removed the folder
                 yield
                 return
         finally:

@@ -71,7 +71,7 @@ def test_data_check(yoyak, tiny):
     assert report["rows"] == 4
     assert report["prompts"]["limit"] == 256
     assert report["truncation"] == {
-        "examples": 4, "prompts_cut": 0, "turns_cut": 0, "tokens_cut": 0, "long_summaries": 0
+        "examples": 4, "prompts_cut": 0, "turns_cut": 0, "tokens_cut": 0, "long_summaries": 3
     }  # fmt: skip
     (tiny / "train.csv").write_text("fname,dialogue,summary\na,hello,\nb,A: Hi.,Greeting.\n", encoding="utf-8")
     report = json.loads(yoyak("data", "check", "train.csv", "-e", "tiny.yaml", "--json").out)

@@ -94,7 +94,7 @@ def test_everybody_uses_the_training_prompt(loaded, monkeypatch, serve, capsys):
 
     monkeypatch.setattr(generator, "generate", recorded)
     monkeypatch.setattr("src.commands.summarize.config_for_use", lambda *_: loaded.config)
-    monkeypatch.setattr("src.commands.summarize.load_configured", lambda *_: loaded)
+    monkeypatch.setattr("src.commands.generating.load_configured", lambda *_: loaded)
     for dialogue, ids in zip(DIALOGUES, expected, strict=True):
         assert fed(lambda text=dialogue: summarize_dialogues(SummarizeRequest(text))) == [ids]
         row = DialogueRow("0", dialogue, "s", None)
