@@ -166,7 +166,7 @@ class TrainingSettings(Section):
         "linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"
     ] = "cosine"
     """Shape of the learning rate over the run: `cosine_with_restarts` is a cosine a pass over the data, `polynomial`
-    falls with the square of what is left, `constant` has no warm-up."""
+    is of power 1, as `linear`, `constant` has no warm-up."""
     warmup_ratio: Fraction = 0.1
     """Share of the steps in which the learning rate rises from 0, all but the last at the most."""
     weight_decay: Annotated[float, Field(ge=0, le=MOST)] = 0.1

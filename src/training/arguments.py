@@ -20,13 +20,13 @@ class RunArguments(TrainingArguments):
 
 
 def schedule_arguments(training: TrainingSettings, examples: int) -> dict[str, float]:
-    """Return what a schedule is given: by transformers' defaults there are no restarts, and a polynomial is a line.
+    """Return what a schedule is given where transformers' defaults don't suit.
 
-    `cosine_with_restarts` is a cosine for each pass over so many training examples, `polynomial` falls to 0 with the
-    square of what is left.
+    They have no restarts: `cosine_with_restarts` is a cosine for each pass over so many training examples. And they end
+    a polynomial, whose power is 1 as in torch, at a rate of 1e-7, which a run's own may be below.
     """
     if training.lr_scheduler_type == "cosine_with_restarts":
         steps_a_pass = math.ceil(examples / (training.batch_size * training.gradient_accumulation_steps))
         passes = training.max_steps / steps_a_pass if training.max_steps else training.epochs
         return {"num_cycles": math.ceil(passes)}
-    return {"power": 2.0, "lr_end": 0.0} if training.lr_scheduler_type == "polynomial" else {}
+    return {"lr_end": 0.0} if training.lr_scheduler_type == "polynomial" else {}

@@ -58,7 +58,7 @@ KOREAN_HELP = {
     "training.eval_batch_size": "평가 배치의 예시 수입니다. 비우면 batch_size와 같습니다.",
     "training.lr_scheduler_type": (
         "실행하는 동안 학습률이 변하는 모양입니다. cosine_with_restarts는 데이터를 한 번 볼 때마다 코사인을 다시 "
-        "시작하고, polynomial은 남은 비율의 제곱으로 줄며, constant에는 워밍업이 없습니다."
+        "시작하고, polynomial은 1차라 linear와 같으며, constant에는 워밍업이 없습니다."
     ),
     "training.warmup_ratio": "학습률이 0에서 올라가는 스텝의 비율입니다. 마지막 스텝은 빼고 셉니다.",
     "training.weight_decay": "분리된 가중치 감쇠입니다.",
