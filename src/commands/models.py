@@ -101,6 +101,7 @@ def _line(name: str, device: Device) -> ModelLine:
 
 def _needs(config: Config, device: Device) -> tuple[int | None, float | None]:
     """Return the bytes that a config's training takes at the least, and its seconds on a machine."""
+    from ..models.flash_here import flash_is_here
     from ..planner.data_lengths import data_lengths
     from ..planner.plan import Situation, make_plan
     from ..planner.shapes import find_shape
@@ -108,7 +109,7 @@ def _needs(config: Config, device: Device) -> tuple[int | None, float | None]:
     try:
         shape = find_shape(config.model.checkpoint)[0]
         train, evaluation = (data_lengths(config, shape, split, named=False) for split in ("train", "eval"))
-        situation = Situation(config, shape, train, evaluation, device)
+        situation = Situation(config, shape, train, evaluation, device, flash=flash_is_here(shape, device))
         least = make_plan(replace(situation, device=replace(device, memory_bytes=1)))
         return least.choice.memory.device_bytes, make_plan(situation).total_seconds
     except YoyakError:  # no shape, or settings that exclude each other

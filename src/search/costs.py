@@ -86,6 +86,7 @@ class Machine:
 
     Attributes:
         losses: how many evaluation dialogues a trial's evaluation loss is of (see `loss_dialogues`); None for all.
+        flash: as in `Situation`.
     """
 
     shape: ModelShape
@@ -93,6 +94,11 @@ class Machine:
     dev: Lengths
     device: Device
     losses: int | None = None
+    flash: bool = False
+
+    def situation(self, config: Config) -> Situation:
+        """Return what a trial's plan is made of."""
+        return Situation(config, self.shape, self.train, self.dev, self.device, flash=self.flash)
 
     def units(self, config: Config) -> Units:
         """Return a trial's work.
@@ -100,7 +106,7 @@ class Machine:
         Raises:
             YoyakError: settings that exclude each other.
         """
-        situation = Situation(config, self.shape, self.train, self.dev, self.device)
+        situation = self.situation(config)
         examples, held = situation.examples(), situation.examples(evaluation=True)
         plan = make_plan(situation)
         some = evenly_spread(held, len(held) if self.losses is None else self.losses)
@@ -133,7 +139,7 @@ class Machine:
         """
         if config.training.metric_for_best_model != "eval_loss" or "training.metric_for_best_model" in space:
             return len(self.dev)
-        examples = len(Situation(config, self.shape, self.train, self.dev, self.device).examples())
+        examples = len(self.situation(config).examples())
         steps, batch = run_steps(config, examples), config.training.batch_size
         trained = steps * batch * config.training.gradient_accumulation_steps / evaluations(config, examples, steps)
         return min(len(self.dev), max(_LEAST_LOSSES, round(_LOSS_SHARE / _FORWARD * trained)))
@@ -144,7 +150,7 @@ class Machine:
         Raises:
             YoyakError: the model can't be refined, memory is too small, or a step takes more dialogues than there are.
         """
-        plan = make_refine_plan(Situation(config, self.shape, self.train, self.dev, self.device))
+        plan = make_refine_plan(self.situation(config))
         if not plan.fits and not self.device.cpu:
             raise YoyakError(f"takes {plan.memory.peak_bytes / 1e9:.1f} GB of memory, more than there is")
         drawn = config.model_copy(deep=True)

@@ -22,13 +22,16 @@ def search_machine(config: Config, train: "list[DialogueRow]", dev: "list[Dialog
     Raises:
         YoyakError: the model can't be planned, or its tokenizer not be loaded.
     """
+    from ...models.flash_here import flash_is_here
     from ...models.lora_loader import LoRALoader
     from ...planner.shapes import shape_of_config
 
     loader = LoRALoader(config, logging.getLogger("yoyak"))
     tokenizer = loader.tokenizer
     shape = shape_of_config(loader.facts.model_config, config.model.checkpoint)
-    return Machine(shape, _lengths(config, train, tokenizer), _lengths(config, dev, tokenizer), _device(config))
+    of_train, of_dev = (_lengths(config, rows, tokenizer) for rows in (train, dev))
+    device = _device(config)
+    return Machine(shape, of_train, of_dev, device, flash=flash_is_here(shape, device))
 
 
 def _lengths(config: Config, rows: "list[DialogueRow]", tokenizer: object) -> "Lengths":

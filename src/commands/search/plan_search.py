@@ -60,7 +60,7 @@ def foreseen_search(
     space = search_space(config, "search.space" if source == "default" else source)
     dialogues = _dialogues(situation)
     assert situation.evaluation is not None  # only `yoyak plan` leaves it out, with no data at all
-    machine = Machine(situation.shape, situation.train, situation.evaluation, situation.device)
+    machine = Machine(situation.shape, situation.train, situation.evaluation, situation.device, flash=situation.flash)
     return seconds, foresee(config, machine, space, seconds, dialogues)
 
 

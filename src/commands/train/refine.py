@@ -199,7 +199,7 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
             with working_alone():
                 model_path = write_final_model(run.folder, model, tokenizer, config)
             run.file.update(RunRecord(model_path=str(model_path)))
-        start_folder = agreed(lambda: mbr_start(config, refining=True))
+        start_folder = agreed(lambda: mbr_start(config, refining=True, say=run.logger.warning))
         after = run_steps.score(
             run, model, tokenizer, eval_set, tables["eval"], "fine_tuned", start_folder=start_folder
         )

@@ -34,6 +34,7 @@ def plan_first(
     Raises:
         YoyakError: the run can't fit, with the nearest settings that do, unless `--force` is on.
     """
+    from ...models.flash_here import flash_is_here
     from ...planner.cluster import Cluster
     from ...planner.plan import Situation, make_plan
     from ...planner.shapes import shape_of_config
@@ -44,7 +45,9 @@ def plan_first(
     lengths = _lengths(train_set, run.config.data.train), _lengths(eval_set, run.config.data.eval)
     try:
         shape = shape_of_config(model_config, run.config.model.checkpoint)
-        plan = make_plan(Situation(run.config, shape, *lengths, device, Cluster(rank_count())))
+        plan = make_plan(
+            Situation(run.config, shape, *lengths, device, Cluster(rank_count()), flash_is_here(shape, device))
+        )
     except YoyakError as error:
         run.logger.info("No plan: %s", error)
         return None

@@ -15,35 +15,38 @@ _ROWS = 16
 
 
 @triton.jit
-def _unit_forward(
-    x, out, inverse, rows, heads, token_stride, head_stride, width, eps, ROWS: tl.constexpr, BLOCK: tl.constexpr
-):  # fmt: skip
+def _heads_of(rows, heads, token_stride, head_stride, width, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    """Return a program's rows and which of them there are, and of their numbers which, their places, and dense ones."""
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, BLOCK)
     there = row < rows
     inside = there[:, None] & (columns < width)[None, :]
-    place = row // heads * token_stride + row % heads * head_stride
-    values = tl.load(x + place[:, None] + columns[None, :], mask=inside, other=0.0).to(tl.float32)
+    first = row // heads * token_stride + row % heads * head_stride
+    return row, there, inside, first[:, None] + columns[None, :], row[:, None] * width + columns[None, :]
+
+
+@triton.jit
+def _unit_forward(
+    x, out, inverse, rows, heads, token_stride, head_stride, width, eps, ROWS: tl.constexpr, BLOCK: tl.constexpr
+):  # fmt: skip
+    row, there, inside, place, dense = _heads_of(rows, heads, token_stride, head_stride, width, ROWS, BLOCK)
+    values = tl.load(x + place, mask=inside, other=0.0).to(tl.float32)
     factor = 1 / tl.sqrt(tl.sum(values * values, 1) + eps)
     tl.store(inverse + row, factor, mask=there)
     result = (values * factor[:, None]).to(out.dtype.element_ty)
-    tl.store(out + row[:, None] * width + columns[None, :], result, mask=inside)
+    tl.store(out + dense, result, mask=inside)
 
 
 @triton.jit
 def _unit_backward(
     grad, unit, inverse, out, rows, heads, token_stride, head_stride, width, ROWS: tl.constexpr, BLOCK: tl.constexpr
 ):  # fmt: skip
-    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
-    columns = tl.arange(0, BLOCK)
-    there = row < rows
-    inside = there[:, None] & (columns < width)[None, :]
-    place = row // heads * token_stride + row % heads * head_stride
-    upstream = tl.load(grad + place[:, None] + columns[None, :], mask=inside, other=0.0).to(tl.float32)
-    values = tl.load(unit + row[:, None] * width + columns[None, :], mask=inside, other=0.0).to(tl.float32)
+    row, there, inside, place, dense = _heads_of(rows, heads, token_stride, head_stride, width, ROWS, BLOCK)
+    upstream = tl.load(grad + place, mask=inside, other=0.0).to(tl.float32)
+    values = tl.load(unit + dense, mask=inside, other=0.0).to(tl.float32)
     factor = tl.load(inverse + row, mask=there, other=0.0)
     result = (upstream - tl.sum(upstream * values, 1)[:, None] * values) * factor[:, None]
-    tl.store(out + row[:, None] * width + columns[None, :], result.to(out.dtype.element_ty), mask=inside)
+    tl.store(out + dense, result.to(out.dtype.element_ty), mask=inside)
 
 
 class _UnitLength(torch.autograd.Function):

@@ -1,5 +1,6 @@
 """Sampling: what is drawn follows the probabilities, and depends on the row's seed alone."""
 
+import itertools
 import math
 import random
 
@@ -62,15 +63,20 @@ def test_a_seed_belongs_to_prompt_sample_and_setting():
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"do_sample": True}, {"do_sample": True, "top_k": 3}, {"num_beams": 3}], ids=str
+    ("way", "settings"),
+    [
+        *itertools.product(
+            ["decoder", "transformers", "served"], [{}, {"do_sample": True}, {"do_sample": True, "top_k": 3}]
+        ),
+        ("decoder", {"num_beams": 3}),
+        ("transformers", {"num_beams": 3}),
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize("way", ["decoder", "transformers", "served"])
 def test_a_vocabulary_that_is_used_up_ends_the_summary(settings, way):
     """Of 64 tokens none comes twice; the end may not come before the 80th."""
     model, most = model_of("llama", adapter=True), 80
     settings = GenerationSettings(min_new_tokens=most, no_repeat_ngram_size=1, **settings)
-    if settings.num_beams > 1 and way == "served":
-        pytest.skip("no beams there")
     seeds = [row_seed(0, 0, ids) if settings.do_sample else None for ids in PROMPTS]
     if way == "served":
         jobs = [GenerationJob(ids, END, most, settings) for ids in PROMPTS]

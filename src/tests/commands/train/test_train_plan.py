@@ -17,7 +17,7 @@ from src.config import load_config
 from src.data.files import sources
 from src.data.prompt.templates import PromptTemplate
 from src.errors import YoyakError
-from src.models import lora_loader
+from src.models import flash_here, lora_loader
 from src.planner import lengths as planner_lengths
 from src.planner.devices import Device, find_device
 from src.planner.lengths import shipped_lengths
@@ -172,3 +172,13 @@ def test_without_a_known_machine_nothing_is_planned_or_recorded(context, monkeyp
     assert first(context) is None
     train_plan.record_plan(context, None, RESULTS)
     assert not (context.folder / "run.json").exists()
+
+
+@pytest.mark.parametrize("computes", [True, False])
+def test_flash_linear_attention_is_counted_where_it_computes(context, monkeypatch, computes):
+    monkeypatch.setattr(flash_here, "flash_is_here", lambda *_: computes)
+    use(monkeypatch, find_device("H100"))
+    config = load_config("qwen3.5_4b", ["data.train=sample:en/train.csv", "data.eval=sample:en/dev.csv"])
+    plan = first(replace(context, config=config))
+    assert plan is not None
+    assert plan.choice.job.flash is computes
