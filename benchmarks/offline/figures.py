@@ -203,7 +203,7 @@ def wait(lane: Path, runs: Path, seconds: float, copy: Path | None) -> None:
         with tarfile.open(copy / f"{lane.name}.tar.xz", "w:xz") as archive:
             for path in [*lane.glob("*.log"), *lane.glob("*.out")]:
                 archive.add(path, path.name)
-            for path in runs.glob("**/run.json"):
+            for path in [*runs.glob("**/run.json"), *runs.glob("**/search.json")]:
                 archive.add(path, path.relative_to(runs.parent))
 
 
