@@ -36,7 +36,8 @@ LATE_SHARE = 0.02
 CHOSEN_ON = 500  # dialogues of DialogSum's train
 RANDOM = ("search.sampler=random", "search.pauses=[]")
 AVERAGED = ("search.additions=[average]",)
-WAYS = {"search": AVERAGED, "random": (*RANDOM, "search.additions=[]"), "random_averaged": (*RANDOM, *AVERAGED)}
+PLAIN = (*RANDOM, "search.additions=[]", "search.equal_within=0")
+WAYS = {"search": AVERAGED, "random": PLAIN, "random_averaged": (*RANDOM, *AVERAGED)}
 OF_DIALOGSUM = (
     "dataset.language=en", "evaluation.stemmer=true", "tokenizer.decoder_max_len=120", "lora.use_qlora=false",
     "training.batch_size=40", "training.gradient_accumulation_steps=1", "training.gradient_checkpointing=auto",

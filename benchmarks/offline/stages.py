@@ -132,6 +132,10 @@ def search(place: Place) -> list[Stage]:
             which = ("--seeds", seed, "--ways", way, "--folder", place.runs / name)
             command = place.script("search_quality.py", "random", *how, *data, *which, *share)
             found.append(Stage(name, [command], 1490, 1600, True, ready, asked=True))
+    for seed in (0, 1):  # the best of the 24 minutes' random trials are among their first five
+        which = ("--seeds", seed, "--ways", "random", "--folder", place.runs / f"random_best_{seed}")
+        command = place.script("search_quality.py", "random", *how, *data, *which, *share, "search.trials=5")
+        found.append(Stage(f"random_best_{seed}", [command], 200, 400, True, ready, asked=True))
     workers = place.script("search_figures.py", "workers", "--deadline", "20s" if place.dry else "150s")
     return [*found, Stage("workers", [workers], 320, 450, needs=place.installed("core", "more"), asked=True, cards=0)]
 

@@ -43,6 +43,9 @@ class SearchSettings(Section):
     """Most of the deadline that no trial may take because additions need it."""
     most_unsupported_facts: Annotated[float, Field(ge=0, le=MOST)] | None = None
     """Most facts a summary that its dialogue does not hold, which the winner must keep to; null for any number."""
+    equal_within: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """Standard errors of the difference within which two trials are equal, so that the cheaper one is taken; 0 takes
+    the best score."""
     sampler: Literal["tpe", "random"] = "tpe"
     """What draws the trials: TPE, from the scores so far, or chance alone, to compare with."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

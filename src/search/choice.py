@@ -40,21 +40,23 @@ class WinnerChoice:
     gain: PairedDifference | None
 
 
-def choose(finished: Sequence[Finished], most_unsupported_facts: float | None = None) -> WinnerChoice:
+def choose(
+    finished: Sequence[Finished], most_unsupported_facts: float | None = None, errors: float = 1.0
+) -> WinnerChoice:
     """Choose among finished trials, of which there is at least one.
 
-    Two are equal where the mean of the differences between their dialogues' scores is within one standard error of
-    that mean: the one-standard-error rule, by which the simplest of equals is taken (Breiman et al., "Classification
-    and Regression Trees", 1984, section 3.4.3). One that scores below the config as it is (trial 0) is not taken,
-    however cheap: of few dialogues nearly all trials are equal, and whoever has that config would gain nothing. Trials
-    with more unsupported facts than allowed, trial 0 too, are taken only where all have more, and then that with the
-    fewest.
+    Two are equal where the mean of the differences between their dialogues' scores is within so many standard errors of
+    that mean; with one it is the one-standard-error rule, by which the simplest of equals is taken (Breiman et al.,
+    "Classification and Regression Trees", 1984, section 3.4.3), with 0 the best one is. One that scores below the
+    config as it is (trial 0) is not taken, however cheap: of few dialogues nearly all trials are equal, and whoever has
+    that config would gain nothing. Trials with more unsupported facts than allowed, trial 0 too, are taken only where
+    all have more, and then that with the fewest.
     """
     allowed = [t for t in finished if most_unsupported_facts is None or t.unsupported_facts <= most_unsupported_facts]
     if not allowed:
         allowed = [min(finished, key=lambda trial: (trial.unsupported_facts, -trial.score, trial.number))]
     best = max(allowed, key=lambda trial: (trial.score, -trial.cost_seconds, -trial.number))
-    equal = [trial for trial in allowed if trial is best or _within_one_error(best, trial)]
+    equal = [trial for trial in allowed if trial is best or _within(errors, best, trial)]
     equal.sort(key=lambda trial: (trial.cost_seconds, -trial.score, trial.number))
     as_it_is = next((trial for trial in finished if trial.number == 0), None)
     least = as_it_is.score if as_it_is in allowed else float("-inf")
@@ -65,12 +67,12 @@ def choose(finished: Sequence[Finished], most_unsupported_facts: float | None = 
 
 def stands_out(scores: Sequence[float], before: Sequence[float]) -> bool:
     """Tell whether scores of the same dialogues are higher than before by more than the standard error."""
-    return not _within_one_error(Finished(1, scores, 0.0), Finished(0, before, 0.0))
+    return not _within(1.0, Finished(1, scores, 0.0), Finished(0, before, 0.0))
 
 
-def _within_one_error(best: Finished, other: Finished) -> bool:
+def _within(errors: float, best: Finished, other: Finished) -> bool:
     differences = np.asarray(best.scores) - np.asarray(other.scores)
     if len(differences) < 2:
         return bool(differences.mean() <= 0)
     error = differences.std(ddof=1) / np.sqrt(len(differences))
-    return bool(differences.mean() <= error)
+    return bool(differences.mean() <= errors * error)

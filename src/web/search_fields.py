@@ -50,6 +50,12 @@ SEARCH_WORDS = {
         Text("Of the best finished trials, while the search runs.",
              "탐색하는 동안 가장 좋은 시도 몇 개의 가중치를 둡니다."),
     ),
+    "search.equal_within": (
+        Text("Equal within", "같다고 볼 범위"),
+        Text("Standard errors of the difference; of equal trials the cheapest is taken. 0 takes the best score.",
+             "차이의 표준오차의 배수입니다. 같다고 본 시도 가운데 비용이 가장 적은 것을 고릅니다. "
+             "0이면 점수가 가장 높은 것을 고릅니다."),
+    ),
     "search.seed": (
         Text("Seed", "시드"),
         Text("Of what is tried, and of what is set aside.", "무엇을 시도하고 무엇을 따로 둘지 정합니다."),

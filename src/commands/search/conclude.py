@@ -54,7 +54,8 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
             f"--deadline: {hours(search.clock.deadline_seconds)} allowed no trial to end; one takes {hours(needed)} at "
             "the least; the same command with more goes on"
         )
-    choice = choose(finished, search.config.search.most_unsupported_facts)
+    settings = search.config.search
+    choice = choose(finished, settings.most_unsupported_facts, settings.equal_within)
     _link(search.folder, trial_name(choice.chosen))  # usable from here on
     winner, earlier = what_stands(search, add_to_winner(search, choice.chosen, stopped))
     choice = _with_chosen(search, choice, winner.trial)

@@ -34,7 +34,7 @@ _LOSSES = "losses"
 """What the storage calls the number of dialogues that the evaluation loss is of."""
 _BEGINS_WITH = {"data", STORAGE_FILE}
 _NOT_OF_THE_SEARCH = (
-    "experiment.", "search.trials", "search.keep_models", "search.additions",
+    "experiment.", "search.trials", "search.keep_models", "search.additions", "search.equal_within",
     "training.logging_steps", "training.report_to",
 )  # fmt: skip
 

@@ -24,6 +24,12 @@ def test_the_one_standard_error_rule_by_hand():
     assert choose([Finished(0, [0.0, 0.0], 1.0), Finished(1, [-1.0, 3.0], 2.0)]).equal == [0, 1]  # 1, 2
 
 
+@pytest.mark.parametrize(("errors", "equal"), [(0.0, [3]), (0.4, [3]), (0.5, [2, 3]), (4.0, [2, 3])])
+def test_how_many_standard_errors_are_equal(errors: float, equal: list[int]):
+    """CLOSE is 1 / 2.27 = 0.44 errors below; FAR, always 10 below, is not equal by any."""
+    assert choose([FAR, CLOSE, BEST], errors=errors).equal == equal
+
+
 def test_a_cheaper_equal_is_not_taken_below_the_config_as_it_is():
     """Means of 57.75, 59.5 and 60 with errors of 3.2 and 0.9: all are equal, the cheapest is below trial 0."""
     lower = Finished(1, [50.0, 65.0, 66.0, 50.0], 10.0)

@@ -67,6 +67,10 @@ def test_a_trial_that_meets_a_full_disk_goes_on_later(yoyak, learning, monkeypat
     assert yoyak(*SEARCH, "search.trials=2").code == 0
     record = json.loads((learning / "outputs" / "tiny_lora_search" / "search.json").read_text())
     assert [trial["state"] for trial in record["trials"]] == ["finished"] * 2
+    for errors, equal in ((10, 2), (0, 1)):  # an ended search chooses anew by what is asked now
+        assert yoyak(*SEARCH, "search.trials=2", f"search.equal_within={errors}").code == 0
+        record = json.loads((learning / "outputs" / "tiny_lora_search" / "search.json").read_text())
+        assert len(record["equal"]) == equal
 
 
 def test_a_storage_on_a_full_disk(yoyak, learning, monkeypatch):  # noqa: F811
