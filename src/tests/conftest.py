@@ -4,6 +4,7 @@ import functools
 import gc
 import os
 import shutil
+import signal
 import sys
 
 import pytest
@@ -14,6 +15,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's package is imported; a
 os.environ["LC_ALL"] = "C.UTF-8"  # in a Korean locale commands speak Korean
 if shutil.which("nvidia-smi") is None:
     os.environ.setdefault("TRITON_INTERPRET", "1")  # likewise
+# A script's shell has a command in the background ignore SIGINT, and what tests start and interrupt would do so too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 _frozen: set[str] = set()  # names of modules whose objects no search for garbage sees
 
 
