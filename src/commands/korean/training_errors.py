@@ -8,6 +8,10 @@ from ...bilingual import Text
 TRAINING_ERRORS = (
     Text("{setting} has a part in searches alone; leave it out", "{setting:은/는} 설정 탐색에만 쓰입니다. 빼세요"),
     Text(
+        "data.eval with --folds is of the ensemble, which evaluation.generate=true asks for; leave one out",
+        "--folds에서 data.eval은 evaluation.generate=true로 요청하는 앙상블에만 쓰입니다. 하나를 빼세요",
+    ),
+    Text(
         "{setting} without lora.use_lora: all weights train, no adapter; leave one out",
         "lora.use_lora 없이 {setting:을/를} 쓸 수 없습니다. 어댑터가 아니라 모든 가중치를 학습합니다. 하나를 빼세요",
     ),

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...config.effects import refuse_of_search
+from ...config.effects import WITHOUT_EFFECT, refuse_of_search
 from ...config.loader import differences
 from ...config.located import located
+from ...config.provenance import value_text
 from ...config.schema import Config
 from ...errors import YoyakError
 from ...files import write_atomic
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 FOLDS_FILE = "folds.json"
 _AFTER_TRAINING = ("generation.", "evaluation.")
 _IN_NO_SCORE = ("evaluation.generate", "generation.batch_")
+_IN_NO_WEIGHT = (*WITHOUT_EFFECT, "training.sharding")
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,21 @@ def train_folds(request: TrainRequest, folds: int) -> Path:
 
     config = resolve_config(request)
     refuse_of_search(request.overrides)
+    _refuse_unread_data(config, request)
     refuse_what_cannot_be_cut(config)
     folder = config.experiment.run_dir
     asked = as_asked(request.several, train_arguments(request, folds), config.training.rank_timeout)
     with asked, run_lock(folder) if is_first_rank() else nullcontext():
         return _train_folds(config, request, folds, folder)
+
+
+def _refuse_unread_data(config: Config, request: TrainRequest) -> None:
+    """Raise YoyakError for evaluation data that was typed, where there is no ensemble to summarize them."""
+    typed = any(override.partition("=")[0].strip() == "data.eval" for override in request.overrides)
+    if typed and not config.evaluation.generate:
+        raise YoyakError(
+            "data.eval with --folds is of the ensemble, which evaluation.generate=true asks for; leave one out"
+        )
 
 
 def _train_folds(config: Config, request: TrainRequest, folds: int, folder: Path) -> Path:
@@ -182,9 +194,9 @@ def _refuse_other_content(folder: Path, folds: int, overwrite: bool) -> None:
 
 
 def _is_complete(fold: Fold) -> bool:
-    """Return whether a fold's run is there, complete; refuse other settings, but not of generating and scoring.
+    """Return whether a fold's run is there, complete; refuse other settings, but those that its weights are without.
 
-    These too, where scores have decided which weights were kept.
+    Of these are the ones of generating and scoring, unless scores have decided which weights were kept.
     """
     from ...runs.record import read_record
 
@@ -195,12 +207,12 @@ def _is_complete(fold: Fold) -> bool:
     changed = {
         name: values
         for name, values in differences(located(fold.config), located(Config.model_validate(record.config))).items()
-        if not name.startswith(_IN_NO_SCORE if decided else _AFTER_TRAINING)
+        if not name.startswith((*_IN_NO_WEIGHT, *(_IN_NO_SCORE if decided else _AFTER_TRAINING)))
     }
     if changed:
         name, (before, now) = next(iter(changed.items()))
         raise YoyakError(
-            f"{fold.folder}: was trained with {name} = {json.dumps(before)}, not {json.dumps(now)}; "
+            f"{fold.folder}: was trained with {name} = {value_text(before)}, not {value_text(now)}; "
             "pass --overwrite to train all folds anew, or set experiment.name=OTHER"
         )
     return True

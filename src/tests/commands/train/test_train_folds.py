@@ -77,6 +77,13 @@ def test_complete_folds_are_kept_and_missing_ones_trained(yoyak, tiny):
     assert first.stat().st_mtime_ns == before
     assert json.loads(second.read_text(encoding="utf-8"))["status"] == "completed"
 
+    unread = ("training.report_to=[tensorboard]", "training.logging_steps=5", "training.save_minutes=1")
+    unread = (*unread, "training.save_total_limit=1", "training.sharding=none", "experiment.tags=[a]", "model.size=1M")
+    again = yoyak(*ARGUMENTS, *unread)
+    assert (again.code, again.err, again.out.count("is complete and kept")) == (0, "", 2)
+    worded = yoyak(*ARGUMENTS, "dataset.system=요약")
+    assert (worded.code, 'dataset.system = null, not "요약"; pass' in worded.err) == (2, True)
+
     other = yoyak(*ARGUMENTS, "training.learning_rate=0.01")
     assert other.code == 2
     assert other.err == (
