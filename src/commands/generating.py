@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bilingual import count
-from ..config.effects import without_effect
+from ..config.effects import without_attention, without_effect
 from ..config.loader import flatten
 from ..config.schema import Config
 from ..files import sha256_of
@@ -180,9 +180,15 @@ def load_to_generate(
 
     `found`: as in `with_mbr_temperature`.
     """
+    from ..inference.probe import generates_fast
+
     for sentence in without_effect(config.generation):
         console.print(sentence, style="yellow")
-    return with_mbr_temperature(load_configured(config, console), dialogues, console, found)
+    loaded = load_configured(config, console)
+    unread = without_attention(config.model)
+    for sentence in unread if unread and generates_fast(loaded.model) else []:
+        console.print(sentence, style="yellow")
+    return with_mbr_temperature(loaded, dialogues, console, found)
 
 
 def with_mbr_temperature(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..config.effects import without_effect_in_plan
 from ..config.loader import leave_out_default_4bit, load_config_with_sources
 from ..config.schema import Config
 from ..errors import YoyakError
@@ -56,6 +57,8 @@ def show_plan(request: PlanRequest) -> None:
         return
     config, sources = load_config_with_sources(request.experiment, request.overrides)
     leave_out_default_4bit(config, sources)
+    for sentence in without_effect_in_plan(request.overrides, request.refine, request.search is not None):
+        say_aside(sentence)
     if not request.refine:
         refuse_untrainable(config)
         refuse_untrainable_checkpoint(config)

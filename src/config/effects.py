@@ -1,10 +1,10 @@
 """Which settings have a part in what a run makes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..bilingual import Text
 from ..errors import YoyakError
-from .schema import Config, GenerationSettings, TrainingSettings
+from .schema import Config, GenerationSettings, ModelSettings, TrainingSettings
 from .search import SearchSettings
 
 WITHOUT_EFFECT = (
@@ -31,6 +31,33 @@ _OF_TRAINING = (
 _OF_SEARCH = ("data.test", "search.")
 _OF_PROCESSES = "training.rank_timeout"
 
+_BY_REFINE = {
+    "learning_rate": "learning_rate",
+    "lr_scheduler_type": "lr_scheduler_type",
+    "warmup_ratio": "warmup_steps",
+    "epochs": "steps",
+    "max_steps": "steps",
+    "batch_size": "dialogues",
+    "gradient_accumulation_steps": "dialogues",
+    "eval_steps": "eval_steps",
+    "early_stopping_patience": "patience",
+    "micro_batch_tokens": "micro_batch_tokens",
+    "metric_for_best_model": "reward",
+    "save_steps": "eval_steps",
+    "save_minutes": "eval_steps",
+}
+"""Settings of a training, by those of `refine` that take their place."""
+_IN_NO_REFINING = (
+    "lora.loraplus_lr_ratio",
+    "data.instruction_augmentation",
+    *(f"training.{name}" for name in ("engine", "base_precision", "sharding", "optim", "weight_decay")),
+    *(f"training.{name}" for name in ("max_grad_norm", "eval_batch_size", "neftune_noise_alpha", "logging_steps")),
+    *(f"training.{name}" for name in ("save_total_limit", "max_bad_steps", "on_divergence", "report_to")),
+)
+"""Settings of a training that nothing takes the place of: frozen products, for one, are in the compute type."""
+UNREAD_BY_REFINING = frozenset((*(f"training.{name}" for name in _BY_REFINE), *_IN_NO_REFINING))
+"""Settings of a training that a refining of its model leaves unread."""
+
 OF_A_NEW_ADAPTER = ("r", "alpha", "dropout", "target_modules", "use_rslora", "use_dora", "init")
 """Keys of `lora` by which a new adapter is made: that of `lora.adapter` stays as it is."""
 
@@ -40,6 +67,8 @@ _MBR = Text("it is of MBR, as generation.mbr_samples=16", "generation.mbr_sample
 _OF_MBR = Text("MBR draws at generation.mbr_temperature", "MBR은 generation.mbr_temperature에서 뽑습니다")
 _PACKED = Text("it is of the packed engine", "packed 엔진에 쓰입니다")
 _GPU = Text("it is of a GPU's memory", "GPU 메모리에 쓰입니다")
+_ATTENTION = Text("all that computes here has an attention of its own", "여기서는 자체 어텐션으로 계산합니다")
+_REFINING = Text("it is of --refine", "--refine에 쓰입니다")
 _TEST = Text("the end is reported on data.test", "마지막 보고는 data.test로 합니다")
 _PAUSES = Text("search.pauses is empty", "search.pauses가 비어 있습니다")
 _ADDITIONS = Text("search.additions is empty", "search.additions가 비어 있습니다")
@@ -61,6 +90,15 @@ def refuse_of_search(overrides: Sequence[str]) -> None:
     for setting in _names(overrides):
         if setting.startswith(_OF_SEARCH):
             raise YoyakError(f"{setting} has a part in searches alone; leave it out")
+
+
+def refuse_unread_by_refining(settings: Collection[str]) -> None:
+    """Raise YoyakError for a setting of a training, of those that were typed, that a refining leaves unread."""
+    for setting in sorted(UNREAD_BY_REFINING.intersection(settings)):
+        instead = _BY_REFINE.get(setting.removeprefix("training."))
+        if instead is None:
+            raise YoyakError(f"{setting} has no part in refining; leave it out")
+        raise YoyakError(f"{setting} has no part in refining; set refine.{instead}")
 
 
 def _names(overrides: Sequence[str]) -> list[str]:
@@ -86,6 +124,12 @@ def without_effect(settings: GenerationSettings) -> list[Text]:
     return [_sentence(f"generation.{name}", why) for name, why in changed.items()]
 
 
+def without_attention(settings: ModelSettings) -> list[Text]:
+    """Return a sentence for an attention kernel that is set, where transformers computes nothing."""
+    default = settings.attn_implementation == ModelSettings.model_fields["attn_implementation"].default
+    return [] if default else [_sentence("model.attn_implementation", _ATTENTION)]
+
+
 def without_effect_in_training(training: TrainingSettings, engine: str, device: str) -> list[Text]:
     """Return a sentence for each set value that this engine (`packed`) on this device (`cpu`) ignores."""
     unread = []
@@ -94,6 +138,22 @@ def without_effect_in_training(training: TrainingSettings, engine: str, device: 
     if device == "cpu" and training.memory_budget_gb is not None:
         unread.append(_sentence("training.memory_budget_gb", _GPU))
     return unread
+
+
+def without_effect_in_plan(typed: Sequence[str], refines: bool, searches: bool) -> list[Text]:
+    """Return a sentence for each typed setting that a plan leaves unread, which is one of a refining or a search.
+
+    Raises:
+        YoyakError: it is refused where it is used, too.
+    """
+    if not searches:
+        refuse_of_search(typed)
+    names = _names(typed)
+    if refines:
+        refuse_unread_by_refining(names)
+    if refines or searches:
+        return []
+    return [_sentence(name, _REFINING) for name in dict.fromkeys(names) if name.startswith("refine.")]
 
 
 def without_effect_in_search(config: Config) -> list[Text]:

@@ -28,7 +28,7 @@ class ModelSettings(Section):
     chat_template: ChatTemplate = "auto"
     """Layout of the chat format: Llama 3's, ChatML (Qwen), or the tokenizer's own template."""
     attn_implementation: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
-    """Attention kernel that transformers uses."""
+    """Attention kernel where transformers computes; the packed engine and the fast decoder have one of their own."""
     trust_remote_code: bool = False
     """Run Python code that comes with the checkpoint, with all your rights. Only the command line turns it on."""
     revision: str | None = None

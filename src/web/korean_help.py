@@ -7,7 +7,9 @@ KOREAN_HELP = {
         "GPU에서 계산하는 형식입니다. CPU와 bf16이 없는 GPU에서는 되는 것 중 가장 빠른 것을 골라 알려 줍니다."
     ),
     "model.chat_template": "대화 형식의 배치입니다. Llama 3, ChatML(Qwen), 또는 토크나이저의 템플릿을 씁니다.",
-    "model.attn_implementation": "transformers가 쓰는 어텐션 커널입니다.",
+    "model.attn_implementation": (
+        "transformers가 계산할 때의 어텐션 커널입니다. packed 엔진과 빠른 디코더의 것은 따로 있습니다."
+    ),
     "model.revision": "허브 체크포인트의 커밋, 태그, 브랜치입니다. 커밋은 나중에 바뀌지 않습니다.",
     "lora.alpha": "어댑터의 배율입니다. 출력에 alpha / r을 곱합니다(rsLoRA는 alpha / sqrt(r)).",
     "lora.dropout": "어댑터 입력의 드롭아웃입니다.",

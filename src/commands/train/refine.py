@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...bilingual import halves
-from ...config.effects import OF_A_NEW_ADAPTER, refuse_of_search
+from ...config.effects import OF_A_NEW_ADAPTER, UNREAD_BY_REFINING, refuse_of_search, refuse_unread_by_refining
 from ...config.loader import differences, load_config
 from ...config.schema import Config
 from ...config.typed import typed_path
@@ -37,30 +37,6 @@ NAMED = "_refined"
 """What stands behind a run's name in that of its refining."""
 _OF_THE_REWARD = ("evaluation.tokenization", "evaluation.stemmer")
 _OF_THE_MODEL = (*OF_A_NEW_ADAPTER, "use_lora")
-_OF_TRAINING = {
-    "learning_rate": "learning_rate",
-    "lr_scheduler_type": "lr_scheduler_type",
-    "warmup_ratio": "warmup_steps",
-    "epochs": "steps",
-    "max_steps": "steps",
-    "batch_size": "dialogues",
-    "gradient_accumulation_steps": "dialogues",
-    "eval_steps": "eval_steps",
-    "early_stopping_patience": "patience",
-    "micro_batch_tokens": "micro_batch_tokens",
-    "metric_for_best_model": "reward",
-    "save_steps": "eval_steps",
-    "save_minutes": "eval_steps",
-}
-"""Settings of a training, by those of `refine` that take their place."""
-_WITHOUT_PART = (
-    "lora.loraplus_lr_ratio",
-    "data.instruction_augmentation",
-    *(f"training.{name}" for name in ("engine", "base_precision", "sharding", "optim", "weight_decay")),
-    *(f"training.{name}" for name in ("max_grad_norm", "eval_batch_size", "neftune_noise_alpha", "logging_steps")),
-    *(f"training.{name}" for name in ("save_total_limit", "max_bad_steps", "on_divergence", "report_to")),
-)
-"""Settings of a training that nothing takes the place of: frozen products, for one, are in the compute type."""
 
 
 def refine_run(
@@ -109,18 +85,14 @@ def refine_config(run: str, overrides: Sequence[str]) -> Config:
 
 def _refuse_without_effect(config: Config, final: Path, named: set[str]) -> None:
     """Raise YoyakError for a setting that was typed, is not the run's own, and would change nothing."""
-    replaced = (f"training.{name}" for name in _OF_TRAINING)
-    typed = named & {*(f"lora.{name}" for name in _OF_THE_MODEL), *replaced, *_WITHOUT_PART}
+    of_the_model = {f"lora.{name}" for name in _OF_THE_MODEL}
+    typed = named & (of_the_model | UNREAD_BY_REFINING)
     if not typed:
         return
     changed = differences(config, load_config(final / SAVED, ["model.trust_remote_code=false"]))
-    for setting in sorted(typed & changed.keys()):
-        section, _, name = setting.partition(".")
-        if setting in _WITHOUT_PART:
-            raise YoyakError(f"{setting} has no part in refining; leave it out")
-        if section == "training":
-            raise YoyakError(f"{setting} has no part in refining; set refine.{_OF_TRAINING[name]}")
+    for setting in sorted(typed & of_the_model & changed.keys()):
         raise YoyakError(f"{setting}: the run's model was trained with {changed[setting][0]}; leave it out")
+    refuse_unread_by_refining(typed & changed.keys())
 
 
 def _final_model(run: str) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ...bilingual import Text, halves
-from ...config.effects import without_effect_in_training
+from ...config.effects import without_attention, without_effect_in_training
 from ...config.schema import Config, TrainingSettings
 from ...decoder.described import describe
 from ...decoder.gated_delta import delta_kernels
@@ -140,10 +140,12 @@ def resolve(
             if sharding == "weights" and not config.lora.use_lora:
                 engine = replace(engine, name="trainer", reason=_CUT)
             engine = probed_engine(training, model, engine, logger)
+        own_attention = engine.name == "packed"
         if scored and eval_dataset is not None and len(eval_dataset):
-            generates_fast(model)
+            own_attention = generates_fast(model) and own_attention
     logger.info("Engine: %s (%s)", engine.name, engine.reason)
-    for sentence in without_effect_in_training(training, engine.name, compute.device):
+    unread = without_effect_in_training(training, engine.name, compute.device)
+    for sentence in [*unread, *(without_attention(config.model) if own_attention else [])]:
         logger.warning(sentence)
     if engine.name == "packed":
         kernels = delta_kernels(describe(without_wrapper(model)), model.get_input_embeddings().weight.device)
