@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..config.effects import refuse_unread_by_scoring
 from ..config.schema import Config, DataSettings
 from ..config.typed import typed_path
 from ..errors import YoyakError
@@ -59,6 +60,7 @@ def evaluate_experiment(request: ModelEvaluation, facts: bool, as_json: bool) ->
     config = config_for_use(request.experiment, request.adapter, list(request.overrides), request.zero_shot)
     need_analyser(config.evaluation.tokenization)
     source, most = split_source(config, request.split)
+    refuse_unread_by_scoring(request.overrides, request.split)
     rows = load_dialogues(source, config.data).rows[:most]
     baseline = None
     if request.baseline is not None:

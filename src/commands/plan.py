@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..config.effects import without_effect_in_plan
+from ..config.effects import refuse_unread, without_effect_in_comparison, without_effect_in_plan
 from ..config.loader import leave_out_default_4bit, load_config_with_sources
 from ..config.schema import Config
 from ..errors import YoyakError
@@ -166,6 +166,8 @@ def compare_plans(situation: Situation, request: PlanRequest) -> None:
 
     path = request.out or _PICTURE
     chosen = None if request.gpu is None and request.memory_gb is None else [situation.device]
+    for sentence in without_effect_in_comparison(request.overrides):
+        say_aside(sentence)
     rows = compared(situation, chosen)
     name = situation.config.model.checkpoint
     write_whole({path: picture(rows, f"{name}: hours over memory").encode()}, overwrite=True)
@@ -202,6 +204,8 @@ def calibrate(request: PlanRequest) -> None:
         YoyakError: a run of the folder of runs is under way: it would be measured too, and each plan be wrong.
     """
     from dataclasses import asdict
+
+    refuse_unread(request.overrides, "plan --calibrate", ["experiment.output_dir"])
 
     import torch
 

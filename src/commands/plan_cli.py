@@ -9,6 +9,11 @@ import typer
 from .given import refuse_given
 from .options import AsJson, Experiment, Overrides
 
+_OF_A_PLAN = (
+    *("gpu", "memory_gb", "lengths", "cards", "hosts", "link", "network"),
+    *("price_per_hour", "compare", "refine", "search", "out"),
+)
+
 
 def plan(
     context: typer.Context,
@@ -37,8 +42,18 @@ def plan(
     gc.disable()  # the process is short, and looking for garbage is a tenth of its time
     from .plan import PlanRequest, show_plan
 
+    if calibrate:
+        refuse_given(context, _OF_A_PLAN, "--calibrate measures this machine and plans nothing")
     if not compare:
         refuse_given(context, ["out"], "a picture is drawn with --compare")
+    if search is not None:
+        refuse_given(context, ["price_per_hour"], "a search takes the time that it is given")
+    if cards * hosts == 1:
+        refuse_given(context, ["link", "network"], "one card is joined to none")
+        if compare:
+            refuse_given(context, ["price_per_hour"], "--compare of methods has cards of several prices")
+    elif hosts == 1:
+        refuse_given(context, ["network"], "one host is joined to none")
     show_plan(
         PlanRequest(
             experiment,

@@ -5,6 +5,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config.effects import refuse_unread_by_serving, without_effect_on_server
+from ..config.schema import Config
 from ..errors import YoyakError, nearest
 from .console import create_console, quiet_libraries
 from .model import config_for_use, load_configured, prompt_of
@@ -109,8 +111,9 @@ def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket)
     from ..serving.service import Service, refuse_searches
     from ..serving.sockets import url_of
 
-    config = config_for_use(request.experiment, request.adapter, request.overrides)
+    config = _config(request)
     refuse_searches(config.generation)
+    _say_without_effect(config, request.engine)
     config.model.attn_implementation = "sdpa"  # each row of a batch has its own mask, which other kernels don't take
     console = create_console(stderr=True)
     loaded = load_configured(config, console)
@@ -135,12 +138,23 @@ def _serve_here(request: ServeRequest, key: str | None, listener: socket.socket)
     run(service, listener, request.host, key)
 
 
+def _config(request: ServeRequest) -> Config:
+    config = config_for_use(request.experiment, request.adapter, request.overrides)
+    refuse_unread_by_serving(request.overrides)
+    return config
+
+
+def _say_without_effect(config: Config, engine: str) -> None:
+    for sentence in without_effect_on_server(config, engine):
+        say_aside(sentence)
+
+
 def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) -> None:
     """Let vLLM serve: its own server, on the address that was found free."""
     from ..serving.vllm import find_vllm
 
     find_vllm()  # before anything that takes time
-    config = config_for_use(request.experiment, request.adapter, request.overrides)
+    config = _config(request)
     from ..inference.batches import largest_batch
     from ..models.generation_settings import CheckpointGeneration, checkpoint_json
     from ..models.lora_loader import LoRALoader
@@ -151,6 +165,7 @@ def _hand_over(request: ServeRequest, key: str | None, listener: socket.socket) 
 
     refuse_searches(config.generation)
     refuse_unset(config.generation)
+    _say_without_effect(config, request.engine)
     quiet_libraries()
     checkpoint = resolve_checkpoint(config.model.checkpoint)
     settings = checkpoint_json(checkpoint, "config.json", config.model.revision)

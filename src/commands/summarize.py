@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bilingual import count
+from ..config.effects import refuse_unread_by_summarizing
 from ..config.schema import Config, DataSettings
 from ..data.files.text_files import dialogue_of, holds_one_dialogue
 from ..data.prompt.reasoning import reasoning_note
@@ -89,7 +90,9 @@ def _holds_many(text: str, path: Path | None) -> bool:
 
 
 def _config(request: SummarizeRequest) -> Config:
-    return config_for_use(request.experiment, request.adapter, list(request.overrides))
+    config = config_for_use(request.experiment, request.adapter, list(request.overrides))
+    refuse_unread_by_summarizing(request.overrides, config.generation)
+    return config
 
 
 def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:

@@ -1,6 +1,6 @@
 """Which settings have a part in what a run makes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..bilingual import Text
 from ..errors import YoyakError
@@ -58,8 +58,28 @@ _IN_NO_REFINING = (
 UNREAD_BY_REFINING = frozenset((*(f"training.{name}" for name in _BY_REFINE), *_IN_NO_REFINING))
 """Settings of a training that a refining of its model leaves unread."""
 
+OF_ROWS = tuple(
+    f"data.{name}"
+    for name in (
+        *("dialogue_column", "summary_column", "id_column", "topic_column"),
+        *("records", "encoding", "dialogue_format", "on_bad_rows"),
+    )
+)
+"""Settings by which the rows of a file are read, whatever they are for."""
+_OF_DIALOGUES = tuple(
+    name for name in OF_ROWS if name not in ("data.summary_column", "data.id_column", "data.topic_column")
+)
+_OF_ROUGE = ("evaluation.tokenization", "evaluation.stemmer")
+
 OF_A_NEW_ADAPTER = ("r", "alpha", "dropout", "target_modules", "use_rslora", "use_dora", "init")
 """Keys of `lora` by which a new adapter is made: that of `lora.adapter` stays as it is."""
+
+_OF_A_METHOD = (
+    *("lora.use_lora", "lora.use_qlora", "lora.init"),
+    *("training.engine", "training.gradient_checkpointing"),
+)
+
+_USUAL_ATTENTION = ModelSettings.model_fields["attn_implementation"].default
 
 _DRAWING = Text("tokens are drawn with generation.do_sample=true", "토큰은 generation.do_sample=true일 때 뽑습니다")
 _BEAMS = Text("it is of beams, as generation.num_beams=4", "generation.num_beams=4 같은 빔에 쓰입니다")
@@ -68,6 +88,10 @@ _OF_MBR = Text("MBR draws at generation.mbr_temperature", "MBR은 generation.mbr
 _PACKED = Text("it is of the packed engine", "packed 엔진에 쓰입니다")
 _GPU = Text("it is of a GPU's memory", "GPU 메모리에 쓰입니다")
 _ATTENTION = Text("all that computes here has an attention of its own", "여기서는 자체 어텐션으로 계산합니다")
+_SERVED = Text("the server computes with sdpa, or its own", "서버는 sdpa나 자체 어텐션으로 계산합니다")
+_OF_REQUESTS = Text("vLLM takes a seed from requests alone", "vLLM은 시드를 요청에서만 받습니다")
+_VLLM = Text("vLLM has one of its own", "vLLM의 것을 씁니다")
+_COMPARED = Text("--compare has it of each method", "--compare는 방법마다 정합니다")
 _REFINING = Text("it is of --refine", "--refine에 쓰입니다")
 _TEST = Text("the end is reported on data.test", "마지막 보고는 data.test로 합니다")
 _PAUSES = Text("search.pauses is empty", "search.pauses가 비어 있습니다")
@@ -83,6 +107,44 @@ def refuse_of_training(overrides: Sequence[str]) -> None:
     for setting in _names(overrides):
         if setting.startswith(_OF_TRAINING) and setting != _OF_PROCESSES:
             raise YoyakError(f"{setting} has no part in using a model; leave it out")
+
+
+def refuse_unread(overrides: Sequence[str], command: str, but: Collection[str] = (), of: str = "") -> None:
+    """Raise YoyakError for a typed setting, `section.key=value`, that a command doesn't read.
+
+    Args:
+        overrides: as typed.
+        command: its name, behind `yoyak`.
+        but: settings that it reads, or sections of such with their dot.
+        of: beginning of the settings that are looked at, such as `data.`; others are refused elsewhere.
+    """
+    for setting in _names(overrides):
+        if setting.startswith(of) and setting not in but and f"{setting.partition('.')[0]}." not in but:
+            raise YoyakError(f"{setting} has no part in yoyak {command}; leave it out")
+
+
+def refuse_unread_by_summarizing(overrides: Sequence[str], settings: GenerationSettings) -> None:
+    """Raise YoyakError for a typed setting of data or scores that has no part in summaries of one's own dialogues."""
+    refuse_unread(overrides, "summarize", _OF_DIALOGUES, of="data.")
+    chooses = settings.mbr_samples > 0 and settings.mbr_metric == "rouge_sum"
+    refuse_unread(overrides, "summarize", _OF_ROUGE if chooses else (), of="evaluation.")
+
+
+def refuse_unread_by_serving(overrides: Sequence[str]) -> None:
+    """Raise YoyakError for a typed setting of files or scores, of which a server has none."""
+    refuse_unread(overrides, "serve", ["data.dialogue_format"], of="data.")
+    refuse_unread(overrides, "serve", of="evaluation.")
+
+
+def refuse_unread_by_scoring(overrides: Sequence[str], split: str) -> None:
+    """Raise YoyakError for a typed setting of the evaluation data where the training data are scored, or the reverse.
+
+    `split` is `dev` or `train`.
+    """
+    unread = {"dev": ("train", "max_train_examples"), "train": ("eval", "max_eval_examples")}[split]
+    of_file = [f"data.{name}" for name in ("train", "max_train_examples", "eval", "max_eval_examples")]
+    read = [*OF_ROWS, *(name for name in of_file if name.removeprefix("data.") not in unread)]
+    refuse_unread(overrides, f"evaluate --split {split}", read, of="data.")
 
 
 def refuse_of_search(overrides: Sequence[str]) -> None:
@@ -119,6 +181,28 @@ def without_effect(settings: GenerationSettings) -> list[Text]:
             unread |= dict.fromkeys(("temperature", "top_p", "top_k", "seed"), _DRAWING)
     if settings.num_beams == 1:
         unread["length_penalty"] = _BEAMS
+    return _of_generation(settings, unread)
+
+
+def without_effect_on_server(config: Config, engine: str) -> list[Text]:
+    """Return a sentence for each setting that differs from its default, and that no request to a server goes by.
+
+    It is a server without beams and MBR. Requests with a temperature go by `top_p` and `top_k` too.
+    """
+    settings, kernel = config.generation, config.model.attn_implementation
+    unread = dict.fromkeys(("mbr_temperature", "mbr_references", "mbr_metric"), _MBR) | {"length_penalty": _BEAMS}
+    if not settings.do_sample:
+        unread |= dict.fromkeys(("temperature", "seed"), _DRAWING)
+    elif engine == "vllm":
+        unread["seed"] = _OF_REQUESTS
+    if engine == "vllm":
+        unread["batch_tokens"] = _VLLM
+    why = _VLLM if engine == "vllm" else _SERVED
+    found = [_sentence("model.attn_implementation", why)] if kernel != _USUAL_ATTENTION else []
+    return found + _of_generation(settings, unread)
+
+
+def _of_generation(settings: GenerationSettings, unread: Mapping[str, Text]) -> list[Text]:
     usual = GenerationSettings()
     changed = {name: why for name, why in unread.items() if getattr(settings, name) != getattr(usual, name)}
     return [_sentence(f"generation.{name}", why) for name, why in changed.items()]
@@ -126,8 +210,8 @@ def without_effect(settings: GenerationSettings) -> list[Text]:
 
 def without_attention(settings: ModelSettings) -> list[Text]:
     """Return a sentence for an attention kernel that is set, where transformers computes nothing."""
-    default = settings.attn_implementation == ModelSettings.model_fields["attn_implementation"].default
-    return [] if default else [_sentence("model.attn_implementation", _ATTENTION)]
+    usual = settings.attn_implementation == _USUAL_ATTENTION
+    return [] if usual else [_sentence("model.attn_implementation", _ATTENTION)]
 
 
 def without_effect_in_training(training: TrainingSettings, engine: str, device: str) -> list[Text]:
@@ -138,6 +222,11 @@ def without_effect_in_training(training: TrainingSettings, engine: str, device: 
     if device == "cpu" and training.memory_budget_gb is not None:
         unread.append(_sentence("training.memory_budget_gb", _GPU))
     return unread
+
+
+def without_effect_in_comparison(typed: Sequence[str]) -> list[Text]:
+    """Return a sentence for each typed setting that `yoyak plan --compare` chooses by itself, for each method."""
+    return [_sentence(name, _COMPARED) for name in dict.fromkeys(_names(typed)) if name in _OF_A_METHOD]
 
 
 def without_effect_in_plan(typed: Sequence[str], refines: bool, searches: bool) -> list[Text]:

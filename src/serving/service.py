@@ -19,6 +19,9 @@ from .scheduler import Scheduler
 from .schemas import ChatRequest, Summary, SummaryRequest
 from .text import TextStream, decode, decode_answer
 
+_LEAST_TOP_P = 0.001
+"""Below it only the most likely token is left."""
+
 
 class Service:
     """A model with its prompt, its queue and its limits; clients call the model by `name`, the experiment's."""
@@ -68,7 +71,7 @@ class Service:
         """Return the job of a prompt.
 
         Raises:
-            ApiError: 422 for more tokens than the model's limit.
+            ApiError: 422 for more tokens than the model's limit, or see `_settings`.
         """
         most = self._prompt.decoder_max_len
         wanted, field = request.max_tokens, "max_tokens"
@@ -116,7 +119,15 @@ def refuse_searches(settings: GenerationSettings) -> None:
 
 
 def _settings(settings: GenerationSettings, request: ChatRequest | SummaryRequest) -> GenerationSettings:
-    """Return the config's way to choose tokens, with what the request says about it."""
+    """Return the config's way to choose tokens, with what the request says about it.
+
+    Raises:
+        ApiError: 422 for a `top_p` that would cut nothing, since no token is drawn. A seed is no such thing: the most
+            likely summary is the same each time, as is asked for.
+    """
+    if not settings.do_sample and request.temperature is None and _LEAST_TOP_P <= (request.top_p or 0) < 1:
+        message = "top_p: without a temperature this server takes the most likely token; add temperature, such as 1"
+        raise ApiError(422, message, "no_temperature", "top_p")
     said: dict[str, Any] = {
         name: getattr(request, name) for name in ("temperature", "top_p", "seed") if getattr(request, name) is not None
     }
@@ -124,6 +135,6 @@ def _settings(settings: GenerationSettings, request: ChatRequest | SummaryReques
         said["do_sample"] = True
         said.setdefault("seed", secrets.randbits(63))
     # Next to nothing is the most likely token, and dividing logits by it would overflow.
-    if said.get("temperature", 1) < 0.01 or said.get("top_p", 1) < 0.001:
+    if said.get("temperature", 1) < 0.01 or said.get("top_p", 1) < _LEAST_TOP_P:
         said = {"do_sample": False}
     return settings.model_copy(update=said)

@@ -105,7 +105,7 @@ def vllm_arguments(
         "repetition_penalty": settings.repetition_penalty,
         "max_new_tokens": limits.decoder_max_len,
     }
-    if settings.do_sample and settings.top_k:
+    if settings.top_k:  # of requests with a temperature too, as top_p
         defaults["top_k"] = settings.top_k
     arguments = [checkpoint, "--dtype", _DTYPES[config.model.dtype]]
     arguments += ["--max-model-len", str(limits.encoder_max_len + limits.decoder_max_len)]

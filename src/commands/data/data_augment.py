@@ -54,7 +54,7 @@ def augment(request: AugmentRequest) -> None:
 
     console = create_console(stderr=request.as_json)
     _refuse_unusable(request)
-    _, config = files_and_config([request.file, *request.overrides], request.experiment)
+    _, config = files_and_config([request.file, *request.overrides], request.experiment, "data augment")
     table = read_all_columns(request.file, config, console)
     rows: _Rows = list(zip(table.rows, table.values, strict=True))
     report: dict[str, Any] = {"source": request.file, "rows": len(rows), "out": str(request.out)}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...config.effects import OF_ROWS, refuse_unread
 from ...config.loader import load_config
 from ...config.schema import Config
 from ...errors import YoyakError
@@ -23,6 +24,7 @@ def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> 
     from ...data.tools.check import check_file
 
     config = load_config(experiment, overrides)
+    refuse_unread(overrides, "data check", [*OF_ROWS, "model.", "tokenizer.", "dataset."])
     template, why_not = _prompt_template(config)
     examples: list[tuple[int, int]] = []
 

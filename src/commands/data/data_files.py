@@ -3,12 +3,13 @@
 import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...bilingual import count
+from ...config.effects import OF_ROWS, refuse_unread
 from ...config.loader import load_config
 from ...config.provenance import read_override
 from ...config.schema import Config
@@ -30,11 +31,14 @@ _OF_WRITTEN_ROWS = (
 _OVERRIDE = re.compile(r"[a-z_]+\.[a-z_]+=")
 
 
-def files_and_config(arguments: Sequence[str], experiment: str) -> tuple[list[str], Config]:
+def files_and_config(
+    arguments: Sequence[str], experiment: str, command: str, read: Collection[str] = OF_ROWS
+) -> tuple[list[str], Config]:
     """Return which arguments are files, and the config that the others (KEY=VALUE) override.
 
     Raises:
-        YoyakError: no file, the same one twice, or a setting that does not exist.
+        YoyakError: no file, the same one twice, or a setting that does not exist, or is none of those that the command
+            reads.
     """
     overrides = [argument for argument in arguments if _OVERRIDE.match(argument)]
     files = [argument for argument in arguments if argument not in overrides]
@@ -42,7 +46,9 @@ def files_and_config(arguments: Sequence[str], experiment: str) -> tuple[list[st
         raise YoyakError("name a data file, such as sample:en/train.csv")
     if len(set(files)) < len(files):
         raise YoyakError(f"{max(files, key=files.count)}: named twice; name each file once")
-    return files, load_config(experiment, overrides)
+    config = load_config(experiment, overrides)
+    refuse_unread(overrides, command, read)
+    return files, config
 
 
 def read_all_columns(source: str, config: Config, console: "Console") -> "DialogueTable":

@@ -47,7 +47,7 @@ def split(request: SplitRequest) -> None:
         raise YoyakError(f"--by {request.by}: choose topic or none{nearest(request.by, ['topic', 'none'])}")
     if request.folds is not None and request.eval_share is not None:
         raise YoyakError("--folds and --eval-share exclude each other: each of K folds evaluates on 1/K of the rows")
-    files, config = files_and_config([request.file, *request.overrides], request.experiment)
+    files, config = files_and_config([request.file, *request.overrides], request.experiment, "data split")
     if len(files) > 1:
         raise YoyakError(f"{files[1]}: one file is split at a time; an override is KEY=VALUE")
     table = read_all_columns(request.file, config, console)

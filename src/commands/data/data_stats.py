@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...bilingual import count
+from ...config.effects import OF_ROWS
 from ...config.schema import Config
 from ...config.typed import typed_path
 from ...errors import YoyakError
@@ -39,7 +40,7 @@ def stats(request: StatsRequest) -> None:
     from ...data.tools.duplicates import NEAR_JACCARD
     from ...data.tools.stats import describe_files
 
-    files, config = files_and_config(request.arguments, request.experiment)
+    files, config = files_and_config(request.arguments, request.experiment, "data stats", [*OF_ROWS, "model."])
     if request.out is not None and request.out.suffix.lower() not in (".html", ".htm"):
         raise YoyakError(f"--out {request.out}: the page is HTML; name a file that ends in .html")
     tables = [read_dialogues(file, config.data) for file in files]

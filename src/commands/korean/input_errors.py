@@ -10,6 +10,10 @@ INPUT_ERRORS = (
         "{setting} has no part in using a model; leave it out",
         "{setting:은/는} 모델을 사용할 때는 쓰이지 않습니다. 빼세요",
     ),
+    Text(
+        "{setting} has no part in yoyak {command}; leave it out",
+        "{setting:은/는} yoyak {command}에 쓰이지 않습니다. 빼세요",
+    ),
     Text("{option} and {setting} differ; leave one out", "{option:과/와} {setting}의 값이 다릅니다. 하나를 빼세요"),
     Text(
         "the studio needs {name}: pip install 'yoyak[studio]'",

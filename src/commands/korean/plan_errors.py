@@ -108,6 +108,16 @@ PLAN_ERRORS = (
     Text("{file}: is no model's config", "{file}: 모델 설정이 아닙니다"),
     Text("a picture is drawn with --compare", "그림은 --compare와 함께 그립니다"),
     Text(
+        "--calibrate measures this machine and plans nothing",
+        "--calibrate는 이 컴퓨터를 재며 아무것도 계획하지 않습니다",
+    ),
+    Text("a search takes the time that it is given", "설정 탐색은 주어진 시간만큼 걸립니다"),
+    Text("one card is joined to none", "GPU 한 장은 이을 것이 없습니다"),
+    Text("one host is joined to none", "호스트 하나는 이을 것이 없습니다"),
+    Text(
+        "--compare of methods has cards of several prices", "방법을 비교하는 --compare에는 값이 다른 GPU들이 나옵니다"
+    ),
+    Text(
         "--search: trials of one card are planned; leave out --compare, --refine, --cards and --hosts",
         "--search는 GPU 한 장에서의 시도를 계산합니다. --compare, --refine, --cards, --hosts는 빼세요",
     ),

@@ -26,10 +26,10 @@ def told(monkeypatch):
     ("given", "arguments", "several"),
     [
         (
-            "evaluate data.max_eval_examples=1 -e tiny.yaml --split train --no-stemmer --zero-shot --gpus 0,2 --json "
+            "evaluate data.max_train_examples=1 -e tiny.yaml --split train --no-stemmer --zero-shot --gpus 0,2 --json "
             "--also a --also b --num-beams 2",
             "evaluate --experiment=tiny.yaml --no-stemmer --also=a --also=b --split=train --zero-shot --num-beams=2 "
-            "--json -- data.max_eval_examples=1",
+            "--json -- data.max_train_examples=1",
             Several(gpus="0,2"),
         ),
         (
@@ -143,3 +143,63 @@ def test_a_setting_of_training_where_a_model_is_used(yoyak, trained_once, comman
         assert (refused.code, refused.out) == (2, "")
         assert refused.err == f"yoyak: {name} has no part in using a model; leave it out\n"
     assert not (folder / "there").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("summarize dev.csv data.max_eval_examples=1", "data.max_eval_examples has no part in yoyak summarize"),
+        ("summarize dev.csv data.summary_column=x", "data.summary_column has no part in yoyak summarize"),
+        ("summarize A:Go. data.eval=x.csv", "data.eval has no part in yoyak summarize"),
+        ("summarize A:Go. evaluation.stemmer=true", "evaluation.stemmer has no part in yoyak summarize"),
+        (
+            "summarize A:Go. evaluation.tokenization=char generation.mbr_samples=2 generation.mbr_metric=chrf",
+            "evaluation.tokenization has no part in yoyak summarize",
+        ),
+        ("serve --port 0 data.dialogue_column=x", "data.dialogue_column has no part in yoyak serve"),
+        ("serve --port 0 evaluation.stemmer=true", "evaluation.stemmer has no part in yoyak serve"),
+        ("evaluate data.max_train_examples=1", "data.max_train_examples has no part in yoyak evaluate --split dev"),
+        ("evaluate --split train data.eval=x.csv", "data.eval has no part in yoyak evaluate --split train"),
+        ("data check dev.csv data.max_eval_examples=1", "data.max_eval_examples has no part in yoyak data check"),
+        ("data check dev.csv generation.num_beams=2", "generation.num_beams has no part in yoyak data check"),
+        ("data stats dev.csv tokenizer.encoder_max_len=9", "tokenizer.encoder_max_len has no part in yoyak data stats"),
+        ("data split dev.csv --out there training.seed=1", "training.seed has no part in yoyak data split"),
+        (
+            "data augment dev.csv --out there.jsonl --instructions dataset.language=en",
+            "dataset.language has no part in yoyak data augment",
+        ),
+    ],
+)
+def test_a_setting_that_a_command_does_not_read(yoyak, tiny, command, line):
+    refused = yoyak(*command.split(), "-e", "tiny.yaml")
+    assert (refused.code, refused.out, refused.err) == (2, "", f"yoyak: {line}; leave it out\n")
+    assert sorted(path.name for path in tiny.iterdir()) == ["base", "dev.csv", "tiny.yaml", "train.csv"]
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("--calibrate --gpu H100", "--calibrate measures this machine and plans nothing: leave out --gpu"),
+        (
+            "--compare --price-per-hour 2",
+            "--compare of methods has cards of several prices: leave out --price-per-hour",
+        ),
+        ("--search 1h --price-per-hour 2", "a search takes the time that it is given: leave out --price-per-hour"),
+        ("--link pcie4 --network ethernet10", "one card is joined to none: leave out --link, --network"),
+        ("--cards 2 --network ethernet10", "one host is joined to none: leave out --network"),
+        ("--calibrate training.epochs=1", "training.epochs has no part in yoyak plan --calibrate; leave it out"),
+    ],
+)
+def test_an_option_that_a_plan_does_not_read(yoyak, tiny, command, line):
+    refused = yoyak("plan", "-e", "tiny.yaml", *command.split())
+    assert (refused.code, refused.out, refused.err) == (2, "", f"yoyak: {line}\n")
+
+
+def test_what_a_comparison_of_methods_chooses_by_itself(yoyak, tiny):
+    words = ("plan", "-e", "tiny.yaml", "--lengths", "30,60,90", "--gpu", "H100", "--compare", "--json")
+    compared = yoyak(*words, "training.engine=trainer", "lora.r=8")
+    assert (compared.code, compared.err) == (
+        0,
+        "yoyak: training.engine is without effect: --compare has it of each method\n",
+    )
+    assert compared.out == yoyak(*words, "lora.r=8").out

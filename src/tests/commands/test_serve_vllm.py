@@ -90,6 +90,19 @@ class TestVllm:
             "temperature": 0.7, "top_p": 0.9, "top_k": 20, "repetition_penalty": 1.2, "max_new_tokens": 8
         }  # fmt: skip
 
+    def test_what_no_request_goes_by_is_said(self, yoyak, tiny, fake_vllm):
+        fake_vllm()
+        unread = ("generation.top_k=3", "generation.batch_tokens=999", "generation.seed=7")
+        result = yoyak("serve", "-e", "tiny.yaml", "--port", "0", "--engine", "vllm", *unread)
+        assert result.code == 0
+        said = [line for line in result.err.splitlines() if "without effect" in line]
+        assert said == [
+            "yoyak: generation.seed is without effect: tokens are drawn with generation.do_sample=true",
+            "yoyak: generation.batch_tokens is without effect: vLLM has one of its own",
+        ]
+        called = json.loads((tiny / "seen.json").read_text())["arguments"]
+        assert json.loads(called[called.index("--override-generation-config") + 1])["top_k"] == 3
+
     def test_a_4_bit_base_stays_4_bit(self, yoyak, tiny, fake_vllm):
         fake_vllm()
         assert yoyak("serve", "-e", "tiny.yaml", "--port", "0", "--engine", "vllm").code == 0

@@ -2,7 +2,12 @@
 
 import pytest
 
-from src.config.effects import without_effect, without_effect_in_search, without_effect_in_training
+from src.config.effects import (
+    without_effect,
+    without_effect_in_search,
+    without_effect_in_training,
+    without_effect_on_server,
+)
 from src.config.loader import load_config
 from src.config.schema import GenerationSettings, TrainingSettings
 
@@ -23,6 +28,33 @@ from src.config.schema import GenerationSettings, TrainingSettings
 def test_what_changes_no_summary(settings, names):
     found = without_effect(GenerationSettings(**settings))
     assert [sentence.partition(" ")[0] for sentence in found] == [f"generation.{name}" for name in names]
+
+
+_SERVED = ["mbr_temperature=0.5", "mbr_metric=chrf", "length_penalty=2", "temperature=0.5", "seed=1", "batch_tokens=99"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "engine", "names"),
+    [
+        ([], "transformers", []),
+        (["top_p=0.5", "top_k=3"], "transformers", []),  # of requests with a temperature
+        (_SERVED, "transformers", ["mbr_temperature", "mbr_metric", "length_penalty", "temperature", "seed"]),
+        (_SERVED, "vllm", ["mbr_temperature", "mbr_metric", "length_penalty", "temperature", "seed", "batch_tokens"]),
+        (["do_sample=true", "temperature=0.5", "seed=1"], "transformers", []),
+        (["do_sample=true", "temperature=0.5", "seed=1"], "vllm", ["seed"]),
+    ],
+)
+def test_what_no_request_goes_by(settings, engine, names):
+    config = load_config("smollm2_135m", [f"generation.{one}" for one in settings])
+    found = without_effect_on_server(config, engine)
+    assert [sentence.partition(" ")[0] for sentence in found] == [f"generation.{name}" for name in names]
+
+
+@pytest.mark.parametrize("engine", ["transformers", "vllm"])
+def test_an_attention_kernel_on_a_server(engine):
+    config = load_config("smollm2_135m", ["model.attn_implementation=eager"])
+    found = without_effect_on_server(config, engine)
+    assert [sentence.partition(" ")[0] for sentence in found] == ["model.attn_implementation"]
 
 
 @pytest.mark.parametrize(

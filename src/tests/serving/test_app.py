@@ -1,6 +1,7 @@
 """The routes, through a real socket: OpenAI's own client, plain requests, refusals, streams, metrics."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
 import openai
@@ -84,6 +85,29 @@ class TestOpenAI:
             user="me", temperature=0, top_p=1, response_format={"type": "text"}, tool_choice="none",
         )  # fmt: skip
         assert result.choices[0].message.content == expected[0]
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_a_top_p_needs_a_temperature(self, tiny, serve, client, expected, stream):
+        create = client(serve(tiny.service())).chat.completions.create
+        refused = "top_p: without a temperature this server takes the most likely token; add temperature, such as 1"
+        with pytest.raises(openai.UnprocessableEntityError) as error:
+            create(model="tiny", messages=[USER], top_p=0.9, stream=stream)
+        assert error.value.body == {
+            "message": refused, "type": "invalid_request_error", "param": "top_p", "code": "no_temperature"
+        }  # fmt: skip
+        for accepted in ({"top_p": 1}, {"top_p": 0}, {"seed": 3}, {"temperature": 0, "top_p": 0.9}):
+            result = create(model="tiny", messages=[USER], **accepted)
+            assert result.choices[0].message.content == expected[0]
+        drawn = [create(model="tiny", messages=[USER], temperature=2, top_p=p, seed=1) for p in (0.002, 1)]
+        texts = [result.choices[0].message.content for result in drawn]
+        assert texts[0] == expected[0] != texts[1]
+
+    def test_a_top_p_of_a_server_that_draws(self, tiny, serve, client, expected):
+        config = tiny.config.model_copy(deep=True)
+        config.generation.do_sample, config.generation.temperature = True, 2.0
+        create = client(serve(replace(tiny, config=config).service())).chat.completions.create
+        texts = [create(model="tiny", messages=[USER], top_p=p).choices[0].message.content for p in (0.002, 1)]
+        assert texts[0] == expected[0] != texts[1]
 
     def test_fewer_tokens_and_a_seed(self, tiny, serve, client):
         create = client(serve(tiny.service())).chat.completions.create
