@@ -6,13 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from src.tests.commands.conftest import write_csv
 from src.tests.tiny_models import DIALOGUES, SUMMARIES, write_tiny_model
+from src.tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 FINAL = "outputs/tiny_qlora/final_model"
@@ -204,16 +204,6 @@ def start(folder, *arguments):
     )
 
 
-def wait_for_lines(path, count, process):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if path.exists() and path.read_bytes().count(b"\n") >= count:
-            return
-        time.sleep(0.02)
-    process.kill()
-    raise AssertionError(process.communicate()[1])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_evaluation_goes_on_where_it_was(yoyak, tiny, number):
@@ -223,7 +213,7 @@ def test_a_stopped_evaluation_goes_on_where_it_was(yoyak, tiny, number):
     settings = ("data.eval=many.csv", "tokenizer.decoder_max_len=40", "model.dtype=fp32")  # whatever is faster
     command = ("evaluate", "-e", "tiny.yaml", *settings, "--batch-size", "1")
     process = start(tiny, *command, "--out", out)
-    wait_for_lines(out, 5, process)
+    wait_until(process, lambda: out.exists() and out.read_bytes().count(b"\n") >= 5)
     process.send_signal(number)
     _, err = process.communicate(timeout=300)
     assert "Traceback" not in err

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from src.tests.commands.conftest import write_csv
+from src.tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow  # each starts processes; what they share is in training/several/test_steps.py too
 ROOT = Path(__file__).resolve().parents[3]
@@ -103,10 +103,8 @@ def test_a_rank_that_is_killed_is_named_and_the_same_command_goes_on(some):
     write_csv(some / "some.csv", dialogues, ["It is."] * 400)
     how = ("evaluate", *BASE, "--max-new-tokens", "24", "--out", "two.jsonl", "--json", "--batch-size", "4", *TWO)
     process = started(some, *how)
-    end = time.monotonic() + 120
-    while not ((some / "two.jsonl").exists() and (some / "two.jsonl").read_bytes().count(b"\n") > 150):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    written = some / "two.jsonl"
+    wait_until(process, lambda: written.exists() and written.read_bytes().count(b"\n") > 150)
     children = sorted(psutil.Process(process.pid).children(), key=lambda child: child.create_time())
     children[1].send_signal(signal.SIGKILL)
     code, out, err = ended(process)

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from src.tests.tiny_models import DIALOGUES
+from src.tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = ("-e", "tiny.yaml")
@@ -157,9 +157,7 @@ def test_a_killed_run_goes_on(yoyak, tiny):
     process = subprocess.Popen(
         [sys.executable, "-m", "src.cli", *command], cwd=tiny, stderr=subprocess.DEVNULL, env=environment
     )
-    deadline = time.monotonic() + 120
-    while not (out.exists() and len(out.read_bytes().splitlines()) > 12) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(process, lambda: out.exists() and len(out.read_bytes().splitlines()) > 12)
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=300)
     kept = read_csv(out.read_text(encoding="utf-8", errors="replace"))

@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from src.tests.commands.search.test_search import SEARCH, learning, record_of  # noqa: F401
+from src.tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -23,17 +23,11 @@ def started(tiny, *overrides):
         return subprocess.Popen(command, env=environment, stdout=log)
 
 
-def wait_for(tiny, text):
-    until = time.monotonic() + 600
-    while text not in (tiny / "out.log").read_text() and time.monotonic() < until:
-        time.sleep(0.02)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_the_best_so_far(yoyak, learning, number, code):  # noqa: F811
     process = started(learning)
-    wait_for(learning, "\nTrial 1: ")
+    wait_until(process, lambda: "\nTrial 1: " in (learning / "out.log").read_text())
     process.send_signal(number)
     assert process.wait(300) == code
     folder = learning / "outputs" / "tiny_lora_search"

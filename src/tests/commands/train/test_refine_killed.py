@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+
+from src.tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[4]
 FULL = ("lora.use_lora=false", "lora.use_qlora=false", "model.dtype=fp32", "tokenizer.decoder_max_len=24")
@@ -35,10 +36,7 @@ def killed_at(awaited: Path, text: str, number: signal.Signals) -> list[psutil.P
     """Refine in another process, send it a signal once a file holds a text; return what processes it had."""
     command = [sys.executable, "-m", "src.cli", "refine", "tiny_full", "--resume", *SETTINGS]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (awaited.exists() and text in awaited.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert process.poll() is None
+    wait_until(process, lambda: awaited.exists() and text in awaited.read_text())
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
     process.wait(60)

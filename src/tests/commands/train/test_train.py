@@ -6,7 +6,6 @@ import runpy
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from src.runs.read import read_run
 from src.tests.reports.halves import Halves
 from src.tests.runs.schema_keys import unknown_keys
 from src.tests.tiny_architectures import write_architecture
+from src.tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -258,9 +258,7 @@ def test_interrupt_leaves_a_usable_checkpoint_and_a_sentence(tiny):
         [*command, *settings], cwd=tiny, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
     metrics = tiny / "outputs" / "tiny_qlora" / "metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while not (metrics.exists() and metrics.stat().st_size) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(process, lambda: metrics.exists() and metrics.stat().st_size)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 130

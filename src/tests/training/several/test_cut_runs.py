@@ -54,7 +54,7 @@ def test_a_killed_rank_and_another_number_of_processes(place, cut):
     method, _ = cut
     name = f"killed_cut_{method}"
     process = started(place, name, *CUT, *METHODS[method])
-    wait_for_step(place, name, random.Random(7).randrange(4, 10))
+    wait_for_step(process, place, name, random.Random(7).randrange(4, 10))
     children = sorted(psutil.Process(process.pid).children(), key=lambda child: child.create_time())
     children[1].send_signal(signal.SIGKILL)
     began = time.monotonic()
@@ -74,7 +74,7 @@ def test_one_process_goes_on_with_what_two_have_begun(place, cut):
     method, _ = cut
     name = f"fewer_{method}"
     process = started(place, name, *CUT, *METHODS[method])
-    wait_for_step(place, name, 4)
+    wait_for_step(process, place, name, 4)
     process.send_signal(signal.SIGTERM)
     code, _, err = ended(process)
     assert (code, err) == (143, "")

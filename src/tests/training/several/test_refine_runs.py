@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from src.tests.training.several.test_runs import LONGEST, ROOT, ended, place, run_of, started
+from src.tests.waiting import wait_until
 
 __all__ = ["place"]  # a fixture
 SETTINGS = (
@@ -67,9 +68,7 @@ def test_two_processes_refine_as_one_does_and_say_all_once(place, whole):
 def test_a_killed_rank_ends_all_and_the_refining_goes_on_to_the_same_bytes(place, whole):
     process = refining(place, "killed", *TWO)
     metrics = place / "outputs" / "killed" / "metrics.jsonl"
-    end = time.monotonic() + 120
-    while not (metrics.exists() and '"step": 3' in metrics.read_text()) and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_until(process, lambda: metrics.exists() and '"step": 3' in metrics.read_text())
     children = sorted(psutil.Process(process.pid).children(), key=lambda child: child.create_time())
     children[1].send_signal(signal.SIGKILL)
     began = time.monotonic()

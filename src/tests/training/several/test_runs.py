@@ -15,6 +15,7 @@ import yaml
 
 from src.tests.commands.conftest import folder, write_csv, yoyak
 from src.tests.tiny_models import write_tiny_model
+from src.tests.waiting import wait_until
 
 __all__ = ["folder", "yoyak"]  # fixtures
 ROOT = Path(__file__).resolve().parents[4]
@@ -72,14 +73,9 @@ def run_of(place, name):
     return json.loads((place / "outputs" / name / "run.json").read_text(encoding="utf-8"))
 
 
-def wait_for_step(place, name, step):
+def wait_for_step(process, place, name, step):
     path = place / "outputs" / name / "metrics.jsonl"
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        if path.exists() and path.read_text().count("learning_rate") >= step:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"step {step} has not come")
+    wait_until(process, lambda: path.exists() and path.read_text().count("learning_rate") >= step)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +111,7 @@ def test_two_processes_train_as_one_does_and_say_all_once(yoyak, monkeypatch, pl
 def test_a_killed_rank_ends_all_and_the_run_goes_on_to_the_same_bytes(place, whole, rank):
     name = f"killed{rank}"
     process = started(place, name, "--processes", "2")
-    wait_for_step(place, name, random.Random(rank).randrange(3, 12))
+    wait_for_step(process, place, name, random.Random(rank).randrange(3, 12))
     children = sorted(psutil.Process(process.pid).children(), key=lambda child: child.create_time())
     children[rank].send_signal(signal.SIGKILL)
     began = time.monotonic()
@@ -136,7 +132,7 @@ def test_a_killed_rank_ends_all_and_the_run_goes_on_to_the_same_bytes(place, who
 @pytest.mark.long
 def test_a_told_launcher_saves_once_and_another_number_of_processes_is_named(yoyak, monkeypatch, place, whole):
     process = started(place, "told", "--processes", "2", SCORED_ELSEWHERE)
-    wait_for_step(place, "told", 4)
+    wait_for_step(process, place, "told", 4)
     process.send_signal(signal.SIGTERM)
     code, out, err = ended(process)
     assert (code, err) == (143, "")
