@@ -43,7 +43,23 @@ def scores(record: RunRecord) -> Html:
     english = f"ROUGE {' and '.join(name.lower() for name, _ in scored)} training"
     caption = Text(english, "학습 전과 후의 ROUGE" if len(scored) == 2 else f"{scored[0][0].ko}의 ROUGE")
     shown = scrolling_table(caption, columns, rows, "numbers scores")
-    return join(shown, notes(_bases(scored, alike), *_drawn(scored), *_interval_notes(last, scored[-1][0])))
+    known = known_to_training(record)
+    warning = tag("div", tag("p", known, class_="warning"), class_="verdicts") if known else None
+    return join(warning, shown, notes(_bases(scored, alike), *_drawn(scored), *_interval_notes(last, scored[-1][0])))
+
+
+def known_to_training(record: RunRecord) -> Text | None:
+    """Return how many evaluation dialogues are trained on, None where none is or an older version did not count."""
+    data = record.data.get("eval")
+    known = data.trained_on if data else None
+    if not known or data is None:
+        return None
+    of_all = f"{known:,} of {data.rows:,}" if data.rows else f"{known:,}"
+    korean = f"평가 대화 {data.rows:,}개 가운데 {known:,}개" if data.rows else f"평가 대화 {known:,}개"
+    return Text(
+        f"{of_all} evaluation dialogues are in the training data too, so that the scores are too good.",
+        f"{korean}가 학습 데이터에도 있어 점수가 실제보다 높게 나옵니다.",
+    )
 
 
 def _with_interval(score: StageScores, key: str) -> Html:

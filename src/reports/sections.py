@@ -10,6 +10,7 @@ from ..runs.read import over_steps
 from ..runs.schema import RunRecord, SplitData, SplitLengths, SplitTruncation
 from .charts import Point, Series, histogram_chart, line_chart
 from .markup import Html, code, facts, join, named, notes, table, tag
+from .score_table import known_to_training
 from .wording import decimal, rate, setting, short
 
 SPLITS = {"train": Text("Training data", "학습 데이터"), "eval": Text("Evaluation data", "평가 데이터")}
@@ -118,6 +119,8 @@ def _split(record: RunRecord, name: str) -> Html:
     sentences = [*_dropped(source), *_cut(record.truncation.get(name, SplitTruncation()))]
     if source.changed_during_run:
         sentences.insert(0, _CHANGED)
+    if known := known_to_training(record):
+        sentences[:0] = [known] if name == "eval" else []
     return tag(
         "div",
         tag("h3", SPLITS.get(name, name)),

@@ -66,6 +66,8 @@ class SplitData(RunPart):
     """What was made of the rows; five of each with `data.instruction_augmentation`."""
     changed_during_run: bool | None = None
     """The file was another at the end; the run used what it held at the start."""
+    trained_on: int | None = None
+    """Evaluation dialogues that are in the training data too, on which scores are too good; null for that data."""
 
 
 class ResolvedChoices(RunPart):

@@ -43,7 +43,9 @@ def load_tables(run: RunContext) -> "dict[str, DialogueTable]":
         lost = joined(_lost(table), between="")
         of_all = Text(count(len(table.rows), "dialogue"), f"대화 {len(table.rows):,}개")
         run.logger.info("%s: %s from %s (%s)%s", split, of_all, source, table.encoding, lost)
-    if known := trained_on(tables["train"].rows, tables["eval"].rows):
+    known = trained_on(tables["train"].rows, tables["eval"].rows)
+    run.file.update(RunRecord(data={"eval": SplitData(trained_on=known)}))
+    if known:
         note = "eval: %d of %d dialogues are in the training data too, so that its scores are too good"
         run.logger.warning(note, known, len(tables["eval"].rows))
     return tables

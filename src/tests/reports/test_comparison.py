@@ -52,6 +52,17 @@ def test_another_version_of_what_cuts_the_texts_is_said(make_run) -> None:
     assert note == f"one: scored here with {analyser_of('morpheme')}, in the run's own report with kiwipiepy 0.1."
 
 
+def test_a_run_that_was_trained_on_what_scores_it_is_named(make_run) -> None:
+    folders = [make_run("one"), make_run("two")]
+    for folder, known in zip(folders, (0, 2), strict=True):
+        run = json.loads((folder / "run.json").read_text())
+        run["data"] = {"eval": {"rows": 3, "trained_on": known}}
+        (folder / "run.json").write_text(json.dumps(run))
+    assert compare_runs(folders).notes == [
+        "two: 2 of 3 evaluation dialogues are in the training data too, so that the scores are too good."
+    ]
+
+
 def test_page_shows_each_run_and_escapes_names(make_run) -> None:
     found = compare_runs([make_run("<b>one"), make_run("two", changed("x", "x", "x"), 0.2)])
     page = Page(render_comparison(found))

@@ -14,6 +14,18 @@ def test_score_table(write_run: WriteRun) -> None:
     assert "Scored with word tokenization, Porter stemmer, n = 20 dialogues." in page.texts("p", "note")
 
 
+def test_evaluation_dialogues_that_were_trained_on_are_told_beside_the_scores(write_run: WriteRun) -> None:
+    run = run_with()
+    run["data"]["eval"] |= {"rows": 20, "trained_on": 0}
+    assert not page_of(write_run(run=run)).texts("p", "warning")
+    run["data"]["eval"]["trained_on"] = 7
+    page = page_of(write_run(run=run))
+    said = "7 of 20 evaluation dialogues are in the training data too, so that the scores are too good."
+    assert page.texts("p", "warning") == [said]
+    assert said in page.texts("li")
+    assert "평가 대화 20개 가운데 7개가 학습 데이터에도 있어 점수가 실제보다 높게 나옵니다." in page.source
+
+
 def test_the_temperatures_of_mbr_are_noted(write_run: WriteRun) -> None:
     run = run_with()
     assert not [note for note in page_of(write_run(run=run)).texts("p", "note") if "MBR" in note]

@@ -40,6 +40,7 @@ def test_a_whole_run(yoyak, tiny):
         "sha256": digest,
         "source": "train.csv", "rows": 4, "encoding": "utf-8", "dropped": {}, "duplicate_dialogues": 0, "examples": 4
     }  # fmt: skip
+    assert record["data"]["eval"]["trained_on"] == 2
     for stage in ("zero_shot", "fine_tuned"):
         scores = record["scores"][stage]
         assert scores["n"] == 2
