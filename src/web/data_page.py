@@ -155,6 +155,7 @@ def _shown(
         "encodings": list(DataSettings.model_fields["encoding"].annotation.__args__),  # type: ignore[union-attr]
         "query": urlencode(settings),
         "settings": settings,
+        "is_split": pair[0] != pair[1],
         "train": "/new?" + urlencode({"data.train": pair[0], "data.eval": pair[1], **overrides}),
         "others": [other for one in data_files(studio.place) if (other := _key(studio.place, one)) != key],
         "experiments": [name for name, file in known_configs().items() if file.parent.name == "models"],

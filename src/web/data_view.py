@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
 
+from ..bilingual import Text
 from ..config.schema import DataSettings
 from ..data.files.readers import open_records
 from ..data.files.records import BadRow, Record
@@ -28,6 +29,7 @@ class DataView:
 
     Attributes:
         rows: usable rows.
+        notes: what reading the file said of it, a line each.
         shown: the rows of the page, each with its number from 1.
         bad: the first rows that can't be used; `bad_counts` counts all by reason.
         turns: mean, median and most turns of a dialogue; so `dialogue_chars` and `summary_chars`.
@@ -36,12 +38,12 @@ class DataView:
 
     encoding: str
     unit: str
+    notes: list[str]
     rows: int
     shown: list[tuple[int, DialogueRow]]
     bad: list[BadRow]
     bad_counts: dict[str, int]
     repeated: int
-    exports: dict[str, int]
     topics: list[tuple[str, int]]
     turns: tuple[float, float, int]
     dialogue_chars: tuple[float, float, int]
@@ -69,7 +71,7 @@ def view_of_data(path: Path, settings: dict[str, str], page: int) -> DataView:
     if _last is None or _last[0] != key:
         _last = None
         table = read_dialogues(str(path), settings_of(settings))
-        _last = key, table, _measured(table)
+        _last = key, table, _measured(table, path)
     _, table, view = _last
     first = page_there(page, len(table.rows), ROWS_A_PAGE) * ROWS_A_PAGE
     shown = list(enumerate(table.rows[first : first + ROWS_A_PAGE], first + 1))
@@ -85,24 +87,30 @@ def settings_of(settings: dict[str, str]) -> DataSettings:
         raise YoyakError(f"data.{'.'.join(map(str, first.get('loc', ())))}: {first.get('msg', error)}") from None
 
 
-def _measured(table: DialogueTable) -> DataView:
+def _measured(table: DialogueTable, path: Path) -> DataView:
     dialogue_chars = [len(row.dialogue) for row in table.rows]
     bins = count_bins(dialogue_chars)
     return DataView(
         encoding=table.encoding,
         unit=table.unit,
+        notes=[_under_its_name(note, path) for note in table.notes],
         rows=len(table.rows),
         shown=[],
         bad=table.dropped[:_MOST_BAD_SHOWN],
         bad_counts=table.dropped_by_reason(),
         repeated=table.duplicate_dialogues,
-        exports=dict(table.chats.formats.most_common()),
         topics=Counter(row.topic for row in table.rows if row.topic).most_common(12),
         turns=_figures([len(turns_of(row.dialogue)) for row in table.rows]),
         dialogue_chars=_figures(dialogue_chars),
         summary_chars=_figures([len(row.summary) for row in table.rows]),
         bins=[(one.high, one.count) for one in bins],
     )
+
+
+def _under_its_name(note: str, path: Path) -> str:
+    """Return a line about a file with its name in place of its path."""
+    short = str(note).replace(str(path), path.name)
+    return Text(short, note.ko.replace(str(path), path.name)) if isinstance(note, Text) else short
 
 
 def _figures(counts: list[int]) -> tuple[float, float, int]:

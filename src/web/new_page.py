@@ -36,7 +36,9 @@ from .wishes import (
 )
 
 _SAMPLES = ("sample:en/train.csv", "sample:en/dev.csv", "sample:ko/train.csv", "sample:ko/dev.csv")
-_PLAN_PARTS = ("refusal", "plan", "unplanned", "measurable", "command", "yaml", "turn", "price", "cost", "plan_command")
+_PLAN_PARTS = (
+    "refusal", "plan", "unplanned", "measurable", "command", "yaml", "turn", "price", "cost", "plan_command", "one_file"
+)  # fmt: skip
 _COLORS = 6
 Fields = Sequence[tuple[str, str]]
 
@@ -155,6 +157,7 @@ def _plan(studio: Studio, fields: Fields) -> dict[str, Any]:
         wish = wish_of(fields, studio.place)
         context |= {"command": command_line(wish), "yaml": yaml_of(wish)}
         config = checked_config(wish)
+        context["one_file"] = config.data.train == config.data.eval
     except YoyakError as error:
         return context | {"refusal": str(error)}
     try:

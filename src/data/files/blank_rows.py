@@ -16,18 +16,20 @@ def without_blank_rows(stream: RecordStream, name: str) -> RecordStream:
 
     `name` is how messages call the file. The blank cell of a single column may be an answer, and stays.
     """
-    return replace(stream, records=_filled(stream.records, name, stream.unit))
+    return replace(stream, records=_filled(stream, name))
 
 
-def _filled(records: Iterator[Record | BadRow], name: str, unit: str) -> Iterator[Record | BadRow]:
+def _filled(stream: RecordStream, name: str) -> Iterator[Record | BadRow]:
     number = first = 0
-    for record in records:
+    for record in stream.records:
         if isinstance(record, Record) and len(record.values) > 1 and all(map(_is_blank, record.values.values())):
             number, first = number + 1, first or record.line
         else:
             yield record
     if number:
-        _say(_sentence(name, number, unit, first))
+        sentence = _sentence(name, number, stream.unit, first)
+        stream.notes.append(sentence)
+        _say(sentence)
 
 
 def _is_blank(value: Any) -> bool:

@@ -19,12 +19,12 @@ def with_composed_text(stream: RecordStream, name: str) -> RecordStream:
     """
     columns = None if stream.columns is None else [plain_name(column) for column in stream.columns]
     changed = [after for before, after in zip(stream.columns or [], columns or [], strict=True) if before != after]
-    return replace(stream, columns=columns, composed_columns=changed, records=_composed(stream.records, name, changed))
+    return replace(stream, columns=columns, composed_columns=changed, records=_composed(stream, name, changed))
 
 
-def _composed(records: Iterator[Record | BadRow], name: str, columns: list[str]) -> Iterator[Record | BadRow]:
+def _composed(stream: RecordStream, name: str, columns: list[str]) -> Iterator[Record | BadRow]:
     rows = 0
-    for record in records:
+    for record in stream.records:
         if isinstance(record, BadRow):
             yield record
             continue
@@ -40,7 +40,9 @@ def _composed(records: Iterator[Record | BadRow], name: str, columns: list[str])
         rows += is_changed
         yield replace(record, values=values, composed=is_changed) if is_changed or columns else record
     if rows or columns:
-        _say(composed_sentence(name, rows, columns))
+        sentence = composed_sentence(name, rows, columns)
+        stream.notes.append(sentence)
+        _say(sentence)
 
 
 def composed_sentence(name: str, rows: int, columns: list[str]) -> str:

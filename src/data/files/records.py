@@ -61,7 +61,8 @@ class RecordStream:
 
     `columns` is None where they are known only at the end (JSON). `unit` says what `Record.line` counts: lines, or rows
     where a file has no lines. `encoding` is the one that the text was decoded with. `composed_columns` are those whose
-    names the file has in another form.
+    names the file has in another form. `notes` are sentences on the rows that were changed or left out: they are there
+    when all rows are read.
     """
 
     columns: list[str] | None
@@ -69,6 +70,7 @@ class RecordStream:
     unit: str
     records: Iterator[Record | BadRow]
     composed_columns: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def dropped_for(reason: str) -> Text:

@@ -47,7 +47,7 @@ class DialogueTable:
     `dropped` count: lines, or rows in files without lines (Parquet, hub). `dropped` has the first rows of each reason,
     `dropped_counts` counts all, `dropped_lines` the lines that they took. `values` has all columns of each row, where
     they were asked for. `composed_rows` had decomposed characters, `composed_columns` such a name (`composed_rows.py`).
-    `chats` tells of dialogues that are exports of messengers or meetings.
+    `chats` tells of dialogues that are exports of messengers or meetings, `notes` are the lines that reading it said.
     """
 
     source: str
@@ -61,6 +61,7 @@ class DialogueTable:
     composed_rows: int = 0
     composed_columns: list[str] = field(default_factory=list)
     chats: ChatRows = field(default_factory=ChatRows)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def duplicate_dialogues(self) -> int:
@@ -183,9 +184,11 @@ def _read_rows(
         [row.dialogue for row in table.rows], [row.summary for row in table.rows], bool(table.chats.formats)
     )
     notes = [columns.note, _asked_again(columns.asked_again), *of_content]
-    for note in [*filter(None, notes), *table.chats.notes(stream.unit, settings.dialogue_format)]:
-        logging.getLogger("yoyak").warning("%s: %s", source, note)
-    return replace(table, composed_rows=composed_rows)
+    said = [f"{source}: {note}" for note in filter(None, notes)]
+    said += [f"{source}: {note}" for note in table.chats.notes(stream.unit, settings.dialogue_format)]
+    for line in said:
+        logging.getLogger("yoyak").warning("%s", line)
+    return replace(table, composed_rows=composed_rows, notes=[*stream.notes, *said])
 
 
 def _asked_again(rows: int) -> str | None:

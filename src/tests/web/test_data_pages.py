@@ -151,6 +151,27 @@ def test_only_files_that_were_brought_are_there(visitor, brought_file, key):
         assert visitor.get(address).status_code == 404
 
 
+def test_what_reading_a_file_says_of_it_stands_on_its_page(visitor):
+    """Each time it is read: the command line says some of it once."""
+    blank = "dialogue,summary\n민수: 안녕,인사\n,\n"
+    turns = {"talk": {"turns": [{"speaker": name, "text": "hi"} for name in "AB"]}, "summary": "greets"}
+    visitor.post("/data?name=blank.csv", content=blank.encode())
+    visitor.post("/data?name=turns.jsonl", content=f"{json.dumps(turns)}\n".encode())
+    said = "blank.csv: 1 row without a value in any column left out, the first in line 3"
+    lists = "turns.jsonl: dialogues are read from talk.turns, a line a turn, such as"
+    for key, sentence in (("blank.csv", said), ("turns.jsonl", lists), ("blank.csv", said)):
+        assert sentence in visitor.get(f"/data/{key}").text
+    korean = visitor.get("/data/blank.csv", headers={"accept-language": "ko"}).text
+    assert "blank.csv: 모든 열이 빈 행 1개를 뺐습니다(첫 번째는 3번째 줄)" in korean
+
+
+def test_what_is_wrong_with_a_row_is_said_in_the_language_of_the_page(visitor):
+    visitor.post("/data?name=fields.csv", content=b"dialogue,summary\nA: hi,greets\nA: hi,greets,more\n")
+    page = visitor.get("/data/fields.csv", headers={"accept-language": "ko"}).text
+    assert "3칸(열은 2개)" in page
+    assert "instead of" not in page
+
+
 def test_a_split_is_a_command(visitor, brought_file, place, monkeypatch):
     monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, "-c", "import sys; print(sys.argv[1:])"])
     answer = visitor.post(f"/data/{brought_file}/split", data={"share": "0.2", "encoding": "utf-8"})
@@ -161,11 +182,14 @@ def test_a_split_is_a_command(visitor, brought_file, place, monkeypatch):
     )
     assert "data.encoding=utf-8" in job
     assert visitor.post(f"/data/{brought_file}/split", data={"share": "0.2; rm"}).status_code == 400
+    unsplit = "a run would be scored on the rows that it is trained on"
+    assert unsplit in visitor.get(f"/data/{brought_file}").text
     split = place.own / "data" / "mine_split"
     split.mkdir()
     for name in ("train", "dev"):
         (split / f"{name}.csv").write_text("fname,dialogue,summary\n1,A: hi,s\n")
     assert "mine_split%2Ftrain.csv" in visitor.get(f"/data/{brought_file}").text
+    assert unsplit not in visitor.get(f"/data/{brought_file}").text
     assert visitor.get("/data/mine_split~train.csv").status_code == 200
     assert visitor.post(f"/data/{brought_file}/delete", data={"a": ""}).status_code == 303
     assert list((place.own / "data").iterdir()) == []

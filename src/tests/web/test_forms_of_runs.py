@@ -138,6 +138,16 @@ def test_a_run_of_the_name_is_refused_as_the_command_refuses_it(visitor, write_s
     assert 'value="quickstart_2"' in visitor.get("/new").text
 
 
+def test_one_file_for_training_and_evaluation_is_said(visitor):
+    one, two = (
+        f"/new/plan?experiment=quickstart&data.train={name}&data.eval=sample:en/dev.csv"
+        for name in ("sample:en/dev.csv", "sample:en/train.csv")
+    )
+    said = "the run is scored on what it is trained on"
+    assert said in visitor.get(one).text
+    assert said not in visitor.get(two).text
+
+
 def test_the_plan_of_a_card(visitor):
     page = visitor.get("/new/plan?experiment=qwen3_4b&gpu=RTX 4090").text
     assert "Fits: 7.3 of 25.4 GB on RTX 4090" in page
