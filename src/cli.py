@@ -175,10 +175,12 @@ def summarize(
 ) -> None:
     """Summarize a dialogue, or every one of a table or folder."""
     from .commands.generating import generation_options
-    from .commands.given import arguments_of, with_options
+    from .commands.given import arguments_of, refuse_given, with_options
     from .commands.several import Several
     from .commands.summarize import SummarizeRequest, summarize_dialogues
 
+    if out is None:
+        refuse_given(context, ["overwrite"], "without --out no file is written")
     settings = with_options(overrides, generation_options(num_beams, max_new_tokens, batch_size, seed))
     how = out, overwrite, as_json, spreadsheet, Several(gpus, processes), arguments_of(context)
     summarize_dialogues(SummarizeRequest(text, experiment, adapter, settings, *how))

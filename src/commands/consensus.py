@@ -118,7 +118,8 @@ def _summaries(
     except YoyakError:  # of other rows or settings of generation: nothing that a new pass does not give back
         saved = growing_rows(path, columns, ("summary", "ended"), used, overwrite=True)
     console.print(f"{name}:", style="dim")
-    fill(saved, [row.dialogue for row in rows], used, console, lambda g: {"summary": g.written, "ended": g.ended})
+    dialogues = [row.dialogue for row in rows]
+    fill(saved, dialogues, used, console, lambda g: {"summary": g.written, "ended": g.ended}, of_one_model=False)
     return agreed(lambda: [saved.done[index] for index in range(len(rows))])
 
 

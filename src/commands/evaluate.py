@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config.effects import refuse_unread_by_scoring
 from ..config.schema import Config, DataSettings
 from ..config.typed import typed_path
+from ..config.unread import refuse_unread_by_scoring
 from ..errors import YoyakError
 from ..evaluation.tokenizations import need_analyser
 from ..ranks.group import is_first_rank

@@ -12,6 +12,7 @@ from ..bilingual import count
 from ..config.effects import without_attention, without_effect
 from ..config.loader import flatten
 from ..config.schema import Config
+from ..errors import YoyakError
 from ..files import sha256_of
 from ..ranks.group import agreed, is_first_rank, rank_count, working_alone
 from .console import create_console
@@ -114,6 +115,12 @@ def speaking_console() -> "Console":
     return create_console(stderr=True, quiet=not is_first_rank())
 
 
+def refuse_other_sheets(spreadsheet: bool, suffix: str) -> None:
+    """Raise YoyakError for `--spreadsheet` where JSON Lines are written, and no CSV or TSV."""
+    if spreadsheet and suffix == ".jsonl":
+        raise YoyakError("--spreadsheet is of CSV and TSV files, and JSON Lines are written; leave it out")
+
+
 def growing_rows(
     path: Path,
     rows: Sequence[Mapping[str, Any]],
@@ -128,6 +135,7 @@ def growing_rows(
     """
     from ..inference.saved_rows import SavedRows
 
+    refuse_other_sheets(formulas_as_text, path.suffix.lower())
     first = is_first_rank()
     with working_alone() if first else nullcontext():
         settings = deciding_settings(config) if first else {}
@@ -140,12 +148,13 @@ def fill(
     config: Config,
     console: "Console",
     values: "Callable[[Generated], dict[str, Any]]",
+    of_one_model: bool = True,
 ) -> LoadedModel | None:
     """Generate the summaries that a file lacks, each written as it comes; return the model where it was needed.
 
     There is a dialogue for each of the file's rows, which stand in the input's order afterwards; `values` makes the
-    generated columns. Of several ranks each generates a part, and the first one writes: its own summaries as they
-    come, those of the others some at a time.
+    generated columns, `of_one_model` is as in `without_effect`. Of several ranks each generates a part, and the first
+    one writes: its own summaries as they come, those of the others some at a time.
     """
     writes, total = is_first_rank(), len(saved.rows)
     missing = agreed(lambda: saved.missing)
@@ -155,7 +164,7 @@ def fill(
     if missing:
         many = count(total, "summary", "summaries")
         with stoppable(lambda: f"{saved.path} has {len(saved.done)} of {many}; the same command goes on"):
-            loaded = load_to_generate(config, dialogues, console, saved.found)
+            loaded = load_to_generate(config, dialogues, console, saved.found, of_one_model)
             grows = saved.growing() if writes else nullcontext()
             with grows, progress(console, "Summarizing", len(missing)) as advance:
                 in_parts = rank_count() > 1 or loaded.start is not None
@@ -174,15 +183,19 @@ def fill(
 
 
 def load_to_generate(
-    config: Config, dialogues: Sequence[str], console: "Console", found: dict[str, Any] | None = None
+    config: Config,
+    dialogues: Sequence[str],
+    console: "Console",
+    found: dict[str, Any] | None = None,
+    of_one_model: bool = True,
 ) -> LoadedModel:
     """Return the model of a config, ready to summarize dialogues; what of its settings is without effect is said.
 
-    `found`: as in `with_mbr_temperature`.
+    `found`: as in `with_mbr_temperature`; `of_one_model`: as in `without_effect`.
     """
     from ..inference.probe import generates_fast
 
-    for sentence in without_effect(config.generation):
+    for sentence in without_effect(config.generation, of_one_model):
         console.print(sentence, style="yellow")
     loaded = load_configured(config, console)
     unread = without_attention(config.model)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config.effects import refuse_of_training
 from ..config.loader import load_config
 from ..config.located import found_again
 from ..config.schema import Config
+from ..config.unread import refuse_of_no_adapter, refuse_of_training, refuse_unread_layout
 from ..errors import YoyakError
 from ..models.adapter_config import refuse_typed
 from ..ranks.group import agreed, rank_count
@@ -77,7 +77,10 @@ def config_for_use(
         config.lora.adapter, config.model.checkpoint = None, base
     if config.lora.adapter is not None and not Path(config.lora.adapter).is_dir():
         raise YoyakError(f"{config.lora.adapter}: no such adapter folder; name a run's final_model")
-    refuse_typed(config.lora, [override.partition("=")[0].strip() for override in overrides])
+    typed = [override.partition("=")[0].strip() for override in overrides]
+    refuse_typed(config.lora, typed)
+    refuse_of_no_adapter(config, typed)
+    refuse_unread_layout(config, typed)
     return config
 
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..config.effects import refuse_unread, without_effect_in_comparison, without_effect_in_plan
+from ..config.effects import without_effect_in_comparison, without_effect_in_plan
 from ..config.loader import leave_out_default_4bit, load_config_with_sources
 from ..config.schema import Config
+from ..config.unread import refuse_unread, refuse_unread_by_plan
 from ..errors import YoyakError
 from ..models.flash_here import flash_is_here
 from ..models.untrainable import refuse_untrainable_checkpoint
@@ -57,7 +58,8 @@ def show_plan(request: PlanRequest) -> None:
         return
     config, sources = load_config_with_sources(request.experiment, request.overrides)
     leave_out_default_4bit(config, sources)
-    for sentence in without_effect_in_plan(request.overrides, request.refine, request.search is not None):
+    refuse_unread_by_plan(request.overrides, request.refine, request.search is not None)
+    for sentence in [] if request.refine or request.search else without_effect_in_plan(request.overrides):
         say_aside(sentence)
     if not request.refine:
         refuse_untrainable(config)

@@ -5,8 +5,9 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config.effects import refuse_unread_by_serving, without_effect_on_server
+from ..config.effects import without_effect_on_server
 from ..config.schema import Config
+from ..config.unread import refuse_unread_by_serving
 from ..errors import YoyakError, nearest
 from .console import create_console, quiet_libraries
 from .model import config_for_use, load_configured, prompt_of

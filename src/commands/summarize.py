@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bilingual import count
-from ..config.effects import refuse_unread_by_summarizing
 from ..config.schema import Config, DataSettings
+from ..config.unread import refuse_unread_by_summarizing
 from ..data.files.text_files import dialogue_of, holds_one_dialogue
 from ..data.prompt.reasoning import reasoning_note
 from ..errors import YoyakError
@@ -20,7 +20,16 @@ from ..visible import json_line
 from .console import create_console, print_json, print_text
 from .dialogue_text import as_path, read_dialogue
 from .exports_said import read_exports
-from .generating import fill, growing_rows, load_to_generate, of_first_rank, speaking_console, stoppable, summaries
+from .generating import (
+    fill,
+    growing_rows,
+    load_to_generate,
+    of_first_rank,
+    refuse_other_sheets,
+    speaking_console,
+    stoppable,
+    summaries,
+)
 from .model import LoadedModel, config_for_use
 from .progress import progress
 from .several import ONE, Several
@@ -97,6 +106,8 @@ def _config(request: SummarizeRequest) -> Config:
 
 def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
     console = create_console(stderr=True)
+    if request.spreadsheet:
+        raise YoyakError("--spreadsheet is of CSV and TSV files, and here is one dialogue; leave it out")
     if request.out is not None and request.out.is_file() and not request.overwrite:
         raise YoyakError(f"--out {request.out}: is there already; pass --overwrite to replace it")
     with stoppable(lambda: "the summary was not finished"):
@@ -130,13 +141,15 @@ def _summarize_rows(
     request: SummarizeRequest, rows: Sequence[dict[str, Any]], dialogues: Sequence[str], suffix: str
 ) -> None:
     """Write the rows with their summaries to `--out`, as they come, or to standard output, all at the end."""
+    from ..inference.row_formats import MARK, TABLE_SUFFIXES, row_format
+
+    form = ".jsonl" if request.as_json or suffix not in TABLE_SUFFIXES else suffix
+    refuse_other_sheets(request.spreadsheet, form if request.out is None else request.out.suffix.lower())
     console = speaking_console()
     column = _new_column(rows, console)
     if request.out is not None:
         _summarize_into(request, request.out, rows, dialogues, column, console)
         return
-    from ..inference.row_formats import MARK, TABLE_SUFFIXES, row_format
-
     config = _config(request)
     with stoppable(lambda: "nothing was kept; with --out FILE a stopped run goes on where it was"):
         loaded = load_to_generate(config, dialogues, console)
@@ -145,7 +158,6 @@ def _summarize_rows(
     if not is_first_rank():
         return
     columns = dict.fromkeys(name for row in rows for name in row)
-    form = ".jsonl" if request.as_json or suffix not in TABLE_SUFFIXES else suffix
     table = row_format(form, [*columns, column], request.spreadsheet)
     lines = [table.line({**row, column: result.text}) for row, result in zip(rows, results, strict=True)]
     into_a_file = sys.stdout is not None and not sys.stdout.isatty() and has_characters_of(sys.stdout, MARK)

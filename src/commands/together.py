@@ -4,11 +4,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from ..config.effects import without_processes
 from ..errors import YoyakError
 from ..ranks.group import gathered
 from ..ranks.joining import one_of_several
 from ..ranks.place import RankPlace, place_of
 from .several import Several, start_ranks
+from .speech import say_aside
 
 
 @contextmanager
@@ -27,6 +29,8 @@ def as_asked(several: Several, arguments: Sequence[str], wait_minutes: float) ->
     place = place_of()
     if place is None and several:
         start_ranks(several, arguments)
+    for sentence in without_processes(wait_minutes) if place is None else []:
+        say_aside(sentence)
     with alone() if place is None else _together(place, arguments, wait_minutes):
         yield
 

@@ -1,9 +1,9 @@
-"""Which settings have a part in what a run makes."""
+"""Which settings have a part in what a run makes; typed ones that have none are refused by `unread`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..bilingual import Text
-from ..errors import YoyakError
+from .refine import RefineSettings
 from .schema import Config, GenerationSettings, ModelSettings, TrainingSettings
 from .search import SearchSettings
 
@@ -19,58 +19,6 @@ WITHOUT_EFFECT = (
 )
 """Settings, or beginnings of their names, that change neither a run's weights nor its summaries."""
 
-_OF_TRAINING = (
-    "training.",
-    "refine.",
-    "search.",
-    "data.instruction_augmentation",
-    "data.test",
-    "evaluation.generate",
-    "lora.loraplus_lr_ratio",
-)
-_OF_SEARCH = ("data.test", "search.")
-_OF_PROCESSES = "training.rank_timeout"
-
-_BY_REFINE = {
-    "learning_rate": "learning_rate",
-    "lr_scheduler_type": "lr_scheduler_type",
-    "warmup_ratio": "warmup_steps",
-    "epochs": "steps",
-    "max_steps": "steps",
-    "batch_size": "dialogues",
-    "gradient_accumulation_steps": "dialogues",
-    "eval_steps": "eval_steps",
-    "early_stopping_patience": "patience",
-    "micro_batch_tokens": "micro_batch_tokens",
-    "metric_for_best_model": "reward",
-    "save_steps": "eval_steps",
-    "save_minutes": "eval_steps",
-}
-"""Settings of a training, by those of `refine` that take their place."""
-_IN_NO_REFINING = (
-    "lora.loraplus_lr_ratio",
-    "data.instruction_augmentation",
-    *(f"training.{name}" for name in ("engine", "base_precision", "sharding", "optim", "weight_decay")),
-    *(f"training.{name}" for name in ("max_grad_norm", "eval_batch_size", "neftune_noise_alpha", "logging_steps")),
-    *(f"training.{name}" for name in ("save_total_limit", "max_bad_steps", "on_divergence", "report_to")),
-)
-"""Settings of a training that nothing takes the place of: frozen products, for one, are in the compute type."""
-UNREAD_BY_REFINING = frozenset((*(f"training.{name}" for name in _BY_REFINE), *_IN_NO_REFINING))
-"""Settings of a training that a refining of its model leaves unread."""
-
-OF_ROWS = tuple(
-    f"data.{name}"
-    for name in (
-        *("dialogue_column", "summary_column", "id_column", "topic_column"),
-        *("records", "encoding", "dialogue_format", "on_bad_rows"),
-    )
-)
-"""Settings by which the rows of a file are read, whatever they are for."""
-_OF_DIALOGUES = tuple(
-    name for name in OF_ROWS if name not in ("data.summary_column", "data.id_column", "data.topic_column")
-)
-_OF_ROUGE = ("evaluation.tokenization", "evaluation.stemmer")
-
 OF_A_NEW_ADAPTER = ("r", "alpha", "dropout", "target_modules", "use_rslora", "use_dora", "init")
 """Keys of `lora` by which a new adapter is made: that of `lora.adapter` stays as it is."""
 
@@ -78,13 +26,17 @@ _OF_A_METHOD = (
     *("lora.use_lora", "lora.use_qlora", "lora.init"),
     *("training.engine", "training.gradient_checkpointing"),
 )
-
 _USUAL_ATTENTION = ModelSettings.model_fields["attn_implementation"].default
 
 _DRAWING = Text("tokens are drawn with generation.do_sample=true", "토큰은 generation.do_sample=true일 때 뽑습니다")
 _BEAMS = Text("it is of beams, as generation.num_beams=4", "generation.num_beams=4 같은 빔에 쓰입니다")
 _MBR = Text("it is of MBR, as generation.mbr_samples=16", "generation.mbr_samples=16 같은 MBR에 쓰입니다")
 _OF_MBR = Text("MBR draws at generation.mbr_temperature", "MBR은 generation.mbr_temperature에서 뽑습니다")
+_DRAWS = Text("MBR draws its samples anyway", "MBR은 어차피 표본을 뽑습니다")
+_ALONE = Text("one process works alone", "프로세스 하나가 혼자 일합니다")
+_CONSTANT = Text(
+    "training.lr_scheduler_type=constant has no warm-up", "training.lr_scheduler_type=constant에는 워밍업이 없습니다"
+)
 _PACKED = Text("it is of the packed engine", "packed 엔진에 쓰입니다")
 _GPU = Text("it is of a GPU's memory", "GPU 메모리에 쓰입니다")
 _ATTENTION = Text("all that computes here has an attention of its own", "여기서는 자체 어텐션으로 계산합니다")
@@ -96,87 +48,27 @@ _REFINING = Text("it is of --refine", "--refine에 쓰입니다")
 _TEST = Text("the end is reported on data.test", "마지막 보고는 data.test로 합니다")
 _PAUSES = Text("search.pauses is empty", "search.pauses가 비어 있습니다")
 _ADDITIONS = Text("search.additions is empty", "search.additions가 비어 있습니다")
+_REFINED = Text("search.additions has no refine", "search.additions에 refine이 없습니다")
 _TRACKERS = Text("trials write to no tracker", "시도는 트래커에 쓰지 않습니다")
 
 
-def refuse_of_training(overrides: Sequence[str]) -> None:
-    """Raise YoyakError for a typed setting, `section.key=value`, that has a part in trainings and searches alone.
-
-    It is for what uses a model as it is.
-    """
-    for setting in _names(overrides):
-        if setting.startswith(_OF_TRAINING) and setting != _OF_PROCESSES:
-            raise YoyakError(f"{setting} has no part in using a model; leave it out")
-
-
-def refuse_unread(overrides: Sequence[str], command: str, but: Collection[str] = (), of: str = "") -> None:
-    """Raise YoyakError for a typed setting, `section.key=value`, that a command doesn't read.
-
-    Args:
-        overrides: as typed.
-        command: its name, behind `yoyak`.
-        but: settings that it reads, or sections of such with their dot.
-        of: beginning of the settings that are looked at, such as `data.`; others are refused elsewhere.
-    """
-    for setting in _names(overrides):
-        if setting.startswith(of) and setting not in but and f"{setting.partition('.')[0]}." not in but:
-            raise YoyakError(f"{setting} has no part in yoyak {command}; leave it out")
-
-
-def refuse_unread_by_summarizing(overrides: Sequence[str], settings: GenerationSettings) -> None:
-    """Raise YoyakError for a typed setting of data or scores that has no part in summaries of one's own dialogues."""
-    refuse_unread(overrides, "summarize", _OF_DIALOGUES, of="data.")
-    chooses = settings.mbr_samples > 0 and settings.mbr_metric == "rouge_sum"
-    refuse_unread(overrides, "summarize", _OF_ROUGE if chooses else (), of="evaluation.")
-
-
-def refuse_unread_by_serving(overrides: Sequence[str]) -> None:
-    """Raise YoyakError for a typed setting of files or scores, of which a server has none."""
-    refuse_unread(overrides, "serve", ["data.dialogue_format"], of="data.")
-    refuse_unread(overrides, "serve", of="evaluation.")
-
-
-def refuse_unread_by_scoring(overrides: Sequence[str], split: str) -> None:
-    """Raise YoyakError for a typed setting of the evaluation data where the training data are scored, or the reverse.
-
-    `split` is `dev` or `train`.
-    """
-    unread = {"dev": ("train", "max_train_examples"), "train": ("eval", "max_eval_examples")}[split]
-    of_file = [f"data.{name}" for name in ("train", "max_train_examples", "eval", "max_eval_examples")]
-    read = [*OF_ROWS, *(name for name in of_file if name.removeprefix("data.") not in unread)]
-    refuse_unread(overrides, f"evaluate --split {split}", read, of="data.")
-
-
-def refuse_of_search(overrides: Sequence[str]) -> None:
-    """Raise YoyakError for a typed setting, `section.key=value`, that has a part in searches alone."""
-    for setting in _names(overrides):
-        if setting.startswith(_OF_SEARCH):
-            raise YoyakError(f"{setting} has a part in searches alone; leave it out")
-
-
-def refuse_unread_by_refining(settings: Collection[str]) -> None:
-    """Raise YoyakError for a setting of a training, of those that were typed, that a refining leaves unread."""
-    for setting in sorted(UNREAD_BY_REFINING.intersection(settings)):
-        instead = _BY_REFINE.get(setting.removeprefix("training."))
-        if instead is None:
-            raise YoyakError(f"{setting} has no part in refining; leave it out")
-        raise YoyakError(f"{setting} has no part in refining; set refine.{instead}")
-
-
-def _names(overrides: Sequence[str]) -> list[str]:
+def names_of(overrides: Sequence[str]) -> list[str]:
+    """Return the settings of a command line, `section.key=value` each, without their values."""
     return [override.partition("=")[0].strip() for override in overrides]
 
 
-def without_effect(settings: GenerationSettings) -> list[Text]:
+def without_effect(settings: GenerationSettings, of_one_model: bool = False) -> list[Text]:
     """Return a sentence for each setting of generation that differs from its default, and changes no summary.
 
-    `mbr_metric` is none of them: it chooses among several models' summaries too.
+    `of_one_model`: no summary is chosen among those of several, in which `mbr_metric` has a part too.
     """
     unread: dict[str, Text] = {}
     if settings.mbr_samples:
-        unread["temperature"] = _OF_MBR
+        unread |= {"temperature": _OF_MBR, "do_sample": _DRAWS}
     else:
         unread |= dict.fromkeys(("mbr_temperature", "mbr_references"), _MBR)
+        if of_one_model:
+            unread["mbr_metric"] = _MBR
         if not settings.do_sample:
             unread |= dict.fromkeys(("temperature", "top_p", "top_k", "seed"), _DRAWING)
     if settings.num_beams == 1:
@@ -208,6 +100,19 @@ def _of_generation(settings: GenerationSettings, unread: Mapping[str, Text]) -> 
     return [_sentence(f"generation.{name}", why) for name, why in changed.items()]
 
 
+def without_processes(minutes: float) -> list[Text]:
+    """Return a sentence for `training.rank_timeout` = `minutes` where one process works alone, if it was set."""
+    usual = TrainingSettings.model_fields["rank_timeout"].default
+    return [] if minutes == usual else [_sentence("training.rank_timeout", _ALONE)]
+
+
+def without_effect_in_schedule(training: TrainingSettings) -> list[Text]:
+    """Return a sentence for a warm-up that is set, and that the learning rate doesn't have."""
+    usual = TrainingSettings.model_fields["warmup_ratio"].default
+    warms = training.lr_scheduler_type != "constant" or training.warmup_ratio == usual
+    return [] if warms else [_sentence("training.warmup_ratio", _CONSTANT)]
+
+
 def without_attention(settings: ModelSettings) -> list[Text]:
     """Return a sentence for an attention kernel that is set, where transformers computes nothing."""
     usual = settings.attn_implementation == _USUAL_ATTENTION
@@ -226,23 +131,12 @@ def without_effect_in_training(training: TrainingSettings, engine: str, device: 
 
 def without_effect_in_comparison(typed: Sequence[str]) -> list[Text]:
     """Return a sentence for each typed setting that `yoyak plan --compare` chooses by itself, for each method."""
-    return [_sentence(name, _COMPARED) for name in dict.fromkeys(_names(typed)) if name in _OF_A_METHOD]
+    return [_sentence(name, _COMPARED) for name in dict.fromkeys(names_of(typed)) if name in _OF_A_METHOD]
 
 
-def without_effect_in_plan(typed: Sequence[str], refines: bool, searches: bool) -> list[Text]:
-    """Return a sentence for each typed setting that a plan leaves unread, which is one of a refining or a search.
-
-    Raises:
-        YoyakError: it is refused where it is used, too.
-    """
-    if not searches:
-        refuse_of_search(typed)
-    names = _names(typed)
-    if refines:
-        refuse_unread_by_refining(names)
-    if refines or searches:
-        return []
-    return [_sentence(name, _REFINING) for name in dict.fromkeys(names) if name.startswith("refine.")]
+def without_effect_in_plan(typed: Sequence[str]) -> list[Text]:
+    """Return a sentence for each typed setting of refining, which the plan of a training leaves unread."""
+    return [_sentence(name, _REFINING) for name in dict.fromkeys(names_of(typed)) if name.startswith("refine.")]
 
 
 def without_effect_in_search(config: Config) -> list[Text]:
@@ -254,8 +148,13 @@ def without_effect_in_search(config: Config) -> list[Text]:
     if not search.additions:
         unread["additions_share"] = _ADDITIONS
     found = [_sentence(f"search.{n}", why) for n, why in unread.items() if getattr(search, n) != getattr(usual, n)]
+    if "refine" not in search.additions:
+        plain = RefineSettings()
+        changed = [name for name, value in config.refine if value != getattr(plain, name)]
+        found += [_sentence(f"refine.{name}", _REFINED) for name in changed]
     if "wandb" in config.training.report_to:
         found.append(_sentence("training.report_to", _TRACKERS))
+    found += without_processes(config.training.rank_timeout)
     drawn = any(name.startswith("generation.") for name in search.space)
     return found if drawn else found + without_effect(config.generation)
 

@@ -11,8 +11,8 @@ from ..commands.plan import refuse_budget
 from ..commands.train.config import resolve_config
 from ..commands.train.folder import refuse_other_run
 from ..commands.train.request import TrainRequest
-from ..config.effects import refuse_of_search
 from ..config.schema import Config
+from ..config.unread import refuse_of_search
 from ..data.files.places import existing_file
 from ..errors import YoyakError
 from ..models.flash_here import flash_is_here

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...config.effects import OF_ROWS, refuse_unread
 from ...config.loader import load_config
 from ...config.schema import Config
+from ...config.unread import OF_ROWS, refuse_unread
 from ...errors import YoyakError
 from ..console import create_console, print_json, quiet_libraries
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...bilingual import count
-from ...config.effects import OF_ROWS, refuse_unread
 from ...config.loader import load_config
 from ...config.provenance import read_override
 from ...config.schema import Config
 from ...config.typed import typed
+from ...config.unread import OF_ROWS, refuse_unread
 from ...errors import YoyakError
 from ...files import written_beside
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...bilingual import count
-from ...config.effects import OF_ROWS
 from ...config.schema import Config
 from ...config.typed import typed_path
+from ...config.unread import OF_ROWS
 from ...errors import YoyakError
 from ...reports.data_measures import MEASURES, short_names, written
 from ..console import create_console, print_json, quiet_libraries

@@ -101,10 +101,14 @@ def _write_one(request: ExportRequest, source: Source, out: Path, console: "Cons
         "gguf-lora": write_gguf_lora,
     }
     to = request.to
+    if request.merge is False and not source.is_adapter:
+        raise YoyakError(f"--no-merge: {source.folder} is a whole model; leave it out")
     if to == "hub":
         to = "merged" if _merges(request, source, config) else "adapter"
     if to == "adapter" and request.base == "original":
         raise YoyakError("--base original: the hub gets the adapter alone; add --merge, or leave --base out")
+    if to == "adapter" and request.check > ExportRequest.check:
+        raise YoyakError("--check: the hub gets the adapter alone; add --merge, or leave --check out")
     result = {"to": request.to, "folder": str(out), **writers.get(to, write_whole_model)(job)}
     if source.parts:
         result["average_of"] = [part.name for part in source.parts]

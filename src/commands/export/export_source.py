@@ -89,14 +89,17 @@ def find_source(adapter: str | None, run: str | None, option: str = "--run") -> 
 
 def source_config(source: Source, request: ExportRequest) -> Config:
     """Return the settings that the source was trained with."""
-    from ...config.effects import refuse_of_training
     from ...config.loader import load_config
+    from ...config.unread import refuse_of_no_adapter, refuse_of_training
 
     if request.experiment is not None:
         config = load_config(request.experiment, request.overrides)
     else:
         config = load_saved(source.folder, request.overrides)
     refuse_of_training(request.overrides)
+    if not source.is_adapter:
+        config.lora.adapter = None
+        refuse_of_no_adapter(config, [override.partition("=")[0].strip() for override in request.overrides])
     return config
 
 

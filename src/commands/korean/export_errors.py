@@ -14,6 +14,14 @@ EXPORT_ERRORS = (
         "--base original: the hub gets the adapter alone; add --merge, or leave --base out",
         "--base original: 허브에는 어댑터만 올립니다. --merge를 붙이거나 --base를 빼세요",
     ),
+    Text(
+        "--check: the hub gets the adapter alone; add --merge, or leave --check out",
+        "--check: 허브에는 어댑터만 올립니다. --merge를 붙이거나 --check를 빼세요",
+    ),
+    Text(
+        "--no-merge: {folder} is a whole model; leave it out",
+        "--no-merge: {folder:은/는} 어댑터가 아닌 모델입니다. 빼세요",
+    ),
     Text("--push, --dry-run and --merge go with --to hub", "--push, --dry-run, --merge는 --to hub와 함께 씁니다"),
     Text("name the export's folder: --out DIR", "내보낼 폴더를 지정하세요: --out 폴더"),
     Text(

@@ -118,6 +118,15 @@ GENERATION_ERRORS = (
         "--also names further models beside --adapter; name the first one there",
         "--also는 --adapter 외의 모델을 더합니다. 첫 모델은 --adapter로 지정하세요",
     ),
+    Text("without --out no file is written", "--out 없이는 파일을 쓰지 않습니다"),
+    Text(
+        "--spreadsheet is of CSV and TSV files, and here is one dialogue; leave it out",
+        "--spreadsheet는 CSV와 TSV 파일에 쓰이는데 대화가 하나입니다. 빼세요",
+    ),
+    Text(
+        "--spreadsheet is of CSV and TSV files, and JSON Lines are written; leave it out",
+        "--spreadsheet는 CSV와 TSV 파일에 쓰이는데 JSON Lines로 저장합니다. 빼세요",
+    ),
     Text(
         "--also writes JSON Lines; leave --spreadsheet out",
         "--also는 JSON Lines로 저장합니다. --spreadsheet를 빼세요",

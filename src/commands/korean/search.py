@@ -8,6 +8,10 @@ from ...bilingual import Text
 _LEAST = "적어도 {took:t} 필요합니다"
 
 SEARCH = (
+    Text(
+        "evaluation.generate = false: a search goes by generated summaries; leave it out",
+        "evaluation.generate = false: 설정 탐색은 생성한 요약을 보고 고릅니다. 빼세요",
+    ),
     Text("How long it may run, such as 20m, 3h or 1h30m.", "탐색할 시간(20m, 3h, 1h30m 등)."),
     Text(
         "URL of an Optuna storage; SQLite beside the runs if not.",

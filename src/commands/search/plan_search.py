@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ...bilingual import count
 from ...config.effects import without_effect_in_search
 from ...config.schema import Config
+from ...config.unread import refuse_no_summaries
 from ...errors import YoyakError
 from ...planner.advice import hours
 from ...planner.plan import Situation
@@ -50,6 +51,7 @@ def foreseen_search(
             search refuses.
     """
     need_optuna()
+    refuse_no_summaries(situation.config, sources)
     from ...search.clock import read_duration
     from ...search.costs import Machine
     from ...search.foresee import foresee

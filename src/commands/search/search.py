@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...config.loader import flatten, load_config_with_sources
 from ...config.located import located
 from ...config.schema import Config
+from ...config.unread import refuse_no_summaries
 from ...errors import YoyakError
 from ...search.folder import CLOCK_FILE, NAMED_SEARCH, STORAGE_FILE
 from ..console import create_console, print_json, quiet_libraries
@@ -106,6 +107,7 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, SearchWorker]]":
 
     config = resolve_config(TrainRequest(request.experiment, request.overrides))
     sources = load_config_with_sources(request.experiment, request.overrides)[1]
+    refuse_no_summaries(config, sources)
     source = sources["search.space"]
     space = search_space(config, "search.space" if source == "default" else source)
     folder = config.experiment.run_dir.with_name(config.experiment.name + NAMED_SEARCH)

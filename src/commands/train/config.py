@@ -4,10 +4,11 @@ import logging
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 
-from ...config.effects import OF_A_NEW_ADAPTER
+from ...config.effects import OF_A_NEW_ADAPTER, without_effect_in_schedule
 from ...config.loader import leave_out_default_4bit, load_config_with_sources
 from ...config.provenance import COMMAND_LINE
 from ...config.schema import Config
+from ...config.unread import refuse_unread_layout
 from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
 from .request import TrainRequest
@@ -80,6 +81,8 @@ def take_over_adapter(config: Config, sources: Mapping[str, str]) -> None:
 
     typed = [setting for setting, source in sources.items() if source == COMMAND_LINE]
     _refuse_of_no_adapter(config, typed)
+    if "dataset.format_type" not in config.search.space:
+        refuse_unread_layout(config, typed)
     refuse_typed(config.lora, typed)
     for name, value in settings_of_its_own(config.lora).items():
         with suppress(ValueError):  # of a broken file, which is refused where the adapter is loaded
@@ -96,6 +99,12 @@ def _refuse_of_no_adapter(config: Config, typed: Collection[str]) -> None:
     in_4bit = lora.use_qlora or "lora.use_qlora" in tried
     if not in_4bit and lora.cache_dequantized != "auto" and "lora.cache_dequantized" in typed:
         raise YoyakError("lora.cache_dequantized without lora.use_qlora: no weights are in 4 bit; leave one out")
+
+
+def warn_no_warmup(config: Config, logger: logging.Logger) -> None:
+    """Say that a warm-up which is set is none."""
+    for sentence in without_effect_in_schedule(config.training):
+        logger.warning(sentence)
 
 
 def warn_long_warmup(config: Config, logger: logging.Logger) -> None:

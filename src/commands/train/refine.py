@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...bilingual import halves
-from ...config.effects import OF_A_NEW_ADAPTER, UNREAD_BY_REFINING, refuse_of_search, refuse_unread_by_refining
+from ...config.effects import OF_A_NEW_ADAPTER
 from ...config.loader import differences, load_config
 from ...config.schema import Config
 from ...config.typed import typed_path
+from ...config.unread import UNREAD_BY_REFINING, refuse_of_search, refuse_unread_by_refining
 from ...errors import YoyakError
 from ...evaluation.tokenizations import need_analyser
 from ...ranks.group import agreed, gathered, is_first_rank, rank_count, working_alone

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...config.effects import refuse_of_search
 from ...config.schema import Config
+from ...config.unread import refuse_of_search
 from ...planner.sharding import refuse_what_cannot_be_cut
 from ...ranks.group import agreed, is_first_rank, working_alone
 from ...training.several.sharding import sharding_as_asked
 from ..console import create_console, quiet_libraries
 from ..together import as_asked
-from .config import resolve_config, warn_low_rate
+from .config import resolve_config, warn_low_rate, warn_no_warmup
 from .folder import RunContext, followed_run, started_run
 from .launch import train_arguments
 from .request import TrainRequest
@@ -61,6 +61,7 @@ def train_config(config: Config, request: TrainRequest) -> Path:
         if run is None:
             return config.experiment.run_dir
         warn_low_rate(config, run.logger)
+        warn_no_warmup(config, run.logger)
         from ...reports.report import write_report
         from ...training.llm_trainer import create_llm_trainer
         from . import run_steps, show, train_data, train_exports, train_plan

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...config.effects import WITHOUT_EFFECT, refuse_of_search
+from ...config.effects import WITHOUT_EFFECT
 from ...config.loader import differences
 from ...config.located import located
 from ...config.provenance import value_text
 from ...config.schema import Config
+from ...config.unread import refuse_of_search
 from ...errors import YoyakError
 from ...files import write_atomic
 from ...planner.sharding import refuse_what_cannot_be_cut

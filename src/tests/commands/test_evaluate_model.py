@@ -63,7 +63,8 @@ def test_settings_of_another_adapter_are_refused(yoyak, trained):
         for command in (["evaluate"], ["summarize", "A: Hi."], ["evaluate", "-e", "tiny.yaml"]):
             refused = yoyak(*command, "--adapter", FINAL, setting)
             assert (refused.code, refused.err) == (2, f"yoyak: {said}\n")
-    assert yoyak("evaluate", "--adapter", FINAL, "--zero-shot", "lora.alpha=64").code == 0
+    refused = yoyak("evaluate", "--adapter", FINAL, "--zero-shot", "lora.alpha=64")
+    assert refused.err == "yoyak: lora.alpha is of an adapter, and the model has none; leave it out\n"
     assert yoyak("evaluate", "--adapter", FINAL, "lora.r=4").code == 0
 
 

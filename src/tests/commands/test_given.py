@@ -179,6 +179,62 @@ def test_a_setting_that_a_command_does_not_read(yoyak, tiny, command, line):
 @pytest.mark.parametrize(
     ("command", "line"),
     [
+        ("summarize A:Go. lora.r=8", "lora.r is of an adapter, and the model has none"),
+        ("evaluate --zero-shot lora.use_dora=true", "lora.use_dora is of an adapter, and the model has none"),
+        (
+            "serve --port 0 model.chat_template=llama dataset.format_type=instruction",
+            "model.chat_template is of dataset.format_type = chat, and it is instruction",
+        ),
+        (
+            "train model.chat_template=llama dataset.format_type=instruction",
+            "model.chat_template is of dataset.format_type = chat, and it is instruction",
+        ),
+        ("summarize A:Go. --spreadsheet", "--spreadsheet is of CSV and TSV files, and here is one dialogue"),
+        ("summarize dev.csv --spreadsheet --json", "--spreadsheet is of CSV and TSV files, and JSON Lines are written"),
+        (
+            "summarize dev.csv --spreadsheet --out s.jsonl",
+            "--spreadsheet is of CSV and TSV files, and JSON Lines are written",
+        ),
+        ("evaluate --spreadsheet", "--spreadsheet is of CSV and TSV files, and JSON Lines are written"),
+        (
+            "search --deadline 1h evaluation.generate=false",
+            "evaluation.generate = false: a search goes by generated summaries",
+        ),
+        (
+            "plan --search 1h --memory-gb 8 --lengths 30,60,90 evaluation.generate=false",
+            "evaluation.generate = false: a search goes by generated summaries",
+        ),
+    ],
+)
+def test_what_has_no_part_in_what_is_asked_for(yoyak, tiny, command, line):
+    refused = yoyak(*command.split(), "-e", "tiny.yaml")
+    assert (refused.code, refused.out, refused.err) == (2, "", f"yoyak: {line}; leave it out\n")
+    assert sorted(path.name for path in tiny.iterdir()) == ["base", "dev.csv", "tiny.yaml", "train.csv"]
+
+
+def test_a_summary_without_a_file_replaces_none(yoyak, tiny):
+    refused = yoyak("summarize", "A:Go.", "-e", "tiny.yaml", "--overwrite")
+    assert refused.err == "yoyak: without --out no file is written: leave out --overwrite\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        (
+            "generation.mbr_metric=chrf",
+            "generation.mbr_metric is without effect: it is of MBR, as generation.mbr_samples=16",
+        ),
+        ("training.rank_timeout=3", "training.rank_timeout is without effect: one process works alone"),
+    ],
+)
+def test_what_changes_no_summary_is_said(yoyak, tiny, setting, said):
+    summarized = yoyak("summarize", "dev.csv", "-e", "tiny.yaml", setting)
+    assert (summarized.code, sum(said in line for line in summarized.err.splitlines())) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
         ("--calibrate --gpu H100", "--calibrate measures this machine and plans nothing: leave out --gpu"),
         (
             "--compare --price-per-hour 2",

@@ -77,7 +77,7 @@ def test_eva_beside_control_tokens_that_are_added(yoyak, tiny, chat_template):
     said = "yoyak: lora.init = eva can't be had with added control tokens; set lora.init=default\n"
     assert (planned.code, planned.out, planned.err) == (2, "", said)
     assert yoyak("train", "-e", "tiny.yaml", *settings).err == said
-    for others in (["dataset.format_type=instruction"], ["lora.init=default"]):
+    for others in (["dataset.format_type=instruction", "model.chat_template=auto"], ["lora.init=default"]):
         assert yoyak("plan", "-e", "tiny.yaml", "--memory-gb", "8", *settings, *others).code == 0
 
 

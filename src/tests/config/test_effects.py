@@ -4,6 +4,7 @@ import pytest
 
 from src.config.effects import (
     without_effect,
+    without_effect_in_schedule,
     without_effect_in_search,
     without_effect_in_training,
     without_effect_on_server,
@@ -21,6 +22,7 @@ from src.config.schema import GenerationSettings, TrainingSettings
         ({"temperature": 0.5, "top_p": 0.9, "seed": 1, "mbr_samples": 4, "mbr_temperature": 0.7}, ["temperature"]),
         ({"mbr_temperature": 0.7, "mbr_references": "start"}, ["mbr_temperature", "mbr_references"]),
         ({"mbr_metric": "chrf"}, []),  # of several models' summaries
+        ({"mbr_samples": 4, "do_sample": True}, ["do_sample"]),
         ({"length_penalty": 2.0}, ["length_penalty"]),
         ({"length_penalty": 2.0, "num_beams": 2, "min_new_tokens": 2, "repetition_penalty": 2.0}, []),
     ],
@@ -67,6 +69,9 @@ def test_an_attention_kernel_on_a_server(engine):
             ["search.pauses_share", "search.keep_one_in", "search.pause_dialogues"],
         ),
         (["search.additions=[]", "search.additions_share=0.1"], ["search.additions_share"]),
+        (["search.additions=[average]", "refine.steps=3"], ["refine.steps"]),
+        (["refine.steps=3"], []),
+        (["training.rank_timeout=3"], ["training.rank_timeout"]),
         (["training.report_to=[tensorboard, wandb]"], ["training.report_to"]),
         (["generation.temperature=0.5"], ["generation.temperature"]),
         (["generation.temperature=0.5", "search.space={generation.do_sample: [true, false]}"], []),
@@ -75,6 +80,20 @@ def test_an_attention_kernel_on_a_server(engine):
 def test_what_changes_nothing_of_a_search(settings, names):
     found = without_effect_in_search(load_config("smollm2_135m", settings))
     assert [sentence.partition(" ")[0] for sentence in found] == names
+
+
+def test_a_metric_that_chooses_nothing():
+    found = without_effect(GenerationSettings(mbr_metric="chrf"), of_one_model=True)
+    assert found == ["generation.mbr_metric is without effect: it is of MBR, as generation.mbr_samples=16"]
+    assert without_effect(GenerationSettings(mbr_metric="chrf", mbr_samples=2), of_one_model=True) == []
+
+
+def test_a_warm_up_that_a_schedule_lacks():
+    constant = TrainingSettings(lr_scheduler_type="constant", warmup_ratio=0.3)
+    line = "training.warmup_ratio is without effect: training.lr_scheduler_type=constant has no warm-up"
+    assert without_effect_in_schedule(constant) == [line]
+    for settings in ({"lr_scheduler_type": "constant"}, {"warmup_ratio": 0.3}):
+        assert without_effect_in_schedule(TrainingSettings(**settings)) == []
 
 
 def test_what_an_engine_ignores():

@@ -49,6 +49,18 @@ REFUSED = [
         ["--to", "hub", "--no-merge", "--run", "tiny_qlora", "--out", "x", "--base", "original"],
         "--base original: the hub gets the adapter alone; add --merge, or leave --base out",
     ),
+    (
+        ["--to", "hub", "--no-merge", "--run", "tiny_qlora", "--out", "x", "--check", "8"],
+        "--check: the hub gets the adapter alone; add --merge, or leave --check out",
+    ),
+    (
+        ["--to", "hub", "--no-merge", "--adapter", "base", "-e", "tiny.yaml", "--out", "x"],
+        "--no-merge: base is a whole model; leave it out",
+    ),
+    (
+        ["--to", "merged", "--adapter", "base", "-e", "tiny.yaml", "--out", "x", "lora.r=8"],
+        "lora.r is of an adapter, and the model has none; leave it out",
+    ),
     (["--to", "merged", "--adapter", "other_base", "--out", "x"], "the adapter does not fit {here}/other"),
     (
         ["--to", "gguf-lora", "--adapter", "other_base", "--out", "x"],

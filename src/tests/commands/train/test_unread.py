@@ -43,7 +43,9 @@ def test_an_adapter_that_a_search_may_try_has_settings(yoyak, tiny):
 def test_what_an_engine_ignores_is_said(yoyak, tiny):
     settings = ("training.engine=trainer", "training.micro_batch_tokens=512", "lora.use_qlora=false")
     settings = (*settings, "training.max_steps=1", "model.attn_implementation=eager")
-    trained = yoyak("train", "-e", "tiny.yaml", *settings)
+    constant = ("training.lr_scheduler_type=constant", "training.warmup_ratio=0.3")
+    trained = yoyak("train", "-e", "tiny.yaml", *settings, *constant)
+    assert trained.out.count("training.warmup_ratio is without effect") == 1
     line = "training.micro_batch_tokens is without effect: it is of the packed engine\n"
     assert (trained.code, trained.out.count(line), trained.out.count(_ATTENTION)) == (0, 1, 0)
 
