@@ -8,6 +8,7 @@ from ..bilingual import Text
 from .forms import read_form
 from .place import PageError
 from .processes import StartedCommand
+from .starts import refusal_in
 from .studio import Studio, apart, run_address
 
 
@@ -43,10 +44,12 @@ def _shown(studio: Studio, started: StartedCommand) -> dict[str, Any]:
         "calibrate": ("/new", Text("To the plan", "예측으로")),
     }
     usual = (f"{run_address(started.about)}/export", Text("To the exports of this run", "이 실행의 내보내기로"))
+    code, output = studio.processes.exit_code(started), studio.processes.output(started)
     return {
         "job": started,
         "running": studio.processes.is_running(started),
-        "code": studio.processes.exit_code(started),
-        "output": studio.processes.output(started),
+        "code": code,
+        "output": output,
+        "why": refusal_in(output) if code else None,
         "back": back.get(started.kind, usual),
     }

@@ -30,7 +30,8 @@ def add_refining_page(app: FastAPI, studio: Studio) -> None:
     @app.get("/runs/{name}/refine", response_model=None)
     async def form(request: Request, name: str) -> Response:
         """Show the form."""
-        return studio.page(request, "refine.html", **await apart(_form, studio, name, []))
+        fields = fields_of(request.scope["query_string"])
+        return studio.page(request, "refine.html", **await apart(_form, studio, name, fields))
 
     @app.get("/runs/{name}/refine/plan", response_model=None)
     async def plan(request: Request, name: str) -> Response:

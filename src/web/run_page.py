@@ -25,7 +25,7 @@ from .run_actions import delete_run, resume_run, stop_run
 from .run_content import policy_of, report_content, report_page
 from .run_events import run_events
 from .run_list import RESUMABLE, STATES, state_of
-from .starts import latest_start
+from .starts import form_address, latest_start, refusal_in
 from .studio import Studio, apart, keep, who_asks
 from .turns import turn_to_go_on, wants_to_wait
 
@@ -65,12 +65,16 @@ def add_run_pages(app: FastAPI, studio: Studio) -> None:
 
     @app.get("/runs/{name}/head", response_model=None)
     async def head(request: Request, name: str) -> Response:
-        """Show the top of a run's page anew."""
+        """Show the top of a run's page anew; lead to what it printed where it was refused at its start."""
+        if await apart(_was_refused, studio, name):
+            return Response(headers={"HX-Refresh": "true"})
         return studio.page(request, "run_head.html", **await apart(_head, studio, name))
 
     @app.get("/runs/{name}/content", response_model=None)
     async def content(request: Request, name: str) -> Response:
-        """Show what the report holds."""
+        """Show what the report holds, or lead on as the head does."""
+        if await apart(_was_refused, studio, name):
+            return Response(headers={"HX-Refresh": "true"})
         parts = await report_content(studio.place.run(name))
         return studio.page(request, "run_content.html", parts=parts)
 
@@ -200,11 +204,17 @@ def _begins(studio: Studio, name: str) -> dict[str, Any] | None:
     started = latest_start(studio, name, "train")
     if started is None:
         raise PageError(404, NO_SUCH_RUN)
-    return {
-        "running": studio.processes.is_running(started),
-        "command": started.line,
-        "output": studio.processes.output(started),
-    }
+    running, output = studio.processes.is_running(started), studio.processes.output(started)
+    why = None if running else refusal_in(output)
+    form = form_address(started)
+    return {"running": running, "command": started.line, "output": output, "why": why, "form": form}
+
+
+def _was_refused(studio: Studio, name: str) -> bool:
+    """Return whether a run that was started here has left nothing: its folder goes where its data is refused."""
+    with suppress(PageError):
+        return _begins(studio, name) is not None
+    return False
 
 
 def steps_of(record: RunRecord) -> int | None:

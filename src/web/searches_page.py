@@ -21,7 +21,7 @@ from .place import PageError
 from .run_content import policy_of
 from .search_deletion import delete_search, kept_run
 from .searches import SEARCH_STATES, clock_of, concluded, search_folder, search_state, stop_search
-from .starts import latest_start
+from .starts import form_address, latest_start, refusal_in
 from .studio import Studio, apart, keep, run_address
 from .worker import WORKER
 
@@ -39,7 +39,9 @@ def add_search_pages(app: FastAPI, studio: Studio) -> None:
 
     @app.get("/searches/{name}/standing", response_model=None)
     async def standing(request: Request, name: str) -> Response:
-        """Show how a search stands."""
+        """Show how a search stands; lead to what it printed where it was refused, and its folder is gone."""
+        if await apart(_begins, studio, name) is not None:
+            return Response(headers={"HX-Refresh": "true"})
         return studio.page(request, "search_standing.html", **await _shown(studio, name))
 
     @app.get("/searches/{name}/report", response_model=None)
@@ -101,7 +103,9 @@ def _begins(studio: Studio, name: str) -> dict[str, Any] | None:
         search_folder(studio.place, name)
         return None
     running, output = studio.processes.is_running(started), studio.processes.output(started)
-    return {"running": running, "command": started.line, "output": output}
+    why = None if running else refusal_in(output)
+    form = form_address(started)
+    return {"running": running, "command": started.line, "output": output, "why": why, "form": form}
 
 
 async def _shown(studio: Studio, name: str) -> dict[str, Any]:

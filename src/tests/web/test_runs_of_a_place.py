@@ -3,9 +3,12 @@
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import sys
 import time
+from html import unescape
 
 import pytest
 
@@ -218,6 +221,40 @@ def test_a_command_that_ends_before_its_run_says_so(visitor, monkeypatch):
     assert (answer.status_code, answer.headers["location"]) == (303, "/runs/mine")
     until(lambda: "The command ended before the run began." in visitor.get("/runs/mine").text)
     assert "no room" in visitor.get("/runs/mine").text
+
+
+def test_a_command_that_is_refused_says_why_in_the_language_of_the_page_and_keeps_its_settings(visitor, monkeypatch):
+    prints = "import sys; print('yoyak: a.csv: the file is empty'); sys.exit(2)"
+    monkeypatch.setattr("src.web.processes.program", lambda: [sys.executable, "-c", prints])
+    fields = {"experiment": "smollm2_135m", "experiment.name": "mine", "training.epochs": "7", "data.train": "a&b=.csv"}
+    fields |= {"data.eval": "sample:en/dev.csv"}
+    monkeypatch.setattr("src.web.new_page.refuse_missing_files", lambda config: None)
+    visitor.post("/runs", data=fields)
+    korean = {"accept-language": "ko"}
+    until(lambda: "a.csv: 파일이 비어 있습니다" in visitor.get("/runs/mine", headers=korean).text)
+    (link,) = re.findall(r'class="button" href="(/new[^"]*)"', visitor.get("/runs/mine").text)
+    form = unescape(visitor.get(unescape(link)).text)
+    for name, value in fields.items():
+        if name != "experiment":
+            assert re.search(rf'name="{name}"[^>]*value="{re.escape(value)}"', form), name
+    assert re.search("<option[^>]*selected[^>]*>smollm2_135m<", form)
+
+
+def test_an_open_page_of_a_run_whose_data_is_refused_leads_to_what_was_said(visitor, write_studio_run, monkeypatch):
+    """The run had a record for a moment, in which its page was opened, and left nothing."""
+    monkeypatch.setattr(
+        "src.web.processes.program", lambda: [sys.executable, "-c", "print('no column'); raise SystemExit(2)"]
+    )
+    visitor.post("/runs", data={"experiment": "quickstart", "experiment.name": "mine"})
+    folder = write_studio_run("mine")
+    for part in ("head", "content"):
+        assert "HX-Refresh" not in visitor.get(f"/runs/mine/{part}").headers
+    shutil.rmtree(folder)
+    for part in ("head", "content"):
+        answer = visitor.get(f"/runs/mine/{part}")
+        assert (answer.status_code, answer.headers["HX-Refresh"]) == (200, "true")
+        assert visitor.get(f"/runs/other/{part}").status_code == 404
+    until(lambda: "no column" in visitor.get("/runs/mine").text)
 
 
 def test_a_run_that_begins_is_on_the_first_page_and_can_be_stopped(visitor, place):

@@ -195,5 +195,8 @@ def test_it_starts_in_a_process_of_its_own(visitor, place):
     assert started.command == words
     page = visitor.get("/searches/x_search").text
     assert "The search begins" in page
+    assert (
+        visitor.get("/searches/x_search/standing").headers["HX-Refresh"] == "true"
+    )  # its folder was there, and is gone
     assert "yoyak search --experiment quickstart --deadline 1s experiment.name=x" in page
     processes.stop(started)
