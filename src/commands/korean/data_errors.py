@@ -7,6 +7,13 @@ from ...bilingual import Text
 
 DATA_ERRORS = (
     Text(
+        (
+            "{source}: no column {names}; its first line is a row: write the names of the columns above it, such as "
+            "dialogue,summary"
+        ),
+        "{source}: {names:t} 열이 없고 첫 줄이 데이터입니다. 그 위에 dialogue,summary처럼 열 이름을 적으세요",
+    ),
+    Text(
         "data.dialogue_column and data.summary_column are both {quoted}, and a summary would be its whole dialogue; "
         "name two columns",
         "data.dialogue_column과 data.summary_column이 모두 {quoted}이라 요약이 대화와 같아집니다. "

@@ -14,6 +14,7 @@ from ...config.typed import typed
 from ...errors import YoyakError, first_line
 from ..chats.exports import read_chat
 from ..prompt.plain_text import plain_text
+from ..prompt.turns import speakers_of
 from .chat_rows import ChatRows
 from .content_notes import content_notes
 from .places import existing_file, open_hub
@@ -257,6 +258,11 @@ def _require_columns(
     if len(columns) == 1 and (mark := next((mark for mark in ";\t|," if mark in columns[0]), None)):
         raise YoyakError(f"{source}: one column, with {mark!r} in its name; separate by commas (.csv) or tabs (.tsv)")
     names = " and ".join(f"'{getattr(settings, setting)}'" for setting in missing)
+    if any(len(speakers_of(column)) > 1 for column in columns):
+        raise YoyakError(
+            f"{source}: no column {names}; its first line is a row: write the names of the columns above it, such as "
+            "dialogue,summary"
+        )
     likely = {setting: _likely_column(columns, wanted[setting], getattr(settings, setting)) for setting in missing}
     if "" in columns and any(columns) and not any(likely.values()):
         raise YoyakError(

@@ -78,6 +78,15 @@ def test_a_title_above_the_header_is_named(tmp_path):
     )
 
 
+def test_a_file_without_names_of_columns_is_told_so(tmp_path):
+    source = write(tmp_path, "a.csv", '"A: hi\nB: hello",They greet.\n"A: bye\nB: bye",They part.\n')
+    assert refusal(source) == (
+        "FILE: no column 'dialogue' and 'summary'; its first line is a row: write the names of the columns above it, "
+        "such as dialogue,summary"
+    )
+    assert "its columns are" in refusal(write(tmp_path, "b.csv", '"note:\nof calls",b\nd,s\n'))
+
+
 def test_columns_without_a_name_are_counted_where_all_columns_are_read(tmp_path):
     source = write(tmp_path, "a.csv", "dialogue,summary,,,\nd,s,,,\n")
     with pytest.raises(YoyakError) as caught:
