@@ -61,6 +61,7 @@ _SAID |= {
 # Of words that begin alike the longest; alternatives that begin with a letter are found fast.
 _WORDS = "|".join(word.replace("_", r"\s?") + _WHERE.get(word, "") for word in sorted(_SAID, key=len, reverse=True))
 _WORD = re.compile(_WORDS)
+_END = re.compile("말(?!고)")  # that makes a weekend of a week, but for `이번 주말고 다음 주`
 _BY_LETTERS = {word.replace("_", ""): fact for word, fact in _SAID.items()}
 
 
@@ -73,4 +74,11 @@ def find_days(text: str) -> Iterator[Fact]:
         if not "가" <= text[match.start() - 1 : match.start()] <= "힣":
             yield Fact("date", match[0], (), tuple(_WEEKDAYS[letter] for letter in match[0] if letter in _WEEKDAYS))
     for match in _WORD.finditer(text):
-        yield replace(_BY_LETTERS["".join(match[0].split())], text=match[0])
+        fact = replace(_BY_LETTERS["".join(match[0].split())], text=match[0])
+        yield _of_a_weekend(fact) if match[0].endswith("주") and _END.match(text, match.end()) else fact
+
+
+def _of_a_weekend(week: Fact) -> Fact:
+    """Return `다음 주말` of `다음 주`: a week, and a weekend."""
+    weekend = _SAID["주말"]
+    return Fact("date", f"{week.text}말", week.values + weekend.values, week.gives + weekend.gives)
