@@ -18,6 +18,7 @@ if (place) {
     const pad = Math.max(0, 0.004 * Math.max(Math.abs(low), Math.abs(high)) - (high - low)) / 2;
     return uPlot.rangeNum(low - pad, high + pad, 0.1, true);
   };
+  const WHOLE = Array.from({ length: 24 }, (_, n) => [1, 2, 5][n % 3] * 10 ** Math.floor(n / 3));  // there is no step 1.5
   const isAlone = (values) => values.filter((value) => value != null).length === 1;  // one value is no line
   const colorOf = (rank) => rank && (rank - 1) % 5 + 1;
   const scaled = (chart, value) => value == null ? value : value * chart.factor;
@@ -75,7 +76,7 @@ if (place) {
       height: chart.wide ? 260 : 180,
       scales: { x: { time: false }, y: { range: spread } },
       cursor: { y: false },
-      axes: [axis, { ...axis, size: 60, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, incrs: WHOLE }, { ...axis, size: 60, values: (_, ticks) => ticks.map(short) }],
       series: [
         { label: labels.step },
         ...there.map(([name, label], rank) => ({
