@@ -80,7 +80,7 @@ def summarize_dialogues(request: SummarizeRequest) -> None:
     config = _config(request)
     with as_asked(request.several, request.arguments, config.training.rank_timeout):
         if path is not None and path.is_dir():
-            rows = read_dialogue_files(path, config.data.encoding)
+            rows = read_dialogue_files(path, config.data)
             texts = [row["dialogue"] for row in rows]
             dialogues = read_exports(texts, request.text, config.data.dialogue_format, "file")
             _summarize_rows(request, rows, dialogues, ".csv")
@@ -238,9 +238,22 @@ def read_rows(source: str, settings: DataSettings) -> tuple[list[dict[str, Any]]
     return table.values, [row.dialogue for row in table.rows]
 
 
-def read_dialogue_files(folder: Path, encoding: str = "auto") -> list[dict[str, Any]]:
-    """Return the `.txt` files of a folder, by name, as rows of `fname` and `dialogue`."""
+def read_dialogue_files(folder: Path, settings: DataSettings) -> list[dict[str, Any]]:
+    """Return the `.txt` files of a folder, by name, as rows of `fname` and `dialogue`.
+
+    One that is no dialogue is refused, or left out and said, by `settings.on_bad_rows`.
+    """
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt" and path.is_file())
     if not files:
         raise YoyakError(f"{folder}: no .txt file in this folder; put one dialogue into each")
-    return [{"fname": path.name, "dialogue": dialogue_of(path, encoding)} for path in files]
+    rows = []
+    for path in files:
+        try:
+            rows.append({"fname": path.name, "dialogue": dialogue_of(path, settings.encoding)})
+        except YoyakError as error:
+            if settings.on_bad_rows == "refuse":
+                raise YoyakError(f"{error}; data.on_bad_rows=drop leaves such files out") from None
+            say_aside(str(error))
+    if not rows:
+        raise YoyakError(f"{folder}: no .txt file in this folder is a dialogue")
+    return rows

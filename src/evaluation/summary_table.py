@@ -11,7 +11,7 @@ from ..config.schema import DataSettings
 from ..config.typed import typed_path
 from ..data.chats.exports import dialogue_text
 from ..data.files.readers import SUFFIXES, open_records
-from ..data.files.records import BadRow, Record, RecordStream, names_of
+from ..data.files.records import BadRow, Record, RecordStream, names_of, refuse_other_separator
 from ..data.files.row_columns import RowColumns
 from ..data.files.sources import refuse_repeated
 from ..data.files.turn_lists import NO_VALUE, NotTurnsError, value_at
@@ -104,6 +104,7 @@ def read_summaries(source: str, settings: DataSettings | None = None) -> Table:
     settings = settings or DataSettings()
     try:
         stream = open_records(_existing_file(source), source, settings.encoding, settings.records)
+        refuse_other_separator(stream.columns or [], source, ";\t|")  # before its quotes are found broken
         refuse_repeated(filter(None, stream.columns or ()), source)
         records = list(_records(stream, source, settings))
     except OSError as error:

@@ -7,6 +7,13 @@ from ...bilingual import Text
 
 DATA_ERRORS = (
     Text(
+        "{error}; data.on_bad_rows=drop leaves such files out",
+        "{error:t}. 이런 파일을 빼려면 data.on_bad_rows=drop을 지정하세요",
+    ),
+    Text(
+        "{folder}: no .txt file in this folder is a dialogue", "{folder}: 이 폴더에는 대화로 읽을 .txt 파일이 없습니다"
+    ),
+    Text(
         (
             "{source}: no column {names}; its first line is a row: write the names of the columns above it, such as "
             "dialogue,summary"

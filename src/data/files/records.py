@@ -95,6 +95,12 @@ def refuse_many_columns(count: int, name: str) -> None:
         raise YoyakError(f"{name}: {count:,} columns, {MOST_COLUMNS:,} at most; leave out those that are not needed")
 
 
+def refuse_other_separator(columns: list[str], name: str, marks: str) -> None:
+    """Raise YoyakError for a file of one column whose name holds one of `marks`, which separates its columns."""
+    if len(columns) == 1 and (mark := next((mark for mark in marks if mark in columns[0]), None)):
+        raise YoyakError(f"{name}: one column, with {mark!r} in its name; separate by commas (.csv) or tabs (.tsv)")
+
+
 def messages_of(values: dict[str, Any]) -> Any:
     """Return what a row holds as messages, in one column or as TRL's `prompt` and `completion`; None where nothing."""
     prompt, completion = values.get("prompt"), values.get("completion")

@@ -19,7 +19,7 @@ from .chat_rows import ChatRows
 from .content_notes import content_notes
 from .places import existing_file, open_hub
 from .readers import as_rows, open_records
-from .records import BadRow, RecordStream, dropped_for, names_of
+from .records import BadRow, RecordStream, dropped_for, names_of, refuse_other_separator
 from .row_columns import RowColumns
 from .turn_lists import NotTurnsError
 from .usual_names import USUAL_DIALOGUE_COLUMNS, USUAL_SUMMARY_COLUMNS, Names, usual_in
@@ -255,8 +255,7 @@ def _require_columns(
     missing = [setting for setting in wanted if getattr(settings, setting) not in found]
     if not missing:
         return
-    if len(columns) == 1 and (mark := next((mark for mark in ";\t|," if mark in columns[0]), None)):
-        raise YoyakError(f"{source}: one column, with {mark!r} in its name; separate by commas (.csv) or tabs (.tsv)")
+    refuse_other_separator(columns, source, ";\t|,")
     names = " and ".join(f"'{getattr(settings, setting)}'" for setting in missing)
     if any(len(speakers_of(column)) > 1 for column in columns):
         raise YoyakError(

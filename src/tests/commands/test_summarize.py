@@ -124,7 +124,17 @@ def test_a_folder(yoyak, tiny):
     assert [row["fname"] for row in rows] == ["a.txt", "b.txt"]
     assert [row["summary"] for row in rows] == [alone(yoyak, DIALOGUES[0]), alone(yoyak, DIALOGUES[1])]
     (calls / "c.txt").write_text(" \n")
-    assert "c.txt: the dialogue is empty" in yoyak("summarize", calls, *MODEL).err
+    refused = yoyak("summarize", calls, *MODEL, "--out", "out.csv")
+    said = f"yoyak: {calls / 'c.txt'}: the dialogue is empty"
+    assert (refused.code, refused.err.strip()) == (2, f"{said}; data.on_bad_rows=drop leaves such files out")
+    assert not (tiny / "out.csv").exists()
+    left = yoyak("summarize", calls, *MODEL, "data.on_bad_rows=drop")
+    assert (left.code, read_csv(left.out)) == (0, rows)
+    assert said in left.err
+    for name in ("a.txt", "b.txt"):
+        (calls / name).unlink()
+    none = yoyak("summarize", calls, *MODEL, "data.on_bad_rows=drop")
+    assert (none.code, none.err.splitlines()[-1]) == (2, f"yoyak: {calls}: no .txt file in this folder is a dialogue")
 
 
 def test_a_finished_file_goes_on_with_new_rows(yoyak, tiny):

@@ -125,6 +125,7 @@ MISTAKES = [
     ("fname,summary,summary\nd1,x,y\nd2,x,y\n", "p.csv: the column 'summary' occurs twice; rename one"),
     ("", "p.csv: the file is empty"),
     ('fname,summary\nd1,"x\n', "p.csv:2: broken quoting"),
+    ('fname;summary\nd1;"x\ny"\n', "p.csv: one column, with ';' in its name; separate by commas"),
 ]
 
 
