@@ -59,6 +59,11 @@ def entrance_of(address: Address, is_local: bool, token: str) -> Entrance:
             f"--host {address.host}: others reach this address; set a password in {PASSWORD_VARIABLE}, or say "
             "--password (or, to let everyone in, --no-auth --no-auth)"
         )
+    if address.names:
+        raise YoyakError(
+            f"--name: only this machine reaches {address.host}, by its own names; set a password in "
+            f"{PASSWORD_VARIABLE} (behind a proxy), name another --host, or leave --name out"
+        )
     return TokenEntrance(token)
 
 

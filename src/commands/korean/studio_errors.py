@@ -84,6 +84,12 @@ STUDIO_ERRORS = (
         "붙이세요(누구나 들어오게 하려면 --no-auth --no-auth)",
     ),
     Text(
+        "--name: only this machine reaches {host}, by its own names; set a password in {variable} (behind a proxy), "
+        "name another --host, or leave --name out",
+        "--name: {host}에는 이 컴퓨터만 자기 이름으로 들어옵니다. {variable}에 비밀번호를 정하거나(프록시 뒤) 다른 "
+        "--host를 지정하거나 --name을 빼세요",
+    ),
+    Text(
         "--password: there is no terminal to ask at; set {variable}",
         "--password: 물어볼 터미널이 없습니다. {variable:을/를} 정하세요",
     ),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...bilingual import halves
-from ...config.effects import OF_A_NEW_ADAPTER
+from ...config.effects import OF_A_NEW_ADAPTER, without_effect_in_training
 from ...config.loader import differences, load_config
 from ...config.schema import Config
 from ...config.typed import typed_path
@@ -132,6 +132,8 @@ def refine_within(config: Config, request: TrainRequest, in_time: Callable[[], b
         loader = run_steps.create_loader(run)
         loader.sharding = "none"  # summaries are drawn from whole weights
         refuse_unpacked_checkpoint(config, loader.checkpoint, loader.compute.dtype)
+        for sentence in without_effect_in_training(config.training, "packed", loader.compute.device):
+            run.logger.warning(sentence)
         train_set, eval_set = run_steps.encode_tables(run, tables, loader.tokenizer)
         trained, evaluated = refine_examples(train_set, tables["train"]), refine_examples(eval_set, tables["eval"])
         if config.refine.imitation:

@@ -195,6 +195,7 @@ def test_a_nameless_person_stays_out(stranger):
     [
         (["--host", "0.0.0.0"], None, "--host 0.0.0.0: others reach this address; set a password in"),
         (["--host", "0.0.0.0", "--no-auth"], None, "to mean that, say --no-auth twice"),
+        (["--name", "studio.example"], None, "--name: only this machine reaches 127.0.0.1, by its own names; set a"),
         (["--no-auth"], None, "to mean that, say --no-auth twice"),
         (["--host", "0.0.0.0"], "short", "YOYAK_STUDIO_PASSWORD: must have at least 8 characters"),
         (["--host", "0.0.0.0", "--no-auth", "--no-auth"], SECRET, "exclude each other; name one"),
