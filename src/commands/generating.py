@@ -61,6 +61,8 @@ def deciding_settings(config: Config) -> dict[str, object]:
     start = mbr_start(config)
     if not config.generation.mbr_samples:  # of MBR alone, and unknown to rows that older versions wrote
         beside_the_point.append(_MBR_TEMPERATURE)
+    if not config.generation.truncates_loops:  # as above
+        beside_the_point.append("generation.truncate_repetition")
     if not config.dataset.name_form:  # as above
         beside_the_point.append("dataset.name_form")
     return {
@@ -160,7 +162,7 @@ def fill(
     missing = agreed(lambda: saved.missing)
     if saved.done:
         console.print(f"{saved.path} has {len(saved.done)} of {count(total, 'summary', 'summaries')} already")
-    loaded = None
+    loaded, made = None, list["Generated"]()
     if missing:
         many = count(total, "summary", "summaries")
         with stoppable(lambda: f"{saved.path} has {len(saved.done)} of {many}; the same command goes on"):
@@ -171,6 +173,7 @@ def fill(
                 for part in _parts(missing, str(loaded.resolved["device"])) if in_parts else [missing]:
 
                     def keep(position: int, result: "Generated", part: Sequence[int] = part) -> None:
+                        made.append(result)
                         if writes:
                             saved.add(part[position], values(result))
                         advance(1)
@@ -179,7 +182,16 @@ def fill(
     if writes:
         with working_alone():
             saved.finish()
+        say_loops(made, config, console)
     return loaded
+
+
+def say_loops(made: "Sequence[Generated]", config: Config, console: "Console") -> None:
+    """Say how many summaries ended in a loop, where any did."""
+    from ..inference.loops import loops_note
+
+    if looped := sum(result.looped for result in made):
+        console.print(loops_note(looped, config.generation.truncates_loops), style="yellow")
 
 
 def load_to_generate(

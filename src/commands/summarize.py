@@ -26,6 +26,7 @@ from .generating import (
     load_to_generate,
     of_first_rank,
     refuse_other_sheets,
+    say_loops,
     speaking_console,
     stoppable,
     summaries,
@@ -122,6 +123,9 @@ def _summarize_one(request: SummarizeRequest, dialogue: str) -> None:
     if result.with_reasoning is not None:
         line["reasoning_removed"] = 1
         say_aside(reasoning_note(1))
+    if result.looped:
+        line["looped"] = 1
+    say_loops([result], config, console)
 
     def show() -> None:
         print_json(line) if request.as_json else print_text(result.text)
@@ -163,6 +167,7 @@ def _summarize_rows(
     into_a_file = sys.stdout is not None and not sys.stdout.isatty() and has_characters_of(sys.stdout, MARK)
     header = table.header() if into_a_file else table.header().removeprefix(MARK)
     print_text("".join([header, *lines]), end="")
+    say_loops(results, config, console)
     _say_what_was_cut(loaded.prompt.counts, results, console)
 
 
@@ -192,6 +197,8 @@ def _summarize_into(
         unended, reasoned = sum(not result.ended for result in made), _reasoned(made)
         line = {"out": str(out), "column": column, "rows": len(rows), "kept": kept, "unended": unended}
         line |= {"reasoning_removed": reasoned} if reasoned else {}
+        looped = sum(result.looped for result in made)
+        line |= {"looped": looped} if looped else {}
         print_json(line | (counts.as_dict() if counts else {}))
         return
     console.print(f"{count(len(rows), 'summary', 'summaries')} in {out}, column {column}")

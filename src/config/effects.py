@@ -37,6 +37,7 @@ _ALONE = Text("one process works alone", "프로세스 하나가 혼자 일합�
 _CONSTANT = Text(
     "training.lr_scheduler_type=constant has no warm-up", "training.lr_scheduler_type=constant에는 워밍업이 없습니다"
 )
+_AS_THEY_ARE = Text("MBR takes its candidates as they are", "MBR은 후보를 그대로 씁니다")
 _PACKED = Text("it is of the packed engine", "packed 엔진에 쓰입니다")
 _GPU = Text("it is of a GPU's memory", "GPU 메모리에 쓰입니다")
 _ATTENTION = Text("all that computes here has an attention of its own", "여기서는 자체 어텐션으로 계산합니다")
@@ -64,7 +65,7 @@ def without_effect(settings: GenerationSettings, of_one_model: bool = False) -> 
     """
     unread: dict[str, Text] = {}
     if settings.mbr_samples:
-        unread |= {"temperature": _OF_MBR, "do_sample": _DRAWS}
+        unread |= {"temperature": _OF_MBR, "do_sample": _DRAWS, "truncate_repetition": _AS_THEY_ARE}
     else:
         unread |= dict.fromkeys(("mbr_temperature", "mbr_references"), _MBR)
         if of_one_model:

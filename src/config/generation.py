@@ -33,6 +33,9 @@ class GenerationSettings(Section):
     """Above 1 makes tokens that have occurred less likely."""
     no_repeat_ngram_size: Count = 0
     """No n-gram of this many tokens comes twice in a summary; those of the dialogue don't count. 0 is off."""
+    truncate_repetition: bool = True
+    """Cut off what repeats at the end of a summary that ran into its limit in a loop: the same tokens three times or
+    more, of which the first time is kept. Not with `mbr_samples`."""
     length_penalty: Annotated[float, Field(ge=-100, le=100)] = 1.0
     """Beam search: above 0 favours longer summaries."""
     mbr_samples: Annotated[int, Field(ge=0, le=2**14)] = 0
@@ -46,6 +49,11 @@ class GenerationSettings(Section):
     are not chosen from (`start`). `auto` is `start` for a refined adapter, where the one before it is still there."""
     mbr_metric: Literal["rouge_sum", "chrf"] = "rouge_sum"
     """What "closest" means; ROUGE counts as `evaluation.tokenization` says."""
+
+    @property
+    def truncates_loops(self) -> bool:
+        """Tell whether `truncate_repetition` has a part: MBR takes its candidates as they are."""
+        return self.truncate_repetition and not self.mbr_samples
 
     @model_validator(mode="after")
     def _searches_or_draws(self) -> "GenerationSettings":

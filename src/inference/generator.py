@@ -23,6 +23,7 @@ from .dealt import dealt
 from .decoding import answer_text
 from .generating_mode import generating as generating
 from .generating_mode import left_padded
+from .loops import tokens_before_repetition
 from .mbr import MbrChooser, places_to_choose
 from .mbr_start import StartSamples
 from .mbr_temperature import MbrTemperature, is_open, mbr_temperature
@@ -34,12 +35,14 @@ from .sampling import EndWhereNothingIsLeft, SummaryNGrams, sampling_processors
 class Generated:
     """A summary, and whether it ended by itself (False: it ran into `decoder_max_len`).
 
-    `with_reasoning` is the whole text, where the model wrote reasoning in tags: `text` is without it.
+    `with_reasoning` is the whole text, where the model wrote reasoning in tags: `text` is without it. `looped` tells
+    whether it ended in a loop.
     """
 
     text: str
     ended: bool
     with_reasoning: str | None = None
+    looped: bool = False
 
     @property
     def written(self) -> str:
@@ -127,7 +130,7 @@ def stream_summaries(
     repeated = [ids for ids in prompts for _ in range(samples)]
     seeds = [_seed(settings, place, ids) for ids in prompts for place in range(samples)]
     made = (
-        (number, _generated(tokenizer, ids, ends))
+        (number, _generated(tokenizer, ids, ends, settings.truncates_loops))
         for number, ids in _stream_ids(model, tokenizer, repeated, settings, seeds, ends, max_new_tokens)
     )
     if samples == 1:
@@ -158,10 +161,13 @@ def _by_start(
     return texts
 
 
-def _generated(tokenizer: PreTrainedTokenizerFast, ids: list[int], ends: Sequence[int]) -> Generated:
-    written = answer_text(tokenizer, ids, ends)
+def _generated(
+    tokenizer: PreTrainedTokenizerFast, ids: list[int], ends: Sequence[int], truncates: bool = False
+) -> Generated:
+    kept = tokens_before_repetition(ids, ends)
+    written = answer_text(tokenizer, ids[:kept] if truncates else ids, ends)
     text, reasoned = without_reasoning(written)
-    return Generated(text, not set(ends).isdisjoint(ids), written if reasoned else None)
+    return Generated(text, not set(ends).isdisjoint(ids), written if reasoned else None, kept is not None)
 
 
 def _chosen(

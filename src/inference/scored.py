@@ -32,6 +32,8 @@ class Evaluation:
     """Summaries out of which reasoning in tags was left."""
     mbr_temperature: float | None = None
     """At which the samples were drawn that the summaries were chosen from; None without MBR."""
+    looped: int = 0
+    """Summaries that ended in a loop."""
 
     @property
     def unended(self) -> int:
@@ -68,7 +70,8 @@ def evaluate_model(
     scores = score_summaries(summaries, [row.summary for row in rows], settings.tokenization, settings.stemmer)
     reasoned = sum(result.with_reasoning is not None for result in generated)
     temperature = how.mbr_temperature if how.mbr_samples and how.mbr_temperature != "auto" else None
-    return Evaluation(summaries, scores, [result.ended for result in generated], reasoned, temperature)
+    looped = sum(result.looped for result in generated)
+    return Evaluation(summaries, scores, [result.ended for result in generated], reasoned, temperature, looped)
 
 
 def score_rows(

@@ -69,6 +69,8 @@ class StageScores(RunPart):
     """Dialogues."""
     unended: int | None = None
     """Summaries that ran into `tokenizer.decoder_max_len`."""
+    looped: int | None = None
+    """Of these, how many did so in a loop, the same tokens again and again."""
     reasoning_removed: int | None = None
     """Summaries out of which reasoning in tags was left."""
     mbr_temperature: float | None = None

@@ -9,6 +9,7 @@ from ..config.schema import Config, GenerationSettings
 from ..data.prompt.templates import PromptTemplate
 from ..errors import YoyakError
 from ..inference.batches import largest_batch
+from ..inference.loops import tokens_before_repetition
 from .dialogues import DialogueReader, EncodedDialogue
 from .engine import Engine
 from .errors import ApiError
@@ -84,8 +85,9 @@ class Service:
         return GenerationJob(encoded.ids, self._prompt.end_id, wanted or most, settings, more_ends=self._more_ends)
 
     def text(self, job: GenerationJob) -> str:
-        """Return the summary of a finished job."""
-        return decode(self._tokenizer, job.generated, job.ends)
+        """Return the summary of a finished job, without the repetition of a loop where the settings cut that off."""
+        kept = tokens_before_repetition(job.generated, job.ends) if self._generation.truncates_loops else None
+        return decode(self._tokenizer, job.generated[:kept], job.ends)
 
     def left_out_reasoning(self, job: GenerationJob) -> bool:
         """Tell whether a finished job's summary is without reasoning that the model wrote."""

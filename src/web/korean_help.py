@@ -115,6 +115,10 @@ KOREAN_HELP = {
     "generation.no_repeat_ngram_size": (
         "요약에 같은 n-gram(이 수만큼의 토큰)을 두 번 쓰지 않습니다. 대화에 있는 것은 괜찮습니다. 0은 끔입니다."
     ),
+    "generation.truncate_repetition": (
+        "같은 말을 되풀이하다(같은 토큰들이 세 번 이상) 길이 한도에 걸린 요약에서 되풀이한 부분을 잘라 냅니다. "
+        "첫 번째는 남깁니다. mbr_samples와는 쓰이지 않습니다."
+    ),
     "generation.length_penalty": "빔 탐색에서 0보다 크면 긴 요약을 좋아합니다.",
     "generation.mbr_samples": "대화마다 뽑을 요약 수입니다. 그중 서로 가장 가까운 것을 고릅니다(MBR). 0은 끔입니다.",
     "generation.mbr_temperature": "그 요약들을 뽑는 온도입니다. "

@@ -145,4 +145,12 @@ GENERATION_ERRORS = (
         "--out {path}: 쓸 수 없습니다({why:t}). 대신 요약을 출력했습니다",
     ),
     Text("the summary was not finished", "요약을 끝내지 못했습니다"),
+    Text(
+        "{count} summaries ran into tokenizer.decoder_max_len in a loop",
+        "요약 {count}개가 같은 말을 되풀이하다 tokenizer.decoder_max_len에 걸렸습니다",
+    ),
+    Text(
+        "{count} summaries ran into tokenizer.decoder_max_len in a loop, whose repetition was cut off",
+        "요약 {count}개가 같은 말을 되풀이하다 tokenizer.decoder_max_len에 걸려, 되풀이한 부분을 잘라 냈습니다",
+    ),
 )

@@ -179,6 +179,7 @@ def score(
     """
     from ...config.effects import without_effect
     from ...data.prompt.reasoning import reasoning_note
+    from ...inference.loops import loops_note
     from ...inference.scored import evaluate_model, score_rows
     from ...models.probe import found_by_probes
     from ...training.state.identity import model_digest, start_digest
@@ -205,12 +206,15 @@ def score(
     scores = StageScores(
         **report.run_scores(),
         unended=result.unended,
+        looped=result.looped,
         reasoning_removed=result.reasoning_removed,
         mbr_temperature=result.mbr_temperature,
     )
     run.file.update(RunRecord(scores=RunScores.model_validate({stage: scores})))
     if result.reasoning_removed:
         run.logger.warning("%s: %s", said, reasoning_note(result.reasoning_removed))
+    if result.looped:
+        run.logger.warning("%s: %s", said, loops_note(result.looped, run.config.generation.truncates_loops))
     interval = report.scores["rouge_sum"]
     run.logger.info("%s: %s, sum's 95%% interval %.2f to %.2f", said, result.scores, interval.low, interval.high)
     return result

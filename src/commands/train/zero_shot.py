@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 ZERO_SHOT = "zero_shot.json"
 """In the folder of a run under way."""
+_OTHERS = ("reasoning_removed", "mbr_temperature", "looped")
 
 
 def keep_zero_shot(run: RunContext, table: "DialogueTable", by: str, result: "Evaluation") -> None:
     """Write the base model's summaries to the run's folder; `by` is the hash of what made them."""
     content: dict[str, object] = {"of": _digest(table), "by": by, "summaries": result.summaries, "ended": result.ended}
-    content |= {"reasoning_removed": result.reasoning_removed, "mbr_temperature": result.mbr_temperature}
+    content |= {name: getattr(result, name) for name in _OTHERS}
     write_atomic(run.folder / ZERO_SHOT, json.dumps(content, ensure_ascii=False))
 
 
@@ -40,8 +41,8 @@ def kept_zero_shot(run: RunContext, table: "DialogueTable", by: str) -> "Evaluat
     how = run.config.evaluation
     references = [row.summary for row in table.rows]
     scores = score_summaries(kept["summaries"], references, how.tokenization, how.stemmer)
-    others = kept.get("reasoning_removed", 0), kept.get("mbr_temperature")
-    return Evaluation(kept["summaries"], scores, kept["ended"], *others)
+    others = {name: kept[name] for name in _OTHERS if name in kept}  # older versions knew fewer
+    return Evaluation(kept["summaries"], scores, kept["ended"], **others)
 
 
 def _digest(table: "DialogueTable") -> str:

@@ -239,3 +239,37 @@ def test_a_run_named_as_an_adapter_is_answered_with_its_model(yoyak, tiny):
     (tiny / "run" / "final_model").mkdir(parents=True)
     result = yoyak("summarize", "A: Hi.", "--adapter", "run")
     assert (result.code, result.err) == (2, "yoyak: run: is a run's folder; name run/final_model\n")
+
+
+def test_summaries_that_end_in_a_loop_are_said_and_lose_their_repetition(yoyak, tiny):
+    write_table(tiny / "calls.csv", ROWS)
+    how, whole = (*MODEL, "--max-new-tokens", "40"), "generation.truncate_repetition=false"
+    said = "1 summary ran into tokenizer.decoder_max_len in a loop"
+    cut = f"{said}, whose repetition was cut off"
+    plain, out = yoyak("summarize", "calls.csv", *how, whole), yoyak("summarize", "calls.csv", *how)
+    assert said in plain.err
+    assert cut not in plain.err
+    assert cut in out.err
+    before, after = ([row["summary"] for row in read_csv(result.out)] for result in (plain, out))
+    assert before[1].endswith("2" * 12)
+    assert after == [before[0], before[1].rstrip("2") + "2", before[2]]
+    one = yoyak("summarize", DIALOGUES[1], *how, "--json")
+    line = json.loads(one.out)
+    assert (line["summary"], line["ended"], line["looped"]) == (after[1], False, 1)
+    assert cut in one.err
+    saved = yoyak("summarize", "calls.csv", *how, "--out", "out.csv", "--json")
+    assert json.loads(saved.out)["looped"] == 1
+    assert cut in saved.err
+    assert (tiny / "out.csv").read_text(encoding="utf-8") == out.out
+    assert said not in yoyak("summarize", "calls.csv", *how, "--out", "out.csv").err  # nothing was made
+
+
+def test_a_file_of_whole_loops_does_not_go_on_without_their_repetition(yoyak, tiny):
+    write_table(tiny / "calls.csv", ROWS)
+    command = ("summarize", "calls.csv", *MODEL, "--out", "out.csv")
+    assert yoyak(*command, "generation.truncate_repetition=false").code == 0
+    kept = json.loads((tiny / "out.csv.settings.json").read_text(encoding="utf-8"))
+    assert "generation.truncate_repetition" not in kept  # as in files of earlier versions, which go on with it
+    assert yoyak(*command, "generation.truncate_repetition=false").code == 0
+    other = yoyak(*command)
+    assert (other.code, "was made with generation.truncate_repetition = null, not true" in other.err) == (2, True)

@@ -21,6 +21,8 @@ from src.config.schema import GenerationSettings, TrainingSettings
         ({"temperature": 0.5, "top_p": 0.9, "top_k": 3, "seed": 1, "do_sample": True}, []),
         ({"temperature": 0.5, "top_p": 0.9, "seed": 1, "mbr_samples": 4, "mbr_temperature": 0.7}, ["temperature"]),
         ({"mbr_temperature": 0.7, "mbr_references": "start"}, ["mbr_temperature", "mbr_references"]),
+        ({"truncate_repetition": False}, []),
+        ({"truncate_repetition": False, "mbr_samples": 4}, ["truncate_repetition"]),
         ({"mbr_metric": "chrf"}, []),  # of several models' summaries
         ({"mbr_samples": 4, "do_sample": True}, ["do_sample"]),
         ({"length_penalty": 2.0}, ["length_penalty"]),

@@ -67,6 +67,7 @@ DEFAULTS = {
     "generation.min_new_tokens": 0,
     "generation.repetition_penalty": 1.0,
     "generation.no_repeat_ngram_size": 0,
+    "generation.truncate_repetition": True,
     "generation.length_penalty": 1.0,
     "generation.mbr_samples": 0,
     "generation.mbr_metric": "rouge_sum",

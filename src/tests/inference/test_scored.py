@@ -9,7 +9,7 @@ from src.data.files.sources import DialogueRow
 from src.data.llm_dataset import create_llm_dataset
 from src.inference.generator import generate_summaries
 from src.inference.scored import evaluate_model, score_rows, write_predictions
-from src.tests.tiny_models import load_tiny, tiny_config, write_tiny_model
+from src.tests.tiny_models import DIALOGUES, load_tiny, tiny_config, write_tiny_model
 
 ROWS = [
     DialogueRow("d1", "Anna: I am waiting at 3.", "Anna is waiting.", "trains"),
@@ -32,6 +32,19 @@ def test_a_model_is_scored_on_what_it_generates(tmp_path):
     assert found.unended == sum(not result.ended for result in generated) > 0
     assert steps == [1, 1]
     assert (found.scores.n, found.scores.stemmer, found.scores.tokenization) == (2, True, "word")
+
+
+def test_loops_are_counted(tmp_path):
+    config = tiny_config(write_tiny_model(tmp_path / "base"), tmp_path, lora__use_qlora=False)
+    model, tokenizer = load_tiny(config)
+    prompt = create_llm_dataset(
+        ["A: Hi."], ["Hi."], tokenizer, decoder_max_len=60, format_type="chat", language="en"
+    ).prompt
+    rows = [DialogueRow(str(index), dialogue, "Hi.") for index, dialogue in enumerate(DIALOGUES)]
+    generated = generate_summaries(model, tokenizer, prompt, DIALOGUES, config.generation)
+    found = evaluate_model(model, tokenizer, prompt, rows, config)
+    assert found.looped == sum(result.looped for result in generated) == 1
+    assert found.unended > 1
 
 
 @pytest.mark.parametrize(("temperature", "among"), [("auto", [n / 10 for n in range(3, 21)]), (0.75, [0.75])])

@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import httpx
 import openai
 import pytest
 
+from src.config.schema import GenerationSettings
 from src.inference.generator import generate_summaries
 from src.serving.engine import TransformersEngine
 from src.tests.serving.conftest import LIMIT, until
@@ -46,6 +48,23 @@ class TestOpenAI:
         assert chunks[-1].choices == []
         assert chunks[-1].usage.completion_tokens == LIMIT
         assert len({chunk.id for chunk in chunks}) == 1
+
+    def test_a_loop_is_cut_off_in_an_answer_and_whole_in_a_stream(self, tiny, serve, client):
+        long = replace(tiny, prompt=replace(tiny.prompt, decoder_max_len=60))
+        whole, truncated = (
+            generate_summaries(
+                long.model, long.tokenizer, long.prompt, DIALOGUES, GenerationSettings(truncate_repetition=truncate)
+            )
+            for truncate in (False, True)
+        )
+        looped = next(index for index, result in enumerate(truncated) if result.looped)
+        ask = partial(client(serve(long.service())).chat.completions.create, model="tiny")
+        message = {"role": "user", "content": DIALOGUES[looped]}
+        answer = ask(messages=[message])
+        assert answer.choices[0].message.content == truncated[looped].text != whole[looped].text
+        assert (answer.choices[0].finish_reason, answer.usage.completion_tokens) == ("length", 60)
+        pieces = [chunk.choices[0].delta.content or "" for chunk in ask(messages=[message], stream=True)]
+        assert "".join(pieces) == whole[looped].text
 
     def test_tokens_come_before_the_summary_is_whole(self, tiny, stepped, serve, client):
         for _ in range(LIMIT - 1):
