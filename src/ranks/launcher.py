@@ -32,13 +32,18 @@ class Launcher:
         store = TCPStore("127.0.0.1", 0, is_master=True, timeout=timedelta(seconds=5), wait_for_workers=False)
         self._store, self._watched = store, PrefixStore("watch", store)
         self._children: list[subprocess.Popen[bytes]] = []
-        self._told = False
+        self._told, self._all_started = False, False
+        self._early: int | None = None  # a signal that came while they were being started
 
     def run(self) -> tuple[int, Failure | None]:
         """Start all and wait; return the exit code, and what ended the run where that was a failure."""
         with tempfile.TemporaryDirectory(prefix="yoyak-ranks-") as folder, self._signals_passed_on():
             try:
-                self._children = [self._start(rank, Path(folder)) for rank in range(self.count)]
+                for rank in range(self.count):
+                    self._children.append(self._start(rank, Path(folder)))
+                self._all_started = True
+                if self._early is not None:
+                    self._tell(self._early)
                 failure = self._wait(Path(folder))
             finally:
                 for child in self._children:
@@ -97,13 +102,19 @@ class Launcher:
                 return claim(self._watched, Failure(rank, self.count, _why(code, folder / str(rank)), 1))
         return failure_in(self._watched)
 
+    def _tell(self, number: int) -> None:
+        for child in self._children:
+            if child.poll() is None:
+                child.send_signal(number)
+
     @contextmanager
     def _signals_passed_on(self) -> Iterator[None]:
         def pass_on(number: int, frame: FrameType | None) -> None:
             self._told = True
-            for child in self._children:
-                if child.poll() is None:
-                    child.send_signal(number)
+            if self._all_started:
+                self._tell(number)
+            else:  # one whose start is under way is in no list yet, and the others would wait for it
+                self._early = number
 
         before: dict[int, Any] = {number: signal.signal(number, pass_on) for number in _SIGNALS}
         try:

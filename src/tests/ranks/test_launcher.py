@@ -87,6 +87,31 @@ def test_a_rank_that_keeps_the_others_waiting_is_found(tmp_path, monkeypatch, de
     assert failure.why == "has kept the others waiting for 0.05 minutes (training.rank_timeout)"
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_signal_while_they_start_reaches_all_once(tmp_path, rank):
+    """Sent between two starts, and after the last."""
+    script = (
+        "import os, signal, sys, time; left = []; signal.signal(signal.SIGTERM, lambda *_: left.append(1)); "
+        "open(os.environ['RANK'], 'w').close(); "
+        "[time.sleep(0.01) for _ in iter(lambda: bool(left), True)]; time.sleep(0.5); sys.exit(142 + len(left))"
+    )
+
+    class Told(Launcher):
+        def _start(self, number, folder):
+            child = super()._start(number, folder)
+            while not (tmp_path / str(number)).exists():
+                time.sleep(0.01)
+            if number == rank:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return child
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        began = time.monotonic()
+        assert Told([sys.executable, "-S", "-c", script], 2).run() == (143, None)
+    assert time.monotonic() - began < LONGEST
+
+
 @pytest.mark.long
 def test_a_rank_that_works_at_length_is_not_taken_for_one_that_hangs(tmp_path, monkeypatch):
     monkeypatch.setenv("WAIT", "0.05")  # 3 seconds, of which a busy machine may take two
