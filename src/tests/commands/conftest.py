@@ -38,9 +38,13 @@ def yoyak(folder, capsys):
         out, err = capsys.readouterr()
         return Result(stop.value.code or 0, out, err)
 
-    with warnings.catch_warnings():  # a command sets the warnings of its whole process
+    logger = logging.getLogger("yoyak")
+    level, propagate = logger.level, logger.propagate
+    with warnings.catch_warnings():  # a command sets the warnings and the log of its whole process
         yield run
     logging.captureWarnings(False)
+    logger.setLevel(level)
+    logger.propagate = propagate
 
 
 @pytest.fixture
