@@ -94,6 +94,14 @@ def refuse_unread_by_serving(overrides: Sequence[str]) -> None:
     refuse_unread(overrides, "serve", of="evaluation.")
 
 
+def read_by_serving(overrides: Sequence[str]) -> list[str]:
+    """Return those typed settings of a training that a server of its base model reads, in their order."""
+    of_adapters = ("lora.loraplus_lr_ratio", *(f"lora.{name}" for name in OF_A_NEW_ADAPTER))
+    unread = (*_OF_TRAINING, "data.", "evaluation.", *of_adapters)
+    named = zip(names_of(overrides), overrides, strict=True)
+    return [text for name, text in named if name == "data.dialogue_format" or not name.startswith(unread)]
+
+
 def refuse_unread_by_scoring(overrides: Sequence[str], split: str) -> None:
     """Raise YoyakError for a typed setting of the evaluation data where the training data are scored, or the reverse.
 

@@ -5,7 +5,7 @@ import json
 import shlex
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from ..bilingual import Text
+from ..config.unread import read_by_serving
 from ..errors import YoyakError
 from ..runs.record import read_record
 from ..runs.schema import RunRecord
@@ -25,6 +26,7 @@ from .studio import Studio
 
 TRIED = {"base": Text("Base model", "기본 모델"), "tuned": Text("Trained model", "학습한 모델")}
 LONGEST_DIALOGUE_CHARS = 100_000
+_IN_4BIT = {"--use_qlora": "lora.use_qlora=true", "--no-use_qlora": "lora.use_qlora=false"}
 _LONGEST_WAIT = httpx.Timeout(150.0, connect=3.0)
 
 
@@ -119,8 +121,18 @@ def _before_training(folder: Path) -> list[str]:
     words = words_of(record)
     if words[:1] == ["search"]:
         named = [after for word, after in pairwise(words) if word in ("--experiment", "-e")]
-        return ["--experiment", *named[:1], *(word for word in words[1:] if "=" in word and not word.startswith("-"))]
-    return [word for word in resume_words(folder)[1:-1] if not word.startswith("--use")]
+        return ["--experiment", *named[:1], *_read(word for word in words[1:] if not word.startswith("-"))]
+    words = resume_words(folder)[1:-1]
+    place = words.index("--experiment") if "--experiment" in words else None
+    named = [] if place is None else words[place : place + 2]
+    named += [word for word in words if word.startswith("--experiment=")]
+    in_4bit = [_IN_4BIT[word] for word in words if word in _IN_4BIT]
+    return [*named, *_read(words), *in_4bit]
+
+
+def _read(words: Iterable[str]) -> list[str]:
+    """Return the settings among the words of a command that a server reads: it refuses the others."""
+    return read_by_serving([word for word in words if "=" in word and not word.startswith("-")])
 
 
 def _line(**content: Any) -> str:

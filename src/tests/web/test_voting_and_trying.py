@@ -13,7 +13,7 @@ from src.tests.web.conftest import VOTED_ROWS
 from src.tests.web.test_runs_of_a_place import until
 from src.web.place import PageError
 from src.web.processes import Processes
-from src.web.served import checked_dialogue
+from src.web.served import _before_training, checked_dialogue
 from src.web.votes import Duel, add_vote, duels, read_votes, result_of, votes_file, wilson
 
 
@@ -135,11 +135,33 @@ def test_a_server_of_an_earlier_run_of_the_name_is_not_asked(visitor, place, wri
         processes.stop_all("serve-")
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (
+            "train --experiment llama data.train=a.csv data.dialogue_format=turns training.epochs=2 lora.r=4 "
+            "dataset.language=en evaluation.generate=true --debug --no-use_qlora",
+            "--experiment llama data.dialogue_format=turns dataset.language=en lora.use_qlora=false",
+        ),
+        ("train --experiment=llama generation.top_k=3 refine.steps=2", "--experiment=llama generation.top_k=3"),
+        (
+            "search --experiment llama --deadline 1h search.trials=2 training.epochs=2 dataset.language=en",
+            "--experiment llama dataset.language=en",
+        ),
+    ],
+)
+def test_a_base_model_is_served_with_what_a_server_reads(write_studio_run, command, words):
+    """`yoyak serve` refuses the other settings of a run."""
+    assert _before_training(write_studio_run("one", command=f"yoyak {command}")) == words.split()
+
+
 @pytest.mark.slow
 def test_a_model_is_loaded_asked_and_let_go(visitor, write_studio_run, tmp_path):
     checkpoint = write_tiny_model(tmp_path / "tiny")
-    command = f"yoyak train --experiment smollm2_135m model.checkpoint={checkpoint} model.chat_template=auto"
-    write_studio_run("one", command=command)
+    settings = (
+        f"model.checkpoint={checkpoint} model.chat_template=auto training.max_steps=1 data.train=train.csv lora.r=4"
+    )
+    write_studio_run("one", command=f"yoyak train --experiment smollm2_135m {settings}")
     (tmp_path / "work" / "outputs" / "one" / "final_model").mkdir()
     assert visitor.post("/runs/one/try/base/start", data={"a": ""}).status_code == 303
     try:
