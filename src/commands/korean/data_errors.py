@@ -7,6 +7,14 @@ from ...bilingual import Text
 
 DATA_ERRORS = (
     Text(
+        (
+            "{source}: no column {names}; its columns are {columns}; use {hints}, for all data files, or rename its "
+            "columns"
+        ),
+        "{source}: {names:t} 열이 없습니다. 있는 열은 {columns}입니다. 모든 데이터 파일에 맞는 {hints:처럼} "
+        "알려 주거나 이 파일의 열 이름을 바꾸세요",
+    ),
+    Text(
         "{error}; data.on_bad_rows=drop leaves such files out",
         "{error:t}. 이런 파일을 빼려면 data.on_bad_rows=drop을 지정하세요",
     ),

@@ -269,7 +269,10 @@ def _require_columns(
             "delete the lines above the names of the columns"
         )
     hints = " ".join(typed(f"data.{setting}", column or "COLUMN") for setting, column in likely.items())
-    raise YoyakError(f"{source}: no column {names}; its columns are {names_of(columns)}; use {hints}")
+    said = f"{source}: no column {names}; its columns are {names_of(columns)}; use {hints}"
+    if any(getattr(settings, setting) != DataSettings.model_fields[setting].default for setting in missing):
+        said += ", for all data files, or rename its columns"  # perhaps another file has those that were named
+    raise YoyakError(said)
 
 
 def refuse_repeated(columns: Iterable[str], source: str) -> None:

@@ -24,6 +24,16 @@ def test_absent_columns_are_listed_with_a_hint(tmp_path):
     )
 
 
+def test_a_column_that_was_named_for_another_file_may_be_renamed_here(tmp_path):
+    """The settings hold for training and evaluation data: another name would be the other file's error."""
+    source = write(tmp_path, "dev.csv", "dialogue,summary\nd,s\n")
+    with pytest.raises(YoyakError) as refused:
+        load_dialogues(source, DataSettings(dialogue_column="대화"))
+    assert str(refused.value).endswith(
+        "columns are dialogue, summary; use data.dialogue_column=dialogue, for all data files, or rename its columns"
+    )
+
+
 def test_absent_column_with_a_similar_or_no_name(tmp_path):
     assert refusal(write(tmp_path, "a.csv", "dialogues,summary\nd,s\n")) == (
         "FILE: no column 'dialogue'; its columns are dialogues, summary; use data.dialogue_column=dialogues"

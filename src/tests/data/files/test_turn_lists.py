@@ -58,7 +58,8 @@ def test_columns_inside_objects_are_named_with_dots():
 def test_a_wrong_name_is_answered_with_the_names_inside():
     assert refusal(str(CASES / "nikl.json"), dialogue_column="conversation") == (
         "FILE: no column 'conversation' and 'summary'; its columns are id, input.conversation, input.subject_keyword, "
-        "output; use data.dialogue_column=input.conversation data.summary_column=output"
+        "output; use data.dialogue_column=input.conversation data.summary_column=output, for all data files, or "
+        "rename its columns"
     )
 
 
