@@ -10,7 +10,7 @@ A quote may be opened by mistake, and the next one, lines below, closed by mista
 `stop"<TAB>A shout.` is then one row with several foreign summaries in it. Its lines are taken one by one where each of
 them looks like a whole row (as many delimiters as the header has) and so do nine in ten of all lines, and no line of
 the file shows that its writer quotes (a doubled quote, or a row in one line with two quoted fields or a delimiter in
-one).
+one). Of a single column any line looks so, and a row whose quotes fit is what it says.
 """
 
 import re
@@ -130,6 +130,8 @@ class _Reader:
         yield from self._release()
 
     def _swallows_rows(self, row: QuotedRow) -> bool:
+        if row.kind == "quoted" and not self._delimiters:
+            return False
         # A row of two lines that looks like two rows, but not like one, ends where its quote shows it to be broken.
         span = len(row.lines)
         fewest = 3 if row.kind in ("broken", "open") else 2

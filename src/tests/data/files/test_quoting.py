@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from src.config.schema import DataSettings
-from src.data.files.quoting import quoted_rows
+from src.data.files.quoting import QuotedRow, quoted_rows
 from src.data.files.records import BadRow
 from src.data.tools.check import check_file
 from src.data.tools.check_tables import render
@@ -163,6 +163,16 @@ def test_two_stray_quotes_swallow_no_rows():
     assert refusal(str(CASES / "swallow.tsv")) == (
         f"FILE:3: broken quoting: {fault}; mend the rows or set data.on_bad_rows=drop"
     )
+
+
+def test_the_lines_of_a_single_column():
+    """Each of them looks like a row, so that nothing but its quotes tells."""
+    text = 'dialogue\n"A: Hi there.\nB: Hello."\n"A: Bye.\nB: See you."\nA: One line.\n'
+    rows = list(quoted_rows(lambda: io.StringIO(text, newline=""), ","))
+    assert [row.fields for row in rows[1:]] == [["A: Hi there.\nB: Hello."], ["A: Bye.\nB: See you."], ["A: One line."]]
+    open_to_the_end = text.replace('you."', "you.")
+    kinds = [type(row) for row in quoted_rows(lambda: io.StringIO(open_to_the_end, newline=""), ",")]
+    assert kinds == [QuotedRow, QuotedRow, BadRow, QuotedRow, QuotedRow]
 
 
 def test_an_unclosed_quote_takes_its_own_row_only():
