@@ -7,23 +7,6 @@ from ...bilingual import Text
 
 INPUT_ERRORS = (
     Text(
-        "{setting} has no part in using a model; leave it out",
-        "{setting:은/는} 모델을 사용할 때는 쓰이지 않습니다. 빼세요",
-    ),
-    Text(
-        "{setting} has no part in yoyak {command}; leave it out",
-        "{setting:은/는} yoyak {command}에 쓰이지 않습니다. 빼세요",
-    ),
-    Text(
-        "model.chat_template is of dataset.format_type = chat, and it is instruction; leave it out",
-        "model.chat_template는 dataset.format_type = chat에 쓰이는데 지금은 instruction입니다. 빼세요",
-    ),
-    Text(
-        "{setting} is of an adapter, and the model has none; leave it out",
-        "{setting:은/는} 어댑터의 설정인데 모델에 어댑터가 없습니다. 빼세요",
-    ),
-    Text("{option} and {setting} differ; leave one out", "{option:과/와} {setting}의 값이 다릅니다. 하나를 빼세요"),
-    Text(
         "the studio needs {name}: pip install 'yoyak[studio]'",
         "스튜디오에는 {name}이(가) 필요합니다: pip install 'yoyak[studio]'",
     ),
