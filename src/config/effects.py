@@ -53,7 +53,7 @@ _REFINED = Text("search.additions has no refine", "search.additions에 refine이
 _TRACKERS = Text("trials write to no tracker", "시도는 트래커에 쓰지 않습니다")
 
 
-def names_of(overrides: Sequence[str]) -> list[str]:
+def setting_names(overrides: Sequence[str]) -> list[str]:
     """Return the settings of a command line, `section.key=value` each, without their values."""
     return [override.partition("=")[0].strip() for override in overrides]
 
@@ -132,12 +132,12 @@ def without_effect_in_training(training: TrainingSettings, engine: str, device: 
 
 def without_effect_in_comparison(typed: Sequence[str]) -> list[Text]:
     """Return a sentence for each typed setting that `yoyak plan --compare` chooses by itself, for each method."""
-    return [_sentence(name, _COMPARED) for name in dict.fromkeys(names_of(typed)) if name in _OF_A_METHOD]
+    return [_sentence(name, _COMPARED) for name in dict.fromkeys(setting_names(typed)) if name in _OF_A_METHOD]
 
 
 def without_effect_in_plan(typed: Sequence[str]) -> list[Text]:
     """Return a sentence for each typed setting of refining, which the plan of a training leaves unread."""
-    return [_sentence(name, _REFINING) for name in dict.fromkeys(names_of(typed)) if name.startswith("refine.")]
+    return [_sentence(name, _REFINING) for name in dict.fromkeys(setting_names(typed)) if name.startswith("refine.")]
 
 
 def without_effect_in_search(config: Config) -> list[Text]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from ..errors import YoyakError
-from .effects import OF_A_NEW_ADAPTER, names_of
+from .effects import OF_A_NEW_ADAPTER, setting_names
 from .provenance import COMMAND_LINE
 from .schema import Config, GenerationSettings
 
@@ -62,7 +62,7 @@ def refuse_of_training(overrides: Sequence[str]) -> None:
 
     It is for what uses a model as it is.
     """
-    for setting in names_of(overrides):
+    for setting in setting_names(overrides):
         if setting.startswith(_OF_TRAINING) and setting != "training.rank_timeout":
             raise YoyakError(f"{setting} has no part in using a model; leave it out")
 
@@ -76,7 +76,7 @@ def refuse_unread(overrides: Sequence[str], command: str, but: Collection[str] =
         but: settings that it reads, or sections of such with their dot.
         of: beginning of the settings that are looked at, such as `data.`; others are refused elsewhere.
     """
-    for setting in names_of(overrides):
+    for setting in setting_names(overrides):
         if setting.startswith(of) and setting not in but and f"{setting.partition('.')[0]}." not in but:
             raise YoyakError(f"{setting} has no part in yoyak {command}; leave it out")
 
@@ -98,7 +98,7 @@ def read_by_serving(overrides: Sequence[str]) -> list[str]:
     """Return those typed settings of a training that a server of its base model reads, in their order."""
     of_adapters = ("lora.loraplus_lr_ratio", *(f"lora.{name}" for name in OF_A_NEW_ADAPTER))
     unread = (*_OF_TRAINING, "data.", "evaluation.", *of_adapters)
-    named = zip(names_of(overrides), overrides, strict=True)
+    named = zip(setting_names(overrides), overrides, strict=True)
     return [text for name, text in named if name == "data.dialogue_format" or not name.startswith(unread)]
 
 
@@ -135,7 +135,7 @@ def refuse_no_summaries(config: Config, sources: Mapping[str, str]) -> None:
 
 def refuse_of_search(overrides: Sequence[str]) -> None:
     """Raise YoyakError for a typed setting, `section.key=value`, that has a part in searches alone."""
-    for setting in names_of(overrides):
+    for setting in setting_names(overrides):
         if setting.startswith(_OF_SEARCH):
             raise YoyakError(f"{setting} has a part in searches alone; leave it out")
 
@@ -154,4 +154,4 @@ def refuse_unread_by_plan(overrides: Sequence[str], refines: bool, searches: boo
     if not searches:
         refuse_of_search(overrides)
     if refines:
-        refuse_unread_by_refining(names_of(overrides))
+        refuse_unread_by_refining(setting_names(overrides))

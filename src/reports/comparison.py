@@ -14,7 +14,7 @@ from ..evaluation.tokenizations import TOKENIZATIONS, Tokenization, analyser_of
 from ..runs.json_lines import Prediction
 from ..runs.read import Run, read_run
 from .dialogue_scores import counted_by
-from .score_table import known_to_training
+from .score_table import trained_on_note
 from .wording import STATUSES
 
 COSTS = ("wall_seconds", "peak_memory_bytes", "tokens_per_second", "samples_per_second", "steps")
@@ -218,7 +218,7 @@ def _notes(
         english = f"Scored alike here, so not as in the run's own report: {others}."
         notes.append(Text(english, f"여기서는 같은 기준으로 채점하여 실행의 보고서와 다릅니다: {others}."))
     notes += [_other_version(run, used[0]) for run, way in zip(runs, ways, strict=True) if _is_other(run, way, used)]
-    notes += [joined([run.name, known], ": ") for run in runs if (known := known_to_training(run.run.record))]
+    notes += [joined([run.name, known], ": ") for run in runs if (known := trained_on_note(run.run.record))]
     statuses = [(run.name, str(run.run.record.status)) for run in runs]
     said = {name: STATUSES.get(status, status) for name, status in statuses if status != "completed"}
     unfinished = joined(joined([name, " (", status, ")"], "") for name, status in said.items())

@@ -43,12 +43,12 @@ def scores(record: RunRecord) -> Html:
     english = f"ROUGE {' and '.join(name.lower() for name, _ in scored)} training"
     caption = Text(english, "학습 전과 후의 ROUGE" if len(scored) == 2 else f"{scored[0][0].ko}의 ROUGE")
     shown = scrolling_table(caption, columns, rows, "numbers scores")
-    known = known_to_training(record)
+    known = trained_on_note(record)
     warning = tag("div", tag("p", known, class_="warning"), class_="verdicts") if known else None
     return join(warning, shown, notes(_bases(scored, alike), *_drawn(scored), *_interval_notes(last, scored[-1][0])))
 
 
-def known_to_training(record: RunRecord) -> Text | None:
+def trained_on_note(record: RunRecord) -> Text | None:
     """Return how many evaluation dialogues are trained on, None where none is or an older version did not count."""
     data = record.data.get("eval")
     known = data.trained_on if data else None

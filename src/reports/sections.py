@@ -10,7 +10,7 @@ from ..runs.read import over_steps
 from ..runs.schema import RunRecord, SplitData, SplitLengths, SplitTruncation
 from .charts import Point, Series, histogram_chart, line_chart
 from .markup import Html, code, facts, join, named, notes, table, tag
-from .score_table import known_to_training
+from .score_table import trained_on_note
 from .wording import decimal, rate, setting, short
 
 SPLITS = {"train": Text("Training data", "학습 데이터"), "eval": Text("Evaluation data", "평가 데이터")}
@@ -119,7 +119,7 @@ def _split(record: RunRecord, name: str) -> Html:
     sentences = [*_dropped(source), *_cut(record.truncation.get(name, SplitTruncation()))]
     if source.changed_during_run:
         sentences.insert(0, _CHANGED)
-    if known := known_to_training(record):
+    if known := trained_on_note(record):
         sentences[:0] = [known] if name == "eval" else []
     return tag(
         "div",

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from ...config.loader import load_config
 from ...config.schema import Config
-from ...config.unread import OF_ROWS, refuse_unread
 from ...errors import YoyakError
 from ..console import create_console, print_json, quiet_libraries
 
@@ -18,13 +17,14 @@ if TYPE_CHECKING:
 def check(source: str, experiment: str, overrides: list[str], as_json: bool) -> None:
     """Report rows, encoding, bad rows, lengths, and what truncation would cut under an experiment's prompt.
 
+    It takes all settings of the training that the file is for, though it goes by few of them.
+
     Raises:
         YoyakError: the file can't be used: at once, or behind the report where that says why no row can.
     """
     from ...data.tools.check import check_file
 
     config = load_config(experiment, overrides)
-    refuse_unread(overrides, "data check", [*OF_ROWS, "model.", "tokenizer.", "dataset."])
     template, why_not = _prompt_template(config)
     examples: list[tuple[int, int]] = []
 

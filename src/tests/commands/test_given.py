@@ -160,8 +160,6 @@ def test_a_setting_of_training_where_a_model_is_used(yoyak, trained_once, comman
         ("serve --port 0 evaluation.stemmer=true", "evaluation.stemmer has no part in yoyak serve"),
         ("evaluate data.max_train_examples=1", "data.max_train_examples has no part in yoyak evaluate --split dev"),
         ("evaluate --split train data.eval=x.csv", "data.eval has no part in yoyak evaluate --split train"),
-        ("data check dev.csv data.max_eval_examples=1", "data.max_eval_examples has no part in yoyak data check"),
-        ("data check dev.csv generation.num_beams=2", "generation.num_beams has no part in yoyak data check"),
         ("data stats dev.csv tokenizer.encoder_max_len=9", "tokenizer.encoder_max_len has no part in yoyak data stats"),
         ("data split dev.csv --out there training.seed=1", "training.seed has no part in yoyak data split"),
         (

@@ -93,11 +93,13 @@ def test_it_does_not_begin_beside_another_run(visitor, finished, write_studio_ru
 def test_the_model_before_it_is_the_one_that_it_began_with(place, write_studio_run):
     """And before a trial of a search it is the config's."""
     write_studio_run("one_refined", **refined_record("outputs/one/final_model"))
-    write_studio_run("x_search/trial_0001", command="yoyak search -e quickstart --deadline 3h lora.r=8")
+    write_studio_run(
+        "x_search/trial_0001", command="yoyak search -e quickstart --deadline 3h tokenizer.encoder_max_len=700 lora.r=8"
+    )
     served = Served(Studio(place), "token")
     for name, words in (
         ("one_refined", ["--adapter", "outputs/one/final_model"]),
-        ("x_search~trial_0001", ["--experiment", "quickstart", "lora.r=8"]),
+        ("x_search~trial_0001", ["--experiment", "quickstart", "tokenizer.encoder_max_len=700"]),
     ):
         started = served.start(name, "base")
         assert started.command[:-3] == ["yoyak", "serve", *words]
