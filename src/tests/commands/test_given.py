@@ -166,17 +166,6 @@ def test_a_setting_of_training_where_a_model_is_used(yoyak, trained_once, comman
             "data augment dev.csv --out there.jsonl --instructions dataset.language=en",
             "dataset.language has no part in yoyak data augment",
         ),
-    ],
-)
-def test_a_setting_that_a_command_does_not_read(yoyak, tiny, command, line):
-    refused = yoyak(*command.split(), "-e", "tiny.yaml")
-    assert (refused.code, refused.out, refused.err) == (2, "", f"yoyak: {line}; leave it out\n")
-    assert sorted(path.name for path in tiny.iterdir()) == ["base", "dev.csv", "tiny.yaml", "train.csv"]
-
-
-@pytest.mark.parametrize(
-    ("command", "line"),
-    [
         ("summarize A:Go. lora.r=8", "lora.r is of an adapter, and the model has none"),
         ("evaluate --zero-shot lora.use_dora=true", "lora.use_dora is of an adapter, and the model has none"),
         (
@@ -204,7 +193,7 @@ def test_a_setting_that_a_command_does_not_read(yoyak, tiny, command, line):
         ),
     ],
 )
-def test_what_has_no_part_in_what_is_asked_for(yoyak, tiny, command, line):
+def test_what_has_no_part_in_what_is_asked_for_is_refused(yoyak, tiny, command, line):
     refused = yoyak(*command.split(), "-e", "tiny.yaml")
     assert (refused.code, refused.out, refused.err) == (2, "", f"yoyak: {line}; leave it out\n")
     assert sorted(path.name for path in tiny.iterdir()) == ["base", "dev.csv", "tiny.yaml", "train.csv"]
