@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -193,15 +193,32 @@ def serve_with_vllm(
         arguments = vllm_arguments(config, checkpoint, str(template_file), max_batch, folder)
         command = [vllm, "serve", *arguments, "--host", host, "--port", str(port)]
         environment = os.environ | ({"VLLM_API_KEY": api_key} if api_key is not None else {})
-        process = subprocess.Popen(command, env=environment)
-        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:
-            process.terminate()
-            process.wait()
-            raise
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        code = run_to_its_end(command, environment)
     if code:
         raise SystemExit(code if code > 0 else 128 - code)
+
+
+def run_to_its_end(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command and return its exit code; SIGTERM is passed on, one that comes while it is being started too."""
+    process: subprocess.Popen[bytes] | None = None
+    told = False
+
+    def pass_on(*_: object) -> None:
+        nonlocal told
+        told = True
+        if process is not None:
+            process.terminate()
+
+    before = signal.signal(signal.SIGTERM, pass_on)
+    try:
+        process = subprocess.Popen(command, env=environment)
+        if told:
+            process.terminate()
+        return process.wait()
+    except KeyboardInterrupt:
+        if process is not None:
+            process.terminate()
+            process.wait()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -2,12 +2,15 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 
 import pytest
 from safetensors.torch import load_file, save_file
 
+from src.serving.vllm import run_to_its_end
 from src.tests.tiny_models import load_tiny, tiny_config
 
 VLLM = """#!{python}
@@ -146,3 +149,19 @@ class TestVllm:
         assert result.code == 2
         assert "lacks a tensor of the model in its config.json, model.layers.0.mlp.up_proj.weight" in result.err
         assert not (tiny / "seen.json").exists()
+
+
+def test_a_signal_that_comes_while_it_is_being_started_is_passed_on(monkeypatch):
+    popen = subprocess.Popen
+
+    def interrupted(*arguments, **settings):
+        process = popen(*arguments, **settings)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)  # where nobody passes it on, the sleep goes on to its end
+    try:
+        assert run_to_its_end(["sleep", "5"], dict(os.environ)) == -signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, before)
