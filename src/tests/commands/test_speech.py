@@ -130,9 +130,9 @@ def test_parts_of_a_list_are_said_one_by_one(korean):
 def test_a_long_text_is_of_data_and_takes_no_time(korean):
     """A hundred patterns with fields at each of its colons took 12 s."""
     text = ": " * 10_000
-    start = time.perf_counter()
+    start = time.thread_time()  # what others take of the processor doesn't count
     assert in_korean(text) == text
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_a_setting_that_is_a_sentence_of_ours_is_shown_as_it_is(yoyak, tiny):

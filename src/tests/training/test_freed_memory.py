@@ -11,7 +11,7 @@ from src.models.cpu_memory import give_back_freed_memory
 from src.tests.tiny_models import load_tiny, tiny_config, tiny_dataset, write_tiny_model
 from src.training.llm_trainer import create_llm_trainer
 
-_BLOCKS, _VALUES = 8000, 15_000  # blocks of 60 KB, which lie side by side in malloc's own memory: 480 MB
+_BLOCKS, _VALUES = 12_000, 15_000  # blocks of 60 KB, which lie side by side in malloc's own memory: 720 MB
 _MOST = 240_000_000  # of them that may still be there, with what else was taken since (a first training imports much)
 
 
@@ -27,7 +27,7 @@ class FreedBefore(TrainerCallback):
         self.free_many()
 
     def free_many(self):
-        give_back_freed_memory()  # of earlier tests: the blocks are to take memory of their own
+        give_back_freed_memory()  # of earlier tests: most blocks take memory of their own, not what little these left
         self.held = resident()
         blocks = [torch.ones(_VALUES) for _ in range(_BLOCKS)]
         self.above.append(torch.ones(_VALUES))  # for what lies at the end malloc gives back by itself
