@@ -66,14 +66,14 @@ class NoPasses(Passes):
         return grad
 
 
-def adapted_model(shape: str) -> Any:
+def adapted_model(shape: str, dropout: float = 0.05) -> Any:
     """Return a model of random weights, frozen, with a new adapter in float32."""
     model = random_model(shape)
     if not torch.cuda.is_available():
         model = model.float()
     for parameter in model.parameters():
         parameter.requires_grad = False
-    settings = LoraConfig(r=16, lora_alpha=32, lora_dropout=0.05, target_modules=PROJECTIONS, task_type="CAUSAL_LM")
+    settings = LoraConfig(r=16, lora_alpha=32, lora_dropout=dropout, target_modules=PROJECTIONS, task_type="CAUSAL_LM")
     model = get_peft_model(model, settings)
     for name, parameter in model.named_parameters():
         if "lora_" in name:

@@ -1,13 +1,16 @@
 """Where a training step's time on a GPU goes, by part: kernels of whole steps through the product's trainer.
 
     python benchmarks/step_profile.py SHAPE --examples FILE [--budget GB] [--kernels] [--out FILE]
+    python benchmarks/step_profile.py smollm2_135m --batch-size 10 [--dropout 0.05] [--kernels] [--out FILE]
 
-Model, examples and settings are those of `train_throughput.py`. After warm-up, 10 steps are timed without a profiler
-and 3 with it, from the begin of a step's first micro-batch to that of the fourth step's. Prints one JSON line: of each
-part milliseconds a step, with floating point operations and bytes as `step_counts.py` counts them; `wall_ms`, and of it
-`idle_ms`, in which no kernel ran; TFLOP/s of the whole step (`tflops`) and of the products with frozen weights and the
-head (`frozen_tflops`), both over the operations of these products alone; and `product_tflops`, what one large product
-in bf16 reaches on this card, right after. `--kernels` prints the longest kernels with their parts to stderr.
+Model, examples and settings are those of `train_throughput.py`; SmolLM2-135M's shape is in bf16, with random ids of
+dialogues' lengths. There all products are short: what is said of frozen weights and adapters apart tells little.
+After warm-up, 10 steps are timed without a profiler and 3 with it, from the begin of a step's first micro-batch to that
+of the fourth step's. Prints one JSON line: of each part milliseconds a step, with floating point operations and bytes
+as `step_counts.py` counts them; `wall_ms`, and of it `idle_ms`, in which no kernel ran; how many `kernels` a step ran;
+TFLOP/s of the whole step (`tflops`) and of the products with frozen weights and the head (`frozen_tflops`), both over
+the operations of these products alone; and `product_tflops`, what one large product in bf16 reaches on this card, right
+after. `--kernels` prints the longest kernels with their parts to stderr.
 """
 
 import argparse
@@ -27,7 +30,10 @@ from src.models.gpu_memory import ask_for_growing_segments
 ask_for_growing_segments()  # before torch reads it
 
 import torch
+from optimizer_waits import adapted_model
+from random_checkpoint import SHAPES as ALL_SHAPES
 from result_line import measured_at, print_line
+from several_gpus import examples_of
 from step_counts import Batch, frozen_kernels, step_parts
 from step_kernels import (
     PARTS,
@@ -45,6 +51,7 @@ from transformers import TrainerCallback
 
 TIMED, PROFILED = 10, 3
 STEPS = WARM_UP + TIMED + PROFILED + 2  # one before and one behind those that are profiled
+SMALL = "smollm2_135m"
 _SIDE, _REPEATS = 8192, 200
 
 
@@ -121,6 +128,7 @@ def profiled(trainer: Any, folder: Path) -> tuple[dict[str, Any], list[SortedKer
         "unprofiled_ms": round((recorder.times[1] - recorder.times[0]) / TIMED * 1e3, 2),
         "wall_ms": round(wall, 2),
         "idle_ms": round(wall - busy, 2),
+        "kernels": round(len(sorted_kernels) / PROFILED),
         "parts": {
             part: {"ms": round(milliseconds[part], 3)}
             | ({"flops": round(counts[part][0]), "bytes": round(counts[part][1])} if part in counts else {})
@@ -181,16 +189,29 @@ def product_tflops() -> float:
 def main() -> None:
     """Profile and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shape", choices=SHAPES)
-    parser.add_argument("--examples", type=Path, required=True)
+    parser.add_argument("shape", choices=[*SHAPES, SMALL])
+    parser.add_argument("--examples", type=Path, help=f"needed but for {SMALL}")
+    parser.add_argument("--batch-size", type=int, default=40, help=f"examples a step of {SMALL}; the others have 64")
+    parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--budget", type=float, default=0, help="training.memory_budget_gb; 0 is the whole card")
     parser.add_argument("--kernels", action="store_true", help="print the longest kernels with their parts")
     parser.add_argument("--out", type=Path, help="append the line to this file")
     given = parser.parse_args()
-    model, items = build_model(given.shape, 0.0), load_examples(given.examples, STEPS)
+    if not torch.cuda.is_available():
+        sys.exit("this machine has no GPU, whose kernels are what is profiled")
+    settings: tuple[str, ...] = ()
+    if given.shape == SMALL:
+        settings = f"training.batch_size={given.batch_size}", "training.gradient_accumulation_steps=1"
+        random_ids = {"file": given.examples, "variant": "one", "shape": SMALL}
+        model = adapted_model(SMALL, given.dropout)
+        items = examples_of(random_ids, given.batch_size * STEPS, ALL_SHAPES[SMALL]["vocab_size"])
+    elif given.examples:
+        model, items = build_model(given.shape, given.dropout), load_examples(given.examples, STEPS)
+    else:
+        parser.error(f"--examples is needed for {given.shape}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        trainer = trainer_for(model, items, folder, STEPS, given.budget)
+        trainer = trainer_for(model, items, folder, STEPS, given.budget, given.dropout, "compute", *settings)
         figures, kernels = profiled(trainer, folder)
     if given.kernels:
         print(kernel_table(kernels), file=sys.stderr)
@@ -198,6 +219,7 @@ def main() -> None:
     gc.collect()
     torch.cuda.empty_cache()
     line = {"benchmark": "step_profile", "shape": given.shape, "budget_gb": given.budget or None}
+    line |= {"dropout": given.dropout} | ({"examples_a_step": given.batch_size} if given.shape == SMALL else {})
     line |= {**figures, "product_tflops": round(product_tflops(), 1), **measured_at()}
     print_line(line, given.out)
 

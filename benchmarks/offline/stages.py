@@ -101,6 +101,8 @@ def rest(place: Place) -> list[Stage]:
     kernels = [*pytest, "src/tests/kernels", *(("--collect-only",) if place.dry else ())]
     part = ("--optimizers", "adamw_torch_fused", "--examples", 10, "--profile")  # of a step, that one of four has
     small = place.script("optimizer_waits.py", *part, *tiny, *(("--steps", 6) if place.dry else ()))
+    sizes = ("smollm2_135m", "--batch-size", 10, "--dropout", 0.05, "--kernels")
+    profile = place.script("step_profile.py", *sizes)  # dry too: there is no part of it without a GPU
     samples = ("--shape", "tiny", "--samples", 2) if place.dry else ("--shape", "smollm2_135m", "--samples", 16)
     return [
         _refining(place, "korean", "korean_16", 42, 5, minutes=5),
@@ -113,6 +115,7 @@ def rest(place: Place) -> list[Stage]:
         _judging(place, "43", 43),
         Stage("optimizer_waits", [place.script("optimizer_waits.py", *tiny)], 60, 150, True, core),
         Stage("small_step", [small], 50, 150, True, core, asked=True),
+        Stage("small_profile", [profile], 60, 150, True, core, asked=True),
         Stage("sampling", [place.script("generation_speed.py", "mbr", *samples)], 50, 150, True, core),
         Stage("step_135m", [_small_step(place, "refine_step.py", "--planned", 0)], 45, 150, True, core),
     ]
