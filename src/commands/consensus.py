@@ -9,6 +9,7 @@ from ..config.schema import Config
 from ..errors import YoyakError
 from ..ranks.group import agreed
 from .generating import fill, growing_rows
+from .kept_summaries import COLUMNS, KeptSummaries, read_back, values_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,15 +84,19 @@ def _chosen(
     from ..inference.scored import score_rows
 
     lists = list(made.values())
-    texts, ends = zip(*(_texts_and_ends(values) for values in lists), strict=True)
+    kept = [read_back(values) for values in lists]
+    texts = [its.texts for its in kept]
     candidates = [[without_reasoning(text)[0] for text in its] for its in zip(*texts, strict=True)]
     scoring, metric = config.evaluation, config.generation.mbr_metric
-    ended = list(zip(*ends, strict=True))
+    ended = list(zip(*(its.ended for its in kept), strict=True))
     chosen = choose_ended_by_mbr(candidates, ended, metric, scoring.tokenization, scoring.stemmer)
-    picked = [lists[place][index] for index, place in enumerate(chosen)]
-    result = score_rows(rows, *_texts_and_ends(picked), config, baseline, facts)
-    singles = [score_rows(rows, *_texts_and_ends(values), config, facts=False) for values in lists]
-    columns = {"consensus": _texts_and_ends(picked)[0]} | dict(zip(made, texts, strict=True))
+    picked = read_back([lists[place][index] for index, place in enumerate(chosen)])
+
+    def score(its: KeptSummaries, facts: bool, baseline: Sequence[str] | None = None) -> "EvaluationResult":
+        return score_rows(rows, its.texts, its.ended, config, baseline, facts, its.looped)
+
+    result, singles = score(picked, facts, baseline), [score(its, facts=False) for its in kept]
+    columns = {"consensus": picked.texts} | dict(zip(made, texts, strict=True))
     return Consensus(chosen, result, singles, difference_to_mean(result, singles)), columns
 
 
@@ -114,14 +119,10 @@ def _summaries(
     ]
     path = folder / f"{name}.jsonl"
     try:
-        saved = growing_rows(path, columns, ("summary", "ended"), used)
+        saved = growing_rows(path, columns, COLUMNS, used)
     except YoyakError:  # of other rows or settings of generation: nothing that a new pass does not give back
-        saved = growing_rows(path, columns, ("summary", "ended"), used, overwrite=True)
+        saved = growing_rows(path, columns, COLUMNS, used, overwrite=True)
     console.print(f"{name}:", style="dim")
     dialogues = [row.dialogue for row in rows]
-    fill(saved, dialogues, used, console, lambda g: {"summary": g.written, "ended": g.ended}, of_one_model=False)
+    fill(saved, dialogues, used, console, values_of, of_one_model=False)
     return agreed(lambda: [saved.done[index] for index in range(len(rows))])
-
-
-def _texts_and_ends(values: "Sequence[RowValues]") -> tuple[list[str], list[bool]]:
-    return [row["summary"] for row in values], [row["ended"] in (True, "True") for row in values]

@@ -13,6 +13,7 @@ from ..errors import YoyakError
 from ..evaluation.tokenizations import need_analyser
 from ..ranks.group import is_first_rank
 from .generating import fill, growing_rows, speaking_console
+from .kept_summaries import COLUMNS, read_back, values_of
 from .model import config_for_use, is_trained
 from .several import ONE, Several
 from .together import as_asked
@@ -87,18 +88,17 @@ def _evaluate(
     saved = growing_rows(
         request.out or predictions_path(config, request.split),
         [{"fname": r.fname, "topic": r.topic, "dialogue": r.dialogue, "reference": r.summary} for r in rows],
-        ("summary", "ended"),
+        COLUMNS,
         config,
         request.overwrite,
         request.spreadsheet,
     )
-    fill(saved, [row.dialogue for row in rows], config, console, lambda g: {"summary": g.written, "ended": g.ended})
+    fill(saved, [row.dialogue for row in rows], config, console, values_of)
     if not is_first_rank():
         return
     console.print(f"Summaries: {saved.path}", style="dim")
-    made = [saved.done[index] for index in range(len(rows))]
-    ended = [values["ended"] in (True, "True") for values in made]  # CSV holds text
-    result = score_rows(rows, [values["summary"] for values in made], ended, config, baseline, facts)
+    made = read_back([saved.done[index] for index in range(len(rows))])
+    result = score_rows(rows, made.texts, made.ended, config, baseline, facts, made.looped)
     print_evaluation(result, as_json)
 
 

@@ -73,6 +73,7 @@ def evaluate_files(
         baseline=joined.baseline,
         dialogues=joined.dialogues,
         ended=joined.ended,
+        looped=joined.looped,
         facts=facts,
     )
     print_evaluation(result, as_json)

@@ -73,6 +73,8 @@ def _checks_table(checks: "Checks") -> "Table":
         table.add_row(name[0], *(cell for _, cell in (name, *cells)))
     if checks.unended is not None:
         table.add_row("without an end token", str(len(checks.unended)))
+    if checks.looped is not None:
+        table.add_row("that ended in a loop", str(len(checks.looped)))
     return table
 
 

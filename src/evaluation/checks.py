@@ -80,6 +80,8 @@ class Checks:
     baseline: TextChecks | None
     unended: list[str] | None
     """Names of the dialogues whose summary has no end token; None where that is not known."""
+    looped: list[str] | None
+    """Of these, whose summary ended in a loop; None where that is not known."""
     left_out: str | None
     """Why something was not checked."""
 
@@ -96,9 +98,9 @@ class Checks:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures, ready for JSON."""
-        unended = None if self.unended is None else {"count": len(self.unended), "fnames": self.unended}
+        named = {"unended": self.unended, "looped": self.looped}
         return self.predictions.as_dict() | {
-            "unended": unended,
+            **{name: None if its is None else {"count": len(its), "fnames": its} for name, its in named.items()},
             "references": self.references.as_dict(),
             "baseline": self.baseline.as_dict() if self.baseline else None,
         }
@@ -111,6 +113,7 @@ def check_texts(
     baseline: Sequence[str] | None = None,
     dialogues: Sequence[str] | None = None,
     ended: Sequence[bool] | None = None,
+    looped: Sequence[bool] | None = None,
     facts: bool = True,
 ) -> Checks:
     """Check summaries, their references and a baseline's summaries; the arguments are those of `score_report`."""
@@ -125,6 +128,7 @@ def check_texts(
         references=theirs,
         baseline=others[0] if others else None,
         unended=None if ended is None else [name for name, whole in zip(ids, ended, strict=True) if not whole],
+        looped=None if looped is None else [name for name, loops in zip(ids, looped, strict=True) if loops],
         left_out=None if dialogues is not None else "Facts and copying are not checked: the dialogues are not given.",
     )
 

@@ -170,6 +170,7 @@ def score_report(
     baseline: Sequence[str] | None = None,
     dialogues: Sequence[str] | None = None,
     ended: Sequence[bool] | None = None,
+    looped: Sequence[bool] | None = None,
     facts: bool = True,
 ) -> EvaluationResult:
     """Score summaries, with intervals over dialogues, the chance floor, a comparison, and checks beyond overlap.
@@ -184,6 +185,7 @@ def score_report(
         baseline: another system's summaries of the same dialogues.
         dialogues: the dialogues themselves; without them nothing is said about lead-3, copying and facts.
         ended: whether each summary reached its end token.
+        looped: whether each ended in a loop instead.
         facts: look for numbers, dates and names that the dialogue does not hold (Kiwi's start takes 2 s on Korean).
 
     Raises:
@@ -195,7 +197,8 @@ def score_report(
     baseline = None if baseline is None else _answers(baseline, "baseline", removed)
     flat = iter(_answers([text for its in listed for text in its], "references", removed))
     listed = [[next(flat) for _ in its] for its in listed]
-    for name, given in (("ids", ids), ("baseline", baseline), ("dialogues", dialogues), ("ended", ended)):
+    lists = {"ids": ids, "baseline": baseline, "dialogues": dialogues, "ended": ended, "looped": looped}
+    for name, given in lists.items():
         if given is not None and len(given) != len(listed):
             raise YoyakError(f"{len(given)} {name} for {len(listed)} predictions; give one a dialogue")
     foreign = foreign_references(listed) if len(listed) > 1 else [[] for _ in listed]
@@ -213,7 +216,7 @@ def score_report(
         baseline=None
         if theirs is None
         else Comparison(_named(estimate_scores(theirs, _scores)), _named(paired_differences(ours, theirs, _scores))),
-        checks=check_texts(ids, predictions, listed, baseline, dialogues, ended, facts),
+        checks=check_texts(ids, predictions, listed, baseline, dialogues, ended, looped, facts),
         tokenization=tokenization,
         stemmer=stemmer,
         multi=multi,

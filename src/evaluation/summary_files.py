@@ -14,7 +14,7 @@ from .summary_table import DIALOGUE, SUMMARY, Table, read_summaries
 __all__ = ["RUN_COLUMNS", "Joined", "join_files", "read_summaries", "summaries_of"]
 
 T = TypeVar("T")
-ENDED = "ended"
+ENDED, LOOPED = "ended", "looped"
 REFERENCE_COLUMN = "reference"
 """Column of the references where a file's `summary` is what a model wrote, as in `evaluation/dev.jsonl` of a run."""
 RUN_COLUMNS = ("zero_shot", "fine_tuned")
@@ -36,6 +36,7 @@ class Joined:
     baseline: list[str] | None
     dialogues: list[str] | None
     ended: list[bool] | None
+    looped: list[bool] | None
     by_row: bool
     """Whether the files had no ids in common and were joined row by row."""
     notes: list[str] = field(default_factory=list)
@@ -91,6 +92,8 @@ def join_files(
         own = summaries_of(table, baseline_column or column, "--baseline-column", notes)
         other = _picked(own, _joined(table, expected, by_row, notes).rows)
     ended = predicted.truths(ENDED) if ENDED in predicted.columns else None
+    known = all(LOOPED in record.values for record in predicted.records)  # not of rows that older versions wrote
+    looped = predicted.truths(LOOPED) if known else None
     return Joined(
         order.ids,
         _picked(texts, order.rows),
@@ -98,6 +101,7 @@ def join_files(
         other,
         _dialogues(dialogues, expected, predicted, order, by_row, settings),
         None if ended is None else _picked(ended, order.rows),
+        None if looped is None else _picked(looped, order.rows),
         order.by == "rows",
         notes,
     )

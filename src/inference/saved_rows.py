@@ -115,12 +115,12 @@ class SavedRows:
             places[self._key(self._format.stored(row))].append(index)
         for number, row in enumerate(stored, start=1):
             where = places.get(self._key(row))
-            if not where or any(name not in row for name in self.generated):
+            if not where or self.generated[0] not in row:
                 raise YoyakError(
                     f"{self.path}: row {number} is none of the input's; pass --overwrite to begin anew, "
                     "or --out with another file"
                 )
-            self.done[where.popleft()] = {name: row[name] for name in self.generated}
+            self.done[where.popleft()] = {name: row[name] for name in self.generated if name in row}
 
     def _key(self, row: RowValues) -> str:
         own = {column: value for column, value in row.items() if column not in self.generated}

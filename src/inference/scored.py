@@ -81,6 +81,7 @@ def score_rows(
     config: Config,
     baseline: Sequence[str] | None = None,
     facts: bool = True,
+    looped: Sequence[bool] | None = None,
 ) -> EvaluationResult:
     """Score the summaries of `rows` against their references, as `score_report` does with the rows' dialogues."""
     return score_report(
@@ -92,6 +93,7 @@ def score_rows(
         baseline=baseline,
         dialogues=[row.dialogue for row in rows],
         ended=ended,
+        looped=looped,
         facts=facts,
     )
 

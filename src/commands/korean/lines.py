@@ -158,6 +158,7 @@ LINES = (
     Text("summaries", "요약"),
     Text("references", "기준 요약"),
     Text("without an end token", "끝맺지 못한 요약"),
+    Text("that ended in a loop", "같은 말을 되풀이하다 잘린 요약"),
     Text("empty", "빈 요약"),
     Text("length, against the references", "기준 대비 길이"),
     Text("repeated three-word sequences", "되풀이된 세 단어"),

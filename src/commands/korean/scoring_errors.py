@@ -134,6 +134,7 @@ SCORING_ERRORS = (
     Text("ids", "id 목록"),
     Text("dialogues", "대화 수"),
     Text("ended", "끝맺음 표시"),
+    Text("looped", "되풀이 표시"),
     Text(
         "unknown way to count several references '{multi}'; choose {choices}",
         "--multi {multi}: 모르는 값입니다. {choices:,} 가운데 고르세요",

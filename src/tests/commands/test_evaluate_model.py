@@ -43,7 +43,8 @@ def test_predictions_are_saved_and_reused(yoyak, trained):
     assert [row["fname"] for row in rows] == ["d0", "d1"]
     assert [row["reference"] for row in rows] == SUMMARIES[:2]
     assert [row["dialogue"] for row in rows] == DIALOGUES[:2]
-    assert all(isinstance(row["summary"], str) and isinstance(row["ended"], bool) for row in rows)
+    assert all(isinstance(row["summary"], str) for row in rows)
+    assert all(isinstance(row[name], bool) for row in rows for name in ("ended", "looped"))
     assert str(DEV) in first.err
     written = DEV.read_bytes()
     again = yoyak("evaluate", "--adapter", FINAL, "--json", "--tokenization", "char", "--batch-size", "1")
@@ -53,6 +54,26 @@ def test_predictions_are_saved_and_reused(yoyak, trained):
     assert DEV.read_bytes() == written
     files = ("--predictions", DEV, "--references", "dev.csv", "--json")
     assert json.loads(yoyak("evaluate", *files).out)["scores"] == report["scores"]
+
+
+def test_loops_are_counted_where_all_rows_tell(yoyak, trained):
+    """Of summaries that were made before, and of those that an older version made."""
+
+    def looped():
+        report = json.loads(yoyak("evaluate", "--adapter", FINAL, "--json").out)
+        files = yoyak("evaluate", "--predictions", DEV, "--references", "dev.csv", "--json")
+        assert json.loads(files.out)["checks"]["looped"] == report["checks"]["looped"]
+        return report["checks"]["looped"]
+
+    assert looped() == {"count": 0, "fnames": []}
+    first, second = lines(DEV)
+    DEV.write_text("".join(json.dumps(row) + "\n" for row in (first | {"looped": True}, second)))
+    assert looped() == {"count": 1, "fnames": ["d0"]}
+    assert "that ended in a loop" in yoyak("evaluate", "--adapter", FINAL).out
+    del first["looped"]
+    DEV.write_text("".join(json.dumps(row) + "\n" for row in (first, second)))
+    assert looped() is None
+    assert "that ended in a loop" not in yoyak("evaluate", "--adapter", FINAL).out
 
 
 def test_settings_of_another_adapter_are_refused(yoyak, trained):
@@ -101,7 +122,7 @@ def test_a_split_and_a_file_of_ones_own(yoyak, trained):
     )
     assert (csv.code, "3 dialogues" in csv.out) == (0, True)
     text = (trained / "mine" / "train.csv").read_text(encoding="utf-8")
-    assert text.startswith("fname,topic,dialogue,reference,summary,ended\nd0,,")
+    assert text.startswith("fname,topic,dialogue,reference,summary,ended,looped\nd0,,")
     wrong = yoyak("evaluate", "--adapter", FINAL, "--split", "test")
     assert (wrong.code, "--split test: choose dev (data.eval) or train" in wrong.err) == (2, True)
 

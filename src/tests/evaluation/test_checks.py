@@ -86,8 +86,9 @@ def test_words_that_a_dialogue_has_in_lower_case_are_no_names():
 def test_references_are_checked_against_their_own_dialogues():
     checks = check_texts(IDS, ["x", "y"], [["Anna.", "Tom."], ["Ben.", "Anna too."]], dialogues=DIALOGUES)
     assert [(fact.fname, fact.text) for fact in checks.references.facts.unsupported] == [("b", "Anna")]
-    assert checks.unended is None
+    assert checks.unended is checks.looped is None
     assert check_texts(IDS, ["x", "y"], REFERENCES, ended=[True, True]).unended == []
+    assert check_texts(IDS, ["x", "y"], REFERENCES, looped=[False, True]).looped == ["b"]
 
 
 def test_english_needs_no_kiwi():

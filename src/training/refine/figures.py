@@ -1,9 +1,12 @@
 """What is told of drawn summaries: their rewards, and what shows a reward that is gamed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ...data.prompt.reasoning import without_reasoning
 from ...evaluation.copying import repeated_share
+from ...inference.decoding import answer_text
 from .reward import Reward
 
 
@@ -14,6 +17,12 @@ class Written:
     ids: list[int]
     text: str
     ended: bool
+
+
+def written_of(ids: list[int], tokenizer: Any, end_ids: Collection[int]) -> Written:
+    """Return the summary that ids are, without the reasoning in it."""
+    text, _ = without_reasoning(answer_text(tokenizer, ids, end_ids))
+    return Written(ids, text, not set(end_ids).isdisjoint(ids))
 
 
 def means(rewards: Sequence[Reward]) -> dict[str, float]:

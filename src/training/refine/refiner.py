@@ -13,7 +13,6 @@ from ...config.schema import Config, GenerationSettings
 from ...data.batches.bins import CAPTURED_TOKENS, filled_multiple
 from ...data.batches.groups import PromptGroup, pack_groups
 from ...data.batches.packing import MicroBatch
-from ...data.prompt.reasoning import without_reasoning
 from ...data.prompt.templates import PromptTemplate
 from ...decoder.cached_decoder import CachedDecoder
 from ...decoder.captured_passes import CapturedPasses
@@ -23,13 +22,13 @@ from ...decoder.packed_decoder import PackedDecoder
 from ...decoder.picking import row_seed
 from ...decoder.row_batch import padded_rows
 from ...errors import YoyakError
-from ...inference.decoding import answer_text
+from ...inference.loops import tokens_before_repetition
 from ...models.generation_settings import end_ids_of
 from ...planner.refining import refuse_few
 from ..guards.out_of_memory import MemoryRoom
 from ..state.resolved import Resolved
 from .average import WeightAverage, replaced
-from .figures import Written, looks, means
+from .figures import Written, looks, means, written_of
 from .policy import advantages, drawn_examples, learning_rate
 from .probe import probe_groups, refuse_unpacked
 from .reward import Drawn, Reward, Rewarder
@@ -160,12 +159,17 @@ class Refiner:
         return self._generated([example.prompt for example in examples], GenerationSettings())
 
     def evaluate(self, examples: Sequence[RefineExample]) -> dict[str, float]:
-        """Return the figures of the most likely summaries of some examples, by the averaged weights, as `eval_…`."""
+        """Return the figures of the most likely summaries of some examples, by the averaged weights, as `eval_…`.
+
+        They are of the texts that `yoyak evaluate` scores, without the repetition of a loop at the end; the reward
+        alone is of all that was written, as in a step.
+        """
 
         def make(own: list[RefineExample]) -> list[tuple[Written, Reward]]:
-            texts = self.summarize(own) if own else []
-            rewards = self.rewarder([_drawn(example, [one]) for example, one in zip(own, texts, strict=True)])
-            return [(text, one) for text, (one,) in zip(texts, rewards, strict=True)]
+            both = [self._with_shown(one) for one in (self.summarize(own) if own else [])]
+            worth = self.rewarder([_drawn(*of_one) for of_one in zip(own, both, strict=True)])
+            pairs = zip(both, worth, strict=True)
+            return [(its[-1], replace(rewards[-1], total=rewards[0].total)) for its, rewards in pairs]
 
         with self.average.in_place():
             written, rewards = zip(*made_by_all(examples, make), strict=True)
@@ -182,11 +186,12 @@ class Refiner:
         ids: dict[int, list[int]] = {}
         for part in generate(self.drawer, prompts, settings, **how, seeds=seeds, batch=batch):
             ids.update(part)
-        return [self._written(ids[index]) for index in range(len(prompts))]
+        return [written_of(ids[index], self.tokenizer, self.ends) for index in range(len(prompts))]
 
-    def _written(self, ids: list[int]) -> Written:
-        text, _ = without_reasoning(answer_text(self.tokenizer, ids, self.ends))
-        return Written(ids, text, not set(self.ends).isdisjoint(ids))
+    def _with_shown(self, written: Written) -> list[Written]:
+        """Return a summary and, where that is another text, what is shown of it: the loop that it ends in only once."""
+        kept = tokens_before_repetition(written.ids, self.ends) if self.config.generation.truncates_loops else None
+        return [written] if kept is None else [written, written_of(written.ids[:kept], self.tokenizer, self.ends)]
 
     def _group(self, example: RefineExample, written: Sequence[Written], rewards: Sequence[Reward]) -> PromptGroup:
         weights = advantages([one.total for one in rewards])

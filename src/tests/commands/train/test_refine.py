@@ -47,6 +47,24 @@ def test_a_run_is_refined(yoyak, trained):
     assert (run / "report.html").is_file()
 
 
+def test_refining_and_scoring_count_the_same_summaries(yoyak, trained_once):
+    """Some of them end in a loop, whose repetition neither counts."""
+    hasty = ["training.max_steps=30", "training.learning_rate=0.1", "tokenizer.decoder_max_len=60"]
+    place = trained_once("lora.use_qlora=false", "evaluation.generate=false", "evaluation.tokenization=char", *hasty)
+    trained = place / "outputs" / "tiny_lora"
+    result = yoyak("refine", str(trained), *SETTINGS, "evaluation.generate=true", "data.eval=train.csv")
+    assert result.code == 0, result.err
+    run = trained.with_name("tiny_lora_refined")
+    record = json.loads((run / "run.json").read_text())
+    before, after = record["scores"]["zero_shot"], record["scores"]["fine_tuned"]
+    assert before["looped"] > 0
+    assert record["refine"]["start"]["eval_score"] == pytest.approx(before["rouge_sum"])
+    assert record["refine"]["best"]["eval_score"] == pytest.approx(after["rouge_sum"])
+    scored = json.loads(yoyak("evaluate", "--adapter", str(run / "final_model"), "--json").out)
+    assert scored["scores"]["rouge_sum"]["value"] == after["rouge_sum"]
+    assert scored["checks"]["looped"]["count"] == after["looped"]
+
+
 @pytest.mark.long
 def test_the_plan_comes_first_and_is_set_beside_the_run(yoyak, trained, monkeypatch):
     monkeypatch.setattr(refine_plan, "device_of_run", lambda: find_device("H100"))

@@ -9,6 +9,7 @@ import torch
 from src.data.batches.groups import PromptGroup, pack_groups
 from src.decoder.row_batch import RowBatch
 from src.errors import YoyakError
+from src.inference.generator import generate_summaries
 from src.tests.tiny_models import write_tiny_model
 from src.tests.training.refine.tiny_refiner import Lengths, refiner_of, weights
 from src.training.refine.figures import Written, looks, means
@@ -150,3 +151,21 @@ def test_on_a_gpu_graphs_give_the_gradients_of_single_operations(base: str, tmp_
         for name, gradient in found[1].items():
             assert float((found[0][name] - gradient).norm()) <= 2e-2 * float(gradient.norm()), (step, name)
     assert captured._passes.captured
+
+
+@pytest.mark.parametrize("truncates", [True, False])
+def test_evaluations_are_of_the_summaries_that_a_user_gets(tmp_path: Path, truncates: bool) -> None:
+    """Of a loop at the end the first time counts; the reward is of all of it, as in a step."""
+    refiner = refiner_of(write_tiny_model(tmp_path / "looping", seed=37), tmp_path, use_lora=False, longest=60)
+    refiner.config.generation.truncate_repetition = truncates
+    dialogues = [example.dialogue for example in refiner.examples]
+    used = generate_summaries(refiner.model, refiner.tokenizer, refiner.prompt, dialogues, refiner.config.generation)
+    written = refiner.summarize(refiner.examples)
+    count = len(dialogues)
+    assert any(one.looped for one in used)
+    found = refiner.evaluate(refiner.examples)
+    assert found["eval_score"] == sum(len(one.text) for one in used) / count
+    assert found["eval_words"] == sum(len(one.text.split()) for one in used) / count
+    assert found["eval_ended"] == sum(one.ended for one in used) / count
+    assert found["eval_reward"] == sum(len(one.text) for one in written) / count
+    assert (found["eval_score"] < found["eval_reward"]) == truncates

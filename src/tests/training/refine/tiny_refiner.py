@@ -20,14 +20,14 @@ class Lengths:
         return [[Reward(float(len(text)), float(len(text)), 0, 0, 0, 0.0) for text in one.summaries] for one in drawn]
 
 
-def refiner_of(base: str, folder: Path, use_lora: bool = True, **refine: Any) -> Refiner:
-    config = tiny_config(base, folder, model__dtype="fp32", tokenizer__decoder_max_len=6)
+def refiner_of(base: str, folder: Path, use_lora: bool = True, longest: int = 6, **refine: Any) -> Refiner:
+    config = tiny_config(base, folder, model__dtype="fp32", tokenizer__decoder_max_len=longest)
     config.lora.use_lora = use_lora
     config.lora.use_qlora = use_lora
     settings = {"steps": 4, "dialogues": 2, "samples": 3, "eval_steps": 2, "patience": None, "learning_rate": 1e-2}
     config.refine = config.refine.model_copy(update=settings | refine)
     model, tokenizer = load_tiny(config)
-    dataset = create_llm_dataset(DIALOGUES, SUMMARIES, tokenizer, decoder_max_len=6, language="en")
+    dataset = create_llm_dataset(DIALOGUES, SUMMARIES, tokenizer, decoder_max_len=longest, language="en")
     examples = []
     for index, (dialogue, summary) in enumerate(zip(DIALOGUES, SUMMARIES, strict=True)):
         ids = dataset[index]["input_ids"]
