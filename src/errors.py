@@ -25,6 +25,10 @@ class YoyakError(Exception):
         super().__init__(one_line(message))
 
 
+class MemoryFullError(YoyakError):
+    """Memory ran out where work can't be made smaller; by the settings, or by what other processes hold of it."""
+
+
 @contextmanager
 def refusals_of_the_disk() -> Iterator[None]:
     """Turn the system's refusal of a file, where the user can mend it, into a YoyakError that names the file."""

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from ..errors import YoyakError
+from ..errors import MemoryFullError
 from ..models.free_memory import free_bytes
 from .cache_size import CacheSize
 
@@ -57,7 +57,7 @@ def in_batches(
         refills: whether `run` takes more items than go at a time, and lets the next ones join where others have ended.
 
     Raises:
-        YoyakError: not even one item fits into memory.
+        MemoryFullError: not even one item fits into memory.
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     splits = splits or Splits()
@@ -78,7 +78,7 @@ def in_batches(
             if not is_out_of_memory(error):
                 raise
             if at_a_time == 1:
-                raise YoyakError(
+                raise MemoryFullError(
                     f"out of memory with one dialogue of {longest} tokens (prompt, summary, beams); lower "
                     "tokenizer.encoder_max_len or generation.num_beams, or set lora.use_qlora=true"
                 ) from None

@@ -34,7 +34,7 @@ class Units:
         prompt: seconds of one evaluation dialogue's prompt.
         token: seconds of a generated token.
         tokens: of a summary, as the references are long.
-        fits: whether memory holds it; `peak_bytes` is what it takes.
+        fits: whether memory holds it; `peak_bytes` is what its tensors take, and `device_bytes` all of it.
     """
 
     steps: int
@@ -46,6 +46,12 @@ class Units:
     tokens: float
     fits: bool = True
     peak_bytes: int = 0
+    device_bytes: int = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """Return what the device must have, also of a trial that an older version counted."""
+        return self.device_bytes or self.peak_bytes
 
     @property
     def whole(self) -> float:
@@ -124,6 +130,7 @@ class Machine:
             tokens=tokens,
             fits=plan.fits or self.device.cpu,
             peak_bytes=plan.choice.memory.peak_bytes,
+            device_bytes=plan.choice.memory.device_bytes,
         )
 
     def loss_dialogues(self, config: Config, space: Collection[str]) -> int:

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallba
 
 from ..config.schema import Config
 from ..data.batches.padding import RightPadder
-from ..errors import YoyakError
+from ..errors import MemoryFullError, YoyakError
 from ..ranks.group import gathered, is_first_rank, rank_count, working_alone
 from ..runs.disk import raise_if_disk_full
 from .adapter_start import start_adapter
@@ -219,7 +219,7 @@ class LLMTrainer:
                 output = self.trainer.train(resume_from_checkpoint=str(self.resume.folder) if self.resume else None)
         except torch.OutOfMemoryError as error:
             peak = self.trainer.peak.bytes() / 1e9
-            raise YoyakError(
+            raise MemoryFullError(
                 f"the GPU's memory is full (peak {peak:.1f} GB), and not by micro-batches; set "
                 "training.optim=paged_adamw_8bit or training.gradient_checkpointing=true, or lower lora.r"
             ) from error

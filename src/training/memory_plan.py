@@ -10,7 +10,7 @@ from transformers import TrainingArguments
 
 from ..architectures import DELTA_LINEARS, LINEARS
 from ..config.schema import TrainingSettings
-from ..errors import YoyakError
+from ..errors import MemoryFullError, YoyakError
 from ..kernels.requirements import flash_delta_obstacle
 from ..models.causal_head import without_wrapper
 from ..models.dequantized import linear4bit_layers
@@ -87,7 +87,7 @@ def plan_packed(model: Any, train_dataset: Any, eval_dataset: Any, training: Tra
     """Return the packed engine's plan on a GPU, within `training.memory_budget_gb` and what the card has free.
 
     Raises:
-        YoyakError: not even the smallest micro-batch fits.
+        MemoryFullError: not even the smallest micro-batch fits.
     """
     choice, fits = plan_loaded(model, train_dataset, eval_dataset, training, "packed")
     memory, tokens = choice.memory, choice.micro_batch_tokens
@@ -96,7 +96,7 @@ def plan_packed(model: Any, train_dataset: Any, eval_dataset: Any, training: Tra
         budget = training.memory_budget_gb
         where = f"training.memory_budget_gb = {budget:g}" if budget else "the GPU's free memory"
         smaller = "choose training.optim=paged_adamw_8bit" if choice.job.method == "full" else "lower lora.r"
-        raise YoyakError(
+        raise MemoryFullError(
             f"{where}: the training takes {memory.peak_bytes / 1e9:.1f} GB at the least "
             f"({memory.device_bytes / 1e9:.1f} with graphs and CUDA's own); raise it, lower "
             f"training.micro_batch_tokens, {smaller}, or set training.gradient_checkpointing=auto"

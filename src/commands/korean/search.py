@@ -75,6 +75,21 @@ SEARCH = (
         "Ended:   a process at trial {number}, unexpectedly: {why}",
         "중단:    시도 {number}에서 프로세스가 예기치 않게 끝남: {why}",
     ),
+    Text(
+        "Trial {number} is put back, not failed: memory that other processes hold ran out ({why})",
+        "시도 {number}: 실패로 치지 않고 나중에 다시 합니다. 다른 프로세스가 쓰는 메모리 때문에 모자랐습니다({why:t})",
+    ),
+    Text(
+        "memory that other processes hold ran out {n} times in a row, the last time in trial {number} ({why}); end "
+        "them, or set CUDA_VISIBLE_DEVICES to another card, and the same command goes on",
+        "다른 프로세스가 쓰는 메모리 때문에 {n}번 연달아 모자랐습니다. 마지막은 시도 {number}({why:t}). 그 프로세스를 "
+        "끝내거나 CUDA_VISIBLE_DEVICES로 다른 GPU를 고른 뒤 같은 명령을 실행하면 이어서 합니다",
+    ),
+    Text("memory ran out ({why})", "메모리가 모자랐습니다({why:t})"),
+    Text(
+        "{device}: {free} of {all} GB free, {planned} planned",
+        "{device}: {all} GB 중 {free} GB 남음, {planned} GB 예상",
+    ),
     Text("Trial {number} failed: {why}", "시도 {number} 실패: {why:t}"),
     Text(
         "{n} trials in {took}, {done} of them to the end; {over} never started",

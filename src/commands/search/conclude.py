@@ -30,6 +30,7 @@ from .context import Search
 from .earlier import what_stands
 from .loop import UNEXPECTED, drop_models, finished_with_models
 from .measured import TEST_SUMMARIES, scores_of, test_summaries
+from .memory import PUT_BACK
 from .seconds import end_seconds, summaries_seconds, whole_seconds
 from .trial import FINAL, has_scores, pause_dialogues, read_scores
 
@@ -91,7 +92,7 @@ def search_record(
         line |= {"measured": {str(pause): value for pause, value in trial.measured.items()}, "score": trial.value}
         line |= {"seconds": round(trial.spent.seconds, 2), "steps": trial.spent.steps, **halves("reason", trial.reason)}
         line |= {"stages": trial.attributes.get("stages", []), "ended_after": trial.attributes.get("ended_after")}
-        line[UNEXPECTED] = trial.attributes.get(UNEXPECTED, [])
+        line |= {name: trial.attributes.get(name, []) for name in (UNEXPECTED, PUT_BACK)}
         run = search.folder / trial_name(trial.number)
         if trial.state == "finished" and has_scores(run):
             scores = read_scores(run)

@@ -12,6 +12,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 
 from ...config.loader import changed_config
 from ...errors import YoyakError, first_line
+from ...models.free_memory import resident_bytes
 from ...redaction import redact
 from ...reports.report import write_report
 from ...runs.disk import is_disk_full, is_too_large
@@ -24,6 +25,7 @@ from ...search.workers import claimed, deciding, held_trials
 from ..train.config import refuse_untrainable
 from .context import Search
 from .measured import free_memory
+from .memory import MOST_IN_A_ROW, MemoryTakenError, blamed, is_memory_full, wait_for_memory
 from .reasons import too_large, too_late, with_half
 from .seconds import (
     REPORT_SECONDS,
@@ -51,10 +53,12 @@ def run_trials(search: Search) -> None:
 
     Raises:
         YoyakError: the config as it is can't be trained, trial after trial fails, or the disk is full.
+        MemoryTakenError: others hold the memory that trial after trial was to take.
         KeyboardInterrupt: stopped by a signal.
     """
-    refused = 0  # drawn in a row
+    refused, short = 0, 0  # in a row: drawn, and ended by memory that others hold
     while True:
+        taken = None
         with ExitStack() as stack:
             with deciding(search.folder):
                 found = _next(search, refused)
@@ -69,11 +73,19 @@ def run_trials(search: Search) -> None:
             refused = 0
             try:
                 _run(search, *found)
+                short = 0
+            except MemoryTakenError as error:
+                taken, short = error.shortage, short + 1  # not the error, which keeps the trial's tensors
+                if short == MOST_IN_A_ROW:
+                    raise error.last_word(short) from None
+                search.console.print(str(error), style="yellow")
             except UpdateFinishedTrialError:  # it took this one for dead: of another machine only the lock's age tells
                 search.study.look()
                 said = f"Trial {found[0]} has been ended by another process meanwhile; what this one found is not kept"
                 search.console.print(said, style="yellow")
         free_memory()
+        if taken is not None:
+            wait_for_memory(taken)
 
 
 def _next(search: Search, refused: int) -> tuple[int, int | None] | _Later | None:
@@ -159,17 +171,20 @@ def _run(search: Search, number: int, until: int | None) -> None:
     limit = seconds_after_training(search, trial)
     say_begin(search, trial, foreseen)
     steps, losses = trial.units.steps, search.machine.losses
+    resident = resident_bytes()
     try:
         stage = run_stage(config, search.settings, steps, until, lambda _: search.clock.left > limit, losses)
-    except YoyakError as error:
-        if number == 0 or is_disk_full(error) or is_too_large(error):  # no fault of the trial, which can go on
-            raise
+    except Exception as raised:
+        error = blamed(search, trial, raised, resident) if is_memory_full(raised) else raised
+        if not isinstance(error, YoyakError):
+            if not isinstance(error, OSError):  # which is the machine's fault
+                _note_unexpected(search, trial, error)
+            raise  # this process ends; others and the next start go on
+        spared = isinstance(error, MemoryTakenError) or is_disk_full(error) or is_too_large(error)
+        if number == 0 or spared:  # no fault of the trial, which can go on
+            raise error from raised.__cause__
         _fail(search, trial, str(error))
         return
-    except Exception as error:
-        if not isinstance(error, OSError):  # which is the machine's fault
-            _note_unexpected(search, trial, error)
-        raise  # this process ends; others and the next start go on
     _keep(search, trial, stage, foreseen)
 
 

@@ -71,6 +71,7 @@ def run_search(request: SearchRequest) -> Path:
         from ...training.guards.interrupts import stopped_by_sigterm
         from .conclude import conclude, show_result
         from .loop import run_trials
+        from .memory import MemoryTakenError
 
         for line in untried_lines(search.config):
             search.console.print(line, style="dim")
@@ -79,7 +80,7 @@ def run_search(request: SearchRequest) -> Path:
                 run_trials(search)
                 with deciding(search.folder):  # the last worker sees no other
                     record = conclude(search) if worker.is_last() else None
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, MemoryTakenError):
             with deciding(search.folder):  # Ctrl-C stops all workers of a terminal at once
                 conclude(search, stopped=True)
             raise

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 from ...data.batches.packing import MicroBatch, StepPacker, unpacked
-from ...errors import YoyakError
+from ...errors import MemoryFullError
 from ...inference.batches import is_out_of_memory
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class MemoryRoom:
 
         Raises:
             RuntimeError: of `work`, for other reasons.
-            YoyakError: of `make_room`, where nothing is left to split.
+            MemoryFullError: of `make_room`, where nothing is left to split.
         """
         while True:
             try:
@@ -84,11 +84,11 @@ class MemoryRoom:
         """Compute half as many examples at a time as of `batch` now, and say so.
 
         Raises:
-            YoyakError: it is one already.
+            MemoryFullError: it is one already.
         """
         now = min(len(batch["input_ids"]), self.most or len(batch["input_ids"]))
         if now == 1:
-            raise YoyakError(
+            raise MemoryFullError(
                 f"out of memory in {what} with one example of {batch['input_ids'].shape[1]} tokens; set "
                 "training.gradient_checkpointing=true or lora.use_qlora=true, or lower lora.r or "
                 "tokenizer.encoder_max_len"
@@ -127,7 +127,7 @@ class PackingPolicy(MemoryRoom):
         Where each example has a micro-batch of its own, `recomputes` is set instead.
 
         Raises:
-            YoyakError: nothing is left to split.
+            MemoryFullError: nothing is left to split.
         """
         log, packer = logging.getLogger("yoyak"), self.packer
         largest = max(len(batch.input_ids) for batch in batches)
@@ -140,7 +140,7 @@ class PackingPolicy(MemoryRoom):
                 self.most,
             )
         elif self.recomputes or not self._may_recompute:
-            raise YoyakError(
+            raise MemoryFullError(
                 f"out of memory with one example of {largest} tokens; "
                 + ("" if self._may_recompute else "set training.gradient_checkpointing=true, or ")
                 + "lower lora.r or tokenizer.encoder_max_len, or set lora.use_qlora=true"
