@@ -149,12 +149,29 @@ DATA_ERRORS = (
     ),
     Text(
         (
-            "{place}: not UTF-8, and no Korean in CP949, but perhaps Windows-1252 (curly quotes, accents); save the "
-            "file as UTF-8, or name its encoding, such as data.encoding=cp1252"
+            "{place}: not UTF-8, and no Korean in CP949, but perhaps {what} (curly quotes, accents); save the file as "
+            "UTF-8, or say data.encoding={codec}"
         ),
         (
-            "{place}: UTF-8이 아니고 CP949로 읽으면 한국어가 아닙니다. Windows-1252(둥근 따옴표, 악센트)일 수 "
-            "있습니다. UTF-8로 저장하거나 data.encoding=cp1252처럼 인코딩을 알려 주세요"
+            "{place}: UTF-8이 아니고 CP949로 읽으면 한국어가 아닙니다. {what}(둥근 따옴표, 악센트)일 수 있습니다. "
+            "UTF-8로 저장하거나 data.encoding={codec:을/를} 지정하세요"
+        ),
+    ),
+    Text(
+        "{place}: not UTF-8, and no Korean in CP949; save the file as UTF-8, or try {settings}",
+        (
+            "{place}: UTF-8이 아니고 CP949로 읽으면 한국어가 아닙니다. UTF-8로 저장하거나 다음 인코딩으로 읽어 보세요: "
+            "{settings}"
+        ),
+    ),
+    Text(
+        (
+            "{place}: not UTF-8, and no Korean in CP949; mend the line, or save the file as UTF-8, or name its "
+            "encoding with data.encoding"
+        ),
+        (
+            "{place}: UTF-8이 아니고 CP949로 읽으면 한국어가 아닙니다. 줄을 고치거나, UTF-8로 저장하거나, "
+            "data.encoding으로 인코딩을 알려 주세요"
         ),
     ),
     Text(

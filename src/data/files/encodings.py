@@ -8,10 +8,12 @@ from typing import BinaryIO
 
 from ...errors import YoyakError
 from .korean_letters import KoreanLetters
+from .likely_encodings import WESTERN, likely_encodings
 
 _CHUNK = 1 << 20
 _HEAD_BYTES = 4096
 _MIXED_BYTES = 16 << 20
+_NEITHER = "not UTF-8, and no Korean in CP949"
 _SAVE = "save the file as UTF-8, or name its encoding with data.encoding"
 _FEWEST_LETTERS = 4  # that are no ASCII: fewer may be UTF-8 by chance, as `É»` is in Windows-1252
 _DOCUMENTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"%PDF-")
@@ -59,10 +61,14 @@ def detect_encoding(source: Path | bytes, name: str, named: str = "auto") -> str
         codec = "euc-kr" if any(_LONG_JAMO in line for line in _lines(opened)) else "cp949"
         korean = _first_undecodable(opened, codec)
         if korean is None:
-            _refuse_other_letters(opened, codec, name)
-            return codec
+            foreign_line = _foreign_line(opened, codec)
+            if foreign_line is None:
+                return codec
+            _refuse_likely(opened, name, foreign_line)
+            raise YoyakError(f"{name}:{foreign_line}: {_NEITHER}; mend the line, or {_SAVE}")
         faults.append(_described(codec, korean))
         _refuse_mixture(opened, name)
+        _refuse_likely(opened, name, fault[1])
     raise YoyakError(f"{name}: cannot be decoded: {', '.join(faults)}; {_SAVE}")
 
 
@@ -82,16 +88,27 @@ def _refuse_other_alphabets(head: bytes, name: str) -> None:
         raise YoyakError(f"{name}: ISO-2022 text (escape sequences); save the file as UTF-8")
 
 
-def _refuse_other_letters(opened: Callable[[], BinaryIO], codec: str, name: str) -> None:
+def _foreign_line(opened: Callable[[], BinaryIO], codec: str) -> int | None:
+    """Return a line that no Korean text has, where there is one."""
     letters = KoreanLetters()
     with io.TextIOWrapper(opened(), encoding=codec, newline="\n") as stream:
         while line := stream.readline(_CHUNK):
             letters.add(line)
-    if (line_number := letters.foreign_line) is not None:
+    return letters.foreign_line
+
+
+def _refuse_likely(opened: Callable[[], BinaryIO], name: str, line: int) -> None:
+    """Raise YoyakError with the encodings that a text may have, where there are any."""
+    found = likely_encodings(b"".join(_lines(opened)), lambda codec: _first_undecodable(opened, codec) is None)
+    if not found:
+        return
+    if western := WESTERN.get(found[0]):
         raise YoyakError(
-            f"{name}:{line_number}: not UTF-8, and no Korean in CP949, but perhaps Windows-1252 (curly quotes, "
-            f"accents); save the file as UTF-8, or name its encoding, such as data.encoding=cp1252"
+            f"{name}:{line}: {_NEITHER}, but perhaps {western} (curly quotes, accents); save the file as UTF-8, or say "
+            f"data.encoding={found[0]}"
         )
+    settings = ", ".join(f"data.encoding={codec}" for codec in found)
+    raise YoyakError(f"{name}:{line}: {_NEITHER}; save the file as UTF-8, or try {settings}")
 
 
 def _refuse_mixture(opened: Callable[[], BinaryIO], name: str) -> None:

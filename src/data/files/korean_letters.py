@@ -30,6 +30,7 @@ _COMMON_SYLLABLE = re.compile(f"[{_COMMON}]")
 # (hiragana of EUC-JP). Usual single jamo (ㅋㅋ, ㅠㅠ) and signs say nothing.
 _LETTER = re.compile("[가-힣ㄳㄵㄶㄺ-ㅀㅄㅥ-ㆎ\u4e00-\u9fff\uf900-\ufaff\u3041-\u30ff\u0370-\u04ff]")
 _SYLLABLE = re.compile("[가-힣]")
+_WITHIN_A_WORD = re.compile("(?<=[A-Za-z])[가-힣](?=[A-Za-z])")
 
 
 def is_rare(syllable: str) -> bool:
@@ -45,10 +46,11 @@ class KoreanLetters:
         letters: how many letters there are that are not ASCII.
         syllables: how many of them are Korean syllables that are not rare.
         common: how many of them are common syllables.
+        within_words: how many syllables stand between two Latin letters, as `ÇÕ` of `AÇÕES` in Windows-1252 does.
     """
 
     def __init__(self) -> None:
-        self.letters = self.syllables = self.common = self._lines = 0
+        self.letters = self.syllables = self.common = self.within_words = self._lines = 0
         self._first_line: int | None = None
         self._foreign_line: int | None = None
 
@@ -63,6 +65,7 @@ class KoreanLetters:
         self.letters += len(_LETTER.findall(line))
         self.syllables += len(syllables) - rare
         self.common += common
+        self.within_words += len(_WITHIN_A_WORD.findall(line))
         if rare and not common:
             self._foreign_line = self._foreign_line or self._lines
 
@@ -71,9 +74,10 @@ class KoreanLetters:
         """Return a line (from 1) that no Korean text has, None where the text can be Korean.
 
         It is the first one with a rare syllable and no common one; or, where too few letters of the whole are Korean,
-        the first that is not ASCII.
+        or all of them stand within Latin words, the first that is not ASCII.
         """
         few = self.letters >= FEWEST_LETTERS and self.common < LEAST_COMMON_SHARE * self.letters
-        if few or self.syllables < LEAST_SYLLABLE_SHARE * self.letters:
+        few = few or self.syllables < LEAST_SYLLABLE_SHARE * self.letters
+        if few or 0 < self.letters == self.within_words:
             return self._foreign_line or self._first_line
         return self._foreign_line

@@ -56,8 +56,14 @@ TABLES = [
     data(
         "no encoding",
         "csv",
-        HEAD.encode() + b"\xff\xff,b\n",
-        "x.csv: cannot be decoded: utf-8 fails at byte 17 (line 2), cp949 fails at byte 17 (line 2); ...",
+        f"{HEAD}민수: 내일 저녁에 봐,b\n".encode("cp949") + b"\xff\xff,b\n",
+        "x.csv: cannot be decoded: utf-8 fails at byte 17 (line 2), cp949 fails at byte 40 (line 3); ...",
+    ),
+    data(
+        "Windows-1252",
+        "csv",
+        f"{HEAD}A: Let’s go to the café.,b\n".encode("cp1252"),
+        "x.csv:2: not UTF-8, and no Korean in CP949, but perhaps Windows-1252 (curly quotes, accents); save ...",
     ),
     data(
         "a mark of UTF-8 before CP949",

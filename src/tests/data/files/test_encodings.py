@@ -18,7 +18,7 @@ CASES = Path(__file__).parent / "cases"
 HEAD = "dialogue,summary\n"
 NO_KOREAN = (
     "not UTF-8, and no Korean in CP949, but perhaps Windows-1252 (curly quotes, accents); save the file as UTF-8, or "
-    "name its encoding, such as data.encoding=cp1252"
+    "say data.encoding=cp1252"
 )
 
 
@@ -67,6 +67,7 @@ def test_all_text_readers_refuse_it_and_take_a_named_encoding(tmp_path, suffix, 
         ("Jürgen: Schöne Grüße aus Köln, ich weiß nicht.", "cp1252"),
         ("Ärger", "cp1252"),
         ("SÃO PAULO", "cp1252"),
+        ("AS AÇÕES DA NAÇÃO", "cp1252"),
         ("田中：今日は会議がありますか？", "cp932"),
         ("お疲れ様でした", "cp932"),
         ("田中：今日は会議がありますか？", "euc-jp"),
@@ -85,10 +86,68 @@ def test_other_languages_are_refused_however_short(text, codec):
         assert "\n" not in said
 
 
+WESTERN = [
+    "Let’s meet at the café.",
+    "It costs £5, or 20 €.",
+    "“No”, he said. It’s Zoë—my fiancée…",
+    "Das heißt: Größe und Öl, das ist süß und gut.",
+    "Où est l’hôtel «Été»? Ça va bien, merci beaucoup.",
+    "¿Cómo estás, señor Muñoz? ¡Qué bien!",
+    "The resume is my résumé.",
+]
+
+
+@pytest.mark.parametrize(("codec", "name"), [("cp1252", "Windows-1252"), ("mac-roman", "Mac Roman")])
+@pytest.mark.parametrize("text", WESTERN)
+@pytest.mark.parametrize("form", ["{}", "dialogue,summary\nA: Hi!,Hi.\nA: {0},{0}\n", '{{"dialogue": "A: {0}"}}\n'])
+def test_of_western_text_the_encoding_is_named(text, codec, name, form):
+    if codec == "mac-roman" and "£" in text:
+        pytest.skip("has nothing that tells them apart")
+    said = message(form.format(text).encode(codec))
+    assert f"perhaps {name} (curly quotes, accents)" in said
+    assert said.endswith(f"; save the file as UTF-8, or say data.encoding={codec}")
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("田中：今日は会議がありますか？", "cp932"),
+        ("田中：今日は会議がありますか？", "euc-jp"),
+        ("小明：今天下午我们去吃饭吧。", "gb18030"),
+        ("小明：今天下午我們去吃飯吧。", "big5"),
+        ("Привет, как дела?", "cp1251"),
+        ("Příliš žluťoučký kůň", "cp1250"),
+        ("민수: 오늘 회의 있어요?", "johab"),
+    ],
+)
+def test_of_other_text_those_that_decode_it_are_named(text, codec):
+    content = f"{HEAD}{text},s\n".encode(codec)
+    said = message(content)
+    assert said.startswith("FILE:2: not UTF-8, and no Korean in CP949; save the file as UTF-8, or try data.encoding=")
+    named = [setting.removeprefix("data.encoding=") for setting in said.partition(" or try ")[2].split(", ")]
+    assert codec in named
+    for one in named:
+        assert detect_encoding(content, "FILE", one) == one
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "cp949"])
+def test_of_text_with_a_broken_place_no_other_encoding_is_named(codec):
+    korean = "지민: 오늘 저녁에 시간 있어?\n".encode(codec)
+    said = message(korean * 3 + b"\xff\n" + korean)
+    assert said.startswith("FILE: cannot be decoded: utf-8 fails at byte ")
+    assert said.endswith("(line 4); save the file as UTF-8, or name its encoding with data.encoding") == (
+        codec == "cp949"
+    )
+    assert "cannot be decoded" in message("It’s late, isn’t it?\n".encode() + b"\x92\n")
+
+
 def test_a_foreign_line_among_korean_ones_is_found():
     lines = ["지민: 오늘 저녁에 시간 있어?", "수아: 응, 일곱 시에 보자."] * 50
     content = "\n".join(lines).encode("cp949") + "\nAnna: I can’t come\n".encode("cp1252")
-    assert message(content) == f"FILE:101: {NO_KOREAN}"
+    assert message(content) == (
+        "FILE:101: not UTF-8, and no Korean in CP949; mend the line, or save the file as UTF-8, or name its encoding "
+        "with data.encoding"
+    )
 
 
 @pytest.mark.parametrize("codec", ["cp949", "euc-kr"])

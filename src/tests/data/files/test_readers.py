@@ -132,10 +132,10 @@ def test_byte_order_mark_in_json_lines(tmp_path):
 
 
 def test_undecodable_bytes_are_located_for_each_encoding(tmp_path):
-    # "가" is b0 a1 in CP949 (no UTF-8: fails at once, byte 17); ff is in neither, at byte 22 after "\n" in line 3.
-    source = write(tmp_path, "a.csv", b"dialogue,summary\n\xb0\xa1,s\n\xff,s\n")
+    # "가" is b0 a1 in CP949 (no UTF-8: fails at once, byte 17); ff is in neither, at byte 36 after "\n" in line 3.
+    source = write(tmp_path, "a.csv", b"dialogue,summary\n" + b"\xb0\xa1" * 8 + b",s\n\xff,s\n")
     assert refusal(source) == (
-        "FILE: cannot be decoded: utf-8 fails at byte 17 (line 2), cp949 fails at byte 22 (line 3); "
+        "FILE: cannot be decoded: utf-8 fails at byte 17 (line 2), cp949 fails at byte 36 (line 3); "
         "save the file as UTF-8, or name its encoding with data.encoding"
     )
 
