@@ -18,6 +18,7 @@ from .units import (
     relative,
     serial_date,
     span,
+    week_day,
 )
 
 _NUMBER = r"\d+(?:,\d{3}|,\ 000)*(?:\.\d+)?"  # `20, 000` is how some tokenized corpora write it
@@ -72,7 +73,10 @@ _RELATIVE = {
     **{f"{word} {unit}": f"{unit}{distance}" for unit in ("week", "month", "year") for word, distance in _WHEN.items()},
 }
 _OTHERS = {
-    "weekend": Fact("date", "weekend", (("weekend", *WEEKDAYS[5:]),), ("weekend",)),
+    "weekend": week_day("weekend", "weekend"),
+    **{
+        f"{word} weekend": week_day(f"{word} weekend", "weekend", f"week{distance}") for word, distance in _WHEN.items()
+    },
     "noon": clock("noon", 12, 0, "pm"),
     "midnight": clock("midnight", 12, 0, "am"),
     "half": Fact("number", "half", (), ("share:50",)),
@@ -81,10 +85,11 @@ _OTHERS = {
     "couple": Fact("number", "couple", (), ("bare:2", "said:2")),
 }
 _FROM_NOW = "|".join(words.replace(" ", r"\s+") for words in sorted(_RELATIVE, key=len, reverse=True))
+_OTHER = "|".join(words.replace(" ", r"\s+") for words in _OTHERS)
 _DAYS_BEGIN = "|".join(sorted({words[:2].lower() for words in (*WEEKDAYS, *_OTHERS, *_RELATIVE, "the")}))
 _DAY = re.compile(
     rf"""\b(?={_DAYS_BEGIN})(?:(?P<weekday>(?-i:{"|".join(WEEKDAYS)}))s?
-    | (?<!and\ a\ )(?P<other>{"|".join(_OTHERS)})s?(?!\ (?:past|to|an?)\b)
+    | (?<!and\ a\ )(?P<other>{_OTHER})s?(?!\ (?:past|to|an?)\b)
     | (?:the\s+)?(?:{_FROM_NOW}))\b""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -108,9 +113,9 @@ def find_english_days(text: str) -> Iterator[Fact]:
     """Yield weekdays, and days, weeks, months and years from now."""
     for match in _DAY.finditer(text):
         if match["weekday"]:
-            yield Fact("date", match.group(), ((match["weekday"],),), (match["weekday"],))
+            yield week_day(match.group(), match["weekday"])
         elif match["other"]:
-            yield _OTHERS[match["other"].lower()]
+            yield _OTHERS[" ".join(match["other"].lower().split())]
         else:
             yield relative(match.group(), _RELATIVE[" ".join(match.group().lower().split()).removeprefix("the ")])
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-from .units import WEEKDAYS, Fact, clock, measured, relative
+from .units import WEEKDAYS, Fact, clock, measured, relative, week_day
 
 _WEEKDAYS = dict(zip("월화수목금토일", WEEKDAYS, strict=True))
 _DAY = re.compile(r"([월화수목금토일])(?:요일|욜)")
@@ -54,31 +54,48 @@ _SAID |= {
     "낼": Fact("date", "낼", (), ("day+1",)),
     "자정": clock("자정", 12, 0, "am"),
     "정오": clock("정오", 12, 0, "pm"),
-    "주말": Fact("date", "주말", (("weekend", *WEEKDAYS[5:]),), ("weekend",)),
+    "주말": week_day("주말", "weekend"),
     "평일": Fact("date", "평일", (("workday", *WEEKDAYS[:5]),), ("workday",)),
     "반년": Fact("number", "반년", (("months:6",),), ("months:6", "months:6+", "months:6-")),
 }
 # Of words that begin alike the longest; alternatives that begin with a letter are found fast.
 _WORDS = "|".join(word.replace("_", r"\s?") + _WHERE.get(word, "") for word in sorted(_SAID, key=len, reverse=True))
 _WORD = re.compile(_WORDS)
+_THEN = re.compile(r"[에의]?\s?")
 _END = re.compile("말(?!고)")  # that makes a weekend of a week, but for `이번 주말고 다음 주`
 _BY_LETTERS = {word.replace("_", ""): fact for word, fact in _SAID.items()}
 
 
 def find_days(text: str) -> Iterator[Fact]:
     """Yield weekdays, days, weeks, months and years from now, noon, midnight, and halves."""
+    weeks = dict(_weeks_of_days(text))
     for match in _DAY.finditer(text):
-        day = _WEEKDAYS[match[1]]
-        yield Fact("date", match[0], ((day,),), (day,))
+        yield week_day(match[0], _WEEKDAYS[match[1]], weeks.get(match.start(), ""))
     for match in _DAYS.finditer(text):  # `월수금 반`, `화, 목`
         if not "가" <= text[match.start() - 1 : match.start()] <= "힣":
-            yield Fact("date", match[0], (), tuple(_WEEKDAYS[letter] for letter in match[0] if letter in _WEEKDAYS))
+            days = [week_day("", _WEEKDAYS[letter]) for letter in match[0] if letter in _WEEKDAYS]
+            yield Fact("date", match[0], (), tuple(value for day in days for value in day.gives))
     for match in _WORD.finditer(text):
-        fact = replace(_BY_LETTERS["".join(match[0].split())], text=match[0])
-        yield _of_a_weekend(fact) if match[0].endswith("주") and _END.match(text, match.end()) else fact
+        fact = _said(match[0])
+        if match[0].endswith("주") and _END.match(text, match.end()):
+            fact = _with_weekend(fact)
+        elif match.start() in weeks and match[0] == "주말":  # `다음 주 주말`
+            fact = week_day(match[0], "weekend", weeks[match.start()])
+        yield fact
 
 
-def _of_a_weekend(week: Fact) -> Fact:
-    """Return `다음 주말` of `다음 주`: a week, and a weekend."""
-    weekend = _SAID["주말"]
-    return Fact("date", f"{week.text}말", week.values + weekend.values, week.gives + weekend.gives)
+def _said(text: str) -> Fact:
+    return replace(_BY_LETTERS["".join(text.split())], text=text)
+
+
+def _weeks_of_days(text: str) -> Iterator[tuple[int, str]]:
+    """Yield where a weekday may begin that is said with a week from now (`다음 주 월요일`), and that week."""
+    for match in _WORD.finditer(text):
+        if match[0].endswith("주") and (then := _THEN.match(text, match.end())):
+            yield then.end(), _said(match[0]).gives[0]
+
+
+def _with_weekend(week: Fact) -> Fact:
+    """Return `다음 주말` of `다음 주`: a week, and its weekend."""
+    weekend = week_day(f"{week.text}말", "weekend", week.gives[0])
+    return replace(weekend, values=week.values + weekend.values, gives=week.gives + weekend.gives)

@@ -193,6 +193,16 @@ def relative(text: str, value: str) -> Fact:
     return Fact("date", text, ((value,),), (value, f"{name}:{int(distance) * size}{sign}"))
 
 
+def week_day(text: str, day: str, week: str = "") -> Fact:
+    """Return the fact of a weekday or of the `weekend`; `week`, such as `week+1`, is the one that it is said with.
+
+    That of a week is held by the same, or by one that is said without its week (`다음 주`, and then `토요일 어때?`).
+    """
+    days = ("weekend", *WEEKDAYS[5:]) if day == "weekend" else (day,)
+    values = tuple(f"{one}:{of}" for one in days for of in (week, "any")) if week else days
+    return Fact("date", text, (values,), (day, f"{day}:{week or 'any'}"))
+
+
 def month_day(text: str, month: str, day: str) -> Fact:
     """Return the fact of a day of the year: a dialogue says both together, or `5월 3일이나 10일`."""
     together = f"date:{month}/{day}"

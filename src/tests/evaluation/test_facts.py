@@ -19,6 +19,10 @@ def missing(summary, dialogue):
     return [fact.text for fact in unsupported_facts(find_facts([summary]), [dialogue])[0]]
 
 
+def weekend_of(week):
+    return tuple(f"{day}:{of}" for day in ("weekend", "Saturday", "Sunday") for of in (week, "any"))
+
+
 @pytest.mark.parametrize(
     ("summary", "dialogue"),
     [
@@ -191,6 +195,7 @@ def test_a_fact_counts_once_and_names_beside_each_other_are_one():
         ("Three years ago.", (("months:36-", "month-36", "year-3", "age:3", "bare:3"),)),
         ("Two books.", (("things:2", "bare:2"),)),
         ("It is next week.", (("week+1",),)),
+        ("It was last weekend.", (weekend_of("week-1"),)),
     ],
 )
 def test_values_of_english_quantities(text, values):
@@ -214,8 +219,8 @@ def test_values_of_english_quantities(text, values):
         ("수요일에 간다.", (("Wednesday",),)),
         ("일욜에 간다.", (("Sunday",),)),
         ("주말에 간다.", (("weekend", "Saturday", "Sunday"),)),
-        ("이번 주말에 간다.", (("week+0", "no-week"), ("weekend", "Saturday", "Sunday"))),
-        ("다음주말에 간다.", (("week+1",), ("weekend", "Saturday", "Sunday"))),
+        ("이번 주말에 간다.", (("week+0", "no-week"), weekend_of("week+0"))),
+        ("다음주말에 간다.", (("week+1",), weekend_of("week+1"))),
         ("이번 주말고 간다.", (("week+0", "no-week"),)),
         ("모레 간다.", (("day+2",),)),
         ("다다음 주에 간다.", (("week+2",),)),
@@ -248,6 +253,27 @@ def test_days_from_now_and_their_ways():
     assert missing("오늘, 내일, 사흘 뒤에 만난다.", dialogue) == ["오늘", "내일", "사흘"]
     assert missing("오늘 만난다.", "민수: 좋아!") == []  # often meant, and not said
     assert missing("It was three days ago, not in two days.", "A: Three days ago. B: The day after tomorrow.") == []
+
+
+@pytest.mark.parametrize(
+    ("summary", "held", "not_held"),
+    [
+        ("다음 주말에 간다.", "지은: 다음 주말에 가자.", "지은: 이번 주말은 바빠. 다음 주에 가자."),
+        ("다음 주말에 간다.", "지은: 다음 주 토요일에 가자.", "지은: 이번 주 토요일은 바빠. 다음 주에 가자."),
+        ("다음 주말에 간다.", "지은: 다음 주는 어때?\n민수: 토요일 좋아.", "지은: 다음 주는 어때?\n민수: 금요일 좋아."),
+        ("다음 주 주말에 간다.", "지은: 다음 주말에 가자.", "지은: 이번 주 주말은 바빠. 다음 주에 가자."),
+        ("다음 주 월요일에 간다.", "지은: 담주 월욜에 가자.", "지은: 이번 주 월요일은 바빠. 다음 주에 가자."),
+        ("다음 주 월요일에 간다.", "지은: 다음 주는 월수금에 열어.", "지은: 지난주의 월요일처럼 다음 주에 가자."),
+        ("주말과 월요일에 간다.", "지은: 다음 주말에 가자. 이번 주 월요일에도.", "지은: 이번 주에 가자."),
+        ("They meet next weekend.", "A: Next  weekend?", "A: This weekend?\nB: No, next week."),
+        ("They meet next weekend.", "A: Next week?\nB: Saturday is fine.", "A: Next week?\nB: Not this weekend."),
+        ("They meet this weekend.", "A: On the weekend?", "A: Next weekend?"),
+        ("They meet on weekends.", "A: This weekend too?", "A: This week too?"),
+    ],
+)
+def test_a_day_and_its_week_stand_together(summary, held, not_held):
+    assert missing(summary, held) == []
+    assert len(missing(summary, not_held)) > 0
 
 
 def test_prices_may_be_said_without_their_unit():
