@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ..bilingual import Text, joined
+from ..bilingual import Text, count, joined
 from ..evaluation.result import SCORE_NAMES
 from .charts import Series, line_chart
 from .markup import Html, code, facts, join, named, notes, scrolling_table, table, tag
@@ -173,7 +173,16 @@ def _trials(record: _Record) -> Html:
     note = Text("Small figures are 95% intervals over dialogues.", "작은 숫자는 대화 단위의 95% 신뢰 구간입니다.")
     return join(
         scrolling_table(caption, [*head, *pauses, *(code(name) or "" for name in names)], rows, "numbers wide"),
-        notes(note),
+        notes(note, *map(_other_folder, record.get("others", []))),
+    )
+
+
+def _other_folder(line: _Record) -> Text:
+    """Return where trials of other machines lie, among which nothing is chosen here."""
+    n, best, place, score = line["trials"], line["best"], line["place"], decimal(line["score"], 2)
+    return Text(
+        f"{count(n, 'trial')} ended in {place}, where their weights are; the best is trial {best}, {score}.",
+        f"{place}에서 시도 {n}개가 끝났고 가중치도 거기 있습니다. 가장 나은 것은 시도 {best}, {score}점입니다.",
     )
 
 

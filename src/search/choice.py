@@ -41,7 +41,10 @@ class WinnerChoice:
 
 
 def choose(
-    finished: Sequence[Finished], most_unsupported_facts: float | None = None, errors: float = 1.0
+    finished: Sequence[Finished],
+    most_unsupported_facts: float | None = None,
+    errors: float = 1.0,
+    elsewhere: float | None = None,
 ) -> WinnerChoice:
     """Choose among finished trials, of which there is at least one.
 
@@ -50,7 +53,8 @@ def choose(
     "Classification and Regression Trees", 1984, section 3.4.3), with 0 the best one is. One that scores below the
     config as it is (trial 0) is not taken, however cheap: of few dialogues nearly all trials are equal, and whoever has
     that config would gain nothing. Trials with more unsupported facts than allowed, trial 0 too, are taken only where
-    all have more, and then that with the fewest.
+    all have more, and then that with the fewest. Of a trial 0 that is not among them the score may be known from
+    `elsewhere`.
     """
     allowed = [t for t in finished if most_unsupported_facts is None or t.unsupported_facts <= most_unsupported_facts]
     if not allowed:
@@ -59,8 +63,8 @@ def choose(
     equal = [trial for trial in allowed if trial is best or _within(errors, best, trial)]
     equal.sort(key=lambda trial: (trial.cost_seconds, -trial.score, trial.number))
     as_it_is = next((trial for trial in finished if trial.number == 0), None)
-    least = as_it_is.score if as_it_is in allowed else float("-inf")
-    chosen = next(trial for trial in equal if trial.score >= least)  # the best one at the latest
+    least = elsewhere if as_it_is is None else as_it_is.score if as_it_is in allowed else None
+    chosen = next((trial for trial in equal if least is None or trial.score >= least), best)
     gain = paired_difference(chosen.scores, as_it_is.scores) if as_it_is else None
     return WinnerChoice(best.number, [trial.number for trial in equal], chosen.number, gain)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 NAMED_SEARCH = "_search"
 """What stands behind a config's name in that of its search's folder."""
-STORAGE_FILE, CLOCK_FILE = "search.db", "clock.json"
+STORAGE_FILE, CLOCK_FILE, PLACE_FILE = "search.db", "clock.json", "place.json"
 SEARCH_RECORD, WINNER_CONFIG, SEARCH_PAGE = "search.json", "best.yaml", "search.html"
 BEST_LINK = "best"
 """To the run of the winner."""

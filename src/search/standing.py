@@ -8,7 +8,8 @@ from typing import Any
 
 from ..bilingual import Text, halves
 from ..evaluation.significance import bootstrap_interval
-from .study import TrialRecord, UnreadableTrialsError, stored_trials
+from .stored import UnreadableTrialsError, stored_trials
+from .study import TrialRecord
 
 
 def search_standing(storage: Path, scores_of: Callable[[int], Path]) -> dict[str, Any] | Text | None:

@@ -15,7 +15,6 @@ from typing import Any
 
 import optuna
 from optuna.trial import TrialState
-from sqlalchemy import create_engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..bilingual import Text, halves
@@ -23,12 +22,12 @@ from ..config.provenance import value_text
 from ..errors import YoyakError, first_line
 from .costs import Spent, Units
 from .halving import Standing, State
+from .place import PLACE, SearchPlace
 from .space import Settings, Space, decoded
+from .storage import open_storage
 
-_STUDY = "yoyak"
-_IDENTITY = "yoyak_search"
-_LAST_TABLE = "alembic_version"  # that Optuna makes in a new storage
-_WAIT_SECONDS = 60.0  # for a SQLite file: many workers on a slow disk keep each other waiting for more than its own 5
+STUDY = "yoyak"
+IDENTITY = "yoyak_search"
 _STARTUP = 5  # trials drawn at random before TPE has something to go by
 _STATES: dict[TrialState, State] = {
     TrialState.RUNNING: "begun",
@@ -41,7 +40,10 @@ _STATES: dict[TrialState, State] = {
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A trial as it stands: what it tries, what was found, what it took, and why it was never started or failed."""
+    """A trial as it stands: what it tries, what was found, what it took, and why it was never started or failed.
+
+    `elsewhere` is the folder, with its machine, in which its files lie where that is not this search's own.
+    """
 
     number: int
     settings: Settings
@@ -50,6 +52,7 @@ class TrialRecord:
     value: float | None
     reason: str | None
     attributes: Mapping[str, Any]
+    elsewhere: str | None = None
 
     @property
     def standing(self) -> Standing:
@@ -67,35 +70,44 @@ class TrialRecord:
         return Spent(**self.attributes.get("spent", {}))
 
 
-class UnreadableTrialsError(Exception):
-    """The trials of a search that can't be read from its storage; the text says why, as the database does."""
-
-
 class SearchStudy:
     """The storage of a search."""
 
     def __init__(
-        self, url: str, name: str, space: Space, seed: int, anew: bool = False, at_random: bool = False
+        self,
+        url: str,
+        name: str,
+        space: Space,
+        seed: int,
+        anew: bool = False,
+        at_random: bool = False,
+        place: SearchPlace | None = None,
     ) -> None:
         """Open the storage at a URL of Optuna, with the study `yoyak/NAME`, which is made where it isn't there.
 
-        `anew` removes what the study held. Trials are drawn by TPE, or `at_random`.
+        `anew` removes what the study held. Trials are drawn by TPE, or `at_random`. Those that are begun get their
+        files in the folder of a `place`.
 
         Raises:
-            YoyakError: it can't be opened.
+            YoyakError: it can't be opened, or holds trials of a folder that is gone, or `anew` those of other folders.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        self.url, self.space, self.seed, self.at_random = url, space, seed, at_random
+        self.url, self.space, self.seed, self.at_random, self.place = url, space, seed, at_random, place
         self._seen: list[optuna.trial.FrozenTrial] | None = None
-        study = f"{_STUDY}/{name}"
+        study = f"{STUDY}/{name}"
         try:
-            there = _storage(url)
-            if anew and study in optuna.get_all_study_names(there):
+            there = open_storage(url)
+            made: dict[str, Any] = {"storage": there, "study_name": study, "direction": "maximize"}
+            self._study = optuna.create_study(**made, load_if_exists=True)
+            if place is not None:
+                place.refuse_others(url, [trial.user_attrs for trial in self._found()], anew)
+            if anew:
                 optuna.delete_study(study_name=study, storage=there)
-            self._study = optuna.create_study(
-                storage=there, study_name=study, direction="maximize", load_if_exists=True
-            )
+                self._study = optuna.create_study(**made)
+                self.look()
+        except YoyakError:
+            raise
         except Exception as error:  # of whichever driver and database
             raise YoyakError(f"--storage {url}: can't be opened ({first_line(error)})") from error
 
@@ -113,9 +125,9 @@ class SearchStudy:
 
     def refuse_another(self, identity: Mapping[str, Any]) -> None:
         """Keep what makes this search, or raise YoyakError where the storage holds one of another make."""
-        there = self._study.user_attrs.get(_IDENTITY)
+        there = self._study.user_attrs.get(IDENTITY)
         if there is None:
-            self._study.set_user_attr(_IDENTITY, dict(identity))
+            self._study.set_user_attr(IDENTITY, dict(identity))
             return
         now = json.loads(json.dumps(identity))
         other = [f"{key} is {value_text(now.get(key))}, was {value_text(was)}" for key, was in there.items()]
@@ -143,7 +155,7 @@ class SearchStudy:
 
     def trials(self) -> list[TrialRecord]:
         """Return all trials in order."""
-        return [_record(trial) for trial in self._found()]
+        return [trial_record(trial, self.place) for trial in self._found()]
 
     def draw(self) -> Settings:
         """Return what the next trial tries, in Optuna's values."""
@@ -167,6 +179,8 @@ class SearchStudy:
         `params` None is the config as it is, outside the ranges; with a `reason` it is one that is never started.
         """
         attributes: dict[str, Any] = {} if units is None else {"units": vars(units)}
+        if self.place is not None:
+            attributes[PLACE] = self.place.as_json()
         if reason is not None:
             attributes |= halves("reason", reason)
         trial = optuna.trial.create_trial(
@@ -175,9 +189,10 @@ class SearchStudy:
             distributions={name: self.space[name] for name in params or ()},
             user_attrs=attributes,
         )
-        self._study.add_trial(trial)
+        storage = self._study._storage  # whose answer tells the number, whoever adds one at the same time
+        number = storage.get_trial_number_from_id(storage.create_new_trial(self._study._study_id, trial))
         self.look()
-        return len(self._found()) - 1
+        return number
 
     def measure(self, number: int, measured: Mapping[int, float], spent: Spent) -> None:
         """Keep what was found at pauses, and what the trial has taken."""
@@ -209,6 +224,13 @@ class SearchStudy:
         for name, half in halves("failed", reason).items():
             self._live(number).set_user_attr(name, half)
         self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+        self.look()
+
+    def refuse(self, number: int, reason: str) -> None:
+        """End a trial that was added and is not begun after all."""
+        for name, half in halves("reason", reason).items():
+            self._live(number).set_user_attr(name, half)
+        self._study.tell(number, state=TrialState.FAIL)
         self.look()
 
     def importances(self) -> dict[str, float]:
@@ -247,41 +269,8 @@ class SearchStudy:
         )
 
 
-def _storage(url: str) -> optuna.storages.RDBStorage:
-    """Return the storage at a URL; of a file, which others hold while they write, its turn is waited for."""
-    waits = {"connect_args": {"timeout": _WAIT_SECONDS}} if make_url(url).get_backend_name() == "sqlite" else None
-    return optuna.storages.RDBStorage(url, engine_kwargs=waits)
-
-
-def stored_trials(url: str) -> tuple[str, dict[str, Any], list[TrialRecord]] | None:
-    """Return of a search's storage its name, settings and trials, changing nothing; None where it is being made.
-
-    Raises:
-        UnreadableTrialsError: they can't be read.
-    """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    engines = [create_engine(url)]
-    try:
-        if not inspect(engines[0]).has_table(_LAST_TABLE):
-            return None
-        storage = optuna.storages.RDBStorage(url, skip_table_creation=True)
-        engines.append(storage.engine)
-        names = [one.study_name for one in storage.get_all_studies() if one.study_name.startswith(f"{_STUDY}/")]
-        if not names:
-            return None
-        study = optuna.load_study(study_name=names[0], storage=storage)
-        trials = [_record(trial) for trial in study.get_trials(deepcopy=False)]
-        return names[0].partition("/")[2], dict(study.user_attrs.get(_IDENTITY, {})), trials
-    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        raise UnreadableTrialsError(first_line(error.__cause__ or error)) from error
-    except (RuntimeError, LookupError, TypeError, ValueError) as error:  # of another Optuna, or what it wrote
-        raise UnreadableTrialsError(first_line(error)) from error
-    finally:
-        for engine in engines:
-            engine.dispose()
-
-
-def _record(trial: optuna.trial.FrozenTrial) -> TrialRecord:
+def trial_record(trial: optuna.trial.FrozenTrial, place: SearchPlace | None = None) -> TrialRecord:
+    """Return a trial of the storage, as it is seen from the folder of a `place`."""
     attributes = trial.user_attrs
     state: State = "failed" if "failed" in attributes else _STATES[trial.state]
     return TrialRecord(
@@ -292,6 +281,7 @@ def _record(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         value=trial.value if trial.state == TrialState.COMPLETE else None,
         reason=_reason(attributes, "failed") or _reason(attributes, "reason"),
         attributes=attributes,
+        elsewhere=place.other(attributes) if place else None,
     )
 
 

@@ -3,8 +3,9 @@
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,21 +13,38 @@ from ..errors import YoyakError
 from ..runs.lock import is_at, run_lock
 from .folder import CLAIMS, NAMED_TRIAL, NAMED_WORKER, locked, worker_names
 
+_MOMENT_SECONDS, _LOOK_SECONDS = 2.0, 0.05
+
 
 @contextmanager
-def deciding(folder: Path) -> Iterator[None]:
-    """Hold the search's folder while something is decided; wait for others that do."""
+def deciding(folder: Path, waits: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the search's folder while something is decided; wait for others that do.
+
+    `waits` is called where they take longer than a decision does, as the end of the search.
+    """
     path = folder / ".deciding.lock"
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
+            if waits is not None and not _taken_soon(descriptor):
+                waits()
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if is_at(descriptor, path):  # or who held it has failed to begin, and removed the folder
                 yield
                 return
         finally:
             os.close(descriptor)
+
+
+def _taken_soon(descriptor: int) -> bool:
+    end = time.monotonic() + _MOMENT_SECONDS
+    while time.monotonic() < end:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_LOOK_SECONDS)
+    return False
 
 
 @contextmanager
@@ -90,10 +108,10 @@ class SearchWorker:
 
 
 @contextmanager
-def working(folder: Path) -> Iterator[SearchWorker]:
-    """Be one of a search's workers."""
+def working(folder: Path, waits: Callable[[], None] | None = None) -> Iterator[SearchWorker]:
+    """Be one of a search's workers; `waits` as in `deciding`."""
     name = f"{NAMED_WORKER}{socket.gethostname()}-{os.getpid()}"
     with ExitStack() as held:
-        with deciding(folder):  # who asks whether others are there takes their names for a moment
+        with deciding(folder, waits):  # who asks whether others are there takes their names for a moment
             held.enter_context(claimed(folder, name))
         yield SearchWorker(folder, name, held.close)

@@ -50,6 +50,10 @@ SEARCH = (
         "Another process goes on with this search and ends it",
         "다른 프로세스가 이 탐색을 계속하고 마무리합니다",
     ),
+    Text(
+        "Another process is ending this search; waiting for it",
+        "다른 프로세스가 이 탐색을 마무리하고 있어 기다립니다",
+    ),
     Text("the config as it is", "원래 설정 그대로"),
     Text(
         "Trial {number}: {what} (about {took}, {left} left)",
@@ -98,6 +102,21 @@ SEARCH = (
     Text(
         "Winner:  trial {number}: {score} ({low} to {high}) on {n} dialogues",
         "선택:    시도 {number}: {score}({low} ~ {high}), 대화 {n}개",
+    ),
+    Text(
+        "Others:  {n} trials ended in {place}, where their weights are; the best is trial {number}: {score}",
+        "다른 곳: {place}에서 시도 {n}개가 끝났고 가중치도 거기 있습니다. 가장 나은 것은 시도 {number}: {score}",
+    ),
+    Text("No trial has ended in this folder", "이 폴더에서 끝난 시도가 없습니다"),
+    Text(
+        "{url}: holds trials of {place} too, which --overwrite would replace; give another experiment.name",
+        "{url}: {place}의 시도도 담겨 있어 --overwrite로 바꿀 수 없습니다. experiment.name을 다르게 하세요",
+    ),
+    Text(
+        "{url}: holds trials of {folder} whose files are gone, trial {number} first; put them back, or begin anew with "
+        "--overwrite or another experiment.name",
+        "{url}: {folder}의 시도가 담겨 있는데 그 파일이 없습니다(시도 {number}부터). 파일을 되돌려 놓거나, "
+        "--overwrite 또는 다른 experiment.name으로 새로 시작하세요",
     ),
     Text("Equal:   {others}, at a higher cost", "동등:    {others}(비용이 더 듦)"),
     Text(

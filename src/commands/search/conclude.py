@@ -31,6 +31,7 @@ from .earlier import what_stands
 from .loop import UNEXPECTED, drop_models, finished_with_models
 from .measured import TEST_SUMMARIES, scores_of, test_summaries
 from .memory import PUT_BACK
+from .others import other_folders, say_others
 from .seconds import end_seconds, summaries_seconds, whole_seconds
 from .trial import FINAL, has_scores, pause_dialogues, read_scores
 
@@ -42,6 +43,8 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
         search: whose trials have ended.
         stopped: by a signal: what takes time is left for the next start.
 
+    Where all trials that have finished lie in other folders, nothing is chosen or written.
+
     Raises:
         YoyakError: no trial has finished.
     """
@@ -50,13 +53,17 @@ def conclude(search: Search, stopped: bool = False) -> dict[str, Any]:
     if not finished:
         if stopped:
             return {}
+        if others := other_folders(search):
+            return {"name": search.config.experiment.name, "status": "elsewhere", "others": others}
         needed = end_seconds(search) + whole_seconds(search, search.units, pauses=False)
         raise YoyakError(
             f"--deadline: {hours(search.clock.deadline_seconds)} allowed no trial to end; one takes {hours(needed)} at "
             "the least; the same command with more goes on"
         )
     settings = search.config.search
-    choice = choose(finished, settings.most_unsupported_facts, settings.equal_within)
+    as_it_is = search.study.trials()[0]
+    elsewhere = as_it_is.value if as_it_is.elsewhere else None
+    choice = choose(finished, settings.most_unsupported_facts, settings.equal_within, elsewhere)
     _link(search.folder, trial_name(choice.chosen))  # usable from here on
     winner, earlier = what_stands(search, add_to_winner(search, choice.chosen, stopped))
     choice = _with_chosen(search, choice, winner.trial)
@@ -92,6 +99,7 @@ def search_record(
         line |= {"measured": {str(pause): value for pause, value in trial.measured.items()}, "score": trial.value}
         line |= {"seconds": round(trial.spent.seconds, 2), "steps": trial.spent.steps, **halves("reason", trial.reason)}
         line |= {"stages": trial.attributes.get("stages", []), "ended_after": trial.attributes.get("ended_after")}
+        line["elsewhere"] = trial.elsewhere
         line |= {name: trial.attributes.get(name, []) for name in (UNEXPECTED, PUT_BACK)}
         run = search.folder / trial_name(trial.number)
         if trial.state == "finished" and has_scores(run):
@@ -125,6 +133,7 @@ def search_record(
         "gain": choice.gain.as_dict() if choice.gain else None,
         "test": test,
         "importances": search.study.importances(),
+        "others": other_folders(search),
     }
 
 
@@ -159,6 +168,10 @@ def winner_yaml(search: Search, number: int, additions: Sequence[dict[str, Any]]
 def show_result(search: Search, record: dict[str, Any]) -> None:
     """Print what was found, and what to type next."""
     say = partial(search.console.print)
+    if record["status"] == "elsewhere":
+        say("No trial has ended in this folder")
+        say_others(search, record["others"])
+        return
     finished = {trial["number"]: trial for trial in record["trials"] if trial["state"] == "finished"}
     refused = sum(trial["state"] == "refused" for trial in record["trials"])
     begun, took = len(record["trials"]) - refused, hours(record["spent_seconds"])
@@ -173,6 +186,7 @@ def show_result(search: Search, record: dict[str, Any]) -> None:
         say(f"Equal:   {others}, at a higher cost")
     if others := ", ".join(map(str, record["equal"][:place])):
         say(f"Equal:   {others}, at a lower cost, but below the config as it is")
+    say_others(search, record["others"])
     if record["gain"] and chosen:
         say(f"Gain:    {_interval(record['gain'])} against the config as it is")
     for line in record["additions"]:
@@ -243,7 +257,7 @@ def _estimate(scores: list[float]) -> dict[str, Any]:
 def _drop_losers(search: Search, choice: WinnerChoice, winner: Winner) -> None:
     """End the trials that have paused, and remove all weights but the winner's."""
     for trial in search.study.trials():
-        if trial.state == "begun":
+        if trial.state == "begun" and trial.elsewhere is None:
             search.study.lose(trial.number)
             shutil.rmtree(search.folder / trial_name(trial.number) / "checkpoints", ignore_errors=True)
     needed = {winner.model, *winner.together}

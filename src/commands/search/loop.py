@@ -17,16 +17,17 @@ from ...redaction import redact
 from ...reports.report import write_report
 from ...runs.disk import is_disk_full, is_too_large
 from ...search.choice import Finished
+from ...search.costs import Units
 from ...search.folder import trial_name
 from ...search.halving import by_promise, promotable
-from ...search.space import decoded, own_params
+from ...search.space import Settings, decoded, own_params
 from ...search.study import TrialRecord
 from ...search.workers import claimed, deciding, held_trials
 from ..train.config import refuse_untrainable
 from .context import Search
 from .measured import free_memory
 from .memory import MOST_IN_A_ROW, MemoryTakenError, blamed, is_memory_full, wait_for_memory
-from .reasons import too_large, too_late, with_half
+from .reasons import GivenUpError, too_large, too_late, with_half
 from .seconds import (
     REPORT_SECONDS,
     pace,
@@ -52,8 +53,8 @@ def run_trials(search: Search) -> None:
     """Run trials until none can begin or go on that would end before the deadline.
 
     Raises:
-        YoyakError: the config as it is can't be trained, trial after trial fails, or the disk is full.
-        MemoryTakenError: others hold the memory that trial after trial was to take.
+        YoyakError: the config as it is can't be trained, or the disk is full.
+        GivenUpError: trial after trial fails, or others hold the memory that they were to take.
         KeyboardInterrupt: stopped by a signal.
     """
     refused, short = 0, 0  # in a row: drawn, and ended by memory that others hold
@@ -98,9 +99,10 @@ def _next(search: Search, refused: int) -> tuple[int, int | None] | _Later | Non
     trials = search.study.trials()
     search.heed_decisions()
     if not trials:
-        number = search.study.add(own_params(search.config, search.space), search.units)
-        return number, None
-    free = {trial.number for trial in trials if trial.state == "begun" and trial_name(trial.number) not in held}
+        first = _begun(search, own_params(search.config, search.space), search.units)
+        return first if isinstance(first, str) else (first, None)
+    here = {trial.number for trial in trials if trial.state == "begun" and trial.elsewhere is None}
+    free = {number for number in here if trial_name(number) not in held}
     pauses, left = len(search.settings.pauses), search.clock.left - reserved_seconds(search)
     cut_off = next((t for t in trials if t.number in free and not t.measured and t.number), None)
     if cut_off is not None and cut_off.units and whole_seconds(search, cut_off.units) <= left:
@@ -112,7 +114,7 @@ def _next(search: Search, refused: int) -> tuple[int, int | None] | _Later | Non
     if good is not None and (good == 0 or _ends_in_time(search, trials[good], left)):
         later = standings[good].pause + 1
         return good, later if good and later < pauses else None
-    drawn = _draw(search, trials, left, trials[0].state == "begun" and 0 not in free) if refused < _REFUSALS else None
+    drawn = _draw(search, trials, left, 0 in here - free) if refused < _REFUSALS else None
     if drawn is not None:
         return drawn if isinstance(drawn, str) else (drawn, 0 if pauses else None)
     for promising in by_promise(standings, free):
@@ -153,12 +155,23 @@ def _draw(search: Search, trials: "list[TrialRecord]", left: float, first_runs: 
         return "drawn"
     needed = whole_seconds(search, units)
     if needed <= left:
-        return search.study.add(params, units)
+        return _begun(search, params, units)
     if first_runs and not pace(search).measured:
         return "unknown"
     search.study.add(params, units, too_late(needed, left))
     cheaper = replace(units, steps=max(1, round(units.steps * cheapest / units.whole)))
     return None if whole_seconds(search, cheaper) > left else "drawn"
+
+
+def _begun(search: Search, params: Settings | None, units: Units) -> int | _Later:
+    """Add a trial that begins, unless one of another folder has begun with the same settings in the same moment."""
+    number = search.study.add(params, units)
+    *before, trial = search.study.trials()[: number + 1]
+    same = next((one.number for one in before if one.state != "refused" and one.settings == trial.settings), None)
+    if same is None:
+        return number
+    search.study.refuse(number, with_half(f"has the same settings as trial {same}"))
+    return "drawn"
 
 
 def _run(search: Search, number: int, until: int | None) -> None:
@@ -264,9 +277,10 @@ def _fail(search: Search, trial: TrialRecord, reason: str) -> None:
     search.study.fail(trial.number, with_half(reason))
     shutil.rmtree(search.folder / trial_name(trial.number) / "checkpoints", ignore_errors=True)
     search.console.print(f"Trial {trial.number} failed: {reason}", style="yellow")
-    newest = [one.state for one in search.study.trials() if one.state != "refused"][-_FAILURES:]
+    here = [one.state for one in search.study.trials() if one.elsewhere is None]
+    newest = [state for state in here if state != "refused"][-_FAILURES:]
     if newest == ["failed"] * _FAILURES:
-        raise YoyakError(f"{_FAILURES} trials in a row failed, the last one so: {reason}")
+        raise GivenUpError(f"{_FAILURES} trials in a row failed, the last one so: {reason}")
 
 
 def _note_unexpected(search: Search, trial: TrialRecord, error: Exception) -> None:

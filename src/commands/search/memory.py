@@ -9,6 +9,7 @@ from ...models.free_memory import resident_bytes, room_bytes
 from ...search.memory_taken import MemoryShortage
 from ...search.study import TrialRecord
 from .context import Search
+from .reasons import GivenUpError
 
 PUT_BACK = "put_back"
 """In a trial's record: what was free, and what was planned, each time that it was put back."""
@@ -22,19 +23,18 @@ _WORDS = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUBLAS_STA
 class MemoryTakenError(YoyakError):
     """Memory that a trial was to take is held by other processes."""
 
-    def __init__(self, number: int, shortage: MemoryShortage, message: str | None = None) -> None:
-        """Say that the trial is put back, or (`message`) what comes of it."""
-        said = f"Trial {number} is put back, not failed: memory that other processes hold ran out ({shortage})"
-        super().__init__(message or said)
+    def __init__(self, number: int, shortage: MemoryShortage) -> None:
+        """Say that the trial is put back."""
+        super().__init__(
+            f"Trial {number} is put back, not failed: memory that other processes hold ran out ({shortage})"
+        )
         self.number, self.shortage = number, shortage
 
-    def last_word(self, times: int) -> "MemoryTakenError":
+    def last_word(self, times: int) -> GivenUpError:
         """Return the error of a worker that gives up."""
-        return MemoryTakenError(
-            self.number,
-            self.shortage,
+        return GivenUpError(
             f"memory that other processes hold ran out {times} times in a row, the last time in trial {self.number} "
-            f"({self.shortage}); end them, or set CUDA_VISIBLE_DEVICES to another card, and the same command goes on",
+            f"({self.shortage}); end them, or set CUDA_VISIBLE_DEVICES to another card, and the same command goes on"
         )
 
 

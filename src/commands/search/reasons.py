@@ -1,8 +1,13 @@
 """Why a trial or an addition was not started, or failed, in both languages: pages show it."""
 
 from ...bilingual import Text
+from ...errors import YoyakError
 from ...planner.advice import hours
 from ..speech import in_korean
+
+
+class GivenUpError(YoyakError):
+    """The next trial would go wrong as those before; what has ended so far is the result."""
 
 
 def with_half(sentence: str) -> str:

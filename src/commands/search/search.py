@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from ...config.located import located
 from ...config.schema import Config
 from ...config.unread import refuse_no_summaries
 from ...errors import YoyakError
-from ...search.folder import CLOCK_FILE, NAMED_SEARCH, STORAGE_FILE
+from ...search.folder import CLOCK_FILE, NAMED_SEARCH, PLACE_FILE, STORAGE_FILE
 from ..console import create_console, print_json, quiet_libraries
 from ..together import alone
 from ..train.config import resolve_config
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 _LOSSES = "losses"
 """What the storage calls the number of dialogues that the evaluation loss is of."""
-_BEGINS_WITH = {"data", STORAGE_FILE}
+_BEGINS_WITH = {"data", STORAGE_FILE, PLACE_FILE}
+_STAYS = {".deciding.lock", PLACE_FILE}
 _NOT_OF_THE_SEARCH = (
     "experiment.", "search.trials", "search.keep_models", "search.additions", "search.equal_within",
     "training.logging_steps", "training.report_to",
@@ -71,7 +73,7 @@ def run_search(request: SearchRequest) -> Path:
         from ...training.guards.interrupts import stopped_by_sigterm
         from .conclude import conclude, show_result
         from .loop import run_trials
-        from .memory import MemoryTakenError
+        from .reasons import GivenUpError
 
         for line in untried_lines(search.config):
             search.console.print(line, style="dim")
@@ -80,7 +82,7 @@ def run_search(request: SearchRequest) -> Path:
                 run_trials(search)
                 with deciding(search.folder):  # the last worker sees no other
                     record = conclude(search) if worker.is_last() else None
-        except (KeyboardInterrupt, MemoryTakenError):
+        except (KeyboardInterrupt, GivenUpError):
             with deciding(search.folder):  # Ctrl-C stops all workers of a terminal at once
                 conclude(search, stopped=True)
             raise
@@ -101,6 +103,7 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, SearchWorker]]":
     """
     from ...search.clock import SearchClock
     from ...search.objective import refuse_objective
+    from ...search.place import SearchPlace
     from ...search.space import search_space
     from ...search.study import SearchStudy
     from ...search.workers import deciding, working
@@ -123,7 +126,8 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, SearchWorker]]":
     machine = search_machine(config, train, data.dev)
     machine = replace(machine, losses=machine.loss_dialogues(config, space))
     units = machine.units(config)
-    with working(folder) as worker:
+    said = "Another process is ending this search; waiting for it"
+    with working(folder, partial(console.print, said, style="dim")) as worker:
         with deciding(folder):
             alone = worker.is_alone()
             is_new = not (folder / CLOCK_FILE).is_file()
@@ -135,7 +139,8 @@ def _begun(request: SearchRequest) -> "Iterator[tuple[Search, SearchWorker]]":
                 if request.overwrite and request.storage is None:
                     _empty(folder)
                 name, chance = config.experiment.name, config.search.sampler == "random"
-                study = SearchStudy(url, name, space, config.search.seed, request.overwrite, chance)
+                place = SearchPlace.of(folder)
+                study = SearchStudy(url, name, space, config.search.seed, request.overwrite, chance, place)
                 if request.overwrite and request.storage is not None:
                     _empty(folder)
                 study.refuse_another(_identity(config, data, train))
@@ -186,11 +191,11 @@ def _refuse_company(folder: Path, alone: bool) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """Remove what a search's folder holds, but for its locks."""
+    """Remove what a search's folder holds, but for its locks and its key."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
             shutil.rmtree(path)
-        elif (path.is_symlink() or path.is_file()) and path.name != ".deciding.lock":
+        elif (path.is_symlink() or path.is_file()) and path.name not in _STAYS:
             path.unlink()
 
 

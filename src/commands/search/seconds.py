@@ -16,9 +16,13 @@ _END_SECONDS = 1.0  # for the search's own page and the process's end
 
 
 def pace(search: Search) -> Pace:
-    """Return the pace of this search's trials, from their parts in the order in which they ended."""
+    """Return the pace of this search's trials, from their parts in the order in which they ended.
+
+    Those in other folders ran on other machines: they are a guess until a part has ended here.
+    """
+    trials = [trial for trial in search.study.trials() if trial.attributes.get("stages")]
     parts = []
-    for trial in search.study.trials():
+    for trial in [one for one in trials if one.elsewhere is None] or trials:
         if (units := trial.units) is not None:
             parts += [(one["ended_after"], units, Spent(**one["spent"])) for one in trial.attributes.get("stages", [])]
     return pace_of([(units, spent) for _, units, spent in sorted(parts, key=lambda part: part[0])])
@@ -81,7 +85,8 @@ def _test_seconds(search: Search, speed: Pace, units: Units) -> float:
 
 def _slowest_test_seconds(search: Search, speed: Pace) -> float:
     """Return the same of the config as it is, or of the finished trial that takes longest."""
-    finished = [trial.units for trial in search.study.trials() if trial.state == "finished" and trial.units]
+    trials = [trial for trial in search.study.trials() if trial.state == "finished" and trial.elsewhere is None]
+    finished = [trial.units for trial in trials if trial.units]
     return max(_test_seconds(search, speed, units) for units in (search.units, *finished))
 
 

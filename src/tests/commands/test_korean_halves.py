@@ -17,6 +17,7 @@ MODULES = sorted(
     if "tests" not in path.relative_to(SRC).parts
 )
 ERRORS = {"YoyakError", "RankFailedError", "StoppedRunError", "UnfitTokenizerError"}
+ERRORS |= {"GivenUpError", "MemoryFullError", "MemoryTakenError"}  # of memory and searches
 REASONS = {"BadRow", "_BadCellError", "DamagedCheckpoint", "NotTurnsError", "TooMuchError", "Unclear"}
 """Of what becomes a part of an error or a note."""
 LINES = {"add_column", "add_row", "append", "echo", "info", "print", "say", "say_aside", "secho"}

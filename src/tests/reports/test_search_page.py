@@ -91,6 +91,13 @@ def test_what_is_trained_on_is_said():
     assert "training data" not in page
 
 
+def test_where_trials_of_other_machines_lie_is_said():
+    other = {"place": "/data/found_search on gpu2", "trials": 1, "best": 7, "score": 91.257}
+    page = render_search(RECORD | {"others": [other]}, "")
+    assert "1 trial ended in /data/found_search on gpu2, where their weights are; the best is trial 7, 91.26." in page
+    assert "/data/found_search on gpu2에서 시도 1개가 끝났고 가중치도 거기 있습니다." in page
+
+
 def test_the_config_as_it_is_wins():
     record = RECORD | {"chosen": 0, "equal": [0], "test": None, "trials": RECORD["trials"][:1]}
     page = render_search(record | {"additions": []}, "x")

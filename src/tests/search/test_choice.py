@@ -39,6 +39,8 @@ def test_a_cheaper_equal_is_not_taken_below_the_config_as_it_is():
     assert found.gain is not None
     assert found.gain.difference == 0.0
     assert choose([lower, BEST]).chosen == 1  # somebody has removed trial 0
+    assert choose([lower, BEST], elsewhere=59.5).chosen == 3  # or it lies on another machine
+    assert choose([lower, BEST], elsewhere=61.0).chosen == 3  # which nothing here is as good as
     assert choose([Finished(0, as_it_is.scores, 80.0, 0.5), lower, BEST], 0.2).chosen == 1  # nothing to go by either
 
 

@@ -9,7 +9,8 @@ from src.config.loader import load_config
 from src.search.costs import Units
 from src.search.space import search_space
 from src.search.standing import search_standing
-from src.search.study import SearchStudy, UnreadableTrialsError, stored_trials
+from src.search.stored import UnreadableTrialsError, stored_trials
+from src.search.study import SearchStudy
 
 UNITS = Units(steps=10, step=1.0, evaluations=2, evaluation=1.0, prompt=0.1, token=0.01, tokens=20.0)
 

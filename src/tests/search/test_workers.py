@@ -1,6 +1,7 @@
 """Several processes on one search."""
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -77,3 +78,18 @@ def test_of_two_that_end_together_one_is_the_last(tmp_path):
         worker.communicate("\n")
         assert worker.returncode == 0
     assert [is_free(tmp_path, name) for name in names] == [True, True]
+
+
+def test_who_begins_while_another_ends_the_search_says_that_it_waits(tmp_path, monkeypatch):
+    """Averages and a refining take minutes; a decision takes none."""
+    monkeypatch.setattr(workers, "_MOMENT_SECONDS", 0.1)
+    said = []
+    descriptor = os.open(tmp_path / ".deciding.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    def waits():
+        said.append("waits")
+        os.close(descriptor)
+
+    with workers.working(tmp_path, waits), deciding(tmp_path, waits):
+        assert said == ["waits"]

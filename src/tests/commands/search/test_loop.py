@@ -18,6 +18,7 @@ from src.commands.search.reasons import too_late, with_half
 from src.commands.search.seconds import end_seconds, stage_seconds, whole_seconds
 from src.commands.search.trial import TrialScores
 from src.config.loader import load_config
+from src.errors import YoyakError
 from src.runs.disk import raise_if_disk_full
 from src.search.choice import WinnerChoice
 from src.search.costs import Units
@@ -71,6 +72,23 @@ def test_a_trial_that_meets_a_full_disk_goes_on_later(yoyak, learning, monkeypat
         assert yoyak(*SEARCH, "search.trials=2", f"search.equal_within={errors}").code == 0
         record = json.loads((learning / "outputs" / "tiny_lora_search" / "search.json").read_text())
         assert len(record["equal"]) == equal
+
+
+def test_what_has_ended_is_the_result_where_the_trials_after_it_fail(yoyak, learning, monkeypatch):  # noqa: F811
+    run_stage = loop.run_stage
+
+    def failing(config, *arguments):
+        if config.experiment.name == trial_name(0):
+            return run_stage(config, *arguments)
+        raise YoyakError("it diverged")
+
+    monkeypatch.setattr(loop, "run_stage", failing)
+    result = yoyak(*SEARCH, "search.trials=9")
+    assert (result.code, result.err) == (2, "yoyak: 3 trials in a row failed, the last one so: it diverged\n")
+    folder = learning / "outputs" / "tiny_lora_search"
+    record = json.loads((folder / "search.json").read_text())
+    assert (record["status"], record["chosen"]) == ("stopped", 0)
+    assert (folder / "best" / "final_model").is_dir()
 
 
 def test_a_storage_on_a_full_disk(yoyak, learning, monkeypatch):  # noqa: F811

@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from src.commands.search import loop, memory
+from src.commands.search.reasons import GivenUpError
 from src.commands.search.trial import Stage
 from src.commands.speech import in_korean
 from src.commands.train import run_steps
@@ -124,7 +125,7 @@ def test_a_trial_fails_where_what_was_planned_was_free(tmp_path, monkeypatch, er
 
 def test_a_worker_gives_up_where_memory_stays_taken(tmp_path, monkeypatch):
     search, run = run_out(tmp_path, monkeypatch, 1 << 61, ERRORS)
-    with pytest.raises(memory.MemoryTakenError, match="ran out 3 times in a row, the last time in trial 1 ") as caught:
+    with pytest.raises(GivenUpError, match="ran out 3 times in a row, the last time in trial 1 ") as caught:
         run()
     assert search.study.trials()[1].state == "begun"
     assert in_korean(str(caught.value)).startswith("다른 프로세스가 쓰는 메모리 때문에 3번 연달아 모자랐습니다. ")

@@ -198,9 +198,10 @@ def test_the_end_names_what_has_ended_processes(tmp_path):
     ended = {"number": 0, "state": "finished", "score": 50.0, "low": 45.0, "high": 55.0, "unexpected": []}
     trials = [ended, {"number": 1, "state": "failed", "unexpected": ["ValueError: odd", "TypeError: worse"]}]
     found = {"trials": trials, "spent_seconds": 9.0, "chosen": 0, "equal": [0], "objective": "chrf"}
+    alone = {"status": "ended", "others": []}
     nothing = {"gain": None, "additions": [], "earlier": None, "test": None, "together": []}
     search = search_of(tmp_path, 1e6, lambda config: UNITS)
-    show_result(search, found | nothing | {"dev": {"dialogues": 4}})
+    show_result(search, found | alone | nothing | {"dev": {"dialogues": 4}})
     lines = [f"Ended:   a process at trial 1, unexpectedly: {why}" for why in ("ValueError: odd", "TypeError: worse")]
     assert search.said[1:3] == lines
     assert said_in_korean(lines[0]) == "중단:    시도 1에서 프로세스가 예기치 않게 끝남: ValueError: odd"
