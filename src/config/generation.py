@@ -35,7 +35,7 @@ class GenerationSettings(Section):
     """No n-gram of this many tokens comes twice in a summary; those of the dialogue don't count. 0 is off."""
     truncate_repetition: bool = True
     """Cut off what repeats at the end of a summary that ran into its limit in a loop: the same tokens three times or
-    more, of which the first time is kept. Not with `mbr_samples`."""
+    more, a sentence twice and begun again, of which the first time is kept. Not with `mbr_samples`."""
     length_penalty: Annotated[float, Field(ge=-100, le=100)] = 1.0
     """Beam search: above 0 favours longer summaries."""
     mbr_samples: Annotated[int, Field(ge=0, le=2**14)] = 0
