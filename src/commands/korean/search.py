@@ -89,6 +89,10 @@ SEARCH = (
         "다른 프로세스가 쓰는 메모리 때문에 {n}번 연달아 모자랐습니다. 마지막은 시도 {number}({why:t}). 그 프로세스를 "
         "끝내거나 CUDA_VISIBLE_DEVICES로 다른 GPU를 고른 뒤 같은 명령을 실행하면 이어서 합니다",
     ),
+    Text(
+        "{place}: memory ran out when it was to summarize; free some, and the same command goes on",
+        "{place}: 요약하려는데 메모리가 모자랐습니다. 메모리를 비우고 같은 명령을 실행하면 이어서 합니다",
+    ),
     Text("memory ran out ({why})", "메모리가 모자랐습니다({why:t})"),
     Text(
         "{device}: {free} of {all} GB free, {planned} planned",

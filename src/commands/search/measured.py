@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...errors import MemoryFullError, YoyakError
 from ...files import write_atomic
 from ...search.objective import mean_unsupported_facts, objective_scores
 from .context import Search
+from .memory import is_memory_full
 from .trial import TrialScores
 
 if TYPE_CHECKING:
@@ -77,8 +79,15 @@ def _summaries(search: Search, model: Path, rows: "Sequence[DialogueRow]", name:
         return TrialSummaries(**known)
     final = model / "final_model"
     config = with_model(load_saved(final, []), str(final))
-    loaded: Any = load_configured(config, create_console(quiet=True))
-    generated = summaries(loaded, [row.dialogue for row in rows], lambda *_: None)
+    try:
+        loaded: Any = load_configured(config, create_console(quiet=True))
+        generated = summaries(loaded, [row.dialogue for row in rows], lambda *_: None)
+    except Exception as error:
+        if isinstance(error, YoyakError) or not is_memory_full(error):
+            raise
+        raise MemoryFullError(
+            f"{final}: memory ran out when it was to summarize; free some, and the same command goes on"
+        ) from None
     made = TrialSummaries([one.text for one in generated], [one.ended for one in generated])
     del loaded
     free_memory()

@@ -15,6 +15,7 @@ from src.commands.search.trial import Stage
 from src.commands.speech import in_korean
 from src.commands.train import run_steps
 from src.errors import MemoryFullError, YoyakError
+from src.models.lora_loader import LoRALoader
 from src.search.costs import Spent
 from src.search.memory_taken import MemoryShortage
 from src.tests.commands.search.test_search import SEARCH, learning, record_of  # noqa: F401
@@ -139,3 +140,20 @@ def test_a_shortage_is_waited_out(monkeypatch):
     monkeypatch.setattr(memory.time, "sleep", looks.append)
     memory.wait_for_memory(MemoryShortage("T4", 40, 10, 20))
     assert looks == [1.0] * 2
+
+
+def test_memory_that_runs_out_at_the_end_is_said_and_the_end_goes_on(yoyak, learning, monkeypatch):  # noqa: F811
+    load = LoRALoader.load_model_and_tokenizer
+
+    def full(loader, *arguments, trainable=True):
+        if not trainable:
+            torch.empty(1 << 60)  # more than any machine has: the allocator's own error
+        return load(loader, *arguments, trainable=trainable)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LoRALoader, "load_model_and_tokenizer", full)
+        result = yoyak(*SEARCH, "search.trials=1")
+    said = "trial_0000/final_model: memory ran out when it was to summarize; free some, and the same command goes on\n"
+    assert (result.code, result.err) == (2, f"yoyak: outputs/tiny_lora_search/{said}")
+    assert yoyak(*SEARCH, "search.trials=1").code == 0
+    assert record_of(learning / "outputs" / "tiny_lora_search")["test"]["dialogues"] == 2
