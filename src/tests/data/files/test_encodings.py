@@ -97,12 +97,13 @@ WESTERN = [
 ]
 
 
-@pytest.mark.parametrize(("codec", "name"), [("cp1252", "Windows-1252"), ("mac-roman", "Mac Roman")])
-@pytest.mark.parametrize("text", WESTERN)
+@pytest.mark.parametrize(
+    ("text", "codec", "name"),
+    [(text, "cp1252", "Windows-1252") for text in WESTERN]
+    + [(text, "mac-roman", "Mac Roman") for text in WESTERN if "£" not in text],  # its pound sign tells nothing
+)
 @pytest.mark.parametrize("form", ["{}", "dialogue,summary\nA: Hi!,Hi.\nA: {0},{0}\n", '{{"dialogue": "A: {0}"}}\n'])
 def test_of_western_text_the_encoding_is_named(text, codec, name, form):
-    if codec == "mac-roman" and "£" in text:
-        pytest.skip("has nothing that tells them apart")
     said = message(form.format(text).encode(codec))
     assert f"perhaps {name} (curly quotes, accents)" in said
     assert said.endswith(f"; save the file as UTF-8, or say data.encoding={codec}")
