@@ -7,14 +7,18 @@ and its gradient.
 
 import logging
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
 
+from ..data.batches.bins import BESIDE_BYTES
 from ..data.batches.packing import MicroBatch
 from ..kernels.heads import Sequences
 from ..ranks.group import rank_count
+from .gradient_branch import GradientBranch, operand_bytes
 from .layer_state import among
 from .packed_decoder import PackedDecoder, Passes, dropout_seed
 
@@ -100,9 +104,18 @@ class CapturedPasses(Passes):
                 hidden.copy_(self._run(inputs, self._sequences(inputs), self._drops(inputs, key)))
             self._pool = forward.pool()
             with torch.cuda.graph(backward, pool=self._pool, capture_error_mode=mode):
-                hidden.copy_(super().backward(hidden))
+                with self._branch.beside(self.decoder.linears) if self._branch else nullcontext():
+                    grad = super().backward(hidden)
+                hidden.copy_(grad)
         self.captured += 1
         return forward, backward
+
+    @cached_property
+    def _branch(self) -> GradientBranch | None:
+        """What adds adapters' gradients beside the backward, where all micro-batches are small."""
+        adapted = any(linear.ranks for linear in self.decoder.linears)
+        most = max(operand_bytes(layer.linears, self.most_tokens) for layer in self.decoder.layers)
+        return GradientBranch() if adapted and most <= BESIDE_BYTES else None
 
     @staticmethod
     def _sequences(inputs: MicroBatch) -> Sequences:

@@ -6,7 +6,7 @@ base and adapter, forward and backward, without further passes over the outputs:
     [x | s drop(x) A^T] [W | B]^T = x W^T + s drop(x) A^T B^T
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,6 +78,7 @@ class AdaptedLinear:
         grad_a: (ranks, width), sum of the gradients of the adapters' A one below the other.
         grad_weight: (out, width), sum of the weights' gradients, where these train.
         grad_bias: (out,), the same of the biases.
+        aside: what is called with `add_gradients`' work and operands to do it later; None does it at once.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class AdaptedLinear:
         self.grad_a: torch.Tensor | None = None
         self.grad_weight: torch.Tensor | None = None
         self.grad_bias: torch.Tensor | None = None
+        self.aside: Callable[..., None] | None = None
         self.blocks: list[AdapterBlock] = []
         row = rank = 0
         for count, adapter in zip(rows, adapters, strict=True):
@@ -150,6 +152,14 @@ class AdaptedLinear:
             reduced: the last columns of the fused input (tokens, ranks).
             drop: as in the forward.
         """
+        if self.aside is None:
+            self._add_gradients(grad, grad_reduced, x, reduced, drop)
+        else:
+            self.aside(self._add_gradients, grad, grad_reduced, x, reduced, drop)
+
+    def _add_gradients(
+        self, grad: torch.Tensor, grad_reduced: torch.Tensor, x: torch.Tensor, reduced: torch.Tensor, drop: Drop | None
+    ) -> None:
         if self.grad_weight is not None:
             _add_product(self.grad_weight, grad.t(), x, 1.0)
         if self.grad_bias is not None:

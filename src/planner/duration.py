@@ -8,12 +8,13 @@ product linear in T.
 
 from dataclasses import dataclass, replace
 
+from .captured import captured
 from .constants import TIME, TimeConstants
 from .delta import delta_tensors, flash_delta_tensors
 from .devices import Device
 from .evaluation import evaluates_packed
 from .job import TrainingJob
-from .memory import Activations, captured, optimizer_bytes
+from .memory import Activations, optimizer_bytes
 from .model_shape import ModelShape
 from .sharding_bytes import exchanged_bytes, layer_bytes
 from .step_work import StepWork

@@ -22,9 +22,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..data.batches.bins import CAPTURED_TOKENS
 from .allocator import block
 from .attention_memory import attention_tensors, attention_work
+from .captured import captured, captured_bytes, workspace
 from .constants import MEMORY
 from .delta import delta_work
 from .job import TrainingJob
@@ -224,7 +224,7 @@ def packed_parts(job: TrainingJob, size: MicroBatchSize, how: Activations) -> di
     # Graphs have a stream's workspace and the states' buffer of their own; without them the head's gradient stays.
     parts["temporary"] += block(tokens * shape.width * e)
     if captured(job, tokens):
-        parts["temporary"] += int(MEMORY.workspace) + 32 * tokens
+        parts["temporary"] += captured_bytes(job, tokens)
     return parts
 
 
@@ -237,23 +237,12 @@ def _cut_inputs(job: TrainingJob, tokens: int, how: Activations) -> int:
     return how.kept_layers * width + min(_STAGES, shape.layers - how.kept_layers) * (width + waiting)
 
 
-def captured(job: TrainingJob, tokens: int) -> bool:
-    """Tell whether a micro-batch's passes run from CUDA graphs, which keep a memory pool of their own."""
-    plain = job.shape.delta is None and job.shards is None
-    return job.engine == "packed" and tokens <= CAPTURED_TOKENS and not job.cpu and plain
-
-
 def evaluation_bytes(job: TrainingJob, size: MicroBatchSize) -> int:
     """Return what an evaluation batch adds at its peak: logits in compute type and twice in float32, one layer."""
     chunk = min(AUTOGRAD_CHUNK, _CPU_LOGITS // job.shape.vocabulary) if job.cpu else AUTOGRAD_CHUNK
     logits = min(size.targets, chunk) * job.shape.vocabulary * (job.element + 4 + 4)
     layer = size.tokens * (4 * job.shape.width + 3 * job.shape.inner) * job.element
     return max(logits + 2 * size.tokens * job.shape.width * job.element, layer) + workspace(job)
-
-
-def workspace(job: TrainingJob) -> int:
-    """Return the bytes of cuBLAS's workspace on a GPU."""
-    return 0 if job.cpu else int(MEMORY.workspace)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from dataclasses import replace
 from ..architectures import PRODUCTS
 from ..descriptions import DELTA_CHUNK
 from .allocator import block
+from .captured import workspace
 from .job import TrainingJob
-from .memory import AUTOGRAD_CHUNK, MicroBatchSize, steady_parts, workspace
+from .memory import AUTOGRAD_CHUNK, MicroBatchSize, steady_parts
 from .sharding_bytes import backward_bytes, end_bytes
 
 

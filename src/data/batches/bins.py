@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from heapq import heapreplace
 
 CAPTURED_TOKENS = 16384  # on a GPU, micro-batches up to this run from CUDA graphs; larger ones keep it busy without
+BESIDE_BYTES = 128_000_000  # operands of a captured layer up to which adapters' gradients are added on a branch
 _CAPTURED_MULTIPLE = 256
 _ALIGNED_MULTIPLE = 64
 SIDE_BY_SIDE = 2  # micro-batches that a CPU computes at a time, each on its part of the threads

@@ -52,4 +52,5 @@ def test_graphs_give_the_bits_of_single_operations(dropout: float) -> None:
         assert got_loss == loss
         assert all(torch.equal(got[name], gradient) for name, gradient in expected.items())
     assert passes.obstacle is None
+    assert passes._branch is not None
     assert passes.captured == len(passes.sizes) > 1

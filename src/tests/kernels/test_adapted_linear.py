@@ -1,5 +1,7 @@
 """Layers that share their input against the slow, obvious ones, forward and backward."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -31,7 +33,8 @@ def adapters() -> list[Adapter | None]:
 
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("dropping", [False, True])
-def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
+@pytest.mark.parametrize("later", [False, True])
+def test_forward_and_backward(later: bool, dropping: bool, with_bias: bool) -> None:
     torch.manual_seed(0)
     some = adapters()
     frozen, x = torch.randn(sum(ROWS), WIDTH, dtype=F64), torch.randn(TOKENS, WIDTH, dtype=F64)
@@ -57,10 +60,15 @@ def test_forward_and_backward(dropping: bool, with_bias: bool) -> None:
     how = DROP if dropping else None
     linear.load()
     assert torch.allclose(linear.forward(wide_input, how), expected, rtol=1e-12)
+    put_aside = list[Any]()
+    linear.aside = (lambda *work: put_aside.append(work)) if later else None
     for _ in range(2):  # gradients are added
         grad_x, grad_reduced = linear.input_gradient(grad, how)
         linear.add_gradients(grad, grad_reduced, x, wide_input[:, WIDTH:], how)
         assert torch.allclose(grad_x, wanted_x, rtol=1e-10)
+    assert len(put_aside) == 2 * later
+    for add, *operands in put_aside:
+        add(*operands)
     for parameter, gradient in zip(trained, wanted, strict=True):
         assert parameter.grad is not None
         assert torch.allclose(parameter.grad, 2 * gradient, rtol=1e-10)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from src.architectures import LINEARS
+from src.planner.captured import captured, captured_bytes
 from src.planner.job import Shards, TrainingJob
 from src.planner.memory import (
     Activations,
     MicroBatchSize,
-    captured,
     evaluation_bytes,
     kept_tensors,
     optimizer_bytes,
@@ -87,9 +87,10 @@ def test_a_micro_batch_of_the_packed_engine():
     assert sum(kept_tensors(JOB, 512, False).values()) == layer == 516_096
     # Down's backward: 512 x 48 and 512 x (112 + 4) in bf16, and the activation of 512 x 112
     work = 49_152 + 118_784 + 114_688
-    # cuBLAS's workspace and that of a graph's stream, rotary 512 x 16, five numbers of 8 bytes a token, the head's
-    # gradient, 32 bytes a token of the graph
-    temporary = 2 * 33_600_000 + 16_384 + 20_480 + 49_152 + 16_384
+    # cuBLAS's workspace and those of a graph's two streams, rotary 512 x 16, five numbers of 8 bytes a token, the
+    # head's gradient, 32 bytes a token of the graph, and of the four products outputs and twice inputs with ranks
+    beside = 512 * 2 * (128 + 2 * 60 + 48 + 2 * 68 + 224 + 2 * 56 + 48 + 2 * 116)
+    temporary = 3 * 33_600_000 + 16_384 + 20_480 + 49_152 + 16_384 + beside
     two = packed_parts(JOB, SIZE, Activations(2))
     assert two == {
         "activations_inputs": 3 * 49_152,
@@ -144,6 +145,17 @@ def test_graphs_take_micro_batches_of_up_to_16384_tokens_on_a_gpu():
     processor = replace(JOB, cpu=True)
     assert not captured(processor, 512)
     assert packed_parts(processor, SIZE, Activations(2))["temporary"] == 16_384 + 20_480 + 49_152
+
+
+def test_gradients_beside_a_captured_backward_take_memory_where_layers_are_small():
+    numbers, columns = 2 * 33_600_000, 1048 * 2
+    for tokens, beside in ((16_384, 16_384 * columns), (512, 512 * columns)):
+        assert captured_bytes(JOB, tokens) == numbers + 32 * tokens + beside
+    assert captured_bytes(replace(JOB, method="full"), 512) == 33_600_000 + 32 * 512
+    wide = 7 * 4096 + 2 * (4 * 4096 + 7 * 16)  # products of 3, 1, 2 and 1 matrices: seven outputs, four inputs
+    most = 128_000_000 // (2 * wide)
+    assert captured_bytes(WIDE, most) == numbers + 32 * most + 2 * most * wide
+    assert captured_bytes(WIDE, most + 1) == 33_600_000 + 32 * (most + 1)
 
 
 def test_an_evaluation_batch():
