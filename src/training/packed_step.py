@@ -1,5 +1,6 @@
 """The packed engine: an optimizer step's examples in micro-batches without padding."""
 
+import logging
 from typing import Any, ClassVar
 
 import torch
@@ -12,6 +13,7 @@ from ..decoder.captured_passes import CapturedPasses
 from ..decoder.packed_decoder import PackedDecoder
 from ..decoder.side_by_side import SideBySide, runs_side_by_side
 from ..ranks.group import gathered, own_rank, rank_count
+from .guards.memory_back import PlannedMemory
 from .guards.out_of_memory import PackingPolicy
 from .memory_plan import common_tokens
 from .packed_evaluation import packed_loss
@@ -45,6 +47,7 @@ class PackedTrainer(ResponseTrainer):
         engine, plan = resolved.engine, resolved.memory_plan
         kept, keeps_inputs = (plan.kept_layers, plan.keeps_inputs) if plan else (None, True)
         self.decoder = PackedDecoder(self.model, kept, keeps_inputs, engine.float8)
+        self._planned_keeping = self.decoder.kept_layers, self.decoder.keeps_inputs
         alone = self.decoder.shared is None  # a layer's weights are there for one micro-batch at a time
         self.side_by_side = SideBySide(self.decoder) if alone and runs_side_by_side(self.decoder) else None
         tokens = plan.micro_batch_tokens if plan else engine.micro_batch_tokens
@@ -58,6 +61,8 @@ class PackedTrainer(ResponseTrainer):
             ranks=rank_count(),
         )
         self.room = PackingPolicy(packer, resolved.recomputes)
+        # Of several ranks all would have to look at the same step.
+        self.planned_memory = PlannedMemory(plan.device_bytes) if plan and rank_count() == 1 else None
         captures = alone and plan is not None and tokens <= CAPTURED_TOKENS and self.decoder.captures
         self.passes = CapturedPasses(self.decoder, tokens) if captures else None
         self.copies = StepCopies(self.args.device)
@@ -118,8 +123,16 @@ class PackedTrainer(ResponseTrainer):
     ) -> torch.Tensor:
         """Add the step's gradients; return its mean loss per target token.
 
-        Where memory runs out, the step is repeated in smaller micro-batches, which are kept for the steps to come.
+        Where memory runs out, the step is repeated in smaller micro-batches, which are kept for the steps to come; but
+        where others held that memory, only until it is back.
         """
+        if self.room.is_of_others and self.planned_memory and self.planned_memory.is_back():
+            self.room.forget()
+            self.use_room()
+            logging.getLogger("yoyak").info(
+                "Memory that others held is free again: micro-batches of %d tokens from here on",
+                self.room.packer.micro_batch_tokens,
+            )
         batches = self.room.fitting(inputs["micro_batches"])
 
         def make_room() -> None:
@@ -127,6 +140,7 @@ class PackedTrainer(ResponseTrainer):
             if self.decoder.shared is not None:
                 raise out_of_memory_when_cut()
             batches = self.room.smaller(batches)
+            self.room.is_of_others |= self.planned_memory is not None and self.planned_memory.is_taken()
             self.use_room()
             model.zero_grad()  # a step begins without gradients: its only call is this one
 
@@ -140,8 +154,8 @@ class PackedTrainer(ResponseTrainer):
 
     def use_room(self) -> None:
         """Compute as `room` says. Graphs are captured anew: the old ones hold memory for the old size."""
-        if self.room.recomputes:
-            self.decoder.kept_layers, self.decoder.keeps_inputs = 0, False
+        keeping = (0, False) if self.room.recomputes else self._planned_keeping
+        self.decoder.kept_layers, self.decoder.keeps_inputs = keeping
         if self.passes is not None:
             self.passes = None  # frees its memory before the new one takes some
             self.passes = CapturedPasses(self.decoder, self.room.packer.micro_batch_tokens)

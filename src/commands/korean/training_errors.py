@@ -98,6 +98,10 @@ TRAINING_ERRORS = (
         "%d토큰짜리 마이크로배치에 메모리가 모자라 %d토큰으로 스텝을 다시 하고 이어 갑니다",
     ),
     Text(
+        "Memory that others held is free again: micro-batches of %d tokens from here on",
+        "다른 프로세스가 쓰던 메모리가 비어 이제부터 마이크로배치를 다시 %d토큰으로 합니다",
+    ),
+    Text(
         "Out of memory with one example of %d tokens; activations are computed again from here on",
         "예시 하나(%d토큰)에도 메모리가 모자라 이제부터 활성값을 다시 계산합니다",
     ),

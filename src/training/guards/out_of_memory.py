@@ -26,11 +26,13 @@ class MemoryRoom:
         most: examples of a padded batch, or tokens of a packed micro-batch; None while memory has been enough.
         count: how often it was not.
         recomputes: whether the packed engine has given up keeping activations.
+        is_of_others: whether memory that other processes held has been too little, not that of the device.
     """
 
     most: int | None = None
     count: int = 0
     recomputes: bool = False
+    is_of_others: bool = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run starts from, as JSON."""
@@ -38,11 +40,12 @@ class MemoryRoom:
 
     def forget(self) -> None:
         """Compute all at a time again."""
-        self.most = None
+        self.most, self.recomputes, self.is_of_others = None, False, False
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         self.most, self.count, self.recomputes = state["most"], state["count"], state["recomputes"]
+        self.is_of_others = state.get("is_of_others", False)  # earlier versions did not ask
 
     def adopt(self, most: int | None, recomputes: bool) -> bool:
         """Compute as another rank has to since its memory ran out; tell whether that is anything new."""
