@@ -92,7 +92,7 @@ class OutOfMemory(RunPart):
     count: int | None = None
     """Times."""
     micro_batch_tokens: int | None = None
-    """What is computed at a time since, in training with the packed engine."""
+    """What is computed at a time since, in training with the packed engine; null where it is as planned again."""
     examples_at_a_time: int | None = None
     """The same in training with the trainer engine, and in evaluation."""
     batch_tokens: int | None = None

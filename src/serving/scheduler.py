@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
+from .batch_limit import BatchLimit
 from .engine import Engine, OutOfMemoryError
 from .errors import queue_full, shutting_down
 from .jobs import Finish, GenerationJob
@@ -38,7 +39,7 @@ class Scheduler:
         self.running: list[GenerationJob] = []
         self._changed = threading.Condition()
         self._draining = self._stopped = False
-        self._max_batch = limits.max_batch
+        self._limit = BatchLimit(limits.max_batch)
         self._mean_seconds = 1.0
         self._failures_in_a_row = 0
         self._thread = threading.Thread(target=self._work, name="yoyak-engine", daemon=True)
@@ -71,10 +72,11 @@ class Scheduler:
             if self._draining:
                 raise shutting_down()
             # Whoever finds a free place in the batch does not wait.
-            places = self._max_batch - len(self.running)
+            most = self._limit.allowed()
+            places = most - len(self.running)
             if len(self.waiting) + count > self._limits.max_queue + places:
                 # About how long it takes until what waits now has a place.
-                seconds = self._mean_seconds * (1 + len(self.waiting) / self._max_batch)
+                seconds = self._mean_seconds * (1 + len(self.waiting) / most)
                 raise queue_full(min(60, math.ceil(seconds)))
 
     def submit(self, jobs: Sequence[GenerationJob]) -> None:
@@ -141,7 +143,7 @@ class Scheduler:
                 return False
             until = self.waiting[0].submitted_at + self._limits.batch_wait_seconds
             self._changed.wait_for(
-                lambda: self._stopped or len(self.waiting) >= self._max_batch,
+                lambda: self._stopped or len(self.waiting) >= self._limit.allowed(),
                 timeout=max(0.0, until - time.monotonic()),
             )
             return not self._stopped
@@ -173,7 +175,7 @@ class Scheduler:
         most_tokens, rows = self._limits.batch_tokens, self._limits.rows_that_fit
         in_memory = most_tokens is None or len(together) * width <= most_tokens
         in_memory = in_memory and (rows is None or len(together) <= rows(width))
-        return len(together) == 1 or (len(together) <= self._max_batch and in_memory)
+        return len(together) == 1 or (len(together) <= self._limit.allowed() and in_memory)
 
     def _clear_finished(self) -> None:
         for job in self.running:
@@ -189,8 +191,8 @@ class Scheduler:
                 self._logger.error("out of memory on a single request, which was given up")
                 self._give_up()
                 return
-            self._max_batch = max(1, len(self.running) // 2)
-            self._logger.warning("out of memory: %d at a time at most from now on", self._max_batch)
+            self._limit.lower(len(self.running))
+            self._logger.warning("out of memory: %d at a time at most for now", self._limit.allowed())
             self.waiting.extendleft(reversed(self.running))
             self.running = []
 

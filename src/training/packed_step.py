@@ -140,7 +140,7 @@ class PackedTrainer(ResponseTrainer):
             if self.decoder.shared is not None:
                 raise out_of_memory_when_cut()
             batches = self.room.smaller(batches)
-            self.room.is_of_others |= self.planned_memory is not None and self.planned_memory.is_taken()
+            self.room.blame_others(self.planned_memory is not None and self.planned_memory.is_taken())
             self.use_room()
             model.zero_grad()  # a step begins without gradients: its only call is this one
 

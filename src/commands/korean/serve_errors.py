@@ -82,8 +82,8 @@ SERVE_ERRORS = (
         "no file is left for a connection; raise ulimit -n", "접속을 받을 파일이 남지 않았습니다. ulimit -n을 늘리세요"
     ),
     Text(
-        "out of memory: %d at a time at most from now on",
-        "메모리가 모자라 이제부터 한 번에 %d개까지만 요약합니다",
+        "out of memory: %d at a time at most for now",
+        "메모리가 모자라 당분간 한 번에 %d개까지만 요약합니다",
     ),
     Text(
         "out of memory on a single request, which was given up", "요청 하나에도 메모리가 모자라 그 요청을 포기했습니다"

@@ -88,8 +88,8 @@ def test_out_of_memory_puts_unfinished_jobs_back_in_their_order(start, caplog):
     assert engine.batches == batches
     assert [each.finish for each in (one, two, three, four, five, late)] == ["failed"] + ["stop"] * 5
     assert caplog.messages == [
-        "out of memory: 2 at a time at most from now on",
-        "out of memory: 1 at a time at most from now on",
+        "out of memory: 2 at a time at most for now",
+        "out of memory: 1 at a time at most for now",
         "out of memory on a single request, which was given up",
     ]
     assert value(scheduler.metrics.summaries.labels("stop")) == 5

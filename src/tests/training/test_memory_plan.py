@@ -92,10 +92,10 @@ def test_examples_of_a_data_set():
 
 
 def test_the_plan_keeps_to_the_budget_and_counts_what_is_allocated(model, card):
-    settings = TrainingSettings(batch_size=8, gradient_accumulation_steps=2, memory_budget_gb=0.1)
+    settings = TrainingSettings(batch_size=8, gradient_accumulation_steps=2, memory_budget_gb=0.2)
     choice, fits = plan_loaded(model, Dataset(), None, settings, "packed")
     assert fits
-    assert 1_000_000 < choice.memory.peak_bytes <= 100_000_000
+    assert 1_000_000 < choice.memory.peak_bytes <= 200_000_000
     plan = plan_packed(model, Dataset(), None, settings)
     assert plan.micro_batch_tokens == choice.micro_batch_tokens
     assert plan.peak_bytes == choice.memory.peak_bytes

@@ -42,6 +42,10 @@ class MemoryRoom:
         """Compute all at a time again."""
         self.most, self.recomputes, self.is_of_others = None, False, False
 
+    def blame_others(self, are_to_blame: bool) -> None:
+        """Remember whether memory that others held has been too little, now or before it was enough again."""
+        self.is_of_others |= are_to_blame
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         self.most, self.count, self.recomputes = state["most"], state["count"], state["recomputes"]
