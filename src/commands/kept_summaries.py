@@ -33,4 +33,4 @@ def read_back(rows: "Sequence[RowValues]") -> KeptSummaries:
 
 
 def _truth(value: object) -> bool:
-    return value in (True, "True")
+    return str(value).strip().lower() == "true"  # spreadsheets save the text True as TRUE
