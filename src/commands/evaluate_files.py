@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..config.loader import load_config
+from ..config.unread import OF_ROWS, refuse_unread
 from ..errors import YoyakError, nearest
 from .console import create_console
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ..evaluation.rouge import Multi
     from ..evaluation.tokenizations import Tokenization
 
+_READ = [name for name in OF_ROWS if name not in ("data.topic_column", "data.on_bad_rows")]
 _ANY_CONFIG = "smollm2_135m"  # only its data section counts
 
 
@@ -47,6 +49,7 @@ def evaluate_files(
         if value not in known:
             hint = nearest(value, list(known))
             raise YoyakError(f"{option} '{value}' is unknown; choose {', '.join(known)}{hint}")
+    refuse_unread(files.overrides, "evaluate --predictions", _READ, of="data.")
     joined = join_files(
         str(files.predictions),
         _text(files.references),

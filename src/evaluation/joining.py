@@ -3,9 +3,10 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ..bilingual import count
+from ..data.prompt.plain_text import plain_text
 from ..errors import YoyakError
 from .summary_table import DIALOGUE, ID, ID_COLUMNS, Table
 
@@ -14,12 +15,14 @@ from .summary_table import DIALOGUE, ID, ID_COLUMNS, Table
 class Order:
     """The row of a table for each row of the references, the references' ids, and what joined them.
 
-    `by` is `ids`, `file` (both are one file), `dialogues` or `rows`.
+    `by` is `ids`, `file` (both are one file), `dialogues` or `rows`; `other` are the ids whose two rows have dialogues
+    that differ.
     """
 
     rows: list[int]
     ids: list[str]
     by: str
+    other: list[str] = field(default_factory=list)
 
 
 def join_rows(table: Table, expected: Table, by_row: bool = False) -> Order:
@@ -35,23 +38,21 @@ def join_rows(table: Table, expected: Table, by_row: bool = False) -> Order:
     numbered = [f"row_{number}" for number in range(1, len(expected.records) + 1)]
     names = _common_names(table, expected)
     if names is not None:
-        order = _by_ids(table, expected, *names)
-        _refuse_other_dialogues(table, expected, order)
-        return order
+        return _compared(_by_ids(table, expected, *names), table, expected)
     if is_same_file(table.source, expected.source):
         return Order(list(range(len(numbered))), numbered, "file")
-    if by_row:
-        if len(table.records) != len(expected.records):
-            counts = f"{count(len(table.records), 'row')}, but {expected.source} has {len(expected.records)}"
-            raise YoyakError(f"{table.source}: {counts}; without a column '{ID}' rows are joined by their order")
-        return Order(list(range(len(numbered))), numbered, "rows")
     theirs, ours = _dialogues(expected), _dialogues(table)
-    if theirs is not None and ours is not None:
+    if all(theirs) and all(ours):
         if ours == theirs:
             return Order(list(range(len(numbered))), numbered, "dialogues")
         places = {dialogue: row for row, dialogue in enumerate(ours)}
         if len(places) == len(ours) and Counter(ours) == Counter(theirs):
             return Order([places[dialogue] for dialogue in theirs], numbered, "dialogues")
+    if by_row:
+        if len(table.records) != len(expected.records):
+            counts = f"{count(len(table.records), 'row')}, but {expected.source} has {len(expected.records)}"
+            raise YoyakError(f"{table.source}: {counts}; without a column '{ID}' rows are joined by their order")
+        return _compared(Order(list(range(len(numbered))), numbered, "rows"), table, expected)
     raise YoyakError(_nothing_joins(table, expected))
 
 
@@ -99,25 +100,32 @@ def _by_ids(table: Table, expected: Table, name: str, other: str) -> Order:
     return Order([rows[value] for value in theirs], theirs, "ids")
 
 
-def _refuse_other_dialogues(table: Table, expected: Table, order: Order) -> None:
-    """Raise YoyakError where most of the joined rows have other dialogues: ids that count the rows of each file."""
+def _compared(order: Order, table: Table, expected: Table) -> Order:
+    """Return an order with the ids of the rows whose dialogues differ.
+
+    Raises:
+        YoyakError: those of most ids do: such count the rows of each file.
+    """
     ours, theirs = _dialogues(table), _dialogues(expected)
-    if ours is None or theirs is None:
-        return
-    other = [name for name, row, dialogue in zip(order.ids, order.rows, theirs, strict=True) if ours[row] != dialogue]
-    if 2 * len(other) > len(theirs):
+    other, known = _other_dialogues(order.ids, [ours[row] for row in order.rows], theirs)
+    if order.by == "ids" and 2 * len(other) > known:
         raise YoyakError(
-            f"{table.source}: {len(other)} of {len(theirs)} ids have another dialogue in {expected.source}, such as "
+            f"{table.source}: {len(other)} of {known} ids have another dialogue in {expected.source}, such as "
             f"{other[0]}; give the same dialogue the same id in both files"
         )
+    return replace(order, other=other)
 
 
-def _dialogues(table: Table) -> list[str] | None:
-    """Return the dialogues with single spaces, None where a row has none."""
-    if not all(isinstance(record.values.get(DIALOGUE), str) for record in table.records):
-        return None
-    dialogues = [" ".join(text.split()) for text in table.texts(DIALOGUE)]
-    return dialogues if all(dialogues) else None
+def _other_dialogues(ids: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> tuple[list[str], int]:
+    """Return the ids under which two dialogues differ, and how many have two."""
+    known = [(name, one != other) for name, one, other in zip(ids, ours, theirs, strict=True) if one and other]
+    return [name for name, differs in known if differs], len(known)
+
+
+def _dialogues(table: Table) -> list[str]:
+    """Return the dialogues with single spaces, empty where a row has none."""
+    texts = (record.values.get(DIALOGUE) for record in table.records)
+    return [" ".join(plain_text(text).split()) if isinstance(text, str) else "" for text in texts]
 
 
 def is_same_file(source: str, other: str) -> bool:
@@ -140,14 +148,14 @@ def rows_of_ids(table: Table, wanted: Sequence[str], dialogues: Sequence[str]) -
     plain = [" ".join(dialogue.split()) for dialogue in dialogues]
     theirs = _dialogues(table)
     found = max((_places(table.ids_of(name), wanted) for name in table.id_columns()), key=len, default={})
-    if not found and theirs is not None and len(set(theirs)) == len(theirs):
+    if not found and all(theirs) and len(set(theirs)) == len(theirs):
         return _all_of(table, _places(theirs, plain), plain, list(wanted))
     if not table.id_columns():
         raise YoyakError(f"{table.source}: no column '{ID}'; {table.named_columns()}")
     rows = _all_of(table, found, wanted, list(wanted))
-    other = [name for name, row, text in zip(wanted, rows, plain, strict=True) if theirs and theirs[row] != text]
-    if 2 * len(other) > len(rows):
-        counts = f"{len(other)} of {len(rows)} ids have another dialogue there, such as {other[0]}"
+    other, known = _other_dialogues(wanted, [theirs[row] for row in rows], plain)
+    if 2 * len(other) > known:
+        counts = f"{len(other)} of {known} ids have another dialogue there, such as {other[0]}"
         raise YoyakError(f"{table.source}: {counts}; give the same dialogue the same id in both files")
     return rows
 

@@ -17,12 +17,13 @@ T = TypeVar("T")
 ENDED, LOOPED = "ended", "looped"
 REFERENCE_COLUMN = "reference"
 """Column of the references where a file's `summary` is what a model wrote, as in `evaluation/dev.jsonl` of a run."""
-RUN_COLUMNS = ("zero_shot", "fine_tuned")
-"""Columns of a run's `predictions.jsonl` that hold what the model wrote; its `summary` is the reference."""
+RUN_COLUMNS = ("zero_shot", "fine_tuned", "consensus", "ensemble")
+"""Columns that hold what models wrote, in files of runs, of several models and of folds; `summary` is the reference."""
 _GENERATED = "generated_summary"  # of `yoyak summarize`, where the input has a `summary`: that is the reference
 _OTHER_PREDICTIONS = ("predict", "prediction", "pred", "predicted_summary", "generated_text")
 _OTHER_REFERENCES = ("label", "labels", "target", "gold", "highlights", "요약")
 
+_NO_VALUE = frozenset(["nan", "none", "null", "<na>", "n/a", "#n/a"])  # in lower case, as text
 _NUMBERED = re.compile(r"summary\d+")
 
 
@@ -40,7 +41,7 @@ class Joined:
     by_row: bool
     """Whether the files had no ids in common and were joined row by row."""
     notes: list[str] = field(default_factory=list)
-    """What was found by itself: columns with other names, and files that were joined by their dialogues."""
+    """What was found by itself: columns with other names, files that were joined by their dialogues, odd rows."""
 
 
 def join_files(
@@ -77,14 +78,15 @@ def join_files(
     notes: list[str] = []
     name = summaries_column(predicted, column, "--column", notes)
     expected = predicted if references is None else read_summaries(references, settings)
-    names = _reference_columns(expected, reference_column, notes)
+    _need_named_ids(predicted, expected)
+    names = _reference_columns(expected, reference_column, notes, settings or DataSettings())
     if names == [name] and is_same_file(predicted.source, expected.source):
         if references is None:
             raise YoyakError("name both files: --predictions FILE --references FILE")
         advice = "name other columns with --column and --reference-column"
         raise YoyakError(f"{predictions}: '{name}' would be scored against itself; {advice}")
     groups = _references(expected, names)
-    texts = _texts(predicted, name)
+    texts = _texts(predicted, name, notes)
     order = _joined(predicted, expected, by_row, notes)
     other = None
     if baseline is not None:
@@ -99,7 +101,7 @@ def join_files(
         _picked(texts, order.rows),
         groups,
         other,
-        _dialogues(dialogues, expected, predicted, order, by_row, settings),
+        _dialogues(dialogues, expected, predicted, order, by_row, settings, notes),
         None if ended is None else _picked(ended, order.rows),
         None if looped is None else _picked(looped, order.rows),
         order.by == "rows",
@@ -111,6 +113,9 @@ def _joined(table: Table, expected: Table, by_row: bool, notes: list[str]) -> Or
     order = join_rows(table, expected, by_row)
     if order.by == "dialogues":
         notes.append(f"{table.source}: no ids in common with {expected.source}; joined by their dialogues.")
+    if other := order.other:
+        counts = f"{len(other)} of {len(order.ids)} rows have another dialogue in {expected.source}"
+        notes.append(f"{table.source}: {counts}, such as {other[0]}.")
     return order
 
 
@@ -120,7 +125,7 @@ def summaries_of(table: Table, column: str | None, option: str, notes: list[str]
     Raises:
         YoyakError: the column is missing, not clear, or empty in all rows; `option` is what names it.
     """
-    return _texts(table, summaries_column(table, column, option, notes))
+    return _texts(table, summaries_column(table, column, option, notes), notes)
 
 
 def summaries_column(table: Table, column: str | None, option: str, notes: list[str]) -> str:
@@ -130,10 +135,16 @@ def summaries_column(table: Table, column: str | None, option: str, notes: list[
         choices = " or ".join(f"{option} {name}" for name in own)
         raise YoyakError(f"{table.source}: a run's predictions, whose '{SUMMARY}' is the reference; say {choices}")
     if column is None:
+        predicted = [name for name in _OTHER_PREDICTIONS if name in table.columns]
         if _GENERATED in table.columns:
             column = _GENERATED
+        elif SUMMARY not in table.columns:
+            column = predicted[0] if len(predicted) == 1 else SUMMARY
+        elif predicted and REFERENCE_COLUMN not in table.columns:  # `summary` may be the reference, as in data
+            choices = f"say {option} {predicted[0]} or {option} {SUMMARY}"
+            raise YoyakError(f"{table.source}: both '{SUMMARY}' and '{predicted[0]}' may be the summaries; {choices}")
         else:
-            column = SUMMARY if SUMMARY in table.columns else _only(table, _OTHER_PREDICTIONS) or SUMMARY
+            column = SUMMARY
         if column != SUMMARY:
             notes.append(f"{table.source}: the summaries are '{column}'.")
     return _existing(table, column, option)
@@ -146,30 +157,40 @@ def _existing(table: Table, column: str, option: str) -> str:
     return column
 
 
-def _only(table: Table, names: Sequence[str]) -> str | None:
-    found = [name for name in names if name in table.columns]
-    return found[0] if len(found) == 1 else None
-
-
-def _texts(table: Table, column: str) -> list[str]:
+def _texts(table: Table, column: str, notes: list[str]) -> list[str]:
     texts = table.texts(column)
     if not any(texts):
         raise YoyakError(f"{table.source}: every '{column}' is empty; there is nothing to score")
+    if words := [text for text in texts if text.lower() in _NO_VALUE]:
+        counts = f"{len(words)} of {len(texts)} summaries are '{words[0]}' or the like"
+        notes.append(f"{table.source}: {counts}, as programs write a missing one; scored as words.")
     return texts
 
 
-def _reference_columns(table: Table, column: str | None, notes: list[str]) -> list[str]:
+def _need_named_ids(table: Table, expected: Table) -> None:
+    """Raise YoyakError where neither file has the column that `data.id_column` names: another one would join them."""
+    if table.named_id and table.named_id not in {*table.columns, *expected.columns}:
+        raise YoyakError(
+            f"{table.source}: no column '{table.named_id}', as data.id_column says, nor in {expected.source}; "
+            f"{table.named_columns()}"
+        )
+
+
+def _reference_columns(table: Table, column: str | None, notes: list[str], settings: DataSettings) -> list[str]:
     if column is not None:
         return [_existing(table, column, "--reference-column")]
+    if settings.summary_column != SUMMARY and settings.summary_column in table.columns:
+        return [settings.summary_column]
     numbered = sorted(filter(_NUMBERED.fullmatch, table.columns), key=lambda name: int(name.removeprefix(SUMMARY)))
     if SUMMARY in table.columns and numbered and REFERENCE_COLUMN not in table.columns:
         raise YoyakError(f"{table.source}: both '{SUMMARY}' and '{numbered[0]}'; keep the one or the numbered ones")
     names = [REFERENCE_COLUMN] if REFERENCE_COLUMN in table.columns else numbered or [SUMMARY]
     if names[0] in table.columns:
         return names
-    if other := _only(table, _OTHER_REFERENCES):
-        notes.append(f"{table.source}: the references are '{other}'.")
-        return [other]
+    others = [name for name in _OTHER_REFERENCES if name in table.columns]
+    if len(others) == 1:
+        notes.append(f"{table.source}: the references are '{others[0]}'.")
+        return others
     raise YoyakError(
         f"{table.source}: no column '{SUMMARY}' (or '{SUMMARY}1', ...); {table.named_columns()}; name one with "
         "--reference-column"
@@ -182,22 +203,39 @@ def _references(table: Table, names: Sequence[str]) -> list[list[str]]:
     for record, its in zip(table.records, groups, strict=True):
         if not its:
             raise YoyakError(f"{table.place(record)}: the reference is empty; leave the row out")
+        if none := next((text for text in its if text.lower() in _NO_VALUE), None):
+            raise YoyakError(
+                f"{table.place(record)}: a reference is '{none}', as programs write a missing one; leave the cell "
+                "empty, or the row out"
+            )
     return groups
 
 
 def _dialogues(
-    source: str | None, expected: Table, predicted: Table, order: Order, by_row: bool, settings: DataSettings | None
+    source: str | None,
+    expected: Table,
+    predicted: Table,
+    order: Order,
+    by_row: bool,
+    settings: DataSettings | None,
+    notes: list[str],
 ) -> list[str] | None:
+    """Return the dialogue of each reference; None where one has none, to which nothing can be held."""
+    tables: list[tuple[Table, Sequence[int]]] = [(expected, range(len(order.rows))), (predicted, order.rows)]
     if source is not None:
         table = read_summaries(source, settings)
         if DIALOGUE not in table.columns:
             raise YoyakError(f"{source}: no column '{DIALOGUE}'; {table.named_columns()}")
-        return _picked(table.texts(DIALOGUE), join_rows(table, expected, by_row).rows)
-    if DIALOGUE in expected.columns and any(texts := expected.texts(DIALOGUE)):
-        return texts
-    if DIALOGUE in predicted.columns and any(texts := predicted.texts(DIALOGUE)):
-        return _picked(texts, order.rows)
-    return None
+        tables = [(table, _joined(table, expected, by_row, notes).rows)]
+    texts = [""] * len(order.rows)
+    for table, rows in tables:
+        if DIALOGUE in table.columns and not all(texts):
+            texts = [text or own for text, own in zip(texts, _picked(table.texts(DIALOGUE), rows), strict=True)]
+    without = [name for name, text in zip(order.ids, texts, strict=True) if not text]
+    if without and (source or any(texts)):
+        counts = f"{len(without)} of {len(texts)} rows have no dialogue"
+        notes.append(f"{source or expected.source}: {counts}, such as {without[0]}.")
+    return None if without else texts
 
 
 def _picked(values: Sequence[T], order: Sequence[int]) -> list[T]:

@@ -135,7 +135,8 @@ def _known(values: dict[str, Any], layout: RowColumns, settings: DataSettings) -
     known: dict[str, Any] = {}
     for name, column in ((DIALOGUE, settings.dialogue_column), (SUMMARY, settings.summary_column)):
         value = found.get(column)
-        if isinstance(value, str) and (name not in values or (name == column and not isinstance(values[name], str))):
+        is_free = name not in values or (name == column and not isinstance(values[name], str))
+        if isinstance(value, str) and (is_free or (name == DIALOGUE and column in values)):
             known[name] = value
     dialogue = known.get(DIALOGUE, values.get(DIALOGUE))
     if isinstance(dialogue, str):

@@ -71,6 +71,14 @@ SCORING_ERRORS = (
         "{source}: 실행의 요약 파일이라 '{column}' 열은 기준 요약입니다. {a:이나/나} {b:을/를} 붙이세요",
     ),
     Text(
+        "{source}: both '{a}' and '{b}' may be the summaries; say {c} or {d}",
+        "{source}: '{a}' 열과 '{b}' 열이 모두 요약일 수 있습니다. {c:이나/나} {d:을/를} 붙이세요",
+    ),
+    Text(
+        "{source}: no column '{column}', as data.id_column says, nor in {other}; {columns}",
+        "{source}: data.id_column의 '{column}' 열이 없고 {other} 파일에도 없습니다({columns:t})",
+    ),
+    Text(
         "{source}: both '{a}' and '{b}'; keep the one or the numbered ones",
         "{source}: '{a}' 열과 '{b}' 열이 모두 있습니다. 하나만 두거나 번호 붙은 것만 두세요",
     ),
@@ -79,6 +87,28 @@ SCORING_ERRORS = (
         "{source}: '{a}' 열('{b}' 등)이 없습니다({columns:t}). --reference-column으로 지정하세요",
     ),
     Text("{place}: the reference is empty; leave the row out", "{place}: 기준 요약이 비어 있습니다. 행을 빼세요"),
+    Text(
+        ("{place}: a reference is '{cell}', as programs write a missing one; leave the cell empty, or the row out"),
+        ("{place}: 기준 요약이 '{cell}'입니다. 값이 없을 때 프로그램이 쓰는 글입니다. 칸을 비우거나 행을 빼세요"),
+    ),
+    Text(
+        (
+            "{source}: {count} of {all} summaries are '{cell}' or the like, as programs write a missing one; scored as "
+            "words."
+        ),
+        (
+            "{source}: 요약 {all}개 가운데 {count}개가 '{cell}' 같은, 값이 없을 때 프로그램이 쓰는 글입니다. 글로 "
+            "채점합니다."
+        ),
+    ),
+    Text(
+        "{source}: {count} of {all} rows have another dialogue in {other}, such as {id}.",
+        "{source}: 행 {all}개 가운데 {count}개의 대화가 {other}에서는 다릅니다(예: {id}).",
+    ),
+    Text(
+        "{source}: {count} of {all} rows have no dialogue, such as {id}.",
+        "{source}: 행 {all}개 가운데 {count}개에 대화가 없습니다(예: {id}).",
+    ),
     Text(
         "{place}: no '{column}', which other rows have; mend the row",
         "{place}: 다른 행에 있는 '{column}'{column:-이/가} 없습니다. 행을 고치세요",

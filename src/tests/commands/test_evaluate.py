@@ -158,6 +158,7 @@ BAD_INPUT = [
         "r.csv: 'summary' would be scored against itself; name other",
     ),
     ([*FILES, "evaluation.stemmer=true"], "score files: leave out"),
+    ([*FILES, "data.max_eval_examples=1"], "data.max_eval_examples has no part in yoyak evaluate --predictions; leave"),
     ([*FILES, "--out", "scored.jsonl", "--split", "dev"], "score files: leave out --split, --out\n"),
     ([*FILES, "--num-beams", "4", "--seed", "1", "--overwrite"], "leave out --overwrite, --num-beams, --seed\n"),
     ([*FILES, "--baseline-column", "a"], "without --baseline there is nothing to compare with: leave out --baseline-c"),

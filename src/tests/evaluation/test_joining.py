@@ -87,6 +87,42 @@ def test_ids_that_count_the_rows_of_each_file_are_refused(write):
     )
 
 
+def test_ids_of_which_few_join_other_dialogues_are_said(write):
+    rows = [{"id": number, "dialogue": f"A: {number}", "summary": "s"} for number in range(4)]
+    write("r.jsonl", rows)
+    write("p.jsonl", [rows[0], rows[1], rows[2] | {"dialogue": "A: 3"}, rows[3] | {"dialogue": "A: 2"}])
+    assert (order().rows, order().other) == ([0, 1, 2, 3], ["2", "3"])
+    assert join_files("p.jsonl", "r.jsonl").notes == [
+        "p.jsonl: 2 of 4 rows have another dialogue in r.jsonl, such as 2."
+    ]
+
+
+def test_a_row_without_a_dialogue_leaves_the_others_compared(write):
+    write("r.jsonl", [{"id": number, "dialogue": f"A: {number}", "summary": "s"} for number in range(3)])
+    moved = ["A: 1", "A: 0", ""]
+    rows = [{"id": number, "dialogue": text, "summary": "s"} for number, text in enumerate(moved)]
+    write("p.jsonl", rows)
+    assert refusal().startswith("p.jsonl: 2 of 2 ids have another dialogue in r.jsonl, such as 0;")
+    with pytest.raises(YoyakError, match=r"^p.jsonl: 2 of 2 ids have another dialogue there, such as 0;"):
+        rows_of_ids(read_summaries("p.jsonl"), ["0", "1", "2"], ["A: 0", "A: 1", "A: 2"])
+
+
+def test_rows_in_another_order_are_not_joined_by_their_order(write):
+    write("r.jsonl", [{"dialogue": "A: a", "summary": "1"}, {"dialogue": "B: b", "summary": "2"}])
+    write("p.jsonl", [{"dialogue": "B: b", "summary": "2"}, {"dialogue": "A: a", "summary": "1"}])
+    assert (order(by_row=True).rows, order(by_row=True).by) == ([1, 0], "dialogues")
+    write("p.jsonl", [{"dialogue": "B: b", "summary": "2"}, {"dialogue": "A: x", "summary": "1"}])
+    joined = join_files("p.jsonl", "r.jsonl", by_row=True)
+    assert joined.notes == ["p.jsonl: 2 of 2 rows have another dialogue in r.jsonl, such as row_1."]
+
+
+def test_an_id_column_that_no_file_has_is_refused(write):
+    write("r.jsonl", [{"id": "a", "key": "1", "summary": "1"}])
+    write("p.jsonl", [{"id": "a", "key": "1", "summary": "1"}])
+    with pytest.raises(YoyakError, match=r"^p.jsonl: no column 'kee', as data.id_column says, nor in r.jsonl; its col"):
+        join_files("p.jsonl", "r.jsonl", settings=DataSettings(id_column="kee"))
+
+
 def test_summaries_of_yoyak_summarize_are_not_the_references_beside_them(write):
     write("p.jsonl", [{"id": "a", "summary": "the reference", "generated_summary": "made"}])
     joined = join_files("p.jsonl", None)

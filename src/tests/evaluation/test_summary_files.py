@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from src.config.schema import DataSettings
 from src.errors import YoyakError
 from src.evaluation.summary_files import join_files, read_summaries
 
@@ -52,6 +53,54 @@ def test_columns_of_a_runs_predictions(write):
     write("p.csv", "fname,summary\nd1,x\n")
     with pytest.raises(YoyakError, match="say --baseline-column zero_shot"):
         join_files("p.csv", "run.jsonl", "run.jsonl")
+
+
+@pytest.mark.parametrize("name", ["consensus", "ensemble", "prediction", "predict"])
+def test_the_references_beside_summaries_are_not_scored_in_their_place(write, name):
+    row = {"fname": "d1", "dialogue": "A", "summary": "r", name: "s"}
+    write("p.jsonl", [row])
+    write("r.csv", "fname,summary\nd1,r\n")
+    with pytest.raises(YoyakError, match=rf"^p.jsonl: .*'summary'.*; say --column {name}\b"):
+        join_files("p.jsonl", "r.csv")
+    assert join_files("p.jsonl", "r.csv", column=name).predictions == ["s"]
+    with pytest.raises(YoyakError, match=rf"^p.jsonl: .*; say --baseline-column {name}\b"):
+        join_files("r.csv", "r.csv", "p.jsonl", reference_column="fname")
+    write("p.jsonl", [row | {"reference": "r"}])
+    if name.startswith("pred"):  # then `summary` is the model's
+        assert join_files("p.jsonl", "r.csv").predictions == ["r"]
+
+
+def test_the_named_column_holds_the_references_and_the_dialogues(write):
+    settings = DataSettings(summary_column="abstract", dialogue_column="talk")
+    write("r.csv", "fname,summary,abstract,dialogue,talk\nd1,no,yes,other,A: 1\n")
+    write("p.csv", "fname,summary,abstract\nd1,mine,yes\n")  # as `yoyak summarize` adds a summary to such a file
+    joined = join_files("p.csv", "r.csv", settings=settings)
+    assert (joined.predictions, joined.references, joined.dialogues) == (["mine"], [["yes"]], ["A: 1"])
+    assert join_files("p.csv", None, settings=settings).references == [["yes"]]
+
+
+def test_each_dialogue_is_of_the_file_that_has_it(write):
+    write("r.csv", "fname,summary,dialogue\nd1,one,A: 1\nd2,two,\n")
+    write("p.csv", "fname,summary,dialogue\nd2,two,B: 2\nd1,one,\n")
+    assert join_files("p.csv", "r.csv").dialogues == ["A: 1", "B: 2"]
+    write("p.csv", "fname,summary\nd2,two\nd1,one\n")
+    joined = join_files("p.csv", "r.csv")
+    assert (joined.dialogues, joined.notes) == (None, ["r.csv: 1 of 2 rows have no dialogue, such as d2."])
+    write("d.csv", "fname,dialogue\nd1,\nd2,\n")
+    assert join_files("p.csv", "r.csv", dialogues="d.csv").notes == ["d.csv: 2 of 2 rows have no dialogue, such as d1."]
+
+
+@pytest.mark.parametrize("none", ["nan", "None", "NULL", "<NA>", "N/A"])
+def test_what_programs_write_for_a_missing_summary(write, none):
+    write("p.csv", f"fname,summary\nd1,{none}\nd2,two\n")
+    joined = join_files("p.csv", "r.csv")
+    assert joined.predictions == [none, "two"]
+    assert joined.notes == [
+        f"p.csv: 1 of 2 summaries are '{none}' or the like, as programs write a missing one; scored as words."
+    ]
+    write("r.csv", f"fname,summary1,summary2\nd1,one,uno\nd2,two,{none}\n")
+    with pytest.raises(YoyakError, match=rf"^r.csv:3: a reference is '{none}', as programs write a missing one; leave"):
+        join_files("p.csv", "r.csv")
 
 
 def test_a_models_summaries_with_the_references_beside_them(write):
