@@ -63,10 +63,12 @@ def evaluate_experiment(request: ModelEvaluation, facts: bool, as_json: bool) ->
     source, most = split_source(config, request.split)
     refuse_unread_by_scoring(request.overrides, request.split)
     rows = load_dialogues(source, config.data).rows[:most]
-    baseline = None
+    baseline, notes = None, list[str]()
     if request.baseline is not None:
-        baseline = read_baseline(request.baseline, request.baseline_column, rows, config.data)
+        baseline = read_baseline(request.baseline, request.baseline_column, rows, source, notes, config.data)
     with as_asked(request.several, request.arguments, config.training.rank_timeout):
+        for note in notes:
+            speaking_console().print(note, style="yellow")
         evaluate = _evaluate_together if request.also else _evaluate
         evaluate(config, request, rows, baseline, facts, as_json)
 
@@ -161,9 +163,16 @@ def _asked_together(request: ModelEvaluation) -> dict[str, Config]:
 
 
 def read_baseline(
-    path: Path, column: str | None, rows: "Sequence[DialogueRow]", settings: DataSettings | None = None
+    path: Path,
+    column: str | None,
+    rows: "Sequence[DialogueRow]",
+    source: str,
+    notes: list[str],
+    settings: DataSettings | None = None,
 ) -> list[str]:
     """Return another system's summaries of `rows`, joined by their ids or dialogues; the file may hold more than these.
+
+    `source` is the file of the rows; `notes` gets what is odd about those of the baseline.
 
     Raises:
         YoyakError: the file can't be read, has no ids or no such column, lacks one of the rows, or has other dialogues
@@ -174,9 +183,10 @@ def read_baseline(
     from ..evaluation.summary_table import read_summaries
 
     table = read_summaries(str(path), settings)
-    places = rows_of_ids(table, [row.fname for row in rows], [row.dialogue for row in rows])
-    texts = summaries_of(table, column, "--baseline-column", [])
-    return [texts[place] for place in places]
+    order = rows_of_ids(table, [row.fname for row in rows], [row.dialogue for row in rows])
+    notes += order.notes(str(path), source)
+    texts = summaries_of(table, column, "--baseline-column", notes)
+    return [texts[place] for place in order.rows]
 
 
 def split_source(config: Config, split: str) -> tuple[str, int | None]:

@@ -24,6 +24,13 @@ class Order:
     by: str
     other: list[str] = field(default_factory=list)
 
+    def notes(self, source: str, expected: str) -> list[str]:
+        """Return what to say of rows of the file `source` that have another dialogue in the one of the references."""
+        if not self.other:
+            return []
+        counts = f"{len(self.other)} of {len(self.ids)} rows have another dialogue in {expected}"
+        return [f"{source}: {counts}, such as {self.other[0]}."]
+
 
 def join_rows(table: Table, expected: Table, by_row: bool = False) -> Order:
     """Return the row of `table` for each row of `expected`, the references.
@@ -136,8 +143,8 @@ def is_same_file(source: str, other: str) -> bool:
         return False
 
 
-def rows_of_ids(table: Table, wanted: Sequence[str], dialogues: Sequence[str]) -> list[int]:
-    """Return the row of a table for each dialogue of a data file; the table may hold more.
+def rows_of_ids(table: Table, wanted: Sequence[str], dialogues: Sequence[str]) -> Order:
+    """Return the rows of a table for the dialogues of a data file; the table may hold more.
 
     The table has ids in one of `ID_COLUMNS`, or dialogues. `wanted` are the dialogues' ids, `row_1` and so on where
     their file has none.
@@ -149,7 +156,7 @@ def rows_of_ids(table: Table, wanted: Sequence[str], dialogues: Sequence[str]) -
     theirs = _dialogues(table)
     found = max((_places(table.ids_of(name), wanted) for name in table.id_columns()), key=len, default={})
     if not found and all(theirs) and len(set(theirs)) == len(theirs):
-        return _all_of(table, _places(theirs, plain), plain, list(wanted))
+        return Order(_all_of(table, _places(theirs, plain), plain, list(wanted)), list(wanted), "dialogues")
     if not table.id_columns():
         raise YoyakError(f"{table.source}: no column '{ID}'; {table.named_columns()}")
     rows = _all_of(table, found, wanted, list(wanted))
@@ -157,7 +164,7 @@ def rows_of_ids(table: Table, wanted: Sequence[str], dialogues: Sequence[str]) -
     if 2 * len(other) > known:
         counts = f"{len(other)} of {known} ids have another dialogue there, such as {other[0]}"
         raise YoyakError(f"{table.source}: {counts}; give the same dialogue the same id in both files")
-    return rows
+    return Order(rows, list(wanted), "ids", other)
 
 
 def _places(values: Sequence[str], wanted: Sequence[str]) -> dict[str, int]:

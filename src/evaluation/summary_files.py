@@ -113,9 +113,7 @@ def _joined(table: Table, expected: Table, by_row: bool, notes: list[str]) -> Or
     order = join_rows(table, expected, by_row)
     if order.by == "dialogues":
         notes.append(f"{table.source}: no ids in common with {expected.source}; joined by their dialogues.")
-    if other := order.other:
-        counts = f"{len(other)} of {len(order.ids)} rows have another dialogue in {expected.source}"
-        notes.append(f"{table.source}: {counts}, such as {other[0]}.")
+    notes += order.notes(table.source, expected.source)
     return order
 
 
@@ -141,8 +139,10 @@ def summaries_column(table: Table, column: str | None, option: str, notes: list[
         elif SUMMARY not in table.columns:
             column = predicted[0] if len(predicted) == 1 else SUMMARY
         elif predicted and REFERENCE_COLUMN not in table.columns:  # `summary` may be the reference, as in data
-            choices = f"say {option} {predicted[0]} or {option} {SUMMARY}"
-            raise YoyakError(f"{table.source}: both '{SUMMARY}' and '{predicted[0]}' may be the summaries; {choices}")
+            raise YoyakError(
+                f"{table.source}: both '{SUMMARY}' and '{predicted[0]}' may be the summaries; say {option} "
+                f"{predicted[0]} or {option} {SUMMARY}"
+            )
         else:
             column = SUMMARY
         if column != SUMMARY:
@@ -162,8 +162,15 @@ def _texts(table: Table, column: str, notes: list[str]) -> list[str]:
     if not any(texts):
         raise YoyakError(f"{table.source}: every '{column}' is empty; there is nothing to score")
     if words := [text for text in texts if text.lower() in _NO_VALUE]:
-        counts = f"{len(words)} of {len(texts)} summaries are '{words[0]}' or the like"
-        notes.append(f"{table.source}: {counts}, as programs write a missing one; scored as words.")
+        notes.append(
+            f"{table.source}: {len(words)} of {len(texts)} summaries are '{words[0]}' or the like, as programs write a "
+            "missing one; scored as words."
+        )
+    if written := sum("\\n" in text and "\n" not in text for text in texts):
+        notes.append(
+            f"{table.source}: {written} of {len(texts)} summaries have \\n as two characters, which are scored with "
+            "the words beside them; write real line ends."
+        )
     return texts
 
 

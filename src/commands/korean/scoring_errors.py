@@ -102,6 +102,16 @@ SCORING_ERRORS = (
         ),
     ),
     Text(
+        (
+            "{source}: {count} of {all} summaries have \\n as two characters, which are scored with the words beside "
+            "them; write real line ends."
+        ),
+        (
+            "{source}: 요약 {all}개 가운데 {count}개에 줄바꿈 대신 \\n 두 글자가 있어 옆 낱말과 함께 채점합니다. 실제 "
+            "줄바꿈으로 쓰세요."
+        ),
+    ),
+    Text(
         "{source}: {count} of {all} rows have another dialogue in {other}, such as {id}.",
         "{source}: 행 {all}개 가운데 {count}개의 대화가 {other}에서는 다릅니다(예: {id}).",
     ),

@@ -154,6 +154,9 @@ def test_a_baseline(yoyak, trained):
     zero_shot = DEV.with_name("dev_zero_shot.jsonl")
     report = json.loads(yoyak("evaluate", "--adapter", FINAL, "--baseline", zero_shot, "--json").out)
     assert report["baseline"]["differences"]["rouge_sum"]["n"] == 2
+    older = write_csv(trained / "older.csv", [DIALOGUES[0], "A: Other."], SUMMARIES[:2])
+    said = yoyak("evaluate", "--adapter", FINAL, "--baseline", older).err
+    assert f"{older}: 1 of 2 rows have another dialogue in {trained / 'dev.csv'}, such as d1.\n" in said
     short = write_csv(trained / "short.csv", DIALOGUES[:1], SUMMARIES[:1])
     for arguments, said in (
         ((short,), "short.csv: 1 of 2 dialogues are not in it, such as d1"),

@@ -149,8 +149,8 @@ def test_a_baseline_is_joined_as_the_predictions_are(write):
 def test_rows_of_a_data_file_in_a_table(write):
     write("b.jsonl", [{"id": "b", "dialogue": "B: b", "summary": "2"}, {"id": "a", "dialogue": "A: a", "summary": "1"}])
     table = read_summaries("b.jsonl")
-    assert rows_of_ids(table, ["a"], ["A: a"]) == [1]
-    assert rows_of_ids(table, ["row_1", "row_2"], ["A: a", "B: b"]) == [1, 0]
+    assert rows_of_ids(table, ["a"], ["A: a"]).rows == [1]
+    assert rows_of_ids(table, ["row_1", "row_2"], ["A: a", "B: b"]).rows == [1, 0]
     with pytest.raises(YoyakError, match=r"^b.jsonl: 1 of 2 dialogues are not in it, such as c$"):
         rows_of_ids(table, ["a", "c"], ["A: a", "C: c"])
     with pytest.raises(YoyakError, match=r"^b.jsonl: 2 of 2 ids have another dialogue there, such as a;"):

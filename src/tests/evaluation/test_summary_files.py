@@ -103,6 +103,12 @@ def test_what_programs_write_for_a_missing_summary(write, none):
         join_files("p.csv", "r.csv")
 
 
+def test_line_ends_that_are_written_as_two_characters_are_said(write):
+    write("p.csv", "fname,summary\nd1,- one\\n- more\nd2,two\n")
+    (note,) = join_files("p.csv", "r.csv").notes
+    assert note.startswith(r"p.csv: 1 of 2 summaries have \n as two characters, which are scored")
+
+
 def test_a_models_summaries_with_the_references_beside_them(write):
     row = {"fname": "d1", "dialogue": "A: 1", "reference": "r", "summary": "s", "ended": False}
     write("dev.jsonl", [row])
