@@ -82,13 +82,17 @@ def _evaluate(
     as_json: bool,
 ) -> None:
     """Score one model."""
+    from ..evaluation.joining import is_same_file
     from ..inference.scored import score_rows
     from .show_evaluation import print_evaluation
 
     console = speaking_console()
     _say_what_is_scored(config, request, console)
+    path = request.out or predictions_path(config, request.split)
+    if request.baseline and is_same_file(str(path), str(request.baseline)):
+        raise YoyakError(f"--baseline {request.baseline}: holds the summaries that are scored; name another file")
     saved = growing_rows(
-        request.out or predictions_path(config, request.split),
+        path,
         [{"fname": r.fname, "topic": r.topic, "dialogue": r.dialogue, "reference": r.summary} for r in rows],
         COLUMNS,
         config,

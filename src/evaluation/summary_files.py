@@ -91,8 +91,14 @@ def join_files(
     other = None
     if baseline is not None:
         table = read_summaries(baseline, settings)
-        own = summaries_of(table, baseline_column or column, "--baseline-column", notes)
-        other = _picked(own, _joined(table, expected, by_row, notes).rows)
+        its = summaries_column(table, baseline_column or column, "--baseline-column", notes)
+        for file, columns in ((predicted, [name]), (expected, names)):
+            if columns == [its] and is_same_file(file.source, table.source):
+                raise YoyakError(
+                    f"{baseline}: '{its}' would be compared with itself; name another column with --baseline-column, "
+                    "or another file"
+                )
+        other = _picked(_texts(table, its, notes), _joined(table, expected, by_row, notes).rows)
     ended = predicted.truths(ENDED) if ENDED in predicted.columns else None
     known = all(LOOPED in record.values for record in predicted.records)  # not of rows that older versions wrote
     looped = predicted.truths(LOOPED) if known else None

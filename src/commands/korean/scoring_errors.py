@@ -63,6 +63,17 @@ SCORING_ERRORS = (
         "{source}: '{column}' 열을 같은 열로 채점하게 됩니다. --column과 --reference-column으로 다른 열을 지정하세요",
     ),
     Text(
+        (
+            "{source}: '{column}' would be compared with itself; name another column with --baseline-column, or "
+            "another file"
+        ),
+        "{source}: '{column}' 열을 같은 열과 비교하게 됩니다. --baseline-column으로 다른 열이나 다른 파일을 지정하세요",
+    ),
+    Text(
+        "--baseline {path}: holds the summaries that are scored; name another file",
+        "--baseline {path}: 채점하는 요약이 든 파일입니다. 다른 파일을 지정하세요",
+    ),
+    Text(
         "{source}: a run's predictions, whose '{column}' is the reference; say {choice}",
         "{source}: 실행의 요약 파일이라 '{column}' 열은 기준 요약입니다. {choice:을/를} 붙이세요",
     ),

@@ -161,6 +161,7 @@ def test_a_baseline(yoyak, trained):
     for arguments, said in (
         ((short,), "short.csv: 1 of 2 dialogues are not in it, such as d1"),
         (("none.jsonl",), "none.jsonl: no such file"),
+        ((DEV,), f"--baseline {DEV}: holds the summaries that are scored; name another file"),
         (
             (zero_shot, "--baseline-column", "text"),
             "no column 'text'; its columns are fname, topic, dialogue, reference",

@@ -142,8 +142,18 @@ def test_a_baseline_is_joined_as_the_predictions_are(write):
     write("r.jsonl", [{"id": "a", "summary": "1"}, {"id": "b", "summary": "2"}])
     write("b.jsonl", [{"id": "b", "predict": "two"}, {"id": "a", "predict": "one"}])
     assert join_files("r.jsonl", "r.jsonl", "b.jsonl", column=None, baseline_column="predict", reference_column="id")
-    joined = join_files("b.jsonl", "r.jsonl", "b.jsonl")
-    assert (joined.predictions, joined.baseline) == (["one", "two"], ["one", "two"])
+    write("p.jsonl", [{"id": "b", "predict": "zwei"}, {"id": "a", "predict": "eins"}])
+    joined = join_files("p.jsonl", "r.jsonl", "b.jsonl")
+    assert (joined.predictions, joined.baseline) == (["eins", "zwei"], ["one", "two"])
+
+
+@pytest.mark.parametrize("baseline", ["p.jsonl", "r.jsonl"])
+def test_what_is_scored_is_not_compared_with_itself_nor_with_the_references(write, baseline):
+    write("r.jsonl", [{"id": "a", "summary": "1"}])
+    write("p.jsonl", [{"id": "a", "summary": "s", "older": "o"}])
+    with pytest.raises(YoyakError, match=rf"^{baseline}: 'summary' would be compared with itself; name another column"):
+        join_files("p.jsonl", "r.jsonl", baseline)
+    assert join_files("p.jsonl", "r.jsonl", "p.jsonl", baseline_column="older").baseline == ["o"]
 
 
 def test_rows_of_a_data_file_in_a_table(write):
