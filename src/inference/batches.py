@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeVar
 from weakref import WeakKeyDictionary
@@ -12,6 +12,7 @@ import torch
 from ..errors import MemoryFullError
 from ..models.free_memory import free_bytes
 from .cache_size import CacheSize
+from .try_again import TryAgain
 
 T = TypeVar("T")
 _MOST = {"cpu": 16, "cuda": 256}  # of a batch; more is no faster
@@ -22,10 +23,29 @@ _SHARE_OF_FREE_MEMORY = 0.5  # for the cache; the rest is for activations, logit
 
 @dataclass
 class Splits:
-    """How often a model's batches were halved since memory ran out, and the most tokens of a batch from then on."""
+    """How often a model's batches were halved since memory ran out, and the most tokens of a batch now."""
 
     count: int = 0
     batch_tokens: int | None = None
+    again: TryAgain = field(default_factory=TryAgain, compare=False)
+
+    def halve(self, tokens: int) -> None:
+        """Take half of as many as memory had no room for."""
+        self.count, self.batch_tokens = self.count + 1, tokens // 2
+        self.again.ran_out()
+
+    def go_on(self, count: int, batch_tokens: int | None) -> None:
+        """Take over what an interrupted run has learned."""
+        self.count, self.batch_tokens = count, batch_tokens
+        self.again.ran_out()
+
+    def items(self, longest: int, most: int) -> int:
+        """Return how many items of `longest` tokens go at a time, of at most so many; after a pause twice as many."""
+        if self.batch_tokens is None:
+            return most
+        if self.again.is_time():
+            self.batch_tokens *= 2
+        return min(most, self.batch_tokens // longest)
 
 
 _SPLITS: "WeakKeyDictionary[Any, Splits]" = WeakKeyDictionary()
@@ -46,7 +66,7 @@ def in_batches(
 ) -> Iterator[tuple[int, T]]:
     """Call `run` on batches of indices, the longest first, and yield each index with its result as they come.
 
-    Out of memory is not the end: from then on a batch has at most half of the tokens of that one.
+    Out of memory is not the end: a batch has at most half of the tokens of that one then, and by and by more again.
 
     Args:
         lengths: tokens that each item takes at the end of its generation.
@@ -63,10 +83,7 @@ def in_batches(
     splits = splits or Splits()
     while order:
         longest = lengths[order[0]]
-        at_a_time = min(most, room(longest))
-        if splits.batch_tokens is not None:
-            at_a_time = min(at_a_time, splits.batch_tokens // longest)
-        at_a_time = max(1, at_a_time)
+        at_a_time = max(1, splits.items(longest, min(most, room(longest))))
         batch = order[: at_a_time * _WAVES if refills else at_a_time]
         at_a_time = min(at_a_time, len(batch))
         done: set[int] = set()
@@ -87,7 +104,7 @@ def in_batches(
             continue
         # Here, and not above: an error under way would keep the batch's tensors alive.
         order = [index for index in order if index not in done]
-        splits.count, splits.batch_tokens = splits.count + 1, at_a_time * longest // 2
+        splits.halve(at_a_time * longest)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         logging.getLogger("yoyak").warning(

@@ -1,7 +1,6 @@
 """A trainer that lives through bad steps and a lack of memory, and knows afterwards what it has learned from them."""
 
 import math
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -58,10 +57,11 @@ class GuardedTrainer(CheckpointedTrainer):
 
     def faults_state(self) -> dict[str, Any]:
         """Return what was learned from faults, as JSON: what a resumed run goes on from, and `run.json` counts."""
+        splits = splits_of(self.model)
         return {
             "training": self.room.state_dict(),
             "evaluation": self.evaluation_room.state_dict(),
-            "generation": asdict(splits_of(self.model)),
+            "generation": {"count": splits.count, "batch_tokens": splits.batch_tokens},
             "leaves_onednn": leaves_onednn(),
             "steps": self.guard.state_dict(),
         }
@@ -71,8 +71,7 @@ class GuardedTrainer(CheckpointedTrainer):
         self.room.load_state_dict(state["training"])
         self.evaluation_room.load_state_dict(state["evaluation"])
         if (kept := state.get("generation")) and rank_count() == 1:  # of several ranks each has learned its own
-            splits = splits_of(self.model)
-            splits.count, splits.batch_tokens = kept["count"], kept["batch_tokens"]
+            splits_of(self.model).go_on(kept["count"], kept["batch_tokens"])
         if state.get("leaves_onednn"):
             leave_onednn()
         self.guard.load_state_dict(state["steps"])

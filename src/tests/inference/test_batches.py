@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from src.errors import YoyakError
-from src.inference import batches
+from src.inference import batches, try_again
 from src.inference.batches import in_batches, is_out_of_memory, largest_batch, rows_that_fit, splits_of
 from src.inference.cache_size import CacheSize
 
@@ -91,6 +91,37 @@ def test_what_was_learned_about_the_memory_is_kept_for_the_model():
     assert [len(batch) for batch in tried] == [4, 2, 2, 2, 2]
     assert (splits_of(model).count, splits_of(model).batch_tokens) == (1, 14)
     assert splits_of(torch.nn.Linear(1, 1)).count == 0
+
+
+def test_more_go_at_a_time_again_by_and_by(monkeypatch):
+    """After a pause twice as many go at a time, and the pause doubles each time that memory runs out."""
+    now, model = [1000.0], torch.nn.Linear(1, 1)
+    monkeypatch.setattr(try_again.time, "monotonic", lambda: now[0])
+
+    def tried_after(wait, most):
+        now[0] += wait
+        run, tried = allocated(most)
+        list(in_batches([7] * 8, run, most=8, room=tokens(1000), splits=splits_of(model)))
+        return [len(batch) for batch in tried]
+
+    assert tried_after(0, most=4) == [8, 4, 4]
+    assert tried_after(59, most=8) == [4, 4]
+    assert tried_after(1, most=2) == [8, 4, 2, 2, 2, 2]  # out of memory three times: the pause is of four minutes
+    assert tried_after(239, most=8) == [2, 2, 2, 2]
+    assert tried_after(1, most=8) == [4, 4]
+    assert tried_after(239, most=8) == [4, 4]
+    assert tried_after(1, most=8) == [8]
+    assert tried_after(5000, most=8) == [8]
+    assert splits_of(model).count == 3
+
+
+def test_a_resumed_run_waits_before_it_tries_more():
+    splits = splits_of(torch.nn.Linear(1, 1))
+    splits.go_on(2, 14)
+    run, tried = allocated(most=8)
+    list(in_batches([7] * 4, run, most=8, room=tokens(1000), splits=splits))
+    assert [len(batch) for batch in tried] == [2, 2]
+    assert splits.count == 2
 
 
 def test_out_of_memory_behind_another_error_is_seen():

@@ -2,14 +2,14 @@
 
 import pytest
 
-from src.serving import batch_limit
+from src.inference import try_again
 from src.serving.batch_limit import BatchLimit
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(batch_limit.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(try_again.time, "monotonic", lambda: now[0])
     return now
 
 
