@@ -21,6 +21,7 @@ _TURN = re.compile(r"[^\s:\[][^:\n]{0,29}: ")
 _TELLING = re.compile(r"WEBVTT|KakaoTalk Chats with|.{1,200}님과 카카오톡 대화\n")
 _OMITTED = re.compile(r" omitted$")
 _HANGUL = re.compile("[가-힣]")
+_NUMBERS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -147,13 +148,14 @@ def _read(text: str, lines: Sequence[str], one: ChatFormat) -> tuple[list[SentMe
 def _line_messages(lines: Sequence[str], one: ChatFormat) -> list[SentMessage]:
     messages: list[SentMessage] = []
     day, is_open, is_header = None, True, True
+    has_rules = any(_is_ruled(line, one) for line in lines)
     for place, line in enumerate(lines):
         if started := _start(lines, place, one):
             parts = started.groupdict()
             day = parts.get("day") or day
             messages.append(SentMessage(parts["name"].strip(), [parts.get("text") or ""], day))
             is_open, is_header = True, False
-        elif dated := one.day.match(line):
+        elif dated := _day_line(lines, place, one, has_rules) if messages else one.day.match(line):
             day, is_open = dated["day"] or day, is_open and not messages
         elif one.notice.match(line) or (is_header and one.header.match(line)):
             is_open = is_open and not messages
@@ -166,6 +168,30 @@ def _line_messages(lines: Sequence[str], one: ChatFormat) -> list[SentMessage]:
                 messages.append(SentMessage(None))
             messages[-1].lines.append(line)
     return messages
+
+
+def _is_ruled(line: str, one: ChatFormat) -> bool:
+    """Return whether a line is a day's between rules, as KakaoTalk for PCs writes it."""
+    return line.startswith("---") and (dated := one.day.match(line)) is not None and dated["day"] is not None
+
+
+def _day_line(lines: Sequence[str], place: int, one: ChatFormat, has_rules: bool) -> re.Match[str] | None:
+    """Return the match of a line behind a message that is a day's; dates and rules are lines of messages too.
+
+    `has_rules` tells of an export whose days stand between rules. In others a message, a notice or another day comes
+    next, and not a message of another date.
+    """
+    dated = one.day.match(lines[place])
+    if dated is None or _is_ruled(lines[place], one):
+        return dated
+    after = next((other for other in range(place + 1, len(lines)) if lines[other].strip()), None)
+    if after is None or (has_rules and dated["day"]):
+        return None
+    if started := _start(lines, after, one):
+        its_day = started.groupdict().get("day")
+        is_other = its_day and dated["day"] and _NUMBERS.findall(its_day) != _NUMBERS.findall(dated["day"])
+        return None if is_other else dated
+    return dated if one.day.match(lines[after]) or one.notice.match(lines[after]) else None
 
 
 def _turns(messages: Sequence[SentMessage], text: str) -> str:

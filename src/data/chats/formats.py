@@ -48,6 +48,7 @@ def _patterns(*patterns: str) -> tuple[re.Pattern[str], ...]:
 _KAKAO_DAY = (
     r"(?P<day>\d{4}년 \d{1,2}월 \d{1,2}일|\d{4}\. ?\d{1,2}\. ?\d{1,2}\.|[A-Z][a-z]{2,8} \d{1,2}, \d{4})(?:,| at)?"
 )
+_CALL = r"(?:해요|취소|부재중|응답 ?없음|거절|시작|참여|종료|(?:\d+:)?\d{1,2}:\d\d)"  # other words are someone's
 KAKAOTALK = ChatFormat(
     "kakaotalk",
     "KakaoTalk",
@@ -60,18 +61,18 @@ KAKAOTALK = ChatFormat(
         r"\S.{0,200}카카오톡 대화\s*$|저장한 날짜\s*:|대화상대\s*:|Date Saved\s*:|Saved Date\s*:|KakaoTalk Chats with "
         r"|.{1,200}KakaoTalk Chats?\b|Talk_.{1,100}\.txt$|타인, 기관 등의 사칭|운영정책"
     ),
-    day=re.compile(rf"(?:-{{3,}} *)?{_DAY}(?: {CLOCK})?(?: *-{{3,}})?\s*$|-{{3,}}\s*$"),
+    day=re.compile(rf"(?:-{{3,}} *)?{_DAY}(?:(?: at)? {CLOCK})?(?: *-{{3,}})?\s*$|-{{3,}}\s*$"),
     notice=re.compile(
         r".{1,80}님이 (?:들어왔습니다|나갔습니다|입장했습니다|퇴장했습니다|부?방장이 되었습니다)\.?"
         r"(?: ?(?:타인|운영정책|불법).*)?$"
         r"|(?=.{1,80}님이 ).{2,160}(?:님|명)을 (?:초대(?:하였|했)습니다|내보냈습니다)\.?$|.{1,80}님을 내보냈습니다\.?$"
         r"|채팅방 관리자가 메시지를 가렸습니다|불법촬영물등 식별|타인, 기관 등의 사칭|운영정책을 위반한"
         r"|.{1,80} (?:joined|left) (?:this|the) chatroom\.$|.{1,80} invited .{1,160} to (?:this|the) chatroom\.$"
-        rf"|{_KAKAO_DAY} {CLOCK}(?:[,:] .*)?$"
+        rf"|{_KAKAO_DAY} {CLOCK}[,:] .*$"
     ),
     left_out=re.compile(
         r"(?:삭제된 메시지입니다\.?|메시지가 삭제되었습니다\.?|\(?이모티콘\)?"
-        r"|This message was deleted\.?|Emoticons?|Sticker|(?:보이스톡|페이스톡|그룹콜|라이브톡) .{1,20})$"
+        rf"|This message was deleted\.?|Emoticons?|Sticker|(?:보이스톡|페이스톡|그룹콜|라이브톡) {_CALL}\.?)$"
     ),
     media=re.compile(r"(?:사진(?: \d+장)?|동영상|음성메시지|Photo|\d+ photos|Video|Voice message|파일: .*|File: .*)$"),
 )
@@ -104,7 +105,7 @@ DISCORD = ChatFormat(
     "Discord",
     starts=_patterns(
         rf"\[{_DAY},? {CLOCK}\] {_PLAIN_NAME}(?: \(pinned\))?$",  # DiscordChatExporter
-        rf"{_NAME} ?— ?(?:{_DAY},?|Today at|Yesterday at) {CLOCK}$",  # copied from the app
+        rf"{_NAME} ?— ?(?P<day>{DATE}|(?:Today|Yesterday)(?= at))(?:,| at)? {CLOCK}$",  # copied from the app
     ),
     header=re.compile(r"={20,}$|(?:Guild|Channel|Topic|After|Before): |Exported [\d,]+ message"),
     notice=re.compile(r"={20,}$|Exported [\d,]+ message"),

@@ -149,7 +149,9 @@ def _line(turn: Any) -> str:
 
 
 def _text_key(turn: Mapping[str, Any]) -> str | None:
-    return next((key for key in TEXT_KEYS if isinstance(turn.get(key, NO_VALUE), str | list | None)), None)
+    """Return the first key of a text, the first that holds one: columns of Parquet have all keys of all turns."""
+    there = [key for key in TEXT_KEYS if isinstance(turn.get(key, NO_VALUE), str | list | None)]
+    return next((key for key in there if turn[key]), there[0] if there else None)
 
 
 def _speaker(turn: Mapping[str, Any]) -> str:

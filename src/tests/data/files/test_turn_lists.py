@@ -107,6 +107,10 @@ def test_text_in_brackets_stays_text(tmp_path, cell):
     [
         (TURNS, "A: hi\nB: yo"),
         (["A: hi", "B: yo\nand more", ""], "A: hi\nB: yo and more"),
+        (  # columns of Parquet: each turn has all keys
+            [{"speaker": "A", "utterance": None, "text": "hi"}, {"speaker": "B", "utterance": "yo", "text": None}],
+            "A: hi\nB: yo",
+        ),
         ([{"role": "user", "content": [{"type": "text", "text": "hi"}]}], "user: hi"),
         ([{"speaker_id": 1, "form": "네"}, {"speaker_id": 2, "form": None}], "P1: 네"),
         ([{"speaker": {"name": "Mia"}, "utterance": " hi "}, {"utterance": "yo"}], "Mia: hi\nyo"),
