@@ -64,7 +64,7 @@ _TAG = "tag:yaml.org,2002:"
 
 
 class _Loader(ShallowLoader):
-    """PyYAML's safe loader that also reads `2e-5` as a number, as YAML 1.2 does."""
+    """PyYAML's safe loader that reads numbers as YAML 1.2 does: `2e-5` is one, `010` not 8 and `1:30` not 90."""
 
 
 _Loader.add_implicit_resolver(
@@ -72,6 +72,10 @@ _Loader.add_implicit_resolver(
     re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)[eE][-+]?[0-9]+$"),
     list("-+.0123456789"),
 )
+for _first in "-+0123456789":  # of base 8 and 60 in YAML 1.1: text, before it is looked at as a number
+    _Loader.yaml_implicit_resolvers[_first].insert(
+        0, (f"{_TAG}str", re.compile(r"[-+]?(?:0[0-9_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?)$"))
+    )
 
 
 def place(path: Path, line: int | None = None) -> str:

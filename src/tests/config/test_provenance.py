@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from src.config import load_config
+from src.config.provenance import read_override
 from src.tests.config import MODEL, error_of, write
 
 # --- YAML -------------------------------------------------------------------------------------------------------------
@@ -22,6 +23,14 @@ def test_numbers_with_exponents_are_numbers(written, value):
     ):
         assert config.training.learning_rate == value
         assert type(config.training.learning_rate) is float
+
+
+@pytest.mark.parametrize("written", ["010", "-010", "1:30", "1:30.5", "08"])
+def test_numbers_of_base_8_and_60_are_none(written):
+    assert read_override(f"training.save_minutes={written}")[1].value == written
+    assert read_override(f"experiment.name={written}")[1].value == written
+    space = f"search.space={{training.seed: [{written}, 0]}}"
+    assert read_override(space)[1].value == {"training.seed": [written, 0]}
 
 
 def test_underscores_in_whole_numbers():
