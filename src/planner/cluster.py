@@ -106,7 +106,8 @@ def chosen_cluster(cards: int, hosts: int, link: str | None, network: str | None
     """
     if cards * hosts > MOST_CARDS:
         raise YoyakError(f"--cards {cards} --hosts {hosts}: at most {MOST_CARDS} cards in all are planned for")
-    usual = "nvlink" if card_name.startswith(_JOINED_BY_NVLINK) else "pcie4"
+    has_nvlink = card_name.startswith(_JOINED_BY_NVLINK) and not card_name.endswith("PCIe")
+    usual = "nvlink" if has_nvlink else "pcie4"
     between_cards = _find("--link", link or usual, LINKS)
     return Cluster(cards, hosts, between_cards, _find("--network", network or "ethernet100", NETWORKS))
 

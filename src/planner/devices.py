@@ -42,7 +42,7 @@ class Device:
     float8: bool | None = None
 
 
-_FLOAT8 = ("L4", "RTX 4060 Ti", "RTX 4090", "RTX 5090", "L40S", "H100", "H200")
+_FLOAT8 = ("L4", "RTX 4060 Ti", "RTX 4090", "RTX 5090", "L40S", "H100 PCIe", "H100", "H200")
 
 
 # An H100's share is of seven steps, a whole run's of an H200 are less: it is at the limit of its power then.
@@ -75,10 +75,11 @@ CARDS = [
     _card("L40S", 48, 864, 362, "NVIDIA L40S datasheet"),
     _card("A100 40GB", 40, 1555, 312, "NVIDIA A100 datasheet, SXM4"),
     _card("A100 80GB", 80, 2039, 312, "NVIDIA A100 datasheet, SXM4"),
+    _card("H100 PCIe", 80, 2000, 756.5, "NVIDIA H100 datasheet, PCIe (half of the figure with sparsity)"),
     _card("H100", 80, 3350, 989.4, "NVIDIA H100 datasheet, SXM5"),
     _card("H200", 141, 4800, 989.4, "NVIDIA H200 datasheet, SXM"),
 ]
-_NOISE = ("nvidia", "geforce", "tesla", "graphics", "sxm5", "sxm4", "sxm", "pcie", "hbm3e", "hbm3", "hbm2e", "hbm2")
+_NOISE = ("nvidia", "geforce", "tesla", "graphics", "sxm5", "sxm4", "sxm", "hbm3e", "hbm3", "hbm2e", "hbm2")
 
 
 def find_device(name: str) -> Device:
@@ -87,17 +88,18 @@ def find_device(name: str) -> Device:
     Raises:
         YoyakError: no such card, with the nearest names.
     """
-    wanted = _plain(name)
     known = {_plain(card.name): card for card in CARDS}
-    bare = _plain(re.sub(r"(?i)\b\d+ ?gi?b\b", " ", name))  # the memory's size, where only one kind is sold
-    for spelling in (wanted, f"rtx{wanted}", f"{wanted}gb", wanted.removeprefix("rtx"), bare, f"rtx{bare}"):
-        if spelling in known:
-            return known[spelling]
-    if bare == "a100":
-        return known["a10080gb"]
+    for said in (name, re.sub(r"(?i)pcie", " ", name)):  # which makes another card of an H100 only
+        wanted = _plain(said)
+        bare = _plain(re.sub(r"(?i)\b\d+ ?gi?b\b", " ", said))  # the memory's size, where only one kind is sold
+        for spelling in (wanted, f"rtx{wanted}", f"{wanted}gb", wanted.removeprefix("rtx"), bare, f"rtx{bare}"):
+            if spelling in known:
+                return known[spelling]
+        if bare == "a100":
+            return known["a10080gb"]
     from difflib import get_close_matches
 
-    close = get_close_matches(wanted, list(known), n=3, cutoff=0.3) or list(known)
+    close = get_close_matches(_plain(name), list(known), n=3, cutoff=0.3) or list(known)
     raise YoyakError(
         f"--gpu {name}: no such card here; nearest: {', '.join(known[k].name for k in close)} "
         "(or say --memory-gb X; yoyak plan --calibrate measures this machine)"

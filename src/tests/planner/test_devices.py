@@ -19,7 +19,11 @@ from src.planner.machine import card_of_memory, choose_device, cpu_name, detecte
         ("RTX-4060-ti", "RTX 4060 Ti"),
         ("NVIDIA GeForce RTX 3060", "RTX 3060"),
         ("NVIDIA H100 80GB HBM3", "H100"),
+        ("NVIDIA H100 PCIe", "H100 PCIe"),  # with three fifths of the bandwidth
+        ("h100-pcie-80gb", "H100 PCIe"),
         ("NVIDIA A100-SXM4-40GB", "A100 40GB"),
+        ("NVIDIA A100-PCIE-40GB", "A100 40GB"),
+        ("NVIDIA A100 80GB PCIe", "A100 80GB"),
         ("a100", "A100 80GB"),
         ("Tesla T4", "T4"),
         ("NVIDIA RTX A6000", "A6000"),
