@@ -1,6 +1,7 @@
 """`yoyak data split`: a training and an evaluation file, or folds, out of one file."""
 
-from collections.abc import Hashable, Sequence
+import os
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,15 +55,13 @@ def split(request: SplitRequest) -> None:
     parts, plan = _parts(request, table)
     _refuse_older_folds(request)
     suffix = written_suffix(request.file)
-    write_whole(
-        {
-            request.out / f"{name}{suffix}": table_bytes(
-                [table.values[row] for row in rows], suffix, request.file, table.encoding
-            )
-            for name, rows in parts.items()
-        },
-        request.overwrite,
-    )
+    paths = {name: request.out / f"{name}{suffix}" for name in parts}
+    _refuse_input(request, paths.values())
+    contents = {
+        paths[name]: table_bytes([table.values[row] for row in rows], suffix, request.file, table.encoding)
+        for name, rows in parts.items()
+    }
+    write_whole(contents, request.overwrite)
     report = _report(request, table, parts, plan, suffix)
     if request.as_json:
         print_json(report)
@@ -91,12 +90,22 @@ def _groups(request: SplitRequest, table: "DialogueTable") -> list[Hashable | No
     """Return the cell of `--group-by` of each row, None where it is empty."""
     if request.group_by is None:
         return None
+    from ...data.files.blank_rows import is_blank
+
     columns = list(dict.fromkeys(column for values in table.values for column in values))
     if request.group_by not in columns:
         hint = nearest(request.group_by, columns)
         raise YoyakError(f"{request.file}: no column '{request.group_by}'{hint}; its columns are {', '.join(columns)}")
     cells = [values.get(request.group_by) for values in table.values]
-    return [None if cell is None or not str(cell).strip() else str(cell).strip() for cell in cells]
+    return [None if is_blank(cell) else str(cell).strip() for cell in cells]
+
+
+def _refuse_input(request: SplitRequest, paths: Iterable[Path]) -> None:
+    """Refuse a part in the place of the file itself, whose other rows would be lost."""
+    source = Path(os.path.expanduser(request.file)).resolve()
+    for path in paths:
+        if path.resolve() == source:
+            raise YoyakError(f"{path}: is the input itself; name another folder with --out")
 
 
 def _refuse_older_folds(request: SplitRequest) -> None:

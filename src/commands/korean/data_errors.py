@@ -60,6 +60,10 @@ DATA_ERRORS = (
         "{file}: '{column}' 열이 없습니다{hint:t}. 있는 열은 {columns}입니다",
     ),
     Text(
+        "{path}: is the input itself; name another folder with --out",
+        "{path}: 입력 파일입니다. --out으로 다른 폴더를 지정하세요",
+    ),
+    Text(
         "{path}: is of another split; remove it, or name another folder with --out",
         "{path}: 다르게 나눈 결과가 남아 있습니다. 지우거나 --out으로 다른 폴더를 지정하세요",
     ),

@@ -22,7 +22,7 @@ def without_blank_rows(stream: RecordStream, name: str) -> RecordStream:
 def _filled(stream: RecordStream, name: str) -> Iterator[Record | BadRow]:
     number = first = 0
     for record in stream.records:
-        if isinstance(record, Record) and len(record.values) > 1 and all(map(_is_blank, record.values.values())):
+        if isinstance(record, Record) and len(record.values) > 1 and all(map(is_blank, record.values.values())):
             number, first = number + 1, first or record.line
         else:
             yield record
@@ -32,7 +32,8 @@ def _filled(stream: RecordStream, name: str) -> Iterator[Record | BadRow]:
         _say(sentence)
 
 
-def _is_blank(value: Any) -> bool:
+def is_blank(value: Any) -> bool:
+    """Return whether a cell holds nothing: white space, null or NaN."""
     if isinstance(value, str):
         return not value.strip()
     return value is None or (isinstance(value, float) and math.isnan(value))

@@ -1,7 +1,6 @@
 """Load dialogues and their summaries from files, the shipped samples and the hub into one table of checked rows."""
 
 import logging
-import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from ...errors import YoyakError, first_line
 from ..chats.exports import read_chat
 from ..prompt.plain_text import plain_text
 from ..prompt.turns import speakers_of
+from .blank_rows import is_blank
 from .chat_rows import ChatRows
 from .content_notes import content_notes
 from .places import existing_file, open_hub
@@ -220,7 +220,7 @@ def _row(values: dict[str, Any], default_name: str, settings: DataSettings, need
 
 def _text(value: Any, column: str) -> str:
     """Return a cell as `plain_text`; null and NaN are empty."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if is_blank(value):
         return ""
     if not isinstance(value, str):
         if isinstance(value, Number) and not isinstance(value, bool):

@@ -3,8 +3,9 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Literal
 
 from ..files.sources import DialogueRow
@@ -41,10 +42,11 @@ def rename_speakers(rows: Sequence[DialogueRow], copies: int, seed: int = 42) ->
 
     Names change in dialogue and summary alike, as whole words and all in one pass, so that no new name is taken for an
     old one. The turns stay as they are and in their order. New names occur nowhere in the row, differ from each other,
-    and differ from copy to copy. Korean particles follow the new name. Speakers whose name cannot be replaced safely
-    keep it (`find_speakers`); a row without any other has no copy.
+    and differ from copy to copy; no copy has another row's id. Korean particles follow the new name. Speakers whose
+    name cannot be replaced safely keep it (`find_speakers`); a row without any other has no copy.
     """
     renamed: list[RenamedRow] = []
+    taken = {row.fname for row in rows}
     kept: Counter[str] = Counter()
     rows_without = 0
     for index, row in enumerate(rows):
@@ -56,7 +58,9 @@ def rename_speakers(rows: Sequence[DialogueRow], copies: int, seed: int = 42) ->
             if not names:
                 break
             used.update(names.values())
-            renamed.append(_renamed(index, row, speakers, names, copy))
+            fname = _free(f"{row.fname}_renamed", copy, taken)
+            taken.add(fname)
+            renamed.append(_renamed(index, replace(row, fname=fname), speakers, names))
         rows_without += not renamed or renamed[-1].source != index
     return Renaming(renamed, rows_without, kept)
 
@@ -88,12 +92,15 @@ def _occurs(name: str, is_surname: bool, text: str) -> bool:
     return name.lower() in text.lower()
 
 
-def _renamed(index: int, row: DialogueRow, speakers: Sequence[Speaker], names: dict[str, str], copy: int) -> RenamedRow:
+def _free(stem: str, number: int, taken: Container[str]) -> str:
+    """Return the first name from `number` on that no row has: the file may hold copies already."""
+    return next(name for name in (f"{stem}{n}" for n in count(number)) if name not in taken)
+
+
+def _renamed(index: int, row: DialogueRow, speakers: Sequence[Speaker], names: dict[str, str]) -> RenamedRow:
     dialogue = replace_names(row.dialogue, speakers, names)
     labels = dict(zip(speakers_of(row.dialogue), speakers_of(dialogue), strict=True))
-    new = replace(
-        row, fname=f"{row.fname}_renamed{copy}", dialogue=dialogue, summary=replace_names(row.summary, speakers, names)
-    )
+    new = replace(row, dialogue=dialogue, summary=replace_names(row.summary, speakers, names))
     return RenamedRow(index, new, {old: now for old, now in labels.items() if old != now})
 
 

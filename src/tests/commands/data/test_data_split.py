@@ -77,6 +77,27 @@ def test_duplicates_and_groups_stay_together(yoyak, mine):
     assert len({row["speaker"] for row in dev if row["fname"] != "copy"}) == 1
 
 
+def test_rows_without_a_group_stay_alone(yoyak, folder):
+    rooms = ["NaN"] * 20 + ["null"] * 20 + ["1", "1"]
+    rows = [f'{{"dialogue": "A: a{i} b{i} c{i}", "summary": "S {i}.", "room": {room}}}' for i, room in enumerate(rooms)]
+    (folder / "mine.jsonl").write_text("\n".join(rows))
+    report = json.loads(yoyak("data", "split", "mine.jsonl", "--out", "parts", "--group-by", "room", "--json").out)
+    assert report["kept_together"] == {"groups": 1, "rows": 2, "largest": 2}
+
+
+def test_the_file_itself_is_not_replaced_by_a_part_of_it(yoyak, folder):
+    (folder / "train.csv").write_text(EXTRA + csv_lines(20))
+    before = (folder / "train.csv").read_bytes()
+    for options in ((), ("--overwrite",)):
+        result = yoyak("data", "split", "train.csv", "--out", ".", *options)
+        assert (result.code, result.err) == (
+            2,
+            "yoyak: train.csv: is the input itself; name another folder with --out\n",
+        )
+    assert (folder / "train.csv").read_bytes() == before
+    assert not (folder / "dev.csv").exists()
+
+
 def test_json_lines_keep_their_values(yoyak, folder):
     rows = [{"dialogue": f"A: w{i} x{i} y{i}", "summary": "s", "tags": [i, None], "n": 1.5} for i in range(20)]
     (folder / "mine.json").write_text(json.dumps(rows, ensure_ascii=False))

@@ -75,6 +75,14 @@ def test_copies_differ_and_come_from_the_seed():
     assert all(copy.row.topic == "trains" for copy in result.copies[:3])
 
 
+def test_copies_of_a_file_with_copies_have_ids_of_their_own():
+    (first,) = rename_speakers([EN], 1).copies
+    second = rename_speakers([EN, first.row], 2).copies
+    assert [copy.row.fname for copy in second] == [
+        "e1_renamed2", "e1_renamed3", "e1_renamed1_renamed1", "e1_renamed1_renamed2"
+    ]  # fmt: skip
+
+
 def test_a_speaker_who_is_called_gets_a_name_that_ends_in_a_vowel():
     for seed in range(10):
         (copy,) = rename_speakers([KO], 1, seed).copies
