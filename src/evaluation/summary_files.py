@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..config.schema import DataSettings
+from ..data.files.content_notes import is_missing_word
 from ..errors import YoyakError, nearest
 from ..text_forms import plain_name
 from .joining import Order, is_same_file, join_rows
@@ -23,7 +24,6 @@ _GENERATED = "generated_summary"  # of `yoyak summarize`, where the input has a 
 _OTHER_PREDICTIONS = ("predict", "prediction", "pred", "predicted_summary", "generated_text")
 _OTHER_REFERENCES = ("label", "labels", "target", "gold", "highlights", "요약")
 
-_NO_VALUE = frozenset(["nan", "none", "null", "<na>", "n/a", "#n/a"])  # in lower case, as text
 _NUMBERED = re.compile(r"summary\d+")
 
 
@@ -167,7 +167,7 @@ def _texts(table: Table, column: str, notes: list[str]) -> list[str]:
     texts = table.texts(column)
     if not any(texts):
         raise YoyakError(f"{table.source}: every '{column}' is empty; there is nothing to score")
-    if words := [text for text in texts if text.lower() in _NO_VALUE]:
+    if words := list(filter(is_missing_word, texts)):
         notes.append(
             f"{table.source}: {len(words)} of {len(texts)} summaries are '{words[0]}' or the like, as programs write a "
             "missing one; scored as words."
@@ -216,7 +216,7 @@ def _references(table: Table, names: Sequence[str]) -> list[list[str]]:
     for record, its in zip(table.records, groups, strict=True):
         if not its:
             raise YoyakError(f"{table.place(record)}: the reference is empty; leave the row out")
-        if none := next((text for text in its if text.lower() in _NO_VALUE), None):
+        if none := next(filter(is_missing_word, its), None):
             raise YoyakError(
                 f"{table.place(record)}: a reference is '{none}', as programs write a missing one; leave the cell "
                 "empty, or the row out"

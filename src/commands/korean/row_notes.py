@@ -126,6 +126,13 @@ ROW_NOTES = (
         ),
     ),
     Text(
+        (
+            "{count} dialogues or summaries with the word {quoted} or the like, as programs write a missing one; leave "
+            "the cell empty"
+        ),
+        ("대화나 요약 {count}개에 {quoted} 같은, 값이 없을 때 프로그램이 쓰는 글만 있습니다. 칸을 비우세요"),
+    ),
+    Text(
         "all summaries are {quoted}; name the column that is meant with data.summary_column",
         "요약이 모두 {quoted}입니다. 요약이 들어 있는 열을 data.summary_column으로 지정하세요",
     ),

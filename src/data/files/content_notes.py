@@ -8,8 +8,14 @@ from ..prompt.turns import LABEL
 _FEWEST_OPENINGS = 3  # dialogues of which each begins with the same line: two may by chance
 _FEWEST_ALIKE = 10  # dialogues of which each has the same summary
 _LONGEST_SHOWN = 60
+_MISSING = frozenset(["nan", "none", "null", "<na>", "n/a", "#n/a"])
 _WRITTEN_END = "\\n"
 """Two characters that stand for a line end, as some exports of tables write it."""
+
+
+def is_missing_word(text: str) -> bool:
+    """Return whether a text is a word that programs write in a table where there is no value."""
+    return len(text) <= 5 and text.lower() in _MISSING  # the longest; dialogues are long
 
 
 def content_notes(dialogues: Sequence[str], summaries: Sequence[str], exported: bool) -> list[str]:
@@ -22,6 +28,7 @@ def content_notes(dialogues: Sequence[str], summaries: Sequence[str], exported: 
         None if exported else _opening_note(different),
         _written_ends(dialogues),
         _one_summary(different, summaries),
+        _missing_words([*dialogues, *summaries]),
     ]
     return [note for note in notes if note]
 
@@ -55,6 +62,15 @@ def _written_ends(dialogues: Sequence[str]) -> str | None:
         f"{count(written, 'dialogue')} with {_WRITTEN_END} as two characters in place of line ends, read as one turn "
         "each: write real line ends, one turn a line"
     )
+
+
+def _missing_words(texts: Sequence[str]) -> str | None:
+    """Return what to say of words that stand for missing dialogues and summaries, which are read as texts."""
+    words = list(filter(is_missing_word, texts))
+    if not words:
+        return None
+    texts_read = count(len(words), "dialogue or summary", "dialogues or summaries")
+    return f"{texts_read} with the word {words[0]!r} or the like, as programs write a missing one; leave the cell empty"
 
 
 def _one_summary(dialogues: set[str], summaries: Sequence[str]) -> str | None:

@@ -157,6 +157,15 @@ def test_one_summary_of_many_dialogues_is_said(tmp_path, caplog):
     assert caplog.messages == []
 
 
+def test_words_for_a_missing_summary_are_said(tmp_path, caplog):
+    source = write(tmp_path, "a.csv", "dialogue,summary\nA: hi,nan\nA: yo,None\nnull,s\nA: none,nan is no number\n")
+    load(source)
+    assert caplog.messages == [
+        f"{source}: 3 dialogues or summaries with the word 'null' or the like, as programs write a missing one; leave "
+        "the cell empty"
+    ]
+
+
 def test_wrong_separator_is_named(tmp_path):
     source = write(tmp_path, "a.csv", "dialogue;summary\nd;s\n")
     assert refusal(source) == "FILE: one column, with ';' in its name; separate by commas (.csv) or tabs (.tsv)"
