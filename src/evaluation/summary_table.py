@@ -10,6 +10,7 @@ from typing import Any
 from ..config.schema import DataSettings
 from ..config.typed import typed_path
 from ..data.chats.exports import dialogue_text
+from ..data.files.formulas import formula_back
 from ..data.files.readers import SUFFIXES, open_records
 from ..data.files.records import BadRow, Record, RecordStream, names_of, refuse_other_separator
 from ..data.files.row_columns import RowColumns
@@ -123,7 +124,10 @@ def _records(stream: RecordStream, source: str, settings: DataSettings) -> Itera
         if isinstance(row, BadRow):
             detail = f": {row.detail}" if row.detail else ""
             raise YoyakError(f"{_place(source, stream.unit, row.line)}: {row.reason}{detail}; mend the row")
-        yield Record(row.line, row.values | _known(row.values, layout, settings))
+        values = row.values
+        if stream.columns is not None and stream.encoding == "utf-8-sig":  # perhaps written with --spreadsheet
+            values = {name: formula_back(cell) if isinstance(cell, str) else cell for name, cell in values.items()}
+        yield Record(row.line, values | _known(values, layout, settings))
 
 
 def _known(values: dict[str, Any], layout: RowColumns, settings: DataSettings) -> dict[str, Any]:

@@ -3,16 +3,14 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..data.files.formulas import formula_as_text, formula_back
 from ..errors import YoyakError
 
 RowValues = dict[str, Any]
-_FORMULA = re.compile(r"[\t\r\n ]*[=@\t\r]|[\t\r\n ]*[+-](?!\d+(\.\d*)?$)")
-"""The start of a cell that a spreadsheet computes; a number with its sign is a number."""
 MARK = "\ufeff"
 """A byte order mark, with which files begin that are meant for a spreadsheet."""
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
@@ -92,10 +90,10 @@ class Delimited:
         return [dict(zip(self.columns, map(self._read, cells), strict=False)) for cells in lines[1:]]
 
     def _written(self, cell: str) -> str:
-        return f"'{cell}" if self.formulas_as_text and _FORMULA.match(cell) else cell
+        return formula_as_text(cell) if self.formulas_as_text else cell
 
     def _read(self, cell: str) -> str:
-        return cell[1:] if self.formulas_as_text and cell.startswith("'") and _FORMULA.match(cell[1:]) else cell
+        return formula_back(cell) if self.formulas_as_text else cell
 
     def _joined(self, cells: Sequence[str]) -> str:
         # csv quotes only the newlines that it writes itself, so it writes both kinds.

@@ -103,6 +103,14 @@ def test_what_programs_write_for_a_missing_summary(write, none):
         join_files("p.csv", "r.csv")
 
 
+def test_formulas_that_were_written_as_text_are_read_back(write):
+    write("p.csv", "\ufefffname,summary\nd1,'- eins\n'@d2,'zwei'\n")
+    write("r.csv", "fname,summary\nd1,one\n@d2,two\n")
+    assert join_files("p.csv", "r.csv").predictions == ["- eins", "'zwei'"]
+    write("p.csv", "fname,summary\nd1,'- eins\n@d2,zwei\n")
+    assert join_files("p.csv", "r.csv").predictions == ["'- eins", "zwei"]
+
+
 def test_line_ends_that_are_written_as_two_characters_are_said(write):
     write("p.csv", "fname,summary\nd1,- one\\n- more\nd2,two\n")
     (note,) = join_files("p.csv", "r.csv").notes
