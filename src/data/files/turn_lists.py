@@ -158,7 +158,10 @@ def _speaker(turn: Mapping[str, Any]) -> str:
     for key in SPEAKER_KEYS:
         value = turn.get(key)
         if isinstance(value, Mapping):
-            value = value.get("name", value.get("id"))
+            filled = (value[inner] for inner in ("name", "id", *SPEAKER_KEYS) if value.get(inner) not in (None, ""))
+            value = next(filled, None)
+        if isinstance(value, float) and value.is_integer():  # a column of pandas in which one was missing
+            value = int(value)
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
             name = " ".join(str(value).split()).rstrip(":\uff1a")
             return f"P{name}" if name.isdecimal() else name  # a number before a colon would be a time of day

@@ -111,6 +111,11 @@ def test_text_in_brackets_stays_text(tmp_path, cell):
             [{"speaker": "A", "utterance": None, "text": "hi"}, {"speaker": "B", "utterance": "yo", "text": None}],
             "A: hi\nB: yo",
         ),
+        (
+            [{"speaker": {"name": None, "id": "A"}, "text": "hi"}, {"speaker": {"speakerId": 0}, "text": "yo"}],
+            "A: hi\nP0: yo",
+        ),
+        ([{"speaker": 1.0, "text": "hi"}, {"speaker": 2.0, "text": "yo"}], "P1: hi\nP2: yo"),
         ([{"role": "user", "content": [{"type": "text", "text": "hi"}]}], "user: hi"),
         ([{"speaker_id": 1, "form": "네"}, {"speaker_id": 2, "form": None}], "P1: 네"),
         ([{"speaker": {"name": "Mia"}, "utterance": " hi "}, {"utterance": "yo"}], "Mia: hi\nyo"),
