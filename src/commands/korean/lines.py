@@ -118,6 +118,10 @@ LINES = (
         '다음:    yoyak summarize "민지: ... 준호: ..." --adapter {path}',
     ),
     Text("{folder}: is complete, nothing to do", "{folder}: 이미 끝난 실행이라 할 일이 없습니다"),
+    Text(
+        "{source}: is not what {folder} was trained on; --overwrite trains anew",
+        "{source}: {folder} 실행을 학습한 데이터와 다릅니다. --overwrite로 다시 학습합니다",
+    ),
     Text("Loading {model} ...", "{model} 불러오는 중 ..."),
     Text("{done} summaries in {seconds} s, {rate} summaries/s", "요약 {done}개, {seconds}초, 초당 {rate}개"),
     Text("{path} has {done} of {all} summaries already", "요약 {all}개 가운데 {done}개가 이미 {path}에 있습니다"),

@@ -87,6 +87,16 @@ def is_complete(config: Config, earlier: EarlierRun | None) -> bool:
     return done and (folder / "final_model").is_dir()
 
 
+def other_data(config: Config, earlier: EarlierRun) -> list[str]:
+    """Return the data files of a config that are not what an earlier run has read, as far as both are files here."""
+    from ...runs.data_watch import fingerprint
+
+    read = earlier.record.data if earlier.record else {}
+    sources = {"train": config.data.train, "eval": config.data.eval}
+    digests = {source: (read[split].sha256, fingerprint(source)) for split, source in sources.items() if split in read}
+    return [source for source, (before, now) in digests.items() if before and now and before != now]
+
+
 def other_surroundings(earlier: EarlierRun) -> list[str]:
     """Return a phrase for each package or device that is not the one that the run was begun with."""
     from ...runs.record import device_description, package_versions

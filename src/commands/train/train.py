@@ -15,7 +15,7 @@ from .config import resolve_config, warn_low_rate, warn_no_warmup
 from .folder import RunContext, followed_run, started_run
 from .launch import train_arguments
 from .request import TrainRequest
-from .resume import find_earlier_run, is_complete
+from .resume import find_earlier_run, is_complete, other_data
 
 
 def train_run(request: TrainRequest) -> Path:
@@ -43,9 +43,11 @@ def begun_run(config: Config, request: TrainRequest, log_name: str = "train_llm"
     left_out = leave_out_launchers()  # before torch and transformers read them
     quiet_libraries()
     earlier = agreed(lambda: find_earlier_run(config) if request.resume else None)
-    if is_complete(config, earlier):
-        said = f"{config.experiment.run_dir}: is complete, nothing to do"
-        create_console(quiet=request.quiet).print(said)
+    if earlier is not None and is_complete(config, earlier):
+        console, folder = create_console(quiet=request.quiet), config.experiment.run_dir
+        console.print(f"{folder}: is complete, nothing to do")
+        for source in other_data(config, earlier):
+            console.print(f"{source}: is not what {folder} was trained on; --overwrite trains anew", style="yellow")
         yield None
         return
     begins = started_run if is_first_rank() else followed_run

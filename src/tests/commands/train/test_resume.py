@@ -53,6 +53,11 @@ def test_a_run_from_nothing_to_its_end_and_once_more(yoyak, tiny):
     assert (again.code, again.err) == (0, "")
     assert again.out == "outputs/tiny_qlora: is complete, nothing to do\n"
     assert adapter.stat().st_mtime_ns == written
+    with (tiny / "train.csv").open("a") as file:
+        file.write("more,A: hi,They greet.\n")
+    assert yoyak(*TRAIN, "--resume", "training.max_steps=1").out == (
+        f"{again.out}train.csv: is not what outputs/tiny_qlora was trained on; --overwrite trains anew\n"
+    )
 
 
 def test_another_run_is_refused_before_anything_is_loaded(yoyak, tiny):
