@@ -110,7 +110,10 @@ def said_record(record: logging.LogRecord) -> str:
 
 
 def in_korean(text: str) -> str:
-    """Return a text's Korean half: its own, or that of the sentence that it is; the text itself where there is none."""
+    """Return a text's Korean half: its own, or that of the sentence that it is, alone or behind a name and a colon.
+
+    Where there is none it is the text itself.
+    """
     if isinstance(text, Text):
         return korean(text)
     if len(text) > _LONGEST:
@@ -119,7 +122,8 @@ def in_korean(text: str) -> str:
         found = _exact().get(one) or half_of(one) or next(filter(None, (_filled(one, *p) for p in _patterns())), None)
         if found is not None:
             return text.replace(one, found, 1)
-    return text
+    name, colon, rest = text.partition(": ")
+    return f"{name}{colon}{in_korean(rest)}" if rest else text
 
 
 def said_lines(text: str) -> str:

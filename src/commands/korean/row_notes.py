@@ -127,6 +127,13 @@ ROW_NOTES = (
     ),
     Text(
         (
+            "1 dialogue or summary with the word {quoted} or the like, as programs write a missing one; leave the cell "
+            "empty"
+        ),
+        "대화나 요약 1개에 {quoted} 같은, 값이 없을 때 프로그램이 쓰는 글만 있습니다. 칸을 비우세요",
+    ),
+    Text(
+        (
             "{count} dialogues or summaries with the word {quoted} or the like, as programs write a missing one; leave "
             "the cell empty"
         ),

@@ -17,6 +17,8 @@ from src.commands import speech
 from src.commands.console import create_console
 from src.commands.last_resort import say_what_no_log_takes
 from src.commands.speech import Quoted, choose_language, in_korean, said, said_lines, said_record, sentences
+from src.config.schema import DataSettings
+from src.data.files.sources import load_dialogues
 from src.models.probe_result import Probe
 from src.planner.cluster import Cluster
 from src.planner.over_cards import PlanOnCards, cards_text
@@ -252,6 +254,14 @@ def test_a_warning_that_no_log_takes_is_korean(korean, monkeypatch, capsys):
     logger.warning("%s: %s", "a.csv", "exports are read as turns, such as '민수: 안녕': KakaoTalk (1)")
     logging.lastResort.setFormatter(before)
     assert capsys.readouterr().err == "a.csv: 내보낸 대화를 '민수: 안녕'처럼 발화로 읽습니다: KakaoTalk (1)\n"
+
+
+def test_a_note_behind_the_name_of_a_file_is_korean(tmp_path):
+    file = tmp_path / "a: b.csv"
+    file.write_text('dialogue,summary\n"A: hi\nB: hello",nan\n"A: one\nB: two",Two speak.\n', encoding="utf-8")
+    (note,) = load_dialogues(str(file), DataSettings()).notes
+    korean = "대화나 요약 1개에 'nan' 같은, 값이 없을 때 프로그램이 쓰는 글만 있습니다. 칸을 비우세요"
+    assert in_korean(note) == f"{file}: {korean}"
 
 
 def test_plans_beside_each_other_are_korean(yoyak, folder):
