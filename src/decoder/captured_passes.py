@@ -115,7 +115,7 @@ class CapturedPasses(Passes):
         """What adds adapters' gradients beside the backward, where all micro-batches are small."""
         adapted = any(linear.ranks for linear in self.decoder.linears)
         most = max(operand_bytes(layer.linears, self.most_tokens) for layer in self.decoder.layers)
-        return GradientBranch() if adapted and most <= BESIDE_BYTES else None
+        return GradientBranch(self._hidden.device) if adapted and most <= BESIDE_BYTES else None
 
     @staticmethod
     def _sequences(inputs: MicroBatch) -> Sequences:

@@ -19,8 +19,8 @@ from .layer_state import ADAPTED_INPUTS
 class GradientBranch:
     """A stream of its own for products of gradients; in a capture, a branch of the graph."""
 
-    def __init__(self) -> None:
-        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._held: deque[tuple[torch.cuda.Event, tuple[Any, ...]]] = deque()
 
     @contextmanager

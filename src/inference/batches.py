@@ -37,7 +37,8 @@ class Splits:
     def go_on(self, count: int, batch_tokens: int | None) -> None:
         """Take over what an interrupted run has learned."""
         self.count, self.batch_tokens = count, batch_tokens
-        self.again.ran_out()
+        if batch_tokens is not None:
+            self.again.ran_out()
 
     def items(self, longest: int, most: int) -> int:
         """Return how many items of `longest` tokens go at a time, of at most so many; after a pause twice as many."""

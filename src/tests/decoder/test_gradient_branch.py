@@ -28,7 +28,7 @@ def test_operands_take_what_is_planned(targets: Any) -> None:
 
 
 def test_only_adapters_of_small_micro_batches_have_a_branch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.decoder.captured_passes.GradientBranch", lambda: "a branch")
+    monkeypatch.setattr("src.decoder.captured_passes.GradientBranch", lambda device: f"on {device}")
     decoder = PackedDecoder(adapted_model("llama", torch.float32, {}))
     most = BESIDE_BYTES // operand_bytes(decoder.layers[0].linears, 1)
     passes = CapturedPasses(decoder, 64)
@@ -37,5 +37,5 @@ def test_only_adapters_of_small_micro_batches_have_a_branch(monkeypatch: pytest.
         passes.most_tokens = tokens
         passes.__dict__.pop("_branch", None)
         branches.append(passes._branch)
-    assert branches == ["a branch", None]
+    assert branches == ["on cpu", None]
     assert CapturedPasses(PackedDecoder(adapted_model("llama", torch.float32, None)), 64)._branch is None

@@ -100,7 +100,7 @@ def test_planned_memory_is_looked_for_once_a_minute(monkeypatch: pytest.MonkeyPa
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_what_another_process_holds_of_a_gpu_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_back, "_LOOK_SECONDS", 0.0)
-    memory = memory_back.PlannedMemory(4_000_000_000)
+    memory = memory_back.PlannedMemory(memory_back.room_bytes(0) - 1_000_000_000)  # the holder takes more
     assert not memory.is_taken()
     holder = subprocess.Popen([sys.executable, "-c", _HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with holder:
